@@ -262,8 +262,8 @@ describe('accepted input', () => {
       );
     };
     for (const text of ['\u0000', '\ud800', '\\\u0000'])
-      expect(() => encoded(text)).toThrow('half a surrogate pair in its data');
-    expect(() => encoded('a', '\ud800')).toThrow('half a surrogate pair in its metadata');
+      expect(() => encoded(text)).toThrow('half a surrogate pair in data');
+    expect(() => encoded('a', '\ud800')).toThrow('half a surrogate pair in metadata');
     // With a backslash of its own it is six letters like any others; and a whole pair is a letter.
     for (const text of ['\\u0000', '😀'])
       expect(JSON.parse(encoded(text).data)).toMatchObject({ observations: [{ attributes: { text } }] });
