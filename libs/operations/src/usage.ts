@@ -69,7 +69,9 @@ const observeUsage = defineCommand({
   async handle(call, core) {
     const { deploymentId, observations } = call.fields;
     await assertDeployment(core, call, deploymentId, observations);
-    const { position, ...counts } = await writeUsage(core, call, { deploymentId, observations, origin: 'command' });
+    const written = await writeUsage(core, call, { deploymentId, observations, origin: 'command' });
+    const { position, accepted, duplicate, corrected } = written;
+    const counts = { accepted, duplicate, corrected };
     // A known reading that only got its provider named counts as unchanged.
     if (position === null || counts.accepted + counts.corrected === 0) return { status: 'unchanged', result: counts };
     return { status: 'done', position, result: counts };
