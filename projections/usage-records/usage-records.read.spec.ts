@@ -103,7 +103,7 @@ describe('usage_records by month', () => {
     // By the whole key, even if the table has no statistics: an index on the time only would read all usage of the same
     // hour.
     const broad = plan.match(/Index Cond: [^\n]*/g)?.filter((condition) => !condition.includes('resource_id'));
-    // Only whether the kind has any hour that day is asked of all resources, in one step through the index.
+    // One step through the index finds whether the kind has any hour that day, for all resources together.
     expect(broad?.filter((condition) => !condition.includes('(period_start > g.day)'))).toEqual([]);
   });
 });

@@ -69,31 +69,31 @@ export class Invoicing {
    * answer is the same and `unchanged`. Errors: `not_metered`, unless days that are not metered are to be billed too.
    */
   async create(call: CommandCall, wanted: InvoiceToCreate): Promise<CommandDone> {
-    const { currencies } = await tenantAccount(this.core, await this.core.projector.catchUp(), wanted.tenantId);
-    if (wanted.unmetered !== 'bill' && currencies.length > 1) await assertMeteredIn(this.core, currencies, wanted);
-    const [own = '', ...others] = currencies;
+    const own = await tenantAccount(this.core, await this.core.projector.catchUp(), wanted.tenantId);
+    const others = own.currencies.filter((currency) => currency !== own.currency);
+    if (wanted.unmetered !== 'bill' && others.length > 0) await assertMeteredIn(this.core, own.currencies, wanted);
     let before: CommandDone | null = null;
     // The tenant's own currency comes last: its append records the key of the command, with the whole answer.
-    for (const currency of others) before = await this.createIn(currency, stepOf(call), wanted, before);
+    for (const currency of others) before = await this.createIn({ ...own, currency }, stepOf(call), wanted, before);
     return this.createIn(own, call, wanted, before);
   }
 
   /** `before`: what was created in other currencies. The answer names it too. */
   private async createIn(
-    currency: string,
+    known: TenantAccount,
     call: CommandCall,
     { tenantId, asOf, selection, unmetered }: InvoiceToCreate,
     before: CommandDone | null,
   ): Promise<CommandDone> {
     const withBefore = (invoices: readonly DraftedInvoice[], { quarantined }: Pick<RatedInvoice, 'quarantined'>) => {
-      const known = zCreated.parse(before?.result ?? {});
-      const all = [...known.quarantined, ...quarantined];
-      return { invoices: [...invoices, ...known.invoices], ...(all.length === 0 ? {} : { quarantined: all }) };
+      const created = zCreated.parse(before?.result ?? {});
+      const all = [...created.quarantined, ...quarantined];
+      return { invoices: [...invoices, ...created.invoices], ...(all.length === 0 ? {} : { quarantined: all }) };
     };
     const ended = (done: CommandDone): CommandDone =>
       done.status === 'unchanged' && before?.status === 'done' ? { ...before, ...done, status: 'done' } : done;
-    for (;;) {
-      const account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId, currency);
+    const { currency } = known;
+    for (let account = known; ;) {
       const stream = billingStream(tenantId, currency);
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
@@ -138,6 +138,7 @@ export class Invoicing {
       } catch (error) {
         // Another run appended first: start again from what is recorded now.
         if (!(error instanceof WrongExpectedRevision)) throw error;
+        account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId, currency);
       }
     }
   }
@@ -147,10 +148,10 @@ export class Invoicing {
    * revision. After a conflict it is rated again. A draft that comes to nothing by now is voided instead.
    */
   async issue(call: CommandCall, invoiceId: string, issuedAt: Instant): Promise<CommandDone> {
-    const { tenantId, currency } = await this.invoiceRow(invoiceId);
-    const stream = billingStream(tenantId, currency);
+    const of = await this.invoiceRow(invoiceId);
+    const stream = billingStream(of.tenantId, of.currency);
     try {
-      return await this.issueOnce(call, stream, invoiceId, issuedAt);
+      return await this.issueOnce(call, { ...of, invoiceId, stream }, issuedAt);
     } catch (error) {
       if (!isDomainError(error) || error.code !== 'conflicting_body') throw error;
       // It was issued at another instant. If it was voided or paid since, that is the reason why it can't be issued.
@@ -162,11 +163,10 @@ export class Invoicing {
 
   private async issueOnce(
     call: CommandCall,
-    stream: string,
-    invoiceId: string,
+    of: { readonly tenantId: string; readonly currency: string; readonly invoiceId: string; readonly stream: string },
     issuedAt: Instant,
   ): Promise<CommandDone> {
-    const { tenantId, currency } = await this.invoiceRow(invoiceId);
+    const { tenantId, currency, invoiceId, stream } = of;
     return this.core.book.decideOnReadModels(stream, call, async () => {
       const events = await this.core.book.load(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));

@@ -8,7 +8,7 @@ import { isInvoiceEvent } from './invoice-events.js';
 import { billingsOf } from './rated-invoice.js';
 
 /**
- * What is due in each of these currencies must be metered, unless its invoice was created before. It is asked of all
+ * What is due in each of these currencies must be metered, unless its invoice was created before. All are checked
  * before the first draft, so that a refusal leaves nothing behind. Errors: `not_metered`.
  */
 export async function assertMeteredIn(

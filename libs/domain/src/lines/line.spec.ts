@@ -111,7 +111,7 @@ describe('the lines of a subscription', () => {
     expect(lines({ subscription: { cancelledAt: T('04-01') }, until: T('06-01') })).toEqual([]);
   });
 
-  it('end for one tenant and begin anew for the next where the deployment is assigned', () => {
+  it('end for one tenant and begin for the next where the deployment is assigned', () => {
     const assignments = [...T1, { tenantId: 't2', from: T('04-16') }];
     const both = lines({ assignments, until: T('04-20') });
     expect(shown(both)).toEqual([

@@ -115,26 +115,19 @@ export function cutsOfClaim(
 ): Cut[] {
   const known = new Set(recorded.map(({ start }) => start));
   const before = tiles(line, recorded);
+  const cutOf = (billedPartId: string, at: Instant): Cut => ({
+    lineId: line.lineId,
+    at,
+    billedPartId,
+    remainingPartId: partIdOf(line.lineId, at),
+  });
   const cuts = claimed.flatMap(({ partId, period }): Cut[] => {
     const previous = before.find(({ period: { end } }) => end === period.start);
-    const begun: Cut[] =
-      previous === undefined
-        ? []
-        : [
-            {
-              ...{ lineId: line.lineId, at: period.start },
-              ...{ billedPartId: previous.partId, remainingPartId: partIdOf(line.lineId, period.start) },
-            },
-          ];
-    const ended: Cut[] = isBefore(period.end, line.period.end)
-      ? [
-          {
-            ...{ lineId: line.lineId, at: period.end },
-            ...{ billedPartId: partId, remainingPartId: partIdOf(line.lineId, period.end) },
-          },
-        ]
-      : [];
-    return [...begun, ...(partId === line.lineId ? [] : ended)];
+    const endsWithin = partId !== line.lineId && isBefore(period.end, line.period.end);
+    return [
+      ...(previous === undefined ? [] : [cutOf(previous.partId, period.start)]),
+      ...(endsWithin ? [cutOf(partId, period.end)] : []),
+    ];
   });
   return [...new Map(cuts.filter(({ at }) => !known.has(at)).map((cut) => [cut.at, cut])).values()].sort((a, b) =>
     compareInstants(a.at, b.at),
