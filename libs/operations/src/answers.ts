@@ -53,6 +53,13 @@ export const zRow = z
     quantity: zQuantity,
     unitAmount: zMoney,
     unit: z.string().optional().describe('What the unit amount is for, if its rate says so'),
+    arithmetic: z
+      .string()
+      .optional()
+      .describe(
+        'On an invoice, how the gross of a prorated fee or a minimum commitment was computed:' +
+          ' 30.00 × 2,361,600 s ÷ 2,592,000 s − 0.00 booked = 27.33',
+      ),
     gross: zMoney,
     discount: zMoney,
     credit: zMoney,

@@ -1,6 +1,6 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
-import { moneyText, unitAmountText } from '#domain/money/money';
+import { amountText, arithmeticSign, unitAmountText } from '#domain/money/money';
 import type { ItemTerms } from '#domain/rating/terms';
 
 /** The line's usage before the row's charge period, and up to the end of that period. */
@@ -64,9 +64,3 @@ export function taxArithmeticOf(row: FrozenRow, currency: string): string {
 }
 
 const bracketed = (value: string): string => (value.startsWith('−') ? `(${value})` : value);
-
-/** An amount at the scale of its currency, as arithmetic writes it. */
-export const amountText = (amount: Decimal, currency: string): string => arithmeticSign(moneyText(amount, currency));
-
-/** With a minus sign instead of a hyphen. */
-const arithmeticSign = (value: string): string => value.replace(/^-/, '−');

@@ -1,8 +1,8 @@
 import { documentNumber, type InvoiceStatus } from '#domain/invoices/invoice';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
+import { amountText } from '#domain/money/money';
 import type { QueryContext } from '#ledger/query';
 import { type IssuedRow, readDocuments } from '#projections/invoices/issued-rows.read';
-import { amountText } from './arithmetic.js';
 import { eventsOfDocument, type Reference, reference } from './evidence.js';
 import { numberOf } from './issued.js';
 

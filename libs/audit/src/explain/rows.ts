@@ -13,8 +13,8 @@ import type { QueryContext } from '#ledger/query';
 import type { IssuedRow } from '#projections/invoices/issued-rows.read';
 import type { Readings, ReadingsOf } from '#projections/usage-records/usage-history.read';
 import { printFrozen } from '#billing/invoices/rated-lines';
+import { shareOf } from '#billing/invoices/shares';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
-import { shareOf } from './shares.js';
 import { type Relations, relationsOf } from './corrected.js';
 import {
   eventsOfDocument,
@@ -138,7 +138,7 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
   const counted =
     line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
   const isBooked = row.kind === 'charge' || row.kind === 'rebooked';
-  const share = line === undefined || !isBooked ? null : shareOf(row, currency, line);
+  const share = line === undefined ? null : shareOf(row, currency, line);
   return {
     invoiceId: document_id,
     number: numberOf(ordinal, series),

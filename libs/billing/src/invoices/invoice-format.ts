@@ -10,6 +10,7 @@ import { compareInstants } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import type { CreditNoteRow, InvoiceRow } from '#projections/invoices/invoices.table';
 import { netText, printFrozen } from './rated-lines.js';
+import { shareOf } from './shares.js';
 
 /**
  * The contents of an invoice: the parts that it bills, and its rows. A row belongs to one of these parts, or corrects
@@ -96,12 +97,19 @@ function lineView(
     unitConversion: terms?.unitConversion ?? null,
     rows: rows.map((row) => ({
       ...printFrozen(row, currency),
+      ...arithmeticOf(row, currency, of.line),
       ...(corrected === null ? {} : { correctsInvoices: corrected.get(row.rowId) ?? [] }),
     })),
     net: netText(rows, currency),
     tax: moneyText(sum(rows.map(({ tax }) => decimal(tax))), currency),
     correction: corrected !== null,
   };
+}
+
+/** The arithmetic of a share. Other rows are quantity × unit amount. */
+function arithmeticOf(row: FrozenRow, currency: string, line: LineDefinition | undefined): { arithmetic?: string } {
+  const share = line === undefined ? null : shareOf(row, currency, line);
+  return share === null ? {} : { arithmetic: share };
 }
 
 /** The frozen totals. null: a draft has none. */

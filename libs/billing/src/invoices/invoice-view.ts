@@ -3,7 +3,7 @@ import { billingAsOf, billingOfClaim } from '#domain/invoices/rate-invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import type { Quarantined } from '#domain/lines/rate';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
-import type { Instant } from '#domain/time/instant';
+import { type Instant, later } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import {
@@ -68,11 +68,12 @@ export async function invoiceViews(context: QueryContext, rows: readonly Invoice
   );
   const creditOf = await tenantCredits(context, drafts);
   const notes = Map.groupBy(await readCreditNotesOf(core.db, position, ids), ({ invoice_id }) => invoice_id);
-  return found.map(({ row, account, claimed, lines: ofInvoice }, index) => {
+  return found.map((of, index) => {
+    const { row, account, claimed } = of;
     const id = row.invoice_id;
     const quantities = new Map((parts[index] ?? []).flatMap((of) => quantitiesOf(of, usage)));
     return printInvoice(row, {
-      contents: { claimed, rows: rowsOf(id), lines: ofInvoice, quantities, corrected },
+      contents: { claimed, rows: rowsOf(id), lines: linesShown(of, rowsOf(id), lines), quantities, corrected },
       taxes: account.taxes,
       tenantCredit: creditOf(row),
       notes: notes.get(id) ?? [],
@@ -85,6 +86,12 @@ export async function invoiceView(context: QueryContext, row: InvoiceRow): Promi
   const [view] = await invoiceViews(context, [row]);
   if (view === undefined) throw new Error(`invoice ${row.invoice_id} has no view`);
   return view;
+}
+
+/** A fee in advance may be corrected by an invoice of an earlier instant: its line begins later. */
+function linesShown({ row, account, known, lines }: Found, rows: readonly FrozenRow[], all: Lines): Found['lines'] {
+  const until = rows.reduce((at, { chargePeriod }) => later(at, chargePeriod.start), row.as_of);
+  return until === row.as_of ? lines : all({ account, position: known, until });
 }
 
 /** An issued invoice shows its tenant as known when the invoice was computed. */

@@ -55,6 +55,12 @@ export const toMoney = (amount: Decimal, currency: string): Decimal => round(amo
 export const moneyText = (amount: Decimal, currency: string): string =>
   amount.toFixed(scaleOf(currency)).replace(/^-(0(\.0*)?)$/, '$1');
 
+/** An amount as arithmetic writes it: at its currency's scale, with a minus sign instead of a hyphen. */
+export const amountText = (amount: Decimal, currency: string): string => arithmeticSign(moneyText(amount, currency));
+
+/** A decimal with a minus sign instead of a hyphen. */
+export const arithmeticSign = (value: string): string => value.replace(/^-/, '−');
+
 /** A unit amount as shown: with at least the decimals of the currency. USD 0.5 is `0.50`, 0.000171 stays. */
 export const unitAmountText = (unitAmount: Decimal, currency: string): string =>
   decimals(unitAmount) >= scaleOf(currency) ? text(unitAmount) : unitAmount.toFixed(scaleOf(currency));

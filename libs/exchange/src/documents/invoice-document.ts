@@ -18,6 +18,7 @@ import {
   itemText,
   kindText,
   negated,
+  quietly,
   refText,
   sumRow,
   taxText,
@@ -228,10 +229,10 @@ function within({ period }: Line, { chargePeriod }: Row, description: string, da
 }
 
 function amountsRow(kind: string, description: string, row: Row): Html {
-  const { taxRatePercent, quantity, unitAmount, unit, gross, discount, credit, net } = row;
+  const { taxRatePercent, quantity, unitAmount, unit, gross, discount, credit, net, arithmetic } = row;
   const perUnit = unit === undefined ? unitAmount : `${unitAmount} / ${unit}`;
   const figures = [`${taxRatePercent} %`, quantity, perUnit, gross, discount, credit, net];
-  return html`<tr class="${kind}"><td>${description}</td>${figures.map(figure)}</tr>`;
+  return html`<tr class="${kind}"><td>${description}${quietly(arithmetic)}</td>${figures.map(figure)}</tr>`;
 }
 
 /** Corrections of what earlier invoices billed too much or too little. */
@@ -347,6 +348,12 @@ function notesOf({ currency }: InvoiceView, { timeZone }: Dates, lines: readonly
       ? [
           'If only part of a period is billed, the rest is on other invoices. Rounding is over the whole period,' +
             ' so a part may differ by a cent from quantity × unit amount.',
+        ]
+      : []),
+    ...(lines.some(({ rows }) => rows.some(({ arithmetic }) => arithmetic !== undefined))
+      ? [
+          'A fee or a minimum for a part of a billing period is the whole amount × the seconds (s) charged ÷ the' +
+            ' seconds of the billing period. What was booked for it already is deducted.',
         ]
       : []),
     ...(lines.some(({ correction }) => correction)

@@ -48,11 +48,14 @@ export const isZero = (amount: string): boolean => decimal(amount).eq(decimal('0
 
 export const figure = (value: string): Html => html`<td class="figure">${value}</td>`;
 
+/** A remark after a name. */
+export const quietly = (remark = ''): Html | string =>
+  remark === '' ? '' : html` <span class="quiet">· ${remark}</span>`;
+
 /** A heading row over all columns of the table. */
 export function headingRow(kind: 'section' | 'line' | 'part', columns: number, title: string, quiet = ''): Html {
   const scope = kind === 'section' ? 'rowgroup' : 'row';
-  const note = quiet === '' ? '' : html` <span class="quiet">· ${quiet}</span>`;
-  return html`<tr class="${kind}"><th colspan="${columns}" scope="${scope}">${title}${note}</th></tr>`;
+  return html`<tr class="${kind}"><th colspan="${columns}" scope="${scope}">${title}${quietly(quiet)}</th></tr>`;
 }
 
 /** A row with a name, and a figure in the last column. */

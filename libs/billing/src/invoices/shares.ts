@@ -1,0 +1,68 @@
+import type { FrozenRow } from '#domain/invoices/invoice';
+import { isBaseFee, type LineDefinition, prorated } from '#domain/lines/line';
+import { type Decimal, decimal, divide, integer, text } from '#domain/money/decimal';
+import { amountText, toMoney, unitAmountText } from '#domain/money/money';
+import { isFlat } from '#domain/prices/flat';
+import { intersection, lengthMicros, type Period } from '#domain/time/period';
+
+/** What a row of a share is explained from. */
+export type SharedLine = Pick<LineDefinition, 'itemKey' | 'billingPeriod' | 'segments'>;
+
+/**
+ * How an amount came about that is no quantity × price: a prorated fee,
+ * `30.00 × 2,361,600 s ÷ 2,592,000 s − 0.00 booked = 27.33`, or what is missing to a minimum commitment,
+ * `20.00 × 691,200 s ÷ 2,592,000 s − 1.20 booked = 4.13`. It is the share of the period, less what was booked for it.
+ * It is derived from the line when a row is shown, and never frozen. null: neither.
+ */
+export function shareOf(row: FrozenRow, currency: string, line: SharedLine): string | null {
+  const isBooked = row.kind === 'charge' || row.kind === 'rebooked';
+  if (!isBooked || !decimal(row.quantity).eq(integer(1))) return null;
+  if (row.ref === 'minimum-commitment') return minimumShare(row, currency, line);
+  return isBaseFee(line) ? feeShare(row, currency, line) : null;
+}
+
+function feeShare(row: FrozenRow, currency: string, { billingPeriod, segments }: SharedLine): string | null {
+  for (const { period, terms } of segments) {
+    const piece = intersection(period, row.chargePeriod);
+    if (piece === null || !isFlat(terms.price) || lengthMicros(piece) === lengthMicros(billingPeriod)) continue;
+    const fee = decimal(terms.price.amount);
+    if (!prorated(fee, currency, piece, billingPeriod).eq(decimal(row.unitAmount))) continue;
+    const exact = divide(fee.times(integer(lengthMicros(piece))), integer(lengthMicros(billingPeriod)), SHOWN_DECIMALS);
+    const product = `${shareText(fee, currency, piece, billingPeriod)} − ${bookedText(integer(0), currency)}`;
+    const gross = amountText(decimal(row.gross), currency);
+    // The shares of a period are rounded together, so that they add up to the fee.
+    return toMoney(exact, currency).eq(decimal(row.gross))
+      ? `${product} = ${gross}`
+      : `${product} = ${text(exact)}, rounded over the whole period to ${gross}`;
+  }
+  return null;
+}
+
+function minimumShare(row: FrozenRow, currency: string, { billingPeriod, segments }: SharedLine): string | null {
+  const last = segments.at(-1);
+  const due = last?.terms.commitments?.minimum;
+  if (last === undefined || due === undefined) return null;
+  // The row is what was missing to the minimum, so the rest of it was booked.
+  const net = toMoney(decimal(due), currency).minus(decimal(row.gross));
+  const { minimum } = last;
+  const share =
+    minimum === undefined || lengthMicros(minimum.charged) === lengthMicros(billingPeriod)
+      ? amountText(toMoney(decimal(due), currency), currency)
+      : shareText(decimal(minimum.whole), currency, minimum.charged, billingPeriod);
+  return `${share} − ${bookedText(net, currency)} = ${amountText(decimal(row.gross), currency)}`;
+}
+
+/** To as many decimals as a person wants to see. */
+const SHOWN_DECIMALS = 6;
+
+const bookedText = (amount: Decimal, currency: string): string => `${amountText(amount, currency)} booked`;
+
+const shareText = (amount: Decimal, currency: string, piece: Period, whole: Period): string =>
+  `${unitAmountText(amount, currency)} × ${secondsText(piece)} s ÷ ${secondsText(whole)} s`;
+
+/** `2,592,000` */
+function secondsText(period: Period): string {
+  const [whole = '', fraction] = text(integer(lengthMicros(period)).times(decimal('0.000001'))).split('.');
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',');
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
+}
