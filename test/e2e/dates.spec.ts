@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Caller } from '#ledger/caller';
 import { invoiceRun, type TenantBilled } from '#operations/invoice-run';
 import { deployment, plan, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
@@ -97,5 +98,89 @@ describe('a date', () => {
       [OCTOBER, null, ['40.00']],
       ['2026-10-01T00:00:00Z', null, []],
     ]);
+  });
+});
+
+describe('a date in a query', () => {
+  /** A reading of one hour, that starts at this instant. */
+  const used = (start: string, end: string) => ({
+    command: 'observe-usage',
+    deploymentId: 'd',
+    observations: [
+      { resourceId: 'r', billingKind: 'hours', period: { start, end }, granularity: 'hour', quantity: '1' },
+    ],
+  });
+  interface Listed {
+    readonly items: readonly { readonly lineId: string; readonly period: { readonly start: string } }[];
+    readonly nextCursor: string | null;
+  }
+  const startsOf = async (name: string, params: Record<string, unknown>): Promise<string[]> =>
+    (await test.ask<Listed>(name, params)).items.map(({ period }) => period.start);
+  const expectRefused = async (name: string, params: Record<string, unknown>, code: string, caller: Caller = ADMIN) =>
+    expect(test.ledger.ask(name, params, caller)).rejects.toMatchObject({ code });
+
+  beforeEach(async () => {
+    await test.apply(
+      start('2026-09-01'),
+      used('2026-08-31T21:00:00Z', '2026-08-31T22:00:00Z'),
+      used(SEPTEMBER, '2026-08-31T23:00:00Z'),
+    );
+  });
+
+  it('is midnight of the tenant that a parameter names', async () => {
+    // At midnight in Paris the line of October is there. At midnight in New York, too: four hours earlier it is not.
+    expect(await startsOf('lines', { tenantId: 'paris', at: '2026-10-01' })).toEqual([SEPTEMBER, OCTOBER]);
+    expect(await startsOf('lines', { tenantId: 'paris', at: '2026-09-30' })).toEqual([SEPTEMBER]);
+    expect(await startsOf('lines', { subscriptionId: 's', at: '2026-10-01' })).toEqual([SEPTEMBER, OCTOBER]);
+    const hours = { deploymentId: 'd', billingKind: 'hours' };
+    expect(await startsOf('usage-records', { ...hours, start: '2026-09-01' })).toEqual([SEPTEMBER]);
+    expect(await startsOf('usage-records', { ...hours, end: '2026-09-01' })).toEqual(['2026-08-31T21:00:00Z']);
+    const { dates } = await test.ledger.answerNamed('usage-records', { ...hours, start: '2026-09-01' }, ADMIN);
+    expect(dates).toEqual([{ field: 'start', date: '2026-09-01', timeZone: 'Europe/Paris', instant: SEPTEMBER }]);
+  });
+
+  it('is midnight of the tenant of a line, also of one that no invoice has claimed, and of an invoice', async () => {
+    const [open] = (await test.ask<Listed>('lines', { tenantId: 'paris', at: SEPTEMBER })).items;
+    const id = open?.lineId;
+    for (const name of ['line', 'explain']) {
+      const { dates } = await test.ledger.answerNamed(name, { id, at: '2026-09-02' }, ADMIN);
+      expect(dates).toMatchObject([{ field: 'at', instant: '2026-09-01T22:00:00Z' }]);
+    }
+    const [created] = await test.apply(create('2026-10-01'));
+    const invoiceId = (created as { result: { invoices: { invoiceId: string }[] } }).result.invoices[0]?.invoiceId;
+    await test.apply({ command: 'issue-invoice', invoiceId, at: '2026-10-02' });
+    for (const document of ['INV-000001', invoiceId]) {
+      const { dates } = await test.ledger.answerNamed('invoice', { id: document, asOf: '2099-01-01' }, ADMIN);
+      expect(dates).toMatchObject([{ field: 'asOf', instant: '2098-12-31T23:00:00Z' }]);
+    }
+    const { dates } = await test.ledger.answerNamed('explain', { id, at: '2026-10-02' }, ADMIN);
+    expect(dates).toMatchObject([{ field: 'at', instant: '2026-10-01T22:00:00Z' }]);
+  });
+
+  it('is midnight of the tenant of the token, whatever is named', async () => {
+    const paris = { ...ADMIN, role: 'tenant', tenantId: 'paris' } as const;
+    const { dates } = await test.ledger.answerNamed('lines', { at: '2026-10-01', knownAt: '2099-06-01' }, paris);
+    expect(dates.map(({ field, instant }) => [field, instant])).toEqual([
+      ['knownAt', '2099-05-31T22:00:00Z'],
+      ['at', OCTOBER],
+    ]);
+    await expectRefused('lines', { tenantId: 'utc', at: '2026-10-01' }, 'unknown_tenant', paris);
+  });
+
+  it('stays the same date on all pages', async () => {
+    const asked = { tenantId: 'paris', at: '2026-10-01', limit: 1 };
+    const { nextCursor } = await test.ask<Listed>('lines', asked);
+    await test.apply({ command: 'correct-tenant', tenantId: 'paris', timeZone: 'UTC', reason: 'moved' });
+    for (const again of [{ cursor: nextCursor }, { ...asked, cursor: nextCursor }])
+      expect(await startsOf('lines', again)).toEqual([OCTOBER]);
+  });
+
+  it('is refused where no tenant is named, or tenants of several time zones', async () => {
+    await expectRefused('lines', { at: '2026-10-01' }, 'invalid_parameter');
+    await expectRefused('accrual', { at: '2026-10-01' }, 'invalid_parameter');
+    await expectRefused('tenants', { asOf: '2026-10-01' }, 'invalid_as_of');
+    await expectRefused('tenants', { tenantIds: ['paris', 'utc'], asOf: '2026-10-01' }, 'invalid_as_of');
+    await expectRefused('lines', { tenantId: 'nobody', at: '2026-10-01' }, 'unknown_tenant');
+    await expectRefused('lines', { tenantId: 'paris', at: '2026-02-31' }, 'invalid_parameter');
   });
 });

@@ -12,7 +12,8 @@ export async function run(
   if (typeof options.asOf === 'string') params['asOf'] = options.asOf;
   const query = 'id' in params ? oneOf(name) : name;
   return withLedger(options, async (ledger) => {
-    const answer = await asked(ledger.ask(query, params, cliCaller()));
+    const { answer, dates } = await asked(ledger.answerNamed(query, params, cliCaller()));
+    for (const { field, date, timeZone, instant } of dates) say(`${field} ${date} in ${timeZone} is ${instant}`);
     if (options.json) printJson(answer);
     else show(answer);
     return 0;

@@ -68,20 +68,30 @@ export const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
 /** The role that sees margin and cost. */
 export const ADMIN: readonly Role[] = ['platform_admin'];
 
+/** A log position or an instant of recording. */
+export const zMoment = z.string();
+
+/** What a parameter says that takes a date too. `withDatesOfQuery` reads it. */
+const OR_DATE =
+  'A date is midnight in the time zone of the tenant of the token, or of the tenant that the parameters name, also by ' +
+  'a deployment, subscription, line or invoice of it. It is refused if they name none';
+
 /**
  * Any query can be answered as of an earlier log position or instant of recording. `knownAt` is the second name of this
  * parameter: it reads well next to `at`, the instant in the world.
  */
 export const zAsOf = z.object({
-  asOf: z.string().optional().describe('A log position or an instant of recording: the answer is what was known then'),
-  knownAt: z.string().optional().describe('The same as asOf. If both are given, the earlier one applies'),
+  asOf: zMoment
+    .optional()
+    .describe(`A log position or an instant of recording: the answer is what was known then. ${OR_DATE}`),
+  knownAt: zMoment.optional().describe('The same as asOf. If both are given, the earlier one applies'),
 });
 
 /** The instant in the world that the answer is about. Default: now. */
 export const zAt = {
   at: zInstant
     .optional()
-    .describe('The instant that the answer is about. Default: now. knownAt says when it was known'),
+    .describe(`The instant that the answer is about. Default: now. knownAt says when it was known. ${OR_DATE}`),
 };
 
 export const DEFAULT_LIMIT = 1000;
@@ -106,7 +116,7 @@ export const zPage = zAsOf.extend({
 export const zOptionalId = zId.optional();
 /** One id or several: as an array, or as a parameter given more than once. Unknown ids match nothing. */
 export const zOptionalIds = z.union([z.array(zId).min(1).max(1000), zId.transform((id) => [id])]).optional();
-const zOptionalInstant = zInstant.optional();
+const zOptionalInstant = zInstant.optional().describe(OR_DATE);
 
 /** A period to ask for. Each end may be left out. `inOrder` checks the two ends. */
 export const zStretch = { start: zOptionalInstant, end: zOptionalInstant };

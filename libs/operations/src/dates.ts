@@ -1,18 +1,13 @@
 import { z } from 'zod';
 import { zDate, zInstant, zPeriod } from '#domain/schema';
-import { tenantAt } from '#domain/tenants/deployment';
-import { isTimeZone } from '#domain/tenants/tenant';
 import { midnight } from '#domain/time/calendar';
-import { type Instant, lastInstantBefore } from '#domain/time/instant';
-import { dayOf } from '#domain/time/period';
-import { isUuid } from '#domain/uuid';
+import type { Instant } from '#domain/time/instant';
+import { type Caller, confinedTo } from '#ledger/caller';
 import type { DateRead } from '#ledger/command';
 import type { CommandDefinition } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readAssignments } from '#projections/deployments/deployments.read';
-import { readInvoices } from '#projections/invoices/invoices.read';
-import { readTenants } from '#projections/tenants/tenants.read';
-import { deploymentOfSubscription } from './subscriptions.js';
+import { type DefinedQuery, positionOf, zAsOf, zMoment } from '#ledger/query';
+import { timeZoneOf } from './tenant-zone.js';
 
 /**
  * An instant of a command may be a date alone, if the command names a tenant, a deployment, a subscription or an
@@ -33,12 +28,53 @@ export async function withDates(
   const named = dated(schema, given, '', found);
   const [first] = found;
   if (first === undefined) return asGiven;
-  const zone = await zoneOf(core, given, first.date);
+  const zone = await timeZoneOf(core, await core.projector.catchUp(), given, first.date);
   if (zone === null) return asGiven;
-  const dates = found.map((each) => ({ ...each, timeZone: zone, instant: midnight(each.date, zone) }));
-  const instants = new Map(dates.map(({ field, instant }) => [field, instant]));
-  return { input: named(instants), dates };
+  const dates = datesIn(zone, found);
+  return { input: named(instantsOf(dates)), dates };
 }
+
+type Params = Readonly<Record<string, unknown>>;
+
+/**
+ * The same for the parameters of a query. The tenant is the one of the token, or else the one that a parameter names,
+ * also through a line. `asOf` and the like are read in the time zone that is known now, all else in the one that was
+ * known as of them. A query that names no tenant keeps its dates, and refuses them where it wants an instant.
+ */
+export async function withDatesOfQuery(
+  core: LedgerCore,
+  query: DefinedQuery,
+  params: Params,
+  caller: Caller,
+): Promise<{ readonly params: Params; readonly dates: readonly DateRead[] }> {
+  const own = confinedTo(caller);
+  const read = async (
+    given: Params,
+    position: () => Promise<number>,
+    isRead: (schema: z.core.$ZodType) => boolean,
+  ): Promise<{ params: Params; dates: readonly DateRead[] }> => {
+    const found: DateFound[] = [];
+    const named = dated(query.params, given, '', found, isRead);
+    const [first] = found;
+    const subject = own === null ? given : { tenantId: own };
+    const zone = first === undefined ? null : await timeZoneOf(core, await position(), subject, first.date);
+    if (zone === null) return { params: given, dates: [] };
+    const dates = datesIn(zone, found);
+    return { params: z.record(z.string(), z.unknown()).parse(named(instantsOf(dates))), dates };
+  };
+  const known = await read(params, async () => core.projector.catchUp(), isMoment);
+  const asOf = async (): Promise<number> => positionOf(core, zAsOf.loose().parse(known.params));
+  const world = await read(known.params, asOf, isInstant);
+  return { params: world.params, dates: [...known.dates, ...world.dates] };
+}
+
+const isInstant = (schema: z.core.$ZodType): boolean => schema === zInstant;
+const isMoment = (schema: z.core.$ZodType): boolean => schema === zMoment;
+
+const datesIn = (timeZone: string, found: readonly DateFound[]): DateRead[] =>
+  found.map((each) => ({ ...each, timeZone, instant: midnight(each.date, timeZone) }));
+const instantsOf = (dates: readonly DateRead[]): ReadonlyMap<string, Instant> =>
+  new Map(dates.map(({ field, instant }) => [field, instant]));
 
 interface DateFound {
   readonly field: string;
@@ -80,16 +116,22 @@ const unwrapped = (schema: z.core.$ZodType): z.core.$ZodType =>
     : schema;
 
 /** Finds the dates of a value, and answers the value with instants in their place. */
-function dated(schema: z.core.$ZodType, value: unknown, field: string, found: DateFound[]): WithInstants {
+function dated(
+  schema: z.core.$ZodType,
+  value: unknown,
+  field: string,
+  found: DateFound[],
+  isRead: (schema: z.core.$ZodType) => boolean = isInstant,
+): WithInstants {
   const of = unwrapped(schema);
-  if (of === zInstant) {
+  if (isRead(of)) {
     const date = zDate.safeParse(value);
     if (!date.success) return () => value;
     found.push({ field, date: date.data });
     return (instants) => instants.get(field) ?? value;
   }
   if (of instanceof z.ZodArray && Array.isArray(value)) {
-    const items = value.map((item: unknown, index) => dated(of.element, item, `${field}[${index}]`, found));
+    const items = value.map((item: unknown, index) => dated(of.element, item, `${field}[${index}]`, found, isRead));
     return (instants) => items.map((item) => item(instants));
   }
   if (of instanceof z.ZodObject && of !== zPeriod && typeof value === 'object' && value !== null) {
@@ -97,54 +139,9 @@ function dated(schema: z.core.$ZodType, value: unknown, field: string, found: Da
     const fields = Object.entries(value).map(([name, each]: [string, unknown]) => {
       const inside = shape[name];
       const path = field === '' ? name : `${field}.${name}`;
-      return [name, inside === undefined ? () => each : dated(inside, each, path, found)] as const;
+      return [name, inside === undefined ? () => each : dated(inside, each, path, found, isRead)] as const;
     });
     return (instants) => Object.fromEntries(fields.map(([name, each]) => [name, each(instants)]));
   }
   return () => value;
-}
-
-const zSubject = z.object({
-  tenantId: z.string().optional(),
-  deploymentId: z.string().optional(),
-  subscriptionId: z.string().optional(),
-  invoiceId: z.string().optional(),
-  timeZone: z.string().optional(),
-});
-
-/**
- * The time zone of the tenant that a command is about. null: it names none. UTC: the tenant is not known, and the
- * command is refused for that.
- */
-async function zoneOf(core: LedgerCore, given: object, date: string): Promise<string | null> {
-  const subject = zSubject.safeParse(given).data;
-  if (subject === undefined) return null;
-  const { tenantId, deploymentId, subscriptionId, invoiceId, timeZone } = subject;
-  if ([tenantId, deploymentId, subscriptionId, invoiceId].every((id) => id === undefined)) return null;
-  const position = await core.projector.catchUp();
-  const id = tenantId ?? (await tenantOf(core, position, { deploymentId, subscriptionId, invoiceId }, date));
-  const [tenant] = id === undefined ? [] : await readTenants(core.db, position, [id]);
-  // A tenant that is being registered says its time zone itself.
-  return tenant?.time_zone ?? (timeZone !== undefined && isTimeZone(timeZone) ? timeZone : 'UTC');
-}
-
-async function tenantOf(
-  core: LedgerCore,
-  position: number,
-  subject: Pick<z.infer<typeof zSubject>, 'deploymentId' | 'subscriptionId' | 'invoiceId'>,
-  date: string,
-): Promise<string | undefined> {
-  const { invoiceId, subscriptionId } = subject;
-  if (invoiceId !== undefined) {
-    const [invoice] = isUuid(invoiceId) ? await readInvoices(core.db, position, [invoiceId]) : [];
-    return invoice?.tenant_id;
-  }
-  const deploymentId =
-    subject.deploymentId ??
-    (subscriptionId === undefined ? undefined : await deploymentOfSubscription(core, subscriptionId));
-  if (deploymentId === undefined) return undefined;
-  const rows = await readAssignments(core.db, position, { deploymentIds: [deploymentId] });
-  const assignments = rows.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }));
-  const endOfDay = lastInstantBefore(dayOf(midnight(date, 'UTC')).end);
-  return tenantAt(assignments, endOfDay) ?? assignments[0]?.tenantId;
 }

@@ -25,14 +25,14 @@ import type { CarryOut } from '#exchange/backfill/command-import';
 import { type DryRun, dryRun } from '#exchange/backfill/dry-run';
 import { type Imported, imported } from '#exchange/backfill/imported';
 import { assertRole, type Caller } from '#ledger/caller';
-import { type CommandCall, type CommandDone, type CommandOutcome, nameOf } from '#ledger/command';
+import { type CommandCall, type CommandDone, type CommandOutcome, type DateRead, nameOf } from '#ledger/command';
 import { type CommandDefinition, type ReadCommand, readCommand, WRITERS } from '#ledger/define-command';
 import { answerIfKnown } from '#ledger/appending/event-book';
 import { type Export, exported, type ExportKind } from '#exchange/export/exports';
 import { inOrder, valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
-import { withDates } from './dates.js';
+import { withDates, withDatesOfQuery } from './dates.js';
 import { invoices } from './invoices.js';
 import { lines } from './lines.js';
 import { margin } from './margin.js';
@@ -62,6 +62,8 @@ const WAIT_MS = 20;
 /** An answer and the log position that it is as of. */
 export interface Answered<Answer = unknown> {
   readonly position: number;
+  /** Dates that were given in place of instants. */
+  readonly dates: readonly DateRead[];
   readonly answer: Answer;
 }
 
@@ -114,13 +116,14 @@ async function answered<Answer extends z.ZodType>(
   assertRole(caller, query.roles, `read ${name}`);
   const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
   const given = 'cursor' in query.params.shape ? withCursor(name, sent) : sent;
-  const checked = parse(query.closedParams, given, name, 'invalid_parameter');
+  const { params: dated, dates } = await withDatesOfQuery(core, query, given, caller);
+  const checked = parse(query.closedParams, dated, name, 'invalid_parameter');
   const position =
     query.withoutCatchUp === true
       ? await positionUpTo(core, await core.log.head(), checked)
       : await positionOf(core, checked);
   const answer = await query.handle(checked, contextFor(core, position, caller));
-  return { position, answer: pagedOn(name, given, answer) };
+  return { position, dates, answer: pagedOn(name, given, answer) };
 }
 
 /** Errors: `unknown_query`. */
@@ -296,6 +299,11 @@ export class Ledger {
     caller: Caller,
   ): Promise<Answered<AnswerOf<Answer>>> {
     return this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
+  }
+
+  /** Like `answer`, of the query with this name. Errors: also `unknown_query`. */
+  async answerNamed(name: string, params: Readonly<Record<string, unknown>>, caller: Caller): Promise<Answered> {
+    return this.answer(queryNamed(name), params, caller);
   }
 
   /** Projects up to the head of the log, or waits until another process has reached the position. */

@@ -130,7 +130,7 @@ export function addRelations(): void {
 const positions = new WeakMap<object, number>();
 
 /** Remembers the position for an answer and all objects in it. */
-export function remembered({ answer, position }: Answered): unknown {
+export function remembered({ answer, position }: Pick<Answered, 'answer' | 'position'>): unknown {
   const remember = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return;
     if (!Array.isArray(value)) positions.set(value, position);
