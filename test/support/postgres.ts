@@ -19,9 +19,9 @@ export interface TestDatabase {
 /** A fresh database on the server of this run, empty or a copy of `template`; `drop` closes its pool and removes it. */
 export async function testDatabase(template?: string): Promise<TestDatabase> {
   const name = `test_${process.pid}_${(count += 1)}`;
-  await onServer((admin) =>
-    admin.query(`CREATE DATABASE ${name} ${template === undefined ? '' : `TEMPLATE ${template}`}`),
-  );
+  // Copying the files takes a tenth of the time that copying through the write-ahead log takes.
+  const copied = template === undefined ? '' : `TEMPLATE ${template} STRATEGY FILE_COPY`;
+  await onServer((admin) => admin.query(`CREATE DATABASE ${name} ${copied}`));
   const url = urlOf(name);
   const pool = createPool(url, { applicationName: 'ledgerline specs' });
   return {
