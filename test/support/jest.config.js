@@ -1,26 +1,12 @@
-/** Jest runs the TypeScript sources as ES modules: the `source` condition of package.json's imports. */
+/**
+ * Runs all specs of a worker in one process, as plain Node modules that typescript.js compiles: what a spec imports is
+ * loaded once, not again for each spec. There is no time limit, since a loaded machine is slow, not wrong.
+ */
 export default {
   rootDir: '../..',
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   testMatch: ['libs', 'projections', 'apps', 'test'].map((root) => `<rootDir>/${root}/**/*.spec.ts`),
-  extensionsToTreatAsEsm: ['.ts'],
+  runner: 'jest-light-runner/child-process',
   modulePathIgnorePatterns: ['<rootDir>/dist'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
-  transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        jsc: {
-          target: 'es2022',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true },
-        },
-        module: { type: 'es6' },
-      },
-    ],
-  },
-  // A machine loaded to many times its cores is slow, not wrong: the limit only ends what would never end.
-  testTimeout: 900_000,
 };
