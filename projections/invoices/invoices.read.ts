@@ -151,24 +151,28 @@ export interface CorrectingRow {
   readonly partId: string;
 }
 
-/** The ordinals of the invoices that rows correct, in order. */
-export async function readCorrectedInvoices(
-  db: Db,
-  correcting: readonly CorrectingRow[],
-): Promise<{ readonly row_id: string; readonly ordinal: number }[]> {
+/** An invoice that a row corrects, and the position that it was computed at. */
+export interface CorrectedInvoice {
+  readonly row_id: string;
+  readonly ordinal: number;
+  readonly computed_at: number;
+}
+
+/** The invoices that rows correct, in order. */
+export async function readCorrectedInvoices(db: Db, correcting: readonly CorrectingRow[]): Promise<CorrectedInvoice[]> {
   const named = correcting.flatMap(({ rowId, position, corrects = [] }) =>
     corrects.map((corrected) => ({ rowId, position, corrected })),
   );
   const unnamed = correcting.filter(({ corrects }) => corrects === undefined);
-  const { rows } = await sql<{ row_id: string; ordinal: number }>`
-    SELECT c.row_id, i.ordinal
+  const { rows } = await sql<CorrectedInvoice>`
+    SELECT c.row_id, i.ordinal, i.computed_at
     FROM unnest(${named.map(({ rowId }) => rowId)}::uuid[], ${named.map(({ position }) => position)}::bigint[],
       ${named.map(({ corrected }) => corrected)}::uuid[]) AS c(row_id, position, corrected)
     JOIN invoice_rows r ON r.row_id = c.corrected
     JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt
     WHERE ${at(sql.ref<number>('c.position'), 'i')}
     UNION
-    SELECT c.row_id, i.ordinal
+    SELECT c.row_id, i.ordinal, i.computed_at
     FROM unnest(${unnamed.map(({ rowId }) => rowId)}::uuid[], ${unnamed.map(({ position }) => position)}::bigint[],
       ${unnamed.map(({ partId }) => partId)}::uuid[]) AS c(row_id, position, part_id)
     JOIN invoice_parts p ON p.part_id = c.part_id

@@ -162,7 +162,10 @@ function rowNode({
             },
           ]),
       ...(correctedBy.length === 0 ? [] : [{ text: `corrected by ${relatedText(correctedBy)}` }]),
-      { text: `price: plan ${price.planId} as of ${price.effectiveFrom}` },
+      {
+        text: `price: plan ${price.planId} as of ${price.effectiveFrom}, ${price.amount}`,
+        below: price.setBy === null ? [] : [{ text: changeText(price.setBy) }],
+      },
       ...rates.map((rate) => ({
         text: `rate: ${rateKey(rate)} ${rate.unitPrice} from ${rate.effectiveFrom}`,
         below: rate.event === null ? [] : eventNodes([rate.event]),
@@ -172,6 +175,9 @@ function rowNode({
     ],
   };
 }
+
+const changeText = ({ position, recordedAt, reason }: NonNullable<ExplainedRow['price']['setBy']>): string =>
+  `changed by event ${position}  ${recordedAt}${after(': ', reason)}`;
 
 type Row = ExplainedRow;
 

@@ -46,6 +46,20 @@ export const zQuarantine = z
   .object({ code: z.string(), message: z.string() })
   .meta({ id: 'Quarantine', description: 'Why a line can’t be rated. The other lines are rated' });
 
+/** A price in force, and what changed it. */
+export const rowPrice = {
+  planId: z.string(),
+  rateKey: z.string().nullable().describe('The key of the rate. null: the price is in the plan'),
+  amount: zMoney.describe('The whole amount of a fee or a minimum commitment; else the unit amount'),
+  effectiveFrom: zTimestamp,
+  setBy: z
+    .object({ position: zPosition, recordedAt: zTimestamp, reason: z.string().nullable() })
+    .meta({ id: 'PriceChange' })
+    .nullable()
+    .describe('The change of the price since the row that it corrects. null: the price is the same'),
+};
+const zRowPrice = z.object(rowPrice).meta({ id: 'RowPrice' });
+
 /** A rated row. A row of an invoice also has its id, kind, tax, and the rows that it corrects. */
 export const zRow = z
   .object({
@@ -75,6 +89,7 @@ export const zRow = z
     tax: zMoney.optional(),
     corrects: z.array(z.string()).optional().describe('The ids of the rows that it corrects'),
     correctsInvoices: z.array(z.string()).optional().describe('The numbers of the invoices that it corrects'),
+    price: zRowPrice.optional().describe('On an invoice: the price of a rebooked row'),
     reason: z.string().optional(),
   })
   .meta({ id: 'Row', description: 'gross − discount − credit = net' });

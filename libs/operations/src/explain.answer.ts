@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { zAny, zEvent, zMoney, zPosition, zQuantity, zRow, zSpan, zReference, zTimestamp } from './answers.js';
+import {
+  rowPrice,
+  zAny,
+  zEvent,
+  zMoney,
+  zPosition,
+  zQuantity,
+  zRow,
+  zSpan,
+  zReference,
+  zTimestamp,
+} from './answers.js';
 
 /** The explanation of an id, by the kind of thing that it names. */
 
@@ -43,8 +54,7 @@ const zExplainedRow = z
     tax: z.string().describe('The calculation of the tax: 19 % of 21.12 = 4.0128, booked 4.01'),
     price: z
       .object({
-        planId: z.string(),
-        effectiveFrom: zTimestamp,
+        ...rowPrice,
         terms: zAny.nullable().describe('The item of the plan with its price'),
       })
       .meta({ id: 'ExplainedPrice' }),

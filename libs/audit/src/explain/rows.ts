@@ -13,6 +13,7 @@ import type { QueryContext } from '#ledger/query';
 import type { IssuedRow } from '#projections/invoices/issued-rows.read';
 import type { Readings, ReadingsOf } from '#projections/usage-records/usage-history.read';
 import { printFrozen } from '#billing/invoices/rated-lines';
+import { pricesOfRows, type RowPrice, segmentOf } from '#billing/invoices/row-prices';
 import { shareOf } from '#billing/invoices/shares';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
 import { type Relations, relationsOf } from './corrected.js';
@@ -54,7 +55,18 @@ interface Grounds {
 export async function explainRows(context: QueryContext, rows: readonly IssuedRow[]) {
   const [grounds, relations] = [groundsOf(context, rows), await relationsOf(context, rows)];
   const explained: Awaited<ReturnType<typeof explainRow>>[] = [];
-  for (const row of rows) explained.push(await explainRow(row, grounds, relations(row)));
+  const priced = await Promise.all(
+    rows.map(async (issued) => ({
+      ...{ row: issued.row, currency: issued.currency, known: issued.computed_at },
+      line: (await grounds.lines(issued)).get(issued.row.lineId),
+      knownBefore: issued.row.kind === 'rebooked' ? relations(issued).knownBefore : null,
+    })),
+  );
+  const prices = await pricesOfRows(context.core, priced);
+  for (const [index, price] of prices.entries()) {
+    const row = rows[index];
+    if (row !== undefined) explained.push(await explainRow(row, grounds, relations(row), price));
+  }
   return explained;
 }
 
@@ -112,7 +124,12 @@ function remembering<Of, Found>(
   };
 }
 
-async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, correctedBy, knownBefore }: Relations) {
+async function explainRow(
+  issued: IssuedRow,
+  grounds: Grounds,
+  { corrects, correctedBy, knownBefore }: Relations,
+  price: RowPrice,
+) {
   const { document_id, series, ordinal, computed_at, currency, row } = issued;
   const line = (await grounds.lines(issued)).get(row.lineId);
   const since = line?.period.start ?? row.chargePeriod.start;
@@ -131,10 +148,7 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
   );
   const restsOn = inOrder(computed_at, [...readings.events, ...ofStreams.map(reference)]);
   const events = series === 'CN' ? [...restsOn, ...(await grounds.note(issued)).map(reference)] : restsOn;
-  const terms =
-    line?.segments.findLast(
-      ({ planId, period }) => planId === row.planId && compareInstants(period.start, row.chargePeriod.end) < 0,
-    )?.terms ?? null;
+  const terms = line === undefined ? null : (segmentOf(row, currency, line)?.terms ?? null);
   const counted =
     line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
   const isBooked = row.kind === 'charge' || row.kind === 'rebooked';
@@ -146,7 +160,7 @@ async function explainRow(issued: IssuedRow, grounds: Grounds, { corrects, corre
     row: { ...row, ...printFrozen(row, currency) },
     arithmetic: arithmeticOf(row, currency, terms, isBooked ? counted : null, share),
     tax: taxArithmeticOf(row, currency),
-    price: { planId: row.planId, effectiveFrom: row.planEffectiveFrom, terms },
+    price: { ...price, terms },
     rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, ofStreams)),
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
     corrects,

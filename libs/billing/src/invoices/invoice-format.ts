@@ -10,7 +10,14 @@ import { compareInstants } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import type { CreditNoteRow, InvoiceRow } from '#projections/invoices/invoices.table';
 import { netText, printFrozen } from './rated-lines.js';
+import type { RowPrice } from './row-prices.js';
 import { shareOf } from './shares.js';
+
+/** What a row corrects: the numbers of the invoices. `price`: that of a rebooked row. */
+export interface CorrectedBy {
+  readonly numbers: readonly string[];
+  readonly price?: RowPrice;
+}
 
 /**
  * The contents of an invoice: the parts that it bills, and its rows. A row belongs to one of these parts, or corrects
@@ -22,8 +29,8 @@ export interface InvoiceContents {
   readonly lines: readonly LineDefinition[];
   /** Usage within each claimed part. */
   readonly quantities: ReadonlyMap<string, string>;
-  /** By the id of a correction's row: the numbers of the invoices that it corrects. */
-  readonly corrected: ReadonlyMap<string, readonly string[]>;
+  /** By the id of a correction's row: what it corrects, and at which price it books it again. */
+  readonly corrected: ReadonlyMap<string, CorrectedBy>;
 }
 
 export function printLines(
@@ -76,7 +83,7 @@ function lineView(
   rows: readonly FrozenRow[],
   currency: string,
   quantity: string,
-  corrected: ReadonlyMap<string, readonly string[]> | null,
+  corrected: InvoiceContents['corrected'] | null,
 ) {
   const known = of.line ?? rows[0];
   const terms = of.line?.segments.at(-1)?.terms;
@@ -98,13 +105,18 @@ function lineView(
     rows: rows.map((row) => ({
       ...printFrozen(row, currency),
       ...arithmeticOf(row, currency, of.line),
-      ...(corrected === null ? {} : { correctsInvoices: corrected.get(row.rowId) ?? [] }),
+      ...(corrected === null ? {} : printCorrected(corrected.get(row.rowId))),
     })),
     net: netText(rows, currency),
     tax: moneyText(sum(rows.map(({ tax }) => decimal(tax))), currency),
     correction: corrected !== null,
   };
 }
+
+const printCorrected = ({ numbers, price }: CorrectedBy = { numbers: [] }) => ({
+  correctsInvoices: numbers,
+  ...(price === undefined ? {} : { price }),
+});
 
 /** The arithmetic of a share. Other rows are quantity × unit amount. */
 function arithmeticOf(row: FrozenRow, currency: string, line: LineDefinition | undefined): { arithmetic?: string } {

@@ -7,7 +7,7 @@ import { type Instant, later } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import {
-  type CorrectingRow,
+  type CorrectedInvoice,
   readCorrectedInvoices,
   readCreditNotesOf,
   readFrozenRows,
@@ -18,6 +18,7 @@ import { positionsOf } from '#read-model/at';
 import { accountsOf, isBilledIn, type TenantAccount, tenantAccount } from './accounts.js';
 import { type Lines, readLines } from './contracts.js';
 import {
+  type CorrectedBy,
   type InvoiceContents,
   type InvoiceView,
   printInvoice,
@@ -36,6 +37,7 @@ import {
   usageNeededFor,
 } from './rated-invoice.js';
 import { type PartsOfLine, quantitiesOf, usageOfParts } from './rated-lines.js';
+import { pricesOfRows, type RowOfLine } from './row-prices.js';
 
 export type { InvoiceView } from './invoice-format.js';
 
@@ -62,18 +64,21 @@ export async function invoiceViews(context: QueryContext, rows: readonly Invoice
   const ratedOf = new Map(billings.map((billing) => [billing.invoiceId, rate(billing, usage)]));
   const frozen = await frozenRows(core, rows);
   const rowsOf = (id: string): readonly FrozenRow[] => ratedOf.get(id)?.rows ?? frozen(id);
+  const shown = new Map(found.map((of) => [of.row.invoice_id, linesShown(of, rowsOf(of.row.invoice_id), lines)]));
   const corrected = await correctedBy(
     core,
-    found.flatMap(({ row, known }) => correcting(rowsOf(row.invoice_id), known)),
+    found.flatMap(({ row, known }) => {
+      const contents = { rows: rowsOf(row.invoice_id), lines: shown.get(row.invoice_id) ?? [] };
+      return correcting(contents, { known, currency: row.currency });
+    }),
   );
   const creditOf = await tenantCredits(context, drafts);
   const notes = Map.groupBy(await readCreditNotesOf(core.db, position, ids), ({ invoice_id }) => invoice_id);
-  return found.map((of, index) => {
-    const { row, account, claimed } = of;
+  return found.map(({ row, account, claimed }, index) => {
     const id = row.invoice_id;
     const quantities = new Map((parts[index] ?? []).flatMap((of) => quantitiesOf(of, usage)));
     return printInvoice(row, {
-      contents: { claimed, rows: rowsOf(id), lines: linesShown(of, rowsOf(id), lines), quantities, corrected },
+      contents: { claimed, rows: rowsOf(id), lines: shown.get(id) ?? [], quantities, corrected },
       taxes: account.taxes,
       tenantCredit: creditOf(row),
       notes: notes.get(id) ?? [],
@@ -90,9 +95,12 @@ export async function invoiceView(context: QueryContext, row: InvoiceRow): Promi
 
 /** A fee in advance may be corrected by an invoice of an earlier instant: its line begins later. */
 function linesShown({ row, account, known, lines }: Found, rows: readonly FrozenRow[], all: Lines): Found['lines'] {
-  const until = rows.reduce((at, { chargePeriod }) => later(at, chargePeriod.start), row.as_of);
+  const until = throughCorrections(row.as_of, rows);
   return until === row.as_of ? lines : all({ account, position: known, until });
 }
+
+const throughCorrections = (asOf: Instant, rows: readonly FrozenRow[]): Instant =>
+  rows.reduce((at, { chargePeriod }) => later(at, chargePeriod.start), asOf);
 
 /** An issued invoice shows its tenant as known when the invoice was computed. */
 const knownOf = (position: number, { computed_at: computedAt }: InvoiceRow): number => computedAt ?? position;
@@ -161,24 +169,45 @@ async function tenantCredits(
   };
 }
 
+type Correction = Omit<RowOfLine, 'knownBefore'>;
+
 /** The rows of an invoice that correct others. */
-const correcting = (rows: readonly FrozenRow[], position: number): CorrectingRow[] =>
-  rows
-    .filter(({ kind }) => kind !== 'charge')
-    .map(({ rowId, partId, corrects }) => ({ rowId, partId, corrects, position }));
+function correcting(
+  { rows, lines }: Pick<InvoiceContents, 'rows' | 'lines'>,
+  { known, currency }: Pick<Correction, 'known' | 'currency'>,
+): Correction[] {
+  const corrections = rows.filter(({ kind }) => kind !== 'charge');
+  if (corrections.length === 0) return [];
+  const lineOf = new Map(lines.map((line) => [line.lineId, line]));
+  return corrections.map((row) => ({ row, line: lineOf.get(row.lineId), currency, known }));
+}
 
 /**
- * The numbers of the invoices that rows correct, by row. A part issued with nothing to pay has no row to name: then
- * the number is that of the invoice that claims the part.
+ * The numbers of the invoices that rows correct, by row, and the prices of rebooked rows. A part issued with nothing to
+ * pay has no row to name: then the number is that of the invoice that claims the part.
  */
-async function correctedBy(
-  { db }: LedgerCore,
-  rows: readonly CorrectingRow[],
-): Promise<ReadonlyMap<string, readonly string[]>> {
-  const found = rows.length === 0 ? [] : await readCorrectedInvoices(db, rows);
-  const byRow = Map.groupBy(found, ({ row_id }) => row_id);
-  return new Map([...byRow].map(([rowId, of]) => [rowId, of.map(({ ordinal }) => documentNumber('INV', ordinal))]));
+async function correctedBy(core: LedgerCore, rows: readonly Correction[]): Promise<InvoiceContents['corrected']> {
+  if (rows.length === 0) return new Map();
+  const wanted = rows.map(({ row: { rowId, partId, corrects }, known }) => ({
+    ...{ rowId, partId, corrects, position: known },
+  }));
+  const invoicesOf = Map.groupBy(await readCorrectedInvoices(core.db, wanted), ({ row_id }) => row_id);
+  const rebooked = rows
+    .filter(({ row }) => row.kind === 'rebooked')
+    .map((of) => ({ ...of, knownBefore: lastComputed(invoicesOf.get(of.row.rowId) ?? []) }));
+  const prices = await pricesOfRows(core, rebooked);
+  const priceOf = new Map(rebooked.map(({ row }, index) => [row.rowId, prices[index]]));
+  return new Map(
+    rows.map(({ row: { rowId } }): [string, CorrectedBy] => {
+      const numbers = (invoicesOf.get(rowId) ?? []).map(({ ordinal }) => documentNumber('INV', ordinal));
+      const price = priceOf.get(rowId);
+      return [rowId, price === undefined ? { numbers } : { numbers, price }];
+    }),
+  );
 }
+
+const lastComputed = (corrected: readonly CorrectedInvoice[]): number | null =>
+  corrected.length === 0 ? null : Math.max(...corrected.map(({ computed_at }) => computed_at));
 
 /** The invoice that would be made as of an instant. Nothing is stored. */
 export async function invoicePreview(
@@ -204,12 +233,14 @@ export async function invoicePreview(
   const lines = known({ account, position, until: at }).filter((line) => isBilledIn(account, line));
   const parts = partsOf({ claimed, lines, known: position });
   const usage = await loadUsageAt(core, parts.flatMap(usageOfParts));
+  const until = throughCorrections(at, rows);
+  const shown = until === at ? lines : known({ account, position, until });
   const contents: InvoiceContents = {
     claimed,
     rows,
-    lines,
+    lines: shown,
     quantities: new Map(parts.flatMap((of) => quantitiesOf(of, usage))),
-    corrected: await correctedBy(core, correcting(rows, position)),
+    corrected: await correctedBy(core, correcting({ rows, lines: shown }, { known: position, currency })),
   };
   return {
     invoiceId: null,

@@ -1,9 +1,10 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { isBaseFee, type LineDefinition, prorated } from '#domain/lines/line';
+import { isBaseFee, type LineDefinition } from '#domain/lines/line';
 import { type Decimal, decimal, divide, integer, text } from '#domain/money/decimal';
 import { amountText, toMoney, unitAmountText } from '#domain/money/money';
 import { isFlat } from '#domain/prices/flat';
 import { intersection, lengthMicros, type Period } from '#domain/time/period';
+import { segmentOf } from './row-prices.js';
 
 /** What a row of a share is explained from. */
 export type SharedLine = Pick<LineDefinition, 'itemKey' | 'billingPeriod' | 'segments'>;
@@ -21,21 +22,20 @@ export function shareOf(row: FrozenRow, currency: string, line: SharedLine): str
   return isBaseFee(line) ? feeShare(row, currency, line) : null;
 }
 
-function feeShare(row: FrozenRow, currency: string, { billingPeriod, segments }: SharedLine): string | null {
-  for (const { period, terms } of segments) {
-    const piece = intersection(period, row.chargePeriod);
-    if (piece === null || !isFlat(terms.price) || lengthMicros(piece) === lengthMicros(billingPeriod)) continue;
-    const fee = decimal(terms.price.amount);
-    if (!prorated(fee, currency, piece, billingPeriod).eq(decimal(row.unitAmount))) continue;
-    const exact = divide(fee.times(integer(lengthMicros(piece))), integer(lengthMicros(billingPeriod)), SHOWN_DECIMALS);
-    const product = `${shareText(fee, currency, piece, billingPeriod)} − ${bookedText(integer(0), currency)}`;
-    const gross = amountText(decimal(row.gross), currency);
-    // The shares of a period are rounded together, so that they add up to the fee.
-    return toMoney(exact, currency).eq(decimal(row.gross))
-      ? `${product} = ${gross}`
-      : `${product} = ${text(exact)}, rounded over the whole period to ${gross}`;
-  }
-  return null;
+function feeShare(row: FrozenRow, currency: string, line: SharedLine): string | null {
+  const { billingPeriod } = line;
+  const segment = segmentOf(row, currency, line);
+  const piece = segment === null ? null : intersection(segment.period, row.chargePeriod);
+  if (segment === null || piece === null || lengthMicros(piece) === lengthMicros(billingPeriod)) return null;
+  if (!isFlat(segment.terms.price)) return null;
+  const fee = decimal(segment.terms.price.amount);
+  const exact = divide(fee.times(integer(lengthMicros(piece))), integer(lengthMicros(billingPeriod)), SHOWN_DECIMALS);
+  const product = `${shareText(fee, currency, piece, billingPeriod)} − ${bookedText(integer(0), currency)}`;
+  const gross = amountText(decimal(row.gross), currency);
+  // The shares of a period are rounded together, so that they add up to the fee.
+  return toMoney(exact, currency).eq(decimal(row.gross))
+    ? `${product} = ${gross}`
+    : `${product} = ${text(exact)}, rounded over the whole period to ${gross}`;
 }
 
 function minimumShare(row: FrozenRow, currency: string, { billingPeriod, segments }: SharedLine): string | null {

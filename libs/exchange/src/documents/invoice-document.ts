@@ -228,11 +228,11 @@ function within({ period }: Line, { chargePeriod }: Row, description: string, da
   return isWhole ? description : `${description}, ${dates.period(chargePeriod)}`;
 }
 
-function amountsRow(kind: string, description: string, row: Row): Html {
+function amountsRow(kind: string, description: string, row: Row, remark = ''): Html {
   const { taxRatePercent, quantity, unitAmount, unit, gross, discount, credit, net, arithmetic } = row;
   const perUnit = unit === undefined ? unitAmount : `${unitAmount} / ${unit}`;
   const figures = [`${taxRatePercent} %`, quantity, perUnit, gross, discount, credit, net];
-  return html`<tr class="${kind}"><td>${description}${quietly(arithmetic)}</td>${figures.map(figure)}</tr>`;
+  return html`<tr class="${kind}"><td>${description}${quietly(arithmetic)}${quietly(remark)}</td>${figures.map(figure)}</tr>`;
 }
 
 /** Corrections of what earlier invoices billed too much or too little. */
@@ -245,7 +245,9 @@ function correctionsBody(lines: readonly Line[], { invoice, deploymentNames }: I
     const of = `${name}: ${itemText(line)}, ${dates.period(line.period)}`;
     return [
       headingRow('line', WIDTH, of, reasons.length === 0 ? '' : `reason: ${reasons.join('; ')}`),
-      ...line.rows.map((row) => amountsRow('row', within(line, row, correctionText(row), dates), row)),
+      ...line.rows.map((row) =>
+        amountsRow('row', within(line, row, correctionText(row), dates), row, priceText(row, dates)),
+      ),
     ];
   });
   return [
@@ -261,6 +263,15 @@ function correctionText({ kind, ref, correctsInvoices = [] }: Row): string {
   const numbers = correctsInvoices.join(', ');
   if (kind === 'reversal') return `${refText(ref)}: ${numbers === '' ? 'reversed' : `billed on ${numbers}, reversed`}`;
   return `${refText(ref)}: ${numbers === '' ? 'corrected' : `corrected, replaces ${numbers}`}`;
+}
+
+/** The price of a rebooked row, if it was changed: `price 0.60 from 2026-04-01, changed since: a typo`. */
+function priceText({ price }: Row, dates: Dates): string {
+  if (price === undefined || price.setBy === null) return '';
+  const { rateKey, amount, effectiveFrom, setBy } = price;
+  const name = rateKey === null ? 'price' : `price of ${rateKey}`;
+  const reason = setBy.reason === null ? '' : `: ${setBy.reason}`;
+  return `${name} ${amount} from ${dates.instant(effectiveFrom)}, changed since${reason}`;
 }
 
 /** Coupons and credits by their origin. The rows above already contain them. */
