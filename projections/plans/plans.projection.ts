@@ -42,7 +42,7 @@ const next = (event: RecordedEvent<PlanEvents>, rows: readonly PlanVersionRow[])
 const decided: Handler<PlanEvents> = changing(planVersions, planOf, next);
 
 export const plansProjection = versionedProjection('plans', {
-  version: 2,
+  version: 3,
   tables: [planVersions],
   on: {
     PlanPublished: decided,

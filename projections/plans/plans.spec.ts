@@ -3,7 +3,7 @@ import { type Fact, projected } from '../../test/support/projections.js';
 import { plansProjection } from './plans.projection.js';
 import { planVersions } from './plans.table.js';
 
-const { given, when, rows } = projected(plansProjection);
+const { given, when, rows, versions } = projected(plansProjection);
 
 const month = (n: number): string => `2026-0${n}-01T00:00:00Z`;
 const published = (baseFee: string, unitAmount: string, from: number): Fact => ({
@@ -57,4 +57,42 @@ it('replaces a price only within the period of a correction', async () => {
     version('50', '0.1', 4),
   ]);
   expect(await rows(planVersions, 1)).toEqual([version('50', '0.1', 1)]);
+});
+
+it('keeps the versions that a correction repeats as they are', async () => {
+  // Postgres keeps `price` before `billingKind`: shorter keys come first.
+  const items = [
+    { billingKind: 'cpu', price: { model: 'unit' as const, unitAmount: '0.01' }, aggregation: 'sum' as const },
+  ];
+  const stated = { name: 'Studio', currency: 'USD', paymentTerm: 'in_advance', interval: 'month', items } as const;
+  await given(published('50', '0.01', 1));
+  await when({
+    PlanCorrected: {
+      planId: 'p',
+      versions: [
+        { ...stated, baseFee: '50', effectiveFrom: month(1), effectiveUntil: month(3) },
+        { ...stated, baseFee: '60', effectiveFrom: month(3), effectiveUntil: null },
+      ],
+      changedFrom: month(3),
+      reason: 'raised in March',
+    },
+  });
+  await when({
+    PlanCorrected: {
+      planId: 'p',
+      versions: [
+        { ...stated, baseFee: '50', effectiveFrom: month(1), effectiveUntil: month(3) },
+        { ...stated, baseFee: '70', effectiveFrom: month(3), effectiveUntil: null },
+      ],
+      changedFrom: month(3),
+      reason: 'raised more',
+    },
+  });
+
+  expect(await versions(planVersions)).toEqual([
+    { ...version('50', '0.01', 1), position_from: 1, position_to: 2 },
+    { ...version('50', '0.01', 1, 3), position_from: 2 },
+    { ...version('60', '0.01', 3), position_from: 2, position_to: 3 },
+    { ...version('70', '0.01', 3), position_from: 3 },
+  ]);
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
 import type { EventType, RecordedEvent } from '#domain/events';
 import { type Projection, projectionOf } from './projection.js';
@@ -125,10 +126,17 @@ class TableRows {
   }
 }
 
-/** Compares values as they are written: the order of keys in an object counts, and a missing value equals null. */
+/** Compares values as Postgres keeps them: jsonb has no order of keys, and a missing value equals null. */
 function sameRow(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
   const columns = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...columns].every((column) => JSON.stringify(a[column] ?? null) === JSON.stringify(b[column] ?? null));
+  return [...columns].every((column) => sameValue(a[column] ?? null, b[column] ?? null));
+}
+
+function sameValue(a: unknown, b: unknown): boolean {
+  const [one, other] = [JSON.stringify(a), JSON.stringify(b)];
+  if (one === other) return true;
+  const areObjects = typeof a === 'object' && typeof b === 'object';
+  return areObjects && isDeepStrictEqual(JSON.parse(one), JSON.parse(other));
 }
 
 class BatchRows {
