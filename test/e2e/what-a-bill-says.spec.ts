@@ -102,6 +102,20 @@ describe('a bill', () => {
     expect(html).toContain('vm (size: large), 2026-04-01 to 2026-04-30');
   });
 
+  it('names the filter of each row of a credit note, and on its document', async () => {
+    // 1.00 over 10.00 and 8.00: 0.56 and 0.44
+    const { rows } = await test.ask<{ rows: Named[] }>('credit-note', { id: creditNoteId });
+    expect(rows.map(({ filter, net }) => ({ filter, net }))).toEqual(
+      expect.arrayContaining([
+        { filter: { size: 'large' }, net: '-0.44' },
+        { filter: { size: 'small' }, net: '-0.56' },
+      ]),
+    );
+    const html = await test.ask<string>('credit-note-document', { id: creditNoteId });
+    for (const size of ['small', 'large'])
+      expect(html).toContain(`<td>vm (size: ${size}), 2026-04-01 to 2026-04-30: Usage</td>`);
+  });
+
   it('is found by its number as well as by its id', async () => {
     expect(await test.ask('invoice', { id: 'INV-000001' })).toEqual(await test.ask('invoice', { id: invoiceId }));
     expect(await document({ id: 'INV-000001' })).toBe(await document({ id: invoiceId }));

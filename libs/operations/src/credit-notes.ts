@@ -2,20 +2,15 @@ import { z } from 'zod';
 import { derivedId } from '#domain/derived-id';
 import { notFound } from '#domain/errors';
 import { creditNoteRows as decideRows } from '#domain/invoices/credit-note';
-import { assertCreditable, type FrozenRow } from '#domain/invoices/invoice';
+import { assertCreditable } from '#domain/invoices/invoice';
 import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
 import { ordinalIn, readCreditNoteNumbered } from '#projections/invoices/issued-invoices.read';
-import { creditable, creditNoteEvents, creditNoteView } from '#billing/invoices/credit-notes';
+import { creditable, creditNoteEvents, creditNoteSummary, creditNoteView } from '#billing/invoices/credit-notes';
 import { Invoicing } from '#billing/invoices/invoicing';
 import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
-import {
-  CREDIT_NOTE_ORDER,
-  readCreditNotePage,
-  readCreditNotes,
-  readFrozenRows,
-} from '#projections/invoices/invoices.read';
+import { CREDIT_NOTE_ORDER, readCreditNotePage, readCreditNotes } from '#projections/invoices/invoices.read';
 import {
   defineQuery,
   pageOfRows,
@@ -26,7 +21,7 @@ import {
   zOptionalId,
   zPage,
 } from '#ledger/query';
-import { listOf, zMoney, zRow, zSpan, zTimestamp } from './answers.js';
+import { listOf, zFilter, zMoney, zRow, zSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL, CREDIT_NOTE, INVOICE } from './story.js';
 
@@ -83,7 +78,14 @@ const creditNoteFields = {
   total: zMoney,
 };
 const zCreditNoteRow = z
-  .object({ lineId: z.string(), deploymentId: z.string(), billingKind: z.string(), period: zSpan, ...zRow.shape })
+  .object({
+    lineId: z.string(),
+    deploymentId: z.string(),
+    billingKind: z.string(),
+    filter: zFilter,
+    period: zSpan,
+    ...zRow.shape,
+  })
   .meta({ id: 'CreditNoteRow' });
 
 const zCreditNote = z.object(creditNoteFields).meta({ id: 'CreditNote' });
@@ -109,11 +111,7 @@ const creditNotes = defineQuery({
       page,
       position,
       read: async (rows) => readCreditNotePage(core.db, position, { tenantId: visible, invoiceId }, rows),
-      toItems: (rows) =>
-        rows.map((row) => {
-          const { rows: _rows, ...summary } = creditNoteView(row, []);
-          return summary;
-        }),
+      toItems: (rows) => rows.map(creditNoteSummary),
     });
   },
 });
@@ -128,7 +126,7 @@ export const creditNote = defineQuery({
   example: { id: CREDIT_NOTE },
   async handle({ id }, context) {
     const row = await visibleCreditNote(context, id);
-    return creditNoteView(row, await creditNoteRows(context, row));
+    return creditNoteView(context, row);
   },
 });
 
@@ -145,13 +143,6 @@ async function creditNoteNamed({ core, position }: QueryContext, id: string): Pr
   const ordinal = ordinalIn('CN', id);
   if (ordinal !== null) return readCreditNoteNumbered(core.db, position, ordinal);
   return isUuid(id) ? (await readCreditNotes(core.db, position, [id]))[0] : undefined;
-}
-
-export async function creditNoteRows(
-  { core }: QueryContext,
-  { credit_note_id: documentId, rows_attempt: attempt }: CreditNoteRow,
-): Promise<FrozenRow[]> {
-  return (await readFrozenRows(core.db, [{ documentId, attempt }])).map(({ row }) => row);
 }
 
 export const creditNoteOperations: Operations = {

@@ -17,7 +17,7 @@ import { readIssuedPosition } from '#projections/invoices/invoices.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
 import { zHtml } from './answers.js';
-import { creditNoteRows, visibleCreditNote } from './credit-notes.js';
+import { visibleCreditNote } from './credit-notes.js';
 import type { Operations } from './declared.js';
 import { visibleInvoice } from './invoices.js';
 import { CREDIT_NOTE, INVOICE } from './story.js';
@@ -64,7 +64,7 @@ export const creditNoteDocument = defineQuery({
   example: { id: CREDIT_NOTE },
   async handle({ id, ...asOf }, context) {
     const row = await visibleCreditNote(context, id);
-    const creditNote = creditNoteView(row, await creditNoteRows(context, row));
+    const creditNote = await creditNoteView(context, row);
     const invoice = await visibleInvoice(context, row.invoice_id);
     const parties = await partiesOf(
       context,

@@ -4,11 +4,15 @@ import type { Creditable } from '#domain/invoices/credit-note';
 import { documentNumber, type FrozenRow } from '#domain/invoices/invoice';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
+import { FROM_EVER, later } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
-import { readCreditableRows } from '#projections/invoices/invoices.read';
+import { readCreditableRows, readFrozenRows, readInvoices } from '#projections/invoices/invoices.read';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
 import { canonicalJson, sha256 } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import type { QueryContext } from '#ledger/query';
+import { tenantAccount } from './accounts.js';
+import { linesOfTenant } from './contracts.js';
 import { printFrozen } from './rated-lines.js';
 
 /** An issued invoice's rows, and those of its credit notes so far, as known at a position. */
@@ -54,10 +58,8 @@ export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[]): 
   ];
 }
 
-export type CreditNoteView = ReturnType<typeof creditNoteView>;
-
-/** A credit note as shown. Its totals are positive amounts, its rows negative ones. */
-export function creditNoteView(row: CreditNoteRow, rows: readonly FrozenRow[]) {
+/** A credit note as shown, without its rows. Its totals are positive amounts. */
+export function creditNoteSummary(row: CreditNoteRow) {
   const shown = (amount: string): string => moneyText(decimal(amount), row.currency);
   return {
     creditNoteId: row.credit_note_id,
@@ -70,12 +72,30 @@ export function creditNoteView(row: CreditNoteRow, rows: readonly FrozenRow[]) {
     subtotal: shown(row.subtotal),
     tax: shown(row.tax),
     total: shown(row.total),
-    rows: rows.map((each) => ({
-      lineId: each.partId,
-      deploymentId: each.deploymentId,
-      billingKind: each.billingKind,
-      period: each.chargePeriod,
-      ...printFrozen(each, row.currency),
+  };
+}
+
+export type CreditNoteView = Awaited<ReturnType<typeof creditNoteView>>;
+
+/** A credit note as shown, with its rows. They are negative amounts. */
+export async function creditNoteView({ core, position }: QueryContext, note: CreditNoteRow) {
+  const { credit_note_id: documentId, rows_attempt: attempt, tenant_id: tenantId, invoice_id: invoiceId } = note;
+  const rows = (await readFrozenRows(core.db, [{ documentId, attempt }])).map(({ row }) => row);
+  // The lines are those that the credited invoice was computed from.
+  const [invoice] = await readInvoices(core.db, position, [invoiceId]);
+  const known = invoice?.computed_at ?? position;
+  const until = rows.reduce((at, { chargePeriod }) => later(at, chargePeriod.start), FROM_EVER);
+  const lines = await linesOfTenant(core, known, await tenantAccount(core, known, tenantId), until);
+  const filters = new Map(lines.map(({ lineId, filter }) => [lineId, filter]));
+  return {
+    ...creditNoteSummary(note),
+    rows: rows.map((row) => ({
+      lineId: row.partId,
+      deploymentId: row.deploymentId,
+      billingKind: row.billingKind,
+      filter: filters.get(row.lineId) ?? null,
+      period: row.chargePeriod,
+      ...printFrozen(row, note.currency),
     })),
   };
 }

@@ -9,7 +9,7 @@ import { assertAddsUp } from './adds-up.js';
 import { Dates } from './dates.js';
 import type { Parties } from './invoice-document.js';
 import { type Column, documentPage } from './page.js';
-import { byDeployment, figure, headingRow, kindText, negated, refText, sumRow, taxText } from './rows.js';
+import { byDeployment, figure, headingRow, itemText, negated, refText, sumRow, taxText } from './rows.js';
 
 export interface CreditNoteDocument extends Parties {
   readonly creditNote: CreditNoteView;
@@ -101,7 +101,7 @@ const feeFirst = ({ billingKind }: { readonly billingKind: string }): string =>
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function creditedRow(row: CreditNoteView['rows'][number], currency: string, dates: Dates): Html {
-  const of = `${kindText(row.billingKind)}, ${dates.period(row.period)}: ${refText(row.ref)}`;
+  const of = `${itemText(row)}, ${dates.period(row.period)}: ${refText(row.ref)}`;
   const figures = [`${row.taxRatePercent} %`, negated(row.tax, currency), negated(row.net, currency)];
   return html`<tr class="row"><td>${of}</td>${figures.map(figure)}</tr>`;
 }
