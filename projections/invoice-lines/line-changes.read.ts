@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { BASE_FEE } from '#domain/plans/plan';
 import type { Period } from '#domain/time/period';
-import type { Positions } from '#read-model/at';
+import { at, type Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
 import { asJsonb, type RecordVersion, recordVersions } from '../usage-records/usage-records.read.js';
 
@@ -14,6 +14,7 @@ export interface RatedLine {
   readonly billingKind: string;
   readonly subscriptionId: string;
   readonly planIds: readonly string[];
+  /** Of the line as it was and as it is. */
   readonly period: Period;
   /** The readings of the line that are only in the log. */
   readonly logged: readonly RecordVersion[];
@@ -32,9 +33,65 @@ const changesOf = (version: string): RawBuilder<unknown> => sql`
   (SELECT * FROM (VALUES (${sql.ref(`${version}.position_from`)}, 1), (${sql.ref(`${version}.position_to`)}, -1))
     AS e(p, step) WHERE p IS NOT NULL AND NOT isempty(${sql.ref(`${version}.clip`)})) e`;
 
+/** Rows of a line `l`, of the table `s`, and what they say of the line as known at a position. */
+interface OfLine {
+  readonly table: string;
+  readonly isOfLine: RawBuilder<unknown>;
+  readonly within: (position: RawBuilder<number>) => RawBuilder<unknown>;
+}
+
+/** From each `effective_from` on until the next, a value holds: those that hold within the line. */
+const holding = (table: string, value: string, isOfLine: RawBuilder<unknown>): OfLine => ({
+  ...{ table, isOfLine },
+  within: (position) => sql`
+    (SELECT jsonb_agg(jsonb_build_array(value, greatest(effective_from, l.start_at)) ORDER BY effective_from)
+    FROM (
+      SELECT ${sql.ref(value)} AS value, effective_from, lead(effective_from) OVER (ORDER BY effective_from) AS next
+      FROM ${sql.table(table)} s WHERE ${isOfLine} AND ${at(position, 's')}) s
+    WHERE effective_from < l.end_at AND (next IS NULL OR next > l.start_at))`,
+});
+
+/** The contract of a line: its subscription with its plans, who holds its deployment, and the coupons of its tenant. */
+const CONTRACT: readonly OfLine[] = [
+  {
+    table: 'subscriptions',
+    isOfLine: sql`s.subscription_id = l.subscription_id`,
+    within: (position) => sql`
+      (SELECT jsonb_agg(jsonb_build_array(greatest(s.started_at, l.start_at), least(s.cancelled_at, l.end_at),
+        s.anchor))
+      FROM subscriptions s
+      WHERE s.subscription_id = l.subscription_id AND ${at(position, 's')} AND s.started_at < l.end_at
+        AND (s.cancelled_at IS NULL OR s.cancelled_at > l.start_at))`,
+  },
+  holding('subscription_plans', 'plan_id', sql`s.subscription_id = l.subscription_id`),
+  holding('deployment_assignments', 'tenant_id', sql`s.deployment_id = l.deployment_id`),
+  {
+    table: 'credits',
+    isOfLine: sql`s.kind = 'coupon' AND s.tenant_id = l.tenant_id AND s.currency = l.currency`,
+    within: (position) => sql`
+      (SELECT jsonb_agg(jsonb_build_array(s.credit_id, s.percent, greatest(s.effective_from, l.start_at),
+        least(s.effective_until, l.end_at)) ORDER BY s.granted_position)
+      FROM credits s
+      WHERE s.kind = 'coupon' AND s.tenant_id = l.tenant_id AND s.currency = l.currency AND ${at(position, 's')}
+        AND NOT s.is_withdrawn AND (s.billing_kinds IS NULL OR s.billing_kinds ? l.billing_kind)
+        AND s.effective_from < l.end_at AND (s.effective_until IS NULL OR s.effective_until > l.start_at))`,
+  },
+];
+
+/** SQL: where the contract of a line changed within it, each as a `position_from` and no `position_to`. */
+const contractChanges = ({ first, last }: Positions): RawBuilder<unknown>[] =>
+  CONTRACT.map(
+    ({ table, isOfLine, within }) => sql`
+      SELECT c.p, NULL::bigint
+      FROM (
+        SELECT DISTINCT p FROM ${sql.table(table)} s, unnest(ARRAY[s.position_from, s.position_to]) p
+        WHERE ${isOfLine} AND p BETWEEN ${first} AND ${last}) c
+      WHERE ${within(sql`c.p`)} IS DISTINCT FROM ${within(sql`(c.p - 1)`)}`,
+  );
+
 /**
  * The positions at which inputs of lines changed: their readings and the rates of those, their plans, subscriptions,
- * coupons and cuts. `index`: the number of the line, from 0.
+ * coupons and cuts. What does not reach the period is no cause. `index`: the number of the line, from 0.
  */
 export async function readLineChanges(
   db: Kysely<ReadModels>,
@@ -83,16 +140,9 @@ export async function readLineChanges(
         CROSS JOIN LATERAL ${changesOf('v')}
         GROUP BY p, terms, clip HAVING sum(step) <> 0
         UNION ALL
-        SELECT position_from, position_to FROM subscriptions s WHERE s.subscription_id = l.subscription_id
-        UNION ALL
-        SELECT position_from, position_to FROM subscription_plans s WHERE s.subscription_id = l.subscription_id
-        UNION ALL
-        SELECT position_from, position_to FROM deployment_assignments a WHERE a.deployment_id = l.deployment_id
-        UNION ALL
         SELECT position_from, position_to FROM invoice_lines i WHERE i.root_line_id = l.line_id
         UNION ALL
-        SELECT position_from, position_to FROM credits c
-        WHERE c.kind = 'coupon' AND c.tenant_id = l.tenant_id AND c.currency = l.currency) v,
+        ${sql.join(contractChanges({ first, last }), sql` UNION ALL `)}) v,
         unnest(ARRAY[v.position_from, v.position_to]) p
       WHERE p BETWEEN ${first} AND ${last}) c
     ORDER BY index, c.position`.execute(db);

@@ -179,3 +179,82 @@ describe('diff', () => {
     ]);
   });
 });
+
+describe('diff of a line whose contract changes', () => {
+  const reading = (deploymentId: string, resourceId: string) => ({
+    ...used('requests', '2', { resourceId }),
+    deploymentId,
+  });
+  const cause = (lines: Differences['lines'], kind = 'requests') =>
+    lines
+      .filter(({ billingKind }) => billingKind === kind)
+      .map((each) => [each.period.start.slice(5, 10), each.difference, each.events.map(({ type }) => type)]);
+  const coupon = (creditId: string, from: string, until: string | null, more: object = {}) => ({
+    command: 'grant-coupon',
+    ...{ creditId, tenantId: 'v', currency: 'USD', percent: '50', from: T(from), ...more },
+    ...(until === null ? {} : { until: T(until) }),
+  });
+  beforeAll(async () => {
+    await test.apply(
+      ...[tenant('v'), tenant('w'), deployment('e', 'v'), deployment('f', 'v')],
+      {
+        ...{ command: 'publish-plan', planId: 'q', name: 'q', currency: 'USD', baseFee: '0' },
+        ...{ paymentTerm: 'in_arrears', effectiveFrom: T('2026-01-01') },
+        items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.5' } }],
+      },
+      {
+        ...{ command: 'publish-plan', planId: 'r', name: 'r', currency: 'USD', baseFee: '0' },
+        ...{ paymentTerm: 'in_arrears', effectiveFrom: T('2026-01-01') },
+        items: [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.8' } }],
+      },
+      ...[subscription('e', 'e', 'q'), subscription('f', 'f', 'q')],
+    );
+  });
+
+  it('names no coupon of another period or kind, no move of another deployment, and nothing after its end', async () => {
+    const { lines } = await after(
+      coupon('march', '2026-03-01', '2026-04-01'),
+      coupon('may', '2026-05-01', null),
+      coupon('disks', '2026-04-01', null, { billingKinds: ['disks'] }),
+      { command: 'assign-deployment', deploymentId: 'f', tenantId: 'w', from: T('2026-04-10') },
+      { command: 'change-plan', subscriptionId: 'e', planId: 'r', at: T('2026-05-01') },
+      { command: 'cancel-subscription', subscriptionId: 'e', at: T('2026-05-20') },
+      reading('e', 'late'),
+    );
+    // April: 2 × 0.5 = 1.00, because of the reading alone. May of deployment e comes to 0.00, and ends on the 20th.
+    expect(
+      cause(lines.filter(({ deploymentId, difference }) => deploymentId === 'e' && difference !== '0.00')),
+    ).toEqual([['04-01', '1.00', ['UsageObserved']]]);
+  });
+
+  it('names those that reach it, though another line ends with them', async () => {
+    expect(cause((await after(coupon('april', '2026-04-02', '2026-04-03'))).lines)).toEqual([
+      // 1.00 less 50 %
+      ['04-01', '-0.50', ['CouponGranted']],
+    ]);
+    expect(
+      cause((await after({ command: 'change-plan', subscriptionId: 'e', planId: 'r', at: T('2026-04-02') })).lines),
+    ).toEqual([
+      // 2 × 0.8 less 50 % = 0.80
+      ['04-01', '0.30', ['SubscriptionPlanChanged']],
+    ]);
+    const moved = await after({
+      command: 'assign-deployment',
+      deploymentId: 'e',
+      tenantId: 'w',
+      from: T('2026-04-02'),
+    });
+    // v loses 0.80; w has no coupon: 2 × 0.8 = 1.60
+    expect(cause(moved.lines.filter(({ difference }) => difference !== '0.00'))).toEqual([
+      ['04-01', '-0.80', ['DeploymentAssigned']],
+      ['04-02', '1.60', ['DeploymentAssigned']],
+    ]);
+    const cancelled = await after({
+      command: 'correct-subscription',
+      ...{ subscriptionId: 'e', plans: [], cancelledAt: T('2026-04-02'), reason: 'it had left' },
+    });
+    expect(cause(cancelled.lines.filter(({ difference }) => difference !== '0.00'))).toEqual([
+      ['04-02', '-1.60', ['DeploymentCorrected']],
+    ]);
+  });
+});

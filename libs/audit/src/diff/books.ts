@@ -1,7 +1,7 @@
 import type { LineDefinition } from '#domain/lines/line';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
-import { compareInstants } from '#domain/time/instant';
+import { compareInstants, lastInstantBefore, later } from '#domain/time/instant';
 import { monthNamed, type Period } from '#domain/time/period';
 import { numberOf } from '../explain/issued.js';
 import { marginIn, marginMonths } from '#billing/costs/margin-month';
@@ -103,9 +103,10 @@ async function lineDifferencesOf(
       .map(([key]) => key),
   );
   const changed = parts.filter(({ line }) => !cut.has(lineKey(line)));
+  const [periodsBefore, periodsAfter] = [periodsOf(before), periodsOf(after)];
   const positions = await positionsOfLines(
     span,
-    changed.map(({ line }) => line),
+    changed.map(({ line }) => ({ ...line, period: reachOf(line, periodsBefore, periodsAfter) })),
   );
   return explained(
     span,
@@ -129,6 +130,20 @@ async function lineDifferencesOf(
     }),
   );
 }
+
+/**
+ * The period of a line as it was and as it is. A line that is only there before or after also depends on what holds
+ * right before it: it may have begun earlier, or later.
+ */
+function reachOf({ lineId, period }: LineDefinition, before: PeriodsOfLines, after: PeriodsOfLines): Period {
+  const [old, now] = [before.get(lineId), after.get(lineId)];
+  if (old === undefined || now === undefined) return { start: lastInstantBefore(period.start), end: period.end };
+  return { start: period.start, end: later(old.end, now.end) };
+}
+
+type PeriodsOfLines = ReadonlyMap<string, Period>;
+const periodsOf = (rated: ReadonlyMap<string, RatedAt>): PeriodsOfLines =>
+  new Map([...rated.values()].map(({ line }) => [line.lineId, line.period]));
 
 const lineKey = ({ lineId, currency }: LineDefinition): string => JSON.stringify([lineId, currency]);
 
