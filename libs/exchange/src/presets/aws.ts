@@ -69,14 +69,12 @@ export const awsCostReport: Preset<CostItem> = {
         `is not a known line type. Known types: ${Object.keys(CATEGORIES).join(', ')}`,
       );
     const effective = EFFECTIVE[type];
-    const month = cells.instant('billingPeriodStart').slice(0, 7);
+    const delivery = `${cells.id('payerAccountId')} ${cells.instant('billingPeriodStart').slice(0, 7)}`;
+    const billType = cells.optionalId('billType');
     return {
       provider: cells.optionalId('provider') ?? 'aws',
-      invoiceRef: [
-        cells.id('payerAccountId'),
-        month,
-        ...(cells.optional('billType') === undefined ? [] : [cells.id('billType')]),
-      ].join(' '),
+      delivery,
+      invoiceRef: billType === undefined ? delivery : `${delivery} ${billType}`,
       line: {
         kind: cells.id('kind'),
         chargePeriod: chargePeriod(cells.instant('usageStart'), cells.instant('usageEnd')),

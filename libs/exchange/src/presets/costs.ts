@@ -9,6 +9,9 @@ import { RowFault } from '../rows/row.js';
 /** A row of a provider's bill. */
 export interface CostItem {
   readonly provider: string;
+  /** The payer account and the billing month, or what else names all that the provider says of it at once. */
+  readonly delivery: string;
+  /** The bill within the delivery: usually the same. */
   readonly invoiceRef: string;
   readonly line: Omit<CostLine, 'lineKey'>;
   /** Identifies the line within its invoice. It never contains an amount, which a later delivery may correct. */
@@ -89,6 +92,7 @@ export const genericCosts: Preset<CostItem> = {
       cells.optional('class') !== undefined && cells.oneOf('class', ['correction'] as const) === 'correction';
     return {
       provider,
+      delivery: invoiceRef,
       invoiceRef,
       line: {
         kind,

@@ -89,10 +89,12 @@ function invoiceLine(cells: Cells, distinguishing: readonly (string | undefined)
   const [start, product, description] = [cells.instant('start'), cells.id('product'), cells.optional('description')];
   const amount = amountOf(cells, 'amount');
   const resourceId = cells.optionalId('resourceId');
+  // An invoice covers a month, and its file has no number.
+  const invoiceRef = cells.optionalId('invoiceRef') ?? start.slice(0, 7);
   return {
     provider: PROVIDER,
-    // An invoice covers a month, and its file has no number.
-    invoiceRef: cells.optionalId('invoiceRef') ?? start.slice(0, 7),
+    delivery: invoiceRef,
+    invoiceRef,
     line: {
       kind: product,
       chargePeriod: chargePeriod(start, endOf(cells, 'end')),

@@ -104,9 +104,11 @@ export const focusCosts: Preset<CostItem> = {
     const amount = cells.decimal('BilledCost');
     const tags = tagsOf(cells);
     noteOdd(cells, { amount, category, isCorrection, chargedFrom: period.start, billedFrom, billedUntil });
+    const bill = `${cells.id('BillingAccountId')} ${billedFrom.slice(0, 7)}`;
     return {
       provider: cells.id('provider'),
-      invoiceRef: `${cells.id('BillingAccountId')} ${billedFrom.slice(0, 7)}`,
+      delivery: bill,
+      invoiceRef: bill,
       line: {
         kind: cells.id('ServiceName'),
         chargePeriod: period,

@@ -35,6 +35,7 @@ describe('a row of AWS’s cost and usage report', () => {
     const { item, notes } = read(awsCostReport, AWS);
     expect(item).toEqual({
       provider: 'aws',
+      delivery: '123456789012 2026-04',
       invoiceRef: '123456789012 2026-04 Anniversary',
       line: {
         kind: 'AmazonEC2',
@@ -87,6 +88,7 @@ describe('a row of FOCUS', () => {
     const { item, notes } = read(focusCosts, FOCUS);
     expect(item).toMatchObject({
       provider: 'Hetzner',
+      delivery: 'acc 2026-04',
       invoiceRef: 'acc 2026-04',
       line: {
         kind: 'Compute',
@@ -124,6 +126,7 @@ describe('a row of DigitalOcean’s invoice', () => {
     const { item, notes } = read(digitalOceanInvoiceCsv, DIGITAL_OCEAN);
     expect(item).toEqual({
       provider: 'digitalocean',
+      delivery: '2026-04',
       invoiceRef: '2026-04',
       line: {
         kind: 'Droplets',
