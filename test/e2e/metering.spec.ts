@@ -258,7 +258,19 @@ describe('days to be metered', () => {
     });
     const dayLater = instant(new Date(Date.parse(at) + 24 * 3_600_000).toISOString());
     expect(await checked(dayLater)).toMatchObject({ ok: false, failures: [marked] });
+    // As of an instant at which a job had been due, asked a day after it
+    const twoDaysLater = instant(new Date(Date.parse(at) + 48 * 3_600_000).toISOString());
+    expect(await test.ledger.ask('check', { asOf: dayLater }, { ...ADMIN, now: twoDaysLater })).toMatchObject({
+      ...{ ok: false, failures: [marked] },
+    });
     await meter(3, 3);
     expect(await checked(dayLater)).toMatchObject({ ok: true, failures: [] });
+    // As of the mark no job had been due since, whenever it is asked.
+    const asOf = async (params: object) => test.ledger.ask('check', { ...params }, { ...ADMIN, now: dayLater });
+    const notice = { ok: true, failures: [], notices: expect.arrayContaining([expect.objectContaining(marked)]) };
+    expect(await asOf({ asOf: String(markedAt) })).toMatchObject(notice);
+    expect(await asOf({ knownAt: String(markedAt) })).toMatchObject(notice);
+    expect(await asOf({ asOf: at })).toMatchObject(notice);
+    expect(await asOf({ asOf: String(markedAt), knownAt: dayLater })).toMatchObject(notice);
   });
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type DomainError, invalid, notFound } from '#domain/errors';
 import { zId, zInstant } from '#domain/schema';
 import { unstorableIn } from '#domain/storable';
-import { type Instant, isBefore } from '#domain/time/instant';
+import { earlier, type Instant, isBefore } from '#domain/time/instant';
 import type { Keyset, Rows } from '#read-model/keyset';
 import { isEverHeld } from '#projections/deployments/deployments.read';
 import { isEverRegistered } from '#projections/tenants/tenants.read';
@@ -316,6 +316,24 @@ async function namedPosition(core: LedgerCore, head: number, field: string, valu
       'is neither a log position such as "1207" nor an instant such as "2026-04-01T00:00:00Z"',
     );
   return core.log.positionAt(parsed.data);
+}
+
+/**
+ * The moment that a query is asked as of: the instant that it names, or when the event at the position that it names
+ * was recorded. Never later than the caller's now, which it is by default.
+ */
+export async function momentOf(
+  { core, position, caller }: QueryContext,
+  { asOf, knownAt }: { readonly asOf?: string | undefined; readonly knownAt?: string | undefined },
+): Promise<Instant> {
+  let moment = caller.now;
+  for (const asked of [asOf, knownAt]) {
+    const named = zInstant.safeParse(asked);
+    if (named.success) moment = earlier(moment, named.data);
+    else if (asked !== undefined)
+      for await (const { recordedAt } of core.log.readAt([position])) moment = earlier(moment, recordedAt);
+  }
+  return moment;
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   defineQuery,
   invalidCursor,
   knownPosition,
+  momentOf,
   pageOf,
   STAFF,
   zAfter,
@@ -107,7 +108,11 @@ export const check = defineQuery({
   roles: STAFF,
   answer: zChecked,
   example: {},
-  handle: async (_params, context) => checkAll(context),
+  async handle(asOf, context) {
+    // As of an earlier moment, it is checked what was due then.
+    const now = await momentOf(context, asOf);
+    return checkAll({ ...context, caller: { ...context.caller, now } });
+  },
 });
 
 function cursorOf(cursor: string): number {
