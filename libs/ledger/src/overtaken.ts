@@ -1,6 +1,6 @@
 import { conflict, type DomainError, invalid } from '#domain/errors';
-import type { RecordedEvent } from '#domain/events';
-import type { CommandCall } from './command.js';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
+import type { CommandCall, CommandDone } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
 
 /**
@@ -36,6 +36,29 @@ export function assertNotOvertaken<Event extends RecordedEvent>(
     const said = what(event);
     if (said !== null) throw overtaken(call, basis, `${said} (position ${event.position}, by ${event.metadata.actor})`);
   }
+}
+
+/** What a correction changes, and what else counts as a change of the same thing. */
+interface Corrected<Event extends RecordedEvent> {
+  readonly stream: string;
+  readonly isOf: (event: RecordedEvent) => event is Event;
+  /** The events of the correction, from those of the stream. It is not overtaken if there are none. */
+  readonly decide: (events: readonly RecordedEvent[]) => LedgerEvent[] | Promise<LedgerEvent[]>;
+  readonly saidOf: (event: Event) => string;
+}
+
+/** Corrects what a stream has recorded, unless it was changed since. Errors: `overtaken`, and those of `decide`. */
+export async function corrected<Event extends RecordedEvent>(
+  core: LedgerCore,
+  call: CommandCall,
+  { stream, isOf, decide, saidOf }: Corrected<Event>,
+): Promise<CommandDone> {
+  const basis = await basisOf(core, call);
+  return core.book.decide(stream, call, async (events) => {
+    const decided = await decide(events);
+    if (decided.length > 0) assertNotOvertaken(call, basis, events.filter(isOf), saidOf);
+    return { events: decided };
+  });
 }
 
 /** `said`: what was recorded since the basis, such as `the price became 2`. */

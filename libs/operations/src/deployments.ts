@@ -18,7 +18,7 @@ import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { tenantOf } from '#ledger/tenant';
-import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
+import { corrected } from '#ledger/overtaken';
 import {
   assertVisibleDeployment,
   defineQuery,
@@ -133,21 +133,20 @@ const correctName = defineCommand({
  * Corrects a deployment and its subscriptions, unless another correction has overtaken this one. Errors:
  * `unknown_deployment`, `overtaken`.
  */
-export async function correctedDeployment(
+export const correctedDeployment = async (
   core: LedgerCore,
   call: CommandCall,
   deploymentId: string,
   correction: Correction,
   change: (deployment: Deployment) => Deployment | Promise<Deployment>,
-): Promise<CommandDone> {
-  const basis = await basisOf(core, call);
-  return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
-    const before = deploymentOf(events, deploymentId);
-    const decided = correctDeployment(before, await change(before), correction);
-    if (decided.length > 0) assertNotOvertaken(call, basis, events.filter(isDeploymentEvent), saidOf);
-    return { events: decided };
+): Promise<CommandDone> =>
+  corrected(core, call, {
+    ...{ stream: deploymentStream(deploymentId), isOf: isDeploymentEvent, saidOf },
+    async decide(events) {
+      const before = deploymentOf(events, deploymentId);
+      return correctDeployment(before, await change(before), correction);
+    },
   });
-}
 
 const saidOf = ({ type, data }: DeploymentEvent): string =>
   type === 'DeploymentCorrected'

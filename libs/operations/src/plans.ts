@@ -30,7 +30,7 @@ import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { isTenantEvent } from '#ledger/tenant';
-import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
+import { assertNotOvertaken, basisOf, corrected } from '#ledger/overtaken';
 import { defineQuery, READERS, zAt, zOptionalId, zOptionalIds, zPage, idSets, pageOfRows } from '#ledger/query';
 import { unitAmountText } from '#domain/money/money';
 import { isEverPublished, PLAN_ORDER, readPlanPage } from '#projections/plans/plans.read';
@@ -50,7 +50,7 @@ const publishPlan = defineCommand({
     fields: z.strictObject({ planId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
       const { planId, effectiveFrom } = call.fields;
-      return corrected(core, call, planId, (versions, history) =>
+      return correctedPlan(core, call, planId, (versions, history) =>
         withoutPublication(versions, { planId, effectiveFrom, publications: publications(history) }, correction),
       );
     },
@@ -137,26 +137,26 @@ const correctPlan = defineCommand({
     const { name, baseFee, paymentTerm, items } = changes;
     if ([name, baseFee, paymentTerm, items].every((value) => value === undefined))
       throw invalid('nothing_to_correct', 'correct-plan: give at least one of name, baseFee, paymentTerm, items');
-    return corrected(core, call, changes.planId, (versions) =>
+    return correctedPlan(core, call, changes.planId, (versions) =>
       decidePlanCorrection(versions, { ...changes, effectiveUntil }, { reason }),
     );
   },
 });
 
 /** Corrects a plan, unless another correction has overtaken this one. Errors: `overtaken`. */
-async function corrected(
+const correctedPlan = async (
   core: LedgerCore,
   call: CommandCall,
   planId: string,
   decision: (versions: readonly PlanVersion[], history: readonly RecordedPlanEvent[]) => PlanEvent[],
-): Promise<CommandDone> {
-  const basis = await basisOf(core, call);
-  return decide(core, call, planId, (versions, history) => {
-    const decided = decision(versions, history);
-    if (decided.length > 0) assertNotOvertaken(call, basis, history, anyChange);
-    return decided;
+): Promise<CommandDone> =>
+  corrected(core, call, {
+    ...{ stream: planStream(planId), isOf: isPlanEvent, saidOf: anyChange },
+    decide(events) {
+      const history = events.filter(isPlanEvent);
+      return decision(foldPlan(history), history);
+    },
   });
-}
 
 const anyChange = ({ type, data }: RecordedPlanEvent): string =>
   'reason' in data ? `plan ${data.planId} was corrected: ${data.reason}` : `plan ${data.planId} changed (${type})`;

@@ -21,7 +21,7 @@ import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/comma
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { isTenantEvent, tenantOf } from '#ledger/tenant';
-import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
+import { corrected } from '#ledger/overtaken';
 import {
   defineQuery,
   READERS,
@@ -124,7 +124,9 @@ const setTax = defineCommand({
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ tenantId: zId, from: zInstant }),
     async handle(call, core, correction) {
-      return corrected(core, call, call.fields.tenantId, correction, (tenant) => withoutTax(tenant, call.fields.from));
+      return correctedTenant(core, call, call.fields.tenantId, correction, (tenant) =>
+        withoutTax(tenant, call.fields.from),
+      );
     },
   }),
   example: { tenantId: 'acme', name: 'VAT', ratePercent: '20', from: '2026-07-01T00:00:00Z' },
@@ -172,7 +174,7 @@ const correctTax = defineCommand({
       effectiveUntil: until = null,
       reason,
     } = call.fields;
-    return corrected(core, call, tenantId, { reason }, (tenant) =>
+    return correctedTenant(core, call, tenantId, { reason }, (tenant) =>
       withTaxOver(tenant, { name, ratePercent, from, until }),
     );
   },
@@ -202,7 +204,7 @@ const correctTenant = defineCommand({
   example: { tenantId: 'acme', timeZone: 'UTC', paymentTermsDays: 14, reason: 'as agreed' },
   async handle(call, core) {
     const { tenantId, timeZone, currencies, paymentTermsDays, reason, ...details } = call.fields;
-    return corrected(core, call, tenantId, { reason }, async (tenant) => ({
+    return correctedTenant(core, call, tenantId, { reason }, async (tenant) => ({
       ...tenant,
       timeZone: timeZone ?? tenant.timeZone,
       currencies: currencies ?? tenant.currencies,
@@ -256,7 +258,7 @@ const setGracePeriod = defineCommand({
     fields: z.strictObject({ tenantId: zId, from: zInstant }),
     async handle(call, core, correction) {
       const { tenantId, from } = call.fields;
-      return corrected(core, call, tenantId, correction, (tenant) => withoutGracePeriod(tenant, from));
+      return correctedTenant(core, call, tenantId, correction, (tenant) => withoutGracePeriod(tenant, from));
     },
   }),
   example: { tenantId: 'acme', hours: 6, from: '2026-07-01T00:00:00Z' },
@@ -274,21 +276,20 @@ const detailsOf = async (core: LedgerCore, { detailsRef }: Pick<Tenant, 'details
   (await core.details.read([detailsRef])).get(detailsRef);
 
 /** Corrects a tenant, unless another correction has overtaken this one. Errors: `unknown_tenant`, `overtaken`. */
-async function corrected(
+const correctedTenant = async (
   core: LedgerCore,
   call: CommandCall,
   tenantId: string,
   correction: Correction,
   change: (tenant: Tenant) => Tenant | Promise<Tenant>,
-): Promise<CommandDone> {
-  const basis = await basisOf(core, call);
-  return core.book.decide(tenantStream(tenantId), call, async (events) => {
-    const before = tenantOf(events, tenantId);
-    const decided = decideTenant(before, await change(before), correction);
-    if (decided.length > 0) assertNotOvertaken(call, basis, events.filter(isTenantEvent), saidOf);
-    return { events: decided };
+): Promise<CommandDone> =>
+  corrected(core, call, {
+    ...{ stream: tenantStream(tenantId), isOf: isTenantEvent, saidOf },
+    async decide(events) {
+      const before = tenantOf(events, tenantId);
+      return decideTenant(before, await change(before), correction);
+    },
   });
-}
 
 const saidOf = ({ type, data }: TenantEvent): string =>
   type === 'TenantCorrected'
