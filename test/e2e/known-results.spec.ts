@@ -175,6 +175,13 @@ if (DATA !== undefined && existsSync(DATA)) {
       expect(await costs()).toMatchObject({ lines: 1281, amount: sums[0]?.sum });
     });
 
+    it.each([['oci-cost-report.csv', 16, '0.621372839998247076']])('%s: %i rows, %s', async (name, rows, amount) => {
+      const file = await copied('bills', name);
+      expect(countsOf(await backfilled(test, 'costs', file))).toEqual([rows, rows, 0, 0, 0]);
+      expect(countsOf(await backfilled(test, 'costs', file))).toEqual([rows, 0, rows, 0, 0]);
+      expect(await costs()).toMatchObject({ lines: rows, amount });
+    });
+
     it('Ubicloud’s list: 1,025 rates of 872 keys', async () => {
       const file = await copied('ubicloud_rates.csv');
       const summary = await backfilled(test, 'rates', file);

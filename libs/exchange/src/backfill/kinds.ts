@@ -8,6 +8,7 @@ import { awsCostReport } from '../presets/aws.js';
 import { type CostItem, genericCosts } from '../presets/costs.js';
 import { digitalOceanInvoiceCsv, digitalOceanInvoiceItems } from '../presets/digitalocean-invoice.js';
 import { focusCosts } from '../presets/focus.js';
+import { ociCostReport } from '../presets/oci.js';
 import { genericRates, ubicloudRates } from '../presets/rates.js';
 import { type CommandItem, digitalOceanApi, genericResources } from '../presets/resources.js';
 import { genericUsage, type UsageItem } from '../presets/usage.js';
@@ -18,7 +19,14 @@ import type { Work } from './work.js';
 
 // The last preset of a kind is the generic one. It reads files that no other preset recognises.
 const USAGE = [genericUsage];
-const COSTS = [focusCosts, awsCostReport, digitalOceanInvoiceCsv, digitalOceanInvoiceItems, genericCosts];
+const COSTS = [
+  focusCosts,
+  awsCostReport,
+  ociCostReport,
+  digitalOceanInvoiceCsv,
+  digitalOceanInvoiceItems,
+  genericCosts,
+];
 const RESOURCES = [digitalOceanApi, genericResources];
 const RATES = [ubicloudRates, genericRates];
 

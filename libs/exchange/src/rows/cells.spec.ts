@@ -69,6 +69,16 @@ describe('a time in a cell', () => {
     expect(cells({ at: '2026-04-01 02:00:00 +0200' }).instant('at')).toBe('2026-04-01T00:00:00Z');
   });
 
+  it.each([
+    ['2023-11-13T10:00Z', '2023-11-13T10:00:00Z'],
+    ['2023-11-13 10:00 +0200', '2023-11-13T08:00:00Z'],
+    ['2023-11-13T10:00:30+02', '2023-11-13T08:00:30Z'],
+    ['2023-11-01 00:00:00 UTC', '2023-11-01T00:00:00Z'],
+    ['2023-11-01 00:00:00.250000 UTC', '2023-11-01T00:00:00.25Z'],
+  ])('is ISO 8601 in every form of it: %s', (written, read) => {
+    expect(cells({ at: written }).instant('at')).toBe(read);
+  });
+
   it('without a zone needs the zone of the file, and is noted if that is odd', () => {
     expect(fault(() => cells({ at: '2026-04-01 00:00' }).instant('at'))[1]).toContain('has no zone');
     const row = cells({ at: '2026-04-01 00:00' }, { zone: '+02:00', isLenient: true });

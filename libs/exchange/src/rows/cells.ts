@@ -24,7 +24,8 @@ export interface CellOptions {
 const TOO_LONG = /^-?\d+(?:\.\d+)?$/;
 const EXPONENT = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 const WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$/;
-const LOOSE_OFFSET = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([+-]\d{2}):?(\d{2})$/;
+/** ISO 8601 with a zone, in forms that RFC 3339 lacks: without seconds, `+0200`, `+02`, or the `UTC` of BigQuery. */
+const LOOSE = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(:\d{2}(?:\.\d+)?)? ?(?:([Zz]|UTC)|([+-]\d{2}):?(\d{2})?)$/;
 /** Times repeat from row to row: at most this many are cached. */
 const MOST_KEPT = 10_000;
 
@@ -183,11 +184,7 @@ export class Cells {
     const known = this.instants.get(value);
     if (known !== undefined) return known;
     const isWithout = WITHOUT_ZONE.test(value);
-    const read = this.readInstant(
-      field,
-      isWithout ? this.zoned(field, value) : value.replace(LOOSE_OFFSET, '$1$2:$3'),
-      value,
-    );
+    const read = this.readInstant(field, isWithout ? this.zoned(field, value) : strictly(value), value);
     if (isWithout && this.options.isLenient) return read;
     if (this.instants.size === MOST_KEPT) this.instants.clear();
     this.instants.set(value, read);
@@ -275,6 +272,14 @@ function lookUp(fields: Readonly<Record<string, unknown>>, column: string): unkn
   for (const step of column.split('.'))
     at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
   return at;
+}
+
+/** `2023-11-13T10:00Z` as `2023-11-13T10:00:00Z`, `… +0200` as `…+02:00`. Other texts stay as they are. */
+function strictly(value: string): string {
+  const parts = LOOSE.exec(value);
+  if (parts === null) return value;
+  const [, minute = '', seconds = ':00', utc, hours = '', minutes = '00'] = parts;
+  return `${minute}${seconds}${utc === undefined ? `${hours}:${minutes}` : 'Z'}`;
 }
 
 /** `1.81E-8` as `0.0000000181`: the same digits, only the point moves. */

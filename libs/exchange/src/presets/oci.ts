@@ -1,0 +1,94 @@
+import type { Cells } from '../rows/cells.js';
+import { RowFault } from '../rows/row.js';
+import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import type { Preset } from './preset.js';
+
+const TAG = 'tags/';
+
+/** Each tag has a column of its own: `tags/Oracle-Tags.CreatedBy`. */
+const tagsOf = (cells: Cells): string[] =>
+  Object.entries(cells.fields()).flatMap(([column, value]) =>
+    column.startsWith(TAG) && typeof value === 'string' && value !== '' ? [`${column.slice(TAG.length)}:${value}`] : [],
+  );
+
+/** Fields that name the charge. The reference numbers of a row are left out: a later delivery may have others. */
+const KEY = [
+  'subscriptionId',
+  'kind',
+  'sku',
+  'description',
+  'compartmentId',
+  'region',
+  'availabilityDomain',
+  'resourceId',
+  'unit',
+  'isOverage',
+];
+
+/**
+ * Cost report of Oracle Cloud Infrastructure. `cost/myCost` includes overage. A correction is a row of its own, whose
+ * cost is added: the row that it refers to (`lineItem/backreferenceNo`) stays.
+ */
+export const ociCostReport: Preset<CostItem> = {
+  name: 'oci-cost',
+  kind: 'costs',
+  fields: [
+    { name: 'provider', columns: ['provider'] },
+    { name: 'tenancyId', columns: ['lineItem/tenantId'], isRequired: true },
+    { name: 'subscriptionId', columns: ['cost/subscriptionId'] },
+    { name: 'start', columns: ['lineItem/intervalUsageStart'], isRequired: true },
+    { name: 'end', columns: ['lineItem/intervalUsageEnd'], isRequired: true },
+    { name: 'kind', columns: ['product/service'], isRequired: true },
+    { name: 'sku', columns: ['cost/productSku'] },
+    { name: 'description', columns: ['product/Description'] },
+    { name: 'compartmentId', columns: ['product/compartmentId'] },
+    { name: 'region', columns: ['product/region'] },
+    { name: 'availabilityDomain', columns: ['product/availabilityDomain'] },
+    { name: 'resourceId', columns: ['product/resourceId'] },
+    { name: 'unit', columns: ['cost/billingUnitReadable'] },
+    { name: 'isOverage', columns: ['cost/overageFlag'] },
+    { name: 'amount', columns: ['cost/myCost'], isRequired: true },
+    { name: 'currency', columns: ['cost/currencyCode'], isRequired: true },
+    { name: 'isCorrection', columns: ['lineItem/isCorrection'] },
+    { name: 'tenantId', columns: ['tenantId'] },
+  ],
+  recognises: (columns) => columns.has('cost/myCost') && columns.has('lineItem/intervalUsageStart'),
+  exponents: true,
+  isLenient: true,
+  read(cells) {
+    const period = chargePeriod(cells.instant('start'), cells.instant('end'));
+    const delivery = `${cells.id('tenancyId')} ${period.start.slice(0, 7)}`;
+    const isCorrection = isTrue(cells, 'isCorrection');
+    return {
+      provider: cells.optionalId('provider') ?? 'oci',
+      delivery,
+      invoiceRef: delivery,
+      line: {
+        kind: cells.id('kind'),
+        chargePeriod: period,
+        amount: cells.decimal('amount'),
+        currency: currencyOf(cells, 'currency'),
+        category: 'usage',
+        ...(isCorrection ? { class: 'correction' as const } : {}),
+        ...given({
+          resourceId: cells.optionalId('resourceId'),
+          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tagsOf(cells)),
+          description: descriptionOf(cells, 'description'),
+        }),
+      },
+      key: keyOf(
+        period.start,
+        period.end,
+        isCorrection ? 'correction' : '',
+        ...KEY.map((field) => cells.quietly(field)),
+      ),
+      isOwnId: false,
+    };
+  },
+};
+
+function isTrue(cells: Cells, field: string): boolean {
+  const value = cells.optional(field)?.toLowerCase() ?? 'false';
+  if (value !== 'true' && value !== 'false') throw new RowFault(field, value, 'must be true or false');
+  return value === 'true';
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { backfilled, countsOf } from '../support/backfill.js';
+import { folder } from '../support/cli.js';
+import { testLedger, type TestLedger } from '../support/ledger.js';
+
+/** The exports of providers, real-shaped and small. All of them are imported into one ledger. */
+describe('backfill of a provider’s export', () => {
+  let test: TestLedger;
+  let files: Awaited<ReturnType<typeof folder>>;
+  beforeAll(async () => {
+    [test, files] = await Promise.all([testLedger(), folder()]);
+  });
+  afterAll(async () => {
+    await Promise.all([test.close(), files.remove()]);
+  });
+
+  /** The number of a provider’s lines, their billed and their effective sum, by class and category. */
+  const recorded = async (provider: string): Promise<unknown[]> => {
+    const { rows } = await test.core.pool.query<Record<'name' | 'billed' | 'effective', string> & { lines: number }>(
+      `SELECT coalesce(class, category) AS name, count(*)::int AS lines, trim_scale(sum(amount))::text AS billed,
+        trim_scale(sum(coalesce(effective_amount, amount)))::text AS effective
+      FROM cost_lines WHERE provider = $1 AND position_to IS NULL GROUP BY name ORDER BY name`,
+      [provider],
+    );
+    return rows.map(({ name, lines, billed, effective }) => [name, lines, billed, effective]);
+  };
+  const csv = (columns: readonly string[], ...rows: readonly (readonly string[])[]): string =>
+    [columns, ...rows].map((row) => row.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(',')).join('\n');
+
+  it('reads OCI’s cost report: equal rows are separate charges, and a correction is added', async () => {
+    const row = (reference: string, hour: string, cost: string, corrects = ''): string[] => [
+      reference,
+      'ocid1.tenancy.oc1..a',
+      `2023-11-13T${hour}:00Z`,
+      `2023-11-13T${hour}:59:59Z`,
+      'MYSQL',
+      'ocid1.mysql.oc1..b',
+      'MySQL Database - Node per hour',
+      cost,
+      'USD',
+      corrects === '' ? 'false' : 'true',
+      corrects,
+    ];
+    const file = await files.write(
+      'oci.csv',
+      csv(
+        [
+          'lineItem/referenceNo',
+          'lineItem/tenantId',
+          'lineItem/intervalUsageStart',
+          'lineItem/intervalUsageEnd',
+          'product/service',
+          'product/resourceId',
+          'product/Description',
+          'cost/myCost',
+          'cost/currencyCode',
+          'lineItem/isCorrection',
+          'lineItem/backreferenceNo',
+        ],
+        row('r1', '07', '0.036519144999853923'),
+        row('r2', '07', '0.036519144999853923'),
+        row('r3', '09', '0.054778717500000000'),
+        row('r4', '09', '-0.010000000000000000', 'r3'),
+      ),
+    );
+    expect(countsOf(await backfilled(test, 'costs', file))).toEqual([4, 4, 0, 0, 0]);
+    // 2 × 0.036519144999853923 + 0.0547787175 = 0.127817007499707846; the correction takes 0.01 off.
+    expect(await recorded('oci')).toEqual([
+      ['correction', 1, '-0.01', '-0.01'],
+      ['usage', 3, '0.127817007499707846', '0.127817007499707846'],
+    ]);
+  });
+});
