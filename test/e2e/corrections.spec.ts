@@ -1,25 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import type { Preview } from '#operations/ledger';
+import { type Bill, billed, rowsOf } from '../support/bills.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** Every fact that a person stated wrongly can be put right; what was issued is put right on the next invoices. */
-
-interface Invoice {
-  readonly subtotal: string;
-  readonly tax: string;
-  readonly lines: readonly {
-    readonly billingKind: string;
-    readonly rows: readonly {
-      readonly kind: string;
-      readonly net: string;
-      readonly taxRatePercent: string;
-      readonly tax: string;
-      readonly chargePeriod: { readonly start: string; readonly end: string };
-    }[];
-  }[];
-}
 
 const T = (date: string) => `${date}T00:00:00Z`;
 
@@ -42,25 +28,8 @@ const use = async (date: string, quantity: string): Promise<void> => {
   const period = { start: T(date), end: `${date}T01:00:00Z` };
   await test.apply({ command: 'observe-usage', deploymentId: 'd', observations: [{ ...reading, period }] });
 };
-/** The rows of the invoice as of a date; none where nothing is due. */
-const bill = async (tenantId: string, asOf: string): Promise<Invoice | null> => {
-  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(asOf) });
-  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
-  const invoiceId = invoices[0]?.invoiceId;
-  if (invoiceId === undefined) return null;
-  await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-07-01') });
-  return test.ask<Invoice>('invoice', { id: invoiceId });
-};
-const rows = (invoice: Invoice | null): string[] =>
-  (invoice?.lines ?? [])
-    .flatMap((line) =>
-      line.rows.map(
-        ({ kind, net, chargePeriod: { start, end } }) =>
-          `${line.billingKind} ${start.slice(5, 10)}/${end.slice(5, 10)} ${kind} ${net}`,
-      ),
-    )
-    .sort();
-const totals = (invoice: Invoice | null): string[] => [invoice?.subtotal ?? 'none', invoice?.tax ?? 'none'];
+const bill = async (tenantId: string, asOf: string): Promise<Bill | null> => billed(test, tenantId, asOf);
+const totals = (invoice: Bill | null): string[] => [invoice?.subtotal ?? 'none', invoice?.tax ?? 'none'];
 const preview = async (command: object, at = '2026-06-01'): Promise<Preview> =>
   test.ledger.preview([command], ADMIN, { at: instant(T(at)) });
 /** The net and tax differences of issued parts, by tenant. */
@@ -86,7 +55,7 @@ describe('a tax rate that was typed wrongly', () => {
     // June's fee of 30.00 at 19 % is 5.70: 5.70 − 93.60
     const next = await bill('a', '2026-06-01');
     expect(totals(next)).toEqual(['30.00', '-87.90']);
-    expect(rows(next).filter((row) => row.startsWith('hours'))).toEqual([
+    expect(rowsOf(next).filter((row) => row.startsWith('hours'))).toEqual([
       'hours 04-01/05-01 rebooked 70.00',
       'hours 04-01/05-01 reversal -70.00',
     ]);
@@ -118,11 +87,11 @@ describe('a move of a deployment that never was', () => {
     const move = { command: 'assign-deployment', deploymentId: 'd', tenantId: 'b', from: T('2026-04-11') };
     await test.apply(move);
     // 30.00 × 10/30, and 10 hours; 30.00 × 20/30, 5 hours, and May
-    expect(rows(await bill('a', '2026-05-01'))).toEqual([
+    expect(rowsOf(await bill('a', '2026-05-01'))).toEqual([
       'base_fee 04-01/04-11 charge 10.00',
       'hours 04-01/04-11 charge 10.00',
     ]);
-    expect(rows(await bill('b', '2026-05-01'))).toEqual([
+    expect(rowsOf(await bill('b', '2026-05-01'))).toEqual([
       'base_fee 04-11/05-01 charge 20.00',
       'base_fee 05-01/06-01 charge 30.00',
       'hours 04-11/05-01 charge 5.00',
@@ -133,12 +102,12 @@ describe('a move of a deployment that never was', () => {
     };
     expect(owed(await preview(withdrawn, '2026-05-01'))).toEqual(['b -20.00 0.00', 'b -30.00 0.00', 'b -5.00 0.00']);
     await test.apply(withdrawn);
-    expect(rows(await bill('b', '2026-05-02'))).toEqual([
+    expect(rowsOf(await bill('b', '2026-05-02'))).toEqual([
       'base_fee 04-11/05-01 reversal -20.00',
       'base_fee 05-01/06-01 reversal -30.00',
       'hours 04-11/05-01 reversal -5.00',
     ]);
-    expect(rows(await bill('a', '2026-05-02'))).toEqual([
+    expect(rowsOf(await bill('a', '2026-05-02'))).toEqual([
       'base_fee 04-11/05-01 charge 20.00',
       'base_fee 05-01/06-01 charge 30.00',
       'hours 04-11/05-01 charge 5.00',
@@ -166,10 +135,10 @@ describe('a move of a deployment that never was', () => {
 describe('the time line of a subscription', () => {
   it('has no cancellation after all: the rest is billed', async () => {
     await test.apply({ command: 'cancel-subscription', subscriptionId: 's', at: T('2026-04-11') });
-    expect(rows(await bill('a', '2026-04-15'))).toEqual(['base_fee 04-01/04-11 charge 10.00']);
+    expect(rowsOf(await bill('a', '2026-04-15'))).toEqual(['base_fee 04-01/04-11 charge 10.00']);
     await test.apply({ command: 'correct-subscription', subscriptionId: 's', cancelledAt: null, reason: 'they stay' });
     await use('2026-04-20', '5');
-    expect(rows(await bill('a', '2026-05-01'))).toEqual([
+    expect(rowsOf(await bill('a', '2026-05-01'))).toEqual([
       'base_fee 04-11/05-01 charge 20.00',
       'base_fee 05-01/06-01 charge 30.00',
       'hours 04-11/05-01 charge 5.00',

@@ -1,25 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import type { Preview } from '#operations/ledger';
+import { type Bill, billed, rowsOf } from '../support/bills.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** What a person stated and never was is withdrawn: prices, sightings, costs, payments, credits. */
-
-interface Invoice {
-  readonly invoiceId: string;
-  readonly status: string;
-  readonly paidAt: string | null;
-  readonly subtotal: string;
-  readonly lines: readonly {
-    readonly billingKind: string;
-    readonly rows: readonly {
-      readonly kind: string;
-      readonly net: string;
-      readonly chargePeriod: { readonly start: string; readonly end: string };
-    }[];
-  }[];
-}
 
 const T = (date: string) => `${date}T00:00:00Z`;
 const KEY = { resourceType: 'VmVCpu', resourceFamily: 'standard', location: 'fra1' };
@@ -45,25 +31,8 @@ const use = async (date: string, quantity: string, more: object = {}): Promise<v
   const period = { start: T(date), end: `${date}T01:00:00Z` };
   await test.apply({ command: 'observe-usage', deploymentId: 'd', observations: [{ ...reading, period }] });
 };
-/** The invoice as of a date; null where nothing is due. */
-const bill = async (asOf: string): Promise<Invoice | null> => {
-  const [created] = await test.apply({ command: 'create-invoice', tenantId: 'a', asOf: T(asOf) });
-  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
-  const invoiceId = invoices[0]?.invoiceId;
-  if (invoiceId === undefined) return null;
-  await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-07-01') });
-  return test.ask<Invoice>('invoice', { id: invoiceId });
-};
-const rows = (invoice: Invoice | null): string[] =>
-  (invoice?.lines ?? [])
-    .flatMap((line) =>
-      line.rows.map(
-        ({ kind, net, chargePeriod: { start, end } }) =>
-          `${line.billingKind} ${start.slice(5, 10)}/${end.slice(5, 10)} ${kind} ${net}`,
-      ),
-    )
-    .sort();
-const subtotal = (invoice: Invoice | null): string => invoice?.subtotal ?? 'none';
+const bill = async (asOf: string): Promise<Bill | null> => billed(test, 'a', asOf);
+const subtotal = (invoice: Bill | null): string => invoice?.subtotal ?? 'none';
 const withdraw = <Key extends object>(what: string, key: Key, reason = 'never was') => ({
   ...{ command: 'withdraw', what, reason },
   ...key,
@@ -206,7 +175,7 @@ describe('a sighting or a removal of a resource', () => {
     expect(await toMeter()).toEqual(['2026-04-02', '2026-04-03']);
     await meter('2026-04-02', '2026-04-03', '2026-04-04');
     // 2.40 of the 4th, and 4.80 of the two days before
-    expect(rows(await bill('2026-04-05'))).toEqual([
+    expect(rowsOf(await bill('2026-04-05'))).toEqual([
       'droplet_hours 04-01/04-04 rebooked 7.20',
       'droplet_hours 04-01/04-04 reversal -2.40',
       'droplet_hours 04-04/04-05 charge 2.40',
@@ -414,7 +383,7 @@ describe('coupons and credits', () => {
       { command: 'void-invoice', invoiceId: invoice?.invoiceId, at: T('2026-05-01') },
       withdraw('grant-credit', OF, 'again'),
     );
-    expect(rows(await bill('2026-04-01'))).toEqual(['base_fee 04-01/05-01 charge 30.00']);
+    expect(rowsOf(await bill('2026-04-01'))).toEqual(['base_fee 04-01/05-01 charge 30.00']);
     await isSound();
   });
 
