@@ -390,6 +390,24 @@ describe('CloudEvents', () => {
     ).toMatchObject({ accepted: 1, duplicate: 1, conflict: 1 });
   });
 
+  it('that contradict what is recorded are told which command corrects it, as a refused command is', async () => {
+    const [recorded, twice] = [of(hour(8, { resourceId: 'gw-r', quantity: '1' })), { ...EVENT, id: 'told' }];
+    expect(await send(recorded)).toMatchObject({ accepted: 1 });
+    const messages = async (body: object[]) => (await send(body)).items.map(({ error }) => error?.message ?? '');
+    expect(await messages([twice, { ...twice, data: { quantity: '9' } }])).toEqual([
+      '',
+      expect.stringMatching(
+        /^event .* is twice in the batch, with different contents\. To correct what is recorded, use correct-usage\.$/,
+      ),
+    ]);
+    // A message that names the command already is left as it is.
+    const [told = ''] = await messages([of(hour(8, { resourceId: 'gw-r', quantity: '2' }))]);
+    expect(told.match(/correct-usage/g)).toHaveLength(1);
+    // A reading that is rejected for another reason has nothing to be corrected.
+    const [other = ''] = await messages([{ ...recorded, deploymentId: 'nobody' }]);
+    expect(other).toBe('deployment nobody is not registered');
+  });
+
   it('without a time are counted once, also if many send them at the same time', async () => {
     const { time: _, ...untimed } = EVENT;
     const months = ['2026-04-01', '2026-05-01', '2026-06-01'].map((day) => `${day}T00:00:00Z`);

@@ -38,9 +38,9 @@ import { lines } from './lines.js';
 import { margin } from './margin.js';
 import { zMetered } from './metering.js';
 import { COMMANDS, QUERIES } from './operations.js';
-import { refusalOf } from './refusal.js';
+import { refusalOf, withRemedy } from './refusal.js';
 import { tenants } from './tenants.js';
-import { usageRecords } from './usage.js';
+import { observeUsage, usageRecords } from './usage.js';
 import { bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
 import {
   ADMIN,
@@ -202,7 +202,8 @@ export class Ledger {
    * deployment and month that arrive at the same time are appended together. Errors: `forbidden`.
    */
   async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
-    return this.intake.ingest(incoming, caller);
+    const verdicts = await this.intake.ingest(incoming, caller);
+    return verdicts.map((each) => ('error' in each ? { ...each, error: withRemedy(each.error, observeUsage) } : each));
   }
 
   /**

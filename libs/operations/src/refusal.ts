@@ -1,7 +1,7 @@
-import type { DomainError } from '#domain/errors';
+import { DomainError } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import { canonicalJson, type CommandOutcome } from '#ledger/command';
-import { type ReadCommand, remedyText } from '#ledger/define-command';
+import { type CommandDefinition, type Mistakes, type ReadCommand, remedyText } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 
 type Refusal = Extract<CommandOutcome, { status: 'refused' }>['error'];
@@ -45,9 +45,19 @@ export async function refusalOf(
     return { code, kind, message: said, ...listed };
   }
   const said = known === undefined ? message : recordedText(command, known, message);
-  const { mistakes } = command.definition;
+  return { code, kind, message: withRemedyText(said, command.definition.mistakes), ...listed };
+}
+
+/** The same of a verdict on a single reading, which is no refusal of a command. */
+export function withRemedy(error: DomainError, { mistakes }: Pick<CommandDefinition, 'mistakes'>): DomainError {
+  if (!TELLING_OF_RECORDED.has(error.code)) return error;
+  const message = withRemedyText(error.message, mistakes);
+  return message === error.message ? error : new DomainError(error.code, message, error.kind, error.errors);
+}
+
+function withRemedyText(said: string, mistakes: Mistakes): string {
   const isNamed = 'correctedBy' in mistakes && mistakes.correctedBy.some((each) => said.includes(each));
-  return { code, kind, message: isNamed ? said : `${said} ${remedyText(mistakes)}`, ...listed };
+  return isNamed ? said : `${said} ${remedyText(mistakes)}`;
 }
 
 /** The event that was recorded under the key of the command, or under its idempotency key. */

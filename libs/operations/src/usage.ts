@@ -46,7 +46,7 @@ import {
 
 const READING = { resourceId: 'gw-1', billingKind: 'gateway', period: DAY, granularity: 'day' as const };
 
-const observeUsage = defineCommand({
+export const observeUsage = defineCommand({
   name: 'observe-usage',
   summary: 'Records usage readings of a deployment',
   fields: z.strictObject({

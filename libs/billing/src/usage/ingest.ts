@@ -120,7 +120,7 @@ export class UsageIntake {
         const isSame = sameEvent(bodyOf(earlier), earlier, observation);
         return isSame
           ? { status: 'duplicate' }
-          : rejected(conflict('usage_conflict', `event ${sourceId} is twice in the batch, with different contents`));
+          : rejected(conflict('usage_conflict', `event ${sourceId} is twice in the batch, with different contents.`));
       });
       const fresh = readings.filter((_, index) => verdicts[index] === null).map(({ observation }) => observation);
       const rest = (await this.byMonth(deploymentId, fresh, caller)).values();
