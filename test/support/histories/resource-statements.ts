@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { deploymentIds, reason, stated, type Weighted, withdrawalOf } from './statement.js';
+import { begun, without } from './truth.js';
 import { dayAt, FIRST_SEEN, METERED, RESOURCES, sighting, SIZES } from './world.js';
 
 /** What is stated of resources and of their metering. */
@@ -67,8 +68,12 @@ export const ofResources: Weighted[] = [
     const [billingKind, from] = [METERED['droplet'], dayAt(on)];
     return {
       command: { command: 'configure-metering', billingKind, granularity, from },
-      becomesTrue: () => undefined,
-      ...withdrawalOf('configure-metering', { billingKind, from }, () => undefined),
+      becomesTrue: (truth) => {
+        truth.granularities = begun(truth.granularities, from, granularity);
+      },
+      ...withdrawalOf('configure-metering', { billingKind, from }, (truth) => {
+        truth.granularities = without(truth.granularities, from);
+      }),
     };
   }),
 ];

@@ -139,6 +139,8 @@ export class Truth {
   taxes: Record<TenantId, Dated<string>[]>;
   zones: Record<TenantId, Zone>;
   holders: Record<string, Dated<TenantId>[]>;
+  /** How droplets are metered. Where days and billing periods are apart, it decides which period an hour is in. */
+  granularities: Dated<string>[] = [];
   readonly subscriptions = new Map<string, Subscribed>();
   readonly coupons = new Map<string, Coupon>();
   readonly usage = new Map<string, Usage & { readonly quantity: string | null }>();
@@ -233,6 +235,9 @@ export class Truth {
           observations: [{ ...reading, ...(reading.billingKind === 'cores' ? { rateKey: RATE_KEY } : {}) }],
         })),
       ...RESOURCES.flatMap((each) => this.inventory(each)),
+      ...this.granularities.map(({ from, value }) => ({
+        ...{ command: 'configure-metering', billingKind: METERED['droplet'], granularity: value, from },
+      })),
     ];
   }
 
