@@ -133,4 +133,13 @@ describe('check, against the log', () => {
     expect(found?.message).toContain('late');
     expect(found?.message).toContain('quantity is 4, but 3 was recorded');
   });
+
+  it('finds nothing wrong once its remedy is carried out', async () => {
+    await run("UPDATE usage_records SET quantity = 4 WHERE resource_id = 'late'");
+    const [found] = await differing();
+    expect(found?.remedy).toContain('ledgerline projections rebuild --accept');
+    const { outcome } = await test.ledger.rebuilder.rebuild({ accept: true });
+    expect(outcome).toBe('swapped');
+    expect(await audit.check(ADMIN, { replays: true })).toMatchObject({ ok: true, failures: [] });
+  });
 });

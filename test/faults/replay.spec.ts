@@ -3,6 +3,11 @@ import fc from 'fast-check';
 import { projections } from '#projections/index';
 import { compareSchemas } from '#read-model/compare';
 import { Projector } from '#read-model/projector';
+import { Told } from '../support/histories/books.js';
+import type { Statement } from '../support/histories/statement.js';
+import { statementsIn } from '../support/histories/statements.js';
+import { Truth } from '../support/histories/truth.js';
+import { CLASSIC, dayAt, setUp, TENANTS } from '../support/histories/world.js';
 import { history } from '../support/history.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 import { expectReplayToBeLive } from '../support/replay.js';
@@ -28,6 +33,69 @@ async function differing({ core }: TestLedger, schema: string): Promise<string[]
   }
 }
 
+/** Projects the log in batches that end at these positions. */
+async function replayedIn({ core }: TestLedger, schema: string, positions: readonly number[]): Promise<void> {
+  await core.pool.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+  const stepped = new Projector(core.log, core.pool, projections, schema);
+  await stepped.prepare();
+  for (const position of positions) expect(await stepped.projectExactly(position)).toBe(position);
+}
+
+/** The positions at which batches end. */
+const cutsOf = (head: number): fc.Arbitrary<readonly number[]> =>
+  fc
+    .uniqueArray(fc.integer({ min: 1, max: head }), { maxLength: 12 })
+    .map((positions) => [...new Set([...positions, head])].sort((a, b) => a - b));
+
+/** Facts of every kind are stated, corrected and withdrawn, with an invoice of each tenant after every tenth. */
+async function correctedHistory(test: TestLedger): Promise<void> {
+  const [told, truth] = [new Told(test), new Truth(CLASSIC)];
+  const withdrawals: Statement[] = [];
+  await told.apply(...setUp(CLASSIC));
+  for (const [index, state] of fc.sample(statementsIn(CLASSIC), { numRuns: 60, seed: SEED }).entries()) {
+    if (index % 10 === 9) for (const id of TENANTS) await told.bill(id, dayAt(index), dayAt(64));
+    const statement = state({ truth, withdrawals });
+    if (statement === null) continue;
+    const { status } = await told.execute({ ...statement.command, idempotencyKey: `statement-${index}` });
+    if (status !== 'done') continue;
+    statement.becomesTrue(truth);
+    if (statement.withdrawal !== undefined) withdrawals.push(statement.withdrawal);
+  }
+}
+
+describe('a replay of a history in which every kind of fact is corrected', () => {
+  let test: TestLedger;
+  beforeAll(async () => {
+    test = await testLedger();
+    await correctedHistory(test);
+    await test.ledger.catchUp();
+  });
+  afterAll(async () => test.close());
+
+  it('gives the live read models, whether all its events are one batch or each is one', async () => {
+    const head = await test.core.log.head();
+    await replayedIn(test, 'at_once', [head]);
+    expect(await differing(test, 'at_once')).toEqual([]);
+    await replayedIn(
+      test,
+      'one_by_one',
+      Array.from({ length: head }, (_, index) => index + 1),
+    );
+    expect(await differing(test, 'one_by_one')).toEqual([]);
+  });
+
+  it('gives them with any size of batches', async () => {
+    const cuts = cutsOf(await test.core.log.head());
+    await fc.assert(
+      fc.asyncProperty(cuts, async (positions) => {
+        await replayedIn(test, 'stepped', positions);
+        expect(await differing(test, 'stepped')).toEqual([]);
+      }),
+      { numRuns: 8, seed: SEED },
+    );
+  });
+});
+
 describe('a replay from nothing', () => {
   let test: TestLedger;
   beforeAll(async () => {
@@ -48,16 +116,10 @@ describe('a replay from nothing', () => {
   });
 
   it('gives them with any size of batches', async () => {
-    const head = await test.core.log.head();
-    const cuts = fc
-      .uniqueArray(fc.integer({ min: 1, max: head }), { maxLength: 12 })
-      .map((positions) => [...positions.sort((a, b) => a - b), head]);
+    const cuts = cutsOf(await test.core.log.head());
     await fc.assert(
       fc.asyncProperty(cuts, async (positions) => {
-        await test.core.pool.query('DROP SCHEMA IF EXISTS stepped CASCADE');
-        const stepped = new Projector(test.core.log, test.core.pool, projections, 'stepped');
-        await stepped.prepare();
-        for (const position of positions) expect(await stepped.projectExactly(position)).toBe(position);
+        await replayedIn(test, 'stepped', positions);
         expect(await differing(test, 'stepped')).toEqual([]);
       }),
       { numRuns: 4, seed: SEED },

@@ -36,7 +36,8 @@ describe('check', () => {
       code: 'invoice_does_not_add_up',
       message: `${invoiceId} states 100 + 0 = 101; its rows come to 100 and 0 of tax`,
       ids: { invoiceId, subtotal: '100', tax: '0', total: '101', rowsNet: '100', rowsTax: '0' },
-      remedy: 'The read models differ from the log: rebuild them (ledgerline projections rebuild), then check again.',
+      remedy:
+        'The read models differ from the log: rebuild them (ledgerline projections rebuild --accept), then check again.',
     });
   });
 });

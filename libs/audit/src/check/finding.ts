@@ -38,5 +38,6 @@ const camelCased = (row: object): Finding['ids'] =>
     ]),
   );
 
+/** Without `--accept`, a rebuild that finds differences replaces nothing. */
 export const REBUILD =
-  'The read models differ from the log: rebuild them (ledgerline projections rebuild), then check again.';
+  'The read models differ from the log: rebuild them (ledgerline projections rebuild --accept), then check again.';
