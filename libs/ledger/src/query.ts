@@ -73,8 +73,8 @@ export const zMoment = z.string();
 
 /** What a parameter says that takes a date too. `withDatesOfQuery` reads it. */
 const OR_DATE =
-  'A date is midnight in the time zone of the tenant of the token, or of the tenant that the parameters name, also by ' +
-  'a deployment, subscription, line or invoice of it. It is refused if they name none';
+  'A date is midnight in the time zone of the tenant of the token, or of the tenant that the parameters name, also' +
+  ' by a deployment, subscription, line or invoice of it. It is refused if they name none';
 
 /**
  * Any query can be answered as of an earlier log position or instant of recording. `knownAt` is the second name of this

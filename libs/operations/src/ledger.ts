@@ -38,9 +38,9 @@ import { lines } from './lines.js';
 import { margin } from './margin.js';
 import { zMetered } from './metering.js';
 import { COMMANDS, QUERIES } from './operations.js';
-import { refusalOf, withRemedy } from './refusal.js';
+import { refusalOf, withRemedies } from './refusal.js';
 import { tenants } from './tenants.js';
-import { observeUsage, usageRecords } from './usage.js';
+import { usageRecords } from './usage.js';
 import { bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
 import {
   ADMIN,
@@ -202,8 +202,7 @@ export class Ledger {
    * deployment and month that arrive at the same time are appended together. Errors: `forbidden`.
    */
   async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
-    const verdicts = await this.intake.ingest(incoming, caller);
-    return verdicts.map((each) => ('error' in each ? { ...each, error: withRemedy(each.error, observeUsage) } : each));
+    return withRemedies(await this.intake.ingest(incoming, caller));
   }
 
   /**
@@ -228,8 +227,7 @@ export class Ledger {
       for (const date of remetered) await carryOut({ command: 'run-metering', date });
       await trial.core.projector.catchUp();
       const effect = await effectOf(trial, options.at ?? caller.now);
-      const position = trial.from;
-      if (options.margin === undefined) return { position, commands, remetered, ...effect };
+      if (options.margin === undefined) return { position: trial.from, commands, remetered, ...effect };
       const { answer: before } = await answered(
         trial.core,
         margin,
@@ -238,7 +236,7 @@ export class Ledger {
       );
       await bookDifferences(trial, effect.lines);
       const { answer: after } = await answered(trial.core, margin, options.margin, caller);
-      return { position, commands, remetered, ...effect, margin: { before, after } };
+      return { position: trial.from, commands, remetered, ...effect, margin: { before, after } };
     });
   }
 

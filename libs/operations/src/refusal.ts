@@ -1,8 +1,10 @@
 import { DomainError } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import { canonicalJson, type CommandOutcome } from '#ledger/command';
-import { type CommandDefinition, type Mistakes, type ReadCommand, remedyText } from '#ledger/define-command';
+import { type Mistakes, type ReadCommand, remedyText } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import type { Ingested } from '#billing/usage/ingest';
+import { observeUsage } from './usage.js';
 
 type Refusal = Extract<CommandOutcome, { status: 'refused' }>['error'];
 
@@ -48,10 +50,13 @@ export async function refusalOf(
   return { code, kind, message: withRemedyText(said, command.definition.mistakes), ...listed };
 }
 
-/** The same of a verdict on a single reading, which is no refusal of a command. */
-export function withRemedy(error: DomainError, { mistakes }: Pick<CommandDefinition, 'mistakes'>): DomainError {
+/** Verdicts on single readings name the correcting command as refusals do. */
+export const withRemedies = (verdicts: readonly Ingested[]): Ingested[] =>
+  verdicts.map((each) => ('error' in each ? { ...each, error: withRemedy(each.error) } : each));
+
+function withRemedy(error: DomainError): DomainError {
   if (!TELLING_OF_RECORDED.has(error.code)) return error;
-  const message = withRemedyText(error.message, mistakes);
+  const message = withRemedyText(error.message, observeUsage.mistakes);
   return message === error.message ? error : new DomainError(error.code, message, error.kind, error.errors);
 }
 

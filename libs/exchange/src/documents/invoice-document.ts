@@ -232,7 +232,8 @@ function amountsRow(kind: string, description: string, row: Row, remark = ''): H
   const { taxRatePercent, quantity, unitAmount, unit, gross, discount, credit, net, arithmetic } = row;
   const perUnit = unit === undefined ? unitAmount : `${unitAmount} / ${unit}`;
   const figures = [`${taxRatePercent} %`, quantity, perUnit, gross, discount, credit, net];
-  return html`<tr class="${kind}"><td>${description}${quietly(arithmetic)}${quietly(remark)}</td>${figures.map(figure)}</tr>`;
+  const name = html`<td>${description}${quietly(arithmetic)}${quietly(remark)}</td>`;
+  return html`<tr class="${kind}">${name}${figures.map(figure)}</tr>`;
 }
 
 /** Corrections of what earlier invoices billed too much or too little. */
