@@ -7,9 +7,9 @@ import { deployment, plan, subscription, tenant } from '../commands.js';
  * Where a history takes place: its currency, the time zones of its two tenants, how billing periods lie, and whether
  * resources are metered.
  *
- * Amounts are such that tax is exact where the periods are whole hours: fees are a multiple of 10 minor units an hour in
- * months of 30 and of 31 days (and in a year), prices are multiples of 160 minor units, of which four coupons take half
- * each, and taxes are 0, 10 and 20 %.
+ * Amounts are such that tax is exact where the periods are whole hours: fees are a multiple of 10 minor units an hour
+ * in months of 30 and of 31 days (and in a year), prices are multiples of 160 minor units, of which four coupons take
+ * half each, and taxes are 0, 10 and 20 %.
  */
 export interface World {
   readonly currency: keyof typeof MINOR_UNITS;
