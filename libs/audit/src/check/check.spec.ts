@@ -37,7 +37,8 @@ describe('check', () => {
       message: `${invoiceId} states 100 + 0 = 101; its rows come to 100 and 0 of tax`,
       ids: { invoiceId, subtotal: '100', tax: '0', total: '101', rowsNet: '100', rowsTax: '0' },
       remedy:
-        'The read models differ from the log: rebuild them (ledgerline projections rebuild --accept), then check again.',
+        'The read models differ from the log: rebuild them (ledgerline projections rebuild --accept),' +
+        ' then check again.',
     });
   });
 });
