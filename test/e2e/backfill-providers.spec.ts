@@ -70,4 +70,45 @@ describe('backfill of a provider’s export', () => {
       ['usage', 3, '0.127817007499707846', '0.127817007499707846'],
     ]);
   });
+
+  const AZURE = [
+    'BillingAccountId,BillingPeriodStartDate,Date,Product,MeterId,MeterCategory,MeterName,Cost,BillingCurrency,' +
+      'ResourceId,ChargeType,PricingModel,ReservationId',
+    '8608480,09/01/2023,09/04/2023,D2 v3,m1,Virtual Machines,D2 v3,2.64,USD,/vm/1,Usage,OnDemand,',
+    '8608480,09/01/2023,09/05/2023,D2 v3,m1,Virtual Machines,D2 v3,0.21268368,USD,/vm/1,Usage,OnDemand,',
+  ];
+  const RESERVED = '8608480,09/01/2023,09/22/2023,D2 v2,m2,Virtual Machines,D2 v2';
+
+  it('reads Azure’s cost details, and refuses an amortized row among them with the remedy', async () => {
+    const actual = [
+      ...AZURE,
+      `${RESERVED},0,USD,/vm/2,Usage,Reservation,r1`,
+      '8608480,09/01/2023,09/21/2023,B1s,m3,Virtual Machines,B1s,3.25,USD,/order/1,Purchase,Reservation,r1',
+      '8608480,09/01/2023,09/30/2023,,m4,Adjustments,,-0.01,USD,,RoundingAdjustment,,',
+    ];
+    const file = await files.write('azure.csv', actual.join('\n'));
+    expect(countsOf(await backfilled(test, 'costs', file))).toEqual([5, 5, 0, 0, 0]);
+    // 2.64 + 0.21268368 + 0 for usage, 3.25 for the reservation.
+    const sums = [
+      ['adjustment', 1, '-0.01', '-0.01'],
+      ['purchase', 1, '3.25', '3.25'],
+      ['usage', 3, '2.85268368', '2.85268368'],
+    ];
+    expect(await recorded('azure')).toEqual(sums);
+
+    const amortized = [...AZURE, `${RESERVED},0.493152,USD,/vm/2,Usage,Reservation,r1`].join('\n');
+    const other = await backfilled(test, 'costs', await files.write('amortized.csv', amortized));
+    expect(countsOf(other)).toEqual([3, 0, 2, 0, 1]);
+    expect(other.said).toEqual([expect.stringContaining('{"preset": "azure-amortized"}')]);
+    expect(await recorded('azure')).toEqual(sums);
+  });
+
+  it('reads Azure’s amortized cost in the place of the actual cost, if a mapping says so', async () => {
+    const rows = [...AZURE, `${RESERVED},0.493152,USD,/vm/2,Usage,Reservation,r1`];
+    const file = await files.write('azure-amortized.csv', rows.join('\n').replaceAll('8608480', '8608481'));
+    const mapping = { preset: 'azure-amortized', values: { provider: 'azure-amortized' } };
+    expect(countsOf(await backfilled(test, 'costs', file, mapping))).toEqual([3, 3, 0, 0, 0]);
+    // 2.64 + 0.21268368 + 0.493152
+    expect(await recorded('azure-amortized')).toEqual([['usage', 3, '3.34583568', '3.34583568']]);
+  });
 });

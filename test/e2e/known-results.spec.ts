@@ -175,10 +175,17 @@ if (DATA !== undefined && existsSync(DATA)) {
       expect(await costs()).toMatchObject({ lines: 1281, amount: sums[0]?.sum });
     });
 
-    it.each([['oci-cost-report.csv', 16, '0.621372839998247076']])('%s: %i rows, %s', async (name, rows, amount) => {
+    it.each([
+      ['oci-cost-report.csv', 16, '0.621372839998247076', {}],
+      // Its currency is masked as MC.
+      ['azure-cost-details.csv', 5, '19.998413754', { values: { currency: 'USD' } }],
+      ['azure-camel-case.csv', 3, '0.00011016', {}],
+      ['azure-ea-actual.csv', 11, '8.5450077867419368', {}],
+      ['azure-ea-amortized.csv', 12, '16.240344093848903736', { preset: 'azure-amortized' }],
+    ])('%s: %i rows, %s', async (name, rows, amount, mapping) => {
       const file = await copied('bills', name);
-      expect(countsOf(await backfilled(test, 'costs', file))).toEqual([rows, rows, 0, 0, 0]);
-      expect(countsOf(await backfilled(test, 'costs', file))).toEqual([rows, 0, rows, 0, 0]);
+      expect(countsOf(await backfilled(test, 'costs', file, mapping))).toEqual([rows, rows, 0, 0, 0]);
+      expect(countsOf(await backfilled(test, 'costs', file, mapping))).toEqual([rows, 0, rows, 0, 0]);
       expect(await costs()).toMatchObject({ lines: rows, amount });
     });
 

@@ -5,6 +5,7 @@ import { CostsImport } from './costs-import.js';
 import { type FileImport, importFile } from './import-file.js';
 import type { BackfillKind } from '../rows/mapping.js';
 import { awsCostReport } from '../presets/aws.js';
+import { azureAmortizedCost, azureCostDetails } from '../presets/azure.js';
 import { type CostItem, genericCosts } from '../presets/costs.js';
 import { digitalOceanInvoiceCsv, digitalOceanInvoiceItems } from '../presets/digitalocean-invoice.js';
 import { focusCosts } from '../presets/focus.js';
@@ -22,6 +23,8 @@ const USAGE = [genericUsage];
 const COSTS = [
   focusCosts,
   awsCostReport,
+  azureCostDetails,
+  azureAmortizedCost,
   ociCostReport,
   digitalOceanInvoiceCsv,
   digitalOceanInvoiceItems,

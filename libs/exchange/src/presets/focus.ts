@@ -2,6 +2,7 @@ import { decimal, isDecimalText } from '#domain/money/decimal';
 import { compareInstants, type Instant } from '#domain/time/instant';
 import type { Cells } from '../rows/cells.js';
 import type { Preset } from './preset.js';
+import { tagsOf } from './tags.js';
 import { chargePeriod, COST_CATEGORIES, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
 
 /** Columns of FOCUS 1.0 to 1.3. Others must begin with `x_`. */
@@ -102,7 +103,7 @@ export const focusCosts: Preset<CostItem> = {
       cells.optional('ChargeClass') !== undefined &&
       cells.oneOf('ChargeClass', ['correction'] as const) === 'correction';
     const amount = cells.decimal('BilledCost');
-    const tags = tagsOf(cells);
+    const tags = tagsOf(cells, 'Tags');
     noteOdd(cells, { amount, category, isCorrection, chargedFrom: period.start, billedFrom, billedUntil });
     const bill = `${cells.id('BillingAccountId')} ${billedFrom.slice(0, 7)}`;
     return {
@@ -180,24 +181,4 @@ function noteOdd(cells: Cells, { amount, category, isCorrection, chargedFrom, bi
       cost,
       'differs from unit price × quantity. The billed cost is imported unchanged.',
     );
-}
-
-/**
- * Tags as `key:value`. If the tags can't be read, that is noted and the row is imported, because tags are not amounts.
- */
-function tagsOf(cells: Cells): string[] {
-  const written = cells.optional('Tags');
-  if (written === undefined) return [];
-  let tags: unknown;
-  try {
-    tags = JSON.parse(written);
-  } catch {
-    cells.note('unreadable_tags', 'Tags', written, 'are not JSON. The row is imported without them.');
-    return [];
-  }
-  const entries = Object.entries(tags ?? {}).map(([key, value]): [string, string] => [key, String(value)]);
-  for (const [key] of entries)
-    if (key !== key.trim())
-      cells.note('tag_key_spaces', 'Tags', key, 'tag key has spaces around it. Imported without them.');
-  return entries.map(([key, value]) => `${key.trim()}:${value}`);
 }

@@ -180,7 +180,7 @@ export class Cells {
     return value === undefined ? undefined : this.asInstant(field, value);
   }
 
-  private asInstant(field: string, value: string): Instant {
+  asInstant(field: string, value: string): Instant {
     const known = this.instants.get(value);
     if (known !== undefined) return known;
     const isWithout = WITHOUT_ZONE.test(value);

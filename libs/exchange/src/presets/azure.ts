@@ -1,0 +1,153 @@
+import { plusHours, type Instant } from '#domain/time/instant';
+import type { CostLine } from '#domain/costs/cost';
+import type { Cells } from '../rows/cells.js';
+import { RowFault } from '../rows/row.js';
+import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import type { Preset, PresetField } from './preset.js';
+import { tagsOf } from './tags.js';
+
+/** Azure charge types and our categories. Other types are refused by name: a new type must not count as usage. */
+const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
+  usage: 'usage',
+  unusedreservation: 'usage',
+  unusedsavingsplan: 'usage',
+  purchase: 'purchase',
+  tax: 'tax',
+  refund: 'credit',
+  credit: 'credit',
+  roundingadjustment: 'adjustment',
+  adjustment: 'adjustment',
+};
+const KNOWN_TYPES = 'Usage, Purchase, Tax, Refund, RoundingAdjustment, UnusedReservation, UnusedSavingsPlan';
+
+/**
+ * Fields that name the charge. What may change in retrospect is left out: names, tags, the cost center (only in open
+ * billing periods), prices.
+ */
+const KEY: readonly PresetField[] = [
+  { name: 'subscriptionId', columns: ['SubscriptionId', 'SubscriptionGuid'] },
+  { name: 'invoiceSectionId', columns: ['InvoiceSectionId'] },
+  { name: 'resourceGroup', columns: ['ResourceGroup', 'ResourceGroupName'] },
+  { name: 'location', columns: ['ResourceLocation', 'Location'] },
+  { name: 'resourceId', columns: ['ResourceId', 'InstanceId'] },
+  { name: 'meterId', columns: ['MeterId'] },
+  { name: 'meterName', columns: ['MeterName'] },
+  { name: 'partNumber', columns: ['PartNumber'] },
+  { name: 'productOrderId', columns: ['ProductOrderId'] },
+  { name: 'reservationId', columns: ['ReservationId'] },
+  { name: 'benefitId', columns: ['BenefitId'] },
+  { name: 'offerId', columns: ['OfferId'] },
+  { name: 'publisher', columns: ['PublisherName'] },
+  { name: 'chargeType', columns: ['ChargeType'] },
+  { name: 'frequency', columns: ['Frequency'] },
+  { name: 'pricingModel', columns: ['PricingModel'] },
+  { name: 'unit', columns: ['UnitOfMeasure'] },
+];
+
+const FIELDS: readonly PresetField[] = [
+  ...KEY,
+  { name: 'provider', columns: ['provider'] },
+  // A pay-as-you-go file names no billing account. Its subscription pays.
+  { name: 'billingAccountId', columns: ['BillingAccountId', 'SubscriptionId', 'SubscriptionGuid'], isRequired: true },
+  { name: 'billingPeriodStart', columns: ['BillingPeriodStartDate', 'BillingPeriodStart'] },
+  { name: 'date', columns: ['Date', 'UsageDateTime', 'UsageDate'], isRequired: true },
+  { name: 'kind', columns: ['MeterCategory', 'ConsumedService', 'ProductName', 'Product'], isRequired: true },
+  { name: 'description', columns: ['ProductName', 'Product', 'MeterName'] },
+  { name: 'amount', columns: ['CostInBillingCurrency', 'Cost', 'PreTaxCost'], isRequired: true },
+  { name: 'currency', columns: ['BillingCurrency', 'BillingCurrencyCode', 'Currency'], isRequired: true },
+  { name: 'tags', columns: ['Tags'] },
+  { name: 'tenantId', columns: ['tenantId'] },
+];
+
+const MONTH_FIRST = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/;
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+
+/** The start of a day in UTC: `2023-09-21`, or `09/21/2023` with the month first. */
+function dayOf(cells: Cells, field: string): Instant {
+  const written = cells.text(field);
+  const date = written.replace(
+    MONTH_FIRST,
+    (_all, month: string, day: string, year: string) => `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`,
+  );
+  return cells.asInstant(field, DATE.test(date) ? `${date}T00:00:00Z` : date);
+}
+
+/** What a reservation or a savings plan covers, or the part of it that nothing used. */
+const isOfCommitment = (type: string, pricingModel: string): boolean =>
+  type.startsWith('unused') || (type === 'usage' && ['reservation', 'savingsplan'].includes(pricingModel));
+
+function read(cells: Cells, isAmortized: boolean): CostItem {
+  const written = cells.optional('chargeType') ?? 'Usage';
+  const type = written.toLowerCase();
+  const category = CATEGORIES[type];
+  if (category === undefined)
+    throw new RowFault('chargeType', written, `is not a known charge type. Known types: ${KNOWN_TYPES}`);
+  const amount = cells.decimal('amount');
+  const pricingModel = (cells.optional('pricingModel') ?? '').toLowerCase().replaceAll(' ', '');
+  if (!isAmortized && isOfCommitment(type, pricingModel) && amount !== '0')
+    throw new RowFault(
+      'amount',
+      amount,
+      'is an amortized cost: usage that a reservation or a savings plan covers costs 0 in the actual cost export.' +
+        ' Import the actual cost export. To record amortized costs in its place, set {"preset": "azure-amortized"}' +
+        ' in a mapping file (--map).',
+    );
+  const start = dayOf(cells, 'date');
+  const billed = cells.optional('billingPeriodStart') === undefined ? start : dayOf(cells, 'billingPeriodStart');
+  const delivery = `${cells.id('billingAccountId')} ${billed.slice(0, 7)}`;
+  return {
+    provider: cells.optionalId('provider') ?? 'azure',
+    delivery,
+    invoiceRef: delivery,
+    line: {
+      kind: cells.id('kind'),
+      chargePeriod: chargePeriod(start, plusHours(start, 24)),
+      amount,
+      currency: currencyOf(cells, 'currency'),
+      category,
+      ...given({
+        resourceId: cells.optionalId('resourceId'),
+        tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tagsOf(cells, 'tags')),
+        description: descriptionOf(cells, 'description'),
+      }),
+    },
+    // Azure spells its ids differently from one delivery to the next.
+    key: keyOf(start, ...KEY.map(({ name }) => cells.quietly(name)?.toLowerCase())),
+    isOwnId: false,
+  };
+}
+
+const simple = (column: string): string => column.toLowerCase().replaceAll('_', '');
+
+/**
+ * Azure cost details, actual cost: Enterprise Agreement, Microsoft Customer Agreement, pay-as-you-go, and the camel
+ * case of older exports. Each row is a charge of one day. Billing account and billing month identify a bill.
+ */
+export const azureCostDetails: Preset<CostItem> = {
+  name: 'azure-cost',
+  kind: 'costs',
+  fields: FIELDS,
+  recognises(columns) {
+    const names = new Set([...columns].map(simple));
+    return (
+      names.has('meterid') &&
+      names.has('metercategory') &&
+      ['costinbillingcurrency', 'cost', 'pretaxcost'].some((name) => names.has(name))
+    );
+  },
+  zone: 'Z',
+  exponents: true,
+  isLenient: true,
+  read: (cells) => read(cells, false),
+};
+
+/**
+ * The same with amortized cost. It has the columns of the actual cost, so a mapping must name it. It is another
+ * delivery of the same month: it takes the place of the actual cost and is never added to it.
+ */
+export const azureAmortizedCost: Preset<CostItem> = {
+  ...azureCostDetails,
+  name: 'azure-amortized',
+  recognises: () => false,
+  read: (cells) => read(cells, true),
+};
