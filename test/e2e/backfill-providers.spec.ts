@@ -111,4 +111,45 @@ describe('backfill of a provider’s export', () => {
     // 2.64 + 0.21268368 + 0.493152
     expect(await recorded('azure-amortized')).toEqual([['usage', 3, '3.34583568', '3.34583568']]);
   });
+
+  it('reads Google Cloud’s export to BigQuery, as JSON lines: credits are lines of their own', async () => {
+    const row = (cost: number, credits: object[], more: object = {}): string =>
+      JSON.stringify({
+        billing_account_id: '01D4EE-079462-DFD6EC',
+        service: { id: '6F81-5844-456A', description: 'Compute Engine' },
+        sku: { id: '9DE9-9092-B3BC', description: 'Network Egress' },
+        usage_start_time: '2023-11-01 00:00:00 UTC',
+        usage_end_time: '2023-11-01 01:00:00 UTC',
+        project: { id: 'shop' },
+        labels: [{ key: 'tenant', value: 'acme' }],
+        cost,
+        currency: 'EUR',
+        credits,
+        invoice: { month: '202311' },
+        cost_type: 'regular',
+        ...more,
+      });
+    const credit = { id: 'Trial:1', name: 'Trial', full_name: 'Free trial', type: 'PROMOTION', amount: -5e-6 };
+    const discount = { id: 'sud', name: 'Sustained use discount', type: 'SUSTAINED_USAGE_DISCOUNT', amount: -0.0001 };
+    const file = await files.write(
+      'gcp.jsonl',
+      [
+        row(0.000005, [credit]),
+        row(0.0011, [discount, credit]),
+        row(0.0011, []),
+        row(0.0002, [], { cost_type: 'tax' }),
+        row(-0.00001, [], { cost_type: 'rounding_error' }),
+      ].join('\n'),
+    );
+    // 5 rows and 3 credits.
+    expect(countsOf(await backfilled(test, 'costs', file))).toEqual([8, 8, 0, 0, 0]);
+    expect(countsOf(await backfilled(test, 'costs', file, { values: { tenantId: 'acme' } }))).toEqual([8, 0, 0, 8, 0]);
+    // Usage 0.000005 + 0.0011 + 0.0011; credits 2 × −0.000005 − 0.0001.
+    expect(await recorded('gcp')).toEqual([
+      ['adjustment', 1, '-0.00001', '-0.00001'],
+      ['credit', 3, '-0.00011', '-0.00011'],
+      ['tax', 1, '0.0002', '0.0002'],
+      ['usage', 3, '0.002205', '0.002205'],
+    ]);
+  });
 });

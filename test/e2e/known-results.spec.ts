@@ -189,6 +189,17 @@ if (DATA !== undefined && existsSync(DATA)) {
       expect(await costs()).toMatchObject({ lines: rows, amount });
     });
 
+    it('GCP’s exports: 0.000032 before credits, nothing after them', async () => {
+      const credited = await copied('bills', 'gcp-with-credits.csv');
+      // 9 rows, of which 8 have a credit. 6 × 0.000005 + 2 × 0.000001 = 0.000032
+      expect(countsOf(await backfilled(test, 'costs', credited))).toEqual([17, 17, 0, 0, 0]);
+      expect(await costs()).toMatchObject({ lines: 17, amount: '0' });
+      expect(countsOf(await backfilled(test, 'costs', credited))).toEqual([17, 0, 17, 0, 0]);
+      const detailed = await copied('bills', 'gcp-detailed.csv');
+      expect(countsOf(await backfilled(test, 'costs', detailed))).toEqual([9, 9, 0, 0, 0]);
+      expect(await costs()).toMatchObject({ lines: 26, amount: '0.000012' });
+    });
+
     it('Ubicloud’s list: 1,025 rates of 872 keys', async () => {
       const file = await copied('ubicloud_rates.csv');
       const summary = await backfilled(test, 'rates', file);

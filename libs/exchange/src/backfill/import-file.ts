@@ -105,26 +105,37 @@ function importRow<Item>({
   readonly options: FileImport<Item>;
   readonly isDone: boolean;
 }): Promise<void> | undefined {
-  report.count('read');
   if (row.fault !== undefined) {
+    report.count('read');
     report.reject(row, { field: null, value: null, reason: row.fault });
     return undefined;
   }
-  let item: Item;
+  let read: Item | readonly Item[];
   try {
-    item = preset.read(cells.on(row));
+    read = preset.read(cells.on(row));
   } catch (error) {
     if (!(error instanceof RowFault)) throw error;
+    report.count('read');
     report.reject(row, { field: error.field, value: error.value, reason: error.message });
     return undefined;
   }
-  survey(item);
   for (const each of cells.noted()) note({ row: row.row, line: row.line, ...each });
   const identity = row.identity ?? identityOf(source, row);
-  if (!isDone) return importer.add(item, row, identity);
-  importer.skip(item, row, identity);
-  report.count('duplicate');
-  return undefined;
+  const take = (item: Item): Promise<void> | undefined => {
+    report.count('read');
+    survey(item);
+    if (!isDone) return importer.add(item, row, identity);
+    importer.skip(item, row, identity);
+    report.count('duplicate');
+    return undefined;
+  };
+  return isList(read) ? takeAll(read, take) : take(read);
+}
+
+const isList = <Item>(read: Item | readonly Item[]): read is readonly Item[] => Array.isArray(read);
+
+async function takeAll<Item>(items: readonly Item[], take: (item: Item) => Promise<void> | undefined): Promise<void> {
+  for (const item of items) await take(item);
 }
 
 const DIGEST_CHARACTERS = 16;

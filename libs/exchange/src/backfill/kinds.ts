@@ -9,6 +9,7 @@ import { azureAmortizedCost, azureCostDetails } from '../presets/azure.js';
 import { type CostItem, genericCosts } from '../presets/costs.js';
 import { digitalOceanInvoiceCsv, digitalOceanInvoiceItems } from '../presets/digitalocean-invoice.js';
 import { focusCosts } from '../presets/focus.js';
+import { gcpBilling } from '../presets/gcp.js';
 import { ociCostReport } from '../presets/oci.js';
 import { genericRates, ubicloudRates } from '../presets/rates.js';
 import { type CommandItem, digitalOceanApi, genericResources } from '../presets/resources.js';
@@ -25,6 +26,7 @@ const COSTS = [
   awsCostReport,
   azureCostDetails,
   azureAmortizedCost,
+  gcpBilling,
   ociCostReport,
   digitalOceanInvoiceCsv,
   digitalOceanInvoiceItems,

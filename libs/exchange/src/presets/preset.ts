@@ -23,8 +23,8 @@ export interface Preset<Item> {
   readonly isLenient?: boolean;
   /** Whether the source defines this column. Other columns are noted and not read. */
   readonly isKnownColumn?: (column: string) => boolean;
-  /** Errors: RowFault. */
-  read(cells: Cells): Item;
+  /** What a row says: one thing, or several (a cost and its credits). Errors: RowFault. */
+  read(cells: Cells): Item | readonly Item[];
 }
 
 /** The preset that a mapping names, or else the first preset that recognises the columns. Errors: `invalid_mapping`. */

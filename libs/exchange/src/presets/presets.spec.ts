@@ -1,18 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
+import { readRow as read } from '../../../../test/support/preset-row.js';
 import { RowFault } from '../rows/row.js';
 import { awsCostReport } from './aws.js';
 import { digitalOceanInvoiceCsv } from './digitalocean-invoice.js';
 import { focusCosts } from './focus.js';
-import { cellsFor, type Preset } from './preset.js';
 import { ubicloudRates } from './rates.js';
 import { genericUsage } from './usage.js';
-
-/** What a preset makes of a row with these columns, and its notes. */
-function read<Item>(preset: Preset<Item>, fields: Readonly<Record<string, string>>) {
-  const cells = cellsFor(preset, {}, 'file.csv', Object.keys(fields)).on({ row: 1, line: 2, fields });
-  const item = preset.read(cells);
-  return { item, notes: cells.noted().map(({ code, field }) => [code, field]) };
-}
 
 const AWS = {
   'identity/LineItemId': 'li1',

@@ -1,29 +1,27 @@
 import type { Cells } from '../rows/cells.js';
+import { looseJson } from '../rows/loose-json.js';
 
 /**
- * Tags as `key:value`, of an object or its JSON. If they can't be read, that is noted and the row is imported, because
- * tags are not amounts.
+ * Tags as `key:value`: of an object, of a list of keys and values, or of the JSON of either. If they can't be read, that
+ * is noted and the row is imported, because tags are not amounts.
  */
 export function tagsOf(cells: Cells, field: string): string[] {
   const written = cells.raw(field);
   if (written === undefined) return [];
-  const tags = typeof written === 'string' ? parsed(written) : written;
+  const tags = typeof written === 'string' ? looseJson(written) : written;
   if (typeof tags !== 'object' || tags === null) {
-    cells.note('unreadable_tags', field, String(written), 'are not JSON. The row is imported without them.');
+    cells.note('unreadable_tags', field, JSON.stringify(written), 'are not JSON. The row is imported without them.');
     return [];
   }
-  const entries = Object.entries(tags).map(([key, value]): [string, string] => [key, String(value)]);
-  for (const [key] of entries)
+  const entries = Array.isArray(tags) ? tags.map(entryOf) : Object.entries(tags);
+  const named = entries.map(([key, value]): [string, string] => [key, String(value)]);
+  for (const [key] of named)
     if (key !== key.trim())
       cells.note('tag_key_spaces', field, key, 'tag key has spaces around it. Imported without them.');
-  return entries.map(([key, value]) => `${key.trim()}:${value}`);
+  return named.map(([key, value]) => `${key.trim()}:${value}`);
 }
 
-/** Azure leaves the braces out: `"team": "a","env": "prod"`. */
-function parsed(written: string): unknown {
-  try {
-    return JSON.parse(written.startsWith('"') ? `{${written}}` : written);
-  } catch {
-    return undefined;
-  }
-}
+const entryOf = (tag: unknown): [string, unknown] => {
+  const { key, value } = Object(tag) as { readonly key?: unknown; readonly value?: unknown };
+  return [String(key), value];
+};

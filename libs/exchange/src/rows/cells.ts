@@ -4,6 +4,7 @@ import { unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { type Instant, readInstant } from '#domain/time/instant';
 import { exactly } from './json-rows.js';
+import { looseJson } from './loose-json.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
 
 export interface CellOptions {
@@ -235,17 +236,33 @@ export class Cells {
     return read as Record<string, unknown>;
   }
 
+  /** A list of objects, in JSON or as text in a CSV cell, with numbers as they were written. Without a value: empty. */
+  list(field: string): readonly Readonly<Record<string, unknown>>[] {
+    const value = this.raw(field);
+    if (value === undefined) return [];
+    const read = typeof value === 'string' ? storable(field, looseJson(value)) : this.exactly(field);
+    if (!Array.isArray(read) || !read.every((item) => typeof item === 'object' && item !== null))
+      throw new RowFault(field, value, 'must be a JSON list of objects such as [{"amount": "1.00"}]');
+    return read as Readonly<Record<string, unknown>>[];
+  }
+
   /** A JSON number as it was written: a float is not exact. */
   private exactText(field: string, value: unknown): string {
-    const { text } = this.row;
-    if (typeof value !== 'number' || text === undefined) return String(value);
-    this.exact ??= exactly(text) as Readonly<Record<string, unknown>>;
-    const exact = this.exact['record'] ?? this.exact;
+    if (typeof value !== 'number') return String(value);
+    const found = this.exactly(field);
+    return typeof found === 'string' ? found : String(value);
+  }
+
+  /** The value of JSON, with numbers as they were written. */
+  private exactly(field: string): unknown {
+    const { text, fields } = this.row;
+    if (text !== undefined) this.exact ??= exactly(text) as Readonly<Record<string, unknown>>;
+    const exact = (this.exact?.['record'] ?? this.exact ?? fields) as Readonly<Record<string, unknown>>;
     for (const column of this.options.columns.get(field) ?? [field]) {
-      const found = lookUp(exact as Readonly<Record<string, unknown>>, column);
-      if (typeof found === 'string') return found;
+      const found = lookUp(exact, column);
+      if (found !== undefined && found !== null && found !== '') return found;
     }
-    return String(value);
+    return undefined;
   }
 }
 

@@ -1,0 +1,31 @@
+import { exactly } from './json-rows.js';
+
+const TOKEN = /'((?:[^'\\]|\\.)*)'|("(?:[^"\\]|\\.)*")|\b(None|True|False)\b/g;
+const CONSTANTS: Readonly<Record<string, string>> = { None: 'null', True: 'true', False: 'false' };
+
+/**
+ * The value of a JSON text in a cell, with numbers as they were written. Also read: an object without its braces (tags
+ * of Azure), and a list as Python prints it (a table of BigQuery saved by pandas). undefined: none of these.
+ */
+export function looseJson(text: string): unknown {
+  const trimmed = text.trim();
+  return (
+    parsed(trimmed) ??
+    parsed(trimmed.startsWith('"') ? `{${trimmed}}` : '') ??
+    parsed(
+      trimmed.replace(TOKEN, (all, single?: string, double?: string, constant?: string) =>
+        constant !== undefined
+          ? (CONSTANTS[constant] ?? all)
+          : (double ?? JSON.stringify((single ?? '').replaceAll("\\'", "'"))),
+      ),
+    )
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return exactly(text);
+  } catch {
+    return undefined;
+  }
+}
