@@ -243,6 +243,26 @@ describe('credits', () => {
     ]);
   });
 
+  it('that ended still pay for a charge of the same time on another line', async () => {
+    await test.apply(grant('c', '50.00', { until: T('2026-04-10') }));
+    // April's fee, paid by the credit
+    expect(await bill('2026-04-01')).toMatchObject({ total: '0.00' });
+    await test.apply({
+      ...{ command: 'correct-subscription', subscriptionId: 's1', from: T('2026-04-07'), reason: 'began later' },
+    });
+    // 24 of 30 days are 40.00, on a line of its own: 50.00 come back, of which it takes 40.00 again.
+    const invoice = await bill('2026-04-20');
+    expect(invoice).toMatchObject({ subtotal: '0.00', tax: '0.00', total: '0.00' });
+    expect(invoice.lines.flatMap(({ rows }) => rows.map(({ kind, credit, net }) => [kind, credit, net]))).toEqual(
+      expect.arrayContaining([
+        ['reversal', '-50.00', '0.00'],
+        ['charge', '40.00', '0.00'],
+      ]),
+    );
+    // May's fee is of another time.
+    expect(await bill('2026-05-01')).toMatchObject({ subtotal: '50.00', tax: '5.00', total: '55.00' });
+  });
+
   it('do not cause a correction by themselves', async () => {
     await bill('2026-04-01');
     await test.apply(grant('late', '20.00'));

@@ -2,6 +2,7 @@ import { type Decimal, decimal, max, min, ZERO } from '../money/decimal.js';
 import { toMoney } from '../money/money.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 import { type Coupon, type Credit, inForce, type Share, taking } from './credits.js';
+import { overlaps } from '../time/period.js';
 import type { DraftRow, FrozenRow } from './invoice.js';
 
 /** What a row of a live invoice took of a credit (below 0: gave back), and the instant that the invoice is as of. */
@@ -126,9 +127,17 @@ const compareEnds = (a: Instant | null, b: Instant | null): number => {
 const isInScope = ({ planIds, billingKinds }: Pick<CreditLeft, 'planIds' | 'billingKinds'>, row: DraftRow): boolean =>
   (planIds?.includes(row.planId) ?? true) && (billingKinds?.includes(row.billingKind) ?? true);
 
+/** What a reversal gave back of a credit, and the charge that it was of. */
+interface Returned {
+  readonly row: DraftRow;
+  readonly creditId: string;
+  left: Decimal;
+}
+
 /**
  * Takes credits from the charge of each row after coupons, row by row in their order. What a reversal gives back, the
- * same part may take again, also if its credit has ended since: a correction alone never costs a tenant a credit.
+ * same part may take again, and then charges of the same deployment, billing kind and time on another line: so a
+ * correction alone never costs a tenant a credit, also if the credit has ended since.
  */
 export function withCredits(
   rows: readonly DraftRow[],
@@ -137,26 +146,37 @@ export function withCredits(
 ): DraftRow[] {
   const pool = left.map((each) => ({ ...each, parts: each.parts === null ? null : new Map(each.parts) }));
   const couponIds = new Set(coupons.map(({ creditId }) => creditId));
-  const returned = new Map<string, Map<string, Decimal>>();
-  for (const { kind, partId, credits } of rows) {
-    for (const { creditId, amount } of kind === 'reversal' ? (credits ?? []) : []) {
-      if (couponIds.has(creditId)) continue;
-      const ofPart = returned.get(partId) ?? new Map<string, Decimal>();
-      returned.set(partId, ofPart.set(creditId, (ofPart.get(creditId) ?? ZERO).minus(decimal(amount))));
-    }
-  }
-  return rows.map((row) => {
-    let open = decimal(row.net);
-    // Credits pay charges only. A negative row gives nothing back to them.
-    if (row.kind === 'reversal' || open.lte(ZERO)) return row;
-    const shares: Share[] = [];
-    const ofPart = returned.get(row.partId) ?? new Map<string, Decimal>();
-    for (const [creditId, available] of ofPart) {
-      const amount = min(available, open);
-      ofPart.set(creditId, available.minus(amount));
+  const returned = rows
+    .filter(({ kind }) => kind === 'reversal')
+    .flatMap((row) =>
+      (row.credits ?? [])
+        .filter(({ creditId }) => !couponIds.has(creditId))
+        .map(({ creditId, amount }): Returned => ({ row, creditId, left: ZERO.minus(decimal(amount)) })),
+    );
+  const again = (row: DraftRow, shares: readonly Share[], from: readonly Returned[]): Share[] => {
+    let open = openOf(row, shares);
+    const taken = new Map<string, Decimal>();
+    for (const each of from) {
+      const amount = min(each.left, open);
+      each.left = each.left.minus(amount);
       open = open.minus(amount);
-      shares.push({ creditId, amount });
+      taken.set(each.creditId, (taken.get(each.creditId) ?? ZERO).plus(amount));
     }
+    return [...taken].map(([creditId, amount]) => ({ creditId, amount }));
+  };
+  const byPart = Map.groupBy(returned, ({ row }) => row.partId);
+  const ofSamePart = rows.map((row) => (isPaid(row) ? again(row, [], byPart.get(row.partId) ?? []) : []));
+  return rows.map((row, index) => {
+    if (!isPaid(row)) return row;
+    const shares = ofSamePart[index] ?? [];
+    shares.push(
+      ...again(
+        row,
+        shares,
+        returned.filter((each) => each.left.gt(ZERO) && isSameCharge(each.row, row)),
+      ),
+    );
+    let open = openOf(row, shares);
     for (const credit of pool) {
       if (!isInScope(credit, row)) continue;
       const ofThis = credit.parts?.get(row.partId) ?? ZERO;
@@ -169,3 +189,13 @@ export function withCredits(
     return taking(row, shares);
   });
 }
+
+/** Credits pay charges only. A negative row gives nothing back to them. */
+const isPaid = ({ kind, net }: DraftRow): boolean => kind !== 'reversal' && decimal(net).gt(ZERO);
+
+const openOf = ({ net }: DraftRow, shares: readonly Share[]): Decimal =>
+  shares.reduce((open, { amount }) => open.minus(amount), decimal(net));
+
+/** Whether two rows charge the same thing for some of the same time. */
+const isSameCharge = (a: DraftRow, b: DraftRow): boolean =>
+  a.deploymentId === b.deploymentId && a.billingKind === b.billingKind && overlaps(a.chargePeriod, b.chargePeriod);
