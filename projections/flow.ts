@@ -98,6 +98,8 @@ export const flow = {
   CostRecorded: ['costs', 'commands'],
   CostCorrected: ['costs', 'commands'],
   CostWithdrawn: ['costs', 'commands'],
+  CostDeliveryStarted: ['costs', 'commands'],
+  CostDeliveryCompleted: ['costs', 'commands'],
 
   CommandUnchanged: ['commands'],
   EventSkipped: ['commands'],

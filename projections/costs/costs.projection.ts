@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '#domain/events';
 import { changing, type Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
-import { type CostLineRow, costLines } from './costs.table.js';
+import { costDeliveries, type CostDeliveryRow, type CostLineRow, costLines } from './costs.table.js';
 
 type CostEvents = 'CostRecorded' | 'CostCorrected';
 type Line = RecordedEvent<CostEvents>['data']['lines'][number];
@@ -38,9 +38,14 @@ const setLines: Handler<CostEvents> = {
   },
 };
 
+const ofDelivery = ({ data }: { readonly data: Pick<CostDeliveryRow, 'provider' | 'delivery'> }): readonly string[] => [
+  data.provider,
+  data.delivery,
+];
+
 export const costsProjection = versionedProjection('costs', {
-  version: 1,
-  tables: [costLines],
+  version: 2,
+  tables: [costLines, costDeliveries],
   on: {
     CostRecorded: setLines,
     CostCorrected: setLines,
@@ -48,6 +53,26 @@ export const costsProjection = versionedProjection('costs', {
       costLines,
       ({ data }) => [data.provider, data.invoiceRef, data.lineKey],
       () => [],
+    ),
+    CostDeliveryStarted: changing<'CostDeliveryStarted', typeof costDeliveries>(
+      costDeliveries,
+      ofDelivery,
+      ({ data }, [before]) => [
+        {
+          provider: data.provider,
+          delivery: data.delivery,
+          // What is not the whole joins the delivery that is there.
+          name: data.name ?? (data.mode === 'whole' ? null : (before?.name ?? null)),
+          mode: data.mode,
+          files: [...(data.mode === 'whole' ? [] : (before?.files ?? [])), ...data.files],
+          is_complete: false,
+        },
+      ],
+    ),
+    CostDeliveryCompleted: changing<'CostDeliveryCompleted', typeof costDeliveries>(
+      costDeliveries,
+      ofDelivery,
+      (_, rows) => rows.map((row) => ({ ...row, is_complete: true })),
     ),
   },
 });

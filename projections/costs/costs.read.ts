@@ -3,7 +3,7 @@ import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at, type Positions } from '#read-model/at';
 import type { History, ReadModels } from '#read-model/read-models';
-import type { CostLineRow } from './costs.table.js';
+import type { CostDeliveryRow, CostLineRow } from './costs.table.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -21,6 +21,34 @@ export const readCostLineVersions = async (
     .where('line_key', '=', anyOf(lineKeys))
     .orderBy('position_from')
     .execute();
+
+/** The last delivery of a provider's account and month. undefined: none was imported. */
+export const readCostDelivery = async (
+  db: Db,
+  { provider, delivery }: Pick<CostDeliveryRow, 'provider' | 'delivery'>,
+): Promise<History<CostDeliveryRow> | undefined> =>
+  db
+    .selectFrom('cost_deliveries')
+    .selectAll()
+    .where('provider', '=', provider)
+    .where('delivery', '=', delivery)
+    .where('position_to', 'is', null)
+    .executeTakeFirst();
+
+/** A page of the lines in force of a delivery: of the bill that has its name, and of those that begin with it. */
+export async function readDeliveredLines(
+  db: Db,
+  { provider, delivery }: Pick<CostDeliveryRow, 'provider' | 'delivery'>,
+  { after, limit }: { readonly after: AfterCostLine | null; readonly limit: number },
+): Promise<History<CostLineRow>[]> {
+  const { rows } = await sql<History<CostLineRow>>`
+    SELECT * FROM cost_lines
+    WHERE provider = ${provider} AND position_to IS NULL
+      AND (invoice_ref = ${delivery} OR starts_with(invoice_ref, ${`${delivery} `}))
+      AND (invoice_ref, line_key) > (${after?.invoice_ref ?? ''}, ${after?.line_key ?? ''})
+    ORDER BY invoice_ref, line_key LIMIT ${limit}`.execute(db);
+  return rows;
+}
 
 /** The cost of a period, without tax, in one currency. */
 export const readCostLines = async (

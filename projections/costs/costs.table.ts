@@ -1,4 +1,5 @@
-import { numeric, text, timestamptz } from '#read-model/column';
+import type { DeliveryMode } from '#domain/costs/cost';
+import { boolean, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -28,8 +29,31 @@ export const costLines = defineTable({
 
 export type CostLineRow = RowOf<typeof costLines>;
 
+/** The last delivery of each provider, account and month: its files, and whether all of it is recorded. */
+export const costDeliveries = defineTable({
+  name: 'cost_deliveries',
+  columns: {
+    provider: text,
+    delivery: text,
+    name: text.nullable(),
+    mode: oneOf<DeliveryMode>(),
+    files: jsonb<DeliveredFile[]>(),
+    is_complete: boolean,
+  },
+  key: ['provider', 'delivery'],
+});
+
+/** A file of a delivery, by its content. */
+export interface DeliveredFile {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+export type CostDeliveryRow = RowOf<typeof costDeliveries>;
+
 declare module '#read-model/read-models' {
   interface ReadModels {
     cost_lines: History<CostLineRow>;
+    cost_deliveries: History<CostDeliveryRow>;
   }
 }

@@ -16,6 +16,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'libs/audit/src/replay/replay-tenant.ts': 'deletes rows from a schema of its own',
   'libs/audit/src/replay/replay.ts': 'makes and drops schemas',
   'libs/billing/src/preview/trial.ts': 'begins a transaction and rolls it back',
+  'libs/exchange/src/deliveries/staging.ts': 'compares a delivery in temporary tables of its own',
   'libs/ledger/src/ledger-core.ts': 'advisory locks, and the keys of commands',
   'libs/ledger/src/tenant-details.ts': 'the private table of names is its own',
 };

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { BackfillRequest, BackfillSummary } from '#exchange/backfill/backfill';
+import type { BackfillRequest, BackfillSummary } from '#exchange/backfill/request';
 import type { DryRun } from '#exchange/backfill/dry-run';
 import type { Imported } from '#exchange/backfill/imported';
 import type { BackfillKind, Mapping } from '#exchange/rows/mapping';

@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
-import { glob } from 'node:fs/promises';
 import { BACKFILL_KINDS, type BackfillKind, type Mapping, readMapping } from '#exchange/rows/mapping';
-import type { BackfillRequest } from '#exchange/backfill/backfill';
+import type { BackfillRequest } from '#exchange/backfill/request';
 import type { DryRun } from '#exchange/backfill/dry-run';
 import type { Historic, Imported } from '#exchange/backfill/imported';
+import type { DeliveryOptions } from '#exchange/deliveries/mode';
 import { keepHeapSmall } from '#runtime/small-heap';
 import type { Counts } from '#exchange/rows/outcome';
+import { filesOf } from './backfill-files.js';
 import { readJson } from './input.js';
 import { counted, print, printJson, progress, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
@@ -15,6 +15,9 @@ interface Options {
   readonly dataDir: string;
   readonly json: boolean;
   readonly map?: unknown;
+  readonly preset?: unknown;
+  readonly delivery?: unknown;
+  readonly partial?: unknown;
   readonly dryRun?: unknown;
   readonly resume?: unknown;
 }
@@ -25,8 +28,10 @@ const MAX_PRINTED_REJECTS = 20;
 /** Imports files. Exits 1 if a row was rejected or the import was interrupted. */
 export async function run([kind = '', ...named]: readonly string[], options: Options): Promise<number> {
   if (!isKind(kind)) throw new WrongUsage(`unknown kind ${JSON.stringify(kind)} (known: ${BACKFILL_KINDS.join(', ')})`);
-  const mapping = typeof options.map === 'string' ? await mappingIn(options.map) : {};
-  const files = (await Promise.all(named.map(matching))).flat();
+  const mapped = typeof options.map === 'string' ? await mappingIn(options.map) : {};
+  const mapping = typeof options.preset === 'string' ? { ...mapped, preset: options.preset } : mapped;
+  const delivery = deliveryIn(kind, options);
+  const files = (await Promise.all(named.map(filesOf))).flat();
   keepHeapSmall();
   const stopping = new AbortController();
   const stop = (): void => {
@@ -46,6 +51,7 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
         stdin: () => process.stdin,
         signal: stopping.signal,
         resume: options.resume === true,
+        delivery,
         onProgress: ({ share, rows, file }) =>
           shown.show(share, `${file}: ${rows} rows${paceOf(rows, share, performance.now() - began)}`),
         onReject(sentence) {
@@ -72,27 +78,20 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
   );
 }
 
+/** Errors: WrongUsage, if the options don't suit the kind. */
+function deliveryIn(kind: BackfillKind, { delivery, partial }: Options): DeliveryOptions {
+  const name = typeof delivery === 'string' ? delivery : null;
+  if (kind !== 'costs' && (name !== null || partial === true))
+    throw new WrongUsage(`--delivery and --partial are of costs, not of ${kind}`);
+  if (name === '') throw new WrongUsage('--delivery needs a name, such as 2026-04');
+  return { name, isPartial: partial === true };
+}
+
 const isKind = (kind: string): kind is BackfillKind => BACKFILL_KINDS.some((each) => each === kind);
 
 async function mappingIn(file: string): Promise<Mapping> {
   const json = await readJson(file);
   return readOption(() => readMapping(json, file));
-}
-
-/** The files that an import writes. A pattern for all files of a folder does not match them. */
-const WRITTEN_BY_IMPORT = /\.(rejects|notes)\.jsonl$/;
-
-/**
- * Expands a pattern that the shell did not expand, such as one in quotes. If a file has the pattern as its exact name,
- * that file is used.
- */
-async function matching(file: string): Promise<string[]> {
-  if (!/[*?[{]/.test(file) || existsSync(file)) return [file];
-  const found: string[] = [];
-  for await (const each of glob(file))
-    if (WRITTEN_BY_IMPORT.test(file) || !WRITTEN_BY_IMPORT.test(each)) found.push(each);
-  if (found.length === 0) throw new Error(`no file matches ${file}`);
-  return found.sort();
 }
 
 function paceOf(rows: number, share: number, ms: number): string {
@@ -103,7 +102,7 @@ function paceOf(rows: number, share: number, ms: number): string {
 }
 
 function printSummary(summary: Imported | DryRun): void {
-  const { files, odd, interrupted, ...counts } = summary;
+  const { files, odd, interrupted, removed = 0, ...counts } = summary;
   for (const { file, rejects, notes, ...own } of files) {
     print(`${file}: ${countsText(own)}`);
     if (rejects !== null)
@@ -112,9 +111,10 @@ function printSummary(summary: Imported | DryRun): void {
   }
   for (const { field, message, rows } of odd) say(`note: ${field}: ${message} (${counted(rows, 'row')})`);
   if (files.length > 1) print(`total: ${countsText(counts)}`);
+  if (removed > 0) print(`${counted(removed, 'recorded line')} withdrawn: the delivery no longer has them`);
   if ('survey' in summary) printDryRun(summary);
   else for (const each of summary.historic) printHistoric(each);
-  if (interrupted) say('interrupted. The rows read so far are kept; run the same command again for the rest.');
+  if (interrupted) say('interrupted. What is written so far is kept; run the same command again for the rest.');
 }
 
 const countsText = ({ read, accepted, duplicate, correction, rejected }: Counts): string =>

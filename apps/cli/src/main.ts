@@ -145,12 +145,15 @@ command(
 command(
   'backfill',
   'import usage, costs, resources or rates from CSV or JSONL files, plain or gzip (-: stdin)',
-  'ledgerline backfill usage 2025-*.csv.gz --dry-run\n  ledgerline backfill costs focus.csv --map map.json --json',
+  'ledgerline backfill usage 2025-*.csv.gz --dry-run\n  ledgerline backfill costs april/ --delivery 2026-05-02',
   () => import('./backfill.js'),
 )
   .argument('<kind>', 'usage, costs, resources or rates')
   .argument('<files...>')
   .option('--map <file>', 'how to read the file: preset, columns, values, zone (see docs/importing.md)')
+  .option('--preset <name>', 'the source of the file, if its columns do not tell')
+  .option('--delivery <name>', 'of costs: the delivery of the files; a new name replaces the one before')
+  .option('--partial', 'of costs: the files have only some lines of the delivery; nothing is taken away', false)
   .option('--dry-run', 'show what would happen; write nothing', false)
   .option('--resume', 'skip the rows that an interrupted run of the same file has finished', false);
 command(

@@ -20,7 +20,8 @@ import type { Progress } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import { KeptTree } from '#transparency/kept-tree';
 import { groupsAtOnce } from '#ledger/appending/at-once';
-import { type BackfillRequest, withSources } from '#exchange/backfill/backfill';
+import { withSources } from '#exchange/backfill/backfill';
+import type { BackfillRequest } from '#exchange/backfill/request';
 import type { CarryOut } from '#exchange/backfill/command-import';
 import { type DryRun, dryRun } from '#exchange/backfill/dry-run';
 import { type Imported, imported } from '#exchange/backfill/imported';
@@ -240,10 +241,7 @@ export class Ledger {
     });
   }
 
-  /**
-   * Imports files. A faulty row is reported and does not stop the import. Errors: `forbidden`, `unreadable_file`,
-   * `invalid_mapping`, `missing_column`.
-   */
+  /** Imports files. A faulty row is reported and does not stop the import. Errors: `forbidden`, and of `imported`. */
   async backfill(request: BackfillRequest, caller: Caller): Promise<Imported> {
     assertRole(caller, WRITERS, 'import files');
     const run = asRun(caller);

@@ -121,6 +121,8 @@ function wantedBy({
     case 'CostRecorded':
     case 'CostCorrected':
     case 'CostWithdrawn':
+    case 'CostDeliveryStarted':
+    case 'CostDeliveryCompleted':
     case 'CommandUnchanged':
     case 'EventSkipped':
       return null;

@@ -25,12 +25,40 @@ const costLineWith = (zId: IdSchema) =>
   });
 export const zCostLine = costLineWith(zId);
 
+/**
+ * How the files of an import stand to what is recorded of their delivery: they are all of it, a further part of it, or
+ * some of its lines. Only the whole takes away what it no longer says.
+ */
+export const DELIVERY_MODES = ['whole', 'part', 'partial'] as const;
+export type DeliveryMode = (typeof DELIVERY_MODES)[number];
+
+/** What a provider says of a payer account and a billing month at once, in one or many files. */
+const deliveryWith = (zId: IdSchema) =>
+  z.object({
+    provider: zId,
+    /** The account and the month, as the lines' bills begin. */
+    delivery: zId,
+    /** The name that the importing user gave it. */
+    name: zId.optional(),
+  });
+
 // Stored permanently. CostCorrected states the lines as they should be, also one that was withdrawn.
 export const costEventsWith = (zId: IdSchema) => ({
   CostRecorded: z.object({ provider: zId, invoiceRef: zId, lines: z.array(costLineWith(zId)).min(1) }),
   CostCorrected: z.object({ provider: zId, invoiceRef: zId, lines: z.array(costLineWith(zId)).min(1), reason: zText }),
   /** The line never was. */
   CostWithdrawn: z.object({ provider: zId, invoiceRef: zId, lineKey: zId, reason: zText }),
+  /** Its lines follow. An import that is interrupted is continued from here. */
+  CostDeliveryStarted: deliveryWith(zId).extend({
+    mode: z.enum(DELIVERY_MODES),
+    files: z.array(z.object({ name: zText, sha256: zText })).min(1),
+  }),
+  CostDeliveryCompleted: deliveryWith(zId).extend({
+    accepted: z.number().int(),
+    duplicate: z.number().int(),
+    corrected: z.number().int(),
+    removed: z.number().int(),
+  }),
 });
 export const costEvents = costEventsWith(zId);
 

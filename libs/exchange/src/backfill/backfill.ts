@@ -1,34 +1,12 @@
-import type { Readable } from 'node:stream';
-import type { Caller } from '#ledger/caller';
-import type { CommandCall } from '#ledger/command';
 import type { FileImport } from './import-file.js';
+import { importCosts } from './import-costs.js';
 import { importKind } from './kinds.js';
-import type { BackfillKind, Mapping } from '../rows/mapping.js';
-import type { Counts } from '../rows/outcome.js';
+import type { BackfillKind } from '../rows/mapping.js';
 import { ProgressMarks } from './progress-marks.js';
 import { FileReport, type FileSummary, type Odd } from './report.js';
 import { openSource, type Source } from '../rows/source.js';
+import { type BackfillRequest, type BackfillSummary, callOf, summed } from './request.js';
 import type { Work } from './work.js';
-
-export interface BackfillRequest {
-  readonly kind: BackfillKind;
-  readonly files: readonly string[];
-  readonly mapping: Mapping;
-  readonly stdin: () => Readable;
-  readonly signal: AbortSignal;
-  /** Reports the share of all bytes that are read. */
-  readonly onProgress: (progress: { readonly share: number; readonly rows: number; readonly file: string }) => void;
-  /** A rejected row, as a sentence. */
-  readonly onReject: (sentence: string) => void;
-  /** Whether rows that an interrupted import of the same file completed are skipped. */
-  readonly resume: boolean;
-}
-
-export interface BackfillSummary extends Counts {
-  readonly files: readonly FileSummary[];
-  readonly odd: readonly Odd[];
-  readonly interrupted: boolean;
-}
 
 /**
  * Opens files for some work. Each is read to its end first, so that an unreadable file is reported before any work
@@ -53,6 +31,8 @@ export async function importSources(
   request: BackfillRequest,
   work: Work,
 ): Promise<BackfillSummary> {
+  const { kind } = request;
+  if (kind === 'costs') return importCosts(sources, request, work);
   const total = sources.reduce((sum, { bytes }) => sum + bytes, 0);
   const odd = new Map<string, Odd>();
   const files: FileSummary[] = [];
@@ -62,36 +42,28 @@ export async function importSources(
     const report = new FileReport(source, request.onReject, odd, work.keepsFiles);
     const onRead = (bytes: number): void =>
       request.onProgress({ share: Math.min(1, (before + bytes) / total), rows: report.counts.read, file: source.name });
-    files.push(await importSource({ source, request, work, report, onRead }));
+    files.push(await importSource({ source, kind, request, work, report, onRead }));
     before += source.bytes;
   }
-  const summed = (name: keyof Counts): number => files.reduce((sum, counts) => sum + counts[name], 0);
-  return {
-    read: summed('read'),
-    accepted: summed('accepted'),
-    duplicate: summed('duplicate'),
-    correction: summed('correction'),
-    rejected: summed('rejected'),
-    files,
-    odd: [...odd.values()],
-    interrupted: request.signal.aborted,
-  };
+  return { ...summed(files), files, odd: [...odd.values()], interrupted: request.signal.aborted };
 }
 
 async function importSource({
   source,
+  kind,
   request,
   work,
   report,
   onRead,
 }: {
   readonly source: Source;
+  readonly kind: Exclude<BackfillKind, 'costs'>;
   readonly request: BackfillRequest;
   readonly work: Work;
   readonly report: FileReport;
   readonly onRead: (bytes: number) => void;
 }): Promise<FileSummary> {
-  const call = callOf(request.kind, source, work.caller);
+  const call = callOf(kind, source, work.caller);
   // A trial makes no progress marks.
   const marks = work.keepsFiles ? new ProgressMarks(work.core, call, source, request.mapping) : null;
   const whole = (await marks?.whole()) ?? null;
@@ -116,7 +88,7 @@ async function importSource({
     signal: request.signal,
   };
   try {
-    await importKind({ kind: request.kind, source, call, work, common });
+    await importKind({ kind, source, call, work, common });
     if (!request.signal.aborted && report.counts.rejected === 0) await marks?.reached('whole', report.counts);
     await work.core.projector.catchUp();
   } finally {
@@ -124,16 +96,3 @@ async function importSource({
   }
   return report.summary();
 }
-
-/** The command that events of an import name as their cause. */
-const callOf = (kind: BackfillKind, { digest }: Source, caller: Caller): CommandCall => ({
-  name: `backfill-${kind}`,
-  fields: {},
-  occurredAt: null,
-  key: `backfill-${kind}:${digest}`,
-  isKeyed: false,
-  idempotencyKey: null,
-  basedOn: null,
-  bodyHash: digest,
-  caller,
-});

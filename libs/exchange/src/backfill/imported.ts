@@ -1,7 +1,8 @@
 import type { Caller } from '#ledger/caller';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readMarkedSince } from '#projections/restatements/restatements.read';
-import { type BackfillRequest, type BackfillSummary, importSources } from './backfill.js';
+import { importSources } from './backfill.js';
+import type { BackfillRequest, BackfillSummary } from './request.js';
 import type { CarryOut } from './command-import.js';
 import type { Source } from '../rows/source.js';
 import { CoveredTime } from './survey.js';
@@ -20,7 +21,10 @@ export interface Imported extends BackfillSummary {
   readonly historic: readonly Historic[];
 }
 
-/** Imports files, and reports which issued invoices they reached. */
+/**
+ * Imports files, and reports which issued invoices they reached. Errors: `unreadable_file`, `invalid_mapping`,
+ * `missing_column`; of costs, also `delivery_unnamed`, `delivery_interrupted` and `delivery_file_changed`.
+ */
 export async function imported(
   core: LedgerCore,
   sources: readonly Source[],

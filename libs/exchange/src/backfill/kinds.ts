@@ -1,9 +1,9 @@
 import { FROM_EVER, type Instant, isInstant } from '#domain/time/instant';
 import type { CommandCall } from '#ledger/command';
 import { CommandImport } from './command-import.js';
-import { CostsImport } from './costs-import.js';
 import { type FileImport, importFile } from './import-file.js';
 import type { BackfillKind } from '../rows/mapping.js';
+import type { Importer } from '../rows/outcome.js';
 import { awsCostReport } from '../presets/aws.js';
 import { azureAmortizedCost, azureCostDetails } from '../presets/azure.js';
 import { type CostItem, genericCosts } from '../presets/costs.js';
@@ -35,6 +35,15 @@ const COSTS = [
 const RESOURCES = [digitalOceanApi, genericResources];
 const RATES = [ubicloudRates, genericRates];
 
+/** Reads a file of a delivery of costs, for `importer`. */
+export const importCostFile = async (
+  source: Source,
+  importer: Importer<CostItem>,
+  { surveyor }: Work,
+  common: Omit<FileImport<never>, 'presets' | 'importer' | 'survey'>,
+): Promise<void> =>
+  importFile(source, { ...common, presets: COSTS, importer, survey: (item) => surveyor.add(costSurveyed(item)) });
+
 /** Imports a file of one kind: its presets, its importer, and the subject of a row. */
 export async function importKind({
   kind,
@@ -43,7 +52,7 @@ export async function importKind({
   work: { core, carryOut, isDry, surveyor },
   common,
 }: {
-  readonly kind: BackfillKind;
+  readonly kind: Exclude<BackfillKind, 'costs'>;
   readonly source: Source;
   readonly call: CommandCall;
   readonly work: Work;
@@ -61,13 +70,6 @@ export async function importKind({
         presets: USAGE,
         importer: new UsageImport(core, call, source, report, isDry),
         survey: surveying(usageSurveyed),
-      });
-    case 'costs':
-      return importFile(source, {
-        ...common,
-        presets: COSTS,
-        importer: new CostsImport(core, call, source, report, isDry),
-        survey: surveying(costSurveyed),
       });
     case 'resources':
       return importFile(source, {

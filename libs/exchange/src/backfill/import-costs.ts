@@ -1,0 +1,99 @@
+import { CostDeliveries, type DeliveriesWritten } from '../deliveries/cost-deliveries.js';
+import { Staging } from '../deliveries/staging.js';
+import type { Source } from '../rows/source.js';
+import { importCostFile } from './kinds.js';
+import { ProgressMarks } from './progress-marks.js';
+import { FileReport, type Odd } from './report.js';
+import { type BackfillRequest, type BackfillSummary, callOf, summed } from './request.js';
+import type { Work } from './work.js';
+
+/**
+ * Imports the files of a delivery together: nothing is written before all rows of all files were compared. An import
+ * that is interrupted while it reads has written nothing. One that is interrupted while it writes is continued by the
+ * same import again.
+ */
+export async function importCosts(
+  sources: readonly Source[],
+  request: BackfillRequest,
+  work: Work,
+): Promise<BackfillSummary> {
+  const odd = new Map<string, Odd>();
+  const options = request.delivery ?? { name: null, isPartial: false };
+  const files = sources.map((source) => {
+    const call = callOf('costs', source, work.caller);
+    return {
+      source,
+      call,
+      report: new FileReport(source, request.onReject, odd, work.keepsFiles),
+      // A trial makes no marks. A name says more of a file than that it was imported.
+      marks:
+        work.keepsFiles && options.name === null ? new ProgressMarks(work.core, call, source, request.mapping) : null,
+    };
+  });
+  const done = await Promise.all(files.map(async ({ marks }) => (await marks?.whole()) ?? null));
+  const isKnown = done.every((counts) => counts !== null);
+  let written: DeliveriesWritten = { removed: 0, kept: 0 };
+  try {
+    if (isKnown) for (const [index, { report }] of files.entries()) report.known(done[index]?.read ?? 0);
+    else written = await delivered(files, request, work);
+    if (!isKnown && !request.signal.aborted)
+      for (const { marks, report } of files)
+        if (report.counts.rejected === 0) await marks?.reached('whole', report.counts);
+    await work.core.projector.catchUp();
+  } finally {
+    // The rejects and notes of the first import stay beside a file that is known.
+    if (!isKnown) for (const { report } of files) await report.close();
+  }
+  if (written.kept > 0)
+    odd.set('kept', {
+      code: 'not_withdrawn',
+      field: 'delivery',
+      message:
+        'recorded lines that the files lack stay, because rows were rejected. Correct these and import all again.',
+      rows: written.kept,
+    });
+  const summaries = files.map(({ report }) => report.summary());
+  return {
+    ...summed(summaries),
+    files: summaries,
+    odd: [...odd.values()],
+    interrupted: request.signal.aborted,
+    removed: written.removed,
+  };
+}
+
+async function delivered(
+  files: readonly {
+    readonly source: Source;
+    readonly report: FileReport;
+    readonly call: ReturnType<typeof callOf>;
+  }[],
+  { mapping, signal, onProgress, delivery = { name: null, isPartial: false } }: BackfillRequest,
+  work: Work,
+): Promise<DeliveriesWritten> {
+  const total = files.reduce((sum, { source }) => sum + source.bytes, 0);
+  const staging = await Staging.open(work.core.trialPool());
+  try {
+    const deliveries = new CostDeliveries(work.core, staging, files, delivery);
+    let read = 0;
+    for (const [index, { source, report }] of files.entries())
+      await importCostFile(source, deliveries.importer(index), work, {
+        rowsDone: 0,
+        reached: async () => undefined,
+        mapping,
+        report,
+        note: (note) => report.note(note),
+        onRead(bytes) {
+          read += bytes;
+          onProgress({ share: Math.min(1, read / total), rows: report.counts.read, file: source.name });
+        },
+        signal,
+      });
+    // A part of a file must not pass for the whole.
+    if (signal.aborted) return { removed: 0, kept: 0 };
+    const hasRejects = files.some(({ report }) => report.counts.rejected > 0);
+    return await deliveries.finish({ isDry: work.isDry, hasRejects, signal });
+  } finally {
+    await staging.close();
+  }
+}

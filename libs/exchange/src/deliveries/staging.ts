@@ -1,0 +1,250 @@
+import type pg from 'pg';
+
+/** A row of the files, as it is compared. */
+export interface StagedRow {
+  /** The number of its file in the import, from 0. */
+  readonly file: number;
+  readonly row: number;
+  /** The number of its delivery in the import, from 0. */
+  readonly delivery: number;
+  readonly invoiceRef: string;
+  /** Names the charge without measuring it. Equal keys are separate charges, unless the key is the source's own id. */
+  readonly key: string;
+  readonly isOwnId: boolean;
+  /** Of the line's content, without its key. */
+  readonly digest: string;
+  /** The line as JSON, without its key. */
+  readonly line: string;
+  /** The row as it was read, as JSON: kept for a row that may have to be rejected. */
+  readonly record: string | null;
+}
+
+/** A line that is recorded, as it is compared. */
+export interface RecordedLine {
+  readonly invoiceRef: string;
+  readonly lineKey: string;
+  readonly digest: string;
+  /** Whether the files may have it. A further part of a delivery leaves what is there. */
+  readonly isCompared: boolean;
+}
+
+/** What the rows of a delivery come to, against what is recorded of it. */
+export interface Compared {
+  /** Lines that are recorded, and compared. */
+  readonly recorded: number;
+  /** Of these, lines that the files have with the same content. */
+  readonly same: number;
+  /** Of these, lines that the files have with other content. */
+  readonly changed: number;
+  /** Rows that are not recorded. */
+  readonly added: number;
+  /** Whether its rows have ids of their own. */
+  readonly hasOwnIds: boolean;
+}
+
+export type RowOutcome = 'accepted' | 'duplicate' | 'correction' | 'conflict';
+
+/** A row whose line is to be written. */
+export interface RowToWrite {
+  readonly n: number;
+  readonly file: number;
+  readonly row: number;
+  readonly invoiceRef: string;
+  readonly lineKey: string;
+  readonly line: string;
+  readonly outcome: 'accepted' | 'correction';
+}
+
+const TABLES = `
+  SET client_min_messages = warning;
+  SET work_mem = '64MB';
+  CREATE TEMP TABLE delivered (
+    n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, file int NOT NULL, row int NOT NULL, delivery int NOT NULL,
+    invoice_ref text NOT NULL, key text NOT NULL, is_own_id boolean NOT NULL, digest uuid NOT NULL,
+    line text NOT NULL, record text, line_key text, outcome text, first_row int);
+  CREATE TEMP TABLE recorded (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, delivery int NOT NULL, invoice_ref text NOT NULL,
+    line_key text NOT NULL, key text NOT NULL, number int NOT NULL, digest uuid NOT NULL, found text)`;
+
+/**
+ * The rows of an import's files beside the lines that are recorded of the same deliveries, in temporary tables of
+ * Postgres: a delivery may have millions of rows. Both sides are compared as multisets: equal content first, then equal
+ * keys, occurrence by occurrence.
+ */
+export class Staging {
+  private constructor(private readonly pool: pg.Pool) {}
+
+  /** `pool`: of one connection, which ends with `close`. */
+  static async open(pool: pg.Pool): Promise<Staging> {
+    await pool.query(TABLES);
+    return new Staging(pool);
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+
+  async addRows(rows: readonly StagedRow[]): Promise<void> {
+    await this.pool.query(
+      `INSERT INTO delivered (file, row, delivery, invoice_ref, key, is_own_id, digest, line, record)
+       SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::text[], $5::text[], $6::boolean[], $7::uuid[],
+         $8::text[], $9::text[])`,
+      [
+        rows.map(({ file }) => file),
+        rows.map(({ row }) => row),
+        rows.map(({ delivery }) => delivery),
+        rows.map(({ invoiceRef }) => invoiceRef),
+        rows.map(({ key }) => key),
+        rows.map(({ isOwnId }) => isOwnId),
+        rows.map(({ digest }) => digest),
+        rows.map(({ line }) => line),
+        rows.map(({ record }) => record),
+      ],
+    );
+  }
+
+  /** After all rows: a line's key is the key of its charge, with the number of a further occurrence: `key#2`. */
+  async addRecorded(delivery: number, lines: readonly RecordedLine[]): Promise<void> {
+    await this.pool.query(
+      `INSERT INTO recorded (delivery, invoice_ref, line_key, key, number, digest, found)
+       SELECT $1::int, r.invoice_ref, r.line_key,
+         CASE WHEN numbered.key IS NULL OR named.key IS NOT NULL THEN r.line_key ELSE numbered.key END,
+         CASE WHEN numbered.key IS NULL OR named.key IS NOT NULL THEN 1 ELSE numbered.number END, r.digest,
+         CASE WHEN NOT r.is_compared THEN 'kept' END
+       FROM unnest($2::text[], $3::text[], $4::uuid[], $5::boolean[]) r (invoice_ref, line_key, digest, is_compared)
+       LEFT JOIN LATERAL (
+         SELECT m[1] AS key, m[2]::int AS number
+         FROM regexp_match(r.line_key, '^(.*)#([0-9]{1,9})$') m) numbered ON true
+       LEFT JOIN LATERAL (
+         SELECT d.key FROM delivered d WHERE d.delivery = $1::int AND d.key = r.line_key LIMIT 1) named ON true`,
+      [
+        delivery,
+        lines.map(({ invoiceRef }) => invoiceRef),
+        lines.map(({ lineKey }) => lineKey),
+        lines.map(({ digest }) => digest),
+        lines.map(({ isCompared }) => isCompared),
+      ],
+    );
+  }
+
+  /** To look recorded keys up among the rows. */
+  async indexRows(): Promise<void> {
+    await this.pool.query('CREATE INDEX ON delivered (delivery, key); ANALYZE delivered');
+  }
+
+  /** Rows of files that the delivery has already. */
+  async alreadyHas(delivery: number, files: readonly number[]): Promise<void> {
+    await this.pool.query("UPDATE delivered SET outcome = 'duplicate' WHERE delivery = $1 AND file = ANY ($2::int[])", [
+      delivery,
+      files,
+    ]);
+  }
+
+  /** Gives each row its outcome, and marks the recorded lines that were found. */
+  async compare(): Promise<void> {
+    await this.pool.query('ANALYZE delivered; ANALYZE recorded');
+    await this.pool.query(`
+      UPDATE delivered d
+      SET outcome = CASE WHEN d.digest = f.digest THEN 'duplicate' ELSE 'conflict' END, first_row = f.row
+      FROM (
+        SELECT n, row, delivery, invoice_ref, key, digest,
+          row_number() OVER (PARTITION BY delivery, invoice_ref, key ORDER BY n) AS k
+        FROM delivered WHERE is_own_id AND outcome IS NULL) f
+      WHERE f.k = 1 AND d.is_own_id AND d.outcome IS NULL AND d.n <> f.n
+        AND (d.delivery, d.invoice_ref, d.key) = (f.delivery, f.invoice_ref, f.key)`);
+    await this.pool.query(`
+      WITH same AS (
+        SELECT d.n, r.id, d.digest = r.digest AS is_same
+        FROM delivered d JOIN recorded r ON (r.delivery, r.invoice_ref, r.line_key) = (d.delivery, d.invoice_ref, d.key)
+        WHERE d.is_own_id AND d.outcome IS NULL AND r.found IS NULL),
+      found AS (
+        UPDATE recorded SET found = CASE WHEN is_same THEN 'same' ELSE 'changed' END
+        FROM same WHERE recorded.id = same.id)
+      UPDATE delivered SET outcome = CASE WHEN is_same THEN 'duplicate' ELSE 'correction' END, line_key = key
+      FROM same WHERE delivered.n = same.n`);
+    await this.pair('digest', 'same', 'duplicate');
+    await this.pair('invoice_ref, key', 'changed', 'correction');
+    await this.pool.query(`
+      UPDATE delivered d SET outcome = 'accepted',
+        line_key = CASE WHEN a.is_own_id OR a.number = 1 THEN a.key ELSE a.key || '#' || a.number END
+      FROM (
+        SELECT n, key, is_own_id, coalesce(taken.number, 0)
+          + row_number() OVER (PARTITION BY delivery, invoice_ref, key ORDER BY n) AS number
+        FROM delivered
+        LEFT JOIN (
+          SELECT delivery, invoice_ref, key, max(number) AS number FROM recorded GROUP BY 1, 2, 3) taken
+          USING (delivery, invoice_ref, key)
+        WHERE outcome IS NULL) a
+      WHERE a.n = d.n`);
+  }
+
+  /** The k-th row and the k-th recorded line of equal `columns` belong together. */
+  private async pair(columns: string, found: string, outcome: RowOutcome): Promise<void> {
+    await this.pool.query(
+      `WITH rows AS (
+         SELECT n, delivery, ${columns}, row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY n) AS k
+         FROM delivered WHERE outcome IS NULL AND NOT is_own_id),
+       lines AS (
+         SELECT id, delivery, line_key AS recorded_key, invoice_ref AS recorded_ref, ${columns},
+           row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY number, id) AS k
+         FROM recorded WHERE found IS NULL),
+       pairs AS (SELECT n, id, recorded_key, recorded_ref FROM rows JOIN lines USING (delivery, ${columns}, k)),
+       found AS (UPDATE recorded SET found = $1 FROM pairs WHERE recorded.id = pairs.id)
+       UPDATE delivered SET outcome = $2, line_key = recorded_key, invoice_ref = recorded_ref
+       FROM pairs WHERE delivered.n = pairs.n`,
+      [found, outcome],
+    );
+  }
+
+  async compared(delivery: number): Promise<Compared> {
+    const { rows } = await this.pool.query<Compared>(
+      `SELECT count(*)::int AS recorded, count(*) FILTER (WHERE found = 'same')::int AS same,
+         count(*) FILTER (WHERE found = 'changed')::int AS changed,
+         (SELECT count(*)::int FROM delivered WHERE delivery = $1 AND outcome = 'accepted') AS added,
+         (SELECT coalesce(bool_or(is_own_id), false) FROM delivered WHERE delivery = $1) AS "hasOwnIds"
+       FROM recorded WHERE delivery = $1 AND found IS DISTINCT FROM 'kept'`,
+      [delivery],
+    );
+    const [found] = rows;
+    if (found === undefined) throw new Error('a count has no row');
+    return found;
+  }
+
+  /** The number of rows by file and outcome. */
+  async outcomes(): Promise<{ readonly file: number; readonly outcome: RowOutcome; readonly rows: number }[]> {
+    const { rows } = await this.pool.query<{ file: number; outcome: RowOutcome; rows: number }>(
+      'SELECT file, outcome, count(*)::int AS rows FROM delivered GROUP BY file, outcome ORDER BY file, outcome',
+    );
+    return rows;
+  }
+
+  /** Rows whose own id another row has, with other content. */
+  async conflicts(): Promise<
+    { readonly file: number; readonly record: string; readonly key: string; readonly firstRow: number }[]
+  > {
+    const { rows } = await this.pool.query<{ file: number; record: string; key: string; firstRow: number }>(
+      `SELECT file, record, key, first_row AS "firstRow" FROM delivered WHERE outcome = 'conflict' ORDER BY n`,
+    );
+    return rows;
+  }
+
+  /** A page of the rows whose lines are to be written, in the order of the files. */
+  async rowsToWrite(delivery: number, after: number, limit: number): Promise<RowToWrite[]> {
+    const { rows } = await this.pool.query<RowToWrite>(
+      `SELECT n, file, row, invoice_ref AS "invoiceRef", line_key AS "lineKey", line, outcome FROM delivered
+       WHERE delivery = $1 AND outcome IN ('accepted', 'correction') AND n > $2 ORDER BY n LIMIT $3`,
+      [delivery, after, limit],
+    );
+    return rows;
+  }
+
+  /** Recorded lines that the files do not have. */
+  async gone(delivery: number): Promise<{ readonly invoiceRef: string; readonly lineKey: string }[]> {
+    const { rows } = await this.pool.query<{ invoiceRef: string; lineKey: string }>(
+      `SELECT invoice_ref AS "invoiceRef", line_key AS "lineKey" FROM recorded
+       WHERE delivery = $1 AND found IS NULL ORDER BY id`,
+      [delivery],
+    );
+    return rows;
+  }
+}

@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { backfilled, countsOf } from '../support/backfill.js';
+import { folder } from '../support/cli.js';
+import { testLedger, type TestLedger } from '../support/ledger.js';
+import { checkedOn } from '../support/properties.js';
+
+const HEADER =
+  'BilledCost,BillingAccountId,BillingCurrency,BillingPeriodStart,BillingPeriodEnd,ChargeCategory,ChargeClass,' +
+  'ChargeDescription,ChargePeriodStart,ChargePeriodEnd,ProviderName,ResourceId,ServiceName,InvoiceId\n';
+/** A FOCUS row of April 2026: equal names are equal keys. */
+const focus = (name: string, cost: string, invoice = ''): string =>
+  `${cost},42,USD,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,Usage,,${name},2026-04-10T00:00:00Z,2026-04-11T00:00:00Z,Acme Cloud,vm-1,Compute,${invoice}\n`;
+
+describe('a delivery of costs', () => {
+  let test: TestLedger;
+  let files: Awaited<ReturnType<typeof folder>>;
+  let count = 0;
+  beforeEach(async () => {
+    [test, files] = await Promise.all([testLedger(), folder()]);
+  });
+  afterEach(async () => {
+    await Promise.all([test.close(), files.remove()]);
+  });
+  const file = async (...rows: string[]): Promise<string> => files.write(`${(count += 1)}.csv`, HEADER + rows.join(''));
+  const named = (name: string) => ({ delivery: { name, isPartial: false } });
+  const PARTIAL = { delivery: { name: null, isPartial: true } };
+  const imported = async (paths: string | readonly string[], more: object = {}) => {
+    const summary = await backfilled(test, 'costs', paths, {}, more);
+    return { counts: countsOf(summary), removed: summary.removed };
+  };
+  const cogs = async (): Promise<string> =>
+    (await test.ask<{ overall: { cogs: string } }>('margin', { period: '2026-04-15' })).overall.cogs;
+
+  it('may be in several files with equal keys: 10.00, not 7.00', async () => {
+    const parts = [await file(focus('a', '3.00')), await file(focus('a', '7.00'))];
+    expect(await imported(parts)).toEqual({ counts: [2, 2, 0, 0, 0], removed: 0 });
+    expect(await cogs()).toBe('10.00');
+    // The same files again, in another order.
+    expect(await imported([...parts].reverse())).toEqual({ counts: [2, 0, 2, 0, 0], removed: 0 });
+    expect(await cogs()).toBe('10.00');
+  });
+
+  it('may come file by file under one name', async () => {
+    const [first, second] = [await file(focus('a', '3.00')), await file(focus('a', '3.00'), focus('b', '4.00'))];
+    await imported(first, named('2026-04'));
+    expect(await imported(second, named('2026-04'))).toEqual({ counts: [2, 2, 0, 0, 0], removed: 0 });
+    // 3.00 + 3.00 + 4.00: an equal row in another part is another charge.
+    expect(await cogs()).toBe('10.00');
+    expect(await imported(second, named('2026-04'))).toEqual({ counts: [2, 0, 2, 0, 0], removed: 0 });
+    expect(await imported(first, named('2026-04'))).toEqual({ counts: [1, 0, 1, 0, 0], removed: 0 });
+    expect(await cogs()).toBe('10.00');
+  });
+
+  it('is not guessed: a file without a name that overlaps with what is recorded writes nothing', async () => {
+    await imported(await file(focus('a', '3.00'), focus('b', '1.00')));
+    const head = await test.core.log.head();
+    const second = await file(focus('a', '7.00'), focus('c', '2.00'));
+    await expect(imported(second)).rejects.toMatchObject({
+      code: 'delivery_unnamed',
+      message:
+        'Acme Cloud 42 2026-04 has 2 recorded lines. The files have 0 of them unchanged, 1 with other content, and ' +
+        'lack 1. They may be another part of that delivery, or the next one. Nothing was imported. Give all files of ' +
+        'a delivery in one call, with --delivery NAME: a new name replaces what is recorded, the name of the last ' +
+        'import adds to it.',
+    });
+    expect(await test.core.log.head()).toBe(head);
+    expect(await cogs()).toBe('4.00');
+  });
+
+  it('needs no name if its keys are new', async () => {
+    await imported(await file(focus('a', '3.00')));
+    expect(await imported(await file(focus('b', '4.00')))).toEqual({ counts: [1, 1, 0, 0, 0], removed: 0 });
+    expect(await cogs()).toBe('7.00');
+  });
+
+  it('replaces the one before: what changed is corrected, what is gone is withdrawn', async () => {
+    await imported(await file(focus('a', '3.00'), focus('b', '1.00'), focus('c', '5.00')), named('open'));
+    const next = await file(focus('c', '5.00', 'INV-1'), focus('a', '2.50', 'INV-1'), focus('d', '0.25', 'INV-1'));
+    expect(await imported(next, named('closed'))).toEqual({ counts: [3, 1, 1, 1, 0], removed: 1 });
+    // 2.50 + 5.00 + 0.25
+    expect(await cogs()).toBe('7.75');
+    // As it was before the second delivery: 3.00 + 1.00 + 5.00.
+    const { items } = await test.ask<{ items: { type: string; position: number }[] }>('events', {
+      stream: 'cost-Acme%20Cloud-42%202026-04',
+    });
+    const started = items.filter(({ type }) => type === 'CostDeliveryStarted').map(({ position }) => position);
+    const before = (started[1] ?? 0) - 1;
+    expect(await test.ask('margin', { period: '2026-04-15', asOf: `${before}` })).toMatchObject({
+      overall: { cogs: '9.00' },
+    });
+    expect((await test.check()).failures).toEqual([]);
+  });
+
+  it('that is partial takes nothing away', async () => {
+    await imported(await file(focus('a', '3.00'), focus('b', '1.00')), named('all'));
+    const some = await file(focus('b', '1.50'), focus('c', '2.00'));
+    expect(await imported(some, PARTIAL)).toEqual({ counts: [2, 1, 0, 1, 0], removed: 0 });
+    // 3.00 + 1.50 + 2.00
+    expect(await cogs()).toBe('6.50');
+    // It is still the delivery of that name.
+    expect(await imported(await file(focus('a', '4.00')), named('all'))).toMatchObject({ counts: [1, 1, 0, 0, 0] });
+    expect(await cogs()).toBe('10.50');
+  });
+
+  it('with rejected rows takes nothing away, and says so', async () => {
+    await imported(await file(focus('a', '3.00'), focus('b', '1.00')), named('1'));
+    const summary = await backfilled(test, 'costs', await file(focus('a', '3.00'), focus('b', 'x')), {}, named('2'));
+    expect(countsOf(summary)).toEqual([2, 0, 1, 0, 1]);
+    expect(summary.odd).toContainEqual({
+      code: 'not_withdrawn',
+      field: 'delivery',
+      message:
+        'recorded lines that the files lack stay, because rows were rejected. Correct these and import all again.',
+      rows: 1,
+    });
+    expect(await cogs()).toBe('4.00');
+  });
+
+  it('refuses another file of the same name in the same delivery', async () => {
+    const path = await files.write('april.csv', HEADER + focus('a', '3.00'));
+    await imported(path, named('2026-04'));
+    await files.write('april.csv', HEADER + focus('a', '3.00') + focus('b', '1.00'));
+    await expect(imported(path, named('2026-04'))).rejects.toMatchObject({ code: 'delivery_file_changed' });
+    expect(await cogs()).toBe('3.00');
+  });
+
+  it('comes to the same sum, however it is divided, ordered and delivered again', async () => {
+    // Few names and costs, so that equal keys and equal rows are common.
+    const row = fc.record({ name: fc.constantFrom('a', 'b', 'c'), cents: fc.integer({ min: -3, max: 9 }) });
+    const month = fc.array(row, { minLength: 1, maxLength: 12 });
+    const cuts = fc.array(fc.nat(2), { minLength: 12, maxLength: 12 });
+    const text = (cents: number): string =>
+      `${cents < 0 ? '-' : ''}${Math.floor(Math.abs(cents) / 100)}.${String(Math.abs(cents) % 100).padStart(2, '0')}`;
+    let delivery = 0;
+    await fc.assert(
+      fc.asyncProperty(month, cuts, month, cuts, async (first, firstCuts, second, secondCuts) => {
+        for (const [rows, at, invoice] of [
+          [first, firstCuts, ''],
+          [second, secondCuts, 'INV-1'],
+        ] as const) {
+          const parts = [0, 1, 2]
+            .map((part) => rows.filter((_, index) => at[index] === part))
+            .filter((part) => part.length > 0);
+          const paths: string[] = [];
+          for (const part of parts) paths.push(await file(...part.map((r) => focus(r.name, text(r.cents), invoice))));
+          delivery += 1;
+          // In one call, and then file by file: the name says that these are its parts.
+          if (delivery % 4 < 2) await imported(paths, named(`d${delivery}`));
+          else for (const path of paths) await imported(path, named(`d${delivery}`));
+          const sum = rows.reduce((total, { cents }) => total + cents, 0);
+          expect(await cogs()).toBe(text(sum));
+        }
+      }),
+      checkedOn(8),
+    );
+  });
+});
