@@ -152,4 +152,34 @@ describe('backfill of a provider’s export', () => {
       ['usage', 3, '0.002205', '0.002205'],
     ]);
   });
+
+  it('reads AWS’s report from Athena: a savings plan and a reservation are billed once, and effective once', async () => {
+    const row = (id: string, type: string, cost: string, ...commitment: string[]): string =>
+      `${id},2023-11-01T00:00:00Z/2023-11-01T01:00:00Z,42,2023-11-01 00:00:00.000,${type},2023-11-01 00:00:00.000,` +
+      `2023-11-01 01:00:00.000,AmazonEC2,USD,${cost},${commitment.join(',')}`;
+    const rows = [
+      'identity_line_item_id,identity_time_interval,bill_payer_account_id,bill_billing_period_start_date,' +
+        'line_item_line_item_type,line_item_usage_start_date,line_item_usage_end_date,line_item_product_code,' +
+        'line_item_currency_code,line_item_unblended_cost,savings_plan_total_commitment_to_date,' +
+        'savings_plan_used_commitment,savings_plan_savings_plan_effective_cost,reservation_effective_cost,' +
+        'reservation_unused_amortized_upfront_fee_for_billing_period,reservation_unused_recurring_fee,' +
+        'reservation_reservation_a_r_n',
+      row('a', 'SavingsPlanRecurringFee', '1.00', '1.00', '0.75', '', '', '', '', ''),
+      row('b', 'SavingsPlanCoveredUsage', '1.20', '', '', '0.75', '', '', '', ''),
+      row('c', 'SavingsPlanNegation', '-1.20', '', '', '0', '', '', '', ''),
+      row('d', 'RIFee', '0.50', '', '', '', '', '0.02', '0.10', 'arn:r'),
+      row('e', 'DiscountedUsage', '0', '', '', '', '0.48', '', '', 'arn:r'),
+      row('f', 'Fee', '100.00', '', '', '', '', '', '', 'arn:r'),
+      row('g', 'Usage', '0.30', '', '', '', '', '', '', ''),
+    ];
+    const file = await files.write('athena.csv', rows.join('\n'));
+    expect(countsOf(await backfilled(test, 'costs', file))).toEqual([7, 7, 0, 0, 0]);
+    // Fees: billed 1.00 + 0.50 + 100.00; effective 1.00 − 0.75, 0.02 + 0.10 and 0: what nothing used.
+    // Usage: billed 1.20 + 0 + 0.30; effective 0.75 + 0.48 + 0.30.
+    expect(await recorded('aws')).toEqual([
+      ['adjustment', 1, '-1.2', '0'],
+      ['purchase', 3, '101.5', '0.37'],
+      ['usage', 3, '1.5', '1.53'],
+    ]);
+  });
 });

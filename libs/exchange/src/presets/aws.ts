@@ -1,7 +1,10 @@
 import type { CostLine } from '#domain/costs/cost';
+import { decimal, text } from '#domain/money/decimal';
+import type { Cells } from '../rows/cells.js';
 import type { Preset } from './preset.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import { tagsInColumns, tagsOf } from './tags.js';
 
 /** AWS line types and our categories. Other types are refused by name: a new type must not count as usage. */
 const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
@@ -19,14 +22,48 @@ const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
   Discount: 'adjustment',
   BundledDiscount: 'adjustment',
   EdpDiscount: 'adjustment',
+  SppDiscount: 'adjustment',
+  RiVolumeDiscount: 'adjustment',
   PrivateRateDiscount: 'adjustment',
 };
 
-/** The column of the amortised amount, by line type. For other types it is the unblended cost. */
-const EFFECTIVE: Readonly<Record<string, string>> = {
-  DiscountedUsage: 'reservationEffectiveCost',
-  SavingsPlanCoveredUsage: 'savingsPlanEffectiveCost',
-};
+/**
+ * The amortised amount, by line type. The fees of savings plans and reservations keep only what nothing used, because
+ * the rest is the effective cost of the usage that they cover. The negation takes back the on-demand cost of that
+ * usage. For other types it is the unblended cost: undefined.
+ */
+function effectiveOf(cells: Cells, type: string): string | undefined {
+  switch (type) {
+    case 'DiscountedUsage':
+      return cells.optionalDecimal('reservationEffectiveCost');
+    case 'SavingsPlanCoveredUsage':
+      return cells.optionalDecimal('savingsPlanEffectiveCost');
+    case 'SavingsPlanNegation':
+    case 'SavingsPlanUpfrontFee':
+      return '0';
+    case 'SavingsPlanRecurringFee': {
+      const [committed, used] = [cells.optionalDecimal('totalCommitment'), cells.optionalDecimal('usedCommitment')];
+      return committed === undefined || used === undefined ? undefined : text(decimal(committed).minus(decimal(used)));
+    }
+    case 'RIFee': {
+      const [upfront, recurring] = [cells.optionalDecimal('unusedUpfront'), cells.optionalDecimal('unusedRecurring')];
+      return upfront === undefined && recurring === undefined
+        ? undefined
+        : text(decimal(upfront ?? '0').plus(decimal(recurring ?? '0')));
+    }
+    case 'Fee':
+      return cells.optional('reservationArn') === undefined ? undefined : '0';
+    default:
+      return undefined;
+  }
+}
+
+/** Tags have columns of their own (`resourceTags/user:team`, in Athena `resource_tags_user_team`), in CUR 2.0 one. */
+const resourceTags = (cells: Cells): string[] => [
+  ...tagsInColumns(cells, 'resourceTags/'),
+  ...tagsInColumns(cells, 'resource_tags_'),
+  ...tagsOf(cells, 'resourceTags'),
+];
 
 /**
  * AWS cost and usage report: the legacy columns (`lineItem/UnblendedCost`) and those of CUR 2.0
@@ -54,9 +91,17 @@ export const awsCostReport: Preset<CostItem> = {
     { name: 'description', columns: ['lineItem/LineItemDescription'] },
     { name: 'reservationEffectiveCost', columns: ['reservation/EffectiveCost'] },
     { name: 'savingsPlanEffectiveCost', columns: ['savingsPlan/SavingsPlanEffectiveCost'] },
+    { name: 'totalCommitment', columns: ['savingsPlan/TotalCommitmentToDate'] },
+    { name: 'usedCommitment', columns: ['savingsPlan/UsedCommitment'] },
+    { name: 'unusedUpfront', columns: ['reservation/UnusedAmortizedUpfrontFeeForBillingPeriod'] },
+    { name: 'unusedRecurring', columns: ['reservation/UnusedRecurringFee'] },
+    { name: 'reservationArn', columns: ['reservation/ReservationARN'] },
+    { name: 'resourceTags', columns: ['resource_tags'] },
     { name: 'tenantId', columns: ['tenantId'] },
   ],
   recognises: (columns) => columns.has('identity/LineItemId') || columns.has('identity_line_item_id'),
+  // Athena and Parquet tools write times without a zone. They are in UTC.
+  zone: 'Z',
   exponents: true,
   isLenient: true,
   read(cells) {
@@ -68,7 +113,6 @@ export const awsCostReport: Preset<CostItem> = {
         type,
         `is not a known line type. Known types: ${Object.keys(CATEGORIES).join(', ')}`,
       );
-    const effective = EFFECTIVE[type];
     const delivery = `${cells.id('payerAccountId')} ${cells.instant('billingPeriodStart').slice(0, 7)}`;
     const billType = cells.optionalId('billType');
     return {
@@ -83,8 +127,8 @@ export const awsCostReport: Preset<CostItem> = {
         category,
         ...given({
           resourceId: cells.optionalId('resourceId'),
-          tenantId: cells.optionalId('tenantId'),
-          effectiveAmount: effective === undefined ? undefined : cells.optionalDecimal(effective),
+          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', resourceTags(cells)),
+          effectiveAmount: effectiveOf(cells, type),
           description: descriptionOf(cells, 'description'),
         }),
       },

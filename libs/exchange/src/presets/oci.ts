@@ -2,14 +2,7 @@ import type { Cells } from '../rows/cells.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
 import type { Preset } from './preset.js';
-
-const TAG = 'tags/';
-
-/** Each tag has a column of its own: `tags/Oracle-Tags.CreatedBy`. */
-const tagsOf = (cells: Cells): string[] =>
-  Object.entries(cells.fields()).flatMap(([column, value]) =>
-    column.startsWith(TAG) && typeof value === 'string' && value !== '' ? [`${column.slice(TAG.length)}:${value}`] : [],
-  );
+import { tagsInColumns } from './tags.js';
 
 /** Fields that name the charge. The reference numbers of a row are left out: a later delivery may have others. */
 const KEY = [
@@ -72,7 +65,7 @@ export const ociCostReport: Preset<CostItem> = {
         ...(isCorrection ? { class: 'correction' as const } : {}),
         ...given({
           resourceId: cells.optionalId('resourceId'),
-          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tagsOf(cells)),
+          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tagsInColumns(cells, 'tags/')),
           description: descriptionOf(cells, 'description'),
         }),
       },

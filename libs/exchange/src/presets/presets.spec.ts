@@ -1,64 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { readRow as read } from '../../../../test/support/preset-row.js';
-import { RowFault } from '../rows/row.js';
-import { awsCostReport } from './aws.js';
 import { digitalOceanInvoiceCsv } from './digitalocean-invoice.js';
 import { focusCosts } from './focus.js';
 import { ubicloudRates } from './rates.js';
 import { genericUsage } from './usage.js';
-
-const AWS = {
-  'identity/LineItemId': 'li1',
-  'identity/TimeInterval': '2026-04-01T00:00:00Z/2026-04-01T01:00:00Z',
-  'bill/BillType': 'Anniversary',
-  'bill/PayerAccountId': '123456789012',
-  'bill/BillingPeriodStartDate': '2026-04-01T00:00:00Z',
-  'lineItem/LineItemType': 'Usage',
-  'lineItem/UsageStartDate': '2026-04-01T00:00:00Z',
-  'lineItem/UsageEndDate': '2026-04-01T01:00:00Z',
-  'lineItem/ProductCode': 'AmazonEC2',
-  'lineItem/ResourceId': 'i-1',
-  'lineItem/UnblendedCost': '1.16E-2',
-  'lineItem/CurrencyCode': 'USD',
-  'lineItem/LineItemDescription': 't3.micro, an hour',
-};
-
-describe('a row of AWS’s cost and usage report', () => {
-  it('is a cost line of its payer’s month, identified by its id and interval', () => {
-    const { item, notes } = read(awsCostReport, AWS);
-    expect(item).toEqual({
-      provider: 'aws',
-      delivery: '123456789012 2026-04',
-      invoiceRef: '123456789012 2026-04 Anniversary',
-      line: {
-        kind: 'AmazonEC2',
-        chargePeriod: { start: '2026-04-01T00:00:00Z', end: '2026-04-01T01:00:00Z' },
-        amount: '0.0116',
-        currency: 'USD',
-        category: 'usage',
-        resourceId: 'i-1',
-        description: 't3.micro, an hour',
-      },
-      key: 'li1|2026-04-01T00:00:00Z/2026-04-01T01:00:00Z',
-      isOwnId: true,
-    });
-    expect(notes).toEqual([['exponent', 'amount']]);
-  });
-
-  it('keeps the amortised amount of a reservation next to the billed amount', () => {
-    const { item } = read(awsCostReport, {
-      ...AWS,
-      'lineItem/LineItemType': 'DiscountedUsage',
-      'lineItem/UnblendedCost': '0',
-      'reservation/EffectiveCost': '0.0075',
-    });
-    expect(item.line).toMatchObject({ category: 'usage', amount: '0', effectiveAmount: '0.0075' });
-  });
-
-  it('is refused if its type is unknown: it must not count as usage', () => {
-    expect(() => read(awsCostReport, { ...AWS, 'lineItem/LineItemType': 'Gift' })).toThrow(RowFault);
-  });
-});
 
 const FOCUS = {
   ProviderName: 'Hetzner',

@@ -25,3 +25,11 @@ const entryOf = (tag: unknown): [string, unknown] => {
   const { key, value } = Object(tag) as { readonly key?: unknown; readonly value?: unknown };
   return [String(key), value];
 };
+
+/** Tags that have a column each, such as `tags/Oracle-Tags.CreatedBy`: the rest of its name is the key. */
+export const tagsInColumns = (cells: Cells, start: string): string[] =>
+  Object.entries(cells.fields()).flatMap(([column, value]) =>
+    column.startsWith(start) && typeof value === 'string' && value !== ''
+      ? [`${column.slice(start.length)}:${value}`]
+      : [],
+  );
