@@ -18,6 +18,7 @@ export interface ClaimablePartRow {
   readonly invoice_id: string | null;
   readonly issued: boolean | null;
   readonly claimed_until: Instant | null;
+  readonly claimed_as_of: Instant | null;
 }
 
 /** A selection of lines: of tenants, of deployments, or these. */
@@ -33,20 +34,20 @@ function wantedLines(which: LinesWanted) {
 }
 
 /**
- * The valid parts of lines, each with the invoice that claims it. An issued invoice does not claim a part of a line
- * that it could not rate.
+ * The valid parts of lines, each with the invoice that claims it: the one of the latest instant, if what another
+ * claims fell due later. An issued invoice does not claim a part of a line that it could not rate.
  */
 export async function readRecordedParts(db: Db, position: number, which: LinesWanted): Promise<ClaimablePartRow[]> {
   const { rows } = await sql<ClaimablePartRow>`
     SELECT l.tenant_id, l.deployment_id, l.root_line_id, l.line_id, l.period_start,
-      c.invoice_id, c.issued, c.claimed_until
+      c.invoice_id, c.issued, c.claimed_until, c.claimed_as_of
     FROM invoice_lines l
     LEFT JOIN LATERAL (
-      SELECT p.invoice_id, ${isIssued('i')} AS issued, p.period_end AS claimed_until
+      SELECT p.invoice_id, ${isIssued('i')} AS issued, p.period_end AS claimed_until, i.as_of AS claimed_as_of
       FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
       WHERE p.part_id = l.line_id AND i.status <> 'void' AND ${at(position, 'i')}
         AND (i.quarantined IS NULL OR NOT ${quarantines('i', 'p.line_id')})
-      LIMIT 1) c ON true
+      ORDER BY i.as_of DESC, i.invoice_id LIMIT 1) c ON true
     WHERE ${wantedLines(which)} AND l.status = 'valid' AND ${at(position, 'l')}`.execute(db);
   return rows;
 }

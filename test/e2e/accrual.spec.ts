@@ -281,7 +281,7 @@ describe('accrual at the last instant of a period', () => {
 });
 
 describe('a fee in arrears that was billed to the end of its subscription', () => {
-  it('is not negative once the cancellation never was: it is what an invoice would bill', async () => {
+  it('is unbilled below 0 once the cancellation never was: it falls due when the period ends', async () => {
     const never = { command: 'withdraw', what: 'cancel-subscription', subscriptionId: 's1', at: T('04-16') };
     await test.apply(
       tenant('t1'),
@@ -295,8 +295,9 @@ describe('a fee in arrears that was billed to the end of its subscription', () =
     await test.apply({ ...never, reason: 'the customer stays' });
     const due = async (at: string) =>
       (await test.ask<{ subtotal: string }>('invoice-preview', { tenantId: 't1', at: T(at) })).subtotal;
-    expect(await due('04-20')).toBe('0.00');
-    expect(figures(await accrual('04-20'))).toEqual(['15.00', '15.00', '0.00']);
+    // As if it had been known at once: no fee before 1 May.
+    expect(await due('04-20')).toBe('-15.00');
+    expect(figures(await accrual('04-20'))).toEqual(['0.00', '15.00', '-15.00']);
     expect(figures(await accrual('04-30T23:59:59'))).toEqual(['30.00', '15.00', '15.00']);
     expect(await bill('05-01')).toBe('15.00');
   });

@@ -5,7 +5,7 @@ import type { ClaimedPart, FrozenRow } from '#domain/invoices/invoice';
 import { billingAsOf, type BillingFacts, rateInvoice, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { derivedId } from '#domain/derived-id';
 import { type LineDefinition, linesOf } from '#domain/lines/line';
-import { type RecordedPart, splitParts } from '#domain/lines/parts';
+import { type RecordedPart, splitParts, UNCLAIMED } from '#domain/lines/parts';
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import type { PlanItem, PlanVersion } from '#domain/plans/plan';
@@ -92,8 +92,8 @@ export class Books {
   /** Every line that has booked anything, or claims a part, is marked, unless told which. */
   facts(until: Instant, marked?: ReadonlyMap<string, string>): BillingFacts {
     const claims = new Map(
-      this.issued.flatMap(({ invoiceId, claimed }) =>
-        claimed.map(({ partId, period }) => [partId, { invoiceId, claimedUntil: period.end }]),
+      this.issued.flatMap(({ invoiceId, asOf, claimed }) =>
+        claimed.map(({ partId, period }) => [partId, { invoiceId, claimedUntil: period.end, claimedAsOf: asOf }]),
       ),
     );
     const lineIds = new Set(this.issued.flatMap(({ claimed }) => claimed.map(({ lineId }) => lineId)));
@@ -102,7 +102,7 @@ export class Books {
         lineId,
         parts.map(({ partId, period: { start } }) => {
           const claim = claims.get(partId);
-          return { partId, start, issued: claim !== undefined, ...(claim ?? { invoiceId: null, claimedUntil: null }) };
+          return { partId, start, ...UNCLAIMED, ...(claim === undefined ? {} : { ...claim, issued: true }) };
         }),
       ]),
     );

@@ -10,7 +10,7 @@ import {
 import { billingAsOf, type BillingFacts, rateInvoice } from '#domain/invoices/rate-invoice';
 import { derivedId } from '#domain/derived-id';
 import { countsUsage, isBaseFee, type LineDefinition, linesOf } from '#domain/lines/line';
-import { type RecordedPart, splitParts, type TiledPart, tiles } from '#domain/lines/parts';
+import { type RecordedPart, splitParts, type TiledPart, tiles, UNCLAIMED } from '#domain/lines/parts';
 import { rateLine } from '#domain/lines/rate';
 import { decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
@@ -201,15 +201,15 @@ export class DomainLedger implements Ledger {
     const claims = new Map(
       this.issued
         .filter(this.isLive)
-        .flatMap(({ invoiceId, claimed }) =>
-          claimed.map(({ partId, period }) => [partId, { invoiceId, claimedUntil: period.end }]),
+        .flatMap(({ invoiceId, claimed, name: { asOf } }) =>
+          claimed.map(({ partId, period }) => [partId, { invoiceId, claimedUntil: period.end, claimedAsOf: asOf }]),
         ),
     );
     return new Map(
       [...this.cuts].map(([lineId, parts]) => {
         const recordedPart = ({ partId, period: { start } }: { partId: string; period: Period }): RecordedPart => {
           const claim = claims.get(partId);
-          return { partId, start, issued: claim !== undefined, ...(claim ?? { invoiceId: null, claimedUntil: null }) };
+          return { partId, start, ...UNCLAIMED, ...(claim === undefined ? {} : { ...claim, issued: true }) };
         };
         return [lineId, parts.map(recordedPart)];
       }),

@@ -57,15 +57,24 @@ const parts = sqlCheck<LineRow>({
   remedy: REBUILD,
 });
 
+/**
+ * A part is claimed again only by an invoice of its end or later, if what an invoice before then claimed turned out to
+ * fall due later.
+ */
 const claims = sqlCheck<{ part_id: string; line_id: string; invoice_ids: readonly string[] }>({
   code: 'part_claimed_twice',
   find: (position) => sql`
-    SELECT p.part_id, p.line_id, array_agg(i.invoice_id::text ORDER BY i.ordinal) AS invoice_ids
-    FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
-    WHERE i.status <> 'void' AND ${at(position, 'i')}
-      AND (i.quarantined IS NULL OR NOT ${quarantines('i', 'p.line_id')})
-    GROUP BY p.part_id, p.line_id HAVING count(*) > 1
-    ORDER BY p.part_id`,
+    WITH claims AS (
+      SELECT p.part_id, p.line_id, p.period_end, i.invoice_id, i.ordinal, i.as_of, lag(i.as_of) OVER w AS before
+      FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
+      WHERE i.status <> 'void' AND ${at(position, 'i')}
+        AND (i.quarantined IS NULL OR NOT ${quarantines('i', 'p.line_id')})
+      WINDOW w AS (PARTITION BY p.part_id ORDER BY i.as_of, i.invoice_id))
+    SELECT part_id, line_id, array_agg(invoice_id::text ORDER BY ordinal) AS invoice_ids
+    FROM claims
+    GROUP BY part_id, line_id
+    HAVING bool_or(before IS NOT NULL AND NOT (before < period_end AND period_end <= as_of))
+    ORDER BY part_id`,
   message: ({ part_id, invoice_ids }) => `part ${part_id} is on several invoices: ${invoice_ids.join(', ')}`,
   remedy: 'Void all of them but one, then issue again what was on the others.',
 });

@@ -64,7 +64,7 @@ async function ratedDraft(
     account,
     until: draft.as_of,
     selection: draft.selection,
-    select: (facts) => billingOfClaim(facts, claimed),
+    select: (facts) => billingOfClaim(facts, { invoiceId: id, asOf: draft.as_of, claimed }),
   });
   return invoice;
 }

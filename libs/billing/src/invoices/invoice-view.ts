@@ -133,7 +133,7 @@ const toRate = ({ row, account, claimed }: Found): InvoiceToRate => ({
   account,
   until: row.as_of,
   selection: row.selection,
-  select: (facts) => billingOfClaim(facts, claimed),
+  select: (facts) => billingOfClaim(facts, { invoiceId: row.invoice_id, asOf: row.as_of, claimed }),
 });
 
 /** The parts that an invoice claims, by line. */

@@ -192,7 +192,7 @@ export class Invoicing {
         account,
         until: asOf,
         selection: state?.selection ?? null,
-        select: (all) => billingOfClaim(all, claimed),
+        select: (all) => billingOfClaim(all, { invoiceId, asOf, claimed }),
       });
       const invoice = {
         ...claim,

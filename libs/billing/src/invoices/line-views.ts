@@ -254,7 +254,7 @@ function amountsOf(
   line: LineDefinition,
   booked: readonly FrozenRow[] | undefined,
 ): Pick<LineView, 'rows' | 'net'> {
-  if (booked !== undefined)
+  if (part.issued && booked !== undefined)
     return { rows: booked.map((row) => printFrozen(row, line.currency)), net: netText(booked, line.currency) };
   const rows = printRated(part.rows, line.currency);
   return { rows, net: netText(rows, line.currency) };

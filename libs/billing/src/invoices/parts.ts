@@ -20,6 +20,7 @@ export const recordedPartsOf = async ({ db }: LedgerCore, position: number, whic
     invoiceId: row.invoice_id,
     issued: row.issued === true,
     claimedUntil: row.claimed_until,
+    claimedAsOf: row.claimed_as_of,
   }));
 
 /** The recorded parts of a tenant's lines, by line. */

@@ -29,7 +29,7 @@ export async function recomputed(core: LedgerCore, invoice: ComputedAt): Promise
     account,
     until: invoice.as_of,
     selection: invoice.selection,
-    select: (facts) => billingOfClaim(facts, claimed),
+    select: (facts) => billingOfClaim(facts, { invoiceId, asOf: invoice.as_of, claimed }),
   });
   return again.invoice;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { documentNumber } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
+import { tiles } from '#domain/lines/parts';
 import { byMonth } from '#domain/margin/months';
 import { type Decimal, decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
@@ -178,9 +179,9 @@ export async function ratedAt(
   const untilOf = (deploymentId: string): Instant => issued.get(deploymentId) ?? at;
   const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
   // What is issued is rated to its end, also where that lies after the instant.
-  const ratedUntil = (lineId: string): Instant =>
-    (recorded.get(lineId) ?? []).reduce(
-      (until, part) => (part.issued && part.claimedUntil !== null ? later(until, part.claimedUntil) : until),
+  const ratedUntil = (line: LineDefinition): Instant =>
+    tiles(line, recorded.get(line.lineId) ?? []).reduce(
+      (until, part) => (part.issued ? later(until, part.period.end) : until),
       at,
     );
   const tenants = await readTenants(core.db, position, null);
@@ -197,7 +198,7 @@ export async function ratedAt(
     lines.map((line) => ({
       line,
       recorded: recorded.get(line.lineId) ?? [],
-      at: ratedUntil(line.lineId),
+      at: ratedUntil(line),
       currency: billedCurrency(accounts({ tenantId: line.tenantId, position }), line),
       coupons: couponsOf(line),
       taxes: accounts({ tenantId: line.tenantId, position }).taxes,

@@ -493,7 +493,9 @@ describe('the billing of a draft', () => {
       [...known.recorded].map(([lineId, parts]) => [lineId, parts.map((part) => ({ ...part, issued: false }))]),
     );
     const facts = { ...known, recorded, booked: new Map() };
-    const drafted = rateInvoice('i', facts, billingOfClaim(facts, claimed), books.usageOf);
+    const invoiceId = books.issued[0]?.invoiceId ?? '';
+    const claim = { invoiceId, asOf: T('16'), claimed };
+    const drafted = rateInvoice(invoiceId, facts, billingOfClaim(facts, claim), books.usageOf);
     expect(shown(drafted).map(([billingKind, period, , , net]) => [billingKind, period, net])).toEqual([
       ['base_fee', '04-01/05-01', '50'],
       ['droplet_hours', '04-01/04-16', '3.12'],
@@ -504,7 +506,8 @@ describe('the billing of a draft', () => {
     const books = new Books().use(T('02'), '1800').use(T('17'), '100');
     const { claimed } = books.preview(T('16'));
     const facts = books.facts(T('16'));
-    expect(billingOfClaim(facts, claimed).flatMap(({ parts }) => parts.map(({ period }) => period))).toEqual([
+    const claim = { invoiceId: 'i', asOf: T('16'), claimed };
+    expect(billingOfClaim(facts, claim).flatMap(({ parts }) => parts.map(({ period }) => period))).toEqual([
       { start: T('01'), end: MAY },
       { start: T('01'), end: T('16') },
     ]);
@@ -515,7 +518,8 @@ describe('the billing of a draft', () => {
     books.bill(T('16'));
     const { claimed } = books.preview(T('23'), new Map());
     const facts = books.facts(T('23'), new Map());
-    expect(billingOfClaim(facts, claimed).flatMap(({ parts }) => parts.map(({ period }) => period))).toEqual([
+    const claim = { invoiceId: 'i', asOf: T('23'), claimed };
+    expect(billingOfClaim(facts, claim).flatMap(({ parts }) => parts.map(({ period }) => period))).toEqual([
       { start: T('01'), end: T('16') },
       { start: T('16'), end: T('23') },
     ]);

@@ -3,6 +3,7 @@ import { countsUsage, type LineDefinition, partIdOf } from '../lines/line.js';
 import {
   type Cut,
   cutsOfClaim,
+  dueBy,
   duePartsOf,
   type DueParts,
   type RecordedPart,
@@ -86,12 +87,27 @@ function collectedUntil(line: LineDefinition, gracePeriods: readonly GracePeriod
   return countsUsage(line) ? plusHours(end, graceHoursAt(gracePeriods, end)) : end;
 }
 
-/** The billing of a draft: the parts that it claims, whatever has become due since. */
-export function billingOfClaim(facts: BillingFacts, claimed: readonly ClaimedPart[]): LineBilling[] {
+/** What an invoice claims. */
+export interface Claim {
+  readonly invoiceId: string;
+  readonly asOf: Instant;
+  readonly claimed: readonly ClaimedPart[];
+}
+
+/**
+ * The billing of a draft: the parts that it claims, whatever has become due since. What falls due only after its
+ * instant, as is known now, it no longer bills.
+ */
+export function billingOfClaim(facts: BillingFacts, { invoiceId, asOf, claimed }: Claim): LineBilling[] {
   const byLine = Map.groupBy(claimed, ({ lineId }) => lineId);
   return billings(facts, (line, recorded) => {
-    const parts = byLine.get(line.lineId);
-    if (parts === undefined) return null;
+    const claimedBy = new Map(recorded.map((part) => [part.partId, part.invoiceId]));
+    const parts = (byLine.get(line.lineId) ?? []).flatMap(({ partId, period: { start, end } }) => {
+      const until = dueBy(line, end, asOf);
+      const isOwn = (claimedBy.get(partId) ?? invoiceId) === invoiceId;
+      return isOwn && until !== null && isBefore(start, until) ? [{ partId, period: { start, end: until } }] : [];
+    });
+    if (parts.length === 0) return null;
     // A claim is completed before anything else is billed. Until its cut is recorded, the line is cut as claimed.
     const tiled = parts.reduce<readonly Part[]>(
       (current, { partId, period }) => cutAsClaimed(line.lineId, current, partId, period),

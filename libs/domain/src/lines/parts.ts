@@ -12,7 +12,12 @@ export interface RecordedPart {
   readonly issued: boolean;
   /** Where the part ends as that invoice claims it; null: no live invoice claims it. */
   readonly claimedUntil: Instant | null;
+  /** The instant that this invoice is as of; null: none claims it. */
+  readonly claimedAsOf: Instant | null;
 }
+
+/** The claim of a part that no live invoice claims. */
+export const UNCLAIMED = { invoiceId: null, issued: false, claimedUntil: null, claimedAsOf: null } as const;
 
 export interface TiledPart extends Part {
   readonly invoiceId: string | null;
@@ -22,26 +27,43 @@ export interface TiledPart extends Part {
 /**
  * The parts that tile a line: the recorded cuts, applied to the line's period as it is known now. If the line ended
  * early, its parts are shorter, and a part that began after the end is gone. If the line continues after a part that
- * was claimed as its last, an open part follows.
+ * was claimed as its last, an open part follows. What was claimed before it falls due, as is known now, is open.
  */
 export function tiles(line: LineDefinition, recorded: readonly RecordedPart[]): TiledPart[] {
   if (recorded.length === 0) return [{ partId: line.lineId, period: line.period, invoiceId: null, issued: false }];
   const inOrder = [...recorded].sort((a, b) => compareInstants(a.start, b.start));
-  return inOrder.flatMap(({ partId, start, invoiceId, issued, claimedUntil }, index): TiledPart[] => {
+  return inOrder.flatMap(({ partId, start, invoiceId, issued, claimedUntil, claimedAsOf }, index): TiledPart[] => {
     const end = earlier(inOrder[index + 1]?.start ?? line.period.end, line.period.end);
     if (!isBefore(start, end)) return [];
-    if (claimedUntil === null || !isBefore(claimedUntil, end))
-      return [{ partId, period: { start, end }, invoiceId, issued }];
+    const billedUntil = claimedUntil === null || claimedAsOf === null ? end : dueBy(line, claimedUntil, claimedAsOf);
+    if (billedUntil === null || !isBefore(start, billedUntil))
+      return [{ partId, period: { start, end }, invoiceId: null, issued: false }];
+    if (!isBefore(billedUntil, end)) return [{ partId, period: { start, end }, invoiceId, issued }];
     return [
-      { partId, period: { start, end: claimedUntil }, invoiceId, issued },
+      { partId, period: { start, end: billedUntil }, invoiceId, issued },
       {
-        partId: partIdOf(line.lineId, claimedUntil),
-        period: { start: claimedUntil, end },
+        partId: partIdOf(line.lineId, billedUntil),
+        period: { start: billedUntil, end },
         invoiceId: null,
         issued: false,
       },
     ];
   });
+}
+
+/**
+ * Up to where an invoice as of an instant bills a part that it claims; null: it bills nothing of it. A fee that was
+ * billed in advance may turn out to be due later (the price of usage, a fee in arrears), and a line to end later.
+ */
+export function dueBy(line: LineDefinition, claimedUntil: Instant, asOf: Instant): Instant | null {
+  switch (billedHow(line)) {
+    case 'in_advance':
+      return claimedUntil;
+    case 'at_period_end':
+      return isBefore(asOf, line.period.end) ? null : claimedUntil;
+    case 'progressively':
+      return earlier(claimedUntil, asOf);
+  }
 }
 
 /** The cut that billing up to an instant makes in a line. */

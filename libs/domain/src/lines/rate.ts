@@ -35,11 +35,10 @@ export interface Charge extends Part {
 export function chargesOf(line: LineDefinition, parts: readonly Part[], changes: readonly Instant[]): Charge[] {
   switch (billedHow(line)) {
     case 'in_advance':
-      return parts.map((part) => ({ ...part, at: line.period.start, chargePeriod: part.period }));
+      return parts.map((part) => ({ ...part, at: line.period.start, chargePeriod: wholePeriodOf(line, part) }));
     case 'at_period_end': {
       const at = lastInstantBefore(line.period.end);
-      // A base fee is prorated: each part has its own share.
-      return parts.map((part) => ({ ...part, at, chargePeriod: isBaseFee(line) ? part.period : line.period }));
+      return parts.map((part) => ({ ...part, at, chargePeriod: wholePeriodOf(line, part) }));
     }
     case 'progressively': {
       const cuts = [...changes, ...line.segments.map(({ period }) => period.start)];
@@ -49,6 +48,9 @@ export function chargesOf(line: LineDefinition, parts: readonly Part[], changes:
     }
   }
 }
+
+/** A base fee is prorated: each part has its own share. Any other amount is for all of the line's period. */
+const wholePeriodOf = (line: LineDefinition, part: Part): Period => (isBaseFee(line) ? part.period : line.period);
 
 /** Usage from the line's period.start up to an instant, as its aggregation and filter measure it. */
 export type UsageUpTo = (at: Instant) => Usage;
