@@ -3,7 +3,16 @@ import fc from 'fast-check';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
 import type { Preview } from '#operations/ledger';
-import { books, type Invoice, invoiceCount, printed, printedNet, taxOf, Told } from '../support/histories/books.js';
+import {
+  books,
+  creditOf,
+  type Invoice,
+  invoiceCount,
+  printed,
+  printedNet,
+  taxOf,
+  Told,
+} from '../support/histories/books.js';
 import type { Stated, Statement } from '../support/histories/statement.js';
 import { statementsIn } from '../support/histories/statements.js';
 import { Truth } from '../support/histories/truth.js';
@@ -62,10 +71,13 @@ interface Amounts {
   readonly tax: Decimal;
 }
 
-/** What the corrections of an invoice come to. */
+/** What the corrections of an invoice come to, before credits. */
 const corrected = (invoice: Invoice | null): Amounts => {
   const rows = (invoice?.lines ?? []).flatMap((line) => line.rows.filter(({ kind }) => kind !== 'charge'));
-  return { net: sum(rows.map(({ net }) => decimal(net))), tax: sum(rows.map(({ tax }) => decimal(tax))) };
+  return {
+    net: sum(rows.map((row) => decimal(row.net).plus(creditOf(row)))),
+    tax: sum(rows.map(({ tax }) => decimal(tax))),
+  };
 };
 
 /** Carries out a history. Where all was billed before a correction, its preview is what the next invoices book. */
@@ -146,6 +158,7 @@ async function expectSameBooks(came: TestLedger, told: TestLedger, truth: Truth)
     return;
   }
   expect(printedNet(asCame)).toEqual(printedNet(asTold));
+  if (truth.world.hasCredits) return;
   // Tax is rounded once an invoice.
   const most = decimal(money(truth.world, 1)).times(decimal(String((await invoiceCount(came)) + 2)));
   for (const id of TENANTS) expect(taxOf(asCame, id).minus(taxOf(asTold, id)).abs().lte(most)).toBe(true);

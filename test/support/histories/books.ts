@@ -11,6 +11,8 @@ import { isClassic, periodStart, type TenantId } from './world.js';
 
 interface Row {
   readonly kind: string;
+  /** Also coupons. */
+  readonly credits?: readonly { readonly creditId: string; readonly amount: string }[];
   readonly net: string;
   readonly tax: string;
   readonly taxRatePercent: string;
@@ -82,7 +84,8 @@ async function issued(test: TestLedger): Promise<Invoice[]> {
 }
 
 /**
- * Net and tax by tenant, deployment, billing kind, charge period and tax rate, without what comes to nothing. Charge
+ * Net before credits, and tax, by tenant, deployment, billing kind, charge period and tax rate, without what comes to
+ * nothing. Charge
  * periods are calendar months in UTC, to which rows count by seconds; or else the billing periods in which rows begin.
  */
 export async function books(test: TestLedger, truth: Truth): Promise<Map<string, Booked>> {
@@ -94,7 +97,7 @@ export async function books(test: TestLedger, truth: Truth): Promise<Map<string,
   for (const { tenantId, lines } of await issued(test))
     for (const { subscriptionId, deploymentId, billingKind, rows } of lines)
       for (const row of rows) {
-        const [net, tax] = [decimal(row.net), decimal(row.tax)];
+        const [net, tax] = [decimal(row.net).plus(creditOf(row)), decimal(row.tax)];
         const key = (period: string) =>
           [tenantId, deploymentId, billingKind, period, `${text(decimal(row.taxRatePercent))} %`].join(' ');
         if (isClassic(truth.world))
@@ -121,5 +124,9 @@ export const printedNet = (booked: ReadonlyMap<string, Booked>): string[] =>
 
 export const taxOf = (booked: ReadonlyMap<string, Booked>, id: TenantId): Decimal =>
   sum([...booked].filter(([key]) => key.startsWith(`${id} `)).map(([, { tax }]) => tax));
+
+/** What a row drew from credits. Corrections, and their previews, compare charges before credits. */
+export const creditOf = ({ credits = [] }: Row): Decimal =>
+  sum(credits.filter(({ creditId }) => creditId.startsWith('credit-')).map(({ amount }) => decimal(amount)));
 
 export const invoiceCount = async (test: TestLedger): Promise<number> => (await issued(test)).length;

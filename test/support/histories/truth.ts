@@ -3,6 +3,7 @@ import { deployment, plan, subscription, tenant } from '../commands.js';
 import {
   feesOf,
   FIRST_SEEN,
+  grantedCredits,
   dayAt,
   METERED,
   money,
@@ -143,6 +144,7 @@ export class Truth {
   granularities: Dated<string>[] = [];
   readonly subscriptions = new Map<string, Subscribed>();
   readonly coupons = new Map<string, Coupon>();
+  /** From the beginning on and without an end, by tenant and id. */
   readonly usage = new Map<string, Usage & { readonly quantity: string | null }>();
   private readonly resources = new Map<string, Resource>();
   private recorded = 0;
@@ -228,6 +230,7 @@ export class Truth {
       ]),
       ...[...this.subscriptions].sort(([, a], [, b]) => compareInstants(a.from, b.from)).flatMap(statedSubscription),
       ...[...this.coupons.values()].flatMap((coupon) => this.granted(coupon)),
+      ...grantedCredits(this.world),
       ...[...this.usage.values()]
         .filter(({ quantity }) => quantity !== null)
         .map(({ deploymentId, ...reading }) => ({
