@@ -255,6 +255,8 @@ export interface BookedRow {
   readonly currency: string;
   /** The instant that its invoice is as of. */
   readonly as_of: Instant;
+  /** The number of its invoice. */
+  readonly ordinal: number;
   readonly row: FrozenRow;
 }
 
@@ -262,7 +264,7 @@ export interface BookedRow {
 export async function readBookedRows(db: Db, position: number, accounts: readonly AccountKey[]): Promise<BookedRow[]> {
   // Account by account and invoice by invoice, each with an index look-up: a join would read a grown table completely.
   const { rows } = await sql<BookedRow>`
-    SELECT i.tenant_id, i.currency, i.as_of, r.row
+    SELECT i.tenant_id, i.currency, i.as_of, i.ordinal, r.row
     FROM ${unnestedAccounts(accounts)}
     CROSS JOIN LATERAL (
       SELECT * FROM invoices i
@@ -275,19 +277,15 @@ export async function readBookedRows(db: Db, position: number, accounts: readonl
   return rows;
 }
 
-export interface VoidedRow extends BookedRow {
-  readonly invoice_id: string;
-}
-
 /** Rows on void invoices that took coupons or credits, in the order of issue. */
 export async function readVoidedCredits(
   db: Db,
   position: number,
   accounts: readonly AccountKey[],
-): Promise<VoidedRow[]> {
+): Promise<BookedRow[]> {
   if (accounts.length === 0) return [];
-  const { rows } = await sql<VoidedRow>`
-    SELECT i.invoice_id, i.tenant_id, i.currency, i.as_of, r.row
+  const { rows } = await sql<BookedRow>`
+    SELECT i.tenant_id, i.currency, i.as_of, i.ordinal, r.row
     FROM ${unnestedAccounts(accounts)}
     CROSS JOIN LATERAL (
       SELECT * FROM invoices i

@@ -36,6 +36,7 @@ beforeEach(async () => {
 });
 afterEach(async () => test.close());
 
+const DAY = { start: T('2026-04-02'), end: T('2026-04-03') };
 const use = async (date: string, quantity: string): Promise<void> => {
   await test.apply({
     command: 'observe-usage',
@@ -208,6 +209,56 @@ describe('credits', () => {
     const third = await bill('2026-05-01', { tenantId: 't2' });
     expect(third.total).toBe('55.00');
     expect(await test.ask('credits', { tenantId: 't2' })).toMatchObject({ items: [{ taken: '35.00', left: '0.00' }] });
+    expect((await test.check()).failures).toEqual([]);
+  });
+
+  it('that were revoked since go to the invoice that replaces a voided one, if they were taken in time', async () => {
+    await test.apply(grant('welcome', '60.00'));
+    const { invoiceId } = await bill('2026-04-01');
+    const reason = 'the rest ended';
+    await test.apply(
+      {
+        ...{ command: 'revoke-credit', creditId: 'welcome', tenantId: 't1', currency: 'USD', at: T('2026-04-10') },
+        reason,
+      },
+      { command: 'void-invoice', invoiceId, at: T('2026-04-12') },
+    );
+    await use('2026-04-11', '50');
+    // The fee took its 50.00 before the revocation, and takes them again. The usage takes nothing of the other 10.00.
+    expect(shown(await bill('2026-04-12'))).toEqual([
+      ['base_fee', 'charge', '50.00', '50.00', '0.00'],
+      ['hours', 'charge', '5.00', '0.00', '5.00'],
+    ]);
+    expect((await test.check()).failures).toEqual([]);
+  });
+
+  it('that ended pay as much again after a correction there and back', async () => {
+    await test.apply(
+      ...[tenant('t2'), deployment('d2', 't2')],
+      plan('p2', '0.00', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '1.00' } }]),
+      subscription('s2', 'd2', 'p2'),
+      grant('april', '40.00', { tenantId: 't2', until: T('2026-05-10') }),
+    );
+    const reading = { ...{ resourceId: 'r', billingKind: 'hours', granularity: 'day' }, period: DAY };
+    const correct = (quantity: string, idempotencyKey: string) => ({
+      ...{ command: 'correct-usage', deploymentId: 'd2', ...reading, quantity, reason: 'x', idempotencyKey },
+    });
+    await test.apply({
+      ...{ command: 'observe-usage', deploymentId: 'd2', observations: [{ ...reading, quantity: '100' }] },
+    });
+    expect(await bill('2026-05-01', { tenantId: 't2' })).toMatchObject({ subtotal: '60.00' });
+    await test.apply(correct('30', 'there'));
+    // The 30.00 take 30.00 of the 40.00 that come back. The other 10.00 have ended.
+    expect(await bill('2026-05-20', { tenantId: 't2' })).toMatchObject({ subtotal: '-60.00' });
+    await test.apply(correct('100', 'back'));
+    // The part took 40.00 in time, and takes as much again: 100.00 − 40.00 − 0.00
+    expect(shown(await bill('2026-05-21', { tenantId: 't2' }))).toEqual([
+      ['hours', 'reversal', '-30.00', '-30.00', '0.00'],
+      ['hours', 'rebooked', '100.00', '40.00', '60.00'],
+    ]);
+    await test.apply(correct('200', 'more'));
+    // Never more than that: 200.00 − 40.00 − 60.00
+    expect(await bill('2026-05-22', { tenantId: 't2' })).toMatchObject({ subtotal: '100.00' });
     expect((await test.check()).failures).toEqual([]);
   });
 

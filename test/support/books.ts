@@ -120,7 +120,7 @@ export class Books {
       creditsLeft: creditsLeft(
         this.grants,
         creditUses(this.issued.flatMap(({ asOf, rows }) => rows.map((row) => ({ row, asOf })))),
-        { asOf: until, currency: 'USD' },
+        { asOf: until, currency: 'USD', invoices: this.issued.map((each) => ({ ...each, isVoid: false })) },
       ),
       marks: marked ?? new Map([...lineIds].map((lineId) => [lineId, 'late usage'])),
     };

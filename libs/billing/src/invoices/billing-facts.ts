@@ -1,4 +1,4 @@
-import { creditsLeft, creditUses, hasEnded } from '#domain/invoices/credit-draw';
+import { creditsLeft, type CreditTaker, creditUses, hasEnded } from '#domain/invoices/credit-draw';
 import { type Coupon, couponsOf } from '#domain/invoices/credits';
 import type { BillingFacts } from '#domain/invoices/rate-invoice';
 import type { LineDefinition } from '#domain/lines/line';
@@ -6,7 +6,12 @@ import { type Instant, later } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { toCredit } from '#projections/credits/credits.projection';
 import { readCredits } from '#projections/credits/credits.read';
-import { type AccountKey, readBookedRows, readVoidedCredits } from '#projections/invoices/invoices.read';
+import {
+  type AccountKey,
+  type BookedRow,
+  readBookedRows,
+  readVoidedCredits,
+} from '#projections/invoices/invoices.read';
 import { readPendingMarks } from '#projections/restatements/restatements.read';
 import { isBilledIn, type TenantAccount } from './accounts.js';
 import { type Lines, readLines } from './contracts.js';
@@ -57,8 +62,7 @@ export async function billingFactsOf(
     const rows = bookedOf.map(({ row }) => row);
     const uses = creditUses(bookedOf.map(({ row, as_of: asOf }) => ({ row, asOf })));
     const granted = grantsOf(account);
-    const ofVoid = Map.groupBy(voided.get(keyOf(account)) ?? [], ({ invoice_id }) => invoice_id);
-    const rowsOfVoid = [...ofVoid.values()].map((of) => of.map(({ row }) => row));
+    const invoices = takersOf(bookedOf, voided.get(keyOf(account)) ?? []);
     return {
       currency: account.currency,
       taxes: account.taxes,
@@ -68,11 +72,24 @@ export async function billingFactsOf(
       booked: Map.groupBy(rows, ({ lineId }) => lineId),
       grants: granted,
       creditsLeft: creditsLeft(granted, uses, {
-        ...{ asOf: until, currency: account.currency, voided: rowsOfVoid },
+        ...{ asOf: until, currency: account.currency, invoices },
       }),
       marks: marks(account),
     };
   });
+}
+
+/** The invoices that took credits, in the order of issue. */
+function takersOf(booked: readonly BookedRow[], voided: readonly BookedRow[]): CreditTaker[] {
+  const rows = [...booked, ...voided].filter(({ row }) => row.credits !== undefined);
+  const isVoid = new Set(voided.map(({ ordinal }) => ordinal));
+  return [...Map.groupBy(rows, ({ ordinal }) => ordinal)]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([ordinal, of]): CreditTaker[] => {
+      const [first] = of;
+      const ofInvoice = of.map(({ row }) => row);
+      return first === undefined ? [] : [{ asOf: first.as_of, isVoid: isVoid.has(ordinal), rows: ofInvoice }];
+    });
 }
 
 /** What one account is billed from. */

@@ -60,6 +60,6 @@ describe('the balance of a credit', () => {
   it('of a revoked credit does not roll over', () => {
     const of = credit('c', { until: at('04-01'), rollover: { percent: '50', until: at('09-01') }, isRevoked: true });
     expect(balanceOf(of, [], '03-01')).toBe('100');
-    expect(balanceOf(of, [], '05-01')).toBeUndefined();
+    expect(balanceOf(of, [], '05-01')).toBe('0');
   });
 });

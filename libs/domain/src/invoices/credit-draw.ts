@@ -26,6 +26,13 @@ export function creditUsed(rows: Iterable<FrozenRow>): Map<string, Decimal> {
   return used;
 }
 
+/** An issued invoice, void or not, and those of its rows that took credits or gave them back. */
+export interface CreditTaker {
+  readonly asOf: Instant;
+  readonly isVoid: boolean;
+  readonly rows: readonly FrozenRow[];
+}
+
 /** What a credit has left for the invoices as of an instant. */
 export interface CreditLeft extends Pick<Credit, 'creditId' | 'planIds' | 'billingKinds'> {
   readonly left: Decimal;
@@ -35,9 +42,9 @@ export interface CreditLeft extends Pick<Credit, 'creditId' | 'planIds' | 'billi
 
 /**
  * The credits that an invoice may take, with the rest of each, in the order in which they are drawn: lower priorities
- * first, then the first to end, then the first granted. `voided`: the rows of void invoices, invoice by invoice. A part
- * for which one of them took a credit may take it again, also if the credit has ended since: voiding an invoice never
- * costs a tenant a credit.
+ * first, then the first to end, then the first granted. `invoices`: those that took credits, in the order of issue. A
+ * part that took a credit in time may take as much of it again, also if the credit has ended since: neither a void nor
+ * a correction there and back costs a tenant a credit.
  */
 export function creditsLeft(
   credits: readonly (Coupon | Credit)[],
@@ -45,19 +52,17 @@ export function creditsLeft(
   {
     asOf,
     currency,
-    voided = [],
+    invoices = [],
   }: {
     readonly asOf: Instant;
     readonly currency: string;
-    readonly voided?: readonly (readonly FrozenRow[])[];
+    readonly invoices?: readonly CreditTaker[];
   },
 ): CreditLeft[] {
   const ofCredit = Map.groupBy(uses, ({ creditId }) => creditId);
   return credits
     .filter((each): each is Credit => each.kind === 'credit')
-    .filter(
-      (each) => inForce(each, asOf) || (hasEnded(each, asOf) && each.isRevoked !== true && each.isWithdrawn !== true),
-    )
+    .filter((each) => inForce(each, asOf) || (hasEnded(each, asOf) && each.isWithdrawn !== true))
     .sort((a, b) => a.priority - b.priority || compareEnds(a.until, b.until))
     .map((each) => {
       const used = ofCredit.get(each.creditId) ?? [];
@@ -65,7 +70,7 @@ export function creditsLeft(
       const scope = { creditId, planIds, billingKinds };
       if (rollsOver(each, asOf)) return { ...scope, left: rolledOver(each, used, currency), parts: null };
       const left = max(ZERO, decimal(each.amount).minus(total(used)));
-      return { ...scope, left, parts: inForce(each, asOf) ? null : takenByPart(each, voided) };
+      return { ...scope, left, parts: inForce(each, asOf) ? null : againByPart(each, invoices) };
     });
 }
 
@@ -110,13 +115,23 @@ function rolledOver({ amount, until, rollover }: Credit, uses: readonly CreditUs
 export const hasEnded = ({ until }: Pick<Credit, 'until'>, asOf: Instant): boolean =>
   until !== null && !isBefore(asOf, until);
 
-/** The amount that void invoices took of a credit for each part: the largest, where several did. */
-function takenByPart({ creditId }: Credit, voided: readonly (readonly FrozenRow[])[]): Map<string, Decimal> {
-  const taken = new Map<string, Decimal>();
-  for (const rows of voided)
-    for (const [partId, ofPart] of Map.groupBy(rows, (row) => row.partId))
-      taken.set(partId, max(taken.get(partId) ?? ZERO, creditUsed(ofPart).get(creditId) ?? ZERO));
-  return taken;
+/**
+ * The amount that each part may take again of a credit that has ended: the most that it ever had of it by invoices as
+ * of an instant before the end, void ones included, less what it has now.
+ */
+function againByPart(credit: Credit, invoices: readonly CreditTaker[]): Map<string, Decimal> {
+  const parts = new Map<string, { readonly now: Decimal; readonly most: Decimal }>();
+  for (const { asOf, isVoid, rows } of invoices) {
+    const isInTime = inForce(credit, asOf) || rollsOver(credit, asOf);
+    for (const [partId, ofPart] of Map.groupBy(rows, (row) => row.partId)) {
+      const own = creditUsed(ofPart).get(credit.creditId);
+      if (own === undefined) continue;
+      const { now, most } = parts.get(partId) ?? { now: ZERO, most: ZERO };
+      const then = now.plus(own);
+      parts.set(partId, { now: isVoid ? now : then, most: isInTime ? max(most, then) : most });
+    }
+  }
+  return new Map([...parts].map(([partId, { now, most }]) => [partId, max(ZERO, most.minus(now))]));
 }
 
 const compareEnds = (a: Instant | null, b: Instant | null): number => {
