@@ -35,6 +35,48 @@ describe.each(LOGS)('backfill into %s', (_name, open) => {
   });
 });
 
+it('finishes beside live readings of the same deployment and month, and counts each once', async () => {
+  const [test, files] = await Promise.all([testLedger(), folder()]);
+  try {
+    await test.apply(TENANT, deployment('site'));
+    const rows = Array.from({ length: 4000 }, (_, n) => `site,old-${n},cpu_hours,2026-04-01T01:00:00Z,,hour,0.5\n`);
+    const file = await files.write('old.csv', HEADER + rows.join(''));
+    let isImporting = true;
+    let sent = 0;
+    const live = Array.from({ length: 4 }, async () => {
+      while (isImporting) {
+        sent += 1;
+        // Some of them are readings that the file has too.
+        const resourceId = sent % 10 === 0 ? `old-${sent % 4000}` : `new-${sent}`;
+        await test.apply({
+          command: 'observe-usage',
+          deploymentId: 'site',
+          observations: [
+            {
+              resourceId,
+              billingKind: 'cpu_hours',
+              period: { start: '2026-04-01T01:00:00Z', end: '2026-04-01T02:00:00Z' },
+              granularity: 'hour',
+              quantity: '0.5',
+            },
+          ],
+        });
+      }
+    });
+    const summary = await backfilled(test, 'usage', file).finally(() => (isImporting = false));
+    await Promise.all(live);
+    expect(countsOf(summary)).toMatchObject([4000, expect.any(Number), expect.any(Number), 0, 0]);
+    // Every resource once, 0.5 each: the file's, and the new ones of the live readings.
+    const ofFile = 4000;
+    const ofLive = sent - Math.floor(sent / 10);
+    expect(
+      await test.ask('usage', { deploymentId: 'site', start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' }),
+    ).toEqual({ cpu_hours: String((ofFile + ofLive) / 2) });
+  } finally {
+    await Promise.all([test.close(), files.remove()]);
+  }
+});
+
 describe('backfill usage', () => {
   let test: TestLedger;
   let files: Awaited<ReturnType<typeof folder>>;

@@ -1,5 +1,7 @@
 import { conflict } from '#domain/errors';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { type Observation, type ReadingKey, usageMonth, usageStream } from '#domain/usage/usage';
+import { EventCodec } from '#event-store/codec';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import type { CommandCall } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
@@ -7,7 +9,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { decideUsage, type UsageDecided } from '#billing/usage/usage-writer';
 import { RE_DELIVERED } from '../rows/outcome.js';
 import type { Source } from '../rows/source.js';
-import { looseKey } from '#projections/usage-records/usage-records.lookups';
+import { dayKey, looseKey } from '#projections/usage-records/usage-records.lookups';
 import { DryExclusions, SeenGranularities } from './usage-granularities.js';
 
 /** Readings of one deployment and month. No two readings in it have the same key. */
@@ -18,7 +20,8 @@ export interface UsageBatch {
   readonly rows: readonly number[];
 }
 
-const MAX_ATTEMPTS = 20;
+/** Each attempt is a short race with one append of another writer: so many are never lost in a row. */
+const MAX_ATTEMPTS = 1000;
 
 interface Stream {
   revision: number;
@@ -28,6 +31,8 @@ interface Stream {
    */
   readonly isOwn: boolean;
   readonly granularities: SeenGranularities;
+  /** The resources, kinds and days of readings that others appended meanwhile, which may not be projected yet. */
+  readonly ofOthers: Set<string>;
 }
 
 /**
@@ -39,6 +44,7 @@ export class UsageDelivery {
   private readonly streams = new Map<string, Stream>();
   /** What a dry run would have recorded. */
   private readonly dry = new DryExclusions();
+  private readonly codec = new EventCodec();
 
   constructor(
     private readonly core: LedgerCore,
@@ -57,7 +63,12 @@ export class UsageDelivery {
     );
     for (const name of names) {
       const revision = await this.core.log.revisionOf(name);
-      this.streams.set(name, { revision, isOwn: revision === NO_STREAM, granularities: new SeenGranularities() });
+      this.streams.set(name, {
+        revision,
+        isOwn: revision === NO_STREAM,
+        granularities: new SeenGranularities(),
+        ofOthers: new Set(),
+      });
     }
     if ([...names].some((name) => this.streams.get(name)?.isOwn === false)) await this.core.projector.catchUp();
   }
@@ -69,19 +80,21 @@ export class UsageDelivery {
   async write(batch: UsageBatch, isRepeated: boolean): Promise<Omit<UsageDecided, 'events'>> {
     const name = nameOf(batch);
     const call = { ...this.call, sourceOf: this.sourceOf(batch) };
+    const delivered = {
+      deploymentId: batch.deploymentId,
+      month: monthOf(batch),
+      origin: 'backfill' as const,
+      reason: RE_DELIVERED,
+    };
     for (let attempts = 1; ; attempts += 1) {
-      const stream = this.streams.get(name);
-      if (stream === undefined) throw new Error(`${name} was not opened`);
-      const delivered = {
-        deploymentId: batch.deploymentId,
-        month: monthOf(batch),
-        origin: 'backfill' as const,
-        reason: RE_DELIVERED,
-      };
+      const stream = this.streamOf(name);
       const isMixed = stream.granularities.add(batch.observations);
       // An earlier reading of the run may exclude one of these.
       if (isMixed && this.isDry) this.dry.assertNoOverlap(batch);
-      if (isMixed && !this.isDry) await this.core.projector.catchUp();
+      if (!this.isDry && (isMixed || touches(stream, batch))) {
+        await this.core.projector.catchUp();
+        stream.ofOthers.clear();
+      }
       const { events, ...counts } = await decideUsage(
         this.core,
         delivered,
@@ -90,20 +103,40 @@ export class UsageDelivery {
       );
       if (this.isDry) this.dry.add(batch);
       if (events.length === 0 || this.isDry) return counts;
-      try {
-        const { revision } = await this.core.book.appendAll(name, stream.revision, call, events);
-        this.streams.set(name, { ...stream, revision });
-        return counts;
-      } catch (error) {
-        if (!(error instanceof WrongExpectedRevision)) throw error;
-        if (attempts === MAX_ATTEMPTS)
+      while (!touches(this.streamOf(name), batch)) {
+        if (await this.appended(name, call, events)) return counts;
+        attempts += 1;
+        if (attempts > MAX_ATTEMPTS)
           throw conflict(
             'busy_stream',
             `${name} was changed by others ${MAX_ATTEMPTS} times. Run the same import again.`,
           );
-        this.streams.set(name, { ...stream, revision: await this.core.log.revisionOf(name), isOwn: false });
-        await this.core.projector.catchUp();
       }
+    }
+  }
+
+  private streamOf(name: string): Stream {
+    const stream = this.streams.get(name);
+    if (stream === undefined) throw new Error(`${name} was not opened`);
+    return stream;
+  }
+
+  /** Whether the events were appended. If another writer was faster, what it appended is noted. */
+  private async appended(name: string, call: CommandCall, events: readonly LedgerEvent[]): Promise<boolean> {
+    const stream = this.streamOf(name);
+    try {
+      const { revision } = await this.core.book.appendAll(name, stream.revision, call, events);
+      this.streams.set(name, { ...stream, revision });
+      return true;
+    } catch (error) {
+      if (!(error instanceof WrongExpectedRevision)) throw error;
+      let { revision } = stream;
+      for await (const stored of this.core.log.read(name, revision + 1)) {
+        revision = stored.revision;
+        for (const key of daysIn(this.codec.decode(stored))) stream.ofOthers.add(key);
+      }
+      this.streams.set(name, { ...stream, revision, isOwn: false });
+      return false;
     }
   }
 
@@ -122,6 +155,18 @@ export class UsageDelivery {
     };
   }
 }
+
+/** Any reading: an event that is not of single readings. */
+const ANY = '*';
+
+function daysIn({ type, data }: RecordedEvent): string[] {
+  if (type === 'UsageObserved') return data.observations.map(dayKey);
+  return type === 'UsageCorrected' ? data.corrections.map(dayKey) : [ANY];
+}
+
+/** Whether others appended readings of a resource, kind and day of the batch since these were last projected. */
+const touches = ({ ofOthers }: Stream, { observations }: UsageBatch): boolean =>
+  ofOthers.size > 0 && (ofOthers.has(ANY) || observations.some((each) => ofOthers.has(dayKey(each))));
 
 function rowsByKey(
   named: readonly ReadingKey[],

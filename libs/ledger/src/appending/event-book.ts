@@ -16,7 +16,9 @@ import { sha256, type CommandCall, type CommandDone } from '../command.js';
 import type { Tail } from './tail.js';
 import { notWithdrawn, withdrawalOf, withdraws } from './withdrawals.js';
 
-const MAX_ATTEMPTS = 20;
+const MAX_ATTEMPTS = 100;
+const ATTEMPTS_AT_ONCE = 3;
+const LONGEST_PAUSE_MS = 50;
 
 /** Reads and appends events: load a stream, decide, append at exactly the revision of the decision. */
 export class EventBook {
@@ -333,6 +335,8 @@ async function retried<Result>(stream: string, attempt: () => Promise<Result>): 
       if (!(error instanceof WrongExpectedRevision)) throw error;
       if (attempts === MAX_ATTEMPTS)
         throw conflict('busy_stream', `${stream} was changed by others during ${MAX_ATTEMPTS} attempts. Retry.`);
+      // An import that writes many readings at once would win every race against one that only retries.
+      if (attempts > ATTEMPTS_AT_ONCE) await delay(Math.min(LONGEST_PAUSE_MS, attempts));
     }
   }
 }
