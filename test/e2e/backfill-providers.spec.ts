@@ -97,7 +97,8 @@ describe('backfill of a provider’s export', () => {
     expect(await recorded('azure')).toEqual(sums);
 
     const amortized = [...AZURE, `${RESERVED},0.493152,USD,/vm/2,Usage,Reservation,r1`].join('\n');
-    const other = await backfilled(test, 'costs', await files.write('amortized.csv', amortized));
+    const partial = { delivery: { name: null, isPartial: true } };
+    const other = await backfilled(test, 'costs', await files.write('amortized.csv', amortized), {}, partial);
     expect(countsOf(other)).toEqual([3, 0, 2, 0, 1]);
     expect(other.said).toEqual([expect.stringContaining('{"preset": "azure-amortized"}')]);
     expect(await recorded('azure')).toEqual(sums);
@@ -105,11 +106,13 @@ describe('backfill of a provider’s export', () => {
 
   it('reads Azure’s amortized cost in the place of the actual cost, if a mapping says so', async () => {
     const rows = [...AZURE, `${RESERVED},0.493152,USD,/vm/2,Usage,Reservation,r1`];
-    const file = await files.write('azure-amortized.csv', rows.join('\n').replaceAll('8608480', '8608481'));
-    const mapping = { preset: 'azure-amortized', values: { provider: 'azure-amortized' } };
-    expect(countsOf(await backfilled(test, 'costs', file, mapping))).toEqual([3, 3, 0, 0, 0]);
+    const file = await files.write('azure-amortized.csv', rows.join('\n'));
+    const next = { delivery: { name: 'amortized', isPartial: false } };
+    const summary = await backfilled(test, 'costs', file, { preset: 'azure-amortized' }, next);
+    // The purchase and the rounding are not in it.
+    expect([countsOf(summary), summary.removed]).toEqual([[3, 0, 2, 1, 0], 2]);
     // 2.64 + 0.21268368 + 0.493152
-    expect(await recorded('azure-amortized')).toEqual([['usage', 3, '3.34583568', '3.34583568']]);
+    expect(await recorded('azure')).toEqual([['usage', 3, '3.34583568', '3.34583568']]);
   });
 
   it('reads Google Cloud’s export to BigQuery, as JSON lines: credits are lines of their own', async () => {
@@ -143,7 +146,9 @@ describe('backfill of a provider’s export', () => {
     );
     // 5 rows and 3 credits.
     expect(countsOf(await backfilled(test, 'costs', file))).toEqual([8, 8, 0, 0, 0]);
-    expect(countsOf(await backfilled(test, 'costs', file, { values: { tenantId: 'acme' } }))).toEqual([8, 0, 0, 8, 0]);
+    const next = { delivery: { name: 'with tenants', isPartial: false } };
+    const mapping = { tags: { 'tenant:': 'tenantId' as const } };
+    expect(countsOf(await backfilled(test, 'costs', file, mapping, next))).toEqual([8, 0, 0, 8, 0]);
     // Usage 0.000005 + 0.0011 + 0.0011; credits 2 × −0.000005 − 0.0001.
     expect(await recorded('gcp')).toEqual([
       ['adjustment', 1, '-0.00001', '-0.00001'],
@@ -180,6 +185,39 @@ describe('backfill of a provider’s export', () => {
       ['adjustment', 1, '-1.2', '0'],
       ['purchase', 3, '101.5', '0.37'],
       ['usage', 3, '1.5', '1.53'],
+    ]);
+  });
+
+  /** The columns that every version of FOCUS has, and then those of a version. */
+  const FOCUS = [
+    'BillingAccountId,BillingPeriodStart,BillingPeriodEnd,ChargePeriodStart,ChargePeriodEnd,ChargeCategory',
+    'ChargeClass,ChargeDescription,ServiceName,ResourceId,SkuId,BilledCost,EffectiveCost,BillingCurrency,Tags',
+  ].join(',');
+  const november = '2025-11-01T00:00:00Z,2025-12-01T00:00:00Z,2025-11-03T00:00:00Z,2025-11-04T00:00:00Z';
+  it.each([
+    ['1.0', 'ProviderName', 'Microsoft'],
+    ['1.1', 'ProviderName,CapacityReservationId,CommitmentDiscountQuantity,SkuMeter', 'Google Cloud,,,'],
+    ['1.2', 'ProviderName,InvoiceId,BillingAccountType,SubAccountType,PricingCurrency', 'Oracle,I1,,,USD'],
+    ['1.3', 'ServiceProviderName,HostProviderName,AllocatedResourceId', 'Alibaba Cloud,Alibaba Cloud,'],
+  ])('reads FOCUS %s', async (version, columns, values) => {
+    const row = (charge: string, billed: string, effective: string): string =>
+      `acc,${november},${charge},${billed},${effective},EUR,"{""team"": ""a""}",${values}`;
+    const file = await files.write(
+      `focus-${version}.csv`,
+      [
+        `${FOCUS},${columns}`,
+        row('Usage,,Compute hour,Compute,vm-1,s1', '0', '0.75'),
+        row('Purchase,,Savings plan,Compute,,s2', '1.00', '0'),
+        row('Usage,,Savings plan unused,Compute,,s2', '0', '0.25'),
+        row('Usage,Correction,Compute hour,Compute,vm-1,s1', '-0.10', '-0.10'),
+      ].join('\n'),
+    );
+    expect(countsOf(await backfilled(test, 'costs', file))).toEqual([4, 4, 0, 0, 0]);
+    // Billed 1.00 for the plan; effective 0.75 used and 0.25 unused; then 0.10 is corrected.
+    expect(await recorded(values.split(',')[0] ?? '')).toEqual([
+      ['correction', 1, '-0.1', '-0.1'],
+      ['purchase', 1, '1', '0'],
+      ['usage', 2, '0', '1'],
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import { decimal, isDecimalText } from '#domain/money/decimal';
-import { compareInstants, type Instant } from '#domain/time/instant';
+import { compareInstants, type Instant, plusHours } from '#domain/time/instant';
 import type { Cells } from '../rows/cells.js';
 import type { Preset } from './preset.js';
 import { tagsOf } from './tags.js';
@@ -71,13 +71,14 @@ export const focusCosts: Preset<CostItem> = {
   kind: 'costs',
   fields: [
     ...IN_KEY,
-    { name: 'provider', columns: ['ServiceProviderName', 'ProviderName'], isRequired: true },
+    { name: 'provider', columns: ['ServiceProviderName', 'ProviderName', 'InvoiceIssuerName'], isRequired: true },
     { name: 'BillingAccountId', columns: ['BillingAccountId'], isRequired: true },
     { name: 'BillingPeriodStart', columns: ['BillingPeriodStart'], isRequired: true },
     { name: 'BillingPeriodEnd', columns: ['BillingPeriodEnd'], isRequired: true },
     { name: 'BilledCost', columns: ['BilledCost'], isRequired: true },
     { name: 'EffectiveCost', columns: ['EffectiveCost'] },
     { name: 'BillingCurrency', columns: ['BillingCurrency'], isRequired: true },
+    { name: 'ServiceCategory', columns: ['ServiceCategory'] },
     { name: 'ListUnitPrice', columns: ['ListUnitPrice'] },
     { name: 'PricingQuantity', columns: ['PricingQuantity'] },
     { name: 'ListCost', columns: ['ListCost'] },
@@ -105,13 +106,14 @@ export const focusCosts: Preset<CostItem> = {
     const amount = cells.decimal('BilledCost');
     const tags = tagsOf(cells, 'Tags');
     noteOdd(cells, { amount, category, isCorrection, chargedFrom: period.start, billedFrom, billedUntil });
-    const bill = `${cells.id('BillingAccountId')} ${billedFrom.slice(0, 7)}`;
+    const bill = `${cells.id('BillingAccountId')} ${billingMonth(billedFrom)}`;
     return {
       provider: cells.id('provider'),
       delivery: bill,
       invoiceRef: bill,
       line: {
-        kind: cells.id('ServiceName'),
+        // Rows that are for no service, such as a tax, may leave it out.
+        kind: cells.optionalId('ServiceName') ?? cells.optionalId('ServiceCategory') ?? category,
         chargePeriod: period,
         amount,
         currency: currencyOf(cells, 'BillingCurrency'),
@@ -137,6 +139,12 @@ export const focusCosts: Preset<CostItem> = {
     };
   },
 };
+
+/**
+ * The month of a billing period. A month of China begins on 31 October at 16:00 UTC and is November: no zone is a whole
+ * day away from UTC.
+ */
+const billingMonth = (start: Instant): string => plusHours(start, 24).slice(0, 7);
 
 function noteSpelling(cells: Cells, field: string, spelt: readonly string[]): void {
   const value = cells.quietly(field);

@@ -1,53 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { readRow as read } from '../../../../test/support/preset-row.js';
 import { digitalOceanInvoiceCsv } from './digitalocean-invoice.js';
-import { focusCosts } from './focus.js';
 import { ubicloudRates } from './rates.js';
 import { genericUsage } from './usage.js';
-
-const FOCUS = {
-  ProviderName: 'Hetzner',
-  BillingAccountId: 'acc',
-  BillingPeriodStart: '2026-04-01T00:00:00Z',
-  BillingPeriodEnd: '2026-05-01T00:00:00Z',
-  ChargePeriodStart: '2026-04-02T00:00:00Z',
-  ChargePeriodEnd: '2026-04-03T00:00:00Z',
-  ChargeCategory: 'Usage',
-  ChargeClass: '',
-  ServiceName: 'Compute',
-  ResourceId: 'srv1',
-  BilledCost: '1.50',
-  EffectiveCost: '1.20',
-  BillingCurrency: 'EUR',
-};
-
-describe('a row of FOCUS', () => {
-  it('is a cost line of its account’s month, identified by every field that is not a measure', () => {
-    const { item, notes } = read(focusCosts, FOCUS);
-    expect(item).toMatchObject({
-      provider: 'Hetzner',
-      delivery: 'acc 2026-04',
-      invoiceRef: 'acc 2026-04',
-      line: {
-        kind: 'Compute',
-        amount: '1.5',
-        effectiveAmount: '1.2',
-        currency: 'EUR',
-        category: 'usage',
-        resourceId: 'srv1',
-      },
-      isOwnId: false,
-    });
-    expect(item.key).toContain('srv1');
-    expect(item.key).not.toContain('1.5');
-    expect(notes).toEqual([]);
-  });
-
-  it('is accepted if it deviates from the format, and each oddity is noted', () => {
-    const odd = { ...FOCUS, ChargeCategory: 'usage', BilledCost: '-1.50', ChargePeriodStart: '2026-03-31T00:00:00Z' };
-    expect(read(focusCosts, odd).notes.map(([code]) => code)).toEqual(['spelling', 'other_period', 'negative_usage']);
-  });
-});
 
 const DIGITAL_OCEAN = {
   product: 'Droplets',
