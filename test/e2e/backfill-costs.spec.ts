@@ -237,7 +237,7 @@ describe('backfill costs', () => {
     });
   });
 
-  it('identifies an AWS line by its id and interval, and refuses an unknown type', async () => {
+  it('takes equal AWS lines as separate charges, and refuses an unknown type', async () => {
     const file = await files.write(
       'aws.csv',
       AWS_HEADER +
@@ -249,15 +249,41 @@ describe('backfill costs', () => {
         aws('a', 1, '7'),
     );
     const summary = await backfilled(test, 'costs', file);
-    expect(countsOf(summary)).toEqual([6, 3, 1, 0, 2]);
-    expect(summary.said[0]).toMatch(
-      /^aws\.csv, row 4 \(line 5\): lineItemType "Barter" is not a known line type\. Known types: Usage, /,
+    expect(countsOf(summary)).toEqual([6, 5, 0, 0, 1]);
+    expect(summary.said).toEqual([
+      expect.stringMatching(
+        /^aws\.csv, row 4 \(line 5\): lineItemType "Barter" is not a known line type\. Known types: Usage, /,
+      ),
+    ]);
+    // 0.0000000181 + 0.25 + 0.25 + 7, without tax
+    expect(await cogs('2023-11-15')).toBe('7.5000000181');
+  });
+
+  it('corrects an AWS line that the next delivery has with another id', async () => {
+    const [first, next] = [
+      await files.write('open.csv', AWS_HEADER + aws('a', 1, '12.00') + aws('b', 2, '1.00') + aws('c', 3, '3.00')),
+      await files.write('closed.csv', AWS_HEADER + aws('x', 1, '12.50') + aws('y', 2, '1.00') + aws('z', 3, '3.00')),
+    ];
+    expect(countsOf(await backfilled(test, 'costs', first))).toEqual([3, 3, 0, 0, 0]);
+    expect(countsOf(await backfilled(test, 'costs', next))).toEqual([3, 0, 2, 1, 0]);
+    // 12.50 + 1.00 + 3.00, and not 16.00 + 16.50
+    expect(await cogs('2023-11-15')).toBe('16.50');
+  });
+
+  it('refuses a second row with the same id of its own and other content', async () => {
+    const row = (amount: string): string =>
+      `hetzner,I1,k,vm,2023-11-01T00:00:00Z,2023-11-02T00:00:00Z,${amount},EUR,usage\n`;
+    const file = await files.write(
+      'own.csv',
+      `provider,invoiceRef,lineKey,kind,start,end,amount,currency,category\n${row('1')}${row('1')}${row('7')}`,
     );
-    expect(summary.said[1]).toMatch(
-      /^aws\.csv, row 6 \(line 7\): lineKey ".*" is also the id of row 1, with other content\. Correct one of them\.$/,
-    );
-    // 0.0000000181 + 0.25, without tax
-    expect(await cogs('2023-11-15')).toBe('0.2500000181');
+    const summary = await backfilled(test, 'costs', file);
+    expect(countsOf(summary)).toEqual([3, 1, 1, 0, 1]);
+    expect(summary.said).toEqual([
+      expect.stringMatching(
+        /^own\.csv, row 3 \(line 4\): lineKey "k" is also the id of row 1, with other content\. Correct one of them\.$/,
+      ),
+    ]);
   });
 
   it('reads an AWS report in the columns of CUR 2.0, and recognises a line of the legacy report', async () => {

@@ -20,7 +20,7 @@ const AWS = {
 };
 
 describe('a row of AWS’s cost and usage report', () => {
-  it('is a cost line of its payer’s month, identified by its id and interval', () => {
+  it('is a cost line of its payer’s month, identified by what it describes', () => {
     const { item, notes } = readRow(awsCostReport, AWS);
     expect(item).toEqual({
       provider: 'aws',
@@ -35,10 +35,20 @@ describe('a row of AWS’s cost and usage report', () => {
         resourceId: 'i-1',
         description: 't3.micro, an hour',
       },
-      key: 'li1|2026-04-01T00:00:00Z/2026-04-01T01:00:00Z',
-      isOwnId: true,
+      key: '2026-04-01T00:00:00Z|2026-04-01T01:00:00Z||Usage|AmazonEC2||||i-1|t3.micro, an hour||||',
+      isOwnId: false,
     });
     expect(notes).toEqual([['exponent', 'amount']]);
+  });
+
+  it('is the same charge if the next delivery has another id, another cost and the invoice', () => {
+    const next = {
+      ...AWS,
+      'identity/LineItemId': 'li2',
+      'bill/InvoiceId': '2026-0417',
+      'lineItem/UnblendedCost': '0.0120',
+    };
+    expect(readRow(awsCostReport, next).item.key).toBe(readRow(awsCostReport, AWS).item.key);
   });
 
   it('keeps the amortised amount of a reservation next to the billed amount', () => {

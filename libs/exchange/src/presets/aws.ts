@@ -1,7 +1,7 @@
 import type { CostLine } from '#domain/costs/cost';
 import { decimal, text } from '#domain/money/decimal';
 import type { Cells } from '../rows/cells.js';
-import type { Preset } from './preset.js';
+import type { Preset, PresetField } from './preset.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
 import { tagsInColumns, tagsOf } from './tags.js';
@@ -58,6 +58,25 @@ function effectiveOf(cells: Cells, type: string): string | undefined {
   }
 }
 
+/**
+ * Fields that name the charge, with its period. AWS gives a line another `LineItemId` in each delivery of a month, so
+ * that id names nothing.
+ */
+const KEY: readonly PresetField[] = [
+  { name: 'usageAccountId', columns: ['lineItem/UsageAccountId'] },
+  { name: 'lineItemType', columns: ['lineItem/LineItemType'], isRequired: true },
+  { name: 'productCode', columns: ['lineItem/ProductCode'] },
+  { name: 'usageType', columns: ['lineItem/UsageType'] },
+  { name: 'operation', columns: ['lineItem/Operation'] },
+  { name: 'availabilityZone', columns: ['lineItem/AvailabilityZone'] },
+  { name: 'resourceId', columns: ['lineItem/ResourceId'] },
+  { name: 'description', columns: ['lineItem/LineItemDescription'] },
+  { name: 'taxType', columns: ['lineItem/TaxType'] },
+  { name: 'legalEntity', columns: ['lineItem/LegalEntity'] },
+  { name: 'reservationArn', columns: ['reservation/ReservationARN'] },
+  { name: 'savingsPlanArn', columns: ['savingsPlan/SavingsPlanARN'] },
+];
+
 /** Tags have columns of their own (`resourceTags/user:team`, in Athena `resource_tags_user_team`), in CUR 2.0 one. */
 const resourceTags = (cells: Cells): string[] => [
   ...tagsInColumns(cells, 'resourceTags/'),
@@ -67,39 +86,33 @@ const resourceTags = (cells: Cells): string[] => [
 
 /**
  * AWS cost and usage report: the legacy columns (`lineItem/UnblendedCost`) and those of CUR 2.0
- * (`line_item_unblended_cost`). A LineItemId is unique only together with its TimeInterval. The id of the invoice is
- * empty until the month is closed, so a bill is identified by its payer, month and type: the closed month is then a
- * second delivery of the open one.
+ * (`line_item_unblended_cost`). The id of the invoice is empty until the month is closed, so a bill is identified by its
+ * payer, month and type: the closed month is then a second delivery of the open one.
  */
 export const awsCostReport: Preset<CostItem> = {
   name: 'aws-cur',
   kind: 'costs',
   fields: [
     { name: 'provider', columns: ['provider'] },
-    { name: 'lineItemId', columns: ['identity/LineItemId'], isRequired: true },
-    { name: 'timeInterval', columns: ['identity/TimeInterval'], isRequired: true },
+    ...KEY,
     { name: 'billType', columns: ['bill/BillType'] },
     { name: 'payerAccountId', columns: ['bill/PayerAccountId'], isRequired: true },
     { name: 'billingPeriodStart', columns: ['bill/BillingPeriodStartDate'], isRequired: true },
-    { name: 'lineItemType', columns: ['lineItem/LineItemType'], isRequired: true },
     { name: 'usageStart', columns: ['lineItem/UsageStartDate'], isRequired: true },
     { name: 'usageEnd', columns: ['lineItem/UsageEndDate'], isRequired: true },
     { name: 'kind', columns: ['lineItem/ProductCode'], isRequired: true },
-    { name: 'resourceId', columns: ['lineItem/ResourceId'] },
     { name: 'amount', columns: ['lineItem/UnblendedCost'], isRequired: true },
     { name: 'currency', columns: ['lineItem/CurrencyCode'], isRequired: true },
-    { name: 'description', columns: ['lineItem/LineItemDescription'] },
     { name: 'reservationEffectiveCost', columns: ['reservation/EffectiveCost'] },
     { name: 'savingsPlanEffectiveCost', columns: ['savingsPlan/SavingsPlanEffectiveCost'] },
     { name: 'totalCommitment', columns: ['savingsPlan/TotalCommitmentToDate'] },
     { name: 'usedCommitment', columns: ['savingsPlan/UsedCommitment'] },
     { name: 'unusedUpfront', columns: ['reservation/UnusedAmortizedUpfrontFeeForBillingPeriod'] },
     { name: 'unusedRecurring', columns: ['reservation/UnusedRecurringFee'] },
-    { name: 'reservationArn', columns: ['reservation/ReservationARN'] },
     { name: 'resourceTags', columns: ['resource_tags'] },
     { name: 'tenantId', columns: ['tenantId'] },
   ],
-  recognises: (columns) => columns.has('identity/LineItemId') || columns.has('identity_line_item_id'),
+  recognises: (columns) => columns.has('lineItem/LineItemType') || columns.has('line_item_line_item_type'),
   // Athena and Parquet tools write times without a zone. They are in UTC.
   zone: 'Z',
   exponents: true,
@@ -114,6 +127,7 @@ export const awsCostReport: Preset<CostItem> = {
         `is not a known line type. Known types: ${Object.keys(CATEGORIES).join(', ')}`,
       );
     const delivery = `${cells.id('payerAccountId')} ${cells.instant('billingPeriodStart').slice(0, 7)}`;
+    const period = chargePeriod(cells.instant('usageStart'), cells.instant('usageEnd'));
     const billType = cells.optionalId('billType');
     return {
       provider: cells.optionalId('provider') ?? 'aws',
@@ -121,7 +135,7 @@ export const awsCostReport: Preset<CostItem> = {
       invoiceRef: billType === undefined ? delivery : `${delivery} ${billType}`,
       line: {
         kind: cells.id('kind'),
-        chargePeriod: chargePeriod(cells.instant('usageStart'), cells.instant('usageEnd')),
+        chargePeriod: period,
         amount: cells.decimal('amount'),
         currency: currencyOf(cells, 'currency'),
         category,
@@ -132,8 +146,8 @@ export const awsCostReport: Preset<CostItem> = {
           description: descriptionOf(cells, 'description'),
         }),
       },
-      key: keyOf(cells.id('lineItemId'), cells.id('timeInterval')),
-      isOwnId: true,
+      key: keyOf(period.start, period.end, ...KEY.map(({ name }) => cells.quietly(name))),
+      isOwnId: false,
     };
   },
 };
