@@ -164,13 +164,15 @@ describe('a publication of a plan that never was', () => {
     await isSound();
   });
 
-  it('is withdrawn where a correction reaches over its start: those terms hold on', async () => {
+  it('is withdrawn where a correction reaches over its start: it stays, over its period', async () => {
     await test.apply(publish('2026-05-01', '40.00'), correct('2026-04-01', '2026-06-01', '35.00'));
     expect(await published()).toEqual([
       ...['30.00 2026-01-01/2026-04-01', '35.00 2026-04-01/2026-06-01', '40.00 2026-06-01/'],
     ]);
     await test.apply(never('2026-05-01'));
-    expect(await published()).toEqual(['30.00 2026-01-01/2026-04-01', '35.00 2026-04-01/']);
+    expect(await published()).toEqual([
+      ...['30.00 2026-01-01/2026-04-01', '35.00 2026-04-01/2026-06-01', '30.00 2026-06-01/'],
+    ]);
     await isSound();
   });
 

@@ -4,9 +4,8 @@ import { projections } from '#projections/index';
 import { compareSchemas } from '#read-model/compare';
 import { Projector } from '#read-model/projector';
 import { Told } from '../support/histories/books.js';
-import type { Statement } from '../support/histories/statement.js';
+import { StatedSoFar } from '../support/histories/stated-so-far.js';
 import { statementsIn } from '../support/histories/statements.js';
-import { Truth } from '../support/histories/truth.js';
 import { CLASSIC, dayAt, setUp, TENANTS } from '../support/histories/world.js';
 import { history } from '../support/history.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
@@ -49,17 +48,14 @@ const cutsOf = (head: number): fc.Arbitrary<readonly number[]> =>
 
 /** Facts of every kind are stated, corrected and withdrawn, with an invoice of each tenant after every tenth. */
 async function correctedHistory(test: TestLedger): Promise<void> {
-  const [told, truth] = [new Told(test), new Truth(CLASSIC)];
-  const withdrawals: Statement[] = [];
+  const [told, soFar] = [new Told(test), new StatedSoFar(CLASSIC)];
   await told.apply(...setUp(CLASSIC));
   for (const [index, state] of fc.sample(statementsIn(CLASSIC), { numRuns: 60, seed: SEED }).entries()) {
     if (index % 10 === 9) for (const id of TENANTS) await told.bill(id, dayAt(index), dayAt(64));
-    const statement = state({ truth, withdrawals });
+    const statement = state(soFar);
     if (statement === null) continue;
     const { status } = await told.execute({ ...statement.command, idempotencyKey: `statement-${index}` });
-    if (status !== 'done') continue;
-    statement.becomesTrue(truth);
-    if (statement.withdrawal !== undefined) withdrawals.push(statement.withdrawal);
+    if (status === 'done') soFar.add(statement);
   }
 }
 

@@ -13,9 +13,10 @@ import {
   taxOf,
   Told,
 } from '../support/histories/books.js';
-import type { Stated, Statement } from '../support/histories/statement.js';
+import { StatedSoFar } from '../support/histories/stated-so-far.js';
+import type { Stated } from '../support/histories/statement.js';
 import { statementsIn } from '../support/histories/statements.js';
-import { Truth } from '../support/histories/truth.js';
+import type { Truth } from '../support/histories/truth.js';
 import { CLASSIC, dayAt, isExact, money, setUp, TENANTS, type World, worlds } from '../support/histories/world.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
@@ -82,16 +83,16 @@ const corrected = (invoice: Invoice | null): Amounts => {
 
 /** Carries out a history. Where all was billed before a correction, its preview is what the next invoices book. */
 class Lived {
-  private readonly withdrawals: Statement[] = [];
   private metered: Instant = dayAt(0);
 
   constructor(
     private readonly told: Told,
-    private readonly truth: Truth,
+    private readonly world: World,
+    private readonly soFar: StatedSoFar,
   ) {}
 
   async live(steps: readonly Step[]): Promise<void> {
-    await this.told.apply(...setUp(this.truth.world));
+    await this.told.apply(...setUp(this.world));
     for (const [index, step] of steps.entries()) await this.step(step, index);
     await this.bill(END, ['', '.1']);
   }
@@ -99,27 +100,20 @@ class Lived {
   private async step({ billOn, state }: Step, index: number): Promise<void> {
     const asOf = billOn === null ? null : dayAt(billOn);
     if (asOf !== null) await this.bill(asOf, ['', '.1']);
-    const statement = state({ truth: this.truth, withdrawals: this.withdrawals });
+    const statement = state(this.soFar);
     if (statement === null) return;
     const command = { ...statement.command, idempotencyKey: `step-${index}` };
     const isPreviewed = asOf !== null && isCorrection(command);
     const preview = isPreviewed ? await this.told.test.ledger.preview([command], ADMIN, { at: asOf }) : null;
     const { status } = await this.told.execute(command);
-    if (status === 'done') this.becomesTrue(statement);
+    if (status === 'done') this.soFar.add(statement);
     if (asOf !== null && preview !== null && status !== 'refused')
       await this.expectBooked(preview.lines, asOf, command);
   }
 
-  private becomesTrue(statement: Statement): void {
-    statement.becomesTrue(this.truth);
-    const withdrawn = this.withdrawals.indexOf(statement);
-    if (withdrawn >= 0) this.withdrawals.splice(withdrawn, 1);
-    if (statement.withdrawal !== undefined) this.withdrawals.push(statement.withdrawal);
-  }
-
   private async expectBooked(lines: Preview['lines'], asOf: Instant, command: object): Promise<void> {
     const booked = await this.bill(asOf, ['.2']);
-    const isTaxExact = isExact(this.truth.world);
+    const isTaxExact = isExact(this.world);
     const shown = ({ net, tax }: Amounts) => (isTaxExact ? [text(net), text(tax)] : [text(net)]);
     for (const [index, id] of TENANTS.entries()) {
       const issued = lines.filter((line) => line.tenantId === id && line.invoiceId !== null);
@@ -134,7 +128,7 @@ class Lived {
   /** The last invoices of both tenants. A fraction of a second makes it another invoice of the same instant. */
   private async bill(asOf: Instant, fractions: readonly string[]): Promise<(Invoice | null)[]> {
     if (isBefore(this.metered, asOf)) this.metered = asOf;
-    if (this.truth.world.isMetered) await this.told.meter(this.metered);
+    if (this.world.isMetered) await this.told.meter(this.metered);
     let last: (Invoice | null)[] = [];
     for (const fraction of fractions) {
       last = [];
@@ -166,9 +160,10 @@ async function expectSameBooks(came: TestLedger, told: TestLedger, truth: Truth)
 
 /** Lives a history, and tells its truth to a fresh ledger. A failure names the commands of both. */
 async function expectTruth({ world, steps }: History, [came, told]: readonly [Told, Told]): Promise<void> {
-  const truth = new Truth(world);
+  const soFar = new StatedSoFar(world);
   try {
-    await new Lived(came, truth).live(steps);
+    await new Lived(came, world, soFar).live(steps);
+    const { truth } = soFar;
     await tell(told, truth);
     await expectSameBooks(came.test, told.test, truth);
     expect((await came.test.check()).failures).toEqual([]);

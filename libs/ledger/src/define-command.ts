@@ -3,7 +3,7 @@ import type { Correction } from '#domain/correction';
 import { invalid } from '#domain/errors';
 import { parse, shaped, zId, zInstant, zText } from '#domain/schema';
 import { type Caller, confinedTo, type Role } from './caller.js';
-import { canonicalJson, type CommandCall, type CommandDone, OF_TENANT, sha256 } from './command.js';
+import { canonicalJson, type CommandCall, type CommandDone, naturalKey, OF_TENANT, sha256 } from './command.js';
 import type { LedgerCore } from './ledger-core.js';
 
 /** The roles that may execute a command that names no roles. */
@@ -168,6 +168,3 @@ function keyOf(
   if (typeof key === 'function') return naturalKey(name, key(fields));
   return idempotencyKey === null ? `${name}:${bodyHash}` : `idempotency:${idempotencyKey}`;
 }
-
-/** The key under which a command with a natural key is recorded. */
-export const naturalKey = (name: string, values: readonly unknown[]): string => `${name}:${JSON.stringify(values)}`;

@@ -1,19 +1,21 @@
 import { z } from 'zod';
-import { conflict } from '#domain/errors';
+import { conflict, type DomainError, notFound } from '#domain/errors';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { Correction } from '#domain/correction';
 import {
   type Deployment,
   type DeploymentEvent,
   deploymentStream,
+  type StatedOfDeployment,
   tenancies,
   tenantAt,
 } from '#domain/tenants/deployment';
-import { correctDeployment, withHolderOver, withoutAssignment } from '#domain/tenants/deployment-correction';
+import { correctDeployment, foldDeploymentWithout, withHolderOver } from '#domain/tenants/deployment-correction';
 import { tenantStream } from '#domain/tenants/tenant';
 import { type Instant, isBefore, later } from '#domain/time/instant';
 import { overlaps } from '#domain/time/period';
 import type { CommandCall, CommandDone } from '#ledger/command';
+import { neverWith } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -66,11 +68,10 @@ const assignDeployment = defineCommand({
     fields: z.strictObject({ deploymentId: zId, from: zInstant }),
     async handle(call, core, correction) {
       const { deploymentId, from } = call.fields;
-      return correctedDeployment(core, call, deploymentId, correction, async (deployment) => {
-        const after = withoutAssignment(deployment, from);
-        await assertCurrencies(core, after, from);
-        return after;
-      });
+      const unknown = (deployment: Deployment): DomainError => unknownAssignment(deployment, from);
+      return withdrawnOfDeployment(core, call, deploymentId, correction, unknown, async (after) =>
+        assertCurrencies(core, after, from),
+      );
     },
   }),
   example: { deploymentId: 'trial', tenantId: 'globex', from: APRIL.end },
@@ -107,12 +108,14 @@ const correctAssignment = defineCommand({
   },
   async handle(call, core) {
     const { deploymentId, tenantId, effectiveFrom: from, effectiveUntil: until = null, reason } = call.fields;
-    return correctedDeployment(core, call, deploymentId, { reason }, async (deployment) => {
+    const statedHolder = { tenantId, from, until };
+    const change = async (deployment: Deployment): Promise<Deployment> => {
       tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
-      const after = withHolderOver(deployment, { tenantId, from, until });
+      const after = withHolderOver(deployment, statedHolder);
       await assertCurrencies(core, after, from);
       return after;
-    });
+    };
+    return correctedDeployment(core, call, deploymentId, { reason }, change, { statedHolder });
   },
 });
 
@@ -139,14 +142,54 @@ export const correctedDeployment = async (
   deploymentId: string,
   correction: Correction,
   change: (deployment: Deployment) => Deployment | Promise<Deployment>,
+  stated: StatedOfDeployment = {},
 ): Promise<CommandDone> =>
   corrected(core, call, {
     ...{ stream: deploymentStream(deploymentId), isOf: isDeploymentEvent, saidOf },
     async decide(events) {
       const before = deploymentOf(events, deploymentId);
-      return correctDeployment(before, await change(before), correction);
+      return correctDeployment(before, await change(before), correction, stated);
     },
   });
+
+/**
+ * Withdraws a fact of a deployment or of its subscriptions. `unknown`: the refusal if it is not recorded. `check`:
+ * refuses what would be left. Errors: `unknown_deployment`, `overtaken`, `subscription_overlap`.
+ */
+export const withdrawnOfDeployment = async (
+  core: LedgerCore,
+  call: CommandCall,
+  deploymentId: string,
+  correction: Correction,
+  unknown: (deployment: Deployment) => DomainError,
+  check: (after: Deployment) => Promise<void> = async () => undefined,
+): Promise<CommandDone> =>
+  corrected(core, call, {
+    ...{ stream: deploymentStream(deploymentId), isOf: isDeploymentEvent, saidOf },
+    async decide(events) {
+      const before = deploymentOf(events, deploymentId);
+      const history = events.filter(isDeploymentEvent);
+      const never = neverWith(history, correction.withdrawn);
+      const after = never === null ? null : foldDeploymentWithout(history, never);
+      if (after === null) throw unknown(before);
+      await check(after);
+      return correctDeployment(before, after, correction);
+    },
+  });
+
+function unknownAssignment({ deploymentId, assignments }: Deployment, from: Instant): DomainError {
+  if (assignments[0]?.from === from)
+    return conflict(
+      'first_assignment',
+      `deployment ${deploymentId} begins with its assignment from ${from}: name another tenant with correct-assignment`,
+    );
+  const isCorrected = assignments.some((each) => each.from === from);
+  return notFound(
+    'unknown_assignment',
+    `deployment ${deploymentId} was not assigned to a tenant from ${from} on` +
+      (isCorrected ? ' by assign-deployment: its tenant was corrected. Use correct-assignment' : ''),
+  );
+}
 
 const saidOf = ({ type, data }: DeploymentEvent): string =>
   type === 'DeploymentCorrected'

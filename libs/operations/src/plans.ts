@@ -13,20 +13,18 @@ import {
   type PlanVersion,
   priceCorrectionPeriod,
   publishPlan as decidePublication,
-} from '#domain/plans/plan';
-import {
-  correctPlan as decidePlanCorrection,
-  withoutPublication,
   zItemCorrection,
-} from '#domain/plans/plan-correction';
+} from '#domain/plans/plan';
+import { correctPlan as decidePlanCorrection, withdrawPlanEvents } from '#domain/plans/plan-correction';
 import { type ItemsOverlap, overlapsOf } from '#domain/plans/overlap';
 import { zPrice } from '#domain/prices/price';
 import { zId, zInstant, zText } from '#domain/schema';
 import { type Assignment, tenantAt } from '#domain/tenants/deployment';
 import { currenciesOf, foldTenant, tenantStream } from '#domain/tenants/tenant';
-import { compareInstants, type Instant } from '#domain/time/instant';
+import type { Instant } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import type { CommandCall, CommandDone } from '#ledger/command';
+import { neverWith } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { isTenantEvent } from '#ledger/tenant';
@@ -50,9 +48,12 @@ const publishPlan = defineCommand({
     fields: z.strictObject({ planId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
       const { planId, effectiveFrom } = call.fields;
-      return correctedPlan(core, call, planId, (versions, history) =>
-        withoutPublication(versions, { planId, effectiveFrom, publications: publications(history) }, correction),
-      );
+      return correctedPlan(core, call, planId, (before, history) => {
+        const never = neverWith(history, correction.withdrawn);
+        if (never === null)
+          throw notFound('unknown_publication', `plan ${planId} was not published from ${effectiveFrom}`);
+        return withdrawPlanEvents(planId, history, { before, never }, correction);
+      });
     },
   }),
   example: {
@@ -133,12 +134,12 @@ const correctPlan = defineCommand({
     reason: 'as agreed',
   },
   async handle(call, core) {
-    const { effectiveUntil = null, reason, ...changes } = call.fields;
+    const { planId, effectiveUntil = null, reason, ...changes } = call.fields;
     const { name, baseFee, paymentTerm, items } = changes;
     if ([name, baseFee, paymentTerm, items].every((value) => value === undefined))
       throw invalid('nothing_to_correct', 'correct-plan: give at least one of name, baseFee, paymentTerm, items');
-    return correctedPlan(core, call, changes.planId, (versions) =>
-      decidePlanCorrection(versions, { ...changes, effectiveUntil }, { reason }),
+    return correctedPlan(core, call, planId, (versions) =>
+      decidePlanCorrection(planId, versions, { ...changes, effectiveUntil }, { reason }),
     );
   },
 });
@@ -160,16 +161,6 @@ const correctedPlan = async (
 
 const anyChange = ({ type, data }: RecordedPlanEvent): string =>
   'reason' in data ? `plan ${data.planId} was corrected: ${data.reason}` : `plan ${data.planId} changed (${type})`;
-
-/** The instants from which terms were published, in order of time, without those that were withdrawn. */
-function publications(history: readonly RecordedPlanEvent[]): Instant[] {
-  const from = new Map<string, Instant>();
-  for (const { type, data, metadata } of history) {
-    if (type === 'PlanPublished') from.set(metadata.command?.key ?? data.effectiveFrom, data.effectiveFrom);
-    if (type === 'PlanCorrected' && data.withdrawn !== undefined) from.delete(data.withdrawn);
-  }
-  return [...from.values()].sort(compareInstants);
-}
 
 type RecordedPlanEvent = Extract<RecordedEvent, PlanEvent>;
 const isPlanEvent = (event: RecordedEvent): event is RecordedPlanEvent => Object.hasOwn(planEvents, event.type);

@@ -22,7 +22,7 @@ import { compareInstants, FROM_EVER } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { type RateKey, zRateKey } from '#domain/usage/usage';
 import type { CommandCall, CommandDone } from '#ledger/command';
-import { notWithdrawn, recordedUnder, withdraws } from '#ledger/appending/withdrawals';
+import { neverWith, recordedUnder, withdraws } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
@@ -137,13 +137,11 @@ async function withdrawEvents(
 ): Promise<CommandDone> {
   const basis = await basisOf(core, call);
   return decide(core, call, key, (segments, history) => {
-    const withdrawn = recordedUnder(history, correction.withdrawn);
-    const [first] = withdrawn;
-    if (first === undefined)
+    const [first] = recordedUnder(history, correction.withdrawn);
+    const never = neverWith(history, correction.withdrawn);
+    if (first === undefined || never === null)
       throw notFound('unknown_rate', `${rateKeyText(key)}: nothing was recorded by ${correction.withdrawn ?? ''}`);
     assertNotOvertaken(call, basis, history, (event) => saidOf(event, stretchOf(first)));
-    const standing = new Set(notWithdrawn(history));
-    const never = new Set(history.filter((event) => !standing.has(event) || withdrawn.includes(event)));
     return withdrawRateEvents(key, history, { before: segments, never }, correction);
   });
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Correction } from '#domain/correction';
 import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
 import { zId, zInstant, zText } from '#domain/schema';
+import type { Instant } from '#domain/time/instant';
 import {
   cancelSubscription as decideCancellation,
   changePlan as decidePlanChange,
@@ -14,12 +15,7 @@ import {
   subscriptionPeriods,
   tenantAt,
 } from '#domain/tenants/deployment';
-import {
-  withoutCancellation,
-  withoutPlanChange,
-  withSubscription,
-  withTimeline,
-} from '#domain/tenants/deployment-correction';
+import { withSubscription, withTimeline } from '#domain/tenants/deployment-correction';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
@@ -46,7 +42,7 @@ import {
 import type { SubscriptionRow } from '#projections/deployments/deployments.table';
 import { listOf, zOpenSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
-import { correctedDeployment } from './deployments.js';
+import { correctedDeployment, withdrawnOfDeployment } from './deployments.js';
 import { assertPlan } from './plans.js';
 import { APRIL } from './story.js';
 
@@ -65,7 +61,8 @@ const startSubscription = defineCommand({
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ subscriptionId: zId }),
     async handle(call, core, correction) {
-      return corrected(core, call, call.fields.subscriptionId, correction, () => null);
+      const { subscriptionId } = call.fields;
+      return withdrawn(core, call, subscriptionId, correction, () => unknownSubscription(subscriptionId));
     },
   }),
   example: { subscriptionId: 'acme-sub', deploymentId: 'acme-prod', planId: 'standard', from: APRIL.start },
@@ -105,7 +102,7 @@ const changePlan = defineCommand({
     fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
     async handle(call, core, correction) {
       const { subscriptionId, at } = call.fields;
-      return corrected(core, call, subscriptionId, correction, (subscription) => withoutPlanChange(subscription, at));
+      return withdrawn(core, call, subscriptionId, correction, (subscription) => unknownPlanChange(subscription, at));
     },
   }),
   example: { subscriptionId: 'acme-sub', planId: 'standard', at: '2026-06-01T00:00:00Z' },
@@ -128,7 +125,7 @@ const cancelSubscription = defineCommand({
     fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
     async handle(call, core, correction) {
       const { subscriptionId, at } = call.fields;
-      return corrected(core, call, subscriptionId, correction, (subscription) => withoutCancellation(subscription, at));
+      return withdrawn(core, call, subscriptionId, correction, (subscription) => unknownCancellation(subscription, at));
     },
   }),
   example: { subscriptionId: 'acme-sub', at: '2027-01-01T00:00:00Z' },
@@ -163,28 +160,57 @@ const correctSubscription = defineCommand({
         'nothing_to_correct',
         'correct-subscription: give at least one of from, anchor, planId, plans, cancelledAt',
       );
-    return corrected(core, call, subscriptionId, { reason }, async (subscription, deployment) => {
-      const after = withTimeline(subscription, changes);
+    const deploymentId = await knownDeploymentOf(core, subscriptionId);
+    const change = async (deployment: Deployment): Promise<Deployment> => {
+      const after = withTimeline(subscriptionIn(deployment, subscriptionId), changes);
       for (const { planId, from } of after.plans) await assertPlan(core, planId, from, deployment.assignments);
-      return after;
-    });
+      return withSubscription(deployment, after);
+    };
+    const stated = { statedTimeline: { subscriptionId, ...changes } };
+    return correctedDeployment(core, call, deploymentId, { reason }, change, stated);
   },
 });
 
-/** Corrects a subscription; null: it never was. Errors: `unknown_subscription`, `overtaken`. */
-async function corrected(
+/** Withdraws a fact of a subscription. Errors: `unknown_subscription`, `overtaken`. */
+async function withdrawn(
   core: LedgerCore,
   call: CommandCall,
   subscriptionId: string,
   correction: Correction,
-  change: (subscription: Subscription, deployment: Deployment) => Subscription | null | Promise<Subscription | null>,
+  unknown: (subscription: Subscription) => DomainError,
 ): Promise<CommandDone> {
+  const deploymentId = await knownDeploymentOf(core, subscriptionId);
+  return withdrawnOfDeployment(core, call, deploymentId, correction, (deployment) =>
+    unknown(subscriptionIn(deployment, subscriptionId)),
+  );
+}
+
+function unknownPlanChange({ subscriptionId, from, plans }: Subscription, at: Instant): DomainError {
+  const isCorrected = plans.some((each) => each.from === at);
+  const remedy =
+    from === at
+      ? ': it starts then. Use correct-subscription with planId'
+      : isCorrected
+        ? ' by change-plan: its plans were corrected. Use correct-subscription with plans'
+        : '';
+  return notFound('unknown_plan_change', `subscription ${subscriptionId} does not change its plan at ${at}${remedy}`);
+}
+
+function unknownCancellation({ subscriptionId, cancelledAt }: Subscription, at: Instant): DomainError {
+  const state =
+    cancelledAt === null
+      ? 'is not cancelled'
+      : cancelledAt === at
+        ? `ends at ${at} by a correction: use correct-subscription with cancelledAt`
+        : `is cancelled at ${cancelledAt}, not at ${at}`;
+  return notFound('unknown_cancellation', `subscription ${subscriptionId} ${state}`);
+}
+
+/** Errors: `unknown_subscription`. */
+async function knownDeploymentOf(core: LedgerCore, subscriptionId: string): Promise<string> {
   const deploymentId = await deploymentOfSubscription(core, subscriptionId);
   if (deploymentId === undefined) throw unknownSubscription(subscriptionId);
-  return correctedDeployment(core, call, deploymentId, correction, async (deployment) => {
-    const before = subscriptionIn(deployment, subscriptionId);
-    return withSubscription(deployment, subscriptionId, await change(before, deployment));
-  });
+  return deploymentId;
 }
 
 /** Errors: `unknown_subscription`. */
@@ -200,8 +226,7 @@ async function onSubscription(
   subscriptionId: string,
   decide: (subscription: Subscription, deployment: Deployment) => DeploymentEvent[] | Promise<DeploymentEvent[]>,
 ): Promise<CommandDone> {
-  const deploymentId = await deploymentOfSubscription(core, subscriptionId);
-  if (deploymentId === undefined) throw unknownSubscription(subscriptionId);
+  const deploymentId = await knownDeploymentOf(core, subscriptionId);
   return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
     const deployment = deploymentOf(events, deploymentId);
     return { events: await decide(subscriptionIn(deployment, subscriptionId), deployment) };

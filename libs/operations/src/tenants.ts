@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Correction } from '#domain/correction';
-import { conflict, invalid } from '#domain/errors';
+import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
 import type { LedgerEvent } from '#domain/events';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
@@ -8,15 +8,17 @@ import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import {
   assertNotRegistered,
   correctTenant as decideTenant,
+  foldTenantWithout,
   isTimeZone,
+  nameOfTax,
+  type StatedTax,
   type Tenant,
   type TenantEvent,
   tenantStream,
-  withoutGracePeriod,
-  withoutTax,
   withTaxOver,
 } from '#domain/tenants/tenant';
 import { conflictingBody } from '#ledger/appending/event-book';
+import { neverWith } from '#ledger/appending/withdrawals';
 import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -124,8 +126,13 @@ const setTax = defineCommand({
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ tenantId: zId, from: zInstant }),
     async handle(call, core, correction) {
-      return correctedTenant(core, call, call.fields.tenantId, correction, (tenant) =>
-        withoutTax(tenant, call.fields.from),
+      const { tenantId, from } = call.fields;
+      return withdrawnOfTenant(core, call, tenantId, correction, ({ taxes }) =>
+        notFound(
+          'unknown_tax',
+          `tenant ${tenantId} has no tax that was set from ${from}` +
+            (taxes.some((tax) => tax.from === from) ? ': the one from then on was corrected. Use correct-tax' : ''),
+        ),
       );
     },
   }),
@@ -174,9 +181,8 @@ const correctTax = defineCommand({
       effectiveUntil: until = null,
       reason,
     } = call.fields;
-    return correctedTenant(core, call, tenantId, { reason }, (tenant) =>
-      withTaxOver(tenant, { name, ratePercent, from, until }),
-    );
+    const taxOf = (tenant: Tenant): StatedTax => ({ name: name ?? nameOfTax(tenant, from), ratePercent, from, until });
+    return correctedTenant(core, call, tenantId, { reason }, (tenant) => withTaxOver(tenant, taxOf(tenant)), taxOf);
   },
 });
 
@@ -258,7 +264,9 @@ const setGracePeriod = defineCommand({
     fields: z.strictObject({ tenantId: zId, from: zInstant }),
     async handle(call, core, correction) {
       const { tenantId, from } = call.fields;
-      return correctedTenant(core, call, tenantId, correction, (tenant) => withoutGracePeriod(tenant, from));
+      return withdrawnOfTenant(core, call, tenantId, correction, () =>
+        notFound('unknown_grace_period', `tenant ${tenantId} has no grace period that was set from ${from}`),
+      );
     },
   }),
   example: { tenantId: 'acme', hours: 6, from: '2026-07-01T00:00:00Z' },
@@ -282,12 +290,33 @@ const correctedTenant = async (
   tenantId: string,
   correction: Correction,
   change: (tenant: Tenant) => Tenant | Promise<Tenant>,
+  statedTax: (tenant: Tenant) => StatedTax | null = () => null,
 ): Promise<CommandDone> =>
   corrected(core, call, {
     ...{ stream: tenantStream(tenantId), isOf: isTenantEvent, saidOf },
     async decide(events) {
       const before = tenantOf(events, tenantId);
-      return decideTenant(before, await change(before), correction);
+      return decideTenant(before, await change(before), correction, statedTax(before));
+    },
+  });
+
+/** Withdraws a fact of a tenant. `unknown`: refuses one that is not recorded. Errors: `unknown_tenant`, `overtaken`. */
+const withdrawnOfTenant = async (
+  core: LedgerCore,
+  call: CommandCall,
+  tenantId: string,
+  correction: Correction,
+  unknown: (tenant: Tenant) => DomainError,
+): Promise<CommandDone> =>
+  corrected(core, call, {
+    ...{ stream: tenantStream(tenantId), isOf: isTenantEvent, saidOf },
+    decide(events) {
+      const before = tenantOf(events, tenantId);
+      const history = events.filter(isTenantEvent);
+      const never = neverWith(history, correction.withdrawn);
+      const after = never === null ? null : foldTenantWithout(history, never);
+      if (after === null) throw unknown(before);
+      return decideTenant(before, after, correction);
     },
   });
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { conflict, invalid } from '#domain/errors';
 import { shaped, zText } from '#domain/schema';
-import { type CommandDefinition, defineCommand, naturalKey, remedyText } from '#ledger/define-command';
+import { naturalKey } from '#ledger/command';
+import { type CommandDefinition, defineCommand, remedyText } from '#ledger/define-command';
 
 /** Withdraws what one of these commands recorded. Each of them that can be withdrawn says how. */
 export function withdrawOf(commands: readonly CommandDefinition[]): CommandDefinition {

@@ -16,7 +16,7 @@ import {
   type Weighted,
   withdrawalOf,
 } from './statement.js';
-import { begun, heldAt, joined, replaced, type Subscribed, type Truth, without } from './truth.js';
+import { begun, heldAt, joined, replaced, type Subscribed } from './truth.js';
 import { dayAt, type World, type Zone } from './world.js';
 
 /** What is stated of tenants, their deployments and subscriptions. */
@@ -35,15 +35,13 @@ export const ofTenants = ({ currency }: World): Weighted[] => [
     becomesTrue: (truth) => {
       truth.taxes[tenantId] = begun(truth.taxes[tenantId], from, ratePercent);
     },
-    ...withdrawalOf('set-tax', { tenantId, from }, (truth) => {
-      truth.taxes[tenantId] = without(truth.taxes[tenantId], from);
-    }),
+    ...withdrawalOf('set-tax', { tenantId, from }),
   })),
   // All periods are over when the last invoices are made, whatever the grace.
   stated(2, fc.tuple(tenantIds, at, fc.constantFrom(6, 24, 48)), ([tenantId, from, hours]) => ({
     command: { command: 'set-grace-period', tenantId, hours, from },
     becomesTrue: () => undefined,
-    ...withdrawalOf('set-grace-period', { tenantId, from }, () => undefined),
+    ...withdrawalOf('set-grace-period', { tenantId, from }),
   })),
   stated(3, fc.tuple(tenantIds, fc.nat(3), over), ([tenantId, n, { from, until }]) => {
     const key = { tenantId, creditId: `half-${n}`, currency };
@@ -54,7 +52,7 @@ export const ofTenants = ({ currency }: World): Weighted[] => [
         ...(until === null ? {} : { until }),
       },
       becomesTrue: (truth) => truth.coupons.set(name, { ...key, from, until, revokedAt: null }),
-      ...withdrawalOf('grant-coupon', key, (truth) => truth.coupons.delete(name)),
+      ...withdrawalOf('grant-coupon', key),
     };
   }),
   stated(2, fc.tuple(nth, at), ([n, revokedAt], { truth: known }) => {
@@ -65,7 +63,7 @@ export const ofTenants = ({ currency }: World): Weighted[] => [
     return {
       command: { command: 'revoke-credit', ...key, at: revokedAt, ...reason },
       becomesTrue: (truth) => truth.revoked(name, revokedAt),
-      ...withdrawalOf('revoke-credit', key, (truth) => truth.revoked(name, null)),
+      ...withdrawalOf('revoke-credit', key),
     };
   }),
 ];
@@ -93,9 +91,7 @@ export const ofDeployments: Weighted[] = [
     becomesTrue: (truth) => {
       truth.holders[deploymentId] = begun(truth.holders[deploymentId] ?? [], from, tenantId);
     },
-    ...withdrawalOf('assign-deployment', { deploymentId, from }, (truth) => {
-      truth.holders[deploymentId] = without(truth.holders[deploymentId] ?? [], from);
-    }),
+    ...withdrawalOf('assign-deployment', { deploymentId, from }),
   })),
 ];
 
@@ -142,7 +138,7 @@ export function ofSubscriptions({ anchor: given }: World): Weighted[] {
             const plans = [{ planId, at: from }];
             truth.subscriptions.set(id, { deploymentId, from, anchor, plans, cancelledAt: null });
           },
-          ...withdrawalOf('start-subscription', key, (truth) => truth.subscriptions.delete(id)),
+          ...withdrawalOf('start-subscription', key),
         };
       },
     ),
@@ -158,19 +154,17 @@ export function ofSubscriptions({ anchor: given }: World): Weighted[] {
       return {
         command: { command: 'change-plan', ...key, planId },
         becomesTrue: (truth) => truth.subscribed(id, (before) => withPlan(before, planId, since)),
-        ...withdrawalOf('change-plan', key, (truth) => withoutPlan(truth, id, since)),
+        ...withdrawalOf('change-plan', key),
       };
     }),
     stated(3, fc.tuple(nth, at), ([n, end], { truth: known }) => {
       const [id] = oneOf(known.subscriptions, n) ?? [];
       if (id === undefined) return null;
       const key = { subscriptionId: id, at: end };
-      const ending = (cancelledAt: Instant | null) => (truth: Truth) =>
-        truth.subscribed(id, (before) => ({ ...before, cancelledAt }));
       return {
         command: { command: 'cancel-subscription', ...key },
-        becomesTrue: ending(end),
-        ...withdrawalOf('cancel-subscription', key, ending(null)),
+        becomesTrue: (truth) => truth.subscribed(id, (before) => ({ ...before, cancelledAt: end })),
+        ...withdrawalOf('cancel-subscription', key),
       };
     }),
     corrected(at, (from) => ({
@@ -199,6 +193,3 @@ const withPlan = (before: Subscribed, planId: Subscribed['plans'][number]['planI
     compareInstants(a.at, b.at),
   ),
 });
-
-const withoutPlan = (truth: Truth, id: string, since: Instant): void =>
-  truth.subscribed(id, (before) => ({ ...before, plans: before.plans.filter((plan) => plan.at !== since) }));

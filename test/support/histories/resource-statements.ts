@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { deploymentIds, reason, stated, type Weighted, withdrawalOf } from './statement.js';
-import { begun, without } from './truth.js';
+import { begun } from './truth.js';
 import { dayAt, FIRST_SEEN, METERED, RESOURCES, sighting, SIZES } from './world.js';
 
 /** What is stated of resources and of their metering. */
@@ -25,9 +25,7 @@ export const ofResources: Weighted[] = [
       return {
         command: sighting(resource, deploymentId, seenAt, { status, sizeGb }),
         becomesTrue: (truth) => truth.seen(providerId, seenAt, { status, sizeGb, deploymentId }),
-        ...withdrawalOf('observe-resource', { provider, providerId, seenAt }, (truth) =>
-          truth.neverSeen(providerId, seenAt, false),
-        ),
+        ...withdrawalOf('observe-resource', { provider, providerId, seenAt }),
       };
     },
   ),
@@ -36,9 +34,7 @@ export const ofResources: Weighted[] = [
     return {
       command: { command: 'remove-resource', provider, providerId, at },
       becomesTrue: (truth) => truth.seen(providerId, at, null),
-      ...withdrawalOf('remove-resource', { provider, providerId, at }, (truth) =>
-        truth.neverSeen(providerId, at, true),
-      ),
+      ...withdrawalOf('remove-resource', { provider, providerId, at }),
     };
   }),
   stated(
@@ -71,9 +67,7 @@ export const ofResources: Weighted[] = [
       becomesTrue: (truth) => {
         truth.granularities = begun(truth.granularities, from, granularity);
       },
-      ...withdrawalOf('configure-metering', { billingKind, from }, (truth) => {
-        truth.granularities = without(truth.granularities, from);
-      }),
+      ...withdrawalOf('configure-metering', { billingKind, from }),
     };
   }),
 ];

@@ -8,7 +8,7 @@ export interface Statement {
   readonly command: object;
   /** Changes what is true. It is called if the ledger carried the command out. */
   readonly becomesTrue: (truth: Truth) => void;
-  /** It never was. */
+  /** It never was. What is true then is what was stated without it, in the same order. */
   readonly withdrawal?: Statement;
 }
 
@@ -62,12 +62,8 @@ export const effective = ({ from, until }: Over): object => ({
 });
 
 /** The withdrawal of what a command stated, by its natural key. */
-export const withdrawalOf = (
-  what: string,
-  key: object,
-  becomesTrue: Statement['becomesTrue'],
-): Pick<Statement, 'withdrawal'> => ({
-  withdrawal: { command: { command: 'withdraw', what, ...key, ...reason }, becomesTrue },
+export const withdrawalOf = (what: string, key: object): Pick<Statement, 'withdrawal'> => ({
+  withdrawal: { command: { command: 'withdraw', what, ...key, ...reason }, becomesTrue: () => undefined },
 });
 
 /** Withdraws something that was stated. */

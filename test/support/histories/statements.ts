@@ -3,6 +3,7 @@ import { compareInstants, type Instant, isBefore } from '#domain/time/instant';
 import { ofDeployments, ofSubscriptions, ofTenants, zones } from './contract-statements.js';
 import { ofResources } from './resource-statements.js';
 import {
+  at,
   deploymentIds,
   effective,
   nth,
@@ -14,10 +15,11 @@ import {
   type Stated,
   stated,
   type Weighted,
+  withdrawalOf,
   withdrawn,
 } from './statement.js';
-import { changed, joined, replaced } from './truth.js';
-import { dayAt, feesOf, money, PRICE_STEP, RATE_KEY, type World } from './world.js';
+import { begun, changed, joined, replaced } from './truth.js';
+import { dayAt, feesOf, money, PRICE_STEP, RATE_KEY, unitPrice, type World } from './world.js';
 
 const readings = fc
   .record({
@@ -74,6 +76,17 @@ function ofPrices(world: World): Weighted[] {
         becomesTrue: (truth) => {
           truth.plans[planId] = changed(truth.plans[planId], span, (terms) => ({ ...terms, price }));
         },
+      };
+    }),
+    stated(2, fc.tuple(planIds, fc.nat(1), prices, at), ([planId, n, unitAmount, from], { truth: known }) => {
+      const price = unitPrice(unitAmount);
+      const terms = { baseFee: money(world, feesOf(world, planId)[n] ?? 0), included: null, price };
+      return {
+        command: known.publication(planId, { from, value: terms }),
+        becomesTrue: (truth) => {
+          truth.plans[planId] = begun(truth.plans[planId], from, terms);
+        },
+        ...withdrawalOf('publish-plan', { planId, effectiveFrom: from }),
       };
     }),
     stated(2, fc.tuple(planIds, fc.nat(1), fc.constantFrom(null, '10', '30'), over), ([planId, n, included, span]) => {

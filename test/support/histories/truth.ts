@@ -21,7 +21,7 @@ import {
 } from './world.js';
 
 /** A value that holds from an instant until the next one of its list. */
-interface Dated<Value> {
+export interface Dated<Value> {
   readonly from: Instant;
   readonly value: Value;
 }
@@ -80,10 +80,7 @@ export const joined = <Value>(list: readonly Dated<Value>[], where: (at: Instant
 export const begun = <Value>(list: readonly Dated<Value>[], from: Instant, value: Value): Dated<Value>[] =>
   inOrder([...list.filter((each) => each.from !== from), { from, value }]);
 
-export const without = <Value>(list: readonly Dated<Value>[], from: Instant): Dated<Value>[] =>
-  list.filter((each) => each.from !== from);
-
-interface Terms {
+export interface Terms {
   readonly baseFee: string;
   readonly included: string | null;
   readonly price: object;
@@ -182,14 +179,13 @@ export class Truth {
     this.usage.set([deploymentId, resourceId, billingKind, period.start].join(' '), { ...usage, quantity });
   }
 
+  /** Nothing is true of a subscription whose start was withdrawn. */
   subscribed(id: string, change: (before: Subscribed) => Subscribed): void {
     const before = this.subscriptions.get(id);
-    if (before === undefined) throw new Error(`there is no subscription ${id}`);
-    this.subscriptions.set(id, change(before));
+    if (before !== undefined) this.subscriptions.set(id, change(before));
   }
 
-  /** null: it was not revoked. */
-  revoked(name: string, revokedAt: Instant | null): void {
+  revoked(name: string, revokedAt: Instant): void {
     const granted = this.coupons.get(name);
     if (granted !== undefined) this.coupons.set(name, { ...granted, revokedAt });
   }
@@ -198,12 +194,6 @@ export class Truth {
   seen(providerId: string, at: Instant, state: ResourceAt | null): void {
     const { seen, corrections } = this.resource(providerId);
     this.resources.set(providerId, { corrections, seen: [...seen, { at, state, n: (this.recorded += 1) }] });
-  }
-
-  neverSeen(providerId: string, at: Instant, isGone: boolean): void {
-    const { seen, corrections } = this.resource(providerId);
-    const left = seen.filter((each) => !(each.at === at && (each.state === null) === isGone));
-    this.resources.set(providerId, { corrections, seen: left });
   }
 
   corrected(providerId: string, correction: Omit<Resource['corrections'][number], 'n'>): void {
@@ -267,24 +257,8 @@ export class Truth {
   }
 
   private prices(): object[] {
-    const { currency, interval, isMetered } = this.world;
-    const metered = Object.values(METERED).map((billingKind) => ({
-      ...{ billingKind, price: unitPrice(this.money(PRICE_STEP)) },
-    }));
-    const items = (id: PlanId, { included, price }: Terms) => [
-      {
-        ...{ billingKind: 'hours', price, ...(included === null ? {} : { included }) },
-        ...(id === 'q' ? { commitments: { minimum: this.money(feesOf(this.world, 'q')[0] ?? 0) } } : {}),
-      },
-      ...(id === 'p' ? [{ billingKind: 'cores', price: { model: 'rate_card' } }] : []),
-      ...(isMetered ? metered : []),
-    ];
-    const of = (id: PlanId) =>
-      joined(this.plans[id]).map(({ from, value }) =>
-        plan(id, value.baseFee, items(id, value), {
-          ...{ currency, effectiveFrom: from, interval: id === 'q' ? interval : 'month' },
-        }),
-      );
+    const { currency } = this.world;
+    const of = (id: PlanId) => joined(this.plans[id]).map((each) => this.publication(id, each));
     return [
       ...joined(this.rates).map(({ from, value }) => ({
         ...{ command: 'set-rate', ...RATE_KEY, unitPrice: value, currency, effectiveFrom: from },
@@ -292,6 +266,22 @@ export class Truth {
       ...of('p'),
       ...of('q'),
     ];
+  }
+
+  /** The command that publishes terms of a plan. */
+  publication(id: PlanId, { from, value: { baseFee, price, included } }: Dated<Terms>) {
+    const { currency, interval, isMetered } = this.world;
+    const hours = { billingKind: 'hours', price, ...(included === null ? {} : { included }) };
+    const minimum = { commitments: { minimum: this.money(feesOf(this.world, 'q')[0] ?? 0) } };
+    const metered = Object.values(METERED).map((billingKind) => ({
+      ...{ billingKind, price: unitPrice(this.money(PRICE_STEP)) },
+    }));
+    const items = [
+      { ...hours, ...(id === 'q' ? minimum : {}) },
+      ...(id === 'p' ? [{ billingKind: 'cores', price: { model: 'rate_card' } }] : []),
+      ...(isMetered ? metered : []),
+    ];
+    return plan(id, baseFee, items, { currency, effectiveFrom: from, interval: id === 'q' ? interval : 'month' });
   }
 
   /** Sightings of the resource as it was, at each instant at which it may have changed. */

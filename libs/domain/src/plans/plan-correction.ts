@@ -1,115 +1,146 @@
-import { z } from 'zod';
 import type { Correction } from '../correction.js';
 import { notFound } from '../errors.js';
-import { zItemTerms } from '../rating/terms.js';
 import { type Fact, firstDifference } from '../time/dated.js';
 import { type Instant, isBefore } from '../time/instant.js';
-import { assertEffective, contains, overlaps, periodText } from '../time/period.js';
+import { assertEffective, type OpenPeriod, overlaps, periodText } from '../time/period.js';
 import {
+  applyPlanEvent,
   changedOver,
   changes,
   guardItem,
+  type ItemCorrection,
   itemKey,
   periodOf,
+  planAt,
+  type PlanChanges,
   type PlanEvent,
   type PlanItem,
   type PlanVersion,
   zPlanItem,
 } from './plan.js';
 
-const { price, included, unitConversion, discounts, commitments } = zItemTerms.shape;
-
-/**
- * What a correction says of one item, which is known by its billing kind and filter. Terms that are absent stay, and
- * null means that the item had none. `price` null: the plan had no such item. An item with a price that the plan does
- * not have is added to it.
- */
-export const zItemCorrection = z.strictObject({
-  billingKind: zPlanItem.shape.billingKind,
-  filter: zPlanItem.shape.filter,
-  price: price.nullable().optional(),
-  included: included.unwrap().nullable().optional(),
-  unitConversion: unitConversion.unwrap().nullable().optional(),
-  discounts: discounts.unwrap().nullable().optional(),
-  commitments: commitments.unwrap().nullable().optional(),
-  aggregation: zPlanItem.shape.aggregation.unwrap().optional(),
-  uniqueBy: z.string().nullable().optional(),
-});
-export type ItemCorrection = z.infer<typeof zItemCorrection>;
-
-export interface PlanChanges {
-  readonly planId: string;
-  readonly effectiveFrom: Instant;
-  /** null: until the next change of the plan. */
-  readonly effectiveUntil: Instant | null;
-  readonly name?: string | undefined;
-  readonly baseFee?: string | undefined;
-  readonly paymentTerm?: PlanVersion['paymentTerm'] | undefined;
-  readonly items?: readonly ItemCorrection[] | undefined;
-}
-
 /**
  * Corrects the terms of a plan over a period. Nothing happens if they are right already. Errors: `unknown_plan`,
  * `empty_period`, `unknown_plan_item`, and those of an item that can't be billed.
  */
-export function correctPlan(versions: readonly PlanVersion[], input: PlanChanges, correction: Correction): PlanEvent[] {
-  const { planId, effectiveFrom, effectiveUntil } = input;
+export function correctPlan(
+  planId: string,
+  versions: readonly PlanVersion[],
+  stated: PlanChanges,
+  correction: Correction,
+): PlanEvent[] {
+  const { effectiveFrom, effectiveUntil } = stated;
   if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
   assertEffective(effectiveFrom, effectiveUntil);
-  const until = effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null;
-  const over = { start: effectiveFrom, end: until };
+  const over = periodOfChanges(versions, stated);
   if (!versions.some((version) => overlaps(periodOf(version), over)))
     throw notFound('plan_not_in_force', `plan ${planId} has no terms over ${periodText(over)}: use publish-plan`);
-  const after = changedOver(versions, { effectiveFrom, effectiveUntil: until }, (version) => ({
-    ...(input.name === undefined ? {} : { name: input.name }),
-    ...(input.baseFee === undefined ? {} : { baseFee: input.baseFee }),
-    ...(input.paymentTerm === undefined ? {} : { paymentTerm: input.paymentTerm }),
-    ...(input.items === undefined ? {} : { items: correctedItems(version, input.items) }),
+  const after = changedOver(versions, { effectiveFrom, effectiveUntil: over.end }, (version) => ({
+    ...termsOf(stated),
+    ...(stated.items === undefined ? {} : { items: correctedItems(version, stated.items) }),
   }));
-  return planCorrected(planId, versions, after, correction);
+  if (JSON.stringify(joined(versions)) === JSON.stringify(joined(after))) return [];
+  return [correctedEvent(planId, versions, after, { stated, ...correction })];
+}
+
+const periodOfChanges = (
+  versions: readonly PlanVersion[],
+  { effectiveFrom, effectiveUntil }: PlanChanges,
+): OpenPeriod => ({
+  start: effectiveFrom,
+  end: effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null,
+});
+
+const termsOf = ({ name, baseFee, paymentTerm }: PlanChanges): Partial<PlanVersion> => ({
+  ...(name === undefined ? {} : { name }),
+  ...(baseFee === undefined ? {} : { baseFee }),
+  ...(paymentTerm === undefined ? {} : { paymentTerm }),
+});
+
+/**
+ * Withdraws events of a plan: its terms are then those that would be recorded without them. It is recorded even where
+ * no terms change, so that it is known as withdrawn. Errors: those of an item that can't be billed.
+ */
+export function withdrawPlanEvents(
+  planId: string,
+  events: readonly PlanEvent[],
+  { before, never }: { readonly before: readonly PlanVersion[]; readonly never: ReadonlySet<PlanEvent> },
+  correction: Correction,
+): PlanEvent[] {
+  return [correctedEvent(planId, before, foldPlanWithout(events, never), correction)];
 }
 
 /**
- * The terms of a plan without one publication, up to the next one. `publications`: the instants from which terms were
- * published, in order of time: the versions may not show them, since neighbours with the same terms are one. It is
- * recorded even where no terms change, so that it is known as withdrawn. Errors: `unknown_publication`.
+ * The terms of a plan without some of its events. Corrections stay, over the periods that they state. What earlier
+ * withdrawals came to is computed again.
  */
-export function withoutPublication(
-  versions: readonly PlanVersion[],
-  { planId, effectiveFrom, publications }: { planId: string; effectiveFrom: Instant; publications: readonly Instant[] },
-  correction: Correction,
-): PlanEvent[] {
-  if (!publications.includes(effectiveFrom))
-    throw notFound('unknown_publication', `plan ${planId} was not published from ${effectiveFrom}`);
-  const next = publications.find((from) => isBefore(effectiveFrom, from)) ?? null;
-  const removed = { start: effectiveFrom, end: next };
-  const endsBefore = (end: Instant | null): end is Instant => end !== null && (next === null || isBefore(end, next));
-  const after = versions.flatMap((version): PlanVersion[] => {
-    const { effectiveFrom: from, effectiveUntil: until } = version;
-    if (contains(removed, from))
-      return next === null || endsBefore(until) || until === next ? [] : [{ ...version, effectiveFrom: next }];
-    // The terms before the publication hold on in its place.
-    const holdsOn = isBefore(from, effectiveFrom) && endsBefore(until) && !isBefore(until, effectiveFrom);
-    return [holdsOn ? { ...version, effectiveUntil: next } : version];
-  });
-  return [correctedEvent(planId, versions, after, correction)];
+function foldPlanWithout(events: readonly PlanEvent[], never: ReadonlySet<PlanEvent>): PlanVersion[] {
+  let recorded: PlanVersion[] = [];
+  let left: PlanVersion[] = [];
+  const withdrawn = new Set<Instant>();
+  for (const event of events) {
+    const { type, data } = event;
+    if (type === 'PlanCorrected') {
+      if (data.withdrawn === undefined) left = joined(corrected(left, data, recorded));
+    } else if (never.has(event)) withdrawn.add(data.effectiveFrom);
+    else left = applyPlanEvent(left, endedRight(event, left, withdrawn));
+    recorded = applyPlanEvent(recorded, event);
+  }
+  return left;
 }
 
-function planCorrected(
-  planId: string,
-  before: readonly PlanVersion[],
-  after: readonly PlanVersion[],
-  correction: Correction,
-): PlanEvent[] {
-  if (JSON.stringify(joined(before)) === JSON.stringify(joined(after))) return [];
-  return [correctedEvent(planId, before, after, correction)];
+/** A price without an end was given that of the next publication. If that never was, its end is the one after. */
+function endedRight(event: PlanEvent, left: readonly PlanVersion[], withdrawn: ReadonlySet<Instant>): PlanEvent {
+  if (event.type !== 'PlanPriceCorrected') return event;
+  const { effectiveFrom, effectiveUntil: until } = event.data;
+  const instants = changes(left);
+  if (until === null || !withdrawn.has(until) || instants.includes(until)) return event;
+  const next = instants.find((at) => isBefore(effectiveFrom, at)) ?? null;
+  return { ...event, data: { ...event.data, effectiveUntil: next } };
 }
+
+/** An early version did not record what a correction states: then it is what the correction changed. */
+function corrected(
+  left: readonly PlanVersion[],
+  { planId, versions, stated }: Extract<PlanEvent, { type: 'PlanCorrected' }>['data'],
+  recorded: readonly PlanVersion[],
+): readonly PlanVersion[] {
+  if (stated !== undefined) {
+    const { start: effectiveFrom, end: effectiveUntil } = periodOfChanges(left, stated);
+    return changedOver(left, { effectiveFrom, effectiveUntil }, (version) => ({
+      ...termsOf(stated),
+      items: correctedItems(version, (stated.items ?? []).filter(isAbout(version))),
+    }));
+  }
+  const after = versions.map((version) => ({ planId, ...version }));
+  const instants = changes([...recorded, ...after]);
+  return instants.reduce<readonly PlanVersion[]>((next, effectiveFrom, index) => {
+    const [was, is] = [planAt(recorded, effectiveFrom), planAt(after, effectiveFrom)];
+    if (was === undefined || is === undefined) return next;
+    const over = { effectiveFrom, effectiveUntil: instants[index + 1] ?? null };
+    return changedOver(next, over, () => changedTerms(was, is));
+  }, left);
+}
+
+/** Whether a correction says anything of these terms: it adds an item, or changes one that they have. */
+const isAbout =
+  ({ items }: PlanVersion) =>
+  (correction: ItemCorrection): boolean =>
+    (correction.price !== undefined && correction.price !== null) ||
+    items.some((item) => itemKey(item) === itemKey(correction));
+
+const changedTerms = (was: PlanVersion, is: PlanVersion): Partial<PlanVersion> => ({
+  ...(was.name === is.name ? {} : { name: is.name }),
+  ...(was.baseFee === is.baseFee ? {} : { baseFee: is.baseFee }),
+  ...(was.paymentTerm === is.paymentTerm ? {} : { paymentTerm: is.paymentTerm }),
+  ...(JSON.stringify(was.items) === JSON.stringify(is.items) ? {} : { items: is.items }),
+});
 
 function correctedEvent(
   planId: string,
   before: readonly PlanVersion[],
   after: readonly PlanVersion[],
-  correction: Correction,
+  correction: Correction & { readonly stated?: PlanChanges },
 ): PlanEvent {
   const merged = joined(after);
   const changedFrom = firstDifference(before.map(factOf), merged.map(factOf));

@@ -40,6 +40,41 @@ const planItemWith = (zId: IdSchema) =>
   });
 export const zPlanItem = planItemWith(zId);
 
+const { price, included, unitConversion, discounts, commitments } = zItemTerms.shape;
+
+/**
+ * What a correction says of one item, which is known by its billing kind and filter. Terms that are absent stay, and
+ * null means that the item had none. `price` null: the plan had no such item. An item with a price that the plan does
+ * not have is added to it.
+ */
+const itemCorrectionWith = (zId: IdSchema) => {
+  const { billingKind, filter, aggregation } = planItemWith(zId).shape;
+  return z.strictObject({
+    ...{ billingKind, filter },
+    price: price.nullable().optional(),
+    included: included.unwrap().nullable().optional(),
+    unitConversion: unitConversion.unwrap().nullable().optional(),
+    discounts: discounts.unwrap().nullable().optional(),
+    commitments: commitments.unwrap().nullable().optional(),
+    aggregation: aggregation.unwrap().optional(),
+    uniqueBy: z.string().nullable().optional(),
+  });
+};
+export const zItemCorrection = itemCorrectionWith(zId);
+export type ItemCorrection = z.infer<typeof zItemCorrection>;
+
+/** What a correction says of a plan over a period; until null: until the next change of the plan. */
+const planChangesWith = (zId: IdSchema) =>
+  z.object({
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.nullable(),
+    name: zText.optional(),
+    baseFee: zDecimal.optional(),
+    paymentTerm: z.enum(['in_advance', 'in_arrears']).optional(),
+    items: z.array(itemCorrectionWith(zId)).optional(),
+  });
+export type PlanChanges = z.infer<ReturnType<typeof planChangesWith>>;
+
 const planWith = (zId: IdSchema) =>
   z.object({
     planId: zId,
@@ -69,6 +104,8 @@ export const planEventsWith = (zId: IdSchema) => ({
   PlanCorrected: z.object({
     planId: zId,
     versions: z.array(planWith(zId).omit({ planId: true }).extend({ effectiveUntil: zInstant.nullable() })),
+    /** What the correction states. Absent: it is a withdrawal, or was recorded by an early version. */
+    stated: planChangesWith(zId).optional(),
     ...correctionFields,
   }),
 });

@@ -1,13 +1,28 @@
 import type { Correction } from '../correction.js';
-import { conflict, invalid, notFound } from '../errors.js';
-import { type Fact, firstDifference, replacedOver, withoutValueFrom } from '../time/dated.js';
-import { compareInstants, type Instant, isBefore } from '../time/instant.js';
+import { conflict, invalid } from '../errors.js';
+import { changedValues, type Fact, firstDifference, replacedOver } from '../time/dated.js';
+import { compareInstants, isBefore } from '../time/instant.js';
 import { assertEffective, overlaps } from '../time/period.js';
-import { type Deployment, type DeploymentEvent, type Subscription, tenantAt } from './deployment.js';
+import {
+  type Deployment,
+  type DeploymentEvent,
+  evolve,
+  type StatedOfDeployment,
+  type Subscription,
+  tenantAt,
+} from './deployment.js';
 
-/** Corrects a deployment and its subscriptions. Nothing happens if they are right already. */
-export function correctDeployment(before: Deployment, after: Deployment, correction: Correction): DeploymentEvent[] {
-  if (JSON.stringify(after) === JSON.stringify(before)) return [];
+/**
+ * Corrects a deployment and its subscriptions. Nothing happens if they are right already, but a withdrawal is recorded
+ * always.
+ */
+export function correctDeployment(
+  before: Deployment,
+  after: Deployment,
+  correction: Correction,
+  stated: StatedOfDeployment = {},
+): DeploymentEvent[] {
+  if (correction.withdrawn === undefined && JSON.stringify(after) === JSON.stringify(before)) return [];
   const { deploymentId, name, assignments, subscriptions } = after;
   return [
     {
@@ -19,6 +34,7 @@ export function correctDeployment(before: Deployment, after: Deployment, correct
         subscriptions: subscriptions.map(({ subscriptionId, from, anchor, plans, cancelledAt }) => ({
           ...{ subscriptionId, from, anchor, plans: [...plans], cancelledAt },
         })),
+        ...stated,
         changedFrom: firstDifference(factsOf(before), factsOf(after)),
         ...correction,
       },
@@ -47,7 +63,7 @@ const factsOf = ({ assignments, subscriptions }: Deployment): Fact[] => [
  */
 export function withHolderOver(
   deployment: Deployment,
-  { tenantId, from, until }: { readonly tenantId: string; readonly from: Instant; readonly until: Instant | null },
+  { tenantId, from, until }: NonNullable<StatedOfDeployment['statedHolder']>,
 ): Deployment {
   assertEffective(from, until);
   const { deploymentId, assignments } = deployment;
@@ -66,31 +82,73 @@ export function withHolderOver(
   return isSame && isCovered ? deployment : { ...deployment, assignments: merged };
 }
 
-/** The deployment without a move that never was. Errors: `unknown_assignment`, `first_assignment`. */
-export function withoutAssignment(deployment: Deployment, from: Instant): Deployment {
-  const { deploymentId, assignments } = deployment;
-  if (assignments[0]?.from === from)
-    throw conflict(
-      'first_assignment',
-      `deployment ${deploymentId} begins with its assignment from ${from}: name another tenant with correct-assignment`,
-    );
-  const left = withoutValueFrom(assignments, from);
-  if (left.length === assignments.length)
-    throw notFound('unknown_assignment', `deployment ${deploymentId} was not assigned to a tenant from ${from} on`);
-  return { ...deployment, assignments: left };
+/**
+ * The deployment as it would be recorded without some of its events. Corrections stay, over the periods that they
+ * state. What earlier withdrawals came to is computed again. Errors: `subscription_overlap`, `invalid_timeline`.
+ */
+export function foldDeploymentWithout(
+  events: Iterable<DeploymentEvent>,
+  never: ReadonlySet<DeploymentEvent>,
+): Deployment | null {
+  let recorded: Deployment | null = null;
+  let left: Deployment | null = null;
+  for (const event of events) {
+    if (event.type === 'DeploymentCorrected') left = corrected(left, event.data, recorded);
+    else if (!never.has(event)) left = evolve(left, event);
+    recorded = evolve(recorded, event);
+  }
+  for (const each of left?.subscriptions ?? []) if (left !== null) guardSubscription(left, each);
+  return left;
+}
+
+/** An early version did not record what a correction states: then it is what the correction changed. */
+function corrected(
+  left: Deployment | null,
+  data: Extract<DeploymentEvent, { type: 'DeploymentCorrected' }>['data'],
+  recorded: Deployment | null,
+): Deployment | null {
+  const { name, statedHolder, statedTimeline, withdrawn } = data;
+  if (left === null || recorded === null || withdrawn !== undefined) return left;
+  const named = { ...left, name };
+  if (statedHolder !== undefined) return withHolderOver(named, statedHolder);
+  if (statedTimeline !== undefined) return withTimelineOf(named, statedTimeline);
+  const holders = changedValues(recorded.assignments, data.assignments, (a, b) => a.tenantId === b.tenantId);
+  const held = holders.reduce((next, { value, until }) => withHolderOver(next, { ...value, until }), named);
+  return data.subscriptions.reduce((next, after) => {
+    const before = recorded.subscriptions.find((each) => each.subscriptionId === after.subscriptionId);
+    return before === undefined ? next : withTimelineOf(next, changedTimeline(before, after));
+  }, held);
+}
+
+/** A subscription that is not there was withdrawn. */
+const withTimelineOf = (
+  deployment: Deployment,
+  { subscriptionId, ...changes }: NonNullable<StatedOfDeployment['statedTimeline']>,
+): Deployment => ({
+  ...deployment,
+  subscriptions: deployment.subscriptions.map((each) =>
+    each.subscriptionId === subscriptionId ? withTimeline(each, changes) : each,
+  ),
+});
+
+function changedTimeline(
+  before: Subscription,
+  after: Omit<Subscription, 'deploymentId'>,
+): NonNullable<StatedOfDeployment['statedTimeline']> {
+  const [first, ...later] = after.plans;
+  const isSameRest = JSON.stringify(before.plans.slice(1)) === JSON.stringify(later);
+  return {
+    subscriptionId: after.subscriptionId,
+    ...(before.from === after.from ? {} : { from: after.from }),
+    ...(before.anchor === after.anchor ? {} : { anchor: after.anchor }),
+    ...(first === undefined || before.plans[0]?.planId === first.planId ? {} : { planId: first.planId }),
+    ...(isSameRest ? {} : { plans: later.map(({ planId, from }) => ({ planId, at: from })) }),
+    ...(before.cancelledAt === after.cancelledAt ? {} : { cancelledAt: after.cancelledAt }),
+  };
 }
 
 /** What a correction says of a subscription. What is absent stays. */
-export interface SubscriptionChanges {
-  readonly from?: Instant | undefined;
-  readonly anchor?: Instant | null | undefined;
-  /** The first plan. */
-  readonly planId?: string | undefined;
-  /** The plans after the first one. */
-  readonly plans?: readonly { readonly planId: string; readonly at: Instant }[] | undefined;
-  /** null: it was not cancelled. */
-  readonly cancelledAt?: Instant | null | undefined;
-}
+export type SubscriptionChanges = Omit<NonNullable<StatedOfDeployment['statedTimeline']>, 'subscriptionId'>;
 
 /** The subscription with its true time line. Errors: `invalid_timeline`. */
 export function withTimeline(subscription: Subscription, changes: SubscriptionChanges): Subscription {
@@ -131,63 +189,39 @@ function guardTimeline({ subscriptionId, from, plans, cancelledAt }: Subscriptio
     refuse('cancelledAt', `${cancelledAt} must not be before ${from}, where the subscription starts`);
 }
 
-/**
- * The deployment with one of its subscriptions replaced; null: it never was. Errors: `subscription_overlap`,
- * `deployment_not_assigned`.
- */
-export function withSubscription(
-  deployment: Deployment,
-  subscriptionId: string,
-  after: Subscription | null,
-): Deployment {
-  const others = deployment.subscriptions.filter((each) => each.subscriptionId !== subscriptionId);
-  if (after === null) return { ...deployment, subscriptions: others };
-  const overlapping = others.find(
-    (other) => !isEmpty(other) && !isEmpty(after) && overlaps(runOf(other), runOf(after)),
+/** The deployment with one of its subscriptions replaced. Errors: `subscription_overlap`, `deployment_not_assigned`. */
+export function withSubscription(deployment: Deployment, after: Subscription): Deployment {
+  guardSubscription(deployment, after);
+  return {
+    ...deployment,
+    subscriptions: deployment.subscriptions.map((each) =>
+      each.subscriptionId === after.subscriptionId ? after : each,
+    ),
+  };
+}
+
+function guardSubscription({ deploymentId, assignments, subscriptions }: Deployment, after: Subscription): void {
+  const overlapping = subscriptions.find(
+    (other) =>
+      other.subscriptionId !== after.subscriptionId &&
+      !isEmpty(other) &&
+      !isEmpty(after) &&
+      overlaps(runOf(other), runOf(after)),
   );
   if (overlapping !== undefined)
     throw conflict(
       'subscription_overlap',
-      `deployment ${deployment.deploymentId} has subscription ${overlapping.subscriptionId} from ${overlapping.from}` +
+      `deployment ${deploymentId} has subscription ${overlapping.subscriptionId} from ${overlapping.from}` +
         ` until ${overlapping.cancelledAt ?? 'further notice'}: correct that one first`,
     );
-  if (tenantAt(deployment.assignments, after.from) === null)
+  if (tenantAt(assignments, after.from) === null)
     throw invalid(
       'deployment_not_assigned',
-      `deployment ${deployment.deploymentId} has no tenant at ${after.from}: use correct-assignment first`,
+      `deployment ${deploymentId} has no tenant at ${after.from}: use correct-assignment first`,
       [{ field: 'from', message: 'is before the deployment has a tenant' }],
     );
-  return {
-    ...deployment,
-    subscriptions: deployment.subscriptions.map((each) => (each.subscriptionId === subscriptionId ? after : each)),
-  };
 }
 
 const runOf = ({ from, cancelledAt }: Subscription) => ({ start: from, end: cancelledAt });
 const isEmpty = ({ from, cancelledAt }: Subscription): boolean =>
   cancelledAt !== null && compareInstants(from, cancelledAt) === 0;
-
-/** The subscription without a change of plan that never was. Errors: `unknown_plan_change`. */
-export function withoutPlanChange(subscription: Subscription, at: Instant): Subscription {
-  const left = subscription.plans.slice(1).filter(({ from }) => from !== at);
-  if (left.length === subscription.plans.length - 1)
-    throw notFound(
-      'unknown_plan_change',
-      `subscription ${subscription.subscriptionId} does not change its plan at ${at}` +
-        (subscription.from === at ? ': it starts then. Use correct-subscription with planId' : ''),
-    );
-  return { ...subscription, plans: [...subscription.plans.slice(0, 1), ...left] };
-}
-
-/** The subscription without a cancellation that never was. Errors: `unknown_cancellation`. */
-export function withoutCancellation(subscription: Subscription, at: Instant): Subscription {
-  if (subscription.cancelledAt !== at)
-    throw notFound(
-      'unknown_cancellation',
-      `subscription ${subscription.subscriptionId} ` +
-        (subscription.cancelledAt === null
-          ? 'is not cancelled'
-          : `is cancelled at ${subscription.cancelledAt}, not at ${at}`),
-    );
-  return { ...subscription, cancelledAt: null };
-}

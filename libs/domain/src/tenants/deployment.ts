@@ -38,6 +38,21 @@ export const deploymentEventsWith = (zId: IdSchema) => ({
         cancelledAt: zInstant.nullable(),
       }),
     ),
+    /** What the correction states. Both absent: it states neither, or was recorded by an early version. */
+    statedHolder: z.object({ tenantId: zId, from: zInstant, until: zInstant.nullable() }).optional(),
+    statedTimeline: z
+      .object({
+        subscriptionId: zId,
+        from: zInstant.optional(),
+        anchor: zInstant.nullable().optional(),
+        /** The first plan. */
+        planId: zId.optional(),
+        /** The plans after the first one. */
+        plans: z.array(z.object({ planId: zId, at: zInstant })).optional(),
+        /** null: it was not cancelled. */
+        cancelledAt: zInstant.nullable().optional(),
+      })
+      .optional(),
     ...correctionFields,
   }),
   /** Usage without a plan will not be billed: it is no longer listed as unbilled. */
@@ -78,13 +93,19 @@ export interface Deployment {
   readonly subscriptions: readonly Subscription[];
 }
 
+/** What a correction states of a deployment. */
+export type StatedOfDeployment = Pick<
+  Extract<DeploymentEvent, { type: 'DeploymentCorrected' }>['data'],
+  'statedHolder' | 'statedTimeline'
+>;
+
 export function foldDeployment(events: Iterable<DeploymentEvent>): Deployment | null {
   let state: Deployment | null = null;
   for (const event of events) state = evolve(state, event);
   return state;
 }
 
-function evolve(state: Deployment | null, event: DeploymentEvent): Deployment | null {
+export function evolve(state: Deployment | null, event: DeploymentEvent): Deployment | null {
   if (event.type === 'DeploymentRegistered') {
     const { deploymentId, name, tenantId, from } = event.data;
     return { deploymentId, name, assignments: [{ tenantId, from }], subscriptions: [] };

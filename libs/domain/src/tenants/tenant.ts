@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { conflict, notFound } from '../errors.js';
 import { correctionFields, type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
-import { type Fact, firstDifference, replacedOver, valueAt, withoutValueFrom } from '../time/dated.js';
+import { changedValues, type Fact, firstDifference, replacedOver, valueAt } from '../time/dated.js';
 import type { Correction } from '../correction.js';
 import { FROM_EVER, type Instant } from '../time/instant.js';
 import { assertEffective } from '../time/period.js';
@@ -37,6 +37,8 @@ export const tenantEventsWith = (zId: IdSchema) => ({
     gracePeriods: z.array(z.object({ hours: z.number().int().nonnegative(), from: zInstant })),
     currencies: z.array(zCurrency).optional(),
     paymentTermsDays: z.number().int().nonnegative().optional(),
+    /** The tax that the correction states, and its period. Absent: none, or an early version recorded it. */
+    statedTax: z.object({ name: zText, ratePercent: zDecimal, from: zInstant, until: zInstant.nullable() }).optional(),
     ...correctionFields,
   }),
 });
@@ -111,6 +113,40 @@ function evolve(tenant: Tenant | null, event: TenantEvent): Tenant | null {
   }
 }
 
+/**
+ * The tenant as it would be recorded without some of its events. Corrections stay, over the periods that they state.
+ * What earlier withdrawals came to is computed again.
+ */
+export function foldTenantWithout(events: Iterable<TenantEvent>, never: ReadonlySet<TenantEvent>): Tenant | null {
+  let recorded: Tenant | null = null;
+  let left: Tenant | null = null;
+  for (const event of events) {
+    if (event.type === 'TenantCorrected') left = corrected(left, event, recorded);
+    else if (!never.has(event)) left = evolve(left, event);
+    recorded = evolve(recorded, event);
+  }
+  return left;
+}
+
+/** An early version did not record what a correction states: then it is what the correction changed. */
+function corrected(
+  left: Tenant | null,
+  event: Extract<TenantEvent, { type: 'TenantCorrected' }>,
+  recorded: Tenant | null,
+): Tenant | null {
+  const { taxes, statedTax, withdrawn } = event.data;
+  const after = evolve(left, event);
+  if (left === null || after === null || recorded === null || withdrawn !== undefined) return left;
+  const stated =
+    statedTax === undefined
+      ? changedValues(recorded.taxes, taxes, (a, b) => a.name === b.name && a.ratePercent === b.ratePercent)
+      : [{ value: statedTax, until: statedTax.until }];
+  return stated.reduce((tenant, { value, until }) => withTaxOver(tenant, { ...value, until }), {
+    ...after,
+    ...{ taxes: left.taxes, gracePeriods: left.gracePeriods },
+  });
+}
+
 function registered(data: Extract<TenantEvent, { type: 'TenantRegistered' }>['data']): Tenant {
   const { currencies = [], paymentTermsDays = null, ...tenant } = data;
   return { ...tenant, currencies, taxes: [], gracePeriods: [], paymentTermsDays };
@@ -121,12 +157,22 @@ export const currenciesOf = ({ currency, currencies }: Pick<Tenant, 'currency' |
   ...new Set([currency, ...currencies]),
 ];
 
+/** A tax over a period; until null: until the next change. */
+export interface StatedTax extends TaxRate {
+  readonly until: Instant | null;
+}
+
 /**
- * Corrects a tenant. Nothing happens if it is right already. A currency is only ever added: an invoice, a plan or a
- * credit may be in those that it has. Errors: `currency_in_use`.
+ * Corrects a tenant. Nothing happens if it is right already, but a withdrawal is recorded always. A currency is only
+ * ever added: an invoice, a plan or a credit may be in those that it has. Errors: `currency_in_use`.
  */
-export function correctTenant(before: Tenant, after: Tenant, correction: Correction): TenantEvent[] {
-  if (JSON.stringify(after) === JSON.stringify(before)) return [];
+export function correctTenant(
+  before: Tenant,
+  after: Tenant,
+  correction: Correction,
+  statedTax: StatedTax | null = null,
+): TenantEvent[] {
+  if (correction.withdrawn === undefined && JSON.stringify(after) === JSON.stringify(before)) return [];
   const kept = currenciesOf(after);
   const lost = currenciesOf(before).filter((each) => !kept.includes(each));
   if (lost.length > 0)
@@ -142,6 +188,7 @@ export function correctTenant(before: Tenant, after: Tenant, correction: Correct
     ...{ taxes: [...taxes], gracePeriods: [...gracePeriods] },
     ...(currencies.length === 0 ? {} : { currencies: [...currencies] }),
     ...(paymentTermsDays === null ? {} : { paymentTermsDays }),
+    ...(statedTax === null ? {} : { statedTax }),
     changedFrom: firstDifference(factsOf(before), factsOf(after)),
     ...correction,
   };
@@ -155,41 +202,19 @@ const factsOf = ({ timeZone, currencies, taxes }: Tenant): Fact[] => [
   ...taxes.map((tax) => ({ text: `${tax.ratePercent} from ${tax.from}`, from: tax.from })),
 ];
 
-/**
- * The taxes with a rate over a period; without an end it holds until the next change. Without a name it has that of the
- * tax that it corrects. Errors: `unknown_tax`, `empty_period`.
- */
-export function withTaxOver(
-  tenant: Tenant,
-  {
-    name,
-    ratePercent,
-    from,
-    until,
-  }: Omit<TaxRate, 'name'> & { readonly name: string | null; readonly until: Instant | null },
-): Tenant {
+/** The name of the tax that a correction from an instant on is about. Errors: `unknown_tax`. */
+export function nameOfTax({ tenantId, taxes }: Tenant, from: Instant): string {
+  const name = taxAt(taxes, from)?.name ?? taxes[0]?.name;
+  if (name === undefined)
+    throw notFound('unknown_tax', `tenant ${tenantId} has no tax to correct: use set-tax, or give its name`);
+  return name;
+}
+
+/** The tenant with a tax over a period; without an end it holds until the next change. Errors: `empty_period`. */
+export function withTaxOver(tenant: Tenant, { name, ratePercent, from, until }: StatedTax): Tenant {
   assertEffective(from, until);
-  const named = name ?? taxAt(tenant.taxes, from)?.name ?? tenant.taxes[0]?.name;
-  if (named === undefined)
-    throw notFound('unknown_tax', `tenant ${tenant.tenantId} has no tax to correct: use set-tax, or give its name`);
-  const none = (at: Instant): TaxRate => ({ name: named, ratePercent: '0', from: at });
-  return { ...tenant, taxes: replacedOver(tenant.taxes, { name: named, ratePercent, from }, until, none) };
-}
-
-/** The tenant without the tax that was set from an instant on. Errors: `unknown_tax`. */
-export function withoutTax(tenant: Tenant, from: Instant): Tenant {
-  const taxes = withoutValueFrom(tenant.taxes, from);
-  if (taxes.length === tenant.taxes.length)
-    throw notFound('unknown_tax', `tenant ${tenant.tenantId} has no tax that was set from ${from}`);
-  return { ...tenant, taxes };
-}
-
-/** The tenant without the grace period that was set from an instant on. Errors: `unknown_grace_period`. */
-export function withoutGracePeriod(tenant: Tenant, from: Instant): Tenant {
-  const gracePeriods = withoutValueFrom(tenant.gracePeriods, from);
-  if (gracePeriods.length === tenant.gracePeriods.length)
-    throw notFound('unknown_grace_period', `tenant ${tenant.tenantId} has no grace period that was set from ${from}`);
-  return { ...tenant, gracePeriods };
+  const none = (at: Instant): TaxRate => ({ name, ratePercent: '0', from: at });
+  return { ...tenant, taxes: replacedOver(tenant.taxes, { name, ratePercent, from }, until, none) };
 }
 
 /** Refuses a second registration of a tenant with other details. */

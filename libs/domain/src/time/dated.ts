@@ -35,6 +35,26 @@ export function replacedOver<Value extends Dated>(
 export const withoutValueFrom = <Value extends Dated>(values: readonly Value[], at: Instant): Value[] =>
   values.filter(({ from }) => from !== at);
 
+/** A value, and the end of the period over which it holds; null: until the next value of its list. */
+export interface Held<Value> {
+  readonly value: Value;
+  readonly until: Instant | null;
+}
+
+/** Where another value holds after a correction than before it: the value, and over which period. */
+export function changedValues<Value extends Dated>(
+  before: readonly Value[],
+  after: readonly Value[],
+  isSame: (a: Value, b: Value) => boolean,
+): Held<Value>[] {
+  const instants = [...new Set([...before, ...after].map(({ from }) => from))].sort(compareInstants);
+  return instants.flatMap((from, index) => {
+    const [was, is] = [valueAt(before, from), valueAt(after, from)];
+    const isUnchanged = is === null || (was !== null && isSame(was, is));
+    return isUnchanged ? [] : [{ value: { ...is, from }, until: instants[index + 1] ?? null }];
+  });
+}
+
 /** A part of a state, and the first instant that depends on it. */
 export interface Fact {
   readonly text: string;

@@ -1,11 +1,17 @@
 import type { RecordedEvent } from '#domain/events';
+import { naturalKey } from '../command.js';
 
 /** Whether an event withdraws the command of another one, or states again what the other one withdrew. */
 export const withdraws = (later: RecordedEvent, earlier: RecordedEvent): boolean =>
   isWithdrawnBy(earlier, later) || isWithdrawnBy(later, earlier);
 
-const isWithdrawnBy = ({ metadata }: RecordedEvent, { data }: RecordedEvent): boolean =>
-  metadata.command !== undefined && 'withdrawn' in data && data.withdrawn === metadata.command.key;
+const isWithdrawnBy = (event: RecordedEvent, { data }: RecordedEvent): boolean =>
+  'withdrawn' in data && data.withdrawn !== undefined && isUnder(event, data.withdrawn);
+
+/** Whether a withdrawal of this key is about the event. The tax of a registration counts as set. */
+const isUnder = ({ type, data, metadata }: RecordedEvent, key: string): boolean =>
+  metadata.command?.key === key ||
+  (type === 'TenantTaxSet' && naturalKey('set-tax', [data.tenantId, data.from]) === key);
 
 /** The event that withdrew the command of an event, among those after it; undefined: none did. */
 export const withdrawalOf = <Event extends RecordedEvent>(
@@ -21,4 +27,16 @@ export const notWithdrawn = <Event extends RecordedEvent>(events: readonly Event
 export const recordedUnder = <Event extends RecordedEvent>(
   events: readonly Event[],
   key: string | undefined,
-): Event[] => notWithdrawn(events).filter(({ metadata }) => metadata.command?.key === key && key !== undefined);
+): Event[] => notWithdrawn(events).filter((event) => key !== undefined && isUnder(event, key));
+
+/** The events of the list that were withdrawn, and those recorded under a key. null: there are none of these. */
+export function neverWith<Event extends RecordedEvent>(
+  events: readonly Event[],
+  key: string | undefined,
+): ReadonlySet<Event> | null {
+  const recorded = recordedUnder(events, key);
+  const standing = new Set(notWithdrawn(events));
+  return recorded.length === 0
+    ? null
+    : new Set(events.filter((event) => !standing.has(event) || recorded.includes(event)));
+}
