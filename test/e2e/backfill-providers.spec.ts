@@ -220,4 +220,32 @@ describe('backfill of a provider’s export', () => {
       ['usage', 2, '0', '1'],
     ]);
   });
+
+  it('reads OpenCost’s allocations by namespace, a day at a time', async () => {
+    const allocation = (name: string, day: number, totalCost: number): [string, object] => [
+      name,
+      {
+        name,
+        properties: { cluster: 'prod', namespace: name },
+        window: { start: `2026-04-0${day}T00:00:00Z`, end: `2026-04-0${day + 1}T00:00:00Z` },
+        start: `2026-04-0${day}T00:00:00Z`,
+        end: `2026-04-0${day}T23:00:00Z`,
+        totalCost,
+      },
+    ];
+    const days = [1, 2].map((day) =>
+      Object.fromEntries([allocation('shop', day, 1.25), allocation('blog', day, 0.5), allocation('__idle__', day, 2)]),
+    );
+    const mapping = { tags: { 'namespace:': 'tenantId' as const } };
+    for (const text of [
+      JSON.stringify({ code: 200, data: days }),
+      JSON.stringify({ code: 200, data: days }, null, 2),
+    ]) {
+      const file = await files.write('allocations.json', text);
+      const [read, accepted] = countsOf(await backfilled(test, 'costs', file, mapping));
+      expect([read, accepted]).toEqual([6, text.includes('\n') ? 0 : 6]);
+    }
+    // 2 × (1.25 + 0.5 + 2), the idle part too
+    expect(await recorded('opencost')).toEqual([['usage', 6, '7.5', '7.5']]);
+  });
 });

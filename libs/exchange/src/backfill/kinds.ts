@@ -11,6 +11,7 @@ import { digitalOceanInvoiceCsv, digitalOceanInvoiceItems } from '../presets/dig
 import { focusCosts } from '../presets/focus.js';
 import { gcpBilling } from '../presets/gcp.js';
 import { ociCostReport } from '../presets/oci.js';
+import { openCostAllocations } from '../presets/opencost.js';
 import { genericRates, ubicloudRates } from '../presets/rates.js';
 import { type CommandItem, digitalOceanApi, genericResources } from '../presets/resources.js';
 import { genericUsage, type UsageItem } from '../presets/usage.js';
@@ -28,6 +29,7 @@ const COSTS = [
   azureAmortizedCost,
   gcpBilling,
   ociCostReport,
+  openCostAllocations,
   digitalOceanInvoiceCsv,
   digitalOceanInvoiceItems,
   genericCosts,

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { text as wholeOf } from 'node:stream/consumers';
 import { invalid } from '#domain/errors';
+import { isObject, itemsOf, mayBeAnswer } from './answers.js';
 import type { SourceRows } from './csv-rows.js';
 import type { SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
@@ -10,13 +11,6 @@ const PAGE_ROWS = 1000;
 const LONGEST_DOCUMENT = 64 * 1024 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
-const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The list of a provider's API response that contains an item: `droplets`, `invoice_items`, … */
-const LIST = '$list';
-const LISTS = ['droplets', 'snapshots', 'volumes', 'domains', 'invoice_items'];
-
 /** The first non-blank line of a file, and its first character. */
 export async function startOf(source: Source): Promise<{ readonly first: string; readonly line: string }> {
   const content = contentOf(source);
@@ -78,7 +72,7 @@ function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
         fault: 'is not a JSON object such as {"deploymentId": "…", …}',
       },
     ];
-  const items = LISTS.some((name) => name in value) ? itemsOf(exactly(text)) : null;
+  const items = mayBeAnswer(value) ? itemsOf(exactly(text)) : null;
   if (items !== null) return items.map((fields) => ({ fields }));
   return [
     isReject(value)
@@ -90,34 +84,6 @@ function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
 /** A line of a file of rejects: the repaired row, and its identity. */
 const isReject = (value: Fields): value is { readonly record: Fields; readonly identity?: string } =>
   isObject(value['record']) && typeof value['row'] === 'number' && typeof value['reason'] === 'string';
-
-/**
- * The items of a provider's API response: of its lists, or of the named responses that it contains, as in files of
- * examples.
- */
-function itemsOf(value: unknown): Fields[] | null {
-  if (!isObject(value)) return null;
-  const lists = listsIn(value);
-  if (lists.length > 0)
-    return lists.flatMap(({ name, items }) =>
-      items.map((item) => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name })),
-    );
-  const nested = Object.values(value).flatMap((answer) =>
-    isObject(answer) && listsIn(answer).length > 0 ? [itemsOf(answer) ?? []] : [],
-  );
-  return nested.length === 0 ? null : nested.flat();
-}
-
-interface ApiList {
-  readonly name: string;
-  readonly items: readonly unknown[];
-}
-
-const listsIn = (value: Fields): ApiList[] =>
-  LISTS.flatMap((name): ApiList[] => {
-    const items = value[name];
-    return Array.isArray(items) ? [{ name, items }] : [];
-  });
 
 /** Node also passes the source text to a reviver. Its types lack it so far. */
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
@@ -148,7 +114,8 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
   if (items === null)
     throw invalid(
       'unreadable_file',
-      `${source.name} is neither a list of objects nor an API response with one of the lists ${LISTS.join(', ')}.` +
+      `${source.name} is neither a list of objects nor an API response that is known (DigitalOcean, OpenCost,` +
+        ' Prometheus, Stripe).' +
         ' Nothing was imported.',
     );
   return { columns: null, pages: documentPages(items) };

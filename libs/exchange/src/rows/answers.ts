@@ -1,0 +1,66 @@
+type Fields = Readonly<Record<string, unknown>>;
+export const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The list of a provider's API response that contains an item: `droplets`, `invoice_items`, … */
+export const LIST = '$list';
+export const LISTS = ['droplets', 'snapshots', 'volumes', 'domains', 'invoice_items'];
+
+/** Whether an object may be the response of an API, and not a row: cheap, because every JSON line is asked. */
+export const mayBeAnswer = (value: Fields): boolean =>
+  Array.isArray(value['data']) ||
+  (isObject(value['data']) && 'resultType' in value['data']) ||
+  LISTS.some((name) => name in value);
+
+/** The items of an API's response. null: it is none that is known. */
+export function itemsOf(value: unknown): Fields[] | null {
+  if (!isObject(value)) return null;
+  return listed(value) ?? allocations(value) ?? samples(value) ?? stripeList(value);
+}
+
+/** Of the lists of DigitalOcean, or of the named responses that contain them, as in files of examples. */
+function listed(value: Fields): Fields[] | null {
+  const lists = listsIn(value);
+  if (lists.length > 0)
+    return lists.flatMap(({ name, items }) =>
+      items.map((item) => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name })),
+    );
+  const nested = Object.values(value).flatMap((answer) =>
+    isObject(answer) && listsIn(answer).length > 0 ? [listed(answer) ?? []] : [],
+  );
+  return nested.length === 0 ? null : nested.flat();
+}
+
+interface ApiList {
+  readonly name: string;
+  readonly items: readonly unknown[];
+}
+
+const listsIn = (value: Fields): ApiList[] =>
+  LISTS.flatMap((name): ApiList[] => {
+    const items = value[name];
+    return Array.isArray(items) ? [{ name, items }] : [];
+  });
+
+/** OpenCost and Kubecost: `data` is a list of windows, each an object with an allocation by name. */
+function allocations({ data }: Fields): Fields[] | null {
+  if (!Array.isArray(data)) return null;
+  const found = data.flatMap((window: unknown) => (isObject(window) ? Object.values(window) : []));
+  const items = found.filter((item): item is Fields => isObject(item) && 'window' in item && 'totalCost' in item);
+  return items.length > 0 && items.length === found.length ? items : null;
+}
+
+/** Prometheus: a row for each sample of `query_range` (a matrix) or `query` (a vector). */
+function samples({ data }: Fields): Fields[] | null {
+  if (!isObject(data) || !Array.isArray(data['result'])) return null;
+  return data['result'].filter(isObject).flatMap(({ metric, values, value }) =>
+    [...(Array.isArray(values) ? (values as unknown[]) : []), ...(value === undefined ? [] : [value])].map((sample) => {
+      const [at, read] = Array.isArray(sample) ? (sample as unknown[]) : [];
+      return { metric, at, value: read };
+    }),
+  );
+}
+
+/** Stripe's lists: `{"object": "list", "data": […]}`. */
+const stripeList = ({ object, data }: Fields): Fields[] | null =>
+  object === 'list' && Array.isArray(data) ? data.filter(isObject) : null;
