@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { backfilled, countsOf } from '../support/backfill.js';
+import { backfilled, countsOf, deployment, TENANT } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
 import { testLedger, type TestLedger } from '../support/ledger.js';
 
@@ -247,5 +247,110 @@ describe('backfill of a provider’s export', () => {
     }
     // 2 × (1.25 + 0.5 + 2), the idle part too
     expect(await recorded('opencost')).toEqual([['usage', 6, '7.5', '7.5']]);
+  });
+
+  describe('of usage', () => {
+    beforeAll(async () => {
+      await test.apply(TENANT, deployment('shop'), deployment('blog'));
+    });
+    const used = async (deploymentId: string): Promise<Record<string, string>> =>
+      test.ask('usage', { deploymentId, start: '2023-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' });
+
+    it('reads CloudEvents: what was sent live is a duplicate', async () => {
+      const event = (id: string, subject: string, data?: object): object => ({
+        specversion: '1.0',
+        id,
+        source: 'api',
+        type: 'requests',
+        subject,
+        time: '2026-04-01T10:00:00Z',
+        ...(data === undefined ? {} : { data }),
+      });
+      await test.apply({
+        command: 'observe-usage',
+        deploymentId: 'shop',
+        observations: [
+          {
+            resourceId: 'api',
+            billingKind: 'requests',
+            period: { start: '2026-04-01T10:00:00Z', end: '2026-04-01T10:00:00.000001Z' },
+            granularity: 'event',
+            sourceId: 'api/e1',
+            quantity: '2.5',
+          },
+        ],
+      });
+      const events = [
+        event('e1', 'shop', { value: 2.5 }),
+        event('e2', 'shop', { value: 2.5 }),
+        event('e3', 'shop'),
+        event('e4', 'blog', { value: '4' }),
+        event('e5', 'unknown'),
+      ];
+      const file = await files.write('events.jsonl', events.map((each) => JSON.stringify(each)).join('\n'));
+      expect(countsOf(await backfilled(test, 'usage', file))).toEqual([5, 3, 1, 0, 1]);
+      // 2.5 live, 2.5, and 1 without a quantity
+      expect([await used('shop'), await used('blog')]).toEqual([{ requests: '6' }, { requests: '4' }]);
+    });
+
+    it('reads meter events of Stripe, as a list or one a line', async () => {
+      const event = (identifier: string, value: string): object => ({
+        object: 'billing.meter_event',
+        event_name: 'api_calls',
+        identifier,
+        payload: { stripe_customer_id: 'shop', value },
+        timestamp: 1_775_037_600,
+      });
+      const [a, b, c] = [event('i1', '25'), event('i2', '0.5'), event('i3', '1')];
+      const list = await files.write('stripe.json', JSON.stringify({ object: 'list', data: [a, b], has_more: false }));
+      expect(countsOf(await backfilled(test, 'usage', list))).toEqual([2, 2, 0, 0, 0]);
+      const lines = await files.write('stripe.jsonl', [b, c].map((each) => JSON.stringify(each)).join('\n'));
+      expect(countsOf(await backfilled(test, 'usage', lines))).toEqual([2, 1, 1, 0, 0]);
+      // 25 + 0.5 + 1
+      expect(await used('shop')).toMatchObject({ api_calls: '26.5' });
+    });
+
+    it('reads a range of Prometheus: a sample is the hour before it', async () => {
+      const result = [
+        {
+          metric: { namespace: 'shop' },
+          values: [
+            [1_775_037_600, '10.5'],
+            [1_775_041_200, '1.25e+1'],
+          ],
+        },
+        {
+          metric: { namespace: 'blog' },
+          values: [
+            [1_775_037_600, 'NaN'],
+            [1_775_041_200, '7'],
+          ],
+        },
+      ];
+      const answer = { status: 'success', data: { resultType: 'matrix', result } };
+      const file = await files.write('range.json', JSON.stringify(answer));
+      const mapping = { values: { billingKind: 'egress_gb' } };
+      expect(countsOf(await backfilled(test, 'usage', file, mapping))).toEqual([4, 3, 0, 0, 1]);
+      // 10.5 + 12.5 from 09:00 to 11:00
+      const { egress_gb } = await test.ask<{ egress_gb: string }>('usage', {
+        deploymentId: 'shop',
+        start: '2026-04-01T09:00:00Z',
+        end: '2026-04-01T11:00:00Z',
+      });
+      expect([egress_gb, (await used('blog'))['egress_gb']]).toEqual(['23', '7']);
+    });
+
+    it('reads a trace of requests to a language model: input and output tokens of each', async () => {
+      const file = await files.write(
+        'trace.csv',
+        'TIMESTAMP,ContextTokens,GeneratedTokens\n' +
+          '2026-04-16 18:17:03.9799600,4808,10\n2026-04-16 18:17:04.0319600,3180,8\n2026-04-16 18:17:04.0319600,3180,8\n',
+      );
+      const mapping = { values: { deploymentId: 'shop', resourceId: 'gpt' } };
+      // Three requests, two readings each.
+      expect(countsOf(await backfilled(test, 'usage', file, mapping))).toEqual([6, 6, 0, 0, 0]);
+      // 4,808 + 3,180 + 3,180 and 10 + 8 + 8
+      expect(await used('shop')).toMatchObject({ input_tokens: '11168', output_tokens: '26' });
+    });
   });
 });

@@ -222,6 +222,16 @@ if (DATA !== undefined && existsSync(DATA)) {
       expectTrace(await tokens(await copied('llm_traces', name), known.rows), known);
     });
 
+    it.each([
+      ['AzureLLMInferenceTrace_code.csv', CODE],
+      ['AzureLLMInferenceTrace_conv.csv', CONVERSATION],
+    ])('%s at once, as a trace of tokens', async (name, { rows, input, output }) => {
+      const mapping = { values: { deploymentId: 'site', resourceId: 'llm' } };
+      const summary = await backfilled(test, 'usage', await copied('llm_traces', name), mapping);
+      expect(countsOf(summary)).toEqual([2 * rows, 2 * rows, 0, 0, 0]);
+      expect(await used()).toEqual({ input_tokens: input, output_tokens: output });
+    });
+
     it('openb’s pods: 7,255 scheduled, in thousandths of a core and seconds', async () => {
       const pods: Record<string, string>[] = parse(await readFile(real('alibaba', 'openb_pod_list_default.csv')), {
         columns: true,

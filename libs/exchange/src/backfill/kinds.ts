@@ -8,12 +8,15 @@ import { awsCostReport } from '../presets/aws.js';
 import { azureAmortizedCost, azureCostDetails } from '../presets/azure.js';
 import { type CostItem, genericCosts } from '../presets/costs.js';
 import { digitalOceanInvoiceCsv, digitalOceanInvoiceItems } from '../presets/digitalocean-invoice.js';
+import { cloudEvents, stripeMeterEvents } from '../presets/events.js';
 import { focusCosts } from '../presets/focus.js';
 import { gcpBilling } from '../presets/gcp.js';
 import { ociCostReport } from '../presets/oci.js';
 import { openCostAllocations } from '../presets/opencost.js';
+import { prometheusSamples } from '../presets/prometheus.js';
 import { genericRates, ubicloudRates } from '../presets/rates.js';
 import { type CommandItem, digitalOceanApi, genericResources } from '../presets/resources.js';
+import { tokenTrace } from '../presets/token-trace.js';
 import { genericUsage, type UsageItem } from '../presets/usage.js';
 import type { Source } from '../rows/source.js';
 import type { Surveyed } from './survey.js';
@@ -21,7 +24,7 @@ import { UsageImport } from './usage-import.js';
 import type { Work } from './work.js';
 
 // The last preset of a kind is the generic one. It reads files that no other preset recognises.
-const USAGE = [genericUsage];
+const USAGE = [cloudEvents, stripeMeterEvents, prometheusSamples, tokenTrace, genericUsage];
 const COSTS = [
   focusCosts,
   awsCostReport,

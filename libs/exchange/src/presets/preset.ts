@@ -27,7 +27,10 @@ export interface Preset<Item> {
   read(cells: Cells): Item | readonly Item[];
 }
 
-/** The preset that a mapping names, or else the first preset that recognises the columns. Errors: `invalid_mapping`. */
+/**
+ * The preset that a mapping names, or else the first preset that recognises the columns and has the fields that the
+ * mapping names. Errors: `invalid_mapping`.
+ */
 export function presetFor<Item>(
   presets: readonly Preset<Item>[],
   mapping: Mapping,
@@ -43,9 +46,17 @@ export function presetFor<Item>(
   const given = new Set(columns);
   const found = presets.find((preset) => preset.recognises(given));
   // The last preset is the generic one: its missing columns are reported by name.
-  const preset = found ?? presets.at(-1);
-  if (preset === undefined) throw new Error('a kind of backfill has no preset');
-  return preset;
+  const generic = presets.at(-1);
+  if (generic === undefined) throw new Error('a kind of backfill has no preset');
+  if (found === undefined) return generic;
+  // A mapping that names fields of the generic preset means that one.
+  return !hasMapped(found, mapping) && hasMapped(generic, mapping) ? generic : found;
+}
+
+/** Whether the preset has every field that the mapping names. */
+function hasMapped<Item>({ fields }: Preset<Item>, { columns = {}, values = {} }: Mapping): boolean {
+  const names = new Set(fields.map(({ name }) => name));
+  return [...Object.keys(columns), ...Object.keys(values)].every((name) => names.has(name));
 }
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

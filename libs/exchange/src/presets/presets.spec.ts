@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { readRow as read } from '../../../../test/support/preset-row.js';
 import { digitalOceanInvoiceCsv } from './digitalocean-invoice.js';
+import { presetFor } from './preset.js';
 import { ubicloudRates } from './rates.js';
+import { tokenTrace } from './token-trace.js';
 import { genericUsage } from './usage.js';
 
 const DIGITAL_OCEAN = {
@@ -73,5 +75,22 @@ describe('other rows', () => {
     expect(reading('2026-04-01T00:00:00Z', '2026-04-02T00:00:00Z')).toBe('day');
     expect(reading('2026-04-01T05:00:00Z', '2026-04-01T06:00:00Z')).toBe('hour');
     expect(reading('2026-04-01T05:00:00Z', '2026-04-01T05:30:00Z')).toBe('event');
+  });
+});
+
+describe('the preset of a file', () => {
+  const presets = [tokenTrace, genericUsage];
+  const columns = ['TIMESTAMP', 'ContextTokens', 'GeneratedTokens'];
+
+  it('recognises its columns, unless the mapping names another, or fields that only the generic one has', () => {
+    const names = [
+      {},
+      { values: { deploymentId: 'd', resourceId: 'r' } },
+      { preset: 'usage' },
+      { columns: { start: 'TIMESTAMP', quantity: 'ContextTokens' }, values: { billingKind: 'input_tokens' } },
+      { values: { gift: '1' } },
+    ].map((mapping) => presetFor(presets, mapping, columns).name);
+    expect(names).toEqual(['token-trace', 'token-trace', 'usage', 'usage', 'token-trace']);
+    expect(() => presetFor(presets, { preset: 'gift' }, columns)).toThrow('unknown preset "gift"');
   });
 });

@@ -69,7 +69,7 @@ export const genericUsage: Preset<UsageItem> = {
   },
 };
 
-function rateKeyOf(cells: Cells): Observation['rateKey'] {
+export function rateKeyOf(cells: Cells): Observation['rateKey'] {
   const [resourceType, resourceFamily, location] = [
     cells.optionalId('resourceType'),
     cells.optionalId('resourceFamily'),

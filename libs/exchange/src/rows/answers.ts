@@ -3,8 +3,8 @@ export const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The list of a provider's API response that contains an item: `droplets`, `invoice_items`, … */
-export const LIST = '$list';
-export const LISTS = ['droplets', 'snapshots', 'volumes', 'domains', 'invoice_items'];
+const LIST = '$list';
+const LISTS = ['droplets', 'snapshots', 'volumes', 'domains', 'invoice_items'];
 
 /** Whether an object may be the response of an API, and not a row: cheap, because every JSON line is asked. */
 export const mayBeAnswer = (value: Fields): boolean =>

@@ -1,0 +1,114 @@
+import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import type { Cells } from '../rows/cells.js';
+import type { Preset } from './preset.js';
+import { rateKeyOf, type UsageItem } from './usage.js';
+
+type JsonObject = NonNullable<UsageItem['observation']['attributes']>;
+
+const UNIX = /^(\d{1,11})(?:\.(\d{1,6})\d*)?$/;
+/** Some senders give nanoseconds. Instants have microseconds, so the rest is cut off. */
+const NANOSECONDS = /(\.\d{6})\d+/;
+
+/** An instant as text, or as seconds since 1970. */
+export function eventTime(cells: Cells, field: string): Instant {
+  const written = cells.text(field);
+  const [, seconds, fraction = ''] = UNIX.exec(written) ?? [];
+  if (seconds === undefined) return cells.asInstant(field, written.replace(NANOSECONDS, '$1'));
+  return fromMicros(BigInt(seconds) * 1_000_000n + BigInt(fraction.padEnd(6, '0')));
+}
+
+/** An event lasts one microsecond. */
+export const eventPeriod = (start: Instant): { readonly start: Instant; readonly end: Instant } => ({
+  start,
+  end: fromMicros(micros(start) + 1n),
+});
+
+/** Fields of the data that have a meaning of their own. The others are attributes. */
+const OWN_DATA = new Set(['quantity', 'value', 'resourceId', 'provider', 'rateKey', 'subAttribution']);
+
+/**
+ * CloudEvents 1.0, also as OpenMeter lists them (`{"event": …}`). They are the same readings as those that the API
+ * receives: a reading that was sent live is a duplicate.
+ */
+export const cloudEvents: Preset<UsageItem> = {
+  name: 'cloudevents',
+  kind: 'usage',
+  fields: [
+    { name: 'id', columns: ['id', 'event.id'], isRequired: true },
+    { name: 'source', columns: ['source', 'event.source'], isRequired: true },
+    { name: 'billingKind', columns: ['type', 'event.type'], isRequired: true },
+    { name: 'deploymentId', columns: ['subject', 'event.subject'], isRequired: true },
+    { name: 'start', columns: ['time', 'event.time'], isRequired: true },
+    {
+      name: 'quantity',
+      columns: ['data.quantity', 'data.value', 'event.data.quantity', 'event.data.value'],
+    },
+    { name: 'resourceId', columns: ['data.resourceId', 'event.data.resourceId'] },
+    { name: 'provider', columns: ['data.provider', 'event.data.provider'] },
+    { name: 'subAttribution', columns: ['data.subAttribution', 'event.data.subAttribution'] },
+    ...['resourceType', 'resourceFamily', 'location'].map((name) => ({
+      name,
+      columns: [`data.rateKey.${name}`, `event.data.rateKey.${name}`],
+    })),
+    { name: 'data', columns: ['data', 'event.data'] },
+  ],
+  recognises: (columns) => columns.has('specversion') || columns.has('event'),
+  exponents: true,
+  isLenient: true,
+  read(cells) {
+    const [source, id] = [cells.id('source'), cells.id('id')];
+    const provider = cells.optionalId('provider');
+    const [rateKey, subAttribution] = [rateKeyOf(cells), cells.optionalObject('subAttribution')];
+    const attributes = Object.fromEntries(
+      Object.entries(cells.optionalObject('data') ?? {}).filter(([name]) => !OWN_DATA.has(name)),
+    );
+    return {
+      deploymentId: cells.id('deploymentId'),
+      observation: {
+        ...(provider === undefined ? {} : { provider }),
+        resourceId: cells.optionalId('resourceId') ?? source,
+        billingKind: cells.id('billingKind'),
+        period: eventPeriod(eventTime(cells, 'start')),
+        granularity: 'event',
+        sourceId: `${encodeURIComponent(source)}/${encodeURIComponent(id)}`,
+        // As in the API, an event without a quantity counts once.
+        quantity: cells.optionalDecimal('quantity') ?? '1',
+        ...(rateKey === undefined ? {} : { rateKey }),
+        // The data are JSON, so they contain nothing else.
+        ...(Object.keys(attributes).length === 0 ? {} : { attributes: attributes as JsonObject }),
+        ...(subAttribution === undefined ? {} : { subAttribution: subAttribution as JsonObject }),
+      },
+    };
+  },
+};
+
+/** Meter events as they are sent to Stripe, v1 and v2. The customer is the deployment, unless a mapping has another. */
+export const stripeMeterEvents: Preset<UsageItem> = {
+  name: 'stripe-meter-events',
+  kind: 'usage',
+  fields: [
+    { name: 'deploymentId', columns: ['payload.stripe_customer_id'], isRequired: true },
+    { name: 'resourceId', columns: ['payload.stripe_customer_id'] },
+    { name: 'billingKind', columns: ['event_name'], isRequired: true },
+    { name: 'start', columns: ['timestamp', 'created'], isRequired: true },
+    { name: 'quantity', columns: ['payload.value'], isRequired: true },
+    { name: 'sourceId', columns: ['identifier'], isRequired: true },
+  ],
+  recognises: (columns) => columns.has('event_name') && columns.has('payload'),
+  exponents: true,
+  isLenient: true,
+  read(cells) {
+    const deploymentId = cells.id('deploymentId');
+    return {
+      deploymentId,
+      observation: {
+        resourceId: cells.optionalId('resourceId') ?? deploymentId,
+        billingKind: cells.id('billingKind'),
+        period: eventPeriod(eventTime(cells, 'start')),
+        granularity: 'event',
+        sourceId: cells.id('sourceId'),
+        quantity: cells.decimal('quantity'),
+      },
+    };
+  },
+};
