@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backfilled, countsOf, deployment, TENANT } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
-import { testLedger, type TestLedger } from '../support/ledger.js';
+import { ADMIN, testLedger, type TestLedger } from '../support/ledger.js';
 
 /** The exports of providers, real-shaped and small. All of them are imported into one ledger. */
 describe('backfill of a provider’s export', () => {
@@ -186,6 +186,10 @@ describe('backfill of a provider’s export', () => {
       ['purchase', 3, '101.5', '0.37'],
       ['usage', 3, '1.5', '1.53'],
     ]);
+    const effective: unknown[] = [];
+    for await (const row of (await test.ledger.export('focus', { period: '2023-11' }, ADMIN)).rows)
+      if (row['ProviderName'] === 'aws') effective.push(row['EffectiveCost']);
+    expect(effective.sort()).toEqual(['0', '0', '0.12', '0.25', '0.3', '0.48', '0.75']);
   });
 
   /** The columns that every version of FOCUS has, and then those of a version. */

@@ -1,4 +1,5 @@
 import type { Cells } from '../rows/cells.js';
+import { isObject } from '../rows/answers.js';
 import { looseJson } from '../rows/loose-json.js';
 
 /**
@@ -21,10 +22,8 @@ export function tagsOf(cells: Cells, field: string): string[] {
   return named.map(([key, value]) => `${key.trim()}:${value}`);
 }
 
-const entryOf = (tag: unknown): [string, unknown] => {
-  const { key, value } = Object(tag) as { readonly key?: unknown; readonly value?: unknown };
-  return [String(key), value];
-};
+const entryOf = (tag: unknown): [string, unknown] =>
+  isObject(tag) ? [String(tag['key']), tag['value']] : [String(tag), ''];
 
 /** Tags that have a column each, such as `tags/Oracle-Tags.CreatedBy`: the rest of its name is the key. */
 export const tagsInColumns = (cells: Cells, start: string): string[] =>

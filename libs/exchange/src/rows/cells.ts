@@ -3,6 +3,7 @@ import { isId } from '#domain/schema';
 import { unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { type Instant, readInstant } from '#domain/time/instant';
+import { isObject } from './answers.js';
 import { exactly } from './json-rows.js';
 import { looseJson } from './loose-json.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
@@ -241,9 +242,10 @@ export class Cells {
     const value = this.raw(field);
     if (value === undefined) return [];
     const read = typeof value === 'string' ? storable(field, looseJson(value)) : this.exactly(field);
-    if (!Array.isArray(read) || !read.every((item) => typeof item === 'object' && item !== null))
+    const items: unknown[] = Array.isArray(read) ? read : [null];
+    if (!items.every(isObject))
       throw new RowFault(field, value, 'must be a JSON list of objects such as [{"amount": "1.00"}]');
-    return read as Readonly<Record<string, unknown>>[];
+    return items;
   }
 
   /** A JSON number as it was written: a float is not exact. */
