@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import type { Preview } from '#operations/ledger';
-import { plan } from '../support/commands.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** A correction is seen in money before it is applied; what it then does is what was shown, to the cent. */
@@ -341,5 +341,121 @@ describe('the preview of', () => {
       after: { overall: { revenue: '50.00' } },
     });
     expect(await test.ask('plans')).toMatchObject({ items: [{ planId: 'p1' }] });
+  });
+});
+
+describe('the preview of corrections of issued lines is what the next invoice books', () => {
+  const unit = (billingKind: string, unitAmount: string) => ({ billingKind, price: { model: 'unit', unitAmount } });
+  const taxed = async (items: readonly object[], from: string, more: object = {}): Promise<void> => {
+    await test.apply(
+      tenant('t3', { tax: { name: 'VAT', ratePercent: '10', from: T('2026-01-01') } }),
+      deployment('d3', 't3'),
+      plan('p3', '0.00', items),
+      subscription('s3', 'd3', 'p3', { from: T(from), ...more }),
+    );
+  };
+  const day = (billingKind: string, date: string, next: string) => ({
+    ...{ resourceId: 'r', billingKind, granularity: 'day' },
+    period: { start: T(date), end: T(next) },
+  });
+  const read = (reading: object, quantity: string) => ({
+    ...{ command: 'observe-usage', deploymentId: 'd3', observations: [{ ...reading, quantity }] },
+  });
+  /** Net by month, and tax, of an invoice. */
+  const booked = async (asOf: string) => {
+    const before = await test.ask<{ byTenant: Revenue[] }>('margin', { period: '2026-04' });
+    const may = await test.ask<{ byTenant: Revenue[] }>('margin', { period: '2026-05' });
+    const of = ({ byTenant }: { byTenant: Revenue[] }) =>
+      byTenant.find(({ tenantId }) => tenantId === 't3')?.revenue ?? '0.00';
+    const { tax } = await test.ask<{ tax: string }>('invoice-preview', { tenantId: 't3', at: T(asOf) });
+    return { april: of(before), may: of(may), tax };
+  };
+  interface Revenue {
+    readonly tenantId: string;
+    readonly revenue: string;
+  }
+
+  it('to the cent of tax, which is rounded an invoice', async () => {
+    const kinds = ['a', 'b', 'c', 'e'];
+    await taxed(
+      kinds.map((kind) => unit(kind, '0.05')),
+      '2026-04-01',
+    );
+    await test.apply(...kinds.map((kind) => read(day(kind, '2026-04-02', '2026-04-03'), '1')));
+    await bill('t3', '2026-05-01');
+    const right = {
+      ...{ command: 'correct-tax', tenantId: 't3', ratePercent: '20', effectiveFrom: T('2026-01-01'), reason: 'typo' },
+    };
+    // 0.20 at 20 % are 0.04 of tax, at 10 % 0.02. Line by line it would be 4 × 0.01 each way.
+    const seen = await preview([right], '2026-05-01');
+    expect(seen.byTenant).toEqual([{ tenantId: 't3', currency: 'USD', difference: '0.00', taxDifference: '0.02' }]);
+    await test.apply(right);
+    expect(await booked('2026-05-01')).toMatchObject({ tax: '0.02' });
+  });
+
+  it('by month, where a tax began within a period that crosses months', async () => {
+    await taxed([unit('hours', '1.00')], '2026-04-15', { anchor: T('2026-04-15') });
+    await test.apply(read(day('hours', '2026-05-03', '2026-05-04'), '310'));
+    await bill('t3', '2026-05-15');
+    const right = {
+      ...{ command: 'correct-tax', tenantId: 't3', ratePercent: '20', effectiveFrom: T('2026-05-01'), reason: 'rose' },
+    };
+    const seen = await preview([right], '2026-05-15');
+    // All 310.00 are of May then. As one charge of 15 April to 15 May, 310.00 × 16 ⁄ 30 = 165.33 were April's.
+    expect(seen.byMonth).toEqual([
+      { month: '2026-04', currency: 'USD', difference: '-165.33' },
+      { month: '2026-05', currency: 'USD', difference: '165.33' },
+    ]);
+    // 31.00 at 20 % less 31.00 at 10 %
+    expect(seen.byTenant).toMatchObject([{ difference: '0.00', taxDifference: '31.00' }]);
+    expect(await booked('2026-05-15')).toMatchObject({ april: '165.33', may: '144.67' });
+    await test.apply(right);
+    expect((await booked('2026-05-15')).tax).toBe('31.00');
+    await bill('t3', '2026-05-16');
+    expect(await booked('2026-05-16')).toMatchObject({ april: '0.00', may: '310.00' });
+  });
+
+  it('by month, where usage is corrected on one side of a tax change', async () => {
+    await taxed([unit('hours', '1.00')], '2026-04-15', { anchor: T('2026-04-15') });
+    const reading = day('hours', '2026-05-03', '2026-05-04');
+    await test.apply(read(reading, '300'), {
+      ...{ command: 'set-tax', tenantId: 't3', name: 'VAT', ratePercent: '20', from: T('2026-05-01') },
+    });
+    const right = {
+      command: 'correct-usage',
+      deploymentId: 'd3',
+      ...reading,
+      quantity: '330',
+      reason: 'counted again',
+    };
+    const inMay = [{ month: '2026-05', currency: 'USD', difference: '30.00' }];
+    // The part from 1 May on has other 30.00, not the whole line: as long as it is open, and once it is issued.
+    expect((await preview([right], '2026-05-15')).byMonth).toEqual(inMay);
+    await bill('t3', '2026-05-15');
+    expect((await preview([right], '2026-05-15')).byMonth).toEqual(inMay);
+    expect((await preview([right], '2026-05-15', { margin: { period: '2026-05' } })).margin).toMatchObject({
+      after: { byTenant: expect.arrayContaining([expect.objectContaining({ tenantId: 't3', revenue: '330.00' })]) },
+    });
+    await test.apply(right);
+    await bill('t3', '2026-05-16');
+    expect(await booked('2026-05-16')).toMatchObject({ april: '0.00', may: '330.00' });
+  });
+
+  it('also where an issued part turns out to fall due later', async () => {
+    await taxed(
+      [{ ...unit('hours', '50.00'), price: { model: 'flat', amount: '50.00', paymentTerm: 'in_advance' } }],
+      '2026-04-01',
+    );
+    await test.apply(read(day('hours', '2026-04-02', '2026-04-03'), '5'));
+    await bill('t3', '2026-04-01');
+    const right = {
+      ...{ command: 'correct-plan', planId: 'p3', effectiveFrom: T('2026-01-01'), reason: 'was metered' },
+      items: [{ ...unit('hours', '1.00'), commitments: { minimum: '20.00' } }],
+    };
+    // The fee is taken back; the usage so far is open, and the minimum falls due on 1 May.
+    expect(shown(await preview([right], '2026-04-10'))).toEqual([
+      ['t3', 'INV-000001', '04-01/05-01', '50.00', '0.00', '-50.00'],
+      ['t3', 'open', '04-01/05-01', '0.00', '5.00', '5.00'],
+    ]);
   });
 });

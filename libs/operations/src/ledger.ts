@@ -227,7 +227,7 @@ export class Ledger {
       const remetered = await daysToMeterAgain(trial);
       for (const date of remetered) await carryOut({ command: 'run-metering', date });
       await trial.core.projector.catchUp();
-      const effect = await effectOf(trial, options.at ?? caller.now);
+      const { effect, revenue } = await effectOf(trial, options.at ?? caller.now);
       if (options.margin === undefined) return { position: trial.from, commands, remetered, ...effect };
       const { answer: before } = await answered(
         trial.core,
@@ -235,7 +235,7 @@ export class Ledger {
         { ...options.margin, asOf: String(trial.from) },
         caller,
       );
-      await bookDifferences(trial, effect.lines);
+      await bookDifferences(trial, revenue);
       const { answer: after } = await answered(trial.core, margin, options.margin, caller);
       return { position: trial.from, commands, remetered, ...effect, margin: { before, after } };
     });

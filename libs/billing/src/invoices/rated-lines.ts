@@ -6,6 +6,7 @@ import { billedHow, countsUsage, type LineDefinition, needsRates } from '#domain
 import { type RecordedPart, tiles, type TiledPart } from '#domain/lines/parts';
 import {
   type Charge,
+  chargePeriodOf,
   chargesOf,
   type Part,
   rateLine,
@@ -33,6 +34,8 @@ export interface RatedLine {
 
 export interface RatedTile extends TiledPart {
   readonly rows: readonly RatedRow[];
+  /** What the rows are for. */
+  readonly charges: readonly { readonly period: Period; readonly net: Decimal }[];
   /** The tax on the rows. */
   readonly tax: Decimal;
   /** Usage within the part, up to the instant. The base fee is 1. */
@@ -85,6 +88,9 @@ export function rateOne(toRate: LineToRate, usage: UsageUpTo): RatedLine {
     parts: parts.all.map((part) => ({
       ...part,
       rows: sumOfCharges(net.get(part.partId) ?? []),
+      charges: (net.get(part.partId) ?? []).flatMap((charge) =>
+        charge.rows.map((row) => ({ period: chargePeriodOf(line, charge, row), net: row.net })),
+      ),
       tax: taxOf(net.get(part.partId) ?? [], toRate),
       quantity: quantityIn(line, clipped.get(part.partId), usage, quarantined !== null),
     })),

@@ -21,6 +21,7 @@ import { readChangedDays } from '#projections/metering/metering.read';
 import { type RateKeySince, readDeploymentsUsing } from '#projections/rate-key-usage/rate-key-usage.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { type RatedLine, rateLines } from '../invoices/rated-lines.js';
+import { owedParts } from './owed.js';
 import type { Trial } from './trial.js';
 
 /**
@@ -62,30 +63,45 @@ export interface Effect {
   readonly totals: readonly { readonly currency: string; readonly total: string }[];
 }
 
+/** The effect of a trial, and what the corrections of issued parts would book as revenue. */
+export interface Effected {
+  readonly effect: Effect;
+  readonly revenue: readonly Revenue[];
+}
+type Revenue = Pick<RevenueRow, 'tenant_id' | 'deployment_id' | 'billing_kind' | 'currency' | 'month' | 'amount'>;
+
 /**
- * What the events of a trial change, up to an instant: each line that they reach is rated without them and with them.
+ * What the events of a trial change, up to an instant, without them and with them: issued parts by the corrections that
+ * an invoice would book, and open parts by their rating.
  */
-export async function effectOf(trial: Trial, at: Instant): Promise<Effect> {
+export async function effectOf(trial: Trial, at: Instant): Promise<Effected> {
   const deployments = [...(await reachedDeployments(trial))].sort();
-  const lines: UnnumberedLine[] = [];
+  const lines = await issuedDifferences(trial, deployments, at);
   for (let from = 0; from < deployments.length; from += DEPLOYMENTS_AT_ONCE)
-    lines.push(...(await differencesOf(trial, deployments.slice(from, from + DEPLOYMENTS_AT_ONCE), at)));
-  return summed(await numbered(trial, lines));
+    lines.push(...(await openDifferences(trial, deployments.slice(from, from + DEPLOYMENTS_AT_ONCE), at)));
+  return { effect: summed(await numbered(trial, lines)), revenue: revenueOf(lines) };
 }
 
-/** A line before the number of its invoice is known. */
-type UnnumberedLine = Omit<PreviewedLine, 'number'>;
+/** A line before the number of its invoice is known, and its difference by UTC month. */
+interface Difference {
+  readonly line: Omit<PreviewedLine, 'number'>;
+  readonly months: readonly { readonly month: string; readonly amount: Decimal }[];
+}
 
-async function numbered({ core, from }: Trial, lines: readonly UnnumberedLine[]): Promise<PreviewedLine[]> {
-  const ids = [...new Set(lines.flatMap(({ invoiceId }) => invoiceId ?? []))];
+async function numbered({ core, from }: Trial, differences: readonly Difference[]): Promise<Numbered[]> {
+  const ids = [...new Set(differences.flatMap(({ line }) => line.invoiceId ?? []))];
   const numbers = new Map(
     (await readInvoices(core.db, from, ids)).flatMap(({ invoice_id, ordinal }) =>
       ordinal === null ? [] : [[invoice_id, documentNumber('INV', ordinal)]],
     ),
   );
-  return lines.map(({ tenantId, invoiceId, ...line }) => {
-    return { tenantId, invoiceId, number: numbers.get(invoiceId ?? '') ?? null, ...line };
-  });
+  return differences.map(({ line: { tenantId, invoiceId, ...line }, months }) => ({
+    line: { tenantId, invoiceId, number: numbers.get(invoiceId ?? '') ?? null, ...line },
+    months,
+  }));
+}
+interface Numbered extends Difference {
+  readonly line: PreviewedLine;
 }
 
 /** Rates sets of deployments, so that memory stays bounded however many a correction reaches. */
@@ -118,40 +134,92 @@ const TENANTS_OWN: ReadonlySet<string> = new Set([
   'TenantCorrected',
 ]);
 
-async function differencesOf(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<UnnumberedLine[]> {
-  const head = await trial.core.projector.position();
-  const [before, after] = [
-    await ratedAt(trial.core, trial.from, deploymentIds, at),
-    await ratedAt(trial.core, head, deploymentIds, at),
-  ];
-  return [...new Set([...before.keys(), ...after.keys()])].flatMap((key): UnnumberedLine[] => {
+interface Figures {
+  readonly net: Decimal;
+  readonly tax: Decimal;
+  readonly months: ReadonlyMap<string, Decimal>;
+  readonly quarantined: string | null;
+}
+
+/** What differs between two figures of a part; []: nothing. */
+function differenceOf(
+  old: Figures | undefined,
+  now: Figures | undefined,
+  part: Omit<PreviewedLine, 'number' | 'before' | 'after' | 'difference' | 'tax' | 'quarantine'>,
+): Difference[] {
+  const [from, to] = [old?.net ?? ZERO, now?.net ?? ZERO];
+  const [taxFrom, taxTo] = [old?.tax ?? ZERO, now?.tax ?? ZERO];
+  const quarantine = { before: old?.quarantined ?? null, after: now?.quarantined ?? null };
+  const months = [...new Set([...(old?.months.keys() ?? []), ...(now?.months.keys() ?? [])])]
+    .map((month) => ({ month, amount: (now?.months.get(month) ?? ZERO).minus(old?.months.get(month) ?? ZERO) }))
+    .filter(({ amount }) => !amount.eq(ZERO));
+  const isSame = from.eq(to) && taxFrom.eq(taxTo) && months.length === 0;
+  if (isSame && quarantine.before === quarantine.after) return [];
+  const money = (amount: Decimal): string => moneyText(amount, part.currency);
+  const line = {
+    ...part,
+    before: money(from),
+    after: money(to),
+    difference: money(to.minus(from)),
+    tax: { before: money(taxFrom), after: money(taxTo), difference: money(taxTo.minus(taxFrom)) },
+    ...(quarantine.before === null && quarantine.after === null ? {} : { quarantine }),
+  };
+  return [{ line, months }];
+}
+
+/** By key, what was there before and what is there after. */
+function paired<Of>(
+  before: ReadonlyMap<string, Of>,
+  after: ReadonlyMap<string, Of>,
+): (readonly [Of | undefined, Of | undefined, Of])[] {
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
     const [old, now] = [before.get(key), after.get(key)];
     const shown = now ?? old;
-    if (shown === undefined) return [];
-    const { line, part } = shown;
-    const [from, to] = [old?.net ?? ZERO, now?.net ?? ZERO];
-    const [taxFrom, taxTo] = [old?.part.tax ?? ZERO, now?.part.tax ?? ZERO];
-    const quarantine = { before: old?.quarantined ?? null, after: now?.quarantined ?? null };
-    if (from.eq(to) && taxFrom.eq(taxTo) && quarantine.before === quarantine.after) return [];
-    const money = (amount: Decimal): string => moneyText(amount, line.currency);
-    return [
-      {
-        tenantId: line.tenantId,
-        invoiceId: part.issued ? part.invoiceId : null,
-        lineId: part.partId,
-        subscriptionId: line.subscriptionId,
-        deploymentId: line.deploymentId,
-        billingKind: line.billingKind,
-        period: part.period,
-        currency: line.currency,
-        before: money(from),
-        after: money(to),
-        difference: money(to.minus(from)),
-        tax: { before: money(taxFrom), after: money(taxTo), difference: money(taxTo.minus(taxFrom)) },
-        ...(quarantine.before === null && quarantine.after === null ? {} : { quarantine }),
-      },
-    ];
+    return shown === undefined ? [] : [[old, now, shown] as const];
   });
+}
+
+async function issuedDifferences(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<Difference[]> {
+  const before = await owedParts(trial.core, trial.from, deploymentIds, at);
+  const after = await owedParts(trial.core, await trial.core.projector.position(), deploymentIds, at);
+  return paired(before, after).flatMap(([old, now, { tenantId, currency, invoiceId, row }]) =>
+    differenceOf(old, now, {
+      ...{ tenantId, invoiceId, currency },
+      lineId: row.partId,
+      subscriptionId: row.subscriptionId,
+      deploymentId: row.deploymentId,
+      billingKind: row.billingKind,
+      period: now?.period ?? old?.period ?? row.chargePeriod,
+    }),
+  );
+}
+
+async function openDifferences(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<Difference[]> {
+  const open = async (position: number) =>
+    new Map(
+      [...(await ratedAt(trial.core, position, deploymentIds, at, 'open'))].filter(([, { part }]) => !part.issued),
+    );
+  const [before, after] = [await open(trial.from), await open(await trial.core.projector.position())];
+  return paired(before, after).flatMap(([old, now, { line, part }]) =>
+    differenceOf(old && figuresOf(old), now && figuresOf(now), {
+      tenantId: line.tenantId,
+      invoiceId: null,
+      lineId: part.partId,
+      subscriptionId: line.subscriptionId,
+      deploymentId: line.deploymentId,
+      billingKind: line.billingKind,
+      period: part.period,
+      currency: line.currency,
+    }),
+  );
+}
+
+function figuresOf({ line, part, net, quarantined }: RatedAt): Figures {
+  const months = new Map<string, Decimal>();
+  for (const charge of part.charges)
+    for (const { month, amount } of byMonth(charge.net, charge.period, line.currency))
+      months.set(month, (months.get(month) ?? ZERO).plus(amount));
+  return { net, tax: part.tax, months, quarantined };
 }
 
 export interface RatedAt {
@@ -163,13 +231,15 @@ export interface RatedAt {
 
 /**
  * The amount of each part of the lines of these deployments, as known at a position, by part and currency: amounts of
- * two currencies have no difference, and a line whose plan is corrected may change its currency.
+ * two currencies have no difference, and a line whose plan is corrected may change its currency. `open`: only the lines
+ * that have an open part.
  */
 export async function ratedAt(
   core: LedgerCore,
   position: number,
   deploymentIds: readonly string[],
   at: Instant,
+  which: 'all' | 'open' = 'all',
 ): Promise<Map<string, RatedAt>> {
   const parts = await recordedPartsOf(core, position, { deploymentIds });
   // An issued fee in advance of a later period counts too.
@@ -178,19 +248,19 @@ export async function ratedAt(
     if (part.issued) issued.set(part.deploymentId, later(issued.get(part.deploymentId) ?? at, part.start));
   const untilOf = (deploymentId: string): Instant => issued.get(deploymentId) ?? at;
   const recorded = Map.groupBy(parts, ({ lineId }) => lineId);
+  const tilesOf = (line: LineDefinition) => tiles(line, recorded.get(line.lineId) ?? []);
   // What is issued is rated to its end, also where that lies after the instant.
   const ratedUntil = (line: LineDefinition): Instant =>
-    tiles(line, recorded.get(line.lineId) ?? []).reduce(
-      (until, part) => (part.issued ? later(until, part.period.end) : until),
-      at,
-    );
+    tilesOf(line).reduce((until, part) => (part.issued ? later(until, part.period.end) : until), at);
   const tenants = await readTenants(core.db, position, null);
   const ids = tenants.map((row) => row.tenant_id);
   const accounts = await accountsOf(
     core,
     ids.map((tenantId) => ({ tenantId, position })),
   );
-  const lines = await allLines(core, position, untilOf, { deploymentIds });
+  const lines = (await allLines(core, position, untilOf, { deploymentIds })).filter(
+    (line) => which === 'all' || tilesOf(line).some((part) => !part.issued),
+  );
   const couponsOf = await couponsOfLines(core, position, [...new Set(lines.map(({ tenantId }) => tenantId))]);
   const rated = await rateLines(
     core,
@@ -214,14 +284,16 @@ export async function ratedAt(
   );
 }
 
-function summed(all: readonly PreviewedLine[]): Effect {
-  const lines = [...all].sort(
-    (a, b) =>
-      compareText(a.tenantId, b.tenantId) ||
-      compareInstants(a.period.start, b.period.start) ||
-      compareText(a.lineId, b.lineId) ||
-      compareText(a.currency, b.currency),
-  );
+function summed(all: readonly Numbered[]): Effect {
+  const lines = all
+    .map(({ line }) => line)
+    .sort(
+      (a, b) =>
+        compareText(a.tenantId, b.tenantId) ||
+        compareInstants(a.period.start, b.period.start) ||
+        compareText(a.lineId, b.lineId) ||
+        compareText(a.currency, b.currency),
+    );
   const total = (group: readonly { readonly difference: string }[], currency: string): string =>
     moneyText(sum(group.map(({ difference }) => decimal(difference))), currency);
   const groups = <Of extends { readonly currency: string; readonly difference: string }>(
@@ -234,12 +306,8 @@ function summed(all: readonly PreviewedLine[]): Effect {
         return { of: of_, currency, difference: total(group, currency) };
       })
       .sort((a, b) => compareText(a.of, b.of) || compareText(a.currency, b.currency));
-  const months = lines.flatMap(({ difference, period, currency }) =>
-    byMonth(decimal(difference), period, currency).map(({ month, amount }) => ({
-      month,
-      currency,
-      difference: text(amount),
-    })),
+  const months = all.flatMap(({ line: { currency }, months: of }) =>
+    of.map(({ month, amount }) => ({ month, currency, difference: text(amount) })),
   );
   const totals = groups(lines, () => '').map(({ currency, difference }) => ({ currency, total: difference }));
   return {
@@ -266,14 +334,17 @@ const taxDifference = (lines: readonly PreviewedLine[], currency: string): strin
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Books the corrections of issued parts as revenue of the trial, so that its margin includes them. */
-export async function bookDifferences({ core }: Trial, lines: readonly PreviewedLine[]): Promise<void> {
-  const rows = lines.flatMap(({ invoiceId, tenantId, deploymentId, billingKind, currency, period, difference }) =>
-    (invoiceId === null ? [] : byMonth(decimal(difference), period, currency)).map(({ month, amount }): RevenueRow => ({
-      ...{ invoice_id: randomUUID(), cause: 'issued', deployment_id: deploymentId, billing_kind: billingKind, month },
-      ...{ tenant_id: tenantId, currency, amount: text(amount) },
+const revenueOf = (differences: readonly Difference[]): Revenue[] =>
+  differences.flatMap(({ line, months }) =>
+    (line.invoiceId === null ? [] : months).map(({ month, amount }) => ({
+      ...{ tenant_id: line.tenantId, deployment_id: line.deploymentId, billing_kind: line.billingKind },
+      ...{ currency: line.currency, month, amount: text(amount) },
     })),
   );
+
+/** Books the corrections of issued parts as revenue of the trial, so that its margin includes them. */
+export async function bookDifferences({ core }: Trial, revenue: readonly Revenue[]): Promise<void> {
+  const rows = revenue.map((row): RevenueRow => ({ invoice_id: randomUUID(), cause: 'issued', ...row }));
   await addRevenue(core.db, await core.projector.position(), rows);
 }
 

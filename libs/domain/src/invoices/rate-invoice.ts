@@ -12,6 +12,7 @@ import {
 } from '../lines/parts.js';
 import {
   type Charge,
+  chargePeriodOf,
   chargesOf,
   rateLine,
   type Part,
@@ -29,7 +30,6 @@ import { corrections } from './corrections.js';
 import { type CreditLeft, withCredits } from './credit-draw.js';
 import { type Coupon, couponChanges, couponsOf, type Credit, withCoupons } from './credits.js';
 import { type ClaimedPart, type DraftRow, type FrozenRow, isSelected, type Selection } from './invoice.js';
-import { MINIMUM_COMMITMENT } from '../prices/refs.js';
 import { taxShares } from './tax.js';
 
 /**
@@ -240,8 +240,7 @@ function chargeRow(line: LineDefinition, charge: Charge, row: RatedRow, taxes: r
     subscriptionId: line.subscriptionId,
     deploymentId: line.deploymentId,
     billingKind: line.billingKind,
-    // A minimum is for the whole period, wherever the last part begins.
-    chargePeriod: row.ref === MINIMUM_COMMITMENT ? line.period : charge.chargePeriod,
+    chargePeriod: chargePeriodOf(line, charge, row),
     ref: row.ref,
     quantity: text(row.quantity),
     unitAmount: text(row.unitAmount),

@@ -2,6 +2,7 @@ import { invalid, type DomainError } from '../errors.js';
 import { ZERO } from '../money/decimal.js';
 import { isDomainError } from '../schema.js';
 import type { Usage } from '../prices/model.js';
+import { MINIMUM_COMMITMENT } from '../prices/refs.js';
 import { ratedParts, type Segment } from '../rating/rate-line.js';
 import type { RatedRow } from '../rating/row.js';
 import { add } from '../rating/subtract.js';
@@ -51,6 +52,10 @@ export function chargesOf(line: LineDefinition, parts: readonly Part[], changes:
 
 /** A base fee is prorated: each part has its own share. Any other amount is for all of the line's period. */
 const wholePeriodOf = (line: LineDefinition, part: Part): Period => (isBaseFee(line) ? part.period : line.period);
+
+/** What a row of a charge is for. A minimum is for the whole period, wherever the last part begins. */
+export const chargePeriodOf = (line: LineDefinition, charge: Charge, { ref }: Pick<RatedRow, 'ref'>): Period =>
+  ref === MINIMUM_COMMITMENT ? line.period : charge.chargePeriod;
 
 /** Usage from the line's period.start up to an instant, as its aggregation and filter measure it. */
 export type UsageUpTo = (at: Instant) => Usage;

@@ -77,7 +77,7 @@ export async function dryRun({
       isDry: false,
     });
     await trial.core.projector.catchUp();
-    const effect = effectBy((await effectOf(trial, caller.now)).lines);
+    const effect = effectBy((await effectOf(trial, caller.now)).effect.lines);
     return { ...summary, survey: await surveyor.of(trial.core), effect, notTried: null };
   });
 }

@@ -1,0 +1,135 @@
+import { chargeOf } from '#domain/invoices/corrections';
+import { couponsOf } from '#domain/invoices/credits';
+import type { FrozenRow } from '#domain/invoices/invoice';
+import { billingAsOf, type BillingFacts, type RatedInvoice } from '#domain/invoices/rate-invoice';
+import { tiles } from '#domain/lines/parts';
+import { byMonth } from '#domain/margin/months';
+import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
+import { FROM_EVER, type Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import { accountsOf } from '../invoices/accounts.js';
+import { loadUsageAt } from '../invoices/line-usage.js';
+import { type LinePart, recordedPartsOf } from '../invoices/parts.js';
+import { billingsOf, rate, usageNeededFor } from '../invoices/rated-invoice.js';
+import type { LedgerCore } from '#ledger/ledger-core';
+
+/**
+ * What an issued part comes to: its booked rows, and the corrections of it that an invoice would book now. Money of its
+ * currency, before credits, after coupons.
+ */
+export interface OwedPart {
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly invoiceId: string | null;
+  /** One of its rows. */
+  readonly row: FrozenRow;
+  /** Where the part is now; null: the line no longer has it. */
+  readonly period: Period | null;
+  readonly net: Decimal;
+  /** As invoices book it: rounded for each of them, and after credits. */
+  readonly tax: Decimal;
+  /** The net by UTC month. */
+  readonly months: ReadonlyMap<string, Decimal>;
+  readonly quarantined: string | null;
+}
+
+/** The issued parts of deployments, by part and currency, as known at a position. The code that bills computes them. */
+export async function owedParts(
+  core: LedgerCore,
+  position: number,
+  deploymentIds: readonly string[],
+  at: Instant,
+): Promise<Map<string, OwedPart>> {
+  const parts = await recordedPartsOf(core, position, { deploymentIds });
+  const byTenant = Map.groupBy(
+    parts.filter(({ issued }) => issued),
+    ({ tenantId }) => tenantId,
+  );
+  const owed = new Map<string, OwedPart>();
+  const tenants = [...byTenant];
+  for (let from = 0; from < tenants.length; from += TENANTS_AT_ONCE)
+    for (const [key, part] of await owedOf(core, position, tenants.slice(from, from + TENANTS_AT_ONCE), at))
+      owed.set(key, part);
+  return owed;
+}
+
+/** So that memory stays bounded, however many tenants a correction reaches. */
+const TENANTS_AT_ONCE = 100;
+
+async function owedOf(
+  core: LedgerCore,
+  position: number,
+  tenants: readonly (readonly [string, readonly LinePart[]])[],
+  at: Instant,
+): Promise<[string, OwedPart][]> {
+  const accounts = await accountsOf(
+    core,
+    tenants.map(([tenantId]) => ({ tenantId, position })),
+  );
+  const wanted = tenants.flatMap(([tenantId, parts]) =>
+    accounts({ tenantId, position }).currencies.map((currency) => ({
+      account: accounts({ tenantId, position, currency }),
+      lineIds: [...new Set(parts.map(({ lineId }) => lineId))],
+    })),
+  );
+  const billings = await billingsOf(
+    core,
+    position,
+    wanted.map(({ account, lineIds }) => ({
+      ...{ invoiceId: 'preview', account, until: at, selection: null },
+      // At the earliest instant nothing is due: what is marked remains, and is compared with its bookings.
+      select: (facts) =>
+        billingAsOf(
+          { ...facts, marks: new Map([...facts.marks, ...lineIds.map((id) => [id, ''] as const)]) },
+          FROM_EVER,
+        ),
+    })),
+  );
+  const usage = await loadUsageAt(core, billings.flatMap(usageNeededFor));
+  return wanted.flatMap(({ account: { tenantId }, lineIds }, index) => {
+    const billing = billings[index];
+    if (billing === undefined) return [];
+    return owedIn(tenantId, lineIds, { facts: billing.facts, invoice: rate(billing, usage) });
+  });
+}
+
+function owedIn(
+  tenantId: string,
+  lineIds: readonly string[],
+  { facts, invoice }: { readonly facts: BillingFacts; readonly invoice: RatedInvoice },
+): [string, OwedPart][] {
+  const { currency } = facts;
+  const couponIds = new Set(couponsOf(facts.grants).map(({ creditId }) => creditId));
+  const corrections = Map.groupBy(invoice.rows, ({ lineId }) => lineId);
+  const quarantined = new Map(invoice.quarantined.map(({ lineId, code }) => [lineId, code]));
+  const lineOf = new Map(facts.lines.map((line) => [line.lineId, line]));
+  return lineIds.flatMap((lineId) => {
+    const [line, recorded] = [lineOf.get(lineId), facts.recorded.get(lineId) ?? []];
+    const periods = new Map(
+      line === undefined ? [] : tiles(line, recorded).map(({ partId, period }) => [partId, period] as const),
+    );
+    const claims = new Map(recorded.map(({ partId, invoiceId }) => [partId, invoiceId]));
+    const rows = [...(facts.booked.get(lineId) ?? []), ...(corrections.get(lineId) ?? [])];
+    return [...Map.groupBy(rows, ({ partId }) => partId)].flatMap(([partId, of]): [string, OwedPart][] => {
+      const [row] = of;
+      if (row === undefined) return [];
+      const months = new Map<string, Decimal>();
+      for (const each of of)
+        for (const { month, amount } of byMonth(chargeOf([each], couponIds), each.chargePeriod, currency))
+          months.set(month, (months.get(month) ?? ZERO).plus(amount));
+      return [
+        [
+          JSON.stringify([partId, currency]),
+          {
+            ...{ tenantId, currency, row, months },
+            invoiceId: claims.get(partId) ?? null,
+            period: periods.get(partId) ?? null,
+            net: chargeOf(of, couponIds),
+            tax: sum(of.map(({ tax }) => decimal(tax))),
+            quarantined: quarantined.get(lineId) ?? null,
+          },
+        ],
+      ];
+    });
+  });
+}
