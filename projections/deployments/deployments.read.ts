@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
@@ -111,6 +112,28 @@ export const readSubscriptionPlans = async (
     .where(at(asOf))
     .orderBy('effective_from')
     .execute();
+
+/** A subscription to a plan, and the period in which it has the plan. */
+export interface UseOfPlan {
+  readonly subscription_id: string;
+  readonly effective_from: Instant;
+  readonly effective_until: Instant | null;
+}
+
+/** The subscriptions to a plan as of a position, in the order of their ids. */
+export async function readUsesOfPlan(db: Db, position: number, planId: string): Promise<UseOfPlan[]> {
+  const { rows } = await sql<UseOfPlan>`
+    SELECT subscription_id, effective_from, least(until, cancelled_at) AS effective_until
+    FROM (
+      SELECT p.subscription_id, p.plan_id, p.effective_from, s.cancelled_at,
+        lead(p.effective_from) OVER (PARTITION BY p.subscription_id ORDER BY p.effective_from) AS until
+      FROM subscription_plans p
+      JOIN subscriptions s ON s.subscription_id = p.subscription_id AND ${at(position, 's')}
+      WHERE ${at(position, 'p')}
+        AND p.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = ${planId})) p
+    WHERE plan_id = ${planId} ORDER BY subscription_id, effective_from`.execute(db);
+  return rows;
+}
 
 /** The deployments that ever belonged to these tenants, or ever had a subscription to one of these plans. */
 export async function readDeploymentsEver(

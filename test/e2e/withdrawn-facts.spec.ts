@@ -270,3 +270,46 @@ describe('an end or a change of plan that never was', () => {
     expect(await test.refused(never)).toMatchObject({ code: 'subscription_overlap' });
   });
 });
+
+describe('a plan that a subscription uses', () => {
+  const never = withdraw('publish-plan', { planId: 'p', effectiveFrom: T('2026-01-01') });
+  const correct = (changes: object) => ({
+    ...{ command: 'correct-subscription', subscriptionId: 's', reason: 'ordered the other plan', ...changes },
+  });
+
+  it('is not withdrawn before the subscription has another one', async () => {
+    await test.apply(plan('p', '30.00', [HOURS]), subscription('s', 'd', 'p'));
+    await use('2026-04-02', '100');
+    await bill('2026-05-01');
+    expect(await test.refused(never)).toMatchObject({
+      code: 'plan_in_use',
+      message:
+        'plan p would have no terms for the subscriptions that use it: s from 2026-04-01T00:00:00Z. ' +
+        'Correct them first (correct-subscription with planId or plans), or withdraw them (start-subscription)',
+    });
+    await test.apply(plan('q', '20.00', [HOURS]), correct({ planId: 'q' }), never);
+    await bill('2026-05-02');
+    // Two fees of 20.00 instead of 30.00
+    expect(await booked('t')).toEqual(['base_fee 04 20.00 2.00', 'base_fee 05 20.00 2.00', 'hours 04 100.00 10.00']);
+    await isSound();
+  });
+
+  it('is withdrawn where other terms of it hold for the subscription, or nothing of it does', async () => {
+    await test.apply(plan('p', '30.00', [HOURS]), plan('p', '40.00', [HOURS], { effectiveFrom: T('2026-03-01') }));
+    await test.apply(subscription('s', 'd', 'p', { from: T('2026-03-01') }));
+    // From March on the second terms hold.
+    await test.apply(never);
+    const second = withdraw('publish-plan', { planId: 'p', effectiveFrom: T('2026-03-01') });
+    expect(await test.refused(second)).toMatchObject({ code: 'plan_in_use' });
+    await test.apply({ command: 'cancel-subscription', subscriptionId: 's', at: T('2026-03-01') }, second);
+    await isSound();
+  });
+
+  it('is named with what to do, where it is not published', async () => {
+    await test.apply(plan('p', '30.00', [HOURS]), subscription('s', 'd', 'p'));
+    expect(await test.refused(correct({ planId: 'x' }))).toMatchObject({
+      code: 'unknown_plan',
+      message: expect.stringContaining('correct-subscription with planId'),
+    });
+  });
+});

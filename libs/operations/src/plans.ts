@@ -32,6 +32,7 @@ import { assertNotOvertaken, basisOf, corrected } from '#ledger/overtaken';
 import { defineQuery, READERS, zAt, zOptionalId, zOptionalIds, zPage, idSets, pageOfRows } from '#ledger/query';
 import { unitAmountText } from '#domain/money/money';
 import { isEverPublished, PLAN_ORDER, readPlanPage } from '#projections/plans/plans.read';
+import { readUsesOfPlan } from '#projections/deployments/deployments.read';
 import type { PlanVersionRow } from '#projections/plans/plans.table';
 import { inForce, listOf, zAny, zMoney, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
@@ -48,11 +49,13 @@ const publishPlan = defineCommand({
     fields: z.strictObject({ planId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
       const { planId, effectiveFrom } = call.fields;
-      return correctedPlan(core, call, planId, (before, history) => {
+      return correctedPlan(core, call, planId, async (before, history) => {
         const never = neverWith(history, correction.withdrawn);
         if (never === null)
           throw notFound('unknown_publication', `plan ${planId} was not published from ${effectiveFrom}`);
-        return withdrawPlanEvents(planId, history, { before, never }, correction);
+        const withdrawn = withdrawPlanEvents(planId, history, { before, never }, correction);
+        await assertUnused(core, planId, before, foldPlan([...history, ...withdrawn]));
+        return withdrawn;
       });
     },
   }),
@@ -149,7 +152,10 @@ const correctedPlan = async (
   core: LedgerCore,
   call: CommandCall,
   planId: string,
-  decision: (versions: readonly PlanVersion[], history: readonly RecordedPlanEvent[]) => PlanEvent[],
+  decision: (
+    versions: readonly PlanVersion[],
+    history: readonly RecordedPlanEvent[],
+  ) => PlanEvent[] | Promise<PlanEvent[]>,
 ): Promise<CommandDone> =>
   corrected(core, call, {
     ...{ stream: planStream(planId), isOf: isPlanEvent, saidOf: anyChange },
@@ -158,6 +164,31 @@ const correctedPlan = async (
       return decision(foldPlan(history), history);
     },
   });
+
+/** Refuses to leave a subscription without terms where its plan has some. Errors: `plan_in_use`. */
+async function assertUnused(
+  core: LedgerCore,
+  planId: string,
+  before: readonly PlanVersion[],
+  after: readonly PlanVersion[],
+): Promise<void> {
+  const [start, end] = [before[0]?.effectiveFrom, after[0]?.effectiveFrom ?? null];
+  if (start === undefined || start === end) return;
+  const uses = await readUsesOfPlan(core.db, await core.projector.catchUp(), planId);
+  const left = uses
+    .map((use) => ({ id: use.subscription_id, period: { start: use.effective_from, end: use.effective_until } }))
+    .filter(({ period }) => period.start !== period.end && overlaps(period, { start, end }));
+  if (left.length === 0) return;
+  const named = left.slice(0, MOST_NAMED).map(({ id, period }) => `${id} from ${period.start}`);
+  const more = left.length > named.length ? [`${left.length - named.length} more`] : [];
+  throw conflict(
+    'plan_in_use',
+    `plan ${planId} would have no terms for the subscriptions that use it: ${[...named, ...more].join(', ')}. ` +
+      'Correct them first (correct-subscription with planId or plans), or withdraw them (start-subscription)',
+  );
+}
+
+const MOST_NAMED = 10;
 
 const anyChange = ({ type, data }: RecordedPlanEvent): string =>
   'reason' in data ? `plan ${data.planId} was corrected: ${data.reason}` : `plan ${data.planId} changed (${type})`;
@@ -213,7 +244,12 @@ export async function assertPlan(
     ),
   );
   const versions = foldPlan((plan ?? []).filter(isPlanEvent));
-  if (versions.length === 0) throw notFound('unknown_plan', `plan ${planId} is not published`);
+  if (versions.length === 0)
+    throw notFound(
+      'unknown_plan',
+      `plan ${planId} is not published: publish it, or use another plan` +
+        ' (for a subscription that has it: correct-subscription with planId)',
+    );
   const version = planAt(versions, at);
   if (version === undefined)
     throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}. Publish it from then on.`);
