@@ -67,6 +67,9 @@ export function canonicalJson(value: unknown): string {
 /** The key under which a command with a natural key is recorded. */
 export const naturalKey = (name: string, values: readonly unknown[]): string => `${name}:${JSON.stringify(values)}`;
 
+/** Whether a command corrects or withdraws what others recorded. */
+export const isCorrection = (name: string): boolean => name.startsWith('correct-') || name === 'withdraw';
+
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The name of a command, for messages about commands that can't be read. */

@@ -3,7 +3,15 @@ import type { Correction } from '#domain/correction';
 import { invalid } from '#domain/errors';
 import { parse, shaped, zId, zInstant, zText } from '#domain/schema';
 import { type Caller, confinedTo, type Role } from './caller.js';
-import { canonicalJson, type CommandCall, type CommandDone, naturalKey, OF_TENANT, sha256 } from './command.js';
+import {
+  canonicalJson,
+  type CommandCall,
+  type CommandDone,
+  isCorrection,
+  naturalKey,
+  OF_TENANT,
+  sha256,
+} from './command.js';
 import type { LedgerCore } from './ledger-core.js';
 
 /** The roles that may execute a command that names no roles. */
@@ -88,7 +96,6 @@ export const zBasedOn = z.object({
     .optional()
     .describe('The log position that the correction was prepared at. If the same was changed since: overtaken'),
 });
-export const isCorrection = (name: string): boolean => name.startsWith('correct-') || name === 'withdraw';
 
 /** A command with checked fields, and its definition. */
 export interface ReadCommand {

@@ -4,8 +4,15 @@ import { decimal, text } from '#domain/money/decimal';
 import { zDecimal, zId, zText } from '#domain/schema';
 import { deploymentStream, tenancies, tenantAt } from '#domain/tenants/deployment';
 import { FROM_EVER, type Instant } from '#domain/time/instant';
-import type { Period } from '#domain/time/period';
-import { incomingReading, usageMonth, usageStream, zObservation, zReadingKey } from '#domain/usage/usage';
+import { type Period, periodText } from '#domain/time/period';
+import {
+  incomingReading,
+  type Observation,
+  usageMonth,
+  usageStream,
+  zObservation,
+  zReadingKey,
+} from '#domain/usage/usage';
 import type { UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import { ambiguousProvider, fitting, keyOfRow, knownWithExcluders } from '#billing/usage/known-usage';
 import { Exclusions, overlapWith } from '#billing/usage/usage-overlaps';
@@ -70,13 +77,25 @@ export const observeUsage = defineCommand({
     const { deploymentId, observations } = call.fields;
     await assertDeployment(core, call, deploymentId, observations);
     const written = await writeUsage(core, call, { deploymentId, observations, origin: 'command' });
-    const { position, accepted, duplicate, corrected } = written;
-    const counts = { accepted, duplicate, corrected };
+    const { position, accepted, duplicate, corrected, withdrawn } = written;
+    const counts = { accepted, duplicate, corrected, ...withdrawnNotice(withdrawn) };
     // A known reading that only got its provider named counts as unchanged.
     if (position === null || counts.accepted + counts.corrected === 0) return { status: 'unchanged', result: counts };
     return { status: 'done', position, result: counts };
   },
 });
+
+/** Readings are observed again that were withdrawn. */
+function withdrawnNotice([first, ...others]: readonly Observation[]): { notice?: string } {
+  if (first === undefined) return {};
+  const { billingKind, resourceId, period } = first;
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  return {
+    notice:
+      `${billingKind} of ${resourceId} over ${periodText(period)}${more}: recorded and then withdrawn. ` +
+      'Nothing was recorded now. To put a reading back, use correct-usage with its quantity.',
+  };
+}
 
 const correctUsage = defineCommand({
   name: 'correct-usage',

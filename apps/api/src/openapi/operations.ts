@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { zId, zInstant, zText } from '#domain/schema';
 import { ROLES } from '#ledger/caller';
-import { isCorrection, zBasedOn } from '#ledger/define-command';
+import { isCorrection } from '#ledger/command';
+import { zBasedOn } from '#ledger/define-command';
 import { zOutcome } from '#operations/answers';
 import { COMMANDS } from '#operations/operations';
 import { EVENT_TYPE, EVENTS_TYPE, zCloudEvent } from '../cloud-event.js';

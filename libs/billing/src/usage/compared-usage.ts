@@ -23,6 +23,8 @@ export interface Compared {
   readonly named: NamedReading[];
   /** Readings of a day whose hours are in force, or the reverse. */
   readonly overlapping: Overlapping[];
+  /** Known readings that were withdrawn, and stay so. */
+  readonly withdrawn: Observation[];
   same: number;
 }
 
@@ -31,6 +33,7 @@ export const nothingCompared = (): Compared => ({
   different: [],
   named: [],
   overlapping: [],
+  withdrawn: [],
   same: 0,
 });
 
@@ -137,8 +140,10 @@ export function take(compared: Compared, entries: Entries, reading: Indexed, fou
   }
   const { entry, comparison } = found;
   if (comparison !== 'same') entries.exclusions.add(observation);
-  if (comparison === 'same') compared.same += 1;
-  else if (comparison === 'different' && entry.known !== null)
+  if (comparison === 'same') {
+    compared.same += 1;
+    if (entry.known?.isWithdrawn === true && entry.said === null) compared.withdrawn.push(observation);
+  } else if (comparison === 'different' && entry.known !== null)
     compared.different.push({ ...reading, known: entry.known });
   else compared.fresh.push(observation);
   entry.said = observation;

@@ -35,6 +35,8 @@ export interface UsageWritten {
   readonly corrected: number;
   /** What metering left out, as others recorded the day by its other granularity. */
   readonly overlapping: readonly Overlapping[];
+  /** Known readings that were withdrawn, and stay so. */
+  readonly withdrawn: readonly Observation[];
   readonly position: number | null;
 }
 
@@ -67,18 +69,19 @@ export async function writeUsage(core: LedgerCore, call: CommandCall, usage: Usa
   }
   let written: Counts & Pick<UsageWritten, 'position'> = { accepted: 0, duplicate: 0, corrected: 0, position: null };
   const overlapping: Overlapping[] = [];
+  const withdrawn: Observation[] = [];
   const lastMonth = [...byMonth.keys()].at(-1);
   for (const [month, readings] of byMonth) {
     // The command's key goes with its last month: a command that stopped half-way is carried out again.
     const step = month === lastMonth ? call : stepOf(call);
     const before = written;
-    let left: readonly Overlapping[] = [];
+    let [left, gone]: [readonly Overlapping[], readonly Observation[]] = [[], []];
     const done = await core.book.decideOnReadModels(
       usageStream(deploymentId, month),
       step,
       async () => {
         const compared = await compare(core, deploymentId, readings, origin);
-        left = compared.overlapping;
+        [left, gone] = [compared.overlapping, compared.withdrawn];
         const delivered = { deploymentId, month, origin, ...(reason === undefined ? {} : { reason }) };
         const { events, ...counts } = decided(delivered, compared);
         // The answer counts all months so far: the last month records it.
@@ -88,11 +91,12 @@ export async function writeUsage(core: LedgerCore, call: CommandCall, usage: Usa
     );
     written = { ...(done.result as Counts), position: done.position ?? written.position };
     overlapping.push(...left);
+    withdrawn.push(...gone);
   }
-  return { ...written, overlapping };
+  return { ...written, overlapping, withdrawn };
 }
 
-type Counts = Omit<UsageWritten, 'position' | 'overlapping'>;
+type Counts = Omit<UsageWritten, 'position' | 'overlapping' | 'withdrawn'>;
 
 /** Errors: `usage_conflict`, `usage_overlap`. */
 function assertRecordable(

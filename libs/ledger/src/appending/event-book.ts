@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError } from '#domain/errors';
 import { derivedId } from '#domain/derived-id';
+import { isDomainError } from '#domain/schema';
 import { EventCodec } from '#event-store/codec';
 import {
   type Appended,
@@ -12,7 +13,7 @@ import {
   WrongExpectedRevision,
 } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
-import { sha256, type CommandCall, type CommandDone } from '../command.js';
+import { type CommandCall, type CommandDone, isCorrection, sha256 } from '../command.js';
 import type { Tail } from './tail.js';
 import { notWithdrawn, withdrawalOf, withdraws } from './withdrawals.js';
 
@@ -82,9 +83,9 @@ export class EventBook {
         call,
         standing.map(({ metadata }) => metadata.command),
       );
-      return known === undefined
-        ? this.append(stream, revision, call, await decision(events))
-        : this.knownAs(withNotice(known, call, events), stream, revision, call);
+      if (known === undefined) return this.append(stream, revision, call, await decision(events));
+      const isSuperseded = await wouldChange(call, async () => decision(events));
+      return this.knownAs(noticed(known, noticeOf(call, events, isSuperseded)), stream, revision, call);
     });
   }
 
@@ -115,9 +116,9 @@ export class EventBook {
             ...notWithdrawn(own).map(({ metadata }) => metadata.command),
           ])
         : undefined;
-      return known === undefined
-        ? this.append(stream, revision, call, await decision(position))
-        : this.knownAs(known, stream, revision, call);
+      if (known === undefined) return this.append(stream, revision, call, await decision(position));
+      const isSuperseded = await wouldChange(call, async () => decision(position));
+      return this.knownAs(noticed(known, noticeOf(call, own, isSuperseded)), stream, revision, call);
     });
   }
 
@@ -229,15 +230,40 @@ export class EventBook {
   }
 }
 
-/** A command that was withdrawn, and is repeated, records nothing: a file may be applied again. Its answer says so. */
-function withNotice(known: CommandDone, call: CommandCall, events: readonly RecordedEvent[]): CommandDone {
+/**
+ * A command that is repeated after it was withdrawn, or after another one changed what it states, records nothing: a
+ * file may be applied again. The notice says so; null: what the command states still holds.
+ */
+function noticeOf(call: CommandCall, events: readonly RecordedEvent[], isSuperseded: boolean): string | null {
   const recorded = events.findLast((event) => event.metadata.command?.key === call.key);
+  const at = recorded === undefined ? '' : ` at position ${recorded.position}`;
   const withdrawal = recorded === undefined ? undefined : withdrawalOf(recorded, events);
-  if (recorded === undefined || withdrawal === undefined) return known;
-  const notice =
-    `${call.name} was recorded at position ${recorded.position} and withdrawn at position ${withdrawal.position}.` +
-    ' Nothing was recorded now. To state it again, give occurredAt.';
-  return { ...known, result: { ...known.result, notice } };
+  if (withdrawal !== undefined)
+    return (
+      `${call.name} was recorded${at} and withdrawn at position ${withdrawal.position}.` +
+      ' Nothing was recorded now. To state it again, give occurredAt.'
+    );
+  if (!isSuperseded) return null;
+  const key = call.idempotencyKey === null ? 'an idempotencyKey' : 'another idempotencyKey';
+  return (
+    `${call.name} was recorded${at}, and what it states was changed since.` +
+    ` Nothing was recorded now. To state it again, give ${key}.`
+  );
+}
+
+const noticed = (known: CommandDone, notice: string | null): CommandDone =>
+  notice === null ? known : { ...known, result: { ...known.result, notice } };
+
+/** Whether a recorded correction would change something if it was made now. */
+async function wouldChange(call: CommandCall, decision: () => Promise<Decision>): Promise<boolean> {
+  if (!isCorrection(call.name)) return false;
+  try {
+    return (await decision()).events.length > 0;
+  } catch (error) {
+    // What it corrects or withdraws is not there any more.
+    if (isDomainError(error)) return false;
+    throw error;
+  }
 }
 
 /** Whether the event was recorded by the same command, with the same body and occurredAt. */
