@@ -42,6 +42,51 @@ describe('bad input is reported with file, row and remedy', () => {
     );
   });
 
+  it.each([
+    [
+      'usage.zip',
+      'PK\u0003\u0004\u0014\u0000usage.csv',
+      /usage\.zip is a ZIP archive\. Nothing was imported\. Unpack it \(unzip\), then/,
+    ],
+    [
+      'usage.xlsx',
+      'PK\u0003\u0004\u0014\u0000[Content_Types].xml',
+      /is an Excel workbook\. Nothing was imported\. Save it as "CSV UTF-8"/,
+    ],
+    [
+      'usage.csv.bz2',
+      'BZh91AY&SY',
+      /is packed with bzip2\. Nothing was imported\. Unpack it \(bunzip2\), or pack it with gzip\./,
+    ],
+    ['usage.parquet', 'PAR1\u0015', /is a Parquet file\. Nothing was imported\. Choose CSV for the export/],
+  ])('%s is named as what it is', async (name, content, message) => {
+    const file = join(files.path, name);
+    await writeFile(file, content, 'latin1');
+    expect(await refusal(file)).toMatch(message);
+  });
+
+  it('a reading far from now is refused, and the others are imported', async () => {
+    // Now is 2026-06: from 2016-06 until 2027-06 is near enough.
+    expect(
+      await said(
+        with_(START, '0204-01-01T01:00:00Z').replace(',2026-04-01T02', ',0204-01-01T02'),
+        'open,vm-1,cpu_hours,2016-05-31T23:00:00Z,,hour,1',
+        'open,vm-1,cpu_hours,2016-06-01T00:00:00Z,,hour,1',
+        'open,vm-1,cpu_hours,2027-06-02T00:00:00Z,,hour,1',
+      ),
+    ).toEqual([
+      'usage.csv, row 1 (line 2) begins at 0204-01-01T01:00:00Z, which is not between 10 years ago and 1 ahead. ' +
+        'Correct the date, or set LEDGERLINE_USAGE_YEARS_BACK or LEDGERLINE_USAGE_YEARS_AHEAD.',
+      expect.stringMatching(/^usage\.csv, row 2 \(line 3\) begins at 2016-05-31T23:00:00Z, which is not between/),
+      expect.stringMatching(/^usage\.csv, row 4 \(line 5\) begins at 2027-06-02T00:00:00Z, which is not between/),
+    ]);
+    expect(
+      await test.ask('usage', { deploymentId: 'open', start: '2016-01-01T00:00:00Z', end: '2028-01-01T00:00:00Z' }),
+    ).toEqual({
+      cpu_hours: '1',
+    });
+  });
+
   it('a BOM and Windows newlines are accepted', async () => {
     const file = await files.write('marked.csv', `\uFEFF${HEADER}\r\n${ROW.replace('site', 'marked')}\r\n`);
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([1, 1, 0, 0, 0]);

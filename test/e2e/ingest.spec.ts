@@ -37,6 +37,23 @@ const records = async (query: string) =>
   zRecords.parse((await api().get('operator', `/api/v1/usage-records?deploymentId=acme-prod&${query}`)).body).items;
 
 describe('POST /usage', () => {
+  it('refuses readings far from now one by one, and makes no partition for them', async () => {
+    // 300 different months, as a clumsy client has them: years 2100 to 2124.
+    const far = Array.from({ length: 300 }, (_, n) => {
+      const month = `${2100 + Math.floor(n / 12)}-${String((n % 12) + 1).padStart(2, '0')}`;
+      return of(
+        hour(1, { billingKind: 'far', period: { start: `${month}-01T01:00:00Z`, end: `${month}-01T02:00:00Z` } }),
+      );
+    });
+    const answer = await send([
+      ...far,
+      of(hour(1, { period: { start: '2026-05-01T01:00:00Z', end: '2026-05-01T02:00:00Z' } })),
+    ]);
+    expect(answer.items.slice(0, 300).map(({ status }) => status)).toEqual(Array(300).fill('rejected'));
+    expect(answer.items[0]).toMatchObject({ error: { code: 'usage_out_of_range' } });
+    expect(answer.items[300]).toMatchObject({ status: 'accepted' });
+  });
+
   it('gives each observation its own result: accepted, duplicate, conflict, rejected', async () => {
     const body = [
       of(hour(0)),

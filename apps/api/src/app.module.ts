@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, DiscoveryModule } from '@nestjs/core';
 import type { Logger } from 'pino';
+import type { UsageYears } from '#domain/usage/usage-span';
 import { LedgerModule } from '#operations/ledger.module';
 import { AccessGuard } from './auth/access.guard.js';
 import { TokenReader } from './auth/token.js';
@@ -30,11 +31,12 @@ export interface AppOptions {
   readonly telemetry: Telemetry;
   readonly tokens: TokenReader;
   readonly queryTimeoutMs: number;
+  readonly usageYears?: UsageYears;
 }
 
 type LedgerSettings = Pick<
   AppOptions,
-  'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs'
+  'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs' | 'usageYears'
 >;
 
 /** While the read models of this version are being built, the API runs and reports that it is not ready. */
@@ -45,11 +47,13 @@ const ledgerModule = ({
   logger,
   telemetry,
   queryTimeoutMs,
+  usageYears,
 }: LedgerSettings): DynamicModule =>
   LedgerModule.forRoot({
     databaseUrl,
     ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }),
     ...(seller === undefined ? {} : { seller }),
+    ...(usageYears === undefined ? {} : { usageYears }),
     measuring: telemetry,
     statementTimeoutMs: queryTimeoutMs,
     whenOutdated: 'serve',

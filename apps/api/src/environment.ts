@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#runtime/environment';
+import type { UsageYears } from '#domain/usage/usage-span';
+import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl, zUsageYears } from '#runtime/environment';
 import type { Limits } from './protection.js';
 
 /** The length of an HS256 hash: a shorter secret can be guessed from one token. */
@@ -34,6 +35,7 @@ const zEnvironment = z.object({
   LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
   LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(64),
   LEDGERLINE_QUERY_TIMEOUT_MS: fromOne.default(60_000),
+  ...zUsageYears,
   LEDGERLINE_LOG_LEVEL: zLogLevel,
   OTEL_EXPORTER_OTLP_ENDPOINT: zUrl('https', 'http').optional(),
 });
@@ -54,6 +56,8 @@ export interface ApiSettings extends Limits {
   readonly trustedProxies?: string;
   /** Timeout of a query, in milliseconds. */
   readonly queryTimeoutMs: number;
+  /** How far from now new usage may be. */
+  readonly usageYears?: UsageYears;
   readonly logLevel?: LogLevel;
   /** Collector of traces. Without it, there are no traces. */
   readonly otlpEndpoint?: string;
@@ -76,6 +80,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     requestsPerMinute: data.LEDGERLINE_REQUESTS_PER_MINUTE,
     requestsAtOnce: data.LEDGERLINE_REQUESTS_AT_ONCE,
     queryTimeoutMs: data.LEDGERLINE_QUERY_TIMEOUT_MS,
+    usageYears: { back: data.LEDGERLINE_USAGE_YEARS_BACK, ahead: data.LEDGERLINE_USAGE_YEARS_AHEAD },
     logLevel: data.LEDGERLINE_LOG_LEVEL,
     ...(data.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? {} : { otlpEndpoint: data.OTEL_EXPORTER_OTLP_ENDPOINT }),
   };

@@ -160,6 +160,7 @@ export const ERROR_CODES: readonly string[] = [
   'url_too_long',
   'usage_conflict',
   'usage_in_use',
+  'usage_out_of_range',
   'usage_overlap',
   'usage_pruned',
   'wrong_kind_of_usage',

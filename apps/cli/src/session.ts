@@ -7,6 +7,7 @@ import { Ledger } from '#operations/ledger';
 import { LedgerModule } from '#operations/ledger.module';
 import type { WhenOutdated } from '#operations/outdated';
 import { openDatabase } from '#postgres/pool';
+import { usageYearsFrom } from '#runtime/environment';
 import { say } from './output.js';
 
 /** The only place where the CLI reads the clock. */
@@ -65,6 +66,7 @@ async function onDatabase<Result>(
       whenOutdated,
       signal,
       report: say,
+      usageYears: usageYearsFrom(process.env),
       ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }),
       ...(seller === undefined || seller === '' ? {} : { seller }),
     };

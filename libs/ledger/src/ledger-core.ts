@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
+import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
 import { EventCodec } from '#event-store/codec';
 import type { EventLog } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
@@ -45,6 +46,8 @@ export class LedgerCore {
     },
     /** The seller as documents show it: free text with line breaks. null: not configured. */
     readonly seller: string | null = null,
+    /** How far from now new usage may be. */
+    readonly usageYears: UsageYears = DEFAULT_USAGE_YEARS,
   ) {
     this.db = readModels(pool);
     this.tail = new Tail(log, projector);

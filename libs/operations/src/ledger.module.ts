@@ -13,6 +13,7 @@ import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
 import { KeptTree } from '#transparency/kept-tree';
 import { Audit } from '#audit/audit';
+import type { UsageYears } from '#domain/usage/usage-span';
 import { READ_MODELS } from '#projections/database';
 import { LedgerCore } from '#ledger/ledger-core';
 import { Ledger, LedgerCommandHandler, LedgerQueryHandler } from './ledger.js';
@@ -36,6 +37,8 @@ export interface LedgerOptions {
   readonly report?: (message: string) => void;
   /** The seller on documents: name, address, tax number, one per line. */
   readonly seller?: string;
+  /** How far from now new usage may be. Default: 10 years back, 1 ahead. */
+  readonly usageYears?: UsageYears;
 }
 
 const OPENED = Symbol('opened ledger');
@@ -106,7 +109,8 @@ async function open(options: LedgerOptions): Promise<Opened> {
       measuring === undefined
         ? [log, projector]
         : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
-    const core = new LedgerCore(used, projecting, asked, { locks, trialPool, rebuilder, tree }, options.seller ?? null);
+    const parts = { locks, trialPool, rebuilder, tree };
+    const core = new LedgerCore(used, projecting, asked, parts, options.seller ?? null, options.usageYears);
     await core.details.migrate();
     const close = async (): Promise<void> => {
       stopping.abort();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
 
 /** Checks for environment variables, for the processes that they configure. */
 
@@ -14,6 +15,17 @@ export const zCount = (max: number, message: string) =>
     .string()
     .refine((value) => /^\d{1,9}$/.test(value) && Number(value) <= max, message)
     .transform(Number);
+const years = (fallback: number) => zCount(1000, 'must be a whole number of at most 1000').default(fallback);
+/** How far from now new usage may be. */
+export const zUsageYears = {
+  LEDGERLINE_USAGE_YEARS_BACK: years(DEFAULT_USAGE_YEARS.back),
+  LEDGERLINE_USAGE_YEARS_AHEAD: years(DEFAULT_USAGE_YEARS.ahead),
+};
+/** Errors: a variable that is no number of years. */
+export function usageYearsFrom(environment: Readonly<Record<string, string | undefined>>): UsageYears {
+  const read = readEnvironment(z.object(zUsageYears), environment);
+  return { back: read.LEDGERLINE_USAGE_YEARS_BACK, ahead: read.LEDGERLINE_USAGE_YEARS_AHEAD };
+}
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LEVELS)[number];
 export const zLogLevel = z.enum(LEVELS, `must be one of ${LEVELS.join(', ')}`).default('info');

@@ -1,8 +1,9 @@
 import type { LedgerEvent } from '#domain/events';
-import { conflict, notFound } from '#domain/errors';
+import { conflict, invalid, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
 import { packedReadings } from '#domain/usage/plain';
+import { farFromNow } from '#domain/usage/usage-span';
 import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
 import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
 import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
@@ -149,9 +150,12 @@ export class UsageIntake {
     caller: Caller,
   ): Promise<readonly Ingested[]> {
     const verdicts = new Array<Ingested>(observations.length);
-    const months = Map.groupBy(observations.keys(), (index) =>
-      usageMonth(observations[index]?.period.start ?? missing()),
-    );
+    for (const [index, observation] of observations.entries()) {
+      const message = farFromNow(observation, caller.now, this.core.usageYears);
+      if (message !== null) verdicts[index] = rejected(invalid('usage_out_of_range', `period ${message}`));
+    }
+    const near = [...observations.keys()].filter((index) => verdicts[index] === undefined);
+    const months = Map.groupBy(near, (index) => usageMonth(observations[index]?.period.start ?? missing()));
     await Promise.all(
       [...months].map(async ([month, indexes]) => {
         const of = await this.enqueue(

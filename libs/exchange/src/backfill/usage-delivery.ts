@@ -1,6 +1,7 @@
 import { conflict } from '#domain/errors';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { type Observation, type ReadingKey, usageMonth, usageStream } from '#domain/usage/usage';
+import { assertNear } from '#domain/usage/usage-span';
 import { EventCodec } from '#event-store/codec';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import type { CommandCall } from '#ledger/command';
@@ -79,6 +80,7 @@ export class UsageDelivery {
    */
   async write(batch: UsageBatch, isRepeated: boolean): Promise<Omit<UsageDecided, 'events'>> {
     const name = nameOf(batch);
+    assertNear(batch.observations, this.call.caller.now, this.core.usageYears);
     const call = { ...this.call, sourceOf: this.sourceOf(batch) };
     const delivered = {
       deploymentId: batch.deploymentId,

@@ -26,6 +26,30 @@ export interface Source {
 
 const STDIN = '-';
 const GZIP = Buffer.from([0x1f, 0x8b]);
+/** Formats that are not read: how their files begin, and what to do with them. */
+const FOREIGN: readonly { readonly begins: Buffer; readonly name: string; readonly remedy: string }[] = [
+  { begins: Buffer.from('PK\u0003\u0004'), name: 'a ZIP archive', remedy: 'Unpack it (unzip), then import its files.' },
+  { begins: Buffer.from('BZh'), name: 'packed with bzip2', remedy: 'Unpack it (bunzip2), or pack it with gzip.' },
+  {
+    begins: Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a]),
+    name: 'packed with xz',
+    remedy: 'Unpack it (unxz), or pack it with gzip.',
+  },
+  {
+    begins: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]),
+    name: 'packed with zstd',
+    remedy: 'Unpack it (unzstd), or pack it with gzip.',
+  },
+  { begins: Buffer.from('PAR1'), name: 'a Parquet file', remedy: 'Choose CSV for the export, or convert it to CSV.' },
+  {
+    begins: Buffer.from([0xd0, 0xcf, 0x11, 0xe0]),
+    name: 'an Excel workbook',
+    remedy: 'Save it as "CSV UTF-8", then import that file.',
+  },
+];
+/** An Excel workbook is a ZIP archive of these folders. */
+const WORKBOOK = /xl\/|\[Content_Types\]\.xml/;
+const BEGINNING_BYTES = 4096;
 
 /**
  * Reads a file to its end before it is processed. stdin (`-`) and pipes, which can be read only once, are stored in a
@@ -59,20 +83,32 @@ async function inspected(name: string, path: string, dispose: () => Promise<void
   const { size } = await stat(path);
   if (size === 0)
     throw unreadable(`${name} is empty (0 bytes). Nothing was imported. Check whether the copy is complete.`);
-  const source = { name, path, bytes: size, isGzip: await isGzip(path), dispose };
+  const beginning = await beginningOf(path);
+  assertReadable(name, beginning);
+  const source = { name, path, bytes: size, isGzip: beginning.subarray(0, 2).equals(GZIP), dispose };
   return { ...source, ...(await contentsOf(source)) };
 }
 
 const unreadable = (message: string): Error => invalid('unreadable_file', message);
 
-async function isGzip(path: string): Promise<boolean> {
+async function beginningOf(path: string): Promise<Buffer> {
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
-    return bytesRead === 2 && buffer.equals(GZIP);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(BEGINNING_BYTES), 0, BEGINNING_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }
+}
+
+function assertReadable(name: string, beginning: Buffer): void {
+  const found = FOREIGN.find(({ begins }) => beginning.subarray(0, begins.length).equals(begins));
+  if (found === undefined) return;
+  if (found.name === 'a ZIP archive' && WORKBOOK.test(beginning.toString('latin1')))
+    throw unreadable(
+      `${name} is an Excel workbook. Nothing was imported. Save it as "CSV UTF-8", then import that file.`,
+    );
+  throw unreadable(`${name} is ${found.name}. Nothing was imported. ${found.remedy}`);
 }
 
 /** The uncompressed content. `onRead` receives the number of bytes read from the file itself. */
