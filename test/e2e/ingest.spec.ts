@@ -47,7 +47,7 @@ describe('POST /usage', () => {
     });
     const answer = await send([
       ...far,
-      of(hour(1, { period: { start: '2026-05-01T01:00:00Z', end: '2026-05-01T02:00:00Z' } })),
+      of(hour(1, { billingKind: 'far', period: { start: '2026-05-01T01:00:00Z', end: '2026-05-01T02:00:00Z' } })),
     ]);
     expect(answer.items.slice(0, 300).map(({ status }) => status)).toEqual(Array(300).fill('rejected'));
     expect(answer.items[0]).toMatchObject({ error: { code: 'usage_out_of_range' } });

@@ -143,3 +143,7 @@ export function billingPeriodAt(at: Instant, interval: Interval, timeZone: strin
     end: boundary(index + 1, anchored, interval, timeZone),
   };
 }
+
+/** The text of an instant, some years later or earlier, for comparison: instants of four-digit years compare as texts. */
+export const inYear = (at: Instant, years: number): string =>
+  `${String(Math.min(9999, Math.max(0, Number(at.slice(0, 4)) + years))).padStart(4, '0')}${at.slice(4)}`;

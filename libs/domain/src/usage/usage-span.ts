@@ -1,4 +1,5 @@
 import { invalid, type FieldError } from '../errors.js';
+import { inYear } from '../time/calendar.js';
 import type { Instant } from '../time/instant.js';
 import type { ReadingKey } from './usage.js';
 
@@ -15,19 +16,12 @@ export const DEFAULT_USAGE_YEARS: UsageYears = { back: 10, ahead: 1 };
  */
 export function farFromNow({ period }: Pick<ReadingKey, 'period'>, now: Instant, years: UsageYears): string | null {
   const { start } = period;
-  if (start >= shifted(now, -years.back) && start <= shifted(now, years.ahead)) return null;
+  const [first, last] = [inYear(now, -years.back).slice(0, 7), inYear(now, years.ahead)];
+  if (start >= first && start <= last) return null;
   return (
     `begins at ${start}, which is not between ${years.back} years ago and ${years.ahead} ahead. Correct the date, or ` +
     'set LEDGERLINE_USAGE_YEARS_BACK or LEDGERLINE_USAGE_YEARS_AHEAD.'
   );
-}
-
-/** The start of the month of an instant, in another year: instants of four-digit years compare as texts. */
-function shifted(now: Instant, years: number): string {
-  const year = Math.min(9999, Math.max(0, Number(now.slice(0, 4)) + years));
-  return years < 0
-    ? `${String(year).padStart(4, '0')}${now.slice(4, 7)}`
-    : `${String(year).padStart(4, '0')}${now.slice(4)}`;
 }
 
 /** Errors: `usage_out_of_range`, with every reading whose period is too far from now. */
