@@ -233,7 +233,7 @@ describe('bad input is reported with file, row and remedy', () => {
   it('a mapping that names unknown fields or columns', async () => {
     const file = await files.write('usage.csv', `${HEADER}\n${ROW}\n`);
     await expect(backfilled(test, 'usage', file, { preset: 'focus' })).rejects.toThrow(
-      'unknown preset "focus". Known presets: usage',
+      'unknown preset "focus". Known presets: cloudevents, stripe-meter-events, prometheus, token-trace, usage',
     );
     await expect(backfilled(test, 'usage', file, { columns: { amount: 'quantity' } })).rejects.toThrow(
       /^the mapping names amount, which usage does not have\. Its fields are deploymentId, /,
