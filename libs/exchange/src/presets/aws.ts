@@ -86,8 +86,8 @@ const resourceTags = (cells: Cells): string[] => [
 
 /**
  * AWS cost and usage report: the legacy columns (`lineItem/UnblendedCost`) and those of CUR 2.0
- * (`line_item_unblended_cost`). The id of the invoice is empty until the month is closed, so a bill is identified by its
- * payer, month and type: the closed month is then a second delivery of the open one.
+ * (`line_item_unblended_cost`). The id of the invoice is empty until the month is closed, so a bill is identified by
+ * its payer, month and type: the closed month is then a second delivery of the open one.
  */
 export const awsCostReport: Preset<CostItem> = {
   name: 'aws-cur',

@@ -3,8 +3,8 @@ import { isObject } from '../rows/answers.js';
 import { looseJson } from '../rows/loose-json.js';
 
 /**
- * Tags as `key:value`: of an object, of a list of keys and values, or of the JSON of either. If they can't be read, that
- * is noted and the row is imported, because tags are not amounts.
+ * Tags as `key:value`: of an object, of a list of keys and values, or of the JSON of either. If they can't be read,
+ * that is noted and the row is imported, because tags are not amounts.
  */
 export function tagsOf(cells: Cells, field: string): string[] {
   const written = cells.raw(field);
