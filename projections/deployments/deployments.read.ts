@@ -152,17 +152,18 @@ export async function readDeploymentsEver(
   return rows.map((row) => row.deployment_id);
 }
 
-/** The tenants that have or had these deployments, as known now. */
-export async function readTenantsHolding(db: Db, deploymentIds: readonly string[]): Promise<string[]> {
-  const rows = await db
+/** The deployments of these that are registered, each with the tenants that have or had it. */
+export const readHolders = async (
+  db: Db,
+  deploymentIds: readonly string[],
+): Promise<Pick<AssignmentRow, 'deployment_id' | 'tenant_id'>[]> =>
+  db
     .selectFrom('deployment_assignments')
-    .select('tenant_id')
+    .select(['deployment_id', 'tenant_id'])
     .distinct()
     .where('deployment_id', '=', anyOf(deploymentIds))
     .where('position_to', 'is', null)
     .execute();
-  return rows.map(({ tenant_id }) => tenant_id);
-}
 
 /** Every tenant with the deployments that ever belonged to it, as of a position or an earlier one. */
 export async function readDeploymentsByTenant(

@@ -37,6 +37,34 @@ describe('ledgerline backfill', () => {
     return [[read, accepted, duplicate, correction, rejected], each.map(({ file }) => file.replace(files.path, ''))];
   };
 
+  it('tells of refused rows by their reason, with the first of each', async () => {
+    const other = await folder();
+    try {
+      const file = await other.write(
+        'mixed.csv',
+        HEADER +
+          Array.from({ length: 30 }, (_, n) => row(`vm-${n}`, `${n}x`)).join('') +
+          row('late').replace('2026-04-01T01', '2026-04-31T01') +
+          row('later').replace('2026-04-01T01', '2026-04-31T01'),
+      );
+      const { stdout, stderr, code } = await backfill(file);
+      expect(code).toBe(1);
+      // Three of the 30, both of the others, and a line for the 30.
+      expect(stderr.match(/mixed\.csv, row \d+ \(line \d+\): quantity/g)).toHaveLength(3);
+      expect(
+        stderr.match(/mixed\.csv, row 3[12] \(line \d+\): start "2026-04-31T01:00:00Z" does not exist/g),
+      ).toHaveLength(2);
+      expect(JSON.parse(stdout)).toMatchObject({
+        rejects: [
+          { field: 'quantity', rows: 30, first: [{ row: 1 }, { row: 2 }, { row: 3 }] },
+          { field: 'start', rows: 2, first: [{ row: 31 }, { row: 32 }] },
+        ],
+      });
+    } finally {
+      await other.remove();
+    }
+  });
+
   it('reads all files of a pattern, plain and compressed, except the files that it wrote', async () => {
     await writeFile(join(files.path, 'a.csv.gz'), gzipSync(HEADER + row('a')));
     await files.write('b.csv', HEADER + row('b') + row('b', 'two'));

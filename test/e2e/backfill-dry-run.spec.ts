@@ -62,7 +62,8 @@ describe('backfill --dry-run', () => {
       until: '2026-04-04T00:00:00Z',
       // 5 + 6 + 0.5 + 0.5 + 1
       kinds: [{ kind: 'cpu_hours', currency: null, rows: 5, sum: '13' }],
-      deployments: 2,
+      deployments: 1,
+      notRegistered: 1,
       tenants: ['acme'],
     });
     // (6 − 5 + 0.5 + 0.5) × 0.10

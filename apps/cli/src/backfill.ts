@@ -2,6 +2,7 @@ import { BACKFILL_KINDS, type BackfillKind, type Mapping, readMapping } from '#e
 import type { BackfillRequest } from '#exchange/backfill/request';
 import type { DryRun } from '#exchange/backfill/dry-run';
 import type { Historic, Imported } from '#exchange/backfill/imported';
+import { type Rejected, SHOWN_OF_A_REASON } from '#exchange/backfill/report';
 import type { DeliveryOptions } from '#exchange/deliveries/mode';
 import { keepHeapSmall } from '#runtime/small-heap';
 import type { Counts } from '#exchange/rows/outcome';
@@ -22,9 +23,6 @@ interface Options {
   readonly resume?: unknown;
 }
 
-/** How many rejected rows are printed one by one. The file of rejects has all of them. */
-const MAX_PRINTED_REJECTS = 20;
-
 /** Imports files. Exits 1 if a row was rejected or the import was interrupted. */
 export async function run([kind = '', ...named]: readonly string[], options: Options): Promise<number> {
   if (!isKind(kind)) throw new WrongUsage(`unknown kind ${JSON.stringify(kind)} (known: ${BACKFILL_KINDS.join(', ')})`);
@@ -43,7 +41,6 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
     async (ledger) => {
       const shown = progress();
       const began = performance.now();
-      let rejects = 0;
       const request: BackfillRequest = {
         kind,
         files,
@@ -54,15 +51,8 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
         delivery,
         onProgress: ({ share, rows, file }) =>
           shown.show(share, `${file}: ${rows} rows${paceOf(rows, share, performance.now() - began)}`),
-        onReject(sentence) {
-          rejects += 1;
-          if (rejects <= MAX_PRINTED_REJECTS) say(sentence);
-          if (rejects === MAX_PRINTED_REJECTS)
-            say(
-              options.dryRun === true
-                ? 'further rejected rows are only counted'
-                : 'further rejected rows are only in the file of rejects',
-            );
+        onReject(sentence, ofReason) {
+          if (ofReason <= SHOWN_OF_A_REASON) say(sentence);
         },
       };
       const summary =
@@ -102,13 +92,14 @@ function paceOf(rows: number, share: number, ms: number): string {
 }
 
 function printSummary(summary: Imported | DryRun): void {
-  const { files, odd, interrupted, removed = 0, ...counts } = summary;
+  const { files, odd, rejects, interrupted, removed = 0, ...counts } = summary;
   for (const { file, rejects, notes, ...own } of files) {
     print(`${file}: ${countsText(own)}`);
     if (rejects !== null)
       say(`rejected rows and their reasons are in ${rejects}: correct "record" there and import that file`);
     if (notes !== null) say(`accepted rows with a note are in ${notes}, each with its note`);
   }
+  for (const each of rejects) printRejected(each);
   for (const { field, message, rows } of odd) say(`note: ${field}: ${message} (${counted(rows, 'row')})`);
   if (files.length > 1) print(`total: ${countsText(counts)}`);
   if (removed > 0) print(`${counted(removed, 'recorded line')} withdrawn: the delivery no longer has them`);
@@ -117,11 +108,22 @@ function printSummary(summary: Imported | DryRun): void {
   if (interrupted) say('interrupted. What is written so far is kept; run the same command again for the rest.');
 }
 
+/** Of a reason that more rows have than were printed. */
+function printRejected({ field, reason, rows, first }: Rejected): void {
+  if (rows <= first.length) return;
+  const places = first.map(({ file, row }) => `${file} row ${row}`).join(', ');
+  say(`${counted(rows, 'row')} rejected: ${field === null ? '' : `${field} `}${reason} (first: ${places})`);
+}
+
 const countsText = ({ read, accepted, duplicate, correction, rejected }: Counts): string =>
   `${counted(read, 'row')} read: ${accepted} accepted, ${duplicate} duplicate, ` +
   `${correction} correction, ${rejected} rejected`;
 
-function printDryRun({ survey: { from, until, kinds, deployments, tenants }, effect, notTried }: DryRun): void {
+function printDryRun({
+  survey: { from, until, kinds, deployments, notRegistered, tenants },
+  effect,
+  notTried,
+}: DryRun): void {
   if (from !== null) print(`from ${from} until ${until ?? 'open'}`);
   for (const { kind, currency, rows, sum } of kinds)
     print(
@@ -129,6 +131,7 @@ function printDryRun({ survey: { from, until, kinds, deployments, tenants }, eff
     );
   const named = tenants.length === 0 ? 'none' : tenants.join(', ');
   print(`${counted(deployments, 'deployment')}, tenants: ${named}`);
+  if (notRegistered > 0) print(`${counted(notRegistered, 'deployment')} not registered`);
   for (const { invoiceId, tenantId, difference, currency } of effect?.invoices ?? [])
     print(
       `invoice ${invoiceId} of ${tenantId} is issued: ` +

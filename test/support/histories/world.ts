@@ -18,7 +18,7 @@ export interface World {
   /** Of plan q. Plan p is monthly. */
   readonly interval: 'month' | 'year';
   readonly isMetered: boolean;
-  /** Whether tenants have credits, which invoices draw in their order: then net is compared before them, without tax. */
+  /** Whether tenants have credits, which invoices draw in their order: net is then compared without them and tax. */
   readonly hasCredits: boolean;
 }
 

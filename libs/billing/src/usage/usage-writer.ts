@@ -53,8 +53,8 @@ export interface UsageToWrite {
 /**
  * Appends readings. Known ones append nothing. A reading with another body is refused together with its whole batch
  * (`usage_conflict`). With a reason, another quantity becomes a correction instead. A day's reading and those of its
- * hours exclude each other (`usage_overlap`); metering leaves out what others recorded. A reading of a time far from now
- * is refused (`usage_out_of_range`). The keys of the batch are looked up set-wise.
+ * hours exclude each other (`usage_overlap`); metering leaves out what others recorded. A reading of a time far from
+ * now is refused (`usage_out_of_range`). The keys of the batch are looked up set-wise.
  */
 export async function writeUsage(core: LedgerCore, call: CommandCall, usage: UsageToWrite): Promise<UsageWritten> {
   const { deploymentId, observations, origin, reason } = usage;

@@ -144,6 +144,6 @@ export function billingPeriodAt(at: Instant, interval: Interval, timeZone: strin
   };
 }
 
-/** The text of an instant, some years later or earlier, for comparison: instants of four-digit years compare as texts. */
+/** An instant some years later or earlier, as a text to compare with: four-digit years compare as texts. */
 export const inYear = (at: Instant, years: number): string =>
   `${String(Math.min(9999, Math.max(0, Number(at.slice(0, 4)) + years))).padStart(4, '0')}${at.slice(4)}`;

@@ -3,7 +3,7 @@ import { importCosts } from './import-costs.js';
 import { importKind } from './kinds.js';
 import type { BackfillKind } from '../rows/mapping.js';
 import { ProgressMarks } from './progress-marks.js';
-import { FileReport, type FileSummary, type Odd } from './report.js';
+import { FileReport, type FileSummary, type Odd, Rejects } from './report.js';
 import { openSource, type Source } from '../rows/source.js';
 import { type BackfillRequest, type BackfillSummary, callOf, summed } from './request.js';
 import type { Work } from './work.js';
@@ -34,18 +34,19 @@ export async function importSources(
   const { kind } = request;
   if (kind === 'costs') return importCosts(sources, request, work);
   const total = sources.reduce((sum, { bytes }) => sum + bytes, 0);
-  const odd = new Map<string, Odd>();
+  const seen = { odd: new Map<string, Odd>(), rejects: new Rejects() };
   const files: FileSummary[] = [];
   let before = 0;
   for (const source of sources) {
     if (request.signal.aborted) break;
-    const report = new FileReport(source, request.onReject, odd, work.keepsFiles);
+    const report = new FileReport(source, request.onReject, seen, work.keepsFiles);
     const onRead = (bytes: number): void =>
       request.onProgress({ share: Math.min(1, (before + bytes) / total), rows: report.counts.read, file: source.name });
     files.push(await importSource({ source, kind, request, work, report, onRead }));
     before += source.bytes;
   }
-  return { ...summed(files), files, odd: [...odd.values()], interrupted: request.signal.aborted };
+  const [odd, rejects] = [[...seen.odd.values()], seen.rejects.list()];
+  return { ...summed(files), files, odd, rejects, interrupted: request.signal.aborted };
 }
 
 async function importSource({

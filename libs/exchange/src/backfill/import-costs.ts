@@ -3,7 +3,7 @@ import { Staging } from '../deliveries/staging.js';
 import type { Source } from '../rows/source.js';
 import { importCostFile } from './kinds.js';
 import { ProgressMarks } from './progress-marks.js';
-import { FileReport, type Odd } from './report.js';
+import { FileReport, type Odd, Rejects } from './report.js';
 import { type BackfillRequest, type BackfillSummary, callOf, summed } from './request.js';
 import type { Work } from './work.js';
 
@@ -18,13 +18,14 @@ export async function importCosts(
   work: Work,
 ): Promise<BackfillSummary> {
   const odd = new Map<string, Odd>();
+  const rejects = new Rejects();
   const options = request.delivery ?? { name: null, isPartial: false };
   const files = sources.map((source) => {
     const call = callOf('costs', source, work.caller);
     return {
       source,
       call,
-      report: new FileReport(source, request.onReject, odd, work.keepsFiles),
+      report: new FileReport(source, request.onReject, { odd, rejects }, work.keepsFiles),
       // A trial makes no marks. A name says more of a file than that it was imported.
       marks:
         work.keepsFiles && options.name === null ? new ProgressMarks(work.core, call, source, request.mapping) : null,
@@ -57,6 +58,7 @@ export async function importCosts(
     ...summed(summaries),
     files: summaries,
     odd: [...odd.values()],
+    rejects: rejects.list(),
     interrupted: request.signal.aborted,
     removed: written.removed,
   };

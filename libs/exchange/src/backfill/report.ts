@@ -22,6 +22,42 @@ export interface Odd {
   readonly rows: number;
 }
 
+/** Rejected rows with the same reason. */
+export interface Rejected {
+  readonly field: string | null;
+  /** Of the first of these rows. Reasons that differ only in numbers and quoted values are the same. */
+  readonly reason: string;
+  readonly rows: number;
+  /** Where the first of these rows are. */
+  readonly first: readonly { readonly file: string; readonly row: number; readonly line: number | null }[];
+}
+
+/** How many of the rows with one reason are shown. */
+export const SHOWN_OF_A_REASON = 3;
+
+/** The rejected rows of an import, by reason. */
+export class Rejects {
+  private readonly byReason = new Map<
+    string,
+    Rejected & { rows: number; readonly first: Rejected['first'][number][] }
+  >();
+
+  /** Returns how many rows have had this reason so far, with this one. */
+  add(file: string, { row, line }: SourceRow, field: string | null, reason: string): number {
+    const key = `${field ?? ''}\u0000${reason.replace(/"[^"]*"|\d+/g, '')}`;
+    const known = this.byReason.get(key) ?? { field, reason, rows: 0, first: [] };
+    this.byReason.set(key, known);
+    known.rows += 1;
+    if (known.rows <= SHOWN_OF_A_REASON) known.first.push({ file, row, line });
+    return known.rows;
+  }
+
+  /** The most frequent first. */
+  list(): readonly Rejected[] {
+    return [...this.byReason.values()].sort((a, b) => b.rows - a.rows);
+  }
+}
+
 /** A file of JSON lines, which is only created when it has a line. */
 class SideFile {
   private stream: WriteStream | null = null;
@@ -53,8 +89,9 @@ export class FileReport implements RowReport {
 
   constructor(
     private readonly source: Source,
-    private readonly onReject: (sentence: string) => void,
-    private readonly odd: Map<string, Odd>,
+    private readonly onReject: (sentence: string, ofReason: number) => void,
+    /** Of all files of the import. */
+    private readonly of: { readonly odd: Map<string, Odd>; readonly rejects: Rejects },
     /** Whether rejects and notes are written to files next to the imported file. */
     private readonly isKept: boolean,
   ) {
@@ -77,8 +114,10 @@ export class FileReport implements RowReport {
       record: row.fields,
     };
     if (this.isKept) this.rejects.write(reject);
+    const name = basename(this.source.name);
+    const ofReason = this.of.rejects.add(name, row, field, reason);
     const what = field === null ? '' : `: ${field}${value === null || value === undefined ? '' : ` ${quoted(value)}`}`;
-    this.onReject(`${placeOf(basename(this.source.name), row)}${what} ${reason}`);
+    this.onReject(`${placeOf(name, row)}${what} ${reason}`, ofReason);
   }
 
   count(outcome: Outcome | 'read', rows = 1): void {
@@ -89,7 +128,7 @@ export class FileReport implements RowReport {
     if (this.isKept) this.notes.write(noted);
     const key = `${noted.code}\u0000${noted.field}`;
     const { code, field, message } = noted;
-    this.odd.set(key, { code, field, message, rows: (this.odd.get(key)?.rows ?? 0) + 1 });
+    this.of.odd.set(key, { code, field, message, rows: (this.of.odd.get(key)?.rows ?? 0) + 1 });
   }
 
   /** All rows of the file are known. The rejects and notes of the first import are kept. */

@@ -5,7 +5,7 @@ import type { DeliveryOptions } from '../deliveries/mode.js';
 import type { BackfillKind, Mapping } from '../rows/mapping.js';
 import type { Counts } from '../rows/outcome.js';
 import type { Source } from '../rows/source.js';
-import type { FileSummary, Odd } from './report.js';
+import type { FileSummary, Odd, Rejected } from './report.js';
 
 export interface BackfillRequest {
   readonly kind: BackfillKind;
@@ -15,8 +15,8 @@ export interface BackfillRequest {
   readonly signal: AbortSignal;
   /** Reports the share of all bytes that are read. */
   readonly onProgress: (progress: { readonly share: number; readonly rows: number; readonly file: string }) => void;
-  /** A rejected row, as a sentence. */
-  readonly onReject: (sentence: string) => void;
+  /** A rejected row, as a sentence, and how many rows have had its reason so far, with this one. */
+  readonly onReject: (sentence: string, ofReason: number) => void;
   /** Whether rows that an interrupted import of the same file completed are skipped. */
   readonly resume: boolean;
   /** Of costs: all files are one delivery of their provider. Default: without a name, and all of it. */
@@ -26,6 +26,8 @@ export interface BackfillRequest {
 export interface BackfillSummary extends Counts {
   readonly files: readonly FileSummary[];
   readonly odd: readonly Odd[];
+  /** The rejected rows by reason, the most frequent first. */
+  readonly rejects: readonly Rejected[];
   readonly interrupted: boolean;
   /** Of costs: recorded lines that the delivery no longer has. They were withdrawn. */
   readonly removed?: number;

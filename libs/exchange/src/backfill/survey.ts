@@ -1,7 +1,7 @@
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readTenantsHolding } from '#projections/deployments/deployments.read';
+import { readHolders } from '#projections/deployments/deployments.read';
 
 /** The subject of one row. */
 export interface Surveyed {
@@ -25,7 +25,9 @@ export interface Survey {
     readonly rows: number;
     readonly sum: string | null;
   }[];
+  /** How many of the deployments are registered, and how many are not. */
   readonly deployments: number;
+  readonly notRegistered: number;
   readonly tenants: readonly string[];
 }
 
@@ -68,13 +70,16 @@ export class Surveyor {
 
   /** With the tenants that have or had the deployments. */
   async of({ db }: LedgerCore): Promise<Survey> {
-    for (const tenantId of await readTenantsHolding(db, [...this.deployments])) this.tenants.add(tenantId);
+    const holders = await readHolders(db, [...this.deployments]);
+    for (const { tenant_id: tenantId } of holders) this.tenants.add(tenantId);
+    const registered = new Set(holders.map(({ deployment_id: deploymentId }) => deploymentId));
     const kinds = [...this.kinds.values()].map((each) => ({ ...each, sum: each.sum === null ? null : text(each.sum) }));
     return {
       from: this.covered.from,
       until: this.covered.until,
       kinds: kinds.sort((a, b) => compareText(a.kind, b.kind) || compareText(a.currency ?? '', b.currency ?? '')),
-      deployments: this.deployments.size,
+      deployments: registered.size,
+      notRegistered: this.deployments.size - registered.size,
       tenants: [...this.tenants].sort(compareText),
     };
   }
