@@ -256,10 +256,10 @@ describe('accrual at the last instant of a period', () => {
         ['calls', '10.00', '10.00'],
       ]);
     }
-    // The end itself belongs to the next period.
-    expect((await accrual('05-01')).total).toBe('0.00');
-    // A second later it is invoiced.
+    // It stays until it is invoiced, a second later.
+    expect((await accrual('05-01')).total).toBe('112.57');
     expect(await bill('05-01')).toBe('112.57');
+    expect((await accrual('05-01')).total).toBe('0.00');
     expect(figures(await accrual('04-30T23:59:59'))).toEqual(['112.57', '112.57', '0.00']);
   });
 
@@ -308,5 +308,54 @@ describe('who may see it', () => {
     await expect(test.ledger.ask('accrual', { at: T('04-16') }, { ...ADMIN, role: 'operator' })).rejects.toMatchObject({
       code: 'forbidden',
     });
+  });
+});
+
+describe('what ended and is not billed yet', () => {
+  const ARREARS = { paymentTerm: 'in_arrears' };
+  const HOURS = { billingKind: 'requests', price: { model: 'unit', unitAmount: '1.00' } };
+  const ofSubscriptions = ({ subscriptions }: Accrual) =>
+    subscriptions.map((each) => [each.subscriptionId, ...figures(each)]);
+  beforeEach(async () => {
+    await test.apply(
+      ...[tenant('t1'), tenant('t2'), deployment('d1', 't1')],
+      plan('p', '30.00', [HOURS], ARREARS),
+      ...[subscription('s1', 'd1', 'p'), use('04-02', '100')],
+    );
+  });
+
+  it('stays when the plan changes to one of another interval', async () => {
+    await test.apply(plan('y', '365.00', [HOURS], { ...ARREARS, interval: 'year' }));
+    await test.apply({ command: 'change-plan', subscriptionId: 's1', planId: 'y', at: T('04-28') });
+    // 100.00, and 27 of 30 days of 30.00. The yearly fee is due when its year ends.
+    expect(figures(await accrual('04-27'))).toEqual(['100.00', '0.00', '100.00']);
+    for (const at of ['04-28', '04-30', '05-10'])
+      expect(figures(await accrual(at))).toEqual(['127.00', '0.00', '127.00']);
+    expect(await bill('05-01')).toBe('127.00');
+    expect(figures(await accrual('05-01'))).toEqual(['0.00', '0.00', '0.00']);
+  });
+
+  it('stays when the deployment is moved: with the tenant who held it', async () => {
+    await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('04-20') });
+    // 100.00, and 19 of 30 days of 30.00
+    const of = await test.ask<{ subscriptions: object[] }>('accrual', { at: T('04-25') });
+    expect(of.subscriptions).toMatchObject([
+      { subscriptionId: 's1', tenantId: 't1', total: '119.00' },
+      { subscriptionId: 's1', tenantId: 't2', total: '0.00' },
+    ]);
+    expect(await bill('05-01')).toBe('119.00');
+  });
+
+  it('stays when the subscription is cancelled, until it is billed, and with what is learnt then', async () => {
+    await test.apply({ command: 'cancel-subscription', subscriptionId: 's1', at: T('04-20') });
+    expect(ofSubscriptions(await accrual('04-20'))).toEqual([['s1', '119.00', '0.00', '119.00']]);
+    expect(ofSubscriptions(await accrual('06-20'))).toEqual([['s1', '119.00', '0.00', '119.00']]);
+    expect(await bill('05-01')).toBe('119.00');
+    expect(ofSubscriptions(await accrual('06-20'))).toEqual([]);
+    await test.apply(use('04-03', '7'));
+    // The fee is billed as it is; 7 × 1.00 are late.
+    expect(ofSubscriptions(await accrual('06-20'))).toEqual([['s1', '107.00', '100.00', '7.00']]);
+    expect(await bill('06-20')).toBe('7.00');
+    expect(ofSubscriptions(await accrual('06-20'))).toEqual([]);
   });
 });

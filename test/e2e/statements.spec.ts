@@ -260,7 +260,7 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [usage, () => ({ deploymentId: 't00-prod' }), 5],
   [quote, () => ({ planId: 'plan-t00', usage: { requests: '8' }, tenantId: idOf(0) }), 7],
   [margin, () => ({ period: '2026-04' }), 8],
-  [accrual, () => ({ at: april(15).start }), 15],
+  [accrual, () => ({ at: april(15).start }), 17],
   [meteredDays, () => ({}), 3],
   [projections, () => ({}), 6],
 ];

@@ -1,15 +1,13 @@
 import { z } from 'zod';
-import { countsUsage, type LineDefinition } from '#domain/lines/line';
+import { countsUsage } from '#domain/lines/line';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency } from '#domain/schema';
-import type { Instant } from '#domain/time/instant';
 import { contains } from '#domain/time/period';
 import { printRated } from '#domain/rating/row';
 import { add } from '#domain/rating/subtract';
-import { type AccruedLine, accruedLines } from '#billing/invoices/accrued-lines';
-import { allLines } from '#billing/invoices/contracts';
-import { ADMIN, defineQuery, type QueryContext, zAsOf, zAt } from '#ledger/query';
+import { type AccruedLine, accruedLines, accruingLines } from '#billing/invoices/accrued-lines';
+import { ADMIN, defineQuery, zAsOf, zAt } from '#ledger/query';
 import { zMoney, zQuantity, zQuarantine, zRow, zSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { MID_APRIL } from './story.js';
@@ -55,21 +53,19 @@ const zAccrual = z
     subscriptions: z.array(zAccruedSubscription),
     ...figures,
     total: zTotal,
-    otherCurrencies: z.array(z.string()).describe('Other currencies with an open period'),
+    otherCurrencies: z.array(z.string()).describe('Other currencies with lines that are open or not billed yet'),
   })
   .meta({ id: 'Accrual' });
 
 export const accrual = defineQuery({
   name: 'accrual',
   summary:
-    'What the open period of each active subscription comes to so far, what is issued of it, and what is unbilled, ' +
-    'in one currency',
+    'What each subscription comes to so far, what is issued of it, and what is unbilled, in one currency: its open ' +
+    'period, and what ended and is not billed yet',
   path: 'dashboard/accrual',
   params: zAsOf.extend({
     ...zAt,
-    currency: zCurrency
-      .optional()
-      .describe('Default: USD, or the first currency that has an open period, if USD has none'),
+    currency: zCurrency.optional().describe('Default: USD, or the first currency that has lines, if USD has none'),
   }),
   roles: ADMIN,
   answer: zAccrual,
@@ -77,25 +73,29 @@ export const accrual = defineQuery({
   async handle({ at: asked, currency: wanted }, context) {
     const { core, position, caller } = context;
     const at = asked ?? caller.now;
-    const lines = await openLines(context, at);
+    const lines = await accruingLines(core, position, at);
     const currencies = [...new Set(lines.map((line) => line.currency))].sort();
     const currency = wanted ?? defaultOf(currencies);
-    const accrued = await accruedLines(
+    const rated = await accruedLines(
       core,
       position,
       lines.filter((line) => line.currency === currency),
       at,
     );
-    const subscriptions = [...Map.groupBy(accrued, ({ line }) => line.subscriptionId).values()].flatMap((group) => {
-      const [first] = group;
-      if (first === undefined) return [];
-      const { subscriptionId, tenantId, deploymentId } = first.line;
-      return [{ subscriptionId, tenantId, deploymentId, lines: group.map(printLine), ...totalOf(group, currency) }];
-    });
+    const accrued = rated.filter((each) => contains(each.line.period, at) || isUnbilled(each));
+    const ofSubscriptions = Map.groupBy(accrued, ({ line }) => JSON.stringify([line.subscriptionId, line.tenantId]));
+    const subscriptions = [...ofSubscriptions]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([, group]) => {
+        const [first] = group;
+        if (first === undefined) return [];
+        const { subscriptionId, tenantId, deploymentId } = first.line;
+        return [{ subscriptionId, tenantId, deploymentId, lines: group.map(printLine), ...totalOf(group, currency) }];
+      });
     return {
       at,
       currency,
-      subscriptions: subscriptions.sort((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1)),
+      subscriptions,
       ...totalOf(accrued, currency),
       otherCurrencies: currencies.filter((other) => other !== currency),
     };
@@ -144,9 +144,9 @@ function printLine(accrued: AccruedLine) {
   };
 }
 
-/** The lines of all active subscriptions whose billing period contains the instant. */
-const openLines = async ({ core, position }: QueryContext, at: Instant): Promise<LineDefinition[]> =>
-  (await allLines(core, position, at)).filter((line) => contains(line.period, at));
+/** Of a line that ended. One that can't be rated has an unknown rest. */
+const isUnbilled = ({ accrued, issued, quarantined }: AccruedLine): boolean =>
+  quarantined !== null || !accrued.eq(issued);
 
 export const accrualOperations: Operations = {
   queries: [accrual],

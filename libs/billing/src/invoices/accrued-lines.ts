@@ -1,15 +1,18 @@
 import type { Coupon } from '#domain/invoices/credits';
 import { chargeOf } from '#domain/invoices/corrections';
 import type { LineDefinition } from '#domain/lines/line';
+import { tiles } from '#domain/lines/parts';
 import { type Decimal, sum, ZERO } from '#domain/money/decimal';
 import { fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
+import { contains } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readIssuedParts } from '#projections/invoices/invoices.read';
-import { couponsOfLines } from './billing-facts.js';
+import { couponsOfLines, pendingMarks } from './billing-facts.js';
+import { allLines } from './contracts.js';
 import { type LinePart, recordedPartsOf } from './parts.js';
 import { type RatedLine, rateLines } from './rated-lines.js';
 
-/** An open line, and what it comes to so far. Money of the line's currency. */
+/** A line, and what it comes to so far. Money of the line's currency. */
 export interface AccruedLine extends RatedLine {
   /** Before credits, after coupons. Of a line that can't be rated: what is issued. */
   readonly accrued: Decimal;
@@ -19,7 +22,25 @@ export interface AccruedLine extends RatedLine {
   readonly dueAtPeriodEnd: Decimal;
 }
 
-/** Rates open lines up to an instant as known at a position, and reads what is issued of them. Nothing is stored. */
+/**
+ * The lines that may have something unbilled at an instant: those whose period holds it, and those that ended with a
+ * part that is not issued, or whose issued parts changed since.
+ */
+export async function accruingLines(core: LedgerCore, position: number, at: Instant): Promise<LineDefinition[]> {
+  const lines = await allLines(core, position, at);
+  const ended = lines.filter((line) => !contains(line.period, at));
+  const lineIds = ended.map(({ lineId }) => lineId);
+  const recorded = Map.groupBy(await recordedPartsOf(core, position, { lineIds }), ({ lineId }) => lineId);
+  const accounts = new Map(
+    ended.map(({ tenantId, currency }) => [JSON.stringify([tenantId, currency]), { tenantId, currency }]),
+  );
+  const marks = await pendingMarks(core, position, [...accounts.values()]);
+  const isBilled = (line: LineDefinition): boolean =>
+    tiles(line, recorded.get(line.lineId) ?? []).every(({ issued }) => issued) && !marks(line).has(line.lineId);
+  return lines.filter((line) => contains(line.period, at) || !isBilled(line));
+}
+
+/** Rates lines up to an instant as known at a position, and reads what is issued of them. Nothing is stored. */
 export async function accruedLines(
   core: LedgerCore,
   position: number,
