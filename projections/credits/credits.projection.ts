@@ -42,6 +42,7 @@ function next(event: RecordedEvent<CreditEvents>, rows: readonly CreditRow[]): C
     is_revoked: credit.isRevoked ?? false,
     granted_position: isGrant ? event.position : (rows[0]?.granted_position ?? event.position),
     reason: isGrant ? (event.data.reason ?? null) : (rows[0]?.reason ?? null),
+    revocation_reason: event.type === 'CreditRevoked' ? event.data.reason : null,
   }));
 }
 
@@ -54,7 +55,7 @@ const keyOf = ({ data }: RecordedEvent<CreditEvents>): readonly string[] => [
 const decided: Handler<CreditEvents> = changing(credits, keyOf, next);
 
 export const creditsProjection = versionedProjection('credits', {
-  version: 3,
+  version: 4,
   tables: [credits],
   on: {
     CouponGranted: decided,

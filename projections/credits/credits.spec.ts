@@ -42,7 +42,7 @@ it('keeps coupons and credits in the order of granting', async () => {
   expect(await rows(credits, 1)).toEqual([welcome]);
 });
 
-it('ends a credit when it is revoked, and keeps the reason of the grant', async () => {
+it('ends a credit when it is revoked, with the reasons of its grant and of its revocation', async () => {
   await given({
     CreditGranted: { ...ACCOUNT, creditId: 'welcome', amount: '25', from: APRIL, until: JULY, reason: 'welcome' },
   });
@@ -50,6 +50,7 @@ it('ends a credit when it is revoked, and keeps the reason of the grant', async 
 
   const granted = { ...ROW, credit_id: 'welcome', kind: 'credit', amount: '25', effective_from: APRIL };
   const how = { granted_position: 1, reason: 'welcome' };
-  expect(await rows(credits)).toEqual([{ ...granted, ...how, effective_until: MAY, is_revoked: true }]);
+  const revoked = { effective_until: MAY, is_revoked: true, revocation_reason: 'granted twice' };
+  expect(await rows(credits)).toEqual([{ ...granted, ...how, ...revoked }]);
   expect(await rows(credits, 1)).toEqual([{ ...granted, ...how, effective_until: JULY }]);
 });

@@ -27,6 +27,8 @@ export const credits = defineTable({
     /** Log position. Credits with the same end are taken in this order. */
     granted_position: bigint,
     reason: text.nullable(),
+    /** Why it was revoked. null: it was not. */
+    revocation_reason: text.nullable(),
     /** true: it was never granted. Issued rows may still name a coupon. */
     is_withdrawn: boolean,
   },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isDomainError } from '#domain/schema';
 import { COMMANDS, QUERIES } from '#operations/operations';
-import { deployment } from '../support/commands.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 // What a stranger reads who gets a field wrong: what is expected there, in words, and nothing of our tools.
@@ -226,6 +226,107 @@ describe('a field', () => {
     expect(await test.ledger.execute(command, ADMIN)).toMatchObject({
       status: 'refused',
       error: { code: 'invalid_input', errors: [{ field, message }] },
+    });
+  });
+});
+
+describe('a refusal of a correction', () => {
+  const message = async (command: object): Promise<string> => (await test.refused(command)).message;
+  const reason = 'as agreed';
+
+  it('says what is done about what can not be corrected', async () => {
+    const planned = plan('p', '0', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '1.00' } }]);
+    await test.apply(planned);
+    const correct = { command: 'correct-plan', planId: 'p', effectiveFrom: T('2026-01-01'), reason };
+    for (const [field, value] of Object.entries({ currency: 'EUR', interval: 'year' }))
+      expect(await message({ ...correct, [field]: value })).toBe(
+        `correct-plan: ${field} can't be corrected: use withdraw (what: publish-plan), then publish-plan`,
+      );
+    expect(await message({ ...planned, baseFee: '1', items: [] })).toBe(
+      'publish-plan: the same key was recorded with another body: baseFee is "0", not "1", items has another value. ' +
+        'Nothing was changed. To correct what is recorded, use correct-plan or correct-price or withdraw.',
+    );
+    const register = { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' };
+    expect(await message({ ...register, name: 'U', email: 'u@example.org' })).toBe(
+      'register-tenant: the same key was recorded with another name and email. Nothing was changed. ' +
+        'To correct what is recorded, use correct-tenant or correct-tax.',
+    );
+    expect(await message({ ...register, currency: 'EUR' })).toBe(
+      'register-tenant: the same key was recorded with another body: currency is "USD", not "EUR". Nothing was changed. ' +
+        "currency can't be corrected: use correct-tenant to add one to its currencies, or register another tenant.",
+    );
+    expect(await message({ command: 'correct-tenant', tenantId: 't', currency: 'EUR', reason })).toBe(
+      "correct-tenant: currency can't be corrected: use correct-tenant to add one to its currencies, " +
+        'or register another tenant',
+    );
+    expect(await test.refused({ command: 'correct-tenant', tenantId: 't', reason })).toMatchObject({
+      code: 'nothing_to_correct',
+    });
+  });
+
+  it('is of whole sentences', async () => {
+    await test.apply(subscription('s', 'd', 'p'));
+    expect(await message(subscription('s2', 'd', 'p', { from: T('2026-04-02') }))).toBe(
+      'deployment d has subscription s from 2026-04-01T00:00:00Z until further notice: ' +
+        'cancel it at or before 2026-04-02T00:00:00Z. To correct what is recorded, use correct-subscription or withdraw.',
+    );
+  });
+
+  it('names a withdrawal in the words of its command', async () => {
+    const key = { resourceType: 'a', resourceFamily: 'b', location: 'c' };
+    const withdraw = (what: string, more: object) => ({ command: 'withdraw', what, ...more, reason });
+    expect(await message(withdraw('set-rate', { ...key, effectiveFrom: T('2026-04-01') }))).toBe(
+      'a/b/c: no price was set from 2026-04-01T00:00:00Z',
+    );
+    expect(await message(withdraw('withdraw-rate', { ...key, from: T('2026-04-01') }))).toBe(
+      'a/b/c: no price was withdrawn from 2026-04-01T00:00:00Z',
+    );
+    expect(await test.refused(withdraw('withdraw', {}))).toMatchObject({
+      code: 'not_withdrawable',
+      message: "withdraw can't be withdrawn. State the fact again with the command that recorded it.",
+    });
+  });
+});
+
+describe('an invoice', () => {
+  it('is named by its number as well as by its id', async () => {
+    await test.apply(tenant('u'), deployment('e', 'u'), plan('q', '30.00', []), subscription('u', 'e', 'q'));
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 'u', asOf: T('2026-05-01') });
+    const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+    const invoiceId = invoices[0]?.invoiceId;
+    await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-05-01') });
+    const [again] = await test.apply({ command: 'issue-invoice', invoiceId: 'INV-000001', at: T('2026-05-01') });
+    expect(again?.status).toBe('unchanged');
+    await test.apply(
+      { command: 'pay-invoice', invoiceId: 'INV-000001', at: T('2026-05-02') },
+      { command: 'withdraw', what: 'pay-invoice', invoiceId: 'INV-000001', reason: 'another invoice' },
+      { command: 'create-credit-note', invoiceId: 'INV-000001', amount: '1.00', at: T('2026-05-03'), reason: 'x' },
+    );
+    expect(await test.ask('credit-notes', { invoiceId: 'INV-000001' })).toMatchObject({ items: [{ invoiceId }] });
+    const voided = { command: 'void-invoice', at: T('2026-05-04') };
+    expect(await test.refused({ ...voided, invoiceId: 'INV-000001' })).toEqual(
+      await test.refused({ ...voided, invoiceId }),
+    );
+    expect(await test.refused({ ...voided, invoiceId: 'INV-000009' })).toMatchObject({
+      code: 'unknown_invoice',
+      message: 'there is no invoice INV-000009',
+    });
+  });
+});
+
+describe('a revoked credit', () => {
+  it('is listed with the reason of its revocation', async () => {
+    const of = { tenantId: 't', currency: 'USD', creditId: 'c' };
+    await test.apply(
+      { command: 'grant-credit', ...of, amount: '10.00', from: T('2026-04-01'), reason: 'welcome' },
+      { command: 'revoke-credit', ...of, at: T('2026-05-01'), reason: 'a mix-up' },
+    );
+    expect(await test.ask('credits', { tenantId: 't' })).toMatchObject({
+      items: [{ reason: 'welcome', revocationReason: 'a mix-up' }],
+    });
+    await test.apply({ command: 'withdraw', what: 'revoke-credit', ...of, reason: 'it stays' });
+    expect(await test.ask('credits', { tenantId: 't' })).toMatchObject({
+      items: [{ reason: 'welcome', revocationReason: null }],
     });
   });
 });

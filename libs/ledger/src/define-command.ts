@@ -37,6 +37,8 @@ export interface CommandDefinition<Fields extends z.ZodObject = z.ZodObject> {
   readonly roles?: readonly Role[];
   /** How a fact that was stated wrongly is put right. */
   readonly mistakes: Mistakes;
+  /** Fields that can't be corrected as others are, each with what to do about it: `can't be corrected: …`. */
+  readonly fixed?: Readonly<Record<string, string>>;
   /** Withdraws what the command recorded: it never was. */
   readonly withdrawal?: Withdrawal;
   /**
@@ -120,6 +122,7 @@ export function readCommand(
   const { command: name, idempotencyKey: keyGiven, occurredAt, ...given } = envelope;
   const idempotencyKey = ownKey(caller, keyGiven ?? null);
   const { basedOn, body } = isCorrection(name) ? withoutBasis(name, given) : { basedOn: null, body: given };
+  assertCorrectable(definition, body);
   const fields = shaped(withReason(definition.fields, body), body, name);
   const bodyHash = sha256(canonicalJson({ name, fields: withoutPersonal(definition, fields) }));
   const call = {
@@ -134,6 +137,13 @@ export function readCommand(
     caller,
   };
   return { definition, call };
+}
+
+/** A correction that does not have such a field says what to do about it. Errors: `invalid_input`. */
+function assertCorrectable({ name, fields, fixed = {} }: CommandDefinition, body: Record<string, unknown>): void {
+  for (const [field, message] of Object.entries(fixed))
+    if (field in body && !(field in fields.shape))
+      throw invalid('invalid_input', `${name}: ${field} ${message}`, [{ field, message }]);
 }
 
 /**

@@ -5,7 +5,7 @@ import { creditNoteRows as decideRows } from '#domain/invoices/credit-note';
 import { assertCreditable } from '#domain/invoices/invoice';
 import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
-import { ordinalIn, readCreditNoteNumbered } from '#projections/invoices/issued-invoices.read';
+import { ordinalIn, readCreditNoteNumbered, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
 import { creditable, creditNoteEvents, creditNoteSummary, creditNoteView } from '#billing/invoices/credit-notes';
 import { Invoicing } from '#billing/invoices/invoicing';
 import { isUuid } from '#domain/uuid';
@@ -104,13 +104,15 @@ const creditNotes = defineQuery({
   async handle({ tenantId, invoiceId, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
-    if (invoiceId !== undefined && !isUuid(invoiceId))
-      throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
+    const ordinal = invoiceId === undefined ? null : ordinalIn('INV', invoiceId);
+    const numbered = ordinal === null ? undefined : await readInvoiceNumbered(core.db, position, ordinal);
+    const invoice = numbered?.invoice_id ?? invoiceId;
+    if (invoice !== undefined && !isUuid(invoice)) throw notFound('unknown_invoice', `there is no invoice ${invoice}`);
     return pageOfRows({
       order: CREDIT_NOTE_ORDER,
       page,
       position,
-      read: async (rows) => readCreditNotePage(core.db, position, { tenantId: visible, invoiceId }, rows),
+      read: async (rows) => readCreditNotePage(core.db, position, { tenantId: visible, invoiceId: invoice }, rows),
       toItems: (rows) => rows.map(creditNoteSummary),
     });
   },

@@ -226,6 +226,7 @@ const zCredit = z
       .describe('What each live invoice took, in their order. Its rows name the credit'),
     period: zOpenSpan,
     reason: z.string().nullable(),
+    revocationReason: z.string().nullable().describe('null: it was not revoked'),
   })
   .meta({ id: 'Credit' });
 
@@ -288,6 +289,7 @@ async function withUses({ core, position }: QueryContext, rows: readonly CreditR
       })),
       period: { start: row.effective_from, end: row.effective_until },
       reason: row.reason,
+      revocationReason: row.revocation_reason,
     };
   });
 }

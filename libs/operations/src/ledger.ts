@@ -34,6 +34,7 @@ import { inOrder, valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
 import { withDates, withDatesOfQuery } from './dates.js';
+import { withInvoiceId } from './invoice-numbers.js';
 import { invoices } from './invoices.js';
 import { lines } from './lines.js';
 import { margin } from './margin.js';
@@ -387,7 +388,7 @@ async function executed(
   let command: ReadCommand | undefined;
   try {
     assertRole(caller, COMMANDS.get(name)?.roles ?? WRITERS, `execute ${name}`);
-    const given = await withDates(core, COMMANDS, input);
+    const given = await withDates(core, COMMANDS, await withInvoiceId(core, input));
     if (given.dates.length > 0) of = { command: name, dates: given.dates };
     command = readCommand(COMMANDS, given.input, caller);
     const done = await once(core, command, carryOut);

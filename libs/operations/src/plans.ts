@@ -39,12 +39,16 @@ import type { Operations } from './declared.js';
 import { zPublishedPlan } from './published-plan.js';
 import { APRIL, MID_APRIL } from './story.js';
 
+const FIXED_FIELD = "can't be corrected: use withdraw (what: publish-plan), then publish-plan";
+const FIXED = { currency: FIXED_FIELD, interval: FIXED_FIELD };
+
 const publishPlan = defineCommand({
   name: 'publish-plan',
   summary: 'Publishes a plan, or new terms of a plan, from an instant on',
   fields: zPublishedPlan,
   key: ({ planId, effectiveFrom }) => [planId, effectiveFrom],
   mistakes: { correctedBy: ['correct-plan', 'correct-price', 'withdraw'] },
+  fixed: FIXED,
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ planId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
@@ -129,6 +133,7 @@ const correctPlan = defineCommand({
   }),
   key: 'body',
   mistakes: { correctedBy: ['correct-plan'] },
+  fixed: FIXED,
   example: {
     planId: 'standard',
     effectiveFrom: APRIL.start,

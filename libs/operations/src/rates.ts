@@ -57,7 +57,7 @@ const setRate = defineCommand({
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ ...zRateKey.shape, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
-      return withdrawEvents(core, call, call.fields, correction);
+      return withdrawEvents(core, call, correction, `no price was set from ${call.fields.effectiveFrom}`);
     },
   }),
   example: {
@@ -116,7 +116,7 @@ const withdrawRate = defineCommand({
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ ...zRateKey.shape, from: zInstant }),
     async handle(call, core, correction) {
-      return withdrawEvents(core, call, call.fields, correction);
+      return withdrawEvents(core, call, correction, `no price was withdrawn from ${call.fields.from}`);
     },
   }),
   example: { ...KEY, from: '2027-01-01T00:00:00Z', reason: 'no longer sold' },
@@ -128,19 +128,22 @@ const withdrawRate = defineCommand({
 type RecordedRateEvent = Extract<RecordedEvent, RateEvent>;
 const isRateEvent = (event: RecordedEvent): event is RecordedRateEvent => Object.hasOwn(rateEvents, event.type);
 
-/** Withdraws what a command recorded: the prices of the key are then those without it. Errors: `unknown_rate`. */
+/**
+ * Withdraws what a command recorded: the prices of the key are then those without it. Errors: `unknown_rate` with the
+ * message `unknown`.
+ */
 async function withdrawEvents(
   core: LedgerCore,
-  call: CommandCall,
-  key: RateKey,
+  call: CommandCall<RateKey>,
   correction: Correction,
+  unknown: string,
 ): Promise<CommandDone> {
+  const key = call.fields;
   const basis = await basisOf(core, call);
   return decide(core, call, key, (segments, history) => {
     const [first] = recordedUnder(history, correction.withdrawn);
     const never = neverWith(history, correction.withdrawn);
-    if (first === undefined || never === null)
-      throw notFound('unknown_rate', `${rateKeyText(key)}: nothing was recorded by ${correction.withdrawn ?? ''}`);
+    if (first === undefined || never === null) throw notFound('unknown_rate', `${rateKeyText(key)}: ${unknown}`);
     assertNotOvertaken(call, basis, history, (event) => saidOf(event, stretchOf(first)));
     return withdrawRateEvents(key, history, { before: segments, never }, correction);
   });

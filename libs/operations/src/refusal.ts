@@ -46,8 +46,15 @@ export async function refusalOf(
     const said = `${name}: ${by} was recorded with the same idempotency key. Nothing was changed. Give another key.`;
     return { code, kind, message: said, ...listed };
   }
-  const said = known === undefined ? message : recordedText(command, known, message);
-  return { code, kind, message: withRemedyText(said, command.definition.mistakes), ...listed };
+  const { fixed = {}, mistakes } = command.definition;
+  const differences = known === undefined ? [] : differencesIn(command, known);
+  const said = differences.length === 0 ? message : recordedText(name, differences);
+  const fixedText = differences.flatMap(({ field }) =>
+    fixed[field] === undefined ? [] : [`${field} ${fixed[field]}.`],
+  );
+  const isFixed = differences.length > 0 && fixedText.length === differences.length;
+  const told = [said, ...fixedText].join(' ');
+  return { code, kind, message: isFixed ? told : withRemedyText(told, mistakes), ...listed };
 }
 
 /** Verdicts on single readings name the correcting command as refusals do. */
@@ -62,7 +69,7 @@ function withRemedy(error: DomainError): DomainError {
 
 function withRemedyText(said: string, mistakes: Mistakes): string {
   const isNamed = 'correctedBy' in mistakes && mistakes.correctedBy.some((each) => said.includes(each));
-  return isNamed ? said : `${said} ${remedyText(mistakes)}`;
+  return isNamed ? said : `${said.endsWith('.') ? said : `${said}.`} ${remedyText(mistakes)}`;
 }
 
 /** The event that was recorded under the key of the command, or under its idempotency key. */
@@ -70,26 +77,29 @@ const recordedWith = async (core: LedgerCore, { call }: ReadCommand): Promise<Re
   (await core.eventUnder(call.key)) ??
   (call.idempotencyKey === null ? undefined : core.eventUnder(`idempotency:${call.idempotencyKey}`));
 
-function recordedText(command: ReadCommand, known: RecordedEvent, message: string): string {
-  const { name } = command.call;
-  const differences = differencesIn(command, known);
-  return differences.length === 0
-    ? message
-    : `${name}: the same key was recorded with another body: ${differences.join(', ')}. Nothing was changed.`;
+interface Difference {
+  readonly field: string;
+  /** `ratePercent is "91", not "7"` */
+  readonly text: string;
 }
+
+const recordedText = (name: string, differences: readonly Difference[]): string =>
+  `${name}: the same key was recorded with another body: ${differences.map(({ text }) => text).join(', ')}. ` +
+  'Nothing was changed.';
 
 /** Longer values are not printed. */
 const LONGEST_VALUE = 80;
 
 /** The given fields that the event has with other values. Details of persons are in no event. */
-function differencesIn({ definition, call }: ReadCommand, { data }: RecordedEvent): string[] {
+function differencesIn({ definition, call }: ReadCommand, { data }: RecordedEvent): Difference[] {
   const personal = new Set<string>(definition.personal?.fields ?? []);
   const recorded = valuesOf(data);
   return Object.entries(call.fields).flatMap(([field, given]) => {
     if (given === undefined || personal.has(field) || !recorded.has(field)) return [];
     const [was, is] = [canonicalJson(recorded.get(field)), canonicalJson(given)];
     if (was === is) return [];
-    return [was.length > LONGEST_VALUE || is.length > LONGEST_VALUE ? field : `${field} is ${was}, not ${is}`];
+    const isLong = was.length > LONGEST_VALUE || is.length > LONGEST_VALUE;
+    return [{ field, text: isLong ? `${field} has another value` : `${field} is ${was}, not ${is}` }];
   });
 }
 

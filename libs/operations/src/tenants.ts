@@ -19,7 +19,7 @@ import {
 } from '#domain/tenants/tenant';
 import { conflictingBody } from '#ledger/appending/event-book';
 import { neverWith } from '#ledger/appending/withdrawals';
-import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/command';
+import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { isTenantEvent, tenantOf } from '#ledger/tenant';
@@ -39,6 +39,7 @@ import { readTenantCredits } from '#projections/invoices/invoices.read';
 import { readGracePeriods, readTenantPage, readTenantTaxes, TENANT_ORDER } from '#projections/tenants/tenants.read';
 import type { TenantRow } from '#projections/tenants/tenants.table';
 import type { Details } from '#ledger/tenant-details';
+import { correctedDetails, detailsOf } from './corrected-details.js';
 import { listOf, zMoney, zQuantity, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
@@ -59,6 +60,11 @@ const zCurrencies = z
   .describe('Further currencies that the tenant is billed in: each subscription is billed in that of its plan');
 const zPaymentTermsDays = z.int().min(0).max(MAX_PAYMENT_TERMS_DAYS);
 const PAYMENT_TERMS = 'Days from the issue of an invoice until it is due';
+
+const DETAILS = ['name', 'address', 'taxNumber', 'email'] as const;
+const FIXED = {
+  currency: "can't be corrected: use correct-tenant to add one to its currencies, or register another tenant",
+};
 
 const registerTenant = defineCommand({
   name: 'register-tenant',
@@ -85,11 +91,14 @@ const registerTenant = defineCommand({
         (event) => event.type === 'TenantRegistered',
       );
       const kept = registered === undefined ? undefined : await detailsOf(core, registered.data);
-      if (kept !== undefined && canonicalJson(kept) !== canonicalJson({ name, address, taxNumber, email }))
-        throw conflictingBody(call);
+      if (kept === undefined) return;
+      const given: Details = { name, address, taxNumber, email };
+      const fields = DETAILS.filter((field) => kept[field] !== given[field]);
+      if (fields.length > 0) throw conflictingBody(call, fields);
     },
   },
   mistakes: { correctedBy: ['correct-tenant', 'correct-tax'] },
+  fixed: FIXED,
   example: {
     tenantId: 'acme',
     name: 'Acme',
@@ -207,9 +216,16 @@ const correctTenant = defineCommand({
     assertSame: async () => undefined,
   },
   mistakes: { correctedBy: ['correct-tenant'] },
+  fixed: FIXED,
   example: { tenantId: 'acme', timeZone: 'UTC', paymentTermsDays: 14, reason: 'as agreed' },
   async handle(call, core) {
-    const { tenantId, timeZone, currencies, paymentTermsDays, reason, ...details } = call.fields;
+    const { tenantId, reason, ...changes } = call.fields;
+    if (Object.values(changes).every((value) => value === undefined))
+      throw invalid(
+        'nothing_to_correct',
+        'correct-tenant: give at least one of name, timeZone, currencies, address, taxNumber, email, paymentTermsDays',
+      );
+    const { timeZone, currencies, paymentTermsDays, ...details } = changes;
     return correctedTenant(core, call, tenantId, { reason }, async (tenant) => ({
       ...tenant,
       timeZone: timeZone ?? tenant.timeZone,
@@ -219,40 +235,6 @@ const correctTenant = defineCommand({
     }));
   },
 });
-
-interface DetailsCorrection {
-  readonly name?: string | undefined;
-  readonly address?: string | null | undefined;
-  readonly taxNumber?: string | null | undefined;
-  readonly email?: string | null | undefined;
-}
-
-const stated = (given: string | null | undefined, known: string | undefined): string | undefined =>
-  given === undefined ? known : (given ?? undefined);
-
-/** The details with corrections: what is absent stays, and null takes a detail away. Errors: `details_erased`. */
-async function correctedDetails(
-  core: LedgerCore,
-  tenant: Tenant,
-  { name, address, taxNumber, email }: DetailsCorrection,
-): Promise<Partial<Pick<Tenant, 'detailsRef' | 'detailsHash'>>> {
-  const known = await detailsOf(core, tenant);
-  if (known === undefined && [name, address, taxNumber, email].every((each) => each === undefined || each === null))
-    return {};
-  const named = name ?? known?.name;
-  if (named === undefined)
-    throw invalid('details_erased', `the details of tenant ${tenant.tenantId} were erased: give its name`, [
-      { field: 'name', message: 'must be given: it was erased' },
-    ]);
-  const details: Details = {
-    name: named,
-    address: stated(address, known?.address),
-    taxNumber: stated(taxNumber, known?.taxNumber),
-    email: stated(email, known?.email),
-  };
-  const isSame = known !== undefined && canonicalJson(details) === canonicalJson(known);
-  return isSame ? {} : core.details.keep(tenant.tenantId, details);
-}
 
 const setGracePeriod = defineCommand({
   name: 'set-grace-period',
@@ -278,10 +260,6 @@ const setGracePeriod = defineCommand({
     });
   },
 });
-
-/** The details of a tenant that events refer to; undefined: they were erased. */
-const detailsOf = async (core: LedgerCore, { detailsRef }: Pick<Tenant, 'detailsRef'>): Promise<Details | undefined> =>
-  (await core.details.read([detailsRef])).get(detailsRef);
 
 /** Corrects a tenant, unless another correction has overtaken this one. Errors: `unknown_tenant`, `overtaken`. */
 const correctedTenant = async (

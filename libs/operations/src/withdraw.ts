@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { conflict, invalid } from '#domain/errors';
 import { shaped, zText } from '#domain/schema';
 import { naturalKey } from '#ledger/command';
-import { type CommandDefinition, defineCommand, remedyText } from '#ledger/define-command';
+import { type CommandDefinition, defineCommand, type Mistakes, remedyText } from '#ledger/define-command';
+
+const MISTAKES: Mistakes = { final: 'State the fact again with the command that recorded it.' };
 
 /** Withdraws what one of these commands recorded. Each of them that can be withdrawn says how. */
 export function withdrawOf(commands: readonly CommandDefinition[]): CommandDefinition {
@@ -19,7 +21,7 @@ export function withdrawOf(commands: readonly CommandDefinition[]): CommandDefin
       reason: zText.min(1),
     }),
     key: 'body',
-    mistakes: { final: 'State the fact again with the command that recorded it.' },
+    mistakes: MISTAKES,
     example: { what: 'set-tax', tenantId: 'acme', from: '2026-07-01T00:00:00Z', reason: 'meant for another tenant' },
     async handle(call, core) {
       const { what, reason, ...given } = call.fields;
@@ -35,6 +37,7 @@ export function withdrawOf(commands: readonly CommandDefinition[]): CommandDefin
 
 /** Names what corrects the command instead. */
 function notWithdrawable(what: string, command: CommandDefinition | undefined, withdrawable: readonly string[]) {
+  if (what === 'withdraw') return conflict('not_withdrawable', `withdraw can't be withdrawn. ${remedyText(MISTAKES)}`);
   if (command === undefined)
     return invalid(
       'unknown_command',

@@ -350,8 +350,11 @@ export function answerIfKnown(call: CommandCall, known: readonly KnownCommand[])
   return { status: 'unchanged', ...(same.result === undefined ? {} : { result: same.result }) };
 }
 
-export const conflictingBody = ({ name }: Pick<CommandCall, 'name'>): DomainError =>
-  conflict('conflicting_body', `${name}: the same key was recorded with a different body. Nothing was changed.`);
+/** `fields`: those that differ, where their values must not be told. */
+export const conflictingBody = ({ name }: Pick<CommandCall, 'name'>, fields: readonly string[] = []): DomainError => {
+  const other = fields.length === 0 ? 'a different body' : `another ${fields.join(' and ')}`;
+  return conflict('conflicting_body', `${name}: the same key was recorded with ${other}. Nothing was changed.`);
+};
 
 async function retried<Result>(stream: string, attempt: () => Promise<Result>): Promise<Result> {
   for (let attempts = 1; ; attempts += 1) {

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { ordinalIn, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
+
+const zOnInvoice = z.looseObject({ command: z.string(), invoiceId: z.string() });
+
+/**
+ * A command may name an invoice by its number. The id takes its place before the command is read, so that both are the
+ * same natural key. A number that no invoice has stays, and the command is refused.
+ */
+export async function withInvoiceId(core: LedgerCore, input: unknown): Promise<unknown> {
+  const given = zOnInvoice.safeParse(input).data;
+  const ordinal = given === undefined ? null : ordinalIn('INV', given.invoiceId);
+  if (given === undefined || ordinal === null) return input;
+  const row = await readInvoiceNumbered(core.db, await core.projector.catchUp(), ordinal);
+  return row === undefined ? input : { ...given, invoiceId: row.invoice_id };
+}
