@@ -21,6 +21,7 @@ const toRow = (provider: string, invoiceRef: string, line: Line): CostLineRow =>
   class: line.class ?? null,
   tenant_id: line.tenantId ?? null,
   description: line.description ?? null,
+  focus: line.focus ?? null,
 });
 
 /** Both events set lines: a correction contains the corrected lines as a whole. */
@@ -44,7 +45,7 @@ const ofDelivery = ({ data }: { readonly data: Pick<CostDeliveryRow, 'provider' 
 ];
 
 export const costsProjection = versionedProjection('costs', {
-  version: 2,
+  version: 3,
   tables: [costLines, costDeliveries],
   on: {
     CostRecorded: setLines,

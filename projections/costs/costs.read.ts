@@ -3,9 +3,28 @@ import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at, type Positions } from '#read-model/at';
 import type { History, ReadModels } from '#read-model/read-models';
-import type { CostDeliveryRow, CostLineRow } from './costs.table.js';
+import type { CostDeliveryRow, CostLineContent, CostLineRow } from './costs.table.js';
 
 type Db = Kysely<ReadModels>;
+
+const CONTENT = [
+  'provider',
+  'invoice_ref',
+  'line_key',
+  'resource_id',
+  'kind',
+  'charge_period_start',
+  'charge_period_end',
+  'amount',
+  'effective_amount',
+  'currency',
+  'category',
+  'class',
+  'tenant_id',
+  'description',
+  'position_from',
+  'position_to',
+] as const;
 
 /** Every version of the lines of one provider invoice, in the order of recording. */
 export const readCostLineVersions = async (
@@ -35,14 +54,19 @@ export const readCostDelivery = async (
     .where('position_to', 'is', null)
     .executeTakeFirst();
 
+/** A line in force of a delivery, and whether its details were kept when its invoice had no id yet. */
+type DeliveredLine = History<CostLineContent> & { readonly lacks_invoice_id: boolean };
+
 /** A page of the lines in force of a delivery: of the bill that has its name, and of those that begin with it. */
 export async function readDeliveredLines(
   db: Db,
   { provider, delivery }: Pick<CostDeliveryRow, 'provider' | 'delivery'>,
   { after, limit }: { readonly after: AfterCostLine | null; readonly limit: number },
-): Promise<History<CostLineRow>[]> {
-  const { rows } = await sql<History<CostLineRow>>`
-    SELECT * FROM cost_lines
+): Promise<DeliveredLine[]> {
+  const { rows } = await sql<DeliveredLine>`
+    SELECT ${sql.join(CONTENT.map((column) => sql.ref(column)))},
+      focus IS NOT NULL AND NOT focus ? 'InvoiceId' AS lacks_invoice_id
+    FROM cost_lines
     WHERE provider = ${provider} AND position_to IS NULL
       AND (invoice_ref = ${delivery} OR starts_with(invoice_ref, ${`${delivery} `}))
       AND (invoice_ref, line_key) > (${after?.invoice_ref ?? ''}, ${after?.line_key ?? ''})
@@ -55,10 +79,10 @@ export const readCostLines = async (
   db: Db,
   position: number,
   { period, currency }: { readonly period: Period; readonly currency: string },
-): Promise<History<CostLineRow>[]> =>
+): Promise<History<CostLineContent>[]> =>
   db
     .selectFrom('cost_lines')
-    .selectAll()
+    .select(CONTENT)
     .where('currency', '=', currency)
     .where('category', '<>', 'tax')
     .where('charge_period_start', '<', period.end)

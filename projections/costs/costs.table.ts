@@ -1,3 +1,4 @@
+import type { FocusDetails } from '#domain/costs/focus';
 import type { DeliveryMode } from '#domain/costs/cost';
 import { boolean, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
@@ -21,6 +22,7 @@ export const costLines = defineTable({
     class: text.nullable(),
     tenant_id: text.nullable(),
     description: text.nullable(),
+    focus: jsonb<FocusDetails>().nullable(),
   },
   key: ['provider', 'invoice_ref', 'line_key'],
   readByItsOwn: true,
@@ -28,6 +30,8 @@ export const costLines = defineTable({
 });
 
 export type CostLineRow = RowOf<typeof costLines>;
+/** A line without its details, which only exports need. */
+export type CostLineContent = Omit<CostLineRow, 'focus'>;
 
 /** The last delivery of each provider, account and month: its files, and whether all of it is recorded. */
 export const costDeliveries = defineTable({

@@ -113,32 +113,32 @@ describe('export', () => {
 
   it('writes cost and revenue of a month as FOCUS 1.2 rows that follow its rules', async () => {
     const rows = await exportedCsv('focus', '--period', '2026-04', '--issuer', 'Acme Cloud');
-    expect(rows.flatMap(brokenRules)).toEqual([]);
+    expect(rows.flatMap((row) => brokenRules(row))).toEqual([]);
     expect(
       shown(rows, 'x_Side', 'ChargeCategory', 'ChargeClass', 'ServiceName', 'BilledCost', 'InvoiceId', 'ProviderName'),
     ).toEqual([
-      ['cost', 'Tax', '', 'droplet', '1', 'R1', 'do'],
+      ['cost', 'Tax', '', 'droplet', '1.00', 'R1', 'do'],
       ['cost', 'Usage', '', 'droplet', '30.53', 'R1', 'do'],
-      ['cost', 'Usage', 'Correction', 'droplet', '-2', 'R1', 'do'],
+      ['cost', 'Usage', 'Correction', 'droplet', '-2.00', 'R1', 'do'],
       // April's fee 50.00, (110 − 10) × 0.10 = 10.00, and 10 % on each
-      ['revenue', 'Purchase', '', 'base_fee', '50', 'INV-000001', 'Acme Cloud'],
-      ['revenue', 'Tax', '', 'base_fee', '5', 'INV-000001', 'Acme Cloud'],
-      ['revenue', 'Tax', '', 'requests', '1', 'INV-000001', 'Acme Cloud'],
-      ['revenue', 'Usage', '', 'requests', '10', 'INV-000001', 'Acme Cloud'],
+      ['revenue', 'Purchase', '', 'base_fee', '50.00', 'INV-000001', 'Acme Cloud'],
+      ['revenue', 'Tax', '', 'base_fee', '5.00', 'INV-000001', 'Acme Cloud'],
+      ['revenue', 'Tax', '', 'requests', '1.00', 'INV-000001', 'Acme Cloud'],
+      ['revenue', 'Usage', '', 'requests', '10.00', 'INV-000001', 'Acme Cloud'],
     ]);
   });
 
   it('names the resource and the tenant of a cost, and follows the rules of each category', async () => {
     const march = await exportedCsv('focus', '--period', '2026-03');
-    expect(march.flatMap(brokenRules)).toEqual([]);
+    expect(march.flatMap((row) => brokenRules(row))).toEqual([]);
     expect(
       shown(march, 'ChargeCategory', 'BilledCost', 'EffectiveCost', 'ResourceId', 'ResourceName', 'ResourceType'),
     ).toEqual([
-      ['Adjustment', '0.1', '0.1', '', '', ''],
+      ['Adjustment', '0.10', '0.10', '', '', ''],
       // A credit is its own effect: what it was amortised to is not told.
-      ['Credit', '-3', '-3', '', '', ''],
-      ['Purchase', '7', '0', 'gone', '', 'droplet'],
-      ['Usage', '5', '5', 'vm-2', 'web', 'droplet'],
+      ['Credit', '-3.00', '-3.00', '', '', ''],
+      ['Purchase', '7.00', '0.00', 'gone', '', 'droplet'],
+      ['Usage', '5.00', '5.00', 'vm-2', 'web', 'droplet'],
     ]);
     expect(
       shown(
@@ -181,16 +181,16 @@ describe('export', () => {
 
   it('puts a correction into the billing period of its invoice, with the charge period that it corrects', async () => {
     const rows = await exportedCsv('focus', '--period', '2026-06');
-    expect(rows.flatMap(brokenRules)).toEqual([]);
+    expect(rows.flatMap((row) => brokenRules(row))).toEqual([]);
     const corrections = rows.filter(({ ChargeClass }) => ChargeClass === 'Correction');
     expect(
       shown(corrections, 'ChargeCategory', 'ChargePeriodStart', 'BillingPeriodStart', 'BilledCost', 'InvoiceId'),
     ).toEqual([
       // (115 − 10) × 0.10 = 10.50, for 10.00 that is taken back
-      ['Tax', '2026-04-01T00:00:00Z', '2026-06-01T00:00:00Z', '-1', 'INV-000002'],
+      ['Tax', '2026-04-01T00:00:00Z', '2026-06-01T00:00:00Z', '-1.00', 'INV-000002'],
       ['Tax', '2026-04-01T00:00:00Z', '2026-06-01T00:00:00Z', '1.05', 'INV-000002'],
-      ['Usage', '2026-04-01T00:00:00Z', '2026-06-01T00:00:00Z', '-10', 'INV-000002'],
-      ['Usage', '2026-04-01T00:00:00Z', '2026-06-01T00:00:00Z', '10.5', 'INV-000002'],
+      ['Usage', '2026-04-01T00:00:00Z', '2026-06-01T00:00:00Z', '-10.00', 'INV-000002'],
+      ['Usage', '2026-04-01T00:00:00Z', '2026-06-01T00:00:00Z', '10.50', 'INV-000002'],
     ]);
   });
 
@@ -325,7 +325,7 @@ describe('export of a discounted charge', () => {
         ]),
       ).toEqual([
         // 101 × 0.10, and half of it; 10 % of 10.10 and of 5.05
-        ['Usage', '10.1', '5.05', '5.05'],
+        ['Usage', '10.10', '5.05', '5.05'],
         ['Tax', '1.01', '0.51', '0.51'],
       ]);
     } finally {

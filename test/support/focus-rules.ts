@@ -1,7 +1,33 @@
 /** A row as it stands in the CSV: an empty cell is null. */
 type FocusCells = Readonly<Record<string, string>>;
 
-/** A rule of FOCUS 1.2, by the id that its requirements model gives it. */
+const COLUMNS_1_2 = `
+    AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingAccountType BillingCurrency
+    BillingPeriodEnd BillingPeriodStart CapacityReservationId CapacityReservationStatus ChargeCategory ChargeClass
+    ChargeDescription ChargeFrequency ChargePeriodEnd ChargePeriodStart CommitmentDiscountCategory
+    CommitmentDiscountId CommitmentDiscountName CommitmentDiscountQuantity CommitmentDiscountStatus
+    CommitmentDiscountType CommitmentDiscountUnit ConsumedQuantity ConsumedUnit ContractedCost ContractedUnitPrice
+    EffectiveCost InvoiceId InvoiceIssuerName ListCost ListUnitPrice PricingCategory PricingCurrency
+    PricingCurrencyContractedUnitPrice PricingCurrencyEffectiveCost PricingCurrencyListUnitPrice PricingQuantity
+    PricingUnit ProviderName PublisherName RegionId RegionName ResourceId ResourceName ResourceType ServiceCategory
+    ServiceName ServiceSubcategory SkuId SkuMeter SkuPriceDetails SkuPriceId SubAccountId SubAccountName
+    SubAccountType Tags
+`
+  .trim()
+  .split(/\s+/);
+const COLUMNS_1_3 = [
+  ...COLUMNS_1_2,
+  'AllocatedMethodDetails',
+  'AllocatedMethodId',
+  'AllocatedResourceId',
+  'AllocatedResourceName',
+  'AllocatedTags',
+  'ContractApplied',
+  'HostProviderName',
+  'ServiceProviderName',
+];
+
+/** A rule of FOCUS, by the id that its requirements model gives it. */
 interface FocusRule {
   readonly id: string;
   readonly column: string;
@@ -66,15 +92,151 @@ const isTax = (row: FocusCells): boolean => is(row, 'ChargeCategory', 'Tax');
 const isCredit = (row: FocusCells): boolean => is(row, 'ChargeCategory', 'Credit');
 
 const monthOf = (instant: string): string => `${instant.slice(0, 7)}-01T00:00:00Z`;
-/** What the names of the columns that FOCUS defines begin with. */
-const FOCUS_NAMES =
-  /^(Billed|Billing|Charge|Consumed|Contracted|Effective|Invoice|List|Pricing|Provider|Publisher|Resource|Service|Sku|SubAccount)/;
+const isOurs = (row: FocusCells): boolean => is(row, 'x_Side', 'revenue');
+
+/** KeyValueFormat-A-001 to -004: a JSON object without objects and lists. */
+function isKeyValue(text: string): boolean {
+  const read: unknown = JSON.parse(text);
+  return (
+    typeof read === 'object' &&
+    read !== null &&
+    !Array.isArray(read) &&
+    Object.values(read).every((value) => typeof value !== 'object' || value === null)
+  );
+}
+
+const CATEGORIES = [
+  'AI and Machine Learning',
+  'Analytics',
+  'Business Applications',
+  'Compute',
+  'Databases',
+  'Developer Tools',
+  'Multicloud',
+  'Identity',
+  'Integration',
+  'Internet of Things',
+  'Management and Governance',
+  'Media',
+  'Migration',
+  'Mobile',
+  'Networking',
+  'Security',
+  'Storage',
+  'Web',
+  'Other',
+];
+const SUBCATEGORIES = [
+  'AI Platforms',
+  'Bots',
+  'Generative AI',
+  'Machine Learning',
+  'Natural Language Processing',
+  'Other (AI and Machine Learning)',
+  'Analytics Platforms',
+  'Business Intelligence',
+  'Data Processing',
+  'Search',
+  'Streaming Analytics',
+  'Other (Analytics)',
+  'Productivity and Collaboration',
+  'Other (Business Applications)',
+  'Containers',
+  'End User Computing',
+  'Quantum Compute',
+  'Serverless Compute',
+  'Virtual Machines',
+  'Other (Compute)',
+  'Caching',
+  'Data Warehouses',
+  'Ledger Databases',
+  'NoSQL Databases',
+  'Relational Databases',
+  'Time Series Databases',
+  'Other (Databases)',
+  'Developer Platforms',
+  'Continuous Integration and Deployment',
+  'Development Environments',
+  'Source Code Management',
+  'Quality Assurance',
+  'Other (Developer Tools)',
+  'Identity and Access Management',
+  'Other (Identity)',
+  'API Management',
+  'Messaging',
+  'Workflow Orchestration',
+  'Other (Integration)',
+  'IoT Analytics',
+  'IoT Platforms',
+  'Other (Internet of Things)',
+  'Architecture',
+  'Compliance',
+  'Cost Management',
+  'Data Governance',
+  'Disaster Recovery',
+  'Endpoint Management',
+  'Observability',
+  'Support',
+  'Other (Management and Governance)',
+  'Content Creation',
+  'Gaming',
+  'Media Streaming',
+  'Mixed Reality',
+  'Other (Media)',
+  'Data Migration',
+  'Resource Migration',
+  'Other (Migration)',
+  'Other (Mobile)',
+  'Multicloud Integration',
+  'Other (Multicloud)',
+  'Application Networking',
+  'Content Delivery',
+  'Network Connectivity',
+  'Network Infrastructure',
+  'Network Routing',
+  'Network Security',
+  'Other (Networking)',
+  'Secret Management',
+  'Security Posture Management',
+  'Threat Detection and Response',
+  'Other (Security)',
+  'Backup Storage',
+  'Block Storage',
+  'File Storage',
+  'Object Storage',
+  'Storage Platforms',
+  'Other (Storage)',
+  'Application Platforms',
+  'Other (Web)',
+  'Other (Other)',
+];
+
+/** Columns that are null where another is null. */
+const WITHOUT: readonly (readonly [id: string, column: string, other: string])[] = [
+  ['004-C', 'RegionName', 'RegionId'],
+  ['004-C', 'SubAccountType', 'SubAccountId'],
+  ['004-C', 'BillingAccountType', 'BillingAccountId'],
+  ['003-C', 'CommitmentDiscountCategory', 'CommitmentDiscountId'],
+  ['004-C', 'CommitmentDiscountName', 'CommitmentDiscountId'],
+  ['003-C', 'CommitmentDiscountStatus', 'CommitmentDiscountId'],
+  ['004-C', 'CommitmentDiscountType', 'CommitmentDiscountId'],
+  ['005-C', 'CommitmentDiscountUnit', 'CommitmentDiscountQuantity'],
+  ['003-C', 'CapacityReservationStatus', 'CapacityReservationId'],
+  ['004-C', 'SkuMeter', 'SkuId'],
+  ['004-C', 'SkuPriceDetails', 'SkuPriceId'],
+];
+const WITH: typeof WITHOUT = [
+  ['005-C', 'RegionName', 'RegionId'],
+  ['004-C', 'CommitmentDiscountCategory', 'CommitmentDiscountId'],
+  ['005-C', 'CommitmentDiscountType', 'CommitmentDiscountId'],
+  ['006-C', 'CommitmentDiscountUnit', 'CommitmentDiscountQuantity'],
+];
 
 /**
- * The rules of FOCUS 1.2 that a single row of ours must satisfy: all MUST and MUST NOT of the columns that we write,
- * for a provider that names accounts, measures usage, has sub accounts, and bills for resources that have types. We
- * publish no price list (no list or contracted unit prices, no SKU meters), and have no commitments, capacity
- * reservations, virtual or second currencies, regions and tags: their rules don't apply.
+ * The rules of both versions that a single row must satisfy: all MUST and MUST NOT of the columns, for a provider that
+ * measures usage, has sub accounts, and bills for resources that have types. Unit prices, commitment quantities and
+ * virtual or second currencies are as the provider's row has them: whether they must not be null depends on the
+ * provider.
  */
 const FOCUS_RULES: readonly FocusRule[] = [
   present('005-M', 'BillingAccountName'),
@@ -108,7 +270,7 @@ const FOCUS_RULES: readonly FocusRule[] = [
 
   notNull('003-M', 'BilledCost'),
   notNull('001-M', 'BillingAccountId'),
-  notNull('003-C', 'BillingAccountName'),
+  notNullWhere('003-C', 'BillingAccountName', 'the account is ours to name', isOurs),
   notNull('004-M', 'BillingCurrency'),
   notNull('003-M', 'BillingPeriodEnd'),
   notNull('003-M', 'BillingPeriodStart'),
@@ -118,8 +280,8 @@ const FOCUS_RULES: readonly FocusRule[] = [
   notNull('003-M', 'ChargePeriodStart'),
   notNull('003-M', 'ContractedCost'),
   notNull('003-M', 'EffectiveCost'),
-  // Every row of ours is of an invoice, ours or the provider's.
-  notNull('005-C', 'InvoiceId'),
+  // The provider's id is null until its month is closed.
+  notNullWhere('005-C', 'InvoiceId', 'the invoice is ours', isOurs),
   notNull('003-M', 'InvoiceIssuerName'),
   notNull('003-M', 'ListCost'),
   notNull('003-M', 'ProviderName'),
@@ -132,9 +294,40 @@ const FOCUS_RULES: readonly FocusRule[] = [
   oneOf('005-C', 'ChargeClass', ['Correction']),
   oneOf('003-M', 'ChargeFrequency', ['One-Time', 'Recurring', 'Usage-Based']),
   oneOf('007-M', 'PricingCategory', ['Standard', 'Dynamic', 'Committed', 'Other']),
-  // Of all categories the one that says that none is known.
-  oneOf('003-M', 'ServiceCategory', ['Other']),
-  oneOf('004-M', 'ServiceSubcategory', ['Other (Other)']),
+  oneOf('003-M', 'ServiceCategory', CATEGORIES),
+  oneOf('003-M', 'ServiceSubcategory', SUBCATEGORIES),
+  oneOf('005-M', 'CommitmentDiscountCategory', ['Spend', 'Usage']),
+  // The model of 1.2 lists other values here; its specification and its rules on quantities name these.
+  oneOf('005-M', 'CommitmentDiscountStatus', ['Used', 'Unused']),
+  oneOf('006-M', 'CapacityReservationStatus', ['Used', 'Unused']),
+  ...WITHOUT.map(([id, column, other]) => nullWhere(id, column, `there is no ${other}`, (row) => isNull(row, other))),
+  ...WITH.map(([id, column, other]) => notNullWhere(id, column, `there is a ${other}`, (row) => !isNull(row, other))),
+  notNullWhere(
+    '004-C',
+    'CommitmentDiscountStatus',
+    'the charge is usage of a commitment',
+    (row) => is(row, 'ChargeCategory', 'Usage') && !isNull(row, 'CommitmentDiscountId'),
+  ),
+  {
+    id: 'PricingCategory-C-009-C',
+    column: 'PricingCategory',
+    rule: 'is Committed where the charge is usage of a commitment',
+    holds: (row) =>
+      !is(row, 'ChargeCategory', 'Usage') ||
+      isNull(row, 'CommitmentDiscountId') ||
+      is(row, 'CommitmentDiscountStatus', 'Unused') ||
+      is(row, 'PricingCategory', 'Committed'),
+  },
+  ...['ListUnitPrice', 'ContractedUnitPrice'].flatMap((column) => [
+    nullWhere(column === 'ListUnitPrice' ? '004-C' : '005-C', column, 'the charge is a tax', isTax),
+    formatted('009-C', column, 'is not negative', /^[^-]/),
+  ]),
+  ...['Tags', 'SkuPriceDetails', 'AllocatedTags', 'AllocatedMethodDetails', 'ContractApplied'].map((column) => ({
+    id: `${column}-C-001-M`,
+    column,
+    rule: 'is a JSON object of keys and values',
+    holds: (row: FocusCells) => isNull(row, column) || isKeyValue(row[column] ?? ''),
+  })),
   {
     id: 'ChargeFrequency-C-004-C',
     column: 'ChargeFrequency',
@@ -145,8 +338,8 @@ const FOCUS_RULES: readonly FocusRule[] = [
   ...['BillingPeriodStart', 'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd'].map((column) =>
     formatted('002-M', column, 'is an instant in UTC', INSTANT),
   ),
-  ...['BilledCost', 'ConsumedQuantity', 'ContractedCost', 'EffectiveCost', 'ListCost', 'PricingQuantity'].map(
-    (column) => formatted('002-M', column, 'is a plain number', NUMBER),
+  ...COLUMNS_1_2.filter((column) => /(Cost|Quantity|Price)$/.test(column)).map((column) =>
+    formatted('002-M', column, 'is a plain number', NUMBER),
   ),
   formatted('006-M', 'BillingCurrency', 'is a code of ISO 4217', /^[A-Z]{3}$/),
 
@@ -188,7 +381,8 @@ const FOCUS_RULES: readonly FocusRule[] = [
     id: 'BilledCost-C-005-C',
     column: 'BilledCost',
     rule: 'is 0 where another than the provider sends the invoice',
-    holds: (row) => row['ProviderName'] === row['InvoiceIssuerName'] || Number(row['BilledCost']) === 0,
+    // Providers have several names: only ours is known.
+    holds: (row) => !isOurs(row) || row['ProviderName'] === row['InvoiceIssuerName'] || Number(row['BilledCost']) === 0,
   },
   // Of a tax or a credit, which may be told by the month, a charge period lies anywhere; a billing period has a length.
   {
@@ -233,17 +427,35 @@ const FOCUS_RULES: readonly FocusRule[] = [
     rule: 'columns are in Pascal case, without special characters',
     holds: (row) => Object.keys(row).every((column) => /^(x_)?[A-Z][A-Za-z]*$/.test(column)),
   },
+];
+
+/** What 1.3 adds: who provides a service and who hosts it. */
+const RULES_1_3: readonly FocusRule[] = [
+  notNull('003-M', 'ServiceProviderName'),
+  notNullWhere('004-C', 'HostProviderName', 'the charge is usage', (row) => is(row, 'ChargeCategory', 'Usage')),
+  nullWhere('004-C', 'AllocatedMethodDetails', 'there is no AllocatedMethodId', (row) =>
+    isNull(row, 'AllocatedMethodId'),
+  ),
+  nullWhere('004-C', 'AllocatedResourceName', 'there is no AllocatedResourceId', (row) =>
+    isNull(row, 'AllocatedResourceId'),
+  ),
+];
+
+/** Every column of the version, and others only as x_. */
+const ofColumns = (columns: readonly string[]): FocusRule[] => [
+  ...columns.map((column) => present('0', column)),
   {
     id: 'ColumnHandling-A-010-M',
     column: '*',
     rule: 'columns of our own are x_',
-    holds: (row) =>
-      Object.keys(row)
-        .filter((column) => !FOCUS_NAMES.test(column))
-        .every((column) => column.startsWith('x_')),
+    holds: (row) => Object.keys(row).every((column) => columns.includes(column) || column.startsWith('x_')),
   },
 ];
+const RULES = {
+  '1.2': [...FOCUS_RULES, ...ofColumns(COLUMNS_1_2)],
+  '1.3': [...FOCUS_RULES, ...RULES_1_3, ...ofColumns(COLUMNS_1_3)],
+};
 
 /** The rules that a row breaks, as `id: column rule`. */
-export const brokenRules = (row: FocusCells): string[] =>
-  FOCUS_RULES.filter(({ holds }) => !holds(row)).map(({ id, column, rule }) => `${id}: ${column} ${rule}`);
+export const brokenRules = (row: FocusCells, version: keyof typeof RULES = '1.2'): string[] =>
+  RULES[version].filter(({ holds }) => !holds(row)).map(({ id, column, rule }) => `${id}: ${column} ${rule}`);

@@ -12,6 +12,7 @@ interface Options {
   readonly period?: unknown;
   readonly currency?: unknown;
   readonly issuer?: unknown;
+  readonly version?: unknown;
   readonly format?: unknown;
   readonly out?: unknown;
 }
@@ -19,14 +20,14 @@ interface Options {
 /** Writes rows as it reads them, so that only one page of rows is in memory. */
 export async function run(
   [kind = '']: readonly string[],
-  { period, currency, issuer, out, ...options }: Options,
+  { period, currency, issuer, version, out, ...options }: Options,
 ): Promise<number> {
   if (!isKind(kind)) throw new WrongUsage(`unknown export ${JSON.stringify(kind)} (known: ${EXPORT_KINDS.join(', ')})`);
   const format = options.format ?? (options.json ? 'jsonl' : 'csv');
   if (format !== 'csv' && format !== 'jsonl')
     throw new WrongUsage(`--format: ${JSON.stringify(format)} is unknown (known: csv, jsonl)`);
   const params = Object.fromEntries(
-    Object.entries({ period, currency, issuer }).filter(([, value]) => value !== undefined),
+    Object.entries({ period, currency, issuer, version }).filter(([, value]) => value !== undefined),
   );
   return withLedger(options, async (ledger) => {
     const written = { rows: 0 };

@@ -23,6 +23,7 @@ type Run = (args: readonly string[], options: Options) => Promise<number>;
 const program = new Command('ledgerline')
   .description('An event-sourced billing ledger for cloud usage')
   .version(versionOfProduct(), '--version', 'print the version')
+  .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError('(add --help to see the options and an example)');
 
@@ -158,7 +159,7 @@ command(
   .option('--resume', 'skip the rows that an interrupted run of the same file has finished', false);
 command(
   'export',
-  'write usage, lines, invoices, margin, or cost and revenue in FOCUS 1.2 columns, as CSV or JSONL',
+  'write usage, lines, invoices, margin, or cost and revenue in FOCUS columns, as CSV or JSONL',
   'ledgerline export focus --period 2026-04 > focus.csv\n  ledgerline export usage --format jsonl --out usage.jsonl',
   () => import('./export.js'),
 )
@@ -166,6 +167,7 @@ command(
   .option('--period <month>', 'a month such as 2026-04 (required for focus and margin)')
   .option('--currency <code>', 'currency of the margin')
   .option('--issuer <name>', 'name of the invoice issuer in FOCUS rows')
+  .option('--version <1.2|1.3>', 'version of FOCUS (default: 1.2)')
   .option('--format <csv|jsonl>', 'file format (default: csv; with --json: jsonl)')
   .option('--out <file>', 'write to this file instead of stdout');
 const query = command(

@@ -63,6 +63,7 @@ const correctCost = defineCommand({
     tenantId: others.tenantId.nullable(),
     effectiveAmount: others.effectiveAmount.nullable(),
     description: others.description.nullable(),
+    focus: others.focus.nullable(),
     reason: zText.min(1),
   }),
   key: 'body',

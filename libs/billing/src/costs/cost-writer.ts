@@ -3,7 +3,7 @@ import { conflict, type DomainError, type FieldError, notFound } from '#domain/e
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { packed } from '#domain/usage/usage';
 import { readCostLineVersions } from '#projections/costs/costs.read';
-import type { CostLineRow } from '#projections/costs/costs.table';
+import type { CostLineContent, CostLineRow } from '#projections/costs/costs.table';
 import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
@@ -32,7 +32,7 @@ export interface KnownLine {
 /**
  * Appends lines of one provider's invoice. A line that was ever recorded with the same body appends nothing, also if it
  * was withdrawn. A line with another body is refused together with its whole command (`cost_conflict`), unless it was
- * withdrawn. With a `reason`, it becomes a correction instead.
+ * withdrawn. With a `reason`, it becomes a correction instead. Details (`focus`) stay as they were recorded first.
  */
 export async function writeCosts(
   core: LedgerCore,
@@ -115,8 +115,8 @@ async function knownLines(
 
 const isDifferent = (line: CostLine, known: KnownLine | undefined): boolean => {
   if (known === undefined) return false;
-  const body = canonicalJson(bodyOf(line));
-  return !known.versions.some((row) => canonicalJson(bodyOfRow(row)) === body);
+  const body = canonicalJson(contentOf(line));
+  return !known.versions.some((row) => canonicalJson(contentOfRow(row)) === body);
 };
 
 function refuse(lines: readonly CostLine[], different: readonly CostLine[]): void {
@@ -167,9 +167,10 @@ export interface CostLineKey {
 export const unknownCost = ({ provider, invoiceRef, lineKey }: CostLineKey): DomainError =>
   notFound('unknown_cost', `there is no cost line ${lineKey} on invoice ${invoiceRef} of provider ${provider}`);
 
-const bodyOf = (line: CostLine): object => ({ ...line, class: line.class ?? undefined });
-/** The line as its row has it. Fields without a value are undefined. */
-export const bodyOfRow = (row: CostLineRow): Record<string, unknown> => ({
+/** What counts as the line's content: its details may be known later, or be described anew. */
+const contentOf = ({ focus: _, ...line }: CostLine): object => ({ ...line, class: line.class ?? undefined });
+/** The line's content as its row has it. Fields without a value are undefined. */
+export const contentOfRow = (row: CostLineContent): Record<string, unknown> => ({
   lineKey: row.line_key,
   resourceId: row.resource_id ?? undefined,
   kind: row.kind,
@@ -181,4 +182,9 @@ export const bodyOfRow = (row: CostLineRow): Record<string, unknown> => ({
   tenantId: row.tenant_id ?? undefined,
   effectiveAmount: row.effective_amount ?? undefined,
   description: row.description ?? undefined,
+});
+/** The line as its row has it. Fields without a value are undefined. */
+export const bodyOfRow = (row: CostLineRow): Record<string, unknown> => ({
+  ...contentOfRow(row),
+  focus: row.focus ?? undefined,
 });

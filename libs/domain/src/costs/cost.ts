@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type IdSchema, zCurrency, zDecimal, zId, zPeriod, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
+import { zFocusDetails } from './focus.js';
 
 /** A provider's invoice: what it charged us (COGS). */
 export const costStream = (provider: string, invoiceRef: string): string => streamName('cost', [provider, invoiceRef]);
@@ -22,6 +23,8 @@ const costLineWith = (zId: IdSchema) =>
     /** The amortised amount. It is shown with the billed amount and never added to it. */
     effectiveAmount: zDecimal.optional(),
     description: zText.optional(),
+    /** Absent: the line was not imported from a provider's bill, or before its details were kept. */
+    focus: zFocusDetails.optional(),
   });
 export const zCostLine = costLineWith(zId);
 

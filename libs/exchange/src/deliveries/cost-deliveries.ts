@@ -4,7 +4,7 @@ import { costStream, type DeliveryMode, zCostLine } from '#domain/costs/cost';
 import type { LedgerEvent } from '#domain/events';
 import { shaped } from '#domain/schema';
 import { packed } from '#domain/usage/usage';
-import { bodyOfRow } from '#billing/costs/cost-writer';
+import { contentOfRow } from '#billing/costs/cost-writer';
 import { canonicalJson, type CommandCall } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -20,6 +20,7 @@ import type { Compared, RowToWrite, StagedRow, Staging } from './staging.js';
 const ROWS_PER_STATEMENT = 5000;
 const LINES_PER_PAGE = 10_000;
 const LINES_PER_WRITE = 1000;
+const INVOICED = 'the invoice has its id';
 /** Longer keys are hashed: an id has at most 512 characters, and a number is appended to it. */
 const LONGEST_KEY = 400;
 
@@ -83,7 +84,7 @@ export class CostDeliveries {
     const known = this.deliveries.get(name) ?? { index: this.deliveries.size, provider, delivery, files: new Set() };
     this.deliveries.set(name, known);
     known.files.add(file);
-    const content = canonicalJson(item.line);
+    const { focus, ...content } = item.line;
     this.rows.push({
       file,
       row,
@@ -91,8 +92,9 @@ export class CostDeliveries {
       invoiceRef,
       key: item.key.length <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex'),
       isOwnId,
-      digest: hash('md5', content, 'hex'),
-      line: content,
+      digest: hash('md5', canonicalJson(content), 'hex'),
+      hasInvoiceId: focus?.InvoiceId !== undefined,
+      line: JSON.stringify(item.line),
       record: isOwnId ? JSON.stringify({ row, line, fields, identity }) : null,
     });
     return this.rows.length >= ROWS_PER_STATEMENT ? this.flush() : undefined;
@@ -163,12 +165,13 @@ export class CostDeliveries {
       await this.staging.addRecorded(
         of.index,
         lines.map((row) => {
-          const { lineKey: _, ...content } = bodyOfRow(row);
+          const { lineKey: _, ...content } = contentOfRow(row);
           return {
             invoiceRef: row.invoice_ref,
             lineKey: row.line_key,
             digest: hash('md5', canonicalJson(content), 'hex'),
             isCompared: row.position_from > since,
+            lacksInvoiceId: row.lacks_invoice_id,
           };
         }),
       );
@@ -179,7 +182,7 @@ export class CostDeliveries {
 
   private async write(of: Decided, removed: number, signal: AbortSignal): Promise<void> {
     const { provider, delivery, mode, compared, delivered } = of;
-    if (compared.added + compared.changed + removed === 0 && !of.isNews) return;
+    if (compared.added + compared.changed + compared.invoiced + removed === 0 && !of.isNews) return;
     if (delivered.length === 0) return;
     const named = { provider, delivery, ...(this.options.name === null ? {} : { name: this.options.name }) };
     const call = this.callOf([...of.files][0] ?? 0);
@@ -227,7 +230,10 @@ export class CostDeliveries {
     const events = packed(lines).map((batch): LedgerEvent =>
       outcome === 'accepted'
         ? { type: 'CostRecorded', data: { provider, invoiceRef, lines: batch } }
-        : { type: 'CostCorrected', data: { provider, invoiceRef, lines: batch, reason: RE_DELIVERED } },
+        : {
+            type: 'CostCorrected',
+            data: { provider, invoiceRef, lines: batch, reason: outcome === 'invoiced' ? INVOICED : RE_DELIVERED },
+          },
     );
     await this.append(costStream(provider, invoiceRef), call, events);
   }

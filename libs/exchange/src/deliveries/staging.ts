@@ -11,8 +11,9 @@ export interface StagedRow {
   /** Names the charge without measuring it. Equal keys are separate charges, unless the key is the source's own id. */
   readonly key: string;
   readonly isOwnId: boolean;
-  /** Of the line's content, without its key. */
+  /** Of the line's content, without its key and its details. */
   readonly digest: string;
+  readonly hasInvoiceId: boolean;
   /** The line as JSON, without its key. */
   readonly line: string;
   /** The row as it was read, as JSON: kept for a row that may have to be rejected. */
@@ -26,6 +27,8 @@ export interface RecordedLine {
   readonly digest: string;
   /** Whether the files may have it. A further part of a delivery leaves what is there. */
   readonly isCompared: boolean;
+  /** Whether its details were kept when its invoice had no id yet. */
+  readonly lacksInvoiceId: boolean;
 }
 
 /** What the rows of a delivery come to, against what is recorded of it. */
@@ -38,6 +41,8 @@ export interface Compared {
   readonly changed: number;
   /** Rows that are not recorded. */
   readonly added: number;
+  /** Rows that are recorded with the same content and without the id of their invoice, which the files have. */
+  readonly invoiced: number;
   /** Whether its rows have ids of their own. */
   readonly hasOwnIds: boolean;
 }
@@ -52,7 +57,7 @@ export interface RowToWrite {
   readonly invoiceRef: string;
   readonly lineKey: string;
   readonly line: string;
-  readonly outcome: 'accepted' | 'correction';
+  readonly outcome: 'accepted' | 'correction' | 'invoiced';
 }
 
 const TABLES = `
@@ -61,10 +66,12 @@ const TABLES = `
   CREATE TEMP TABLE delivered (
     n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, file int NOT NULL, row int NOT NULL, delivery int NOT NULL,
     invoice_ref text NOT NULL, key text NOT NULL, is_own_id boolean NOT NULL, digest uuid NOT NULL,
+    has_invoice_id boolean NOT NULL, is_invoiced boolean NOT NULL DEFAULT false,
     line text NOT NULL, record text, line_key text, outcome text, first_row int);
   CREATE TEMP TABLE recorded (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, delivery int NOT NULL, invoice_ref text NOT NULL,
-    line_key text NOT NULL, key text NOT NULL, number int NOT NULL, digest uuid NOT NULL, found text)`;
+    line_key text NOT NULL, key text NOT NULL, number int NOT NULL, digest uuid NOT NULL,
+    lacks_invoice_id boolean NOT NULL, found text)`;
 
 /**
  * The rows of an import's files beside the lines that are recorded of the same deliveries, in temporary tables of
@@ -86,9 +93,9 @@ export class Staging {
 
   async addRows(rows: readonly StagedRow[]): Promise<void> {
     await this.pool.query(
-      `INSERT INTO delivered (file, row, delivery, invoice_ref, key, is_own_id, digest, line, record)
+      `INSERT INTO delivered (file, row, delivery, invoice_ref, key, is_own_id, digest, has_invoice_id, line, record)
        SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::text[], $5::text[], $6::boolean[], $7::uuid[],
-         $8::text[], $9::text[])`,
+         $8::boolean[], $9::text[], $10::text[])`,
       [
         rows.map(({ file }) => file),
         rows.map(({ row }) => row),
@@ -97,6 +104,7 @@ export class Staging {
         rows.map(({ key }) => key),
         rows.map(({ isOwnId }) => isOwnId),
         rows.map(({ digest }) => digest),
+        rows.map(({ hasInvoiceId }) => hasInvoiceId),
         rows.map(({ line }) => line),
         rows.map(({ record }) => record),
       ],
@@ -106,12 +114,13 @@ export class Staging {
   /** After all rows: a line's key is the key of its charge, with the number of a further occurrence: `key#2`. */
   async addRecorded(delivery: number, lines: readonly RecordedLine[]): Promise<void> {
     await this.pool.query(
-      `INSERT INTO recorded (delivery, invoice_ref, line_key, key, number, digest, found)
+      `INSERT INTO recorded (delivery, invoice_ref, line_key, key, number, digest, lacks_invoice_id, found)
        SELECT $1::int, r.invoice_ref, r.line_key,
          CASE WHEN numbered.key IS NULL OR named.key IS NOT NULL THEN r.line_key ELSE numbered.key END,
          CASE WHEN numbered.key IS NULL OR named.key IS NOT NULL THEN 1 ELSE numbered.number END, r.digest,
-         CASE WHEN NOT r.is_compared THEN 'kept' END
-       FROM unnest($2::text[], $3::text[], $4::uuid[], $5::boolean[]) r (invoice_ref, line_key, digest, is_compared)
+         r.lacks_invoice_id, CASE WHEN NOT r.is_compared THEN 'kept' END
+       FROM unnest($2::text[], $3::text[], $4::uuid[], $5::boolean[],
+         $6::boolean[]) r (invoice_ref, line_key, digest, is_compared, lacks_invoice_id)
        LEFT JOIN LATERAL (
          SELECT m[1] AS key, m[2]::int AS number
          FROM regexp_match(r.line_key, '^(.*)#([0-9]{1,9})$') m) numbered ON true
@@ -123,6 +132,7 @@ export class Staging {
         lines.map(({ lineKey }) => lineKey),
         lines.map(({ digest }) => digest),
         lines.map(({ isCompared }) => isCompared),
+        lines.map(({ lacksInvoiceId }) => lacksInvoiceId),
       ],
     );
   }
@@ -154,13 +164,14 @@ export class Staging {
         AND (d.delivery, d.invoice_ref, d.key) = (f.delivery, f.invoice_ref, f.key)`);
     await this.pool.query(`
       WITH same AS (
-        SELECT d.n, r.id, d.digest = r.digest AS is_same
+        SELECT d.n, r.id, d.digest = r.digest AS is_same, d.has_invoice_id AND r.lacks_invoice_id AS is_invoiced
         FROM delivered d JOIN recorded r ON (r.delivery, r.invoice_ref, r.line_key) = (d.delivery, d.invoice_ref, d.key)
         WHERE d.is_own_id AND d.outcome IS NULL AND r.found IS NULL),
       found AS (
         UPDATE recorded SET found = CASE WHEN is_same THEN 'same' ELSE 'changed' END
         FROM same WHERE recorded.id = same.id)
-      UPDATE delivered SET outcome = CASE WHEN is_same THEN 'duplicate' ELSE 'correction' END, line_key = key
+      UPDATE delivered SET outcome = CASE WHEN is_same THEN 'duplicate' ELSE 'correction' END, line_key = key,
+        is_invoiced = is_same AND same.is_invoiced
       FROM same WHERE delivered.n = same.n`);
     await this.pair('digest', 'same', 'duplicate');
     await this.pair('invoice_ref, key', 'changed', 'correction');
@@ -185,12 +196,14 @@ export class Staging {
          SELECT n, delivery, ${columns}, row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY n) AS k
          FROM delivered WHERE outcome IS NULL AND NOT is_own_id),
        lines AS (
-         SELECT id, delivery, line_key AS recorded_key, invoice_ref AS recorded_ref, ${columns},
+         SELECT id, delivery, line_key AS recorded_key, invoice_ref AS recorded_ref, lacks_invoice_id, ${columns},
            row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY number, id) AS k
          FROM recorded WHERE found IS NULL),
-       pairs AS (SELECT n, id, recorded_key, recorded_ref FROM rows JOIN lines USING (delivery, ${columns}, k)),
+       pairs AS (SELECT n, id, recorded_key, recorded_ref, lacks_invoice_id
+         FROM rows JOIN lines USING (delivery, ${columns}, k)),
        found AS (UPDATE recorded SET found = $1 FROM pairs WHERE recorded.id = pairs.id)
-       UPDATE delivered SET outcome = $2, line_key = recorded_key, invoice_ref = recorded_ref
+       UPDATE delivered SET outcome = $2, line_key = recorded_key, invoice_ref = recorded_ref,
+         is_invoiced = has_invoice_id AND lacks_invoice_id
        FROM pairs WHERE delivered.n = pairs.n`,
       [found, outcome],
     );
@@ -201,6 +214,8 @@ export class Staging {
       `SELECT count(*)::int AS recorded, count(*) FILTER (WHERE found = 'same')::int AS same,
          count(*) FILTER (WHERE found = 'changed')::int AS changed,
          (SELECT count(*)::int FROM delivered WHERE delivery = $1 AND outcome = 'accepted') AS added,
+         (SELECT count(*)::int FROM delivered
+          WHERE delivery = $1 AND outcome = 'duplicate' AND is_invoiced) AS invoiced,
          (SELECT coalesce(bool_or(is_own_id), false) FROM delivered WHERE delivery = $1) AS "hasOwnIds"
        FROM recorded WHERE delivery = $1 AND found IS DISTINCT FROM 'kept'`,
       [delivery],
@@ -231,8 +246,11 @@ export class Staging {
   /** A page of the rows whose lines are to be written, in the order of the files. */
   async rowsToWrite(delivery: number, after: number, limit: number): Promise<RowToWrite[]> {
     const { rows } = await this.pool.query<RowToWrite>(
-      `SELECT n, file, row, invoice_ref AS "invoiceRef", line_key AS "lineKey", line, outcome FROM delivered
-       WHERE delivery = $1 AND outcome IN ('accepted', 'correction') AND n > $2 ORDER BY n LIMIT $3`,
+      `SELECT n, file, row, invoice_ref AS "invoiceRef", line_key AS "lineKey", line,
+         CASE WHEN outcome = 'duplicate' THEN 'invoiced' ELSE outcome END AS outcome
+       FROM delivered
+       WHERE delivery = $1 AND n > $2
+         AND (outcome IN ('accepted', 'correction') OR outcome = 'duplicate' AND is_invoiced) ORDER BY n LIMIT $3`,
       [delivery, after, limit],
     );
     return rows;

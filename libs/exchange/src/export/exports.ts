@@ -4,7 +4,7 @@ import { zMonth } from '#ledger/month';
 import { parse } from '#domain/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { focusRows } from './focus.js';
-import { FOCUS_COLUMNS } from './focus-row.js';
+import { FOCUS_VERSIONS, focusColumns } from './focus-row.js';
 
 export const EXPORT_KINDS = ['focus', 'usage', 'lines', 'invoices', 'margin'] as const;
 export type ExportKind = (typeof EXPORT_KINDS)[number];
@@ -49,6 +49,10 @@ const zParams = z.strictObject({
   currency: z.string().optional(),
   /** The seller, as FOCUS names it. */
   issuer: z.string().min(1).default(DEFAULT_ISSUER),
+  /** Of FOCUS. */
+  version: z
+    .enum(FOCUS_VERSIONS, `is not a known version of FOCUS (known: ${FOCUS_VERSIONS.join(', ')})`)
+    .default('1.2'),
 });
 
 const USAGE = [
@@ -123,12 +127,14 @@ export async function exported(
   input: Record<string, unknown>,
   sources: Sources,
 ): Promise<Export> {
-  const { period, currency, issuer } = parse(zParams, input, `export ${kind}`, 'invalid_parameter');
+  const { period, currency, issuer, version } = parse(zParams, input, `export ${kind}`, 'invalid_parameter');
   const asOf = String(await core.projector.catchUp());
   const within = period === undefined ? {} : { start: period.start, end: period.end };
   switch (kind) {
-    case 'focus':
-      return { columns: FOCUS_COLUMNS, rows: focusRows(core, Number(asOf), required(kind, period), issuer) };
+    case 'focus': {
+      const columns = focusColumns(version);
+      return { columns, rows: focusRows(core, Number(asOf), required(kind, period), { issuer, columns }) };
+    }
     case 'usage':
       return { columns: USAGE, rows: pages(sources.usageRecords, { asOf, ...within }, whole) };
     case 'lines':

@@ -1,58 +1,40 @@
+import {
+  FOCUS_1_2_DETAILS,
+  FOCUS_1_3_DETAILS,
+  FOCUS_FIELDS,
+  type FocusDetail,
+  type FocusDetails,
+} from '#domain/costs/focus';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { decimal, text, ZERO } from '#domain/money/decimal';
-import { toMoney } from '#domain/money/money';
+import { moneyText, toMoney, unitAmountText } from '#domain/money/money';
 import { isForUsage } from '#domain/prices/refs';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import { contains, monthOf, type Period } from '#domain/time/period';
 import type { CostLineRow } from '#projections/costs/costs.table';
 
-/** The columns of FOCUS 1.2 that we fill, then our own columns. null is an empty cell. */
-export const FOCUS_COLUMNS = [
-  'BilledCost',
-  'BillingAccountId',
-  'BillingAccountName',
-  'BillingCurrency',
-  'BillingPeriodEnd',
-  'BillingPeriodStart',
-  'ChargeCategory',
-  'ChargeClass',
-  'ChargeDescription',
-  'ChargeFrequency',
-  'ChargePeriodEnd',
-  'ChargePeriodStart',
-  'ConsumedQuantity',
-  'ConsumedUnit',
-  'ContractedCost',
-  'EffectiveCost',
-  'InvoiceId',
-  'InvoiceIssuerName',
-  'ListCost',
-  'PricingCategory',
-  'PricingQuantity',
-  'PricingUnit',
-  'ProviderName',
-  'PublisherName',
-  'ResourceId',
-  'ResourceName',
-  'ResourceType',
-  'ServiceCategory',
-  'ServiceName',
-  'ServiceSubcategory',
-  'SkuId',
-  'SkuPriceId',
-  'SubAccountId',
-  'SubAccountName',
-  'x_Side',
-  'x_DeploymentId',
-] as const;
-export type FocusRow = Readonly<Record<(typeof FOCUS_COLUMNS)[number], string | null>>;
+export const FOCUS_VERSIONS = ['1.2', '1.3'] as const;
+export type FocusVersion = (typeof FOCUS_VERSIONS)[number];
+
+const OWN_COLUMNS = ['x_Side', 'x_DeploymentId', 'x_TenantId'] as const;
+export type FocusColumn = (typeof FOCUS_FIELDS)[number] | FocusDetail | (typeof OWN_COLUMNS)[number];
+
+/** All columns of a version of FOCUS by name, then our own. */
+export const focusColumns = (version: FocusVersion): readonly FocusColumn[] => [
+  ...[...FOCUS_FIELDS, ...FOCUS_1_2_DETAILS, ...(version === '1.3' ? FOCUS_1_3_DETAILS : [])].sort(),
+  ...OWN_COLUMNS,
+];
+
+/** null is an empty cell. */
+export type FocusRow = Readonly<Record<FocusColumn, string | null>>;
+const EMPTY: FocusRow = Object.fromEntries(focusColumns('1.3').map((column) => [column, null])) as FocusRow;
 
 /** The FOCUS category of our products is not known. */
 const SERVICE = { ServiceCategory: 'Other', ServiceSubcategory: 'Other (Other)' };
 /** The unit of quantities. All that is known about the units of a billing kind is that they belong to it. */
 const UNIT = 'Units';
-/** A provider's line. We keep its amount but not its quantity, so it is one charge. */
-const CHARGE = { quantity: '1', unit: 'Charges' };
+/** A provider's line without a quantity is one charge. */
+const CHARGE = { PricingQuantity: '1', PricingUnit: 'Charges' };
 
 const periodColumns = (
   billing: Period,
@@ -122,45 +104,107 @@ export interface ExportedCost {
 }
 
 /** A provider's charge, in the month in which its charge period starts. */
-export function focusOfCost({ row, resourceName, resourceKind, tenantName }: ExportedCost): FocusRow {
+export function focusOfCost(cost: ExportedCost): FocusRow {
+  const { row, tenantName } = cost;
   const category = CATEGORIES[row.category];
   if (category === undefined) throw new Error(`the category ${row.category} of a cost line is not in FOCUS`);
-  const amount = text(decimal(row.amount));
-  const charge = { start: row.charge_period_start, end: row.charge_period_end };
-  return {
+  const amount = unitAmountText(decimal(row.amount), row.currency);
+  const effective = row.effective_amount ?? row.amount;
+  const line = {
+    ...EMPTY,
     BilledCost: amount,
-    // All that is known about the account is that it belongs to the provider.
-    BillingAccountId: row.provider,
-    BillingAccountName: row.provider,
     BillingCurrency: row.currency,
-    ...periodColumns(monthOf(charge.start), charge),
     ChargeCategory: category,
     ChargeClass: row.class === null ? null : 'Correction',
-    ChargeDescription: row.description ?? row.kind,
-    ChargeFrequency: category === 'Usage' ? 'Usage-Based' : 'One-Time',
-    ContractedCost: amount,
-    // FOCUS does not distribute a credit over the charges that it is for.
-    EffectiveCost:
-      row.effective_amount === null || category === 'Credit' ? amount : text(decimal(row.effective_amount)),
-    InvoiceId: row.invoice_ref,
-    InvoiceIssuerName: row.provider,
-    ListCost: amount,
-    ...pricingColumns({ category, ...CHARGE, sku: row.kind, skuPrice: row.kind }),
-    ProviderName: row.provider,
-    PublisherName: row.provider,
+    ChargePeriodStart: row.charge_period_start,
+    ChargePeriodEnd: row.charge_period_end,
+    EffectiveCost: unitAmountText(decimal(effective), row.currency),
     ResourceId: row.resource_id,
-    // A name that equals the id is not a name.
-    ResourceName: resourceName === row.resource_id ? null : resourceName,
-    ResourceType: row.resource_id === null ? null : (resourceKind ?? row.kind),
-    ...SERVICE,
     ServiceName: row.kind,
+    x_Side: 'cost',
+    x_TenantId: row.tenant_id,
+  };
+  if (row.focus !== null)
+    return {
+      ...line,
+      ChargeDescription: row.description,
+      ...neededColumns(cost, category, amount, row.focus),
+      ...row.focus,
+      ...amountsOf(row.focus, row.currency),
+    };
+  return {
+    ...line,
+    ...neededColumns(cost, category, amount, {}),
+    // All that is known about the account is that it belongs to the provider.
+    BillingAccountName: row.provider,
+    ChargeDescription: row.description ?? row.kind,
+    // FOCUS does not distribute a credit over the charges that it is for.
+    EffectiveCost: category === 'Credit' ? amount : line.EffectiveCost,
+    InvoiceId: row.invoice_ref,
     SubAccountId: row.tenant_id,
     // A tenant whose name was erased keeps its id.
     SubAccountName: tenantName ?? row.tenant_id,
-    x_Side: 'cost',
-    x_DeploymentId: null,
   };
 }
+
+/** The amounts among the details, at least at the scale of the currency. */
+const amountsOf = ({ ListCost, ContractedCost }: FocusDetails, currency: string): Partial<FocusRow> => ({
+  ...(ListCost === undefined ? {} : { ListCost: unitAmountText(decimal(ListCost), currency) }),
+  ...(ContractedCost === undefined ? {} : { ContractedCost: unitAmountText(decimal(ContractedCost), currency) }),
+});
+
+/** What FOCUS requires of a row, where the details of the row may not say it. */
+function neededColumns(
+  { row, resourceName, resourceKind }: ExportedCost,
+  category: string,
+  amount: string,
+  details: FocusDetails,
+): Partial<FocusRow> {
+  const { provider, kind } = row;
+  const billed = monthOf(row.charge_period_start);
+  const isUsage = category === 'Usage';
+  const priced = (isUsage || category === 'Purchase') && row.class === null;
+  const quantity = details.PricingQuantity === undefined ? (priced ? CHARGE : null) : { PricingUnit: UNIT };
+  return {
+    BillingAccountId: provider,
+    BillingPeriodStart: billed.start,
+    BillingPeriodEnd: billed.end,
+    ChargeFrequency: isUsage ? 'Usage-Based' : 'One-Time',
+    ContractedCost: amount,
+    HostProviderName: details.ServiceProviderName ?? provider,
+    InvoiceIssuerName: provider,
+    ListCost: amount,
+    ProviderName: provider,
+    PublisherName: provider,
+    RegionName: details.RegionId ?? null,
+    // A name that equals the id is not a name.
+    ResourceName: resourceName === row.resource_id ? null : resourceName,
+    ResourceType: row.resource_id === null ? null : (resourceKind ?? kind),
+    ServiceCategory: SERVICE.ServiceCategory,
+    ServiceProviderName: provider,
+    ServiceSubcategory: `Other (${details.ServiceCategory ?? SERVICE.ServiceCategory})`,
+    SubAccountName: details.SubAccountId ?? null,
+    ...quantity,
+    ...(isUsage && details.ConsumedQuantity === undefined && quantity !== null ? consumed(details, quantity) : {}),
+    ...(details.ConsumedQuantity === undefined ? {} : { ConsumedUnit: details.PricingUnit ?? UNIT }),
+    ...(priced
+      ? {
+          PricingCategory: isUsage && details.CommitmentDiscountId !== undefined ? 'Committed' : 'Standard',
+          SkuId: kind,
+          SkuPriceId: details.SkuId ?? kind,
+        }
+      : {}),
+  };
+}
+
+/** What is billed is what is consumed. */
+const consumed = (
+  { PricingQuantity, PricingUnit }: FocusDetails,
+  charge: { readonly PricingQuantity?: string; readonly PricingUnit: string },
+): Pick<FocusRow, 'ConsumedQuantity' | 'ConsumedUnit'> => ({
+  ConsumedQuantity: PricingQuantity ?? charge.PricingQuantity ?? null,
+  ConsumedUnit: PricingUnit ?? charge.PricingUnit,
+});
 
 /** A row of an issued invoice or credit note, and the details that FOCUS needs. */
 export interface IssuedRow {
@@ -188,12 +232,13 @@ const FREQUENCIES = { Usage: 'Usage-Based', Purchase: 'Recurring', Credit: 'One-
 /** Our bill: the charge, and the tax on it, if any. Together they equal the total of the invoice. */
 export function focusOfIssued(issued: IssuedRow, issuer: string): FocusRow[] {
   const { row, currency } = issued;
+  const shown = (amount: string): string => unitAmountText(decimal(amount), currency);
   const contracted = text(decimal(row.gross).minus(decimal(row.discount)));
   const charged = focusOfCharge(issued, issuer, categoryOf(row), {
-    BilledCost: row.net,
-    EffectiveCost: row.net,
-    ListCost: row.gross,
-    ContractedCost: contracted,
+    BilledCost: shown(row.net),
+    EffectiveCost: shown(row.net),
+    ListCost: shown(row.gross),
+    ContractedCost: shown(contracted),
     ChargeDescription: `${row.billingKind} ${row.ref}${row.reason === undefined ? '' : `: ${row.reason}`}`,
   });
   const { tax } = row;
@@ -202,11 +247,11 @@ export function focusOfIssued(issued: IssuedRow, issuer: string): FocusRow[] {
   // cent.
   const taxOn = (amount: string): string =>
     decimal(amount).eq(decimal(row.net))
-      ? tax
-      : text(toMoney(decimal(amount).times(decimal(row.taxRatePercent)).div(HUNDRED), currency));
+      ? shown(tax)
+      : moneyText(toMoney(decimal(amount).times(decimal(row.taxRatePercent)).div(HUNDRED), currency), currency);
   const taxed = {
-    BilledCost: tax,
-    EffectiveCost: tax,
+    BilledCost: shown(tax),
+    EffectiveCost: shown(tax),
     ListCost: taxOn(row.gross),
     ContractedCost: taxOn(contracted),
     ChargeDescription: `tax of ${row.taxRatePercent} % on ${row.billingKind}`,
@@ -233,6 +278,7 @@ function focusOfCharge(
     !contains(billing, row.chargePeriod.start) &&
     compareInstants(row.chargePeriod.start, billing.start) < 0;
   return {
+    ...EMPTY,
     ...amounts,
     BillingAccountId: tenantId,
     BillingAccountName: tenantName ?? tenantId,
@@ -252,14 +298,12 @@ function focusOfCharge(
     }),
     ProviderName: issuer,
     PublisherName: issuer,
-    ResourceId: null,
-    ResourceName: null,
-    ResourceType: null,
     ...SERVICE,
     ServiceName: row.billingKind,
-    SubAccountId: null,
-    SubAccountName: null,
+    ServiceProviderName: issuer,
+    HostProviderName: issuer,
     x_Side: 'revenue',
     x_DeploymentId: row.deploymentId,
+    x_TenantId: tenantId,
   };
 }

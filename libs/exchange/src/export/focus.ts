@@ -3,22 +3,31 @@ import { type Period, samePeriod } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type AfterCostLine, readNamedCostLines } from '#projections/costs/costs.read';
 import { type AfterRow, readExportedRows } from '#projections/invoices/issued-rows.read';
-import { billingMonthOf, type ExportedCost, type FocusRow, focusOfCost, focusOfIssued } from './focus-row.js';
+import {
+  billingMonthOf,
+  type ExportedCost,
+  type FocusColumn,
+  type FocusRow,
+  focusOfCost,
+  focusOfIssued,
+} from './focus-row.js';
 
 const PAGE_ROWS = 1000;
 
 /**
- * The cost and revenue of a month as rows of FOCUS 1.2, as known at a position. Rows are read page by page, so their
- * number is not limited.
+ * The cost and revenue of a month as rows with these columns, as known at a position. Rows are read page by page, so
+ * their number is not limited.
  */
 export async function* focusRows(
   core: LedgerCore,
   position: number,
   month: Period,
-  issuer: string,
-): AsyncGenerator<FocusRow> {
-  for await (const cost of costsOf(core, position, month)) yield focusOfCost(cost);
-  yield* issuedOf(core, position, month, issuer);
+  { issuer, columns }: { readonly issuer: string; readonly columns: readonly FocusColumn[] },
+): AsyncGenerator<Partial<FocusRow>> {
+  const shown = (row: FocusRow): Partial<FocusRow> =>
+    Object.fromEntries(columns.map((column) => [column, row[column]]));
+  for await (const cost of costsOf(core, position, month)) yield shown(focusOfCost(cost));
+  for await (const row of issuedOf(core, position, month, issuer)) yield shown(row);
 }
 
 async function* costsOf({ db, details }: LedgerCore, position: number, month: Period): AsyncGenerator<ExportedCost> {

@@ -34,6 +34,7 @@ describe('a row of AWS’s cost and usage report', () => {
         category: 'usage',
         resourceId: 'i-1',
         description: 't3.micro, an hour',
+        focus: { BillingAccountId: '123456789012' },
       },
       key: '2026-04-01T00:00:00Z|2026-04-01T01:00:00Z||Usage|AmazonEC2||||i-1|t3.micro, an hour||||',
       isOwnId: false,

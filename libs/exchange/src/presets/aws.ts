@@ -1,10 +1,11 @@
 import type { CostLine } from '#domain/costs/cost';
 import { decimal, text } from '#domain/money/decimal';
 import type { Cells } from '../rows/cells.js';
+import { detailFields, nativeDetails, type KnownDetails } from './details.js';
 import type { Preset, PresetField } from './preset.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
-import { tagsInColumns, tagsOf } from './tags.js';
+import { namesOf, type Tag, tagPairs, tagsInColumns, tagsText } from './tags.js';
 
 /** AWS line types and our categories. Other types are refused by name: a new type must not count as usage. */
 const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
@@ -77,11 +78,48 @@ const KEY: readonly PresetField[] = [
   { name: 'savingsPlanArn', columns: ['savingsPlan/SavingsPlanARN'] },
 ];
 
+const DETAILS = {
+  AvailabilityZone: ['lineItem/AvailabilityZone'],
+  BillingAccountName: ['bill/PayerAccountName'],
+  ConsumedQuantity: ['lineItem/UsageAmount'],
+  InvoiceId: ['bill/InvoiceId'],
+  InvoiceIssuerName: ['bill/InvoicingEntity'],
+  ListCost: ['pricing/publicOnDemandCost'],
+  PricingQuantity: ['lineItem/UsageAmount'],
+  PricingUnit: ['pricing/unit'],
+  PublisherName: ['lineItem/LegalEntity'],
+  RegionId: ['product/regionCode', 'product/region'],
+  SkuId: ['product/sku'],
+  SkuPriceId: ['pricing/RateCode'],
+  SubAccountId: ['lineItem/UsageAccountId'],
+  SubAccountName: ['lineItem/UsageAccountName'],
+};
+
+/** The savings plan or the reservation that a charge is of. */
+function commitmentOf(cells: Cells, category: CostLine['category']): KnownDetails {
+  const status = category === 'usage' ? 'Used' : undefined;
+  const [plan, reservation] = [cells.quietly('savingsPlanArn'), cells.quietly('reservationArn')];
+  if (plan !== undefined)
+    return {
+      CommitmentDiscountCategory: 'Spend',
+      CommitmentDiscountId: plan,
+      CommitmentDiscountStatus: status,
+      CommitmentDiscountType: 'Savings Plan',
+    };
+  if (reservation === undefined) return {};
+  return {
+    CommitmentDiscountCategory: 'Usage',
+    CommitmentDiscountId: reservation,
+    CommitmentDiscountStatus: status,
+    CommitmentDiscountType: 'Reserved Instance',
+  };
+}
+
 /** Tags have columns of their own (`resourceTags/user:team`, in Athena `resource_tags_user_team`), in CUR 2.0 one. */
-const resourceTags = (cells: Cells): string[] => [
+const resourceTags = (cells: Cells): Tag[] => [
   ...tagsInColumns(cells, 'resourceTags/'),
   ...tagsInColumns(cells, 'resource_tags_'),
-  ...tagsOf(cells, 'resourceTags'),
+  ...tagPairs(cells, 'resourceTags'),
 ];
 
 /**
@@ -111,6 +149,7 @@ export const awsCostReport: Preset<CostItem> = {
     { name: 'unusedRecurring', columns: ['reservation/UnusedRecurringFee'] },
     { name: 'resourceTags', columns: ['resource_tags'] },
     { name: 'tenantId', columns: ['tenantId'] },
+    ...detailFields(DETAILS),
   ],
   recognises: (columns) => columns.has('lineItem/LineItemType') || columns.has('line_item_line_item_type'),
   // Athena and Parquet tools write times without a zone. They are in UTC.
@@ -126,7 +165,9 @@ export const awsCostReport: Preset<CostItem> = {
         type,
         `is not a known line type. Known types: ${Object.keys(CATEGORIES).join(', ')}`,
       );
-    const delivery = `${cells.id('payerAccountId')} ${cells.instant('billingPeriodStart').slice(0, 7)}`;
+    const payer = cells.id('payerAccountId');
+    const tags = resourceTags(cells);
+    const delivery = `${payer} ${cells.instant('billingPeriodStart').slice(0, 7)}`;
     const period = chargePeriod(cells.instant('usageStart'), cells.instant('usageEnd'));
     const billType = cells.optionalId('billType');
     return {
@@ -141,9 +182,14 @@ export const awsCostReport: Preset<CostItem> = {
         category,
         ...given({
           resourceId: cells.optionalId('resourceId'),
-          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', resourceTags(cells)),
+          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(tags)),
           effectiveAmount: effectiveOf(cells, type),
           description: descriptionOf(cells, 'description'),
+        }),
+        focus: nativeDetails(cells, DETAILS, category, {
+          BillingAccountId: payer,
+          Tags: tagsText(tags),
+          ...commitmentOf(cells, category),
         }),
       },
       key: keyOf(period.start, period.end, ...KEY.map(({ name }) => cells.quietly(name))),

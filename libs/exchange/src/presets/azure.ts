@@ -3,8 +3,9 @@ import type { CostLine } from '#domain/costs/cost';
 import type { Cells } from '../rows/cells.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import { detailFields, nativeDetails, type KnownDetails } from './details.js';
 import type { Preset, PresetField } from './preset.js';
-import { tagsOf } from './tags.js';
+import { namesOf, tagPairs, tagsText } from './tags.js';
 
 /** Azure charge types and our categories. Other types are refused by name: a new type must not count as usage. */
 const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
@@ -44,6 +45,20 @@ const KEY: readonly PresetField[] = [
   { name: 'unit', columns: ['UnitOfMeasure'] },
 ];
 
+const DETAILS = {
+  BillingAccountName: ['BillingAccountName'],
+  InvoiceId: ['InvoiceId'],
+  PricingQuantity: ['Quantity', 'UsageQuantity'],
+  PricingUnit: ['UnitOfMeasure'],
+  PublisherName: ['PublisherName'],
+  RegionId: ['ResourceLocation', 'Location'],
+  ResourceName: ['ResourceName'],
+  SkuId: ['MeterId'],
+  SkuPriceId: ['PartNumber'],
+  SubAccountId: ['SubscriptionId', 'SubscriptionGuid'],
+  SubAccountName: ['SubscriptionName'],
+};
+
 const FIELDS: readonly PresetField[] = [
   ...KEY,
   { name: 'provider', columns: ['provider'] },
@@ -55,8 +70,10 @@ const FIELDS: readonly PresetField[] = [
   { name: 'description', columns: ['ProductName', 'Product', 'MeterName'] },
   { name: 'amount', columns: ['CostInBillingCurrency', 'Cost', 'PreTaxCost'], isRequired: true },
   { name: 'currency', columns: ['BillingCurrency', 'BillingCurrencyCode', 'Currency'], isRequired: true },
+  { name: 'benefitName', columns: ['BenefitName', 'ReservationName'] },
   { name: 'tags', columns: ['Tags'] },
   { name: 'tenantId', columns: ['tenantId'] },
+  ...detailFields(DETAILS),
 ];
 
 const MONTH_FIRST = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/;
@@ -76,6 +93,21 @@ function dayOf(cells: Cells, field: string): Instant {
 const isOfCommitment = (type: string, pricingModel: string): boolean =>
   type.startsWith('unused') || (type === 'usage' && ['reservation', 'savingsplan'].includes(pricingModel));
 
+/** The reservation or the savings plan that a charge is of. */
+function commitmentOf(cells: Cells, type: string): KnownDetails {
+  const [benefit, reservation] = [cells.quietly('benefitId'), cells.quietly('reservationId')];
+  const id = benefit ?? reservation;
+  if (id === undefined) return {};
+  const isPlan = id.toLowerCase().includes('/microsoft.billingbenefits/');
+  return {
+    CommitmentDiscountCategory: isPlan ? 'Spend' : 'Usage',
+    CommitmentDiscountId: id,
+    CommitmentDiscountName: cells.quietly('benefitName'),
+    CommitmentDiscountStatus: type.startsWith('unused') ? 'Unused' : type === 'usage' ? 'Used' : undefined,
+    CommitmentDiscountType: isPlan ? 'Savings Plan' : 'Reservation',
+  };
+}
+
 function read(cells: Cells, isAmortized: boolean): CostItem {
   const written = cells.optional('chargeType') ?? 'Usage';
   const type = written.toLowerCase();
@@ -94,7 +126,9 @@ function read(cells: Cells, isAmortized: boolean): CostItem {
     );
   const start = dayOf(cells, 'date');
   const billed = cells.optional('billingPeriodStart') === undefined ? start : dayOf(cells, 'billingPeriodStart');
-  const delivery = `${cells.id('billingAccountId')} ${billed.slice(0, 7)}`;
+  const account = cells.id('billingAccountId');
+  const tags = tagPairs(cells, 'tags');
+  const delivery = `${account} ${billed.slice(0, 7)}`;
   return {
     provider: cells.optionalId('provider') ?? 'azure',
     delivery,
@@ -107,8 +141,13 @@ function read(cells: Cells, isAmortized: boolean): CostItem {
       category,
       ...given({
         resourceId: cells.optionalId('resourceId'),
-        tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tagsOf(cells, 'tags')),
+        tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(tags)),
         description: descriptionOf(cells, 'description'),
+      }),
+      focus: nativeDetails(cells, DETAILS, category, {
+        BillingAccountId: account,
+        Tags: tagsText(tags),
+        ...commitmentOf(cells, type),
       }),
     },
     // Azure spells its ids differently from one delivery to the next.

@@ -90,7 +90,8 @@ function invoiceLine(cells: Cells, distinguishing: readonly (string | undefined)
   const amount = amountOf(cells, 'amount');
   const resourceId = cells.optionalId('resourceId');
   // An invoice covers a month, and its file has no number.
-  const invoiceRef = cells.optionalId('invoiceRef') ?? start.slice(0, 7);
+  const invoiceId = cells.optionalId('invoiceRef');
+  const invoiceRef = invoiceId ?? start.slice(0, 7);
   return {
     provider: PROVIDER,
     delivery: invoiceRef,
@@ -102,6 +103,7 @@ function invoiceLine(cells: Cells, distinguishing: readonly (string | undefined)
       currency: 'USD',
       category: categoryOf(product, amount),
       ...given({ resourceId, tenantId: cells.optionalId('tenantId'), description }),
+      focus: given({ InvoiceId: invoiceId }),
     },
     key: keyOf(product, resourceId, description, ...distinguishing, start),
     isOwnId: false,

@@ -1,27 +1,22 @@
+import { FOCUS_DETAILS, FOCUS_FIELDS } from '#domain/costs/focus';
 import { decimal, isDecimalText } from '#domain/money/decimal';
 import { compareInstants, type Instant, plusHours } from '#domain/time/instant';
+import { monthOf, type Period, samePeriod } from '#domain/time/period';
 import type { Cells } from '../rows/cells.js';
+import { type DetailColumns, detailFields, detailsOf, type KnownDetails } from './details.js';
 import type { Preset } from './preset.js';
-import { tagsOf } from './tags.js';
+import { namesOf, type Tag, tagPairs, tagsText } from './tags.js';
 import { chargePeriod, COST_CATEGORIES, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
 
 /** Columns of FOCUS 1.0 to 1.3. Others must begin with `x_`. */
-const COLUMNS = new Set(
-  `
-    AllocatedMethodDetails AllocatedMethodId AllocatedResourceId AllocatedResourceName AllocatedTags
-    AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingAccountType BillingCurrency
-    BillingPeriodEnd BillingPeriodStart CapacityReservationId CapacityReservationStatus ChargeCategory
-    ChargeClass ChargeDescription ChargeFrequency ChargePeriodEnd ChargePeriodStart CommitmentDiscountCategory
-    CommitmentDiscountId CommitmentDiscountName CommitmentDiscountQuantity CommitmentDiscountStatus
-    CommitmentDiscountType CommitmentDiscountUnit ConsumedQuantity ConsumedUnit ContractApplied ContractedCost
-    ContractedUnitPrice EffectiveCost HostProviderName InvoiceId InvoiceIssuerName ListCost ListUnitPrice
-    PricingCategory PricingCurrency PricingCurrencyContractedUnitPrice PricingCurrencyEffectiveCost
-    PricingCurrencyListUnitPrice PricingQuantity PricingUnit ProviderName PublisherName RegionId RegionName
-    ResourceId ResourceName ResourceType ServiceCategory ServiceName ServiceProviderName ServiceSubcategory
-    SkuId SkuMeter SkuPriceDetails SkuPriceId SubAccountId SubAccountName SubAccountType Tags
-  `
-    .trim()
-    .split(/\s+/),
+const COLUMNS: ReadonlySet<string> = new Set([...FOCUS_FIELDS, ...FOCUS_DETAILS]);
+
+/** Columns that also decide about the line: what they say is kept only where the line does not have it. */
+const DETAILS: DetailColumns = Object.fromEntries(
+  FOCUS_DETAILS.filter(
+    (column) =>
+      !['ServiceProviderName', 'ProviderName', 'BillingPeriodStart', 'BillingPeriodEnd', 'Tags'].includes(column),
+  ).map((column) => [column, [column]]),
 );
 
 /** Values that have one spelling in FOCUS, and several in files. */
@@ -59,6 +54,7 @@ const KEY = [
 ];
 
 const IN_KEY = KEY.map((name) => ({ name, columns: [name] }));
+const BESIDES_KEY = detailFields(DETAILS).filter(({ name }) => !KEY.includes(name));
 /** A difference between unit price × quantity and cost above this is more than rounding of the displayed prices. */
 const TOLERANCE = decimal('0.000001');
 
@@ -71,21 +67,18 @@ export const focusCosts: Preset<CostItem> = {
   kind: 'costs',
   fields: [
     ...IN_KEY,
+    ...BESIDES_KEY,
     { name: 'provider', columns: ['ServiceProviderName', 'ProviderName', 'InvoiceIssuerName'], isRequired: true },
-    { name: 'BillingAccountId', columns: ['BillingAccountId'], isRequired: true },
+    { name: 'ProviderName', columns: ['ProviderName'] },
     { name: 'BillingPeriodStart', columns: ['BillingPeriodStart'], isRequired: true },
     { name: 'BillingPeriodEnd', columns: ['BillingPeriodEnd'], isRequired: true },
     { name: 'BilledCost', columns: ['BilledCost'], isRequired: true },
     { name: 'EffectiveCost', columns: ['EffectiveCost'] },
     { name: 'BillingCurrency', columns: ['BillingCurrency'], isRequired: true },
-    { name: 'ServiceCategory', columns: ['ServiceCategory'] },
-    { name: 'ListUnitPrice', columns: ['ListUnitPrice'] },
-    { name: 'PricingQuantity', columns: ['PricingQuantity'] },
-    { name: 'ListCost', columns: ['ListCost'] },
     { name: 'Tags', columns: ['Tags'] },
     { name: 'tenantId', columns: ['tenantId'] },
   ].map((field) =>
-    ['ChargeCategory', 'ChargePeriodStart', 'ChargePeriodEnd', 'ServiceName'].includes(field.name)
+    ['BillingAccountId', 'ChargeCategory', 'ChargePeriodStart', 'ChargePeriodEnd', 'ServiceName'].includes(field.name)
       ? { ...field, isRequired: true }
       : field,
   ),
@@ -104,11 +97,12 @@ export const focusCosts: Preset<CostItem> = {
       cells.optional('ChargeClass') !== undefined &&
       cells.oneOf('ChargeClass', ['correction'] as const) === 'correction';
     const amount = cells.decimal('BilledCost');
-    const tags = tagsOf(cells, 'Tags');
+    const tags = tagPairs(cells, 'Tags');
     noteOdd(cells, { amount, category, isCorrection, chargedFrom: period.start, billedFrom, billedUntil });
+    const provider = cells.id('provider');
     const bill = `${cells.id('BillingAccountId')} ${billingMonth(billedFrom)}`;
     return {
-      provider: cells.id('provider'),
+      provider,
       delivery: bill,
       invoiceRef: bill,
       line: {
@@ -121,9 +115,13 @@ export const focusCosts: Preset<CostItem> = {
         ...(isCorrection ? { class: 'correction' as const } : {}),
         ...given({
           resourceId: cells.optionalId('ResourceId'),
-          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tags),
+          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(tags)),
           effectiveAmount: cells.optionalDecimal('EffectiveCost'),
           description: descriptionOf(cells, 'ChargeDescription'),
+        }),
+        focus: detailsOf(cells, DETAILS, {
+          ...unlikeExported(cells, provider, period, { start: billedFrom, end: billedUntil }),
+          Tags: objectOf(cells, tags),
         }),
       },
       key: keyOf(
@@ -145,6 +143,22 @@ export const focusCosts: Preset<CostItem> = {
  * day away from UTC.
  */
 const billingMonth = (start: Instant): string => plusHours(start, 24).slice(0, 7);
+
+/** Details that an export has from the line itself, where the row says something else, and in their one spelling. */
+function unlikeExported(cells: Cells, provider: string, { start }: Period, billed: Period): KnownDetails {
+  const [providerName, frequency] = [cells.quietly('ProviderName'), cells.quietly('ChargeFrequency')?.toLowerCase()];
+  return {
+    ProviderName: providerName === provider ? undefined : providerName,
+    ChargeFrequency: SPELLINGS['ChargeFrequency']?.find((each) => each.toLowerCase() === frequency),
+    ...(samePeriod(billed, monthOf(start)) ? {} : { BillingPeriodStart: billed.start, BillingPeriodEnd: billed.end }),
+  };
+}
+
+/** Tags are a JSON object in FOCUS, and a list in some files. */
+const objectOf = (cells: Cells, tags: readonly Tag[]): string | undefined => {
+  const written = cells.asWritten('Tags');
+  return written?.startsWith('{') === true ? written : tagsText(tags);
+};
 
 function noteSpelling(cells: Cells, field: string, spelt: readonly string[]): void {
   const value = cells.quietly(field);

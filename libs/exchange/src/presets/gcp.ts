@@ -1,9 +1,11 @@
 import type { CostLine } from '#domain/costs/cost';
+import type { FocusDetails } from '#domain/costs/focus';
 import type { Cells } from '../rows/cells.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import { detailFields, nativeDetails } from './details.js';
 import type { Preset, PresetField } from './preset.js';
-import { tagsOf } from './tags.js';
+import { namesOf, tagPairs, tagsText } from './tags.js';
 
 const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
   regular: 'usage',
@@ -12,8 +14,10 @@ const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
   rounding_error: 'adjustment',
 };
 
+/** The columns of nested fields, by their paths. */
+const at = (...paths: readonly string[]): string[] => paths.flatMap((path) => [path, path.replaceAll('.', '_')]);
 /** A nested field: in JSON an object, in a CSV a column with a point or an underscore. */
-const nested = (name: string, path: string): PresetField => ({ name, columns: [path, path.replaceAll('.', '_')] });
+const nested = (name: string, path: string): PresetField => ({ name, columns: at(path) });
 
 /** Fields that name the charge. Names of projects and labels are left out, because they may change. */
 const KEY: readonly PresetField[] = [
@@ -30,6 +34,22 @@ const KEY: readonly PresetField[] = [
   { name: 'costType', columns: ['cost_type'] },
 ];
 
+const OF_USAGE = {
+  ConsumedQuantity: at('usage.amount'),
+  ConsumedUnit: at('usage.unit'),
+  ListCost: ['cost_at_list'],
+  PricingQuantity: at('usage.amount_in_pricing_units'),
+  PricingUnit: at('usage.pricing_unit'),
+};
+const OF_CHARGE = {
+  AvailabilityZone: at('location.zone'),
+  PublisherName: ['seller_name'],
+  RegionId: at('location.region', 'location.location'),
+  SkuId: at('sku.id'),
+  SubAccountId: at('project.id'),
+  SubAccountName: at('project.name'),
+};
+
 const INVOICE_MONTH = /^(\d{4})-?(\d{2})$/;
 
 function invoiceMonth(cells: Cells): string {
@@ -41,7 +61,7 @@ function invoiceMonth(cells: Cells): string {
 }
 
 /** The credits of a row, each a line of its own: the cost of the row is before credits. */
-function creditsOf(cells: Cells, { key, line, ...bill }: CostItem): CostItem[] {
+function creditsOf(cells: Cells, { key, line, ...bill }: CostItem, focus: FocusDetails): CostItem[] {
   return cells.list('credits').map((credit) => {
     const [id, name, fullName, type] = ['id', 'name', 'full_name', 'type'].map((field) => textOf(credit[field]));
     const amount = credit['amount'];
@@ -53,6 +73,7 @@ function creditsOf(cells: Cells, { key, line, ...bill }: CostItem): CostItem[] {
         ...line,
         amount: cells.asDecimal('credits', amount),
         category: 'credit',
+        focus,
         ...given({ description: fullName ?? name ?? id }),
       },
       key: keyOf(key, 'credit', type, id, name),
@@ -86,6 +107,7 @@ export const gcpBilling: Preset<CostItem> = {
     { name: 'tags', columns: ['tags'] },
     nested('projectLabels', 'project.labels'),
     { name: 'tenantId', columns: ['tenantId'] },
+    ...detailFields({ ...OF_CHARGE, ...OF_USAGE }),
   ],
   recognises: (columns) => ['billing_account_id', 'usage_start_time', 'cost'].every((name) => columns.has(name)),
   zone: 'Z',
@@ -101,8 +123,10 @@ export const gcpBilling: Preset<CostItem> = {
         `is not a known cost type. Known types: ${Object.keys(CATEGORIES).join(', ')}`,
       );
     const period = chargePeriod(cells.instant('start'), cells.instant('end'));
-    const delivery = `${cells.id('billingAccountId')} ${invoiceMonth(cells)}`;
-    const labels = ['labels', 'tags', 'projectLabels'].flatMap((field) => tagsOf(cells, field));
+    const account = cells.id('billingAccountId');
+    const delivery = `${account} ${invoiceMonth(cells)}`;
+    const labels = ['labels', 'tags', 'projectLabels'].flatMap((field) => tagPairs(cells, field));
+    const known = { BillingAccountId: account, Tags: tagsText(labels) };
     const item: CostItem = {
       provider: cells.optionalId('provider') ?? 'gcp',
       delivery,
@@ -115,13 +139,14 @@ export const gcpBilling: Preset<CostItem> = {
         category,
         ...given({
           resourceId: cells.optionalId('resourceId'),
-          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', labels),
+          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(labels)),
           description: descriptionOf(cells, 'description'),
         }),
+        focus: nativeDetails(cells, { ...OF_CHARGE, ...OF_USAGE }, category, known),
       },
       key: keyOf(period.start, period.end, ...KEY.map(({ name }) => cells.quietly(name))),
       isOwnId: false,
     };
-    return [item, ...creditsOf(cells, item)];
+    return [item, ...creditsOf(cells, item, nativeDetails(cells, OF_CHARGE, 'credit', known))];
   },
 };

@@ -1,8 +1,9 @@
 import type { Cells } from '../rows/cells.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import { detailFields, nativeDetails } from './details.js';
 import type { Preset } from './preset.js';
-import { tagsInColumns } from './tags.js';
+import { namesOf, tagsInColumns, tagsText } from './tags.js';
 
 /** Fields that name the charge. The reference numbers of a row are left out: a later delivery may have others. */
 const KEY = [
@@ -17,6 +18,19 @@ const KEY = [
   'unit',
   'isOverage',
 ];
+
+const DETAILS = {
+  AvailabilityZone: ['product/availabilityDomain'],
+  ConsumedQuantity: ['usage/billedQuantity'],
+  ConsumedUnit: ['cost/billingUnitReadable'],
+  ListUnitPrice: ['cost/unitPrice'],
+  PricingQuantity: ['usage/billedQuantity'],
+  PricingUnit: ['cost/billingUnitReadable'],
+  RegionId: ['product/region'],
+  SkuId: ['cost/productSku'],
+  SubAccountId: ['product/compartmentId'],
+  SubAccountName: ['product/compartmentName'],
+};
 
 /**
  * Cost report of Oracle Cloud Infrastructure. `cost/myCost` includes overage. A correction is a row of its own, whose
@@ -44,13 +58,16 @@ export const ociCostReport: Preset<CostItem> = {
     { name: 'currency', columns: ['cost/currencyCode'], isRequired: true },
     { name: 'isCorrection', columns: ['lineItem/isCorrection'] },
     { name: 'tenantId', columns: ['tenantId'] },
+    ...detailFields(DETAILS),
   ],
   recognises: (columns) => columns.has('cost/myCost') && columns.has('lineItem/intervalUsageStart'),
   exponents: true,
   isLenient: true,
   read(cells) {
     const period = chargePeriod(cells.instant('start'), cells.instant('end'));
-    const delivery = `${cells.id('tenancyId')} ${period.start.slice(0, 7)}`;
+    const tenancy = cells.id('tenancyId');
+    const tags = tagsInColumns(cells, 'tags/');
+    const delivery = `${tenancy} ${period.start.slice(0, 7)}`;
     const isCorrection = isTrue(cells, 'isCorrection');
     return {
       provider: cells.optionalId('provider') ?? 'oci',
@@ -65,9 +82,10 @@ export const ociCostReport: Preset<CostItem> = {
         ...(isCorrection ? { class: 'correction' as const } : {}),
         ...given({
           resourceId: cells.optionalId('resourceId'),
-          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tagsInColumns(cells, 'tags/')),
+          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(tags)),
           description: descriptionOf(cells, 'description'),
         }),
+        focus: nativeDetails(cells, DETAILS, 'usage', { BillingAccountId: tenancy, Tags: tagsText(tags) }),
       },
       key: keyOf(
         period.start,

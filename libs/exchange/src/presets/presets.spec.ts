@@ -30,6 +30,7 @@ describe('a row of DigitalOcean’s invoice', () => {
         currency: 'USD',
         category: 'usage',
         description: 's-1vcpu-1gb',
+        focus: {},
       },
       key: 'Droplets||s-1vcpu-1gb|web|Site|2026-04-01T00:00:00Z',
       isOwnId: false,

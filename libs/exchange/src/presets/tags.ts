@@ -6,7 +6,19 @@ import { looseJson } from '../rows/loose-json.js';
  * Tags as `key:value`: of an object, of a list of keys and values, or of the JSON of either. If they can't be read,
  * that is noted and the row is imported, because tags are not amounts.
  */
-export function tagsOf(cells: Cells, field: string): string[] {
+export const tagsOf = (cells: Cells, field: string): string[] => namesOf(tagPairs(cells, field));
+
+/** A tag's key and its value. */
+export type Tag = readonly [key: string, value: string];
+
+export const namesOf = (tags: readonly Tag[]): string[] => tags.map(([key, value]) => `${key}:${value}`);
+
+/** Tags as FOCUS has them: a JSON object. undefined: there are none. */
+export const tagsText = (tags: readonly Tag[]): string | undefined =>
+  tags.length === 0 ? undefined : JSON.stringify(Object.fromEntries(tags));
+
+/** The same as keys and values. */
+export function tagPairs(cells: Cells, field: string): Tag[] {
   const written = cells.raw(field);
   if (written === undefined) return [];
   const tags = typeof written === 'string' ? looseJson(written) : written;
@@ -19,16 +31,14 @@ export function tagsOf(cells: Cells, field: string): string[] {
   for (const [key] of named)
     if (key !== key.trim())
       cells.note('tag_key_spaces', field, key, 'tag key has spaces around it. Imported without them.');
-  return named.map(([key, value]) => `${key.trim()}:${value}`);
+  return named.map(([key, value]) => [key.trim(), value]);
 }
 
 const entryOf = (tag: unknown): [string, unknown] =>
   isObject(tag) ? [String(tag['key']), tag['value']] : [String(tag), ''];
 
 /** Tags that have a column each, such as `tags/Oracle-Tags.CreatedBy`: the rest of its name is the key. */
-export const tagsInColumns = (cells: Cells, start: string): string[] =>
-  Object.entries(cells.fields()).flatMap(([column, value]) =>
-    column.startsWith(start) && typeof value === 'string' && value !== ''
-      ? [`${column.slice(start.length)}:${value}`]
-      : [],
+export const tagsInColumns = (cells: Cells, start: string): Tag[] =>
+  Object.entries(cells.fields()).flatMap(([column, value]): Tag[] =>
+    column.startsWith(start) && typeof value === 'string' && value !== '' ? [[column.slice(start.length), value]] : [],
   );

@@ -1,4 +1,5 @@
 import { fieldPath } from '#domain/faults';
+import { LONGEST_DETAIL } from '#domain/costs/focus';
 import { isId } from '#domain/schema';
 import { unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
@@ -67,6 +68,11 @@ export class Cells {
 
   /** The unchanged value. undefined: there is none. */
   raw(field: string): unknown {
+    const value = this.written(field);
+    return value === undefined ? undefined : storable(field, value);
+  }
+
+  private written(field: string): unknown {
     const { columns, values, nulls } = this.options;
     const fixed = values[field];
     if (fixed !== undefined) return fixed;
@@ -77,7 +83,7 @@ export class Cells {
         this.note('null_text', field, value, 'null written as text. Read as empty.');
         continue;
       }
-      return storable(field, value);
+      return value;
     }
     return undefined;
   }
@@ -102,6 +108,26 @@ export class Cells {
     const value = this.optional(field);
     this.notes.length = noted;
     return value;
+  }
+
+  /** A value as it was written, without notes about oddities. undefined: there is none. */
+  asWritten(field: string): string | undefined {
+    const noted = this.notes.length;
+    const value = this.written(field);
+    this.notes.length = noted;
+    if (value === undefined) return undefined;
+    if (typeof value === 'object') return JSON.stringify(value);
+    const found = typeof value === 'string' ? value : this.exactText(field, value);
+    return found.trim() === '' ? undefined : found;
+  }
+
+  /** A detail, from which nothing is computed, as it can be kept. What can't be kept is noted, and left out. */
+  kept(field: string, value: string, isNumeric: boolean): string | undefined {
+    const found = isNumeric ? plainDecimal(value.trim()) : value;
+    const fault = found === null ? 'is not a plain decimal such as "12.50"' : faultOfDetail(found);
+    if (fault === undefined && found !== null) return found;
+    this.note('not_kept', field, value.slice(0, 60), `${fault}. The row is imported without it.`);
+    return undefined;
   }
 
   /** The value of a field from tags, by the mapping. */
@@ -152,10 +178,10 @@ export class Cells {
 
   asDecimal(field: string, value: string): string {
     if (isDecimalText(value)) return canonicalText(value);
+    const plain = plainDecimal(value);
     if (TOO_LONG.test(value))
       throw new RowFault(field, value, 'has more than 60 digits before or after its point. Shorten it.');
-    const plain = withoutExponent(value);
-    if (plain === null || !isDecimalText(plain))
+    if (plain === null)
       throw new RowFault(
         field,
         value,
@@ -170,7 +196,7 @@ export class Cells {
       );
     if (this.options.isLenient)
       this.note('exponent', field, value, 'decimal in exponent form. Read exactly as written.');
-    return canonicalText(plain);
+    return plain;
   }
 
   instant(field: string): Instant {
@@ -299,6 +325,15 @@ function strictly(value: string): string {
   if (parts === null) return value;
   const [, minute = '', seconds = ':00', utc, hours = '', minutes = '00'] = parts;
   return `${minute}${seconds}${utc === undefined ? `${hours}:${minutes}` : 'Z'}`;
+}
+
+const faultOfDetail = (value: string): string | undefined =>
+  value.length > LONGEST_DETAIL ? `is longer than ${LONGEST_DETAIL} characters` : unstorableIn(value)?.message;
+
+/** The decimal in its canonical form, also if it is written with an exponent. null: it is none. */
+function plainDecimal(value: string): string | null {
+  const plain = isDecimalText(value) ? value : withoutExponent(value);
+  return plain === null || !isDecimalText(plain) ? null : canonicalText(plain);
 }
 
 /** `1.81E-8` as `0.0000000181`: the same digits, only the point moves. */
