@@ -7,6 +7,7 @@ import type { DeliveryOptions } from '#exchange/deliveries/mode';
 import { keepHeapSmall } from '#runtime/small-heap';
 import type { Counts } from '#exchange/rows/outcome';
 import { filesOf } from './backfill-files.js';
+import { detected } from './backfill-detect.js';
 import { readJson } from './input.js';
 import { counted, print, printJson, progress, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
@@ -15,6 +16,7 @@ import { readOption, WrongUsage } from './wrong-usage.js';
 interface Options {
   readonly dataDir: string;
   readonly json: boolean;
+  readonly detect?: unknown;
   readonly map?: unknown;
   readonly preset?: unknown;
   readonly delivery?: unknown;
@@ -25,7 +27,9 @@ interface Options {
 
 /** Imports files. Exits 1 if a row was rejected or the import was interrupted. */
 export async function run([kind = '', ...named]: readonly string[], options: Options): Promise<number> {
+  if (typeof options.detect === 'string') return detected(options.detect, options.json);
   if (!isKind(kind)) throw new WrongUsage(`unknown kind ${JSON.stringify(kind)} (known: ${BACKFILL_KINDS.join(', ')})`);
+  if (named.length === 0) throw new WrongUsage('name at least one file');
   const mapped = typeof options.map === 'string' ? await mappingIn(options.map) : {};
   const mapping = typeof options.preset === 'string' ? { ...mapped, preset: options.preset } : mapped;
   const delivery = deliveryIn(kind, options);

@@ -149,8 +149,9 @@ command(
   'ledgerline backfill usage 2025-*.csv.gz --dry-run\n  ledgerline backfill costs april/ --delivery 2026-05-02',
   () => import('./backfill.js'),
 )
-  .argument('<kind>', 'usage, costs, resources or rates')
-  .argument('<files...>')
+  .argument('[kind]', 'usage, costs, resources or rates')
+  .argument('[files...]')
+  .option('--detect <file>', 'show which preset fits a file, and its first rows as they are read; import nothing')
   .option('--map <file>', 'how to read the file: preset, columns, values, zone (see docs/importing.md)')
   .option('--preset <name>', 'the source of the file, if its columns do not tell')
   .option('--delivery <name>', 'of costs: the delivery of the files; a new name replaces the one before')

@@ -1,7 +1,7 @@
 import { isDomainError } from '#domain/schema';
 import type { Cells } from '../rows/cells.js';
-import { csvRows, type SourceRows } from '../rows/csv-rows.js';
-import { jsonDocument, jsonLines, startOf } from '../rows/json-rows.js';
+import type { SourceRows } from '../rows/csv-rows.js';
+import { rowsOf } from '../rows/file-rows.js';
 import type { Mapping } from '../rows/mapping.js';
 import type { Importer, NotedRow, RowReport } from '../rows/outcome.js';
 import { ROWS_PER_MARK } from './progress-marks.js';
@@ -143,34 +143,3 @@ const DIGEST_CHARACTERS = 16;
 /** What identifies a row that has no id of its own: the file's content and the row's number. */
 export const identityOf = ({ digest }: Pick<Source, 'digest'>, { row }: SourceRow): string =>
   `${digest.slice(0, DIGEST_CHARACTERS)}:${row}`;
-
-async function rowsOf(source: Source, mapping: Mapping, onRead: (bytes: number) => void): Promise<SourceRows> {
-  switch (await formatOf(source, mapping)) {
-    case 'csv':
-      return csvRows(source, mapping.delimiter, onRead);
-    case 'jsonl':
-      return jsonLines(source, onRead);
-    case 'json':
-      return jsonDocument(source, onRead);
-  }
-}
-
-async function formatOf(source: Source, mapping: Mapping): Promise<'csv' | 'jsonl' | 'json'> {
-  const name = source.name.replace(/\.gz$/, '');
-  if (name.endsWith('.rejects.jsonl')) return 'jsonl';
-  if (mapping.format !== undefined) return mapping.format;
-  if (/\.(jsonl|ndjson)$/.test(name)) return 'jsonl';
-  const { first, line } = await startOf(source);
-  if (first === '[') return 'json';
-  if (first !== '{') return 'csv';
-  return isJson(line) ? 'jsonl' : 'json';
-}
-
-function isJson(line: string): boolean {
-  try {
-    JSON.parse(line);
-    return true;
-  } catch {
-    return false;
-  }
-}

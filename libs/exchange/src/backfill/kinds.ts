@@ -13,6 +13,7 @@ import { focusCosts } from '../presets/focus.js';
 import { gcpBilling } from '../presets/gcp.js';
 import { ociCostReport } from '../presets/oci.js';
 import { openCostAllocations } from '../presets/opencost.js';
+import type { Preset } from '../presets/preset.js';
 import { prometheusSamples } from '../presets/prometheus.js';
 import { genericRates, ubicloudRates } from '../presets/rates.js';
 import { type CommandItem, digitalOceanApi, genericResources } from '../presets/resources.js';
@@ -39,6 +40,14 @@ const COSTS = [
 ];
 const RESOURCES = [digitalOceanApi, genericResources];
 const RATES = [ubicloudRates, genericRates];
+
+/** The presets of each kind, to find the one that fits a file. */
+export const PRESETS: Readonly<Record<BackfillKind, readonly Preset<unknown>[]>> = {
+  costs: COSTS,
+  usage: USAGE,
+  rates: RATES,
+  resources: RESOURCES,
+};
 
 /** Reads a file of a delivery of costs, for `importer`. */
 export const importCostFile = async (
