@@ -168,6 +168,18 @@ describe('a fee in advance that was one in arrears', () => {
     await isSound();
   });
 
+  it('is due again where the invoice that billed it then is void', async () => {
+    await test.apply(correct({ paymentTerm: 'in_arrears' }));
+    await bill(T('07-10'));
+    const august = (await draft(T('08-01'))) ?? '';
+    await issue(august, T('08-01'));
+    await test.apply({ command: 'void-invoice', invoiceId: august, at: T('08-02') });
+    // The invoice of 1 July claims July still, and bills nothing of it.
+    expect(await bill(T('08-02'))).toEqual(['07-01/08-01 charge 30.00', '30.00']);
+    expect(await bill(T('08-03'))).toEqual([]);
+    await isSound();
+  });
+
   it('has its new amount then', async () => {
     await test.apply(correct({ paymentTerm: 'in_arrears', baseFee: '20.00' }));
     // May and June: −30.00 + 20.00 each; July: −30.00
