@@ -104,10 +104,12 @@ describe('a replay from nothing', () => {
     await test.ledger.catchUp();
     // Live was projected command by command, the replay in one batch: what a table is must not depend on that.
     const counts = await expectReplayToBeLive(test.url);
-    // The history has something of everything but metering by the hour, and what retention prunes (retention.spec).
+    // The history has something of everything but metering by the hour, what retention prunes (retention.spec), and
+    // deliveries of bills (backfill-costs.spec).
     expect([...counts].filter(([, rows]) => rows === 0).map(([name]) => name)).toEqual([
       'metering_configurations',
       'pruned_usage',
+      'cost_deliveries',
     ]);
   });
 
