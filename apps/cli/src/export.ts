@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EXPORT_KINDS, type Export, type ExportKind } from '#exchange/export/exports';
+import { guarded } from '#exchange/rows/formulas';
 import { counted, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { WrongUsage } from './wrong-usage.js';
@@ -67,6 +68,6 @@ const NEEDS_QUOTES = /[",\r\n]/;
 
 function cellOf(value: unknown): string {
   if (value === undefined || value === null) return '';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? guarded(value) : JSON.stringify(value);
   return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -87,6 +87,7 @@ export const focusCosts: Preset<CostItem> = {
   exponents: true,
   nulls: ['NULL', 'null'],
   isLenient: true,
+  isGuarded: true,
   isKnownColumn: (column) => COLUMNS.has(column) || column.startsWith('x_'),
   read(cells) {
     for (const [field, spelt] of Object.entries(SPELLINGS)) noteSpelling(cells, field, spelt);

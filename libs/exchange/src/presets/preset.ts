@@ -21,6 +21,8 @@ export interface Preset<Item> {
   readonly nulls?: readonly string[];
   /** This source is known for odd but usable values. They are accepted and noted. */
   readonly isLenient?: boolean;
+  /** Whether the source may guard texts against formulas, as our export does. */
+  readonly isGuarded?: boolean;
   /** Whether the source defines this column. Other columns are noted and not read. */
   readonly isKnownColumn?: (column: string) => boolean;
   /** What a row says: one thing, or several (a cost and its credits). Errors: RowFault. */
@@ -91,6 +93,7 @@ export function cellsFor<Item>(
     exponents: mapping.exponents ?? preset.exponents ?? false,
     nulls: new Set(preset.nulls ?? []),
     isLenient: preset.isLenient ?? false,
+    isGuarded: preset.isGuarded ?? false,
   };
   return new Cells(options);
 }

@@ -11,6 +11,7 @@ const cells = (fields: Record<string, unknown>, options: Partial<CellOptions> = 
     exponents: false,
     nulls: new Set(),
     isLenient: false,
+    isGuarded: false,
     ...options,
   }).on({ row: 1, line: 2, fields, ...(text === undefined ? {} : { text }) });
 

@@ -6,6 +6,7 @@ import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { type Instant, readInstant } from '#domain/time/instant';
 import { isObject } from './answers.js';
 import { exactly } from './json-rows.js';
+import { unguarded } from './formulas.js';
 import { looseJson } from './loose-json.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
 
@@ -21,6 +22,8 @@ export interface CellOptions {
   readonly nulls: ReadonlySet<string>;
   /** Whether times without zone, exponents and nulls of this source are accepted, with a note for each. */
   readonly isLenient: boolean;
+  /** Whether an apostrophe before what would be a formula is no part of the text. */
+  readonly isGuarded: boolean;
 }
 
 /** A decimal that is only too long. */
@@ -73,7 +76,7 @@ export class Cells {
   }
 
   private written(field: string): unknown {
-    const { columns, values, nulls } = this.options;
+    const { columns, values, nulls, isGuarded } = this.options;
     const fixed = values[field];
     if (fixed !== undefined) return fixed;
     for (const column of columns.get(field) ?? [field]) {
@@ -83,7 +86,7 @@ export class Cells {
         this.note('null_text', field, value, 'null written as text. Read as empty.');
         continue;
       }
-      return value;
+      return isGuarded && typeof value === 'string' ? unguarded(value) : value;
     }
     return undefined;
   }
