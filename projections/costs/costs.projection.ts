@@ -63,17 +63,17 @@ export const costsProjection = versionedProjection('costs', {
           provider: data.provider,
           delivery: data.delivery,
           // What is not the whole joins the delivery that is there.
-          name: data.name ?? (data.mode === 'whole' ? null : (before?.name ?? null)),
+          name: (data.mode === 'whole' || before === undefined ? data.name : before.name) ?? null,
           mode: data.mode,
-          files: [...(data.mode === 'whole' ? [] : (before?.files ?? [])), ...data.files],
-          is_complete: false,
+          files: data.mode === 'whole' ? [] : (before?.files ?? []),
+          pending: data.files,
         },
       ],
     ),
     CostDeliveryCompleted: changing<'CostDeliveryCompleted', typeof costDeliveries>(
       costDeliveries,
       ofDelivery,
-      (_, rows) => rows.map((row) => ({ ...row, is_complete: true })),
+      (_, rows) => rows.map((row) => ({ ...row, files: [...row.files, ...row.pending], pending: [] })),
     ),
   },
 });

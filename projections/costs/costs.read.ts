@@ -57,18 +57,40 @@ export const readCostDelivery = async (
 /** A line in force of a delivery, and whether its details were kept when its invoice had no id yet. */
 type DeliveredLine = History<CostLineContent> & { readonly lacks_invoice_id: boolean };
 
-/** A page of the lines in force of a delivery: of the bill that has its name, and of those that begin with it. */
+/** The names that a provider's account and month ever had a delivery under. */
+export async function readDeliveryNames(
+  db: Db,
+  { provider, delivery }: Pick<CostDeliveryRow, 'provider' | 'delivery'>,
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('cost_deliveries')
+    .select('name')
+    .distinct()
+    .where('provider', '=', provider)
+    .where('delivery', '=', delivery)
+    .execute();
+  return rows.flatMap(({ name }) => name ?? []);
+}
+
+/**
+ * A page of the lines in force of a delivery: of the bill that has its name, and `withBills` of those that begin with
+ * it.
+ */
 export async function readDeliveredLines(
   db: Db,
   { provider, delivery }: Pick<CostDeliveryRow, 'provider' | 'delivery'>,
-  { after, limit }: { readonly after: AfterCostLine | null; readonly limit: number },
+  {
+    withBills,
+    after,
+    limit,
+  }: { readonly withBills: boolean; readonly after: AfterCostLine | null; readonly limit: number },
 ): Promise<DeliveredLine[]> {
   const { rows } = await sql<DeliveredLine>`
     SELECT ${sql.join(CONTENT.map((column) => sql.ref(column)))},
       focus IS NOT NULL AND NOT focus ? 'InvoiceId' AS lacks_invoice_id
     FROM cost_lines
     WHERE provider = ${provider} AND position_to IS NULL
-      AND (invoice_ref = ${delivery} OR starts_with(invoice_ref, ${`${delivery} `}))
+      AND (invoice_ref = ${delivery} OR ${withBills} AND starts_with(invoice_ref, ${`${delivery} `}))
       AND (invoice_ref, line_key) > (${after?.invoice_ref ?? ''}, ${after?.line_key ?? ''})
     ORDER BY invoice_ref, line_key LIMIT ${limit}`.execute(db);
   return rows;

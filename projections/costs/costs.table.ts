@@ -1,6 +1,6 @@
 import type { FocusDetails } from '#domain/costs/focus';
 import type { DeliveryMode } from '#domain/costs/cost';
-import { boolean, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import { jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -33,7 +33,7 @@ export type CostLineRow = RowOf<typeof costLines>;
 /** A line without its details, which only exports need. */
 export type CostLineContent = Omit<CostLineRow, 'focus'>;
 
-/** The last delivery of each provider, account and month: its files, and whether all of it is recorded. */
+/** The last delivery of each provider, account and month. */
 export const costDeliveries = defineTable({
   name: 'cost_deliveries',
   columns: {
@@ -41,16 +41,20 @@ export const costDeliveries = defineTable({
     delivery: text,
     name: text.nullable(),
     mode: oneOf<DeliveryMode>(),
+    /** The files that are recorded as a whole. */
     files: jsonb<DeliveredFile[]>(),
-    is_complete: boolean,
+    /** The files whose import has started and is not completed. Their lines were recorded since this row. */
+    pending: jsonb<DeliveredFile[]>(),
   },
   key: ['provider', 'delivery'],
 });
 
-/** A file of a delivery, by its content. */
+/** A file of a delivery, by its content and how it was read. */
 export interface DeliveredFile {
   readonly name: string;
   readonly sha256: string;
+  readonly mapping: string;
+  readonly rejected: number;
 }
 
 export type CostDeliveryRow = RowOf<typeof costDeliveries>;

@@ -189,7 +189,7 @@ describe('backfill of a provider’s export', () => {
     const effective: unknown[] = [];
     for await (const row of (await test.ledger.export('focus', { period: '2023-11' }, ADMIN)).rows)
       if (row['ProviderName'] === 'aws') effective.push(row['EffectiveCost']);
-    expect(effective.sort()).toEqual(['0', '0', '0.12', '0.25', '0.3', '0.48', '0.75']);
+    expect(effective.sort()).toEqual(['0.00', '0.00', '0.12', '0.25', '0.30', '0.48', '0.75']);
   });
 
   /** The columns that every version of FOCUS has, and then those of a version. */

@@ -30,7 +30,7 @@ export const zCostLine = costLineWith(zId);
 
 /**
  * How the files of an import stand to what is recorded of their delivery: they are all of it, a further part of it, or
- * some of its lines. Only the whole takes away what it no longer says.
+ * some of its lines. Only `whole` withdraws lines.
  */
 export const DELIVERY_MODES = ['whole', 'part', 'partial'] as const;
 export type DeliveryMode = (typeof DELIVERY_MODES)[number];
@@ -54,14 +54,20 @@ export const costEventsWith = (zId: IdSchema) => ({
   /** Its lines follow. An import that is interrupted is continued from here. */
   CostDeliveryStarted: deliveryWith(zId).extend({
     mode: z.enum(DELIVERY_MODES),
-    files: z.array(z.object({ name: zText, sha256: zText })).min(1),
+    files: z
+      .array(
+        z.object({
+          name: zText,
+          sha256: zText,
+          /** How it was read: a hash of the mapping. */
+          mapping: zText,
+          /** How many of its rows were rejected. */
+          rejected: z.number().int(),
+        }),
+      )
+      .min(1),
   }),
-  CostDeliveryCompleted: deliveryWith(zId).extend({
-    accepted: z.number().int(),
-    duplicate: z.number().int(),
-    corrected: z.number().int(),
-    removed: z.number().int(),
-  }),
+  CostDeliveryCompleted: deliveryWith(zId),
 });
 export const costEvents = costEventsWith(zId);
 

@@ -1,4 +1,7 @@
-import { CostDeliveries, type DeliveriesWritten } from '../deliveries/cost-deliveries.js';
+import { invalid } from '#domain/errors';
+import { canonicalJson, sha256 } from '#ledger/command';
+import { CostDeliveries } from '../deliveries/cost-deliveries.js';
+import { UNNAMED } from '../deliveries/mode.js';
 import { Staging } from '../deliveries/staging.js';
 import type { Source } from '../rows/source.js';
 import { importCostFile } from './kinds.js';
@@ -19,7 +22,8 @@ export async function importCosts(
 ): Promise<BackfillSummary> {
   const odd = new Map<string, Odd>();
   const rejects = new Rejects();
-  const options = request.delivery ?? { name: null, isPartial: false };
+  const options = request.delivery ?? UNNAMED;
+  assertNoneTwice(sources);
   const files = sources.map((source) => {
     const call = callOf('costs', source, work.caller);
     return {
@@ -33,10 +37,10 @@ export async function importCosts(
   });
   const done = await Promise.all(files.map(async ({ marks }) => (await marks?.whole()) ?? null));
   const isKnown = done.every((counts) => counts !== null);
-  let written: DeliveriesWritten = { removed: 0, kept: 0 };
+  let removed = 0;
   try {
     if (isKnown) for (const [index, { report }] of files.entries()) report.known(done[index]?.read ?? 0);
-    else written = await delivered(files, request, work);
+    else removed = await delivered(files, request, work);
     if (!isKnown && !request.signal.aborted)
       for (const { marks, report } of files)
         if (report.counts.rejected === 0) await marks?.reached('whole', report.counts);
@@ -45,14 +49,6 @@ export async function importCosts(
     // The rejects and notes of the first import stay beside a file that is known.
     if (!isKnown) for (const { report } of files) await report.close();
   }
-  if (written.kept > 0)
-    odd.set('kept', {
-      code: 'not_withdrawn',
-      field: 'delivery',
-      message:
-        'recorded lines that the files lack stay, because rows were rejected. Correct these and import all again.',
-      rows: written.kept,
-    });
   const summaries = files.map(({ report }) => report.summary());
   return {
     ...summed(summaries),
@@ -60,7 +56,7 @@ export async function importCosts(
     odd: [...odd.values()],
     rejects: rejects.list(),
     interrupted: request.signal.aborted,
-    removed: written.removed,
+    removed,
   };
 }
 
@@ -70,13 +66,15 @@ async function delivered(
     readonly report: FileReport;
     readonly call: ReturnType<typeof callOf>;
   }[],
-  { mapping, signal, onProgress, delivery = { name: null, isPartial: false } }: BackfillRequest,
+  { mapping, signal, onProgress, delivery = UNNAMED }: BackfillRequest,
   work: Work,
-): Promise<DeliveriesWritten> {
+): Promise<number> {
   const total = files.reduce((sum, { source }) => sum + source.bytes, 0);
   const staging = await Staging.open(work.core.trialPool());
   try {
-    const deliveries = new CostDeliveries(work.core, staging, files, delivery);
+    const ofFiles = files.map((file) => ({ ...file, rejected: () => file.report.counts.rejected }));
+    const readAs = sha256(canonicalJson(mapping)).slice(0, 16);
+    const deliveries = new CostDeliveries(work.core, staging, ofFiles, delivery, readAs);
     let read = 0;
     for (const [index, { source, report }] of files.entries())
       await importCostFile(source, deliveries.importer(index), work, {
@@ -92,10 +90,22 @@ async function delivered(
         signal,
       });
     // A part of a file must not pass for the whole.
-    if (signal.aborted) return { removed: 0, kept: 0 };
-    const hasRejects = files.some(({ report }) => report.counts.rejected > 0);
-    return await deliveries.finish({ isDry: work.isDry, hasRejects, signal });
+    return signal.aborted ? 0 : await deliveries.finish({ isDry: work.isDry, signal });
   } finally {
     await staging.close();
+  }
+}
+
+/** Errors: `same_content`. A packed copy has the content of its file. */
+function assertNoneTwice(sources: readonly Source[]): void {
+  const seen = new Map<string, string>();
+  for (const { name, digest } of sources) {
+    const other = seen.get(digest);
+    if (other !== undefined)
+      throw invalid(
+        'same_content',
+        `${other} and ${name} have the same content. Nothing was imported. Name one of them.`,
+      );
+    seen.set(digest, name);
   }
 }

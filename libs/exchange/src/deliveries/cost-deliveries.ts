@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { basename } from 'node:path';
-import { costStream, type DeliveryMode, zCostLine } from '#domain/costs/cost';
+import { type CostLine, costStream, type DeliveryMode, zCostLine } from '#domain/costs/cost';
 import type { LedgerEvent } from '#domain/events';
 import { shaped } from '#domain/schema';
 import { packed } from '#domain/usage/usage';
@@ -8,20 +8,28 @@ import { contentOfRow } from '#billing/costs/cost-writer';
 import { canonicalJson, type CommandCall } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readCostDelivery, readDeliveredLines } from '#projections/costs/costs.read';
+import { readCostDelivery, readDeliveredLines, readDeliveryNames } from '#projections/costs/costs.read';
 import type { DeliveredFile } from '#projections/costs/costs.table';
 import type { CostItem } from '../presets/costs.js';
 import { type Importer, RE_DELIVERED, type RowReport } from '../rows/outcome.js';
 import type { SourceRow } from '../rows/row.js';
 import type { Source } from '../rows/source.js';
-import { comparisonOf, type Comparison, type DeliveryOptions, unnamedMode } from './mode.js';
+import {
+  assertReplaces,
+  comparisonOf,
+  type Comparison,
+  type DeliveryOptions,
+  type Recorded,
+  unnamedMode,
+} from './mode.js';
 import type { Compared, RowToWrite, StagedRow, Staging } from './staging.js';
 
 const ROWS_PER_STATEMENT = 5000;
 const LINES_PER_PAGE = 10_000;
 const LINES_PER_WRITE = 1000;
 const INVOICED = 'the invoice has its id';
-/** Longer keys are hashed: an id has at most 512 characters, and a number is appended to it. */
+const WITHDRAWALS_PER_WRITE = 500;
+/** Longer keys are hashed: an id has at most 512 bytes, and a number is appended to it. */
 const LONGEST_KEY = 400;
 
 /** A file of the import, and where the outcomes of its rows are counted. */
@@ -29,6 +37,8 @@ export interface FileOfDelivery {
   readonly source: Source;
   readonly report: RowReport;
   readonly call: CommandCall;
+  /** How many of its rows were rejected. */
+  readonly rejected: () => number;
 }
 
 interface Delivery {
@@ -37,21 +47,18 @@ interface Delivery {
   readonly delivery: string;
   /** The numbers of the files that have rows of it. */
   readonly files: Set<number>;
+  /** Whether its lines are on several bills, whose references begin with its own. */
+  withBills: boolean;
 }
 
-interface Decided extends Delivery {
+interface Decided {
+  readonly of: Delivery;
   readonly mode: DeliveryMode;
   readonly compared: Compared;
-  readonly delivered: readonly DeliveredFile[];
-  /** Whether the delivery gets a name or files that it did not have. */
-  readonly isNews: boolean;
-}
-
-export interface DeliveriesWritten {
-  /** Lines that the deliveries no longer have: they were withdrawn. */
+  readonly comparison: Comparison;
   readonly removed: number;
-  /** Lines that the files do not have, but were kept, because rows of the files were rejected. */
-  readonly kept: number;
+  /** Whether the delivery gets a name or files that it did not have, or is completed. */
+  readonly isNews: boolean;
 }
 
 /**
@@ -67,6 +74,8 @@ export class CostDeliveries {
     private readonly staging: Staging,
     private readonly files: readonly FileOfDelivery[],
     private readonly options: DeliveryOptions,
+    /** A hash of how the files are read. */
+    private readonly mapping: string,
   ) {}
 
   /** The importer of the n-th file. Its rows are only stored until `finish`. */
@@ -81,18 +90,26 @@ export class CostDeliveries {
   private add(file: number, item: CostItem, { row, line, fields, identity }: SourceRow): Promise<void> | undefined {
     const { provider, delivery, invoiceRef, isOwnId } = item;
     const name = JSON.stringify([provider, delivery]);
-    const known = this.deliveries.get(name) ?? { index: this.deliveries.size, provider, delivery, files: new Set() };
+    const known = this.deliveries.get(name) ?? {
+      index: this.deliveries.size,
+      provider,
+      delivery,
+      files: new Set(),
+      withBills: false,
+    };
     this.deliveries.set(name, known);
     known.files.add(file);
+    if (invoiceRef !== delivery) known.withBills = true;
     const { focus, ...content } = item.line;
     this.rows.push({
       file,
       row,
       delivery: known.index,
       invoiceRef,
-      key: item.key.length <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex'),
+      key: Buffer.byteLength(item.key) <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex'),
       isOwnId,
-      digest: hash('md5', canonicalJson(content), 'hex'),
+      digest: digestOf(content),
+      likeness: likenessOf(content),
       hasInvoiceId: focus?.InvoiceId !== undefined,
       line: JSON.stringify(item.line),
       record: isOwnId ? JSON.stringify({ row, line, fields, identity }) : null,
@@ -107,61 +124,75 @@ export class CostDeliveries {
   }
 
   /**
-   * Compares, decides for all deliveries, and then writes. Errors: `delivery_unnamed`, `delivery_interrupted`,
-   * `delivery_file_changed`, each before anything is written. `isDry`: nothing is written. `hasRejects`: rows are
-   * missing, so that nothing is taken away.
+   * Compares, decides for all deliveries, and then writes. Returns how many recorded lines were withdrawn, as the
+   * deliveries no longer have them. Errors, each before anything is written: `delivery_unnamed`,
+   * `delivery_interrupted`, `delivery_file_changed`, `delivery_superseded`, `delivery_incomplete`. `isDry`: nothing is
+   * written.
    */
-  async finish(state: {
-    readonly isDry: boolean;
-    readonly hasRejects: boolean;
-    readonly signal: AbortSignal;
-  }): Promise<DeliveriesWritten> {
+  async finish({ isDry, signal }: { readonly isDry: boolean; readonly signal: AbortSignal }): Promise<number> {
     return this.core.exclusively('cost-deliveries', async () => {
       await this.core.projector.catchUp();
       const decided = await this.decided();
-      const written = { removed: 0, kept: 0 };
-      for (const each of decided) {
-        if (state.signal.aborted) break;
-        const gone = each.mode === 'whole' ? each.compared.recorded - each.compared.same - each.compared.changed : 0;
-        const removed = state.hasRejects ? 0 : gone;
-        written.removed += removed;
-        written.kept += gone - removed;
-        if (!state.isDry) await this.write(each, removed, state.signal);
-      }
+      if (!isDry)
+        for (const each of decided) {
+          if (signal.aborted) break;
+          await this.write(each, signal);
+        }
       await this.count();
-      return written;
+      return decided.reduce((sum, { removed }) => sum + removed, 0);
     });
   }
 
   private async decided(): Promise<Decided[]> {
     await this.staging.indexRows();
-    const comparisons: { of: Delivery; comparison: Comparison; files: DeliveredFile[]; isNews: boolean }[] = [];
-    for (const each of this.deliveries.values()) {
-      const files = [...each.files].map((file) => this.delivered(file));
-      const last = await readCostDelivery(this.core.db, each);
-      const comparison = comparisonOf(nameOf(each), last, files, this.options);
-      const known = [...each.files].filter((file) =>
-        comparison.known.some(({ sha256 }) => sha256 === this.delivered(file).sha256),
-      );
-      await this.staging.alreadyHas(each.index, known);
-      await this.stageRecorded(each, comparison.since);
-      const isNews = this.options.name !== null && (last?.name !== this.options.name || known.length < files.length);
-      comparisons.push({ of: each, comparison, files, isNews });
+    const compared: { of: Delivery; recorded: Recorded; comparison: Comparison }[] = [];
+    for (const of of this.deliveries.values()) {
+      const files = [...of.files].map((file) => this.delivered(file));
+      const recorded = {
+        last: await readCostDelivery(this.core.db, of),
+        names: await readDeliveryNames(this.core.db, of),
+      };
+      const comparison = comparisonOf(nameOf(of), recorded, files, this.options);
+      const isKnown = (file: number): boolean =>
+        comparison.known.some(({ sha256 }) => sha256 === this.delivered(file).sha256);
+      await this.staging.alreadyHas(of.index, [...of.files].filter(isKnown));
+      await this.stageRecorded(of, comparison.since);
+      compared.push({ of, recorded, comparison });
     }
     await this.staging.compare();
     const decided: Decided[] = [];
-    for (const { of, comparison, files, isNews } of comparisons) {
-      const compared = await this.staging.compared(of.index);
-      const mode = comparison.mode ?? unnamedMode(nameOf(of), compared);
-      const news = files.filter(({ sha256 }) => !comparison.known.some((known) => known.sha256 === sha256));
-      decided.push({ ...of, mode, compared, delivered: news, isNews });
-    }
+    for (const each of compared) decided.push(await this.decide(each));
     return decided;
+  }
+
+  private async decide({
+    of,
+    recorded: { last },
+    comparison,
+  }: {
+    readonly of: Delivery;
+    readonly recorded: Recorded;
+    readonly comparison: Comparison;
+  }): Promise<Decided> {
+    const compared = await this.staging.compared(of.index);
+    const mode = comparison.mode ?? unnamedMode(nameOf(of), last, compared);
+    const { added, isResumed } = comparison;
+    if (mode === 'whole')
+      assertReplaces(
+        nameOf(of),
+        compared,
+        added.reduce((sum, { rejected }) => sum + rejected, 0),
+      );
+    const removed = mode === 'whole' ? compared.recorded - compared.same - compared.changed : 0;
+    const { name } = this.options;
+    const isNews = isResumed || (name !== null && (last?.name !== name || added.length > 0));
+    return { of, mode, compared, comparison, removed, isNews };
   }
 
   private async stageRecorded(of: Delivery, since: number): Promise<void> {
     for (let after: { provider: string; invoice_ref: string; line_key: string } | null = null; ;) {
-      const lines = await readDeliveredLines(this.core.db, of, { after, limit: LINES_PER_PAGE });
+      const { withBills } = of;
+      const lines = await readDeliveredLines(this.core.db, of, { withBills, after, limit: LINES_PER_PAGE });
       await this.staging.addRecorded(
         of.index,
         lines.map((row) => {
@@ -169,7 +200,8 @@ export class CostDeliveries {
           return {
             invoiceRef: row.invoice_ref,
             lineKey: row.line_key,
-            digest: hash('md5', canonicalJson(content), 'hex'),
+            digest: digestOf(content),
+            likeness: likenessOf(content),
             isCompared: row.position_from > since,
             lacksInvoiceId: row.lacks_invoice_id,
           };
@@ -180,20 +212,19 @@ export class CostDeliveries {
     }
   }
 
-  private async write(of: Decided, removed: number, signal: AbortSignal): Promise<void> {
-    const { provider, delivery, mode, compared, delivered } = of;
-    if (compared.added + compared.changed + compared.invoiced + removed === 0 && !of.isNews) return;
-    if (delivered.length === 0) return;
+  private async write(
+    { of, mode, compared, comparison, removed, isNews }: Decided,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { provider, delivery } = of;
+    if (compared.added + compared.changed + compared.invoiced + removed === 0 && !isNews) return;
     const named = { provider, delivery, ...(this.options.name === null ? {} : { name: this.options.name }) };
     const call = this.callOf([...of.files][0] ?? 0);
     const stream = costStream(provider, delivery);
-    const files = delivered.map(({ name, sha256 }) => ({ name, sha256 }));
-    await this.append(stream, call, [{ type: 'CostDeliveryStarted', data: { ...named, mode, files } }]);
-    if (removed > 0)
-      for (const { invoiceRef, lineKey } of await this.staging.gone(of.index))
-        await this.append(costStream(provider, invoiceRef), call, [
-          { type: 'CostWithdrawn', data: { provider, invoiceRef, lineKey, reason: RE_DELIVERED } },
-        ]);
+    const files = [...comparison.added];
+    if (!comparison.isResumed)
+      await this.append(stream, call, [{ type: 'CostDeliveryStarted', data: { ...named, mode, files } }]);
+    if (removed > 0) await this.withdrawGone(of, call);
     for (let after = 0; ;) {
       const rows = await this.staging.rowsToWrite(of.index, after, LINES_PER_PAGE);
       for (const run of runsOf(rows)) await this.writeRun(provider, run);
@@ -201,10 +232,21 @@ export class CostDeliveries {
       if (rows.length < LINES_PER_PAGE) break;
       if (signal.aborted) return;
     }
-    const { added: accepted, changed: corrected, same: duplicate } = compared;
-    await this.append(stream, call, [
-      { type: 'CostDeliveryCompleted', data: { ...named, accepted, duplicate, corrected, removed } },
-    ]);
+    await this.append(stream, call, [{ type: 'CostDeliveryCompleted', data: named }]);
+  }
+
+  private async withdrawGone({ index, provider }: Delivery, call: CommandCall): Promise<void> {
+    const byBill = Map.groupBy(await this.staging.gone(index), ({ invoiceRef }) => invoiceRef);
+    for (const [invoiceRef, lines] of byBill)
+      for (let from = 0; from < lines.length; from += WITHDRAWALS_PER_WRITE)
+        await this.append(
+          costStream(provider, invoiceRef),
+          call,
+          lines.slice(from, from + WITHDRAWALS_PER_WRITE).map(({ lineKey }) => ({
+            type: 'CostWithdrawn',
+            data: { provider, invoiceRef, lineKey, reason: RE_DELIVERED },
+          })),
+        );
   }
 
   /** Rows of one file, bill and outcome. */
@@ -259,8 +301,13 @@ export class CostDeliveries {
   }
 
   private delivered(file: number): DeliveredFile {
-    const source = this.files[file]?.source;
-    return { name: basename(source?.name ?? ''), sha256: source?.digest ?? '' };
+    const found = this.files[file];
+    return {
+      name: basename(found?.source.name ?? ''),
+      sha256: found?.source.digest ?? '',
+      mapping: this.mapping,
+      rejected: found?.rejected() ?? 0,
+    };
   }
 
   private callOf(file: number): CommandCall {
@@ -269,6 +316,13 @@ export class CostDeliveries {
     return found.call;
   }
 }
+
+const digestOf = (content: object): string => hash('md5', canonicalJson(content), 'hex');
+/** Of what stays the same where the way changed in which a provider's rows are read. */
+const likenessOf = (content: { readonly [Field in keyof CostLine]?: unknown }): string => {
+  const { kind, resourceId, chargePeriod, amount, currency, category } = content;
+  return digestOf({ kind, resourceId, chargePeriod, amount, currency, category });
+};
 
 const nameOf = ({ provider, delivery }: Delivery): string => `${provider} ${delivery}`;
 

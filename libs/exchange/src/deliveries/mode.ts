@@ -8,9 +8,10 @@ import type { Compared } from './staging.js';
 export interface DeliveryOptions {
   /** null: no name was given. */
   readonly name: string | null;
-  /** The files have only some of the lines: nothing is taken away. */
+  /** The files have only some of the lines: nothing is withdrawn. */
   readonly isPartial: boolean;
 }
+export const UNNAMED: DeliveryOptions = { name: null, isPartial: false };
 
 /** How the files are compared with what is recorded. */
 export interface Comparison {
@@ -20,69 +21,111 @@ export interface Comparison {
   readonly since: number;
   /** Files that the delivery has already. */
   readonly known: readonly DeliveredFile[];
+  /** The files that are read. */
+  readonly added: readonly DeliveredFile[];
+  /** Whether an interrupted import of the same files goes on. */
+  readonly isResumed: boolean;
 }
 
-type Last = History<CostDeliveryRow> | undefined;
+/** What is recorded of a delivery. */
+export interface Recorded {
+  readonly last: History<CostDeliveryRow> | undefined;
+  /** All names that the account and month ever had a delivery under. */
+  readonly names: readonly string[];
+}
 
-const nameOf = (delivery: string, { name }: DeliveryOptions): string => `delivery ${name ?? ''} of ${delivery}`;
+const NEVER = Infinity;
+const OF_REJECTS = /\.rejects\.jsonl$/;
 
 /**
  * How files are compared, as far as their names and the last delivery say. An import that was interrupted continues as
- * it started. Errors: `delivery_interrupted`, `delivery_file_changed`.
+ * it started. Errors: `delivery_interrupted`, `delivery_file_changed`, `delivery_superseded`.
  */
 export function comparisonOf(
   delivery: string,
-  last: Last,
+  { last, names }: Recorded,
   files: readonly DeliveredFile[],
-  options: DeliveryOptions,
+  { name, isPartial }: DeliveryOptions,
 ): Comparison {
-  const isOfName = options.name !== null && last?.name === options.name;
-  if (last !== undefined && !last.is_complete && (isOfName || options.name === null) && endsWith(last.files, files))
-    return { mode: last.mode, since: last.mode === 'part' ? last.position_from : 0, known: [] };
-  if (!isOfName) {
-    const named = options.name === null ? null : 'whole';
-    return { mode: options.isPartial ? 'partial' : named, since: 0, known: [] };
+  const isOfName = name !== null && last?.name === name;
+  const known = files.filter((file) => last?.files.some((each) => isSame(each, file)) === true);
+  const added = files.filter((file) => !known.includes(file));
+  const compared = { known: [], added: files, isResumed: false };
+  if (last !== undefined && last.pending.length > 0 && (isOfName || name === null)) {
+    const isAgain =
+      isPartial === (last.mode === 'partial') &&
+      added.length === last.pending.length &&
+      added.every((file) => last.pending.some((each) => isSame(each, file)));
+    if (!isAgain) throw interrupted(delivery, last.pending);
+    const since = last.mode === 'part' ? last.position_from : 0;
+    return { mode: last.mode, since, known, added, isResumed: true };
   }
-  if (!last.is_complete)
-    throw conflict(
-      'delivery_interrupted',
-      `the import of ${last.files.map(({ name }) => name).join(', ')} into ${nameOf(delivery, options)} was` +
-        ' interrupted. Run it again first.',
+  if (isPartial) return { mode: 'partial', since: 0, ...compared };
+  if (isOfName) {
+    const changed = added.find(
+      (file) => file.name !== 'stdin' && last.files.some((each) => each.name === file.name || isAlike(each, file)),
     );
-  if (options.isPartial) return { mode: 'partial', since: 0, known: [] };
-  const has = new Set(last.files.map(({ sha256 }) => sha256));
-  const known = files.filter(({ sha256 }) => has.has(sha256));
-  const changed = files.find(
-    ({ name, sha256 }) => !has.has(sha256) && last.files.some((each) => each.name === name && name !== 'stdin'),
-  );
-  if (changed !== undefined)
-    throw conflict(
-      'delivery_file_changed',
-      `${nameOf(delivery, options)} has another ${changed.name} already. Nothing was imported. Give a new name to ` +
-        "the provider's next delivery, with all of its files.",
-    );
-  return { mode: 'part', since: Infinity, known };
+    if (changed !== undefined) throw fileChanged(delivery, name, changed.name);
+    return { mode: 'part', since: NEVER, known, added, isResumed: false };
+  }
+  // The rows of a delivery that were rejected join it.
+  if (last !== undefined && files.every((file) => OF_REJECTS.test(file.name))) {
+    if (name !== null || last.name !== null) throw rejectsOfOther(delivery, last.name);
+    return { mode: 'part', since: NEVER, known, added, isResumed: false };
+  }
+  if (name !== null && names.includes(name)) throw superseded(delivery, name, last?.name ?? null);
+  return { mode: name === null ? null : 'whole', since: 0, ...compared };
 }
 
-const endsWith = (all: readonly DeliveredFile[], files: readonly DeliveredFile[]): boolean => {
-  const last = new Set(all.slice(-files.length).map(({ sha256 }) => sha256));
-  return last.size === new Set(files.map(({ sha256 }) => sha256)).size && files.every(({ sha256 }) => last.has(sha256));
-};
+/** Of the same content, read in the same way, without a rejected row. */
+const isSame = (recorded: DeliveredFile, file: DeliveredFile): boolean =>
+  isAlike(recorded, file) && recorded.mapping === file.mapping && recorded.rejected === file.rejected;
+const isAlike = (a: DeliveredFile, b: DeliveredFile): boolean => a.sha256 === b.sha256;
+
+const interrupted = (delivery: string, pending: readonly DeliveredFile[]): DomainError =>
+  conflict(
+    'delivery_interrupted',
+    `${delivery}: the import of ${pending.map(({ name }) => name).join(', ')} was interrupted. Run it again first.`,
+  );
+
+const fileChanged = (delivery: string, name: string, file: string): DomainError =>
+  conflict(
+    'delivery_file_changed',
+    `${delivery}: delivery ${name} already has a file ${file}, with other content, another mapping or rejected rows. ` +
+      "Nothing was imported. Give a new name to the provider's next delivery, with all of its files.",
+  );
+
+const rejectsOfOther = (delivery: string, name: string | null): DomainError =>
+  conflict(
+    'delivery_unnamed',
+    `${delivery}: rejected rows join their delivery. Nothing was imported. ` +
+      (name === null ? 'Leave --delivery out.' : `Give its name, --delivery ${name}.`),
+  );
+
+const superseded = (delivery: string, name: string, last: string | null): DomainError =>
+  conflict(
+    'delivery_superseded',
+    `${delivery}: delivery ${name} was replaced${last === null ? '' : ` by ${last}`}. Nothing was imported. ` +
+      "Give a new name to the provider's next delivery.",
+  );
 
 /**
  * What files without a name are. Rows with ids of their own can't be mistaken. Keys that are equal in a part and in the
- * next delivery can: files count as the next delivery only if they have every recorded line, and at least half of them
- * unchanged. Errors: `delivery_unnamed`.
+ * next delivery can: files count as the next delivery only if they have every recorded line, at least half of them
+ * unchanged, and the recorded delivery has no name. Errors: `delivery_unnamed`.
  */
-export function unnamedMode(delivery: string, { recorded, same, changed, hasOwnIds }: Compared): DeliveryMode {
+export function unnamedMode(delivery: string, last: Recorded['last'], compared: Compared): DeliveryMode {
+  const { recorded, same, changed, alike, hasOnlyOwnIds } = compared;
   if (recorded === 0) return 'whole';
-  if (hasOwnIds) return 'partial';
-  if (same + changed === 0) return 'part';
-  if (same + changed === recorded && same * 2 >= recorded) return 'whole';
-  throw unnamed(delivery, recorded, same, changed);
+  if (hasOnlyOwnIds) return 'partial';
+  if (same + changed === 0 && alike * 2 < recorded) return 'part';
+  const isNext = same + changed === recorded && same * 2 >= recorded;
+  if (isNext && (last?.name ?? null) === null) return 'whole';
+  if (isNext && changed + compared.added === 0) return 'whole';
+  throw unnamed(delivery, compared);
 }
 
-const unnamed = (delivery: string, recorded: number, same: number, changed: number): DomainError =>
+const unnamed = (delivery: string, { recorded, same, changed }: Compared): DomainError =>
   invalid(
     'delivery_unnamed',
     `${delivery} has ${recorded} recorded lines. The files have ${same} of them unchanged, ${changed} with other ` +
@@ -90,3 +133,28 @@ const unnamed = (delivery: string, recorded: number, same: number, changed: numb
       'Nothing was imported. Give all files of a delivery in one call, with --delivery NAME: a new name replaces ' +
       'what is recorded, the name of the last import adds to it.',
   );
+
+const FEW_OF = 20;
+const SHARE_OF_FEW = 10;
+
+/**
+ * Errors: `delivery_incomplete`, if files that would replace a delivery have rejected rows, which may be the lines that
+ * they lack; or if they have so few lines of it that they are rather some late rows of the month.
+ */
+export function assertReplaces(delivery: string, compared: Compared, rejected: number): void {
+  const { recorded, same, changed, added } = compared;
+  const gone = recorded - same - changed;
+  if (gone > 0 && rejected > 0)
+    throw conflict(
+      'delivery_incomplete',
+      `${delivery}: rows were rejected (${rejected}), and recorded lines are not in the files (${gone}). They may be ` +
+        'the same. Nothing was imported. Correct the rows and import all files again, or give --partial to withdraw ' +
+        'nothing.',
+    );
+  if (recorded >= FEW_OF && (same + changed + added) * SHARE_OF_FEW < recorded)
+    throw conflict(
+      'delivery_incomplete',
+      `${delivery} has ${recorded} recorded lines, and the files have ${same + changed + added} lines of it. Nothing ` +
+        'was imported. If they are late rows of that month, import them with --partial.',
+    );
+}

@@ -13,6 +13,8 @@ export interface StagedRow {
   readonly isOwnId: boolean;
   /** Of the line's content, without its key and its details. */
   readonly digest: string;
+  /** Of its resource, kind, period and amount. */
+  readonly likeness: string;
   readonly hasInvoiceId: boolean;
   /** The line as JSON, without its key. */
   readonly line: string;
@@ -25,6 +27,7 @@ export interface RecordedLine {
   readonly invoiceRef: string;
   readonly lineKey: string;
   readonly digest: string;
+  readonly likeness: string;
   /** Whether the files may have it. A further part of a delivery leaves what is there. */
   readonly isCompared: boolean;
   /** Whether its details were kept when its invoice had no id yet. */
@@ -43,8 +46,10 @@ export interface Compared {
   readonly added: number;
   /** Rows that are recorded with the same content and without the id of their invoice, which the files have. */
   readonly invoiced: number;
-  /** Whether its rows have ids of their own. */
-  readonly hasOwnIds: boolean;
+  /** Recorded lines of the same resource, kind, period and amount as a row. */
+  readonly alike: number;
+  /** Whether all its rows have ids of their own. */
+  readonly hasOnlyOwnIds: boolean;
 }
 
 export type RowOutcome = 'accepted' | 'duplicate' | 'correction' | 'conflict';
@@ -66,12 +71,12 @@ const TABLES = `
   CREATE TEMP TABLE delivered (
     n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, file int NOT NULL, row int NOT NULL, delivery int NOT NULL,
     invoice_ref text NOT NULL, key text NOT NULL, is_own_id boolean NOT NULL, digest uuid NOT NULL,
-    has_invoice_id boolean NOT NULL, is_invoiced boolean NOT NULL DEFAULT false,
+    likeness uuid NOT NULL, has_invoice_id boolean NOT NULL, is_invoiced boolean NOT NULL DEFAULT false,
     line text NOT NULL, record text, line_key text, outcome text, first_row int);
   CREATE TEMP TABLE recorded (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, delivery int NOT NULL, invoice_ref text NOT NULL,
     line_key text NOT NULL, key text NOT NULL, number int NOT NULL, digest uuid NOT NULL,
-    lacks_invoice_id boolean NOT NULL, found text)`;
+    likeness uuid NOT NULL, lacks_invoice_id boolean NOT NULL, found text)`;
 
 /**
  * The rows of an import's files beside the lines that are recorded of the same deliveries, in temporary tables of
@@ -93,9 +98,10 @@ export class Staging {
 
   async addRows(rows: readonly StagedRow[]): Promise<void> {
     await this.pool.query(
-      `INSERT INTO delivered (file, row, delivery, invoice_ref, key, is_own_id, digest, has_invoice_id, line, record)
+      `INSERT INTO delivered (file, row, delivery, invoice_ref, key, is_own_id, digest, likeness, has_invoice_id,
+         line, record)
        SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::text[], $5::text[], $6::boolean[], $7::uuid[],
-         $8::boolean[], $9::text[], $10::text[])`,
+         $8::uuid[], $9::boolean[], $10::text[], $11::text[])`,
       [
         rows.map(({ file }) => file),
         rows.map(({ row }) => row),
@@ -104,6 +110,7 @@ export class Staging {
         rows.map(({ key }) => key),
         rows.map(({ isOwnId }) => isOwnId),
         rows.map(({ digest }) => digest),
+        rows.map(({ likeness }) => likeness),
         rows.map(({ hasInvoiceId }) => hasInvoiceId),
         rows.map(({ line }) => line),
         rows.map(({ record }) => record),
@@ -114,13 +121,13 @@ export class Staging {
   /** After all rows: a line's key is the key of its charge, with the number of a further occurrence: `key#2`. */
   async addRecorded(delivery: number, lines: readonly RecordedLine[]): Promise<void> {
     await this.pool.query(
-      `INSERT INTO recorded (delivery, invoice_ref, line_key, key, number, digest, lacks_invoice_id, found)
+      `INSERT INTO recorded (delivery, invoice_ref, line_key, key, number, digest, likeness, lacks_invoice_id, found)
        SELECT $1::int, r.invoice_ref, r.line_key,
          CASE WHEN numbered.key IS NULL OR named.key IS NOT NULL THEN r.line_key ELSE numbered.key END,
          CASE WHEN numbered.key IS NULL OR named.key IS NOT NULL THEN 1 ELSE numbered.number END, r.digest,
-         r.lacks_invoice_id, CASE WHEN NOT r.is_compared THEN 'kept' END
-       FROM unnest($2::text[], $3::text[], $4::uuid[], $5::boolean[],
-         $6::boolean[]) r (invoice_ref, line_key, digest, is_compared, lacks_invoice_id)
+         r.likeness, r.lacks_invoice_id, CASE WHEN NOT r.is_compared THEN 'kept' END
+       FROM unnest($2::text[], $3::text[], $4::uuid[], $5::boolean[], $6::boolean[],
+         $7::uuid[]) r (invoice_ref, line_key, digest, is_compared, lacks_invoice_id, likeness)
        LEFT JOIN LATERAL (
          SELECT m[1] AS key, m[2]::int AS number
          FROM regexp_match(r.line_key, '^(.*)#([0-9]{1,9})$') m) numbered ON true
@@ -133,6 +140,7 @@ export class Staging {
         lines.map(({ digest }) => digest),
         lines.map(({ isCompared }) => isCompared),
         lines.map(({ lacksInvoiceId }) => lacksInvoiceId),
+        lines.map(({ likeness }) => likeness),
       ],
     );
   }
@@ -166,7 +174,7 @@ export class Staging {
       WITH same AS (
         SELECT d.n, r.id, d.digest = r.digest AS is_same, d.has_invoice_id AND r.lacks_invoice_id AS is_invoiced
         FROM delivered d JOIN recorded r ON (r.delivery, r.invoice_ref, r.line_key) = (d.delivery, d.invoice_ref, d.key)
-        WHERE d.is_own_id AND d.outcome IS NULL AND r.found IS NULL),
+        WHERE d.is_own_id AND d.outcome IS NULL),
       found AS (
         UPDATE recorded SET found = CASE WHEN is_same THEN 'same' ELSE 'changed' END
         FROM same WHERE recorded.id = same.id)
@@ -216,7 +224,9 @@ export class Staging {
          (SELECT count(*)::int FROM delivered WHERE delivery = $1 AND outcome = 'accepted') AS added,
          (SELECT count(*)::int FROM delivered
           WHERE delivery = $1 AND outcome = 'duplicate' AND is_invoiced) AS invoiced,
-         (SELECT coalesce(bool_or(is_own_id), false) FROM delivered WHERE delivery = $1) AS "hasOwnIds"
+         (SELECT coalesce(bool_and(is_own_id), false) FROM delivered WHERE delivery = $1) AS "hasOnlyOwnIds",
+         count(*) FILTER (WHERE EXISTS (
+           SELECT FROM delivered d WHERE d.delivery = $1 AND d.likeness = recorded.likeness))::int AS alike
        FROM recorded WHERE delivery = $1 AND found IS DISTINCT FROM 'kept'`,
       [delivery],
     );

@@ -25,7 +25,7 @@ export async function* focusRows(
   { issuer, columns }: { readonly issuer: string; readonly columns: readonly FocusColumn[] },
 ): AsyncGenerator<Partial<FocusRow>> {
   const shown = (row: FocusRow): Partial<FocusRow> =>
-    Object.fromEntries(columns.map((column) => [column, row[column]]));
+    Object.fromEntries(columns.map((column) => [column, row[column] ?? null]));
   for await (const cost of costsOf(core, position, month)) yield shown(focusOfCost(cost));
   for await (const row of issuedOf(core, position, month, issuer)) yield shown(row);
 }
