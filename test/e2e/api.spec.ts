@@ -599,6 +599,7 @@ describe('the environment', () => {
       requestsPerMinute: 120_000,
       requestsAtOnce: 64,
       queryTimeoutMs: 60_000,
+      usageYears: { back: 10, ahead: 1 },
       logLevel: 'info',
     });
   });
