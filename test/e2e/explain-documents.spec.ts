@@ -229,6 +229,6 @@ describe('explain', () => {
     );
     expect((await explain('metered-days#0', 'event')).usedIn?.map(({ number }) => number)).toEqual(['INV-000001']);
     // A cost is on no invoice: it is in the margin.
-    expect(await explain('cost-do-apr#0', 'event')).toMatchObject({ usedIn: null, margin: ['margin:2026-04/USD'] });
+    expect(await explain('cost-do-apr#1', 'event')).toMatchObject({ usedIn: null, margin: ['margin:2026-04/USD'] });
   });
 });

@@ -176,11 +176,15 @@ const QUESTIONS: readonly (readonly [string, Record<string, unknown>])[] = [
   ['accrual', { at: T(april(27)) }],
 ];
 
+/** Two runs record the same at different times. */
+const withoutTimes = (answer: unknown): unknown =>
+  JSON.parse(JSON.stringify(answer, (key, value: unknown) => (key === 'recordedAt' ? undefined : value)));
+
 /** What the read models answer, and a replay of the log with them. */
 async function answersOf(url: string): Promise<Map<string, unknown>> {
   const ledger = await ledgerOn(url);
   const answers = new Map<string, unknown>();
-  for (const [name, params] of QUESTIONS) answers.set(name, await ledger.ask(name, params));
+  for (const [name, params] of QUESTIONS) answers.set(name, withoutTimes(await ledger.ask(name, params)));
   await ledger.close();
   await expectReplayToBeLive(url);
   return answers;
