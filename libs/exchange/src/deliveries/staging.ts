@@ -225,9 +225,10 @@ export class Staging {
          (SELECT count(*)::int FROM delivered
           WHERE delivery = $1 AND outcome = 'duplicate' AND is_invoiced) AS invoiced,
          (SELECT coalesce(bool_and(is_own_id), false) FROM delivered WHERE delivery = $1) AS "hasOnlyOwnIds",
-         count(*) FILTER (WHERE EXISTS (
-           SELECT FROM delivered d WHERE d.delivery = $1 AND d.likeness = recorded.likeness))::int AS alike
-       FROM recorded WHERE delivery = $1 AND found IS DISTINCT FROM 'kept'`,
+         count(of_rows.likeness)::int AS alike
+       FROM recorded LEFT JOIN (
+         SELECT DISTINCT likeness FROM delivered WHERE delivery = $1) of_rows USING (likeness)
+       WHERE delivery = $1 AND found IS DISTINCT FROM 'kept'`,
       [delivery],
     );
     const [found] = rows;
