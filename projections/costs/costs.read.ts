@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at, type Positions } from '#read-model/at';
+import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
 import type { CostDeliveryRow, CostLineContent, CostLineRow } from './costs.table.js';
 
@@ -72,6 +73,13 @@ export async function readDeliveryNames(
   return rows.flatMap(({ name }) => name ?? []);
 }
 
+/** As the index of lines in force has them: a bill may have millions. */
+export const COST_LINE_ORDER = keyset<Pick<CostLineRow, 'provider' | 'invoice_ref' | 'line_key'>>({
+  provider: 'indexed text',
+  invoice_ref: 'indexed text',
+  line_key: 'indexed text',
+});
+
 /**
  * A page of the lines in force of a delivery: of the bill that has its name, and `withBills` of those that begin with
  * it.
@@ -79,20 +87,19 @@ export async function readDeliveryNames(
 export async function readDeliveredLines(
   db: Db,
   { provider, delivery }: Pick<CostDeliveryRow, 'provider' | 'delivery'>,
-  {
-    withBills,
-    after,
-    limit,
-  }: { readonly withBills: boolean; readonly after: AfterCostLine | null; readonly limit: number },
+  withBills: boolean,
+  { after, limit }: Rows,
 ): Promise<DeliveredLine[]> {
+  // Postgres reads the index from the delivery's own bill on: the others follow it.
+  const bills = withBills
+    ? sql`invoice_ref >= ${delivery} AND (invoice_ref = ${delivery} OR starts_with(invoice_ref, ${`${delivery} `}))`
+    : sql`invoice_ref = ${delivery}`;
   const { rows } = await sql<DeliveredLine>`
     SELECT ${sql.join(CONTENT.map((column) => sql.ref(column)))},
       focus IS NOT NULL AND NOT focus ? 'InvoiceId' AS lacks_invoice_id
     FROM cost_lines
-    WHERE provider = ${provider} AND position_to IS NULL
-      AND (invoice_ref = ${delivery} OR ${withBills} AND starts_with(invoice_ref, ${`${delivery} `}))
-      AND (invoice_ref, line_key) > (${after?.invoice_ref ?? ''}, ${after?.line_key ?? ''})
-    ORDER BY invoice_ref, line_key LIMIT ${limit}`.execute(db);
+    WHERE provider = ${provider} AND ${bills} AND position_to IS NULL AND ${COST_LINE_ORDER.after(after)}
+    ORDER BY ${COST_LINE_ORDER.order()} LIMIT ${limit}`.execute(db);
   return rows;
 }
 
@@ -162,15 +169,12 @@ export type NamedCostLine = CostLineRow & {
   readonly details_ref: string | null;
 };
 
-/** The cost line after which a page continues. */
-export type AfterCostLine = Pick<CostLineRow, 'provider' | 'invoice_ref' | 'line_key'>;
-
 /** Cost lines whose charge period starts within a period, by provider, invoice and line. */
 export async function readNamedCostLines(
   db: Db,
   position: number,
   { start, end }: Period,
-  { after, limit }: { readonly after: AfterCostLine; readonly limit: number },
+  { after, limit }: Rows,
 ): Promise<NamedCostLine[]> {
   const { rows } = await sql<NamedCostLine>`
     SELECT c.*, r.name AS resource_name, r.kind AS resource_kind, t.details_ref
@@ -178,7 +182,7 @@ export async function readNamedCostLines(
     LEFT JOIN resources r ON r.provider = c.provider AND r.provider_id = c.resource_id AND ${at(position, 'r')}
     LEFT JOIN tenants t ON t.tenant_id = c.tenant_id AND ${at(position, 't')}
     WHERE c.charge_period_start >= ${start} AND c.charge_period_start < ${end} AND ${at(position, 'c')}
-      AND (c.provider, c.invoice_ref, c.line_key) > (${after.provider}, ${after.invoice_ref}, ${after.line_key})
-    ORDER BY c.provider, c.invoice_ref, c.line_key LIMIT ${limit}`.execute(db);
+      AND ${COST_LINE_ORDER.after(after, 'c')}
+    ORDER BY ${COST_LINE_ORDER.order('c')} LIMIT ${limit}`.execute(db);
   return rows;
 }

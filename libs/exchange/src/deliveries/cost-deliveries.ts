@@ -8,8 +8,14 @@ import { contentOfRow } from '#billing/costs/cost-writer';
 import { canonicalJson, type CommandCall } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readCostDelivery, readDeliveredLines, readDeliveryNames } from '#projections/costs/costs.read';
+import {
+  COST_LINE_ORDER,
+  readCostDelivery,
+  readDeliveredLines,
+  readDeliveryNames,
+} from '#projections/costs/costs.read';
 import type { DeliveredFile } from '#projections/costs/costs.table';
+import type { Rows } from '#read-model/keyset';
 import type { CostItem } from '../presets/costs.js';
 import { type Importer, RE_DELIVERED, type RowReport } from '../rows/outcome.js';
 import type { SourceRow } from '../rows/row.js';
@@ -190,9 +196,9 @@ export class CostDeliveries {
   }
 
   private async stageRecorded(of: Delivery, since: number): Promise<void> {
-    for (let after: { provider: string; invoice_ref: string; line_key: string } | null = null; ;) {
-      const { withBills } = of;
-      const lines = await readDeliveredLines(this.core.db, of, { withBills, after, limit: LINES_PER_PAGE });
+    for (let after: readonly string[] | null = null; ;) {
+      const page: Rows = { after, limit: LINES_PER_PAGE };
+      const lines = await readDeliveredLines(this.core.db, of, of.withBills, page);
       await this.staging.addRecorded(
         of.index,
         lines.map((row) => {
@@ -207,8 +213,9 @@ export class CostDeliveries {
           };
         }),
       );
-      after = lines.at(-1) ?? null;
-      if (lines.length < LINES_PER_PAGE || after === null) return;
+      const last = lines.at(-1);
+      if (last === undefined || lines.length < LINES_PER_PAGE) return;
+      after = COST_LINE_ORDER.keyOf(last);
     }
   }
 

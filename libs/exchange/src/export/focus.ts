@@ -1,7 +1,7 @@
 import { documentNumber } from '#domain/invoices/invoice';
 import { type Period, samePeriod } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { type AfterCostLine, readNamedCostLines } from '#projections/costs/costs.read';
+import { COST_LINE_ORDER, type NamedCostLine, readNamedCostLines } from '#projections/costs/costs.read';
 import { type AfterRow, readExportedRows } from '#projections/invoices/issued-rows.read';
 import {
   billingMonthOf,
@@ -32,9 +32,8 @@ export async function* focusRows(
 
 async function* costsOf({ db, details }: LedgerCore, position: number, month: Period): AsyncGenerator<ExportedCost> {
   const names = new Names(details);
-  let after: AfterCostLine = { provider: '', invoice_ref: '', line_key: '' };
-  for (;;) {
-    const rows = await readNamedCostLines(db, position, month, { after, limit: PAGE_ROWS });
+  for (let after: readonly string[] | null = null; ;) {
+    const rows: NamedCostLine[] = await readNamedCostLines(db, position, month, { after, limit: PAGE_ROWS });
     await names.learn(rows.flatMap(({ details_ref }) => details_ref ?? []));
     for (const row of rows)
       yield {
@@ -45,7 +44,7 @@ async function* costsOf({ db, details }: LedgerCore, position: number, month: Pe
       };
     const last = rows.at(-1);
     if (last === undefined || rows.length < PAGE_ROWS) return;
-    after = last;
+    after = COST_LINE_ORDER.keyOf(last);
   }
 }
 
