@@ -1,9 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import type { FrozenRow, InvoiceStatus, Series } from '#domain/invoices/invoice';
 import type { Instant } from '#domain/time/instant';
+import { isUuid } from '#domain/uuid';
 import { at, changedAt, type Positions } from '#read-model/at';
 import type { History, ReadModels } from '#read-model/read-models';
-import { isBooked } from './invoices.read.js';
+import { isBooked, readCreditNotes, readInvoices } from './invoices.read.js';
 import type { CreditNoteRow, InvoiceRow, TenantCreditRow } from './invoices.table.js';
 
 type Db = Kysely<ReadModels>;
@@ -14,19 +15,32 @@ export function ordinalIn(series: Series, number: string): number | null {
   return digits !== undefined && number.startsWith(`${series}-`) ? Number(digits) : null;
 }
 
-export const readInvoiceNumbered = async (
+/** An invoice by its number or its id. undefined: there is none. */
+export async function readInvoiceNamed(
   db: Db,
   position: number,
-  ordinal: number,
-): Promise<History<InvoiceRow> | undefined> =>
-  db.selectFrom('invoices').selectAll().where('ordinal', '=', ordinal).where(at(position)).executeTakeFirst();
+  idOrNumber: string,
+): Promise<History<InvoiceRow> | undefined> {
+  const ordinal = ordinalIn('INV', idOrNumber);
+  if (ordinal === null) return isUuid(idOrNumber) ? (await readInvoices(db, position, [idOrNumber]))[0] : undefined;
+  return db.selectFrom('invoices').selectAll().where('ordinal', '=', ordinal).where(at(position)).executeTakeFirst();
+}
 
-export const readCreditNoteNumbered = async (
+/** A credit note by its number or its id. undefined: there is none. */
+export async function readCreditNoteNamed(
   db: Db,
   position: number,
-  ordinal: number,
-): Promise<History<CreditNoteRow> | undefined> =>
-  db.selectFrom('credit_notes').selectAll().where('ordinal', '=', ordinal).where(at(position)).executeTakeFirst();
+  idOrNumber: string,
+): Promise<History<CreditNoteRow> | undefined> {
+  const ordinal = ordinalIn('CN', idOrNumber);
+  if (ordinal === null) return isUuid(idOrNumber) ? (await readCreditNotes(db, position, [idOrNumber]))[0] : undefined;
+  return db
+    .selectFrom('credit_notes')
+    .selectAll()
+    .where('ordinal', '=', ordinal)
+    .where(at(position))
+    .executeTakeFirst();
+}
 
 /** An account with issued invoices, and the last instant up to which one of them bills. */
 export interface InvoicedAccount {

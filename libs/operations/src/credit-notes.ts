@@ -5,12 +5,12 @@ import { creditNoteRows as decideRows } from '#domain/invoices/credit-note';
 import { assertCreditable } from '#domain/invoices/invoice';
 import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
-import { ordinalIn, readCreditNoteNumbered, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
+import { readCreditNoteNamed, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 import { creditable, creditNoteEvents, creditNoteSummary, creditNoteView } from '#billing/invoices/credit-notes';
 import { Invoicing } from '#billing/invoices/invoicing';
 import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
-import { CREDIT_NOTE_ORDER, readCreditNotePage, readCreditNotes } from '#projections/invoices/invoices.read';
+import { CREDIT_NOTE_ORDER, readCreditNotePage } from '#projections/invoices/invoices.read';
 import {
   defineQuery,
   pageOfRows,
@@ -104,10 +104,9 @@ const creditNotes = defineQuery({
   async handle({ tenantId, invoiceId, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
-    const ordinal = invoiceId === undefined ? null : ordinalIn('INV', invoiceId);
-    const numbered = ordinal === null ? undefined : await readInvoiceNumbered(core.db, position, ordinal);
-    const invoice = numbered?.invoice_id ?? invoiceId;
-    if (invoice !== undefined && !isUuid(invoice)) throw notFound('unknown_invoice', `there is no invoice ${invoice}`);
+    const isNumber = invoiceId !== undefined && !isUuid(invoiceId);
+    const invoice = isNumber ? (await readInvoiceNamed(core.db, position, invoiceId))?.invoice_id : invoiceId;
+    if (isNumber && invoice === undefined) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
     return pageOfRows({
       order: CREDIT_NOTE_ORDER,
       page,
@@ -134,17 +133,11 @@ export const creditNote = defineQuery({
 
 /** By id or number. Errors: `unknown_credit_note`, also for the credit note of another tenant. */
 export async function visibleCreditNote(context: QueryContext, id: string): Promise<CreditNoteRow> {
-  const { confinedTo } = context;
-  const row = await creditNoteNamed(context, id);
+  const { core, position, confinedTo } = context;
+  const row = await readCreditNoteNamed(core.db, position, id);
   if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
     throw notFound('unknown_credit_note', `there is no credit note ${id}`);
   return row;
-}
-
-async function creditNoteNamed({ core, position }: QueryContext, id: string): Promise<CreditNoteRow | undefined> {
-  const ordinal = ordinalIn('CN', id);
-  if (ordinal !== null) return readCreditNoteNumbered(core.db, position, ordinal);
-  return isUuid(id) ? (await readCreditNotes(core.db, position, [id]))[0] : undefined;
 }
 
 export const creditNoteOperations: Operations = {

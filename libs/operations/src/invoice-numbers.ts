@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { ordinalIn, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
+import { ordinalIn, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 
 const zOnInvoice = z.looseObject({ command: z.string(), invoiceId: z.string() });
 
@@ -10,8 +10,7 @@ const zOnInvoice = z.looseObject({ command: z.string(), invoiceId: z.string() })
  */
 export async function withInvoiceId(core: LedgerCore, input: unknown): Promise<unknown> {
   const given = zOnInvoice.safeParse(input).data;
-  const ordinal = given === undefined ? null : ordinalIn('INV', given.invoiceId);
-  if (given === undefined || ordinal === null) return input;
-  const row = await readInvoiceNumbered(core.db, await core.projector.catchUp(), ordinal);
+  if (given === undefined || ordinalIn('INV', given.invoiceId) === null) return input;
+  const row = await readInvoiceNamed(core.db, await core.projector.catchUp(), given.invoiceId);
   return row === undefined ? input : { ...given, invoiceId: row.invoice_id };
 }

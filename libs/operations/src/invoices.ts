@@ -13,12 +13,11 @@ import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { invoicePreview as previewOf, invoiceView, invoiceViews } from '#billing/invoices/invoice-view';
 import { Invoicing } from '#billing/invoices/invoicing';
 import { zCurrency } from '#domain/schema';
-import { isUuid } from '#domain/uuid';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
-import { ordinalIn, readCorrectingInvoices, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
-import { INVOICE_ORDER, readInvoicePage, readInvoices } from '#projections/invoices/invoices.read';
+import { readCorrectingInvoices, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
+import { INVOICE_ORDER, readInvoicePage } from '#projections/invoices/invoices.read';
 import {
   type AnswerOf,
   defineQuery,
@@ -277,17 +276,11 @@ export const invoicePreview = defineQuery({
 
 /** By id or number. Errors: `unknown_invoice`, also for the invoice of another tenant. */
 export async function visibleInvoice(context: QueryContext, id: string): Promise<InvoiceRow> {
-  const { confinedTo } = context;
-  const row = await invoiceNamed(context, id);
+  const { core, position, confinedTo } = context;
+  const row = await readInvoiceNamed(core.db, position, id);
   if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
     throw notFound('unknown_invoice', `there is no invoice ${id}`);
   return row;
-}
-
-async function invoiceNamed({ core, position }: QueryContext, id: string): Promise<InvoiceRow | undefined> {
-  const ordinal = ordinalIn('INV', id);
-  if (ordinal !== null) return readInvoiceNumbered(core.db, position, ordinal);
-  return isUuid(id) ? (await readInvoices(core.db, position, [id]))[0] : undefined;
 }
 
 export const invoiceOperations: Operations = {

@@ -9,8 +9,7 @@ import { allLines } from '#billing/invoices/contracts';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readAssignments } from '#projections/deployments/deployments.read';
 import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
-import { readCreditNotes, readInvoices } from '#projections/invoices/invoices.read';
-import { ordinalIn, readCreditNoteNumbered, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
+import { readCreditNoteNamed, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { deploymentOfSubscription } from './subscriptions.js';
 
@@ -94,16 +93,12 @@ async function tenantOfDocument(
   id: string,
   date: string,
 ): Promise<string | undefined> {
-  const [invoice, creditNote] = [ordinalIn('INV', id), ordinalIn('CN', id)];
-  if (invoice !== null) return (await readInvoiceNumbered(core.db, position, invoice))?.tenant_id;
-  if (creditNote !== null) return (await readCreditNoteNumbered(core.db, position, creditNote))?.tenant_id;
+  const document =
+    (await readInvoiceNamed(core.db, position, id)) ?? (await readCreditNoteNamed(core.db, position, id));
+  if (document !== undefined) return document.tenant_id;
   if (!isUuid(id)) return undefined;
-  const [recorded] = [
-    ...(await readInvoices(core.db, position, [id])),
-    ...(await readCreditNotes(core.db, position, [id])),
-    ...(await readLinesById(core.db, position, [id])),
-  ];
-  if (recorded !== undefined) return recorded.tenant_id;
+  const [line] = await readLinesById(core.db, position, [id]);
+  if (line !== undefined) return line.tenant_id;
   // Midnight is at most half a day after the one in UTC.
   return (await allLines(core, position, endOfDay(date))).find(({ lineId }) => lineId === id)?.tenantId;
 }

@@ -2,9 +2,8 @@ import { conflict, notFound } from '#domain/errors';
 import { documentNumber, type InvoiceStatus, type Series } from '#domain/invoices/invoice';
 import { isUuid } from '#domain/uuid';
 import type { QueryContext } from '#ledger/query';
-import { ordinalIn, readCreditNoteNumbered, readInvoiceNumbered } from '#projections/invoices/issued-invoices.read';
+import { ordinalIn, readCreditNoteNamed, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 import { type IssuedRow, readIssuedRows } from '#projections/invoices/issued-rows.read';
-import { readInvoices } from '#projections/invoices/invoices.read';
 
 /** The issued rows of an invoice or a credit note (by id or number), of a line or a part, or one row. */
 export async function issuedRows(context: QueryContext, idOrNumber: string): Promise<IssuedRow[]> {
@@ -14,9 +13,8 @@ export async function issuedRows(context: QueryContext, idOrNumber: string): Pro
 
 async function documentId(context: QueryContext, idOrNumber: string): Promise<string> {
   if (ordinalIn('INV', idOrNumber) !== null) return (await issuedInvoice(context, idOrNumber)).invoiceId;
-  const ordinal = ordinalIn('CN', idOrNumber);
-  if (ordinal === null) return idOrNumber;
-  const note = await readCreditNoteNumbered(context.core.db, context.position, ordinal);
+  if (ordinalIn('CN', idOrNumber) === null) return idOrNumber;
+  const note = await readCreditNoteNamed(context.core.db, context.position, idOrNumber);
   if (note === undefined) throw notFound('unknown_credit_note', `there is no credit note ${idOrNumber}`);
   return note.credit_note_id;
 }
@@ -35,7 +33,7 @@ export interface IssuedInvoice {
 
 /** By id or number. Errors: `unknown_invoice`, `invoice_not_issued`. */
 export async function issuedInvoice(context: QueryContext, idOrNumber: string): Promise<IssuedInvoice> {
-  const found = await invoiceNamed(context, idOrNumber);
+  const found = await readInvoiceNamed(context.core.db, context.position, idOrNumber);
   if (found === undefined)
     throw notFound(
       'unknown_invoice',
@@ -52,10 +50,4 @@ export async function issuedInvoice(context: QueryContext, idOrNumber: string): 
     currency,
     computedAt: found.computed_at,
   };
-}
-
-async function invoiceNamed({ core, position }: QueryContext, idOrNumber: string) {
-  const ordinal = ordinalIn('INV', idOrNumber);
-  if (ordinal !== null) return readInvoiceNumbered(core.db, position, ordinal);
-  return isUuid(idOrNumber) ? (await readInvoices(core.db, position, [idOrNumber]))[0] : undefined;
 }
