@@ -12,7 +12,6 @@ import type { History } from '#read-model/read-models';
 export interface CostsWritten {
   readonly accepted: number;
   readonly duplicate: number;
-  readonly corrected: number;
 }
 
 export interface DeliveredCosts {
@@ -32,19 +31,18 @@ export interface KnownLine {
 /**
  * Appends lines of one provider's invoice. A line that was ever recorded with the same body appends nothing, also if it
  * was withdrawn. A line with another body is refused together with its whole command (`cost_conflict`), unless it was
- * withdrawn. With a `reason`, it becomes a correction instead. Details (`focus`) stay as they were recorded first.
+ * withdrawn. Details (`focus`) stay as they were recorded first.
  */
 export async function writeCosts(
   core: LedgerCore,
   call: CommandCall,
   delivered: DeliveredCosts,
-  reason?: string,
 ): Promise<CostsWritten & { status: 'done' | 'unchanged'; position?: number }> {
   const decided = await core.book.decideOnReadModels(
     costStream(delivered.provider, delivered.invoiceRef),
     call,
     async () => {
-      const { events, ...result } = await decideCosts(core, delivered, reason);
+      const { events, ...result } = await decideCosts(core, delivered);
       return { events, result };
     },
     touching(delivered.lines),
@@ -60,30 +58,17 @@ export async function writeCosts(
 export async function decideCosts(
   core: LedgerCore,
   { provider, invoiceRef, lines }: DeliveredCosts,
-  reason?: string,
 ): Promise<CostsWritten & { readonly events: readonly LedgerEvent[] }> {
   const known = await knownLines(core, provider, invoiceRef, lines);
   const changed = lines.filter((line) => isDifferent(line, known.get(line.lineKey)));
   const isRecorded = ({ lineKey }: CostLine): boolean => known.get(lineKey)?.isWithdrawn === false;
-  const different = changed.filter(isRecorded);
-  const fresh = lines.filter((line) => !known.has(line.lineKey) || (!isRecorded(line) && changed.includes(line)));
-  if (reason === undefined) refuse(lines, different);
-  const events = [
-    ...packed(fresh).map((batch): LedgerEvent => ({
-      type: 'CostRecorded',
-      data: { provider, invoiceRef, lines: batch },
-    })),
-    ...packed(different).map((batch): LedgerEvent => ({
-      type: 'CostCorrected',
-      data: { provider, invoiceRef, lines: batch, reason: reason ?? '' },
-    })),
-  ];
-  return {
-    events,
-    accepted: fresh.length,
-    duplicate: lines.length - fresh.length - different.length,
-    corrected: different.length,
-  };
+  refuse(lines, changed.filter(isRecorded));
+  const fresh = lines.filter((line) => !known.has(line.lineKey) || changed.includes(line));
+  const events = packed(fresh).map((batch): LedgerEvent => ({
+    type: 'CostRecorded',
+    data: { provider, invoiceRef, lines: batch },
+  }));
+  return { events, accepted: fresh.length, duplicate: lines.length - fresh.length };
 }
 
 /** Events of the same invoice that concern one of these lines. */
@@ -167,7 +152,7 @@ export interface CostLineKey {
 export const unknownCost = ({ provider, invoiceRef, lineKey }: CostLineKey): DomainError =>
   notFound('unknown_cost', `there is no cost line ${lineKey} on invoice ${invoiceRef} of provider ${provider}`);
 
-/** What counts as the line's content: its details may be known later, or be described anew. */
+/** The line without its details, which may come later or change. Two lines of equal content are the same. */
 const contentOf = ({ focus: _, ...line }: CostLine): object => ({ ...line, class: line.class ?? undefined });
 /** The line's content as its row has it. Fields without a value are undefined. */
 export const contentOfRow = (row: CostLineContent): Record<string, unknown> => ({

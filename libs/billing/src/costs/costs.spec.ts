@@ -77,19 +77,14 @@ describe('the margin of a month', () => {
 describe('cost lines of a delivery', () => {
   it('are known if they were recorded with the same content, and new otherwise', async () => {
     const { events, ...counts } = await decideCosts(test.core, delivered(line('2', '6.39'), line('4', '1.00')));
-    expect(counts).toEqual({ accepted: 1, duplicate: 1, corrected: 0 });
+    expect(counts).toEqual({ accepted: 1, duplicate: 1 });
     expect(events).toMatchObject([{ type: 'CostRecorded', data: { lines: [{ lineKey: '4' }] } }]);
   });
 
-  it('are refused with another body, and become corrections with a reason', async () => {
+  it('are refused with another body', async () => {
     await expect(decideCosts(test.core, delivered(line('2', '7.00')))).rejects.toMatchObject({
       code: 'cost_conflict',
       errors: [{ field: 'lines[0]', message: 'line 2 is recorded with another body' }],
     });
-    const { events, ...counts } = await decideCosts(test.core, delivered(line('2', '7.00')), 're-delivered');
-    expect(counts).toEqual({ accepted: 0, duplicate: 0, corrected: 1 });
-    expect(events).toMatchObject([
-      { type: 'CostCorrected', data: { reason: 're-delivered', lines: [{ amount: '7.00' }] } },
-    ]);
   });
 });
