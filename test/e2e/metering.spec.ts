@@ -265,7 +265,7 @@ describe('days to be metered', () => {
     });
     await meter(3, 3);
     expect(await checked(dayLater)).toMatchObject({ ok: true, failures: [] });
-    // As of the mark no job had been due since, whenever it is asked.
+    // At the position of the mark, no later job was due yet. So the check must not fail, even if it runs a day later.
     const asOf = async (params: object) => test.ledger.ask('check', { ...params }, { ...ADMIN, now: dayLater });
     const notice = { ok: true, failures: [], notices: expect.arrayContaining([expect.objectContaining(marked)]) };
     expect(await asOf({ asOf: String(markedAt) })).toMatchObject(notice);

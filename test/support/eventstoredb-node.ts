@@ -148,8 +148,8 @@ export class EventStoreDbNode {
   }
 
   /**
-   * The real server's rules for an exact revision, which hold for ever: at it, append; below it, compare; above it,
-   * refuse.
+   * The rules of the real server for an exact revision. Equal to the stream's revision: it appends. Smaller: it
+   * compares with the events there. Greater: it refuses.
    */
   private decide(
     options: AppendReq.Options,

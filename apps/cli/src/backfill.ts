@@ -76,7 +76,7 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
 function deliveryIn(kind: BackfillKind, { delivery, partial }: Options): DeliveryOptions {
   const name = typeof delivery === 'string' ? delivery : null;
   if (kind !== 'costs' && (name !== null || partial === true))
-    throw new WrongUsage(`--delivery and --partial are of costs, not of ${kind}`);
+    throw new WrongUsage(`--delivery and --partial apply only to costs, not to ${kind}`);
   if (name === '') throw new WrongUsage('--delivery needs a name, such as 2026-04');
   return { name, isPartial: partial === true };
 }

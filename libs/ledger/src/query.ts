@@ -319,8 +319,8 @@ async function namedPosition(core: LedgerCore, head: number, field: string, valu
 }
 
 /**
- * The moment that a query is asked as of: the instant that it names, or when the event at the position that it names
- * was recorded. Never later than the caller's now, which it is by default.
+ * The moment that a query is about. A query may name an instant, or a log position: then it is the time at which that
+ * event was recorded. Default: the caller's now, which is also the latest moment.
  */
 export async function momentOf(
   { core, position, caller }: QueryContext,

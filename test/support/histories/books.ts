@@ -29,7 +29,7 @@ export interface Invoice {
   }[];
 }
 
-/** A ledger that is told a history, and the commands that it was told: they can be applied again. */
+/** A ledger and the commands that it received. Another ledger can be given the same commands. */
 export class Told {
   readonly commands: object[] = [];
 

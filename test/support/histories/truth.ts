@@ -31,7 +31,7 @@ const APRIL = dayAt(0);
 const inOrder = <Item extends { readonly from: Instant }>(items: readonly Item[]): Item[] =>
   [...items].sort((a, b) => compareInstants(a.from, b.from));
 
-/** What holds at an instant. Every list of a history begins before all that is asked of it. */
+/** The value in force at an instant. Before the first entry of the list, it is the first one. */
 export function heldAt<Value>(list: readonly Dated<Value>[], at: Instant): Value {
   const found = inOrder(list).findLast(({ from }) => !isBefore(at, from)) ?? inOrder(list)[0];
   if (found === undefined) throw new Error('nothing holds');

@@ -3,6 +3,7 @@ import { isBaseFee, type LineDefinition } from '#domain/lines/line';
 import { type Decimal, decimal, divide, integer, text } from '#domain/money/decimal';
 import { amountText, toMoney, unitAmountText } from '#domain/money/money';
 import { isFlat } from '#domain/prices/flat';
+import { MINIMUM_COMMITMENT } from '#domain/prices/refs';
 import { intersection, lengthMicros, type Period } from '#domain/time/period';
 import { segmentOf } from './row-prices.js';
 
@@ -18,7 +19,7 @@ export type SharedLine = Pick<LineDefinition, 'itemKey' | 'billingPeriod' | 'seg
 export function shareOf(row: FrozenRow, currency: string, line: SharedLine): string | null {
   const isBooked = row.kind === 'charge' || row.kind === 'rebooked';
   if (!isBooked || !decimal(row.quantity).eq(integer(1))) return null;
-  if (row.ref === 'minimum-commitment') return minimumShare(row, currency, line);
+  if (row.ref === MINIMUM_COMMITMENT) return minimumShare(row, currency, line);
   return isBaseFee(line) ? feeShare(row, currency, line) : null;
 }
 

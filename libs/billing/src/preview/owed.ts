@@ -3,8 +3,8 @@ import { couponsOf } from '#domain/invoices/credits';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { billingAsOf, type BillingFacts, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { tiles } from '#domain/lines/parts';
-import { byMonth } from '#domain/margin/months';
-import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
+import { summedByMonth } from '#domain/margin/months';
+import { type Decimal, decimal, sum } from '#domain/money/decimal';
 import { FROM_EVER, type Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { accountsOf } from '../invoices/accounts.js';
@@ -113,15 +113,13 @@ function owedIn(
     return [...Map.groupBy(rows, ({ partId }) => partId)].flatMap(([partId, of]): [string, OwedPart][] => {
       const [row] = of;
       if (row === undefined) return [];
-      const months = new Map<string, Decimal>();
-      for (const each of of)
-        for (const { month, amount } of byMonth(chargeOf([each], couponIds), each.chargePeriod, currency))
-          months.set(month, (months.get(month) ?? ZERO).plus(amount));
+      const charges = of.map((each) => ({ amount: chargeOf([each], couponIds), over: each.chargePeriod }));
       return [
         [
           JSON.stringify([partId, currency]),
           {
-            ...{ tenantId, currency, row, months },
+            ...{ tenantId, currency, row },
+            months: summedByMonth(charges, currency),
             invoiceId: claims.get(partId) ?? null,
             period: periods.get(partId) ?? null,
             net: chargeOf(of, couponIds),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { documentNumber } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import { tiles } from '#domain/lines/parts';
-import { byMonth } from '#domain/margin/months';
+import { summedByMonth } from '#domain/margin/months';
 import { type Decimal, decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { netOf } from '#domain/rating/row';
@@ -215,11 +215,8 @@ async function openDifferences(trial: Trial, deploymentIds: readonly string[], a
 }
 
 function figuresOf({ line, part, net, quarantined }: RatedAt): Figures {
-  const months = new Map<string, Decimal>();
-  for (const charge of part.charges)
-    for (const { month, amount } of byMonth(charge.net, charge.period, line.currency))
-      months.set(month, (months.get(month) ?? ZERO).plus(amount));
-  return { net, tax: part.tax, months, quarantined };
+  const charges = part.charges.map((charge) => ({ amount: charge.net, over: charge.period }));
+  return { net, tax: part.tax, months: summedByMonth(charges, line.currency), quarantined };
 }
 
 export interface RatedAt {

@@ -169,6 +169,6 @@ class TrialProjector implements Projecting {
   }
 
   async run(): Promise<never> {
-    throw new Error('a trial projects what it is asked for, and nothing by itself');
+    throw new Error('a trial does not follow the log: it projects only when catchUp is called');
   }
 }

@@ -3,7 +3,7 @@ import { conflict, invalid, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
 import { packedReadings } from '#domain/usage/plain';
-import { farFromNow } from '#domain/usage/usage-span';
+import { farFrom } from '#domain/usage/usage-span';
 import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
 import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
 import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
@@ -150,8 +150,9 @@ export class UsageIntake {
     caller: Caller,
   ): Promise<readonly Ingested[]> {
     const verdicts = new Array<Ingested>(observations.length);
+    const faultOf = farFrom(caller.now, this.core.usageYears);
     for (const [index, observation] of observations.entries()) {
-      const message = farFromNow(observation, caller.now, this.core.usageYears);
+      const message = faultOf(observation);
       if (message !== null) verdicts[index] = rejected(invalid('usage_out_of_range', `period ${message}`));
     }
     const near = [...observations.keys()].filter((index) => verdicts[index] === undefined);

@@ -1,4 +1,4 @@
-import { type Decimal, decimals, divide, integer } from '../money/decimal.js';
+import { type Decimal, decimals, divide, integer, ZERO } from '../money/decimal.js';
 import { scaleOf } from '../money/money.js';
 import { lengthMicros, monthOf, type Period, piecesOf } from '../time/period.js';
 import type { Instant } from '../time/instant.js';
@@ -13,6 +13,18 @@ export function byMonth(amount: Decimal, over: Period, currency: string): { mont
   if (pieces.length === 1) return [{ month: monthText(over.start), amount }];
   const upTo = shareUpTo(amount, over, Math.max(scaleOf(currency), decimals(amount)));
   return pieces.map((piece) => ({ month: monthText(piece.start), amount: upTo(piece.end).minus(upTo(piece.start)) }));
+}
+
+/** The sum by UTC month of amounts over charge periods, each divided by time. */
+export function summedByMonth(
+  charges: readonly { readonly amount: Decimal; readonly over: Period }[],
+  currency: string,
+): Map<string, Decimal> {
+  const months = new Map<string, Decimal>();
+  for (const { amount: whole, over } of charges)
+    for (const { month, amount } of byMonth(whole, over, currency))
+      months.set(month, (months.get(month) ?? ZERO).plus(amount));
+  return months;
 }
 
 const monthText = (at: Instant): string => at.slice(0, 7);

@@ -11,23 +11,25 @@ export interface UsageYears {
 export const DEFAULT_USAGE_YEARS: UsageYears = { back: 10, ahead: 1 };
 
 /**
- * Why a new reading is not taken: its period begins too far from now, which is a mistake in its date, and would cost a
- * partition. null: it is near enough.
+ * Tells why a new reading is not taken: its period begins too far from now, which is a mistake in its date, and would
+ * cost a partition. null: it is near enough.
  */
-export function farFromNow({ period }: Pick<ReadingKey, 'period'>, now: Instant, years: UsageYears): string | null {
-  const { start } = period;
-  const [first, last] = [inYear(now, -years.back).slice(0, 7), inYear(now, years.ahead)];
-  if (start >= first && start <= last) return null;
-  return (
-    `begins at ${start}, which is not between ${years.back} years ago and ${years.ahead} ahead. Correct the date, or ` +
-    'set LEDGERLINE_USAGE_YEARS_BACK or LEDGERLINE_USAGE_YEARS_AHEAD.'
-  );
+export function farFrom(now: Instant, { back, ahead }: UsageYears): (reading: Dated) => string | null {
+  const [first, last] = [inYear(now, -back).slice(0, 7), inYear(now, ahead)];
+  return ({ period: { start } }) =>
+    start >= first && start <= last
+      ? null
+      : `begins at ${start}, which is not between ${back} years ago and ${ahead} ahead. Correct the date, or set ` +
+        'LEDGERLINE_USAGE_YEARS_BACK or LEDGERLINE_USAGE_YEARS_AHEAD.';
 }
 
+type Dated = Pick<ReadingKey, 'period'>;
+
 /** Errors: `usage_out_of_range`, with every reading whose period is too far from now. */
-export function assertNear(readings: readonly Pick<ReadingKey, 'period'>[], now: Instant, years: UsageYears): void {
+export function assertNear(readings: readonly Dated[], now: Instant, years: UsageYears): void {
+  const faultOf = farFrom(now, years);
   const errors = readings.flatMap((reading, index): FieldError[] => {
-    const message = farFromNow(reading, now, years);
+    const message = faultOf(reading);
     return message === null ? [] : [{ field: `observations[${index}].period`, message }];
   });
   const [first] = errors;

@@ -1,5 +1,5 @@
 import { isDomainError } from '#domain/schema';
-import { cellsFor, type Preset, type PresetField } from '../presets/preset.js';
+import { cellsFor, columnsOf, type Preset, type PresetField } from '../presets/preset.js';
 import { rowsOf } from '../rows/file-rows.js';
 import { BACKFILL_KINDS, type BackfillKind, type Mapping } from '../rows/mapping.js';
 import { RowFault, type SourceRow } from '../rows/row.js';
@@ -80,17 +80,14 @@ function readBy(
   }
 }
 
-const simple = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
-
 /** For the preset that knows most of the columns. A known source lacks values that only the user knows. */
 function mappingFor(
   presets: readonly { readonly kind: BackfillKind; readonly preset: Preset<unknown> }[],
   columns: readonly string[],
 ): Detection['mapping'] {
-  const has = new Set(columns.map(simple));
   const [best] = presets
     .map(({ kind, preset }) => {
-      const isThere = ({ columns: own }: PresetField): boolean => own.some((each) => has.has(simple(each)));
+      const isThere = (field: PresetField): boolean => columnsOf(field, {}, columns).length > 0;
       const missing = preset.fields.filter((field) => field.isRequired === true && !isThere(field));
       return { kind, preset, present: preset.fields.filter(isThere).length, missing: missing.map(({ name }) => name) };
     })

@@ -1,6 +1,6 @@
 import { invalid } from '#domain/errors';
 import { canonicalJson, sha256 } from '#ledger/command';
-import { CostDeliveries } from '../deliveries/cost-deliveries.js';
+import { CostDeliveries, type FileOfDelivery } from '../deliveries/cost-deliveries.js';
 import { UNNAMED } from '../deliveries/mode.js';
 import { Staging } from '../deliveries/staging.js';
 import type { Source } from '../rows/source.js';
@@ -61,20 +61,15 @@ export async function importCosts(
 }
 
 async function delivered(
-  files: readonly {
-    readonly source: Source;
-    readonly report: FileReport;
-    readonly call: ReturnType<typeof callOf>;
-  }[],
+  files: readonly (FileOfDelivery & { readonly report: FileReport })[],
   { mapping, signal, onProgress, delivery = UNNAMED }: BackfillRequest,
   work: Work,
 ): Promise<number> {
   const total = files.reduce((sum, { source }) => sum + source.bytes, 0);
   const staging = await Staging.open(work.core.trialPool());
   try {
-    const ofFiles = files.map((file) => ({ ...file, rejected: () => file.report.counts.rejected }));
     const readAs = sha256(canonicalJson(mapping)).slice(0, 16);
-    const deliveries = new CostDeliveries(work.core, staging, ofFiles, delivery, readAs);
+    const deliveries = new CostDeliveries(work.core, staging, files, delivery, readAs);
     let read = 0;
     for (const [index, { source, report }] of files.entries())
       await importCostFile(source, deliveries.importer(index), work, {

@@ -43,8 +43,6 @@ export interface FileOfDelivery {
   readonly source: Source;
   readonly report: RowReport;
   readonly call: CommandCall;
-  /** How many of its rows were rejected. */
-  readonly rejected: () => number;
 }
 
 interface Delivery {
@@ -313,7 +311,7 @@ export class CostDeliveries {
       name: basename(found?.source.name ?? ''),
       sha256: found?.source.digest ?? '',
       mapping: this.mapping,
-      rejected: found?.rejected() ?? 0,
+      rejected: found?.report.counts.rejected ?? 0,
     };
   }
 

@@ -182,7 +182,7 @@ export const awsCostReport: Preset<CostItem> = {
         category,
         ...given({
           resourceId: cells.optionalId('resourceId'),
-          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(tags)),
+          tenantId: cells.idOrTagged('tenantId', namesOf(tags)),
           effectiveAmount: effectiveOf(cells, type),
           description: descriptionOf(cells, 'description'),
         }),

@@ -141,7 +141,7 @@ function read(cells: Cells, isAmortized: boolean): CostItem {
       category,
       ...given({
         resourceId: cells.optionalId('resourceId'),
-        tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(tags)),
+        tenantId: cells.idOrTagged('tenantId', namesOf(tags)),
         description: descriptionOf(cells, 'description'),
       }),
       focus: nativeDetails(cells, DETAILS, category, {

@@ -116,7 +116,7 @@ export const focusCosts: Preset<CostItem> = {
         ...(isCorrection ? { class: 'correction' as const } : {}),
         ...given({
           resourceId: cells.optionalId('ResourceId'),
-          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(tags)),
+          tenantId: cells.idOrTagged('tenantId', namesOf(tags)),
           effectiveAmount: cells.optionalDecimal('EffectiveCost'),
           description: descriptionOf(cells, 'ChargeDescription'),
         }),

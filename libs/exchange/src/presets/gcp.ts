@@ -139,7 +139,7 @@ export const gcpBilling: Preset<CostItem> = {
         category,
         ...given({
           resourceId: cells.optionalId('resourceId'),
-          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(labels)),
+          tenantId: cells.idOrTagged('tenantId', namesOf(labels)),
           description: descriptionOf(cells, 'description'),
         }),
         focus: nativeDetails(cells, { ...OF_CHARGE, ...OF_USAGE }, category, known),

@@ -82,7 +82,7 @@ export const ociCostReport: Preset<CostItem> = {
         ...(isCorrection ? { class: 'correction' as const } : {}),
         ...given({
           resourceId: cells.optionalId('resourceId'),
-          tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', namesOf(tags)),
+          tenantId: cells.idOrTagged('tenantId', namesOf(tags)),
           description: descriptionOf(cells, 'description'),
         }),
         focus: nativeDetails(cells, DETAILS, 'usage', { BillingAccountId: tenancy, Tags: tagsText(tags) }),

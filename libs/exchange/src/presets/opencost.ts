@@ -49,7 +49,7 @@ export const openCostAllocations: Preset<CostItem> = {
         currency: cells.optional('currency') === undefined ? 'USD' : currencyOf(cells, 'currency'),
         category: 'usage',
         resourceId: name,
-        ...given({ tenantId: cells.optionalId('tenantId') ?? cells.tagged('tenantId', tags) }),
+        ...given({ tenantId: cells.idOrTagged('tenantId', tags) }),
       },
       key: keyOf(name, ...properties, period.start, period.end),
       isOwnId: false,

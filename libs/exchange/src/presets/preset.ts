@@ -101,7 +101,7 @@ export function cellsFor<Item>(
 /**
  * The mapped column of this field, or else the columns of the file with the same name, except for case and underscores.
  */
-function columnsOf(
+export function columnsOf(
   { name, columns: own }: PresetField,
   mapping: Mapping,
   columns: readonly string[] | null,

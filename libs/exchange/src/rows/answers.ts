@@ -6,7 +6,7 @@ export const isObject = (value: unknown): value is Fields =>
 const LIST = '$list';
 const LISTS = ['droplets', 'snapshots', 'volumes', 'domains', 'invoice_items'];
 
-/** Whether an object may be the response of an API, and not a row: cheap, because every JSON line is asked. */
+/** Whether an object may be the response of an API instead of a row. It runs for every JSON line, so it is quick. */
 export const mayBeAnswer = (value: Fields): boolean =>
   Array.isArray(value['data']) ||
   (isObject(value['data']) && 'resultType' in value['data']) ||

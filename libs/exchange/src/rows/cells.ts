@@ -133,6 +133,11 @@ export class Cells {
     return undefined;
   }
 
+  /** An id of its own column, or else from tags, by the mapping. */
+  idOrTagged(field: 'tenantId' | 'deploymentId', tags: readonly string[]): string | undefined {
+    return this.optionalId(field) ?? this.tagged(field, tags);
+  }
+
   /** The value of a field from tags, by the mapping. */
   tagged(field: 'tenantId' | 'deploymentId', tags: readonly string[]): string | undefined {
     for (const [start, named] of Object.entries(this.options.tags)) {

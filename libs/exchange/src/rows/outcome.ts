@@ -31,6 +31,7 @@ export type NotedRow = RowNote & { readonly row: number; readonly line: number |
 
 /** Records the outcomes of rows. */
 export interface RowReport {
+  readonly counts: Counts;
   reject(
     row: SourceRow,
     fault: { readonly field: string | null; readonly value: unknown; readonly reason: string },

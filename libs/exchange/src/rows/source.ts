@@ -26,29 +26,25 @@ export interface Source {
 
 const STDIN = '-';
 const GZIP = Buffer.from([0x1f, 0x8b]);
-/** Formats that are not read: how their files begin, and what to do with them. */
-const FOREIGN: readonly { readonly begins: Buffer; readonly name: string; readonly remedy: string }[] = [
-  { begins: Buffer.from('PK\u0003\u0004'), name: 'a ZIP archive', remedy: 'Unpack it (unzip), then import its files.' },
-  { begins: Buffer.from('BZh'), name: 'packed with bzip2', remedy: 'Unpack it (bunzip2), or pack it with gzip.' },
-  {
-    begins: Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a]),
-    name: 'packed with xz',
-    remedy: 'Unpack it (unxz), or pack it with gzip.',
-  },
-  {
-    begins: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]),
-    name: 'packed with zstd',
-    remedy: 'Unpack it (unzstd), or pack it with gzip.',
-  },
-  { begins: Buffer.from('PAR1'), name: 'a Parquet file', remedy: 'Choose CSV for the export, or convert it to CSV.' },
-  {
-    begins: Buffer.from([0xd0, 0xcf, 0x11, 0xe0]),
-    name: 'an Excel workbook',
-    remedy: 'Save it as "CSV UTF-8", then import that file.',
-  },
+/** A format that is not read: how its files begin, and what to do with them. */
+interface Foreign {
+  readonly begins: string;
+  /** What else their beginning contains. */
+  readonly contains?: RegExp;
+  readonly name: string;
+  readonly remedy: string;
+}
+const WORKBOOK = { name: 'an Excel workbook', remedy: 'Save it as "CSV UTF-8", then import that file.' };
+const FOREIGN: readonly Foreign[] = [
+  // A workbook is an archive of these files. Any other archive follows.
+  { begins: 'PK\u0003\u0004', contains: /xl\/|\[Content_Types\]\.xml/, ...WORKBOOK },
+  { begins: 'PK\u0003\u0004', name: 'a ZIP archive', remedy: 'Unpack it (unzip), then import its files.' },
+  { begins: '\u00d0\u00cf\u0011\u00e0', ...WORKBOOK },
+  { begins: 'BZh', name: 'packed with bzip2', remedy: 'Unpack it (bunzip2), or pack it with gzip.' },
+  { begins: '\u00fd7zXZ', name: 'packed with xz', remedy: 'Unpack it (unxz), or pack it with gzip.' },
+  { begins: '(\u00b5/\u00fd', name: 'packed with zstd', remedy: 'Unpack it (unzstd), or pack it with gzip.' },
+  { begins: 'PAR1', name: 'a Parquet file', remedy: 'Choose CSV for the export, or convert it to CSV.' },
 ];
-/** An Excel workbook is a ZIP archive of these folders. */
-const WORKBOOK = /xl\/|\[Content_Types\]\.xml/;
 const BEGINNING_BYTES = 4096;
 
 /**
@@ -84,7 +80,7 @@ async function inspected(name: string, path: string, dispose: () => Promise<void
   if (size === 0)
     throw unreadable(`${name} is empty (0 bytes). Nothing was imported. Check whether the copy is complete.`);
   const beginning = await beginningOf(path);
-  assertReadable(name, beginning);
+  assertReadable(name, beginning.toString('latin1'));
   const source = { name, path, bytes: size, isGzip: beginning.subarray(0, 2).equals(GZIP), dispose };
   return { ...source, ...(await contentsOf(source)) };
 }
@@ -101,14 +97,12 @@ async function beginningOf(path: string): Promise<Buffer> {
   }
 }
 
-function assertReadable(name: string, beginning: Buffer): void {
-  const found = FOREIGN.find(({ begins }) => beginning.subarray(0, begins.length).equals(begins));
-  if (found === undefined) return;
-  if (found.name === 'a ZIP archive' && WORKBOOK.test(beginning.toString('latin1')))
-    throw unreadable(
-      `${name} is an Excel workbook. Nothing was imported. Save it as "CSV UTF-8", then import that file.`,
-    );
-  throw unreadable(`${name} is ${found.name}. Nothing was imported. ${found.remedy}`);
+/** Errors: `unreadable_file`, if the file has a format that is not read. */
+function assertReadable(name: string, beginning: string): void {
+  const found = FOREIGN.find(
+    ({ begins, contains }) => beginning.startsWith(begins) && (contains === undefined || contains.test(beginning)),
+  );
+  if (found !== undefined) throw unreadable(`${name} is ${found.name}. Nothing was imported. ${found.remedy}`);
 }
 
 /** The uncompressed content. `onRead` receives the number of bytes read from the file itself. */
