@@ -43,6 +43,13 @@ describe('ledgerline backfill --detect', () => {
       ],
       map: null,
     });
+    expect(stdout).not.toContain('isOwnId');
+  });
+
+  it('is named where neither a kind nor a file is', async () => {
+    const { code, stderr } = await cli(['backfill']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('name a kind (usage, costs, resources, rates) and files, or --detect FILE');
   });
 
   it('takes columns with the names of the fields for the generic preset, and says what is wrong in a row', async () => {

@@ -28,6 +28,7 @@ interface Options {
 /** Imports files. Exits 1 if a row was rejected or the import was interrupted. */
 export async function run([kind = '', ...named]: readonly string[], options: Options): Promise<number> {
   if (typeof options.detect === 'string') return detected(options.detect, options.json);
+  if (kind === '') throw new WrongUsage(`name a kind (${BACKFILL_KINDS.join(', ')}) and files, or --detect FILE`);
   if (!isKind(kind)) throw new WrongUsage(`unknown kind ${JSON.stringify(kind)} (known: ${BACKFILL_KINDS.join(', ')})`);
   if (named.length === 0) throw new WrongUsage('name at least one file');
   const mapped = typeof options.map === 'string' ? await mappingIn(options.map) : {};

@@ -1,5 +1,6 @@
 import { isDomainError } from '#domain/schema';
 import { cellsFor, columnsOf, type Preset, type PresetField } from '../presets/preset.js';
+import { isObject } from '../rows/answers.js';
 import { rowsOf } from '../rows/file-rows.js';
 import { BACKFILL_KINDS, type BackfillKind, type Mapping } from '../rows/mapping.js';
 import { RowFault, type SourceRow } from '../rows/row.js';
@@ -54,6 +55,13 @@ export async function detect(source: Source): Promise<Detection> {
   return { columns, found, mapping: found.length > 0 ? null : mappingFor(fitting, columns) };
 }
 
+/** Without the key by which a line is found again: it repeats the other fields. */
+function shown(item: unknown): unknown {
+  if (!isObject(item)) return item;
+  const { key: _key, isOwnId: _isOwnId, ...rest } = item;
+  return rest;
+}
+
 /** The rows as a preset reads them. null: the file lacks columns that it needs. */
 function readBy(
   preset: Preset<unknown>,
@@ -66,7 +74,7 @@ function readBy(
     const read = rows.map((row): DetectedRow => {
       if (row.fault !== undefined) return { row: row.row, field: null, reason: row.fault };
       try {
-        return { row: row.row, item: preset.read(cells.on(row)) };
+        return { row: row.row, item: shown(preset.read(cells.on(row))) };
       } catch (error) {
         if (!(error instanceof RowFault)) throw error;
         return { row: row.row, field: error.field, reason: error.message };
