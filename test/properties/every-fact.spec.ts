@@ -34,7 +34,6 @@ const RUNS = {
   numRuns: Number(process.env['HISTORIES'] ?? '4'),
   seed: Number(process.env['PROPERTY_SEED'] ?? '20261129'),
   endOnFailure: process.env['SHRINK'] === undefined,
-  includeErrorInReport: true,
   ...(process.env['PROPERTY_PATH'] === undefined ? {} : { path: process.env['PROPERTY_PATH'] }),
 };
 
