@@ -83,6 +83,7 @@ const corrected = (invoice: Invoice | null): Amounts => {
 /** Carries out a history. Where all was billed before a correction, its preview is what the next invoices book. */
 class Lived {
   private metered: Instant = dayAt(0);
+  private billed = 0;
 
   constructor(
     private readonly told: Told,
@@ -93,12 +94,12 @@ class Lived {
   async live(steps: readonly Step[]): Promise<void> {
     await this.told.apply(...setUp(this.world));
     for (const [index, step] of steps.entries()) await this.step(step, index);
-    await this.bill(END, ['', '.1']);
+    await this.bill(END, 2);
   }
 
   private async step({ billOn, state }: Step, index: number): Promise<void> {
     const asOf = billOn === null ? null : dayAt(billOn);
-    if (asOf !== null) await this.bill(asOf, ['', '.1']);
+    if (asOf !== null) await this.bill(asOf, 2);
     const statement = state(this.soFar);
     if (statement === null) return;
     const command = { ...statement.command, idempotencyKey: `step-${index}` };
@@ -111,7 +112,7 @@ class Lived {
   }
 
   private async expectBooked(lines: Preview['lines'], asOf: Instant, command: object): Promise<void> {
-    const booked = await this.bill(asOf, ['.2']);
+    const booked = await this.bill(asOf, 1);
     const isTaxExact = isExact(this.world);
     const shown = ({ net, tax }: Amounts) => (isTaxExact ? [text(net), text(tax)] : [text(net)]);
     for (const [index, id] of TENANTS.entries()) {
@@ -124,14 +125,16 @@ class Lived {
     }
   }
 
-  /** The last invoices of both tenants. A fraction of a second makes it another invoice of the same instant. */
-  private async bill(asOf: Instant, fractions: readonly string[]): Promise<(Invoice | null)[]> {
+  /** The last of so many invoices of both tenants. A microsecond makes it another invoice of the same instant. */
+  private async bill(asOf: Instant, times: number): Promise<(Invoice | null)[]> {
     if (isBefore(this.metered, asOf)) this.metered = asOf;
     if (this.world.isMetered) await this.told.meter(this.metered);
     let last: (Invoice | null)[] = [];
-    for (const fraction of fractions) {
+    for (let time = 0; time < times; time += 1) {
+      this.billed += 1;
+      const fraction = String(this.billed).padStart(6, '0');
       last = [];
-      for (const id of TENANTS) last.push(await this.told.bill(id, asOf.replace('Z', `${fraction}Z`), END));
+      for (const id of TENANTS) last.push(await this.told.bill(id, asOf.replace('Z', `.${fraction}Z`), END));
     }
     return last;
   }

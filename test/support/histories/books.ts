@@ -85,8 +85,8 @@ async function issued(test: TestLedger): Promise<Invoice[]> {
 
 /**
  * Net before credits, and tax, by tenant, deployment, billing kind, charge period and tax rate, without what comes to
- * nothing. Charge
- * periods are calendar months in UTC, to which rows count by seconds; or else the billing periods in which rows begin.
+ * nothing. Charge periods are calendar months in UTC, to which rows count by seconds. Where billing periods are others,
+ * they are those in which rows begin: a row that crosses a month counts by seconds, and two that are cut there do not.
  */
 export async function books(test: TestLedger, truth: Truth): Promise<Map<string, Booked>> {
   const totals = new Map<string, Booked>();
@@ -100,13 +100,15 @@ export async function books(test: TestLedger, truth: Truth): Promise<Map<string,
         const [net, tax] = [decimal(row.net).plus(creditOf(row)), decimal(row.tax)];
         const key = (period: string) =>
           [tenantId, deploymentId, billingKind, period, `${text(decimal(row.taxRatePercent))} %`].join(' ');
-        if (isClassic(truth.world))
-          // No row crosses a month here.
+        if (hasUtcMonths(truth, subscriptionId))
           for (const { month, amount } of byMonth(net, row.chargePeriod, 'USD')) book(key(month), { net: amount, tax });
         else book(key(periodOf(truth, tenantId, subscriptionId, row)), { net, tax });
       }
   return new Map([...totals].filter(([, { net, tax }]) => !net.eq(ZERO) || !tax.eq(ZERO)).sort());
 }
+
+const hasUtcMonths = ({ world, subscriptions }: Truth, subscriptionId: string): boolean =>
+  isClassic(world) && (subscriptions.get(subscriptionId)?.anchor ?? null) === null;
 
 /** Rows of a subscription that never was come to nothing, whatever the period. */
 function periodOf(truth: Truth, tenantId: TenantId, subscriptionId: string, { chargePeriod }: Row): string {
