@@ -17,7 +17,9 @@ const KEY = [
   'provider',
   'source_id',
 ] as const;
-const BODY = ['quantity', 'origin', 'resource_type', 'resource_family', 'location', 'attributes', 'sub_attribution'];
+/** The columns that a correction does not change. */
+const KEPT = ['resource_type', 'resource_family', 'location', 'attributes', 'sub_attribution'];
+const BODY = ['quantity', 'origin', ...KEPT];
 
 /** Corrections in any order. They are applied once all are there. */
 const staging = defineTable({
@@ -152,21 +154,21 @@ async function correct(client: pg.ClientBase): Promise<void> {
   await client.query(`ANALYZE ${staging.name}`);
   await assertKnown(client);
   await client.query(
-    'WITH chain AS (SELECT s.*, lead(s.position_from) OVER own AS next_position,' +
-      ' lead(s.origin) OVER own AS next_origin' +
-      ` FROM ${staging.name} s WINDOW own AS (PARTITION BY ${keyOf('s')} ORDER BY s.position_from))` +
-      ` INSERT INTO usage_records (deployment_id, ${KEY.join(', ')}, quantity, origin, corrected_by, superseded_by,` +
-      ' resource_type, resource_family, location, attributes, sub_attribution, position_from, position_to)' +
-      ` SELECT ${keyOf('u')}, c.quantity, u.origin, c.origin, c.next_origin,` +
-      ' u.resource_type, u.resource_family, u.location, u.attributes, u.sub_attribution,' +
-      ` c.position_from, c.next_position FROM chain c JOIN usage_records u ON ${sameKey('u', 'c')}` +
-      ' WHERE c.quantity IS NOT NULL',
-  );
-  await client.query(
-    `WITH first AS (SELECT DISTINCT ON (${keyOf('s')}) s.* FROM ${staging.name} s` +
-      ` ORDER BY ${keyOf('s')}, s.position_from)` +
-      ' UPDATE usage_records u SET position_to = f.position_from, superseded_by = f.origin FROM first f' +
-      ` WHERE ${sameKey('u', 'f')} AND u.position_from < f.position_from`,
+    // A reading that was withdrawn may be observed again: a correction is of the last observation before it.
+    `WITH owned AS (SELECT DISTINCT ON (${keyOf('s')}, s.position_from) s.*, u.position_from AS observed_at,` +
+      ` u.origin AS observed_by, ${KEPT.map((column) => `u.${column}`).join(', ')}` +
+      ` FROM ${staging.name} s JOIN usage_records u ON ${sameKey('u', 's')} AND u.position_from < s.position_from` +
+      ` ORDER BY ${keyOf('s')}, s.position_from, u.position_from DESC),` +
+      ' chain AS MATERIALIZED (SELECT o.*, row_number() OVER own AS n,' +
+      ' lead(o.position_from) OVER own AS next_position, lead(o.origin) OVER own AS next_origin' +
+      ` FROM owned o WINDOW own AS (PARTITION BY ${keyOf('o')}, o.observed_at ORDER BY o.position_from)),` +
+      ` opened AS (INSERT INTO usage_records (deployment_id, ${KEY.join(', ')}, quantity, origin, corrected_by,` +
+      ` superseded_by, ${KEPT.join(', ')}, position_from, position_to)` +
+      ` SELECT ${keyOf('c')}, c.quantity, c.observed_by, c.origin, c.next_origin,` +
+      ` ${KEPT.map((column) => `c.${column}`).join(', ')}, c.position_from, c.next_position` +
+      ' FROM chain c WHERE c.quantity IS NOT NULL)' +
+      ' UPDATE usage_records u SET position_to = c.position_from, superseded_by = c.origin FROM chain c' +
+      ` WHERE c.n = 1 AND ${sameKey('u', 'c')} AND u.position_from = c.observed_at`,
   );
 }
 

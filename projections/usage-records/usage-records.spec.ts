@@ -1,9 +1,10 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { type Fact, projected } from '../../test/support/projections.js';
 import { usageRecordsProjection } from './usage-records.projection.js';
 import { prunedUsage, usageProviders, usageRecords } from './usage-records.table.js';
 
-const { given, when, rows } = projected(usageRecordsProjection);
+const { given, when, rows, versions, clear, rebuilt } = projected(usageRecordsProjection);
 
 const PERIOD = { start: '2026-04-01T00:00:00Z', end: '2026-04-02T00:00:00Z' };
 const IN_APRIL = { deploymentId: 'd', month: '2026-04' };
@@ -128,4 +129,51 @@ it.each([
   }
 
   expect([await rows(usageRecords), await rows(usageProviders)]).toEqual([[], []]);
+});
+
+describe('a rebuild', () => {
+  const expectSameVersions = async (facts: readonly Fact[]): Promise<void> => {
+    await when(...facts);
+    expect(await rebuilt(usageRecords)).toEqual(await versions(usageRecords));
+  };
+
+  it('closes a record that was withdrawn, observed again, and withdrawn again', async () => {
+    await expectSameVersions([observed('a', '24'), corrected('a', null), observed('a', '12'), corrected('a', null)]);
+
+    expect(await rows(usageRecords)).toEqual([]);
+    expect(await rows(usageRecords, 3)).toEqual([record('a', '12', { superseded_by: 'command' })]);
+    expect(await rows(usageRecords, 1)).toEqual([record('a', '24', { superseded_by: 'command' })]);
+  });
+
+  it('corrects the record as it was last observed', async () => {
+    const again = { attributes: { region: 'eu' } };
+    await expectSameVersions([
+      observed('a', '24'),
+      corrected('a', null),
+      observed('a', '12', again),
+      corrected('a', '10'),
+    ]);
+
+    expect(await rows(usageRecords)).toEqual([record('a', '10', { corrected_by: 'command', ...again })]);
+  });
+
+  it('has the versions that live projecting has, whatever became of a reading', async () => {
+    /** What happens to a reading. A reading in force is not observed: the decision takes it as known. */
+    const step = fc.record({ resourceId: fc.constantFrom('a', 'b'), quantity: fc.constantFrom(null, '1', '2') });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.infiniteStream(fc.boolean()), async (steps, again) => {
+        await clear();
+        const state = new Map<string, 'in force' | 'withdrawn'>();
+        const facts = steps.flatMap(({ resourceId, quantity }): Fact[] => {
+          const before = state.get(resourceId);
+          if (before === undefined && quantity === null) return [];
+          state.set(resourceId, quantity === null ? 'withdrawn' : 'in force');
+          const isObserved = before === undefined || (before === 'withdrawn' && again.next().value === true);
+          return [isObserved && quantity !== null ? observed(resourceId, quantity) : corrected(resourceId, quantity)];
+        });
+        await expectSameVersions(facts);
+      }),
+      { numRuns: 60 },
+    );
+  });
 });

@@ -4,6 +4,8 @@ import type { z } from 'zod';
 import type { EventMetadata, eventSchemas, EventType, RecordedEvent } from '#domain/events';
 import { instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
+import { indexesBefore, prepareBulkRebuild } from '#read-model/bulk-rebuild';
+import { CopyLines } from '#read-model/copy';
 import { ensurePartitions } from '#read-model/partitions';
 import type { Projection } from '#read-model/projection';
 import { createReadModels } from '#read-model/schema';
@@ -24,9 +26,14 @@ export interface Projected {
   readonly rows: <Of extends TableDefinition>(table: Of, position?: number) => Promise<Partial<RowOf<Of>>[]>;
   /** Every version of every row, with the positions over which it was in force. */
   readonly versions: <Of extends TableDefinition>(table: Of) => Promise<Partial<RowOf<Of> & Versioned>[]>;
+  /** Removes all rows. The next event has position 1. */
+  readonly clear: () => Promise<void>;
+  /** The versions that a rebuild makes of all events of the case: by COPY, in one go. */
+  readonly rebuilt: Projected['versions'];
 }
 
 const SCHEMA = 'read_models';
+const REBUILT = 'rebuilt';
 const codec = new EventCodec();
 
 /** An id that says which it is. */
@@ -38,6 +45,7 @@ export function projected(...projections: readonly Projection[]): Projected {
   let database: TestDatabase;
   let client: pg.PoolClient;
   let position = 0;
+  let events: RecordedEvent[] = [];
 
   beforeAll(async () => {
     database = await testDatabase();
@@ -45,27 +53,59 @@ export function projected(...projections: readonly Projection[]): Projected {
     await inTransaction(client, () => createReadModels(client, SCHEMA, projections, null));
     await client.query(`SET search_path TO ${SCHEMA}`);
   });
-  beforeEach(async () => {
-    position = 0;
-    await client.query(`TRUNCATE ${tables.map(({ name }) => name).join(', ')}`);
-  });
+  beforeEach(clear);
   afterAll(async () => {
     client.release();
     await database.drop();
   });
 
+  async function clear(): Promise<void> {
+    [position, events] = [0, []];
+    await client.query(`TRUNCATE ${tables.map(({ name }) => name).join(', ')}`);
+  }
+
   async function apply(...facts: readonly Fact[]): Promise<void> {
-    const events = facts.map((fact) => recorded(fact, (position += 1)));
-    const partitions = projections.flatMap((projection) => projection.partitions(events));
+    const batch = facts.map((fact) => recorded(fact, (position += 1)));
+    events.push(...batch);
+    const partitions = projections.flatMap((projection) => projection.partitions(batch));
     await ensurePartitions(client, SCHEMA, partitions);
     await inTransaction(client, async () => {
-      for (const projection of projections) await projection.project(events, client);
+      for (const projection of projections) await projection.project(batch, client);
     });
+  }
+
+  async function rebuilt<Of extends TableDefinition>(table: Of) {
+    await inTransaction(client, async () => {
+      await client.query(`DROP SCHEMA IF EXISTS ${REBUILT} CASCADE`);
+      await createReadModels(client, REBUILT, projections, null, indexesBefore(projections));
+      await prepareBulkRebuild(client, REBUILT, projections);
+    });
+    const partitions = projections.flatMap((projection) => projection.partitions(events));
+    await ensurePartitions(client, REBUILT, partitions);
+    await inTransaction(client, async () => {
+      await client.query(`SET LOCAL search_path TO ${REBUILT}`);
+      for (const { bulk, name } of projections) {
+        if (bulk === undefined) throw new Error(`the projection ${name} is not rebuilt by COPY`);
+        const lines = new CopyLines();
+        for (const event of events) bulk.rows(event, lines);
+        await lines.copy(client);
+        await bulk.finish(client);
+      }
+    });
+    return versionsIn(REBUILT, table);
+  }
+
+  async function versionsIn<Of extends TableDefinition>(schema: string, table: Of) {
+    const { rows } = await client.query<RowOf<Of> & Versioned>(
+      `SELECT * FROM ${schema}.${table.name} ORDER BY position_from, ${table.key.join(', ')}`,
+    );
+    return rows.map(withoutNulls);
   }
 
   return {
     given: apply,
     when: apply,
+    clear,
     async rows<Of extends TableDefinition>(table: Of, asOf = position) {
       const { rows } = await client.query<RowOf<Of>>(
         `SELECT ${Object.keys(table.columns).join(', ')} FROM ${table.name}` +
@@ -74,12 +114,8 @@ export function projected(...projections: readonly Projection[]): Projected {
       );
       return rows.map(withoutNulls);
     },
-    async versions<Of extends TableDefinition>(table: Of) {
-      const { rows } = await client.query<RowOf<Of> & Versioned>(
-        `SELECT * FROM ${table.name} ORDER BY position_from, ${table.key.join(', ')}`,
-      );
-      return rows.map(withoutNulls);
-    },
+    versions: async (table) => versionsIn(SCHEMA, table),
+    rebuilt,
   };
 }
 
