@@ -29,6 +29,7 @@ beforeAll(async () => {
     plan('p', '30.00', items, { paymentTerm: 'in_arrears' }),
     plan('whole', '10.00', [], { paymentTerm: 'in_arrears' }),
     plan('uneven', '27.33', [], { paymentTerm: 'in_arrears' }),
+    plan('half', '15.00', [], { paymentTerm: 'in_arrears' }),
     tenant('part'),
     deployment('d', 'part'),
     subscription('s', 'd', 'p'),
@@ -46,6 +47,10 @@ beforeAll(async () => {
     tenant('hours'),
     deployment('h', 'hours'),
     subscription('r', 'h', 'p'),
+    tenant('pieces'),
+    deployment('i', 'pieces'),
+    subscription('t', 'i', 'p'),
+    { command: 'change-plan', subscriptionId: 't', planId: 'half', at: T('2026-04-11') },
     { command: 'cancel-subscription', subscriptionId: 'q', at: T('2026-04-21') },
     { command: 'cancel-subscription', subscriptionId: 'r', at: '2026-04-28T08:00:00Z' },
     { command: 'cancel-subscription', subscriptionId: 's', at: T('2026-04-09') },
@@ -125,6 +130,12 @@ describe('the arithmetic of a share', () => {
     expect(await arithmeticOf('third')).toMatchObject({ explained: { flat }, invoice: { flat } });
   });
 
+  it('is of each piece where pieces of the same amount are one row', async () => {
+    // 30.00 for 10 of 30 days are 10.00, and so are 15.00 for 20 of them. The row is 2 × 10.00.
+    const flat = '30.00 × 864,000 s ÷ 2,592,000 s + 15.00 × 1,728,000 s ÷ 2,592,000 s − 0.00 booked = 20.00';
+    expect(await arithmeticOf('pieces')).toMatchObject({ explained: { flat }, invoice: { flat } });
+  });
+
   it('is not shown of a whole period, where only the minimum less what was booked is left', async () => {
     const { explained, invoice, document } = await arithmeticOf('whole');
     // 20.00 − 1.20 = 18.80
@@ -179,6 +190,13 @@ describe('the correction of a fee in advance by an invoice of an earlier instant
         ],
       },
       { filter: { level: 'gold' }, rows: [{ net: '-5.00' }, { net: '4.00' }] },
+    ]);
+    const explained = await test.ask<{ rows: readonly object[] }>('explain', { id: result.invoices[0]?.invoiceId });
+    expect(explained.rows).toMatchObject([
+      { filter: null, row: { net: '-30.00' } },
+      { filter: null, row: { net: '7.74' } },
+      { filter: { level: 'gold' }, row: { net: '-5.00' } },
+      { filter: { level: 'gold' }, row: { net: '4.00' } },
     ]);
   });
 });

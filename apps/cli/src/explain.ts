@@ -87,6 +87,11 @@ function nodesOf(explained: Explained): Node[] {
   }
 }
 
+const filterText = (filter: object): string =>
+  Object.entries(filter)
+    .map(([name, value]) => `${name}: ${String(value)}`)
+    .join(', ');
+
 /** A separator and a text; nothing if there is no text. */
 const after = (separator: string, text: string | null | undefined): string =>
   text === null || text === undefined ? '' : `${separator}${text}`;
@@ -135,6 +140,7 @@ const relatedText = (rows: readonly RelatedRow[]): string =>
   rows.map(({ rowId, number, kind }) => `${kind} ${rowId} of ${number ?? 'a draft'}`).join(', ');
 
 function rowNode({
+  filter,
   row,
   arithmetic,
   tax,
@@ -149,6 +155,7 @@ function rowNode({
   return {
     text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)}  ${row.kind}${after(': ', row.reason)}`,
     below: [
+      ...(filter === null || filter === undefined ? [] : [{ text: `of usage with ${filterText(filter)}` }]),
       { text: arithmetic },
       ...(row.taxRatePercent === '0' ? [] : [{ text: `tax: ${tax}` }]),
       { text: `row ${row.rowId}, line ${row.lineId}` },

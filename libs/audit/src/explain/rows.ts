@@ -157,6 +157,8 @@ async function explainRow(
     invoiceId: document_id,
     number: numberOf(ordinal, series),
     computedAt: computed_at,
+    /** Of the row's plan item. null: it counts every reading of the kind, or the line no longer exists. */
+    filter: line?.filter ?? null,
     row: { ...row, ...printFrozen(row, currency) },
     arithmetic: arithmeticOf(row, currency, terms, isBooked ? counted : null, share),
     tax: taxArithmeticOf(row, currency),

@@ -1,13 +1,13 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { isBaseFee, type LineDefinition, type LineSegment, prorated } from '#domain/lines/line';
-import { decimal } from '#domain/money/decimal';
+import { type Decimal, decimal } from '#domain/money/decimal';
 import { unitAmountText } from '#domain/money/money';
 import { itemKey, planAt, type PlanVersion } from '#domain/plans/plan';
 import { isFlat } from '#domain/prices/flat';
 import { MINIMUM_COMMITMENT, readRef } from '#domain/prices/refs';
 import { rateKeyText } from '#domain/rates/rate';
 import { type Instant, instant, isBefore, later } from '#domain/time/instant';
-import { contains, intersection } from '#domain/time/period';
+import { contains, intersection, type Period } from '#domain/time/period';
 import type { RateKey } from '#domain/usage/usage';
 import { EventCodec } from '#event-store/codec';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -81,18 +81,25 @@ type TermsOfLine = Pick<LineDefinition, 'itemKey' | 'billingPeriod' | 'segments'
 /** The segment of the line whose terms a row has. A base fee is whole in its segment, and prorated in the row. */
 export function segmentOf(row: FrozenRow, currency: string, line: TermsOfLine): LineSegment | null {
   if (isBaseFee(line))
-    return (
-      line.segments.find(({ period, terms: { price } }) => {
-        const piece = intersection(period, row.chargePeriod);
-        if (piece === null || !isFlat(price)) return false;
-        return prorated(decimal(price.amount), currency, piece, line.billingPeriod).eq(decimal(row.unitAmount));
-      }) ?? null
-    );
+    return line.segments.find((segment) => feeSharesIn(segment, row, currency, line).length > 0) ?? null;
   return (
     line.segments.findLast(
       ({ planId, period }) => planId === row.planId && isBefore(period.start, row.chargePeriod.end),
     ) ?? null
   );
+}
+
+/** The fee of a segment and the piece of the row's charge period in it, if its share is the row's unit amount. */
+export function feeSharesIn(
+  { period, terms: { price } }: LineSegment,
+  row: FrozenRow,
+  currency: string,
+  { billingPeriod }: Pick<LineDefinition, 'billingPeriod'>,
+): { readonly fee: Decimal; readonly piece: Period }[] {
+  const piece = intersection(period, row.chargePeriod);
+  if (piece === null || !isFlat(price)) return [];
+  const fee = decimal(price.amount);
+  return prorated(fee, currency, piece, billingPeriod).eq(decimal(row.unitAmount)) ? [{ fee, piece }] : [];
 }
 
 /** The key of a rate-card row, and the start of its rate. null: the row has a price of the plan. */

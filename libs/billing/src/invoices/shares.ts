@@ -1,11 +1,10 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { isBaseFee, type LineDefinition } from '#domain/lines/line';
-import { type Decimal, decimal, divide, integer, text } from '#domain/money/decimal';
+import { type Decimal, decimal, divide, integer, sum, text } from '#domain/money/decimal';
 import { amountText, toMoney, unitAmountText } from '#domain/money/money';
-import { isFlat } from '#domain/prices/flat';
 import { MINIMUM_COMMITMENT } from '#domain/prices/refs';
-import { intersection, lengthMicros, type Period } from '#domain/time/period';
-import { segmentOf } from './row-prices.js';
+import { lengthMicros, type Period } from '#domain/time/period';
+import { feeSharesIn } from './row-prices.js';
 
 /** What a row of a share is explained from. */
 export type SharedLine = Pick<LineDefinition, 'itemKey' | 'billingPeriod' | 'segments'>;
@@ -17,21 +16,26 @@ export type SharedLine = Pick<LineDefinition, 'itemKey' | 'billingPeriod' | 'seg
  * It is derived from the line when a row is shown, and never frozen. null: neither.
  */
 export function shareOf(row: FrozenRow, currency: string, line: SharedLine): string | null {
-  const isBooked = row.kind === 'charge' || row.kind === 'rebooked';
-  if (!isBooked || !decimal(row.quantity).eq(integer(1))) return null;
+  if (row.kind !== 'charge' && row.kind !== 'rebooked') return null;
   if (row.ref === MINIMUM_COMMITMENT) return minimumShare(row, currency, line);
   return isBaseFee(line) ? feeShare(row, currency, line) : null;
 }
 
+/** Shares of the same amount are one row: 10 days of 30.00 and 20 days of 15.00 have quantity 2. */
 function feeShare(row: FrozenRow, currency: string, line: SharedLine): string | null {
   const { billingPeriod } = line;
-  const segment = segmentOf(row, currency, line);
-  const piece = segment === null ? null : intersection(segment.period, row.chargePeriod);
-  if (segment === null || piece === null || lengthMicros(piece) === lengthMicros(billingPeriod)) return null;
-  if (!isFlat(segment.terms.price)) return null;
-  const fee = decimal(segment.terms.price.amount);
-  const exact = divide(fee.times(integer(lengthMicros(piece))), integer(lengthMicros(billingPeriod)), SHOWN_DECIMALS);
-  const product = `${shareText(fee, currency, piece, billingPeriod)} − ${bookedText(integer(0), currency)}`;
+  const shares = line.segments.flatMap((segment) => feeSharesIn(segment, row, currency, line));
+  const [first] = shares;
+  if (first === undefined || !decimal(row.quantity).eq(integer(shares.length))) return null;
+  if (shares.length === 1 && lengthMicros(first.piece) === lengthMicros(billingPeriod)) return null;
+  const exact = divide(
+    sum(shares.map(({ fee, piece }) => fee.times(integer(lengthMicros(piece))))),
+    integer(lengthMicros(billingPeriod)),
+    SHOWN_DECIMALS,
+  );
+  const product = `${shares
+    .map(({ fee, piece }) => shareText(fee, currency, piece, billingPeriod))
+    .join(' + ')} − ${bookedText(integer(0), currency)}`;
   const gross = amountText(decimal(row.gross), currency);
   // The shares of a period are rounded together, so that they add up to the fee.
   return toMoney(exact, currency).eq(decimal(row.gross))
