@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
-import { EventStoreDbLog } from '#event-store/eventstoredb';
 import { MirroredLog } from '#event-store/mirrored';
 import type { EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
@@ -91,10 +90,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
   try {
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
-    const log: EventLog =
-      options.eventStoreUrl === undefined
-        ? postgres
-        : new MirroredLog(new EventStoreDbLog(options.eventStoreUrl), postgres);
+    const log = options.eventStoreUrl === undefined ? postgres : await mirrored(options.eventStoreUrl, postgres);
     const projector = new Projector(log, pool, projections, READ_MODELS);
     const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
     const stopping = new AbortController();
@@ -123,6 +119,12 @@ async function open(options: LedgerOptions): Promise<Opened> {
     await Promise.all([...pools].map(async (each) => each.end()));
     throw error;
   }
+}
+
+/** The client of EventStoreDB is a third of the code that a command loads: only a ledger that uses it loads it. */
+async function mirrored(eventStoreUrl: string, postgres: PostgresLog): Promise<EventLog> {
+  const { EventStoreDbLog } = await import('#event-store/eventstoredb');
+  return new MirroredLog(new EventStoreDbLog(eventStoreUrl), postgres);
 }
 
 @Module({})
