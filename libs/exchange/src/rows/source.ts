@@ -58,8 +58,9 @@ export async function openSource(file: string, stdin: () => Readable): Promise<S
   if (found === undefined) throw unreadable(`file ${file} does not exist`);
   if (found.isDirectory())
     throw unreadable(`${file} is a directory. Name its files, such as ${file.replace(/\/$/, '')}/*.csv`);
-  // `<(zcat usage.csv.gz)` is /dev/fd/63. No rejects can be written next to it.
-  if (!found.isFile()) return kept(/^\/(dev|proc)\//.test(file) ? 'pipe' : file, () => createReadStream(file));
+  // `<(zcat usage.csv.gz)` is /dev/fd/63. No rejects can be written next to it. /dev/shm has files as any folder has.
+  if (!found.isFile())
+    return kept(/^\/(dev\/(?!shm\/)|proc\/)/.test(file) ? 'pipe' : file, () => createReadStream(file));
   return inspected(file, file, async () => undefined);
 }
 
