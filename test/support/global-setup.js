@@ -5,8 +5,8 @@ import path from 'node:path';
 
 /** Files here are in memory, on Linux. */
 const MEMORY = '/dev/shm';
-/** A run needs a third of it at most. With less, the memory stays for the programs. */
-const MEMORY_NEEDED_BYTES = 6 * 2 ** 30;
+/** A run had 0.3 GB there at most. With less than this, the memory stays for the programs. */
+const MEMORY_NEEDED_BYTES = 4 * 2 ** 30;
 /** For everyone, as /tmp is: some specs run programs as other users. */
 const FOR_EVERYONE = 0o1777;
 
@@ -26,7 +26,7 @@ export default function globalSetup() {
 }
 
 /**
- * The specs make and drop some thousand databases of some hundred files each. On some file systems, a new file after
+ * The specs make and drop hundreds of databases of hundreds of files each. On some file systems, a new file after
  * many removed ones costs more than all that is done with it (ext4 without a journal looks for a number that was not
  * free in the last minute).
  */
