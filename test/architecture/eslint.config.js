@@ -1,6 +1,7 @@
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+const PROJECTS = ['tsconfig.json', 'apps/api/src/console/browser/tsconfig.json'];
 const specs = ['**/*.spec.ts', 'test/**/*.ts'];
 
 /**
@@ -56,7 +57,8 @@ export default defineConfig(
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: process.cwd() } },
+    // By name: a service that looks for the project of each file takes a fifth more.
+    languageOptions: { parserOptions: { project: PROJECTS, tsconfigRootDir: process.cwd() } },
     rules: {
       eqeqeq: 'error',
       'no-restricted-syntax': ['error', ...noClock],
