@@ -1,11 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { isAlive } from './embedded.cluster.js';
 import { type PlacementMethod, readLocation } from './embedded.placement.js';
@@ -38,6 +38,23 @@ describe('the embedded Postgres', () => {
   /** A folder that everyone can enter, like /var/lib. */
   let reachable: string;
   const processes: Process[] = [];
+  /** A data directory as a first command leaves it. */
+  let used: string;
+
+  beforeAll(async () => {
+    used = await mkdtemp(path.join(os.tmpdir(), 'ledgerline-used-'));
+    await (await startEmbeddedPostgres({ dataDir: used })).stop();
+  });
+  afterAll(async () => {
+    const elsewhere = await readLocation(path.join(used, 'postgres'));
+    for (const folder of [used, elsewhere ?? used]) await rm(folder, { recursive: true, force: true });
+  });
+
+  /** For a case that is not about the first start, which takes a second: what is placed by `method` starts at once. */
+  async function startedBefore(method = METHODS[0]): Promise<void> {
+    const isInside = (await readLocation(path.join(used, 'postgres'))) === undefined;
+    if (isInside && method === METHODS[0]) await cp(used, dataDir, { recursive: true });
+  }
 
   beforeEach(async () => {
     parent = await mkdtemp(path.join(os.tmpdir(), 'ledgerline-embedded-'));
@@ -127,6 +144,7 @@ describe('the embedded Postgres', () => {
     });
 
     it('is reused by a second process, and stopped by the last one', async () => {
+      await startedBefore(method);
       const first = await inProcess(options());
       const second = await inProcess(options());
       expect([first.adopted, second.adopted]).toEqual([false, true]);
@@ -138,6 +156,7 @@ describe('the embedded Postgres', () => {
     });
 
     it('survives a killed process, and is reused and stopped by the next one', async () => {
+      await startedBefore(method);
       const killed = await inProcess(options());
       await query(killed.url, 'create table kept ()');
       await killed.kill();
@@ -150,6 +169,7 @@ describe('the embedded Postgres', () => {
     });
 
     it('recovers from the pid file of a server that was killed', async () => {
+      await startedBefore(method);
       const first = await startEmbeddedPostgres(options());
       await query(first.url, 'create table kept ()');
       const server = await readPostmaster(await dataFolder());
@@ -213,6 +233,7 @@ describe('the embedded Postgres', () => {
   });
 
   it('keeps running for other connections', async () => {
+    await startedBefore();
     const server = await startEmbeddedPostgres({ dataDir });
     const other = new pg.Client(server.url);
     await other.connect();
@@ -226,6 +247,7 @@ describe('the embedded Postgres', () => {
   });
 
   it('is available to a command that starts while another ends', async () => {
+    await startedBefore();
     for (let round = 0; round < 5; round += 1) {
       const ending = await startEmbeddedPostgres({ dataDir });
       const [beginning] = await Promise.all([startEmbeddedPostgres({ dataDir }), ending.stop()]);
@@ -236,6 +258,7 @@ describe('the embedded Postgres', () => {
   });
 
   it('does not keep a process from ending', async () => {
+    await startedBefore();
     const started = await inProcess();
     await started.end();
     expect(started.child.exitCode).toBe(0);
@@ -243,6 +266,7 @@ describe('the embedded Postgres', () => {
   });
 
   it('does not count as running if another process has its number', async () => {
+    await startedBefore();
     await (await startEmbeddedPostgres({ dataDir })).stop();
     const data = await dataFolder();
     await writeFile(
@@ -272,6 +296,7 @@ describe('the embedded Postgres', () => {
         message: expect.stringMatching(/set DATABASE_URL/),
       }),
     );
+    await startedBefore();
     await expect(startEmbeddedPostgres({ dataDir, settings: { shared_buffers: 'plenty' } })).rejects.toThrow(
       expect.objectContaining({
         code: 'embedded_start_failed',
