@@ -175,9 +175,9 @@ export function periodStart(at: Instant, zoneName: Zone, anchor: Instant | null)
 }
 const HOUR_MS = 3_600_000;
 
-/** Whether all periods are whole hours of a month of 30 or 31 days: only then is tax exact. */
-export const isExact = ({ zones, anchor, hasCredits }: World): boolean =>
-  !hasCredits && (anchor === null || !Object.values(zones).includes('Europe/Paris'));
+/** Whether all periods are whole hours of 30 or 31 days: only then is tax exact. In March Paris lacks an hour. */
+export const isExact = ({ zones, hasCredits }: World): boolean =>
+  !hasCredits && !Object.values(zones).includes('Europe/Paris');
 
 /** Calendar months in UTC: what is billed of them can be compared by months. */
 export const isClassic = (world: World): boolean => JSON.stringify(world) === JSON.stringify(CLASSIC);
