@@ -225,6 +225,74 @@ describe('backfill usage', () => {
     expect(await used('mapped')).toEqual({ input_tokens: '7988' });
   });
 
+  it('reads the items of a list, and dates in a format and a zone, by a mapping', async () => {
+    const meter = (site: string, items: readonly object[]) => ({ meter: { site }, report: { readings: items } });
+    const text = JSON.stringify({
+      data: [
+        meter('listed', [
+          { unit: 'vm-1', at: '01/04/2026 02:00', kwh: 1.25 },
+          { unit: 'vm-2', at: '01/04/2026 02:00', kwh: 'two' },
+        ]),
+        meter('listed', []),
+      ],
+    });
+    const mapping = {
+      list: 'report.readings',
+      ...{ zone: 'Europe/Paris', dates: 'DD/MM/YYYY HH:mm' },
+      columns: { deploymentId: 'meter.site', resourceId: 'unit', start: 'at', quantity: 'kwh' },
+      values: { billingKind: 'kwh', granularity: 'hour' },
+    };
+    await test.apply(deployment('listed'));
+    const whole = await files.write('meters.json', text);
+    await expect(backfilled(test, 'usage', whole, mapping)).resolves.toMatchObject({
+      said: ['meters.json, row 1 (line 1) has no list report.readings. Add it, or correct "list" in the mapping.'],
+    });
+
+    const file = await files.write('each.json', JSON.stringify((JSON.parse(text) as { data: object[] }).data));
+    const first = await backfilled(test, 'usage', file, mapping);
+    expect([countsOf(first), first.said]).toEqual([
+      [2, 1, 0, 0, 1],
+      [
+        'each.json, row 2: quantity "two" is not a plain decimal such as "12.50". Write it with a point, without' +
+          ' separators or units.',
+      ],
+    ]);
+    const { items } = await test.ask<{ items: { period: object }[] }>('usage-records', { deploymentId: 'listed' });
+    // 02:00 in Paris, two hours ahead of UTC since 29 March.
+    expect(items).toMatchObject([
+      { resourceId: 'vm-1', period: { start: '2026-04-01T00:00:00Z', end: '2026-04-01T01:00:00Z' } },
+    ]);
+
+    const rejects = `${file}.rejects.jsonl`;
+    await writeFile(rejects, (await readFile(rejects, 'utf8')).replace('"kwh":"two"', '"kwh":"2"'));
+    expect(countsOf(await backfilled(test, 'usage', rejects, mapping))).toEqual([1, 1, 0, 0, 0]);
+    // 1.25 + 2
+    expect(await used('listed')).toEqual({ kwh: '3.25' });
+  });
+
+  it('expands lists of JSON lines, also in a list of the objects around them', async () => {
+    const line = (n: number) =>
+      JSON.stringify({ site: 'lined', readings: [{ unit: `vm-${n}`, q: 1 }, { unit: `vm-${n}`, q: 2 }, 3] });
+    const file = await files.write('lists.jsonl', `${line(1)}\n${line(2)}\n`);
+    await test.apply(deployment('lined'));
+    const read = await backfilled(test, 'usage', file, {
+      list: 'readings',
+      columns: { deploymentId: 'site', resourceId: 'unit', quantity: 'q' },
+      values: { billingKind: 'kwh', start: '2026-04-01T00:00:00Z', granularity: 'event' },
+    });
+    expect(countsOf(read)).toEqual([6, 4, 0, 0, 2]);
+    expect(read.said[0]).toBe('lists.jsonl, row 3 (line 1) has an item of readings that is not a JSON object');
+    // 2 × (1 + 2)
+    expect(await used('lined')).toEqual({ kwh: '6' });
+  });
+
+  it('refuses a list in a CSV file', async () => {
+    const file = await files.write('list.csv', HEADER);
+    await expect(backfilled(test, 'usage', file, { list: 'items' })).rejects.toThrow(
+      'list.csv is a CSV file, in which there is no list items. Remove "list" from the mapping.',
+    );
+  });
+
   it('reads lines of JSON, with numbers exactly as they are written', async () => {
     const line = (quantity: string): string =>
       `{"deploymentId":"lines","resourceId":"vm-1","billingKind":"gb","period":{"start":"2026-04-01T00:00:00Z","end":"2026-04-02T00:00:00Z"},"quantity":${quantity},"attributes":{"az":1}}\n`;

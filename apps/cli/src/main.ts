@@ -152,7 +152,7 @@ command(
   .argument('[kind]', 'usage, costs, resources or rates')
   .argument('[files...]')
   .option('--detect <file>', 'show which preset fits a file, and its first rows as they are read; import nothing')
-  .option('--map <file>', 'how to read the file: preset, columns, values, zone (see docs/importing.md)')
+  .option('--map <file>', 'how to read the file: preset, columns, values, zone and more (see docs/backfill.md)')
   .option('--preset <name>', 'the source of the file, if its columns do not tell')
   .option('--delivery <name>', 'of costs: the delivery of the files; a new name replaces the one before')
   .option('--partial', 'of costs: the files have only some lines of the delivery; nothing is taken away', false)

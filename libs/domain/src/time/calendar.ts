@@ -69,6 +69,21 @@ const asIfUtc = ({ year, month, day, timeMicros }: LocalTime): bigint => {
   return BigInt(date.getTime()) * 1000n + timeMicros;
 };
 
+const offsetAt = (value: bigint, timeZone: string): bigint => asIfUtc(localTime(fromMicros(value), timeZone)) - value;
+
+/** The instants at which clocks show a local time: one, two where they are put back, none where they are put forward. */
+function candidates(target: bigint, timeZone: string): bigint[] {
+  const offsets = new Set([target - DAY, target, target + DAY].map((value) => offsetAt(value, timeZone)));
+  return [...offsets]
+    .map((offset) => target - offset)
+    .filter((value) => value + offsetAt(value, timeZone) === target)
+    .sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** The same, in order. `local`: what the clocks show, as if it were UTC. */
+export const instantsAt = (local: Instant, timeZone: string): Instant[] =>
+  candidates(micros(local), timeZone).map(fromMicros);
+
 /**
  * The instant of a local time: of two (clocks put back) the earlier, of none (clocks put forward) the first after the
  * gap.
@@ -76,18 +91,14 @@ const asIfUtc = ({ year, month, day, timeMicros }: LocalTime): bigint => {
 function instantOf(local: LocalTime, timeZone: string): Instant {
   const target = asIfUtc(local);
   if (timeZone === UTC) return fromMicros(target);
-  const offsetAt = (value: bigint): bigint => asIfUtc(localTime(fromMicros(value), timeZone)) - value;
-  const candidates = [...new Set([offsetAt(target - DAY), offsetAt(target), offsetAt(target + DAY)])].map(
-    (offset) => target - offset,
-  );
-  const exact = candidates.filter((value) => value + offsetAt(value) === target);
-  if (exact.length > 0) return fromMicros(exact.reduce((a, b) => (a < b ? a : b)));
+  const [first] = candidates(target, timeZone);
+  if (first !== undefined) return fromMicros(first);
   // In the gap: the change lies between the two readings of the clock; the first instant after it is found by
   // bisection.
-  let [low, high] = [target - offsetAt(target + DAY) - DAY, target + DAY];
+  let [low, high] = [target - offsetAt(target + DAY, timeZone) - DAY, target + DAY];
   while (high - low > 1n) {
     const middle = (low + high) / 2n;
-    if (middle + offsetAt(middle) < target) low = middle;
+    if (middle + offsetAt(middle, timeZone) < target) low = middle;
     else high = middle;
   }
   return fromMicros(high);

@@ -1,5 +1,6 @@
 import { invalid } from '#domain/errors';
 import { type CellOptions, Cells } from '../rows/cells.js';
+import { type DateFormat, dateFormat } from '../rows/date-format.js';
 import type { BackfillKind, Mapping } from '../rows/mapping.js';
 
 export interface PresetField {
@@ -90,12 +91,20 @@ export function cellsFor<Item>(
     values: mapping.values ?? {},
     tags: mapping.tags ?? {},
     zone: mapping.zone ?? preset.zone ?? null,
+    dates: datesIn(mapping),
     exponents: mapping.exponents ?? preset.exponents ?? false,
     nulls: new Set(preset.nulls ?? []),
     isLenient: preset.isLenient ?? false,
     isGuarded: preset.isGuarded ?? false,
   };
   return new Cells(options);
+}
+
+/** The mapping was checked when it was read. */
+function datesIn({ dates }: Mapping): DateFormat | null {
+  const format = dates === undefined ? null : dateFormat(dates);
+  if (typeof format === 'string') throw new Error(`dates must ${format}`);
+  return format;
 }
 
 /**

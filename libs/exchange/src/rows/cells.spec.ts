@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type CellOptions, Cells } from './cells.js';
+import { dateFormat } from './date-format.js';
 import { RowFault } from './row.js';
 
 const cells = (fields: Record<string, unknown>, options: Partial<CellOptions> = {}, text?: string): Cells =>
@@ -8,6 +9,7 @@ const cells = (fields: Record<string, unknown>, options: Partial<CellOptions> = 
     values: {},
     tags: {},
     zone: null,
+    dates: null,
     exponents: false,
     nulls: new Set(),
     isLenient: false,
@@ -85,6 +87,39 @@ describe('a time in a cell', () => {
     const row = cells({ at: '2026-04-01 00:00' }, { zone: '+02:00', isLenient: true });
     expect(row.instant('at')).toBe('2026-03-31T22:00:00Z');
     expect(row.noted().map(({ code }) => code)).toEqual(['no_zone']);
+  });
+
+  it('is that of the clocks in a time zone', () => {
+    const inParis = (at: string): string => cells({ at }, { zone: 'Europe/Paris' }).instant('at');
+    // An hour ahead of UTC in winter, two in summer.
+    expect(inParis('2026-01-15 12:00')).toBe('2026-01-15T11:00:00Z');
+    expect(inParis('2026-07-15 12:00:00.5')).toBe('2026-07-15T10:00:00.5Z');
+    expect(inParis('2026-07-15')).toBe('2026-07-14T22:00:00Z');
+    expect(inParis('2026-07-15T12:00:00Z')).toBe('2026-07-15T12:00:00Z');
+  });
+
+  it('is refused where the clocks show it twice or never', () => {
+    const inParis = (at: string) => fault(() => cells({ at }, { zone: 'Europe/Paris' }).instant('at'))[1];
+    expect(inParis('2026-03-29 02:30')).toBe(
+      'does not exist in Europe/Paris, where clocks are put forward then. Correct it.',
+    );
+    expect(inParis('2026-10-25 02:30')).toBe(
+      'comes twice in Europe/Paris, where clocks are put back then. Write it as 2026-10-25T00:30:00Z or' +
+        ' 2026-10-25T01:30:00Z.',
+    );
+    expect(inParis('2026-02-30 02:30')).toBe('does not exist in the calendar. Correct the date.');
+  });
+
+  it('is in the format of the mapping, or has a zone of its own', () => {
+    const dates = dateFormat('DD/MM/YYYY HH:mm');
+    if (typeof dates === 'string') throw new Error(dates);
+    const read = (at: string) => () => cells({ at }, { dates, zone: 'Europe/Paris' }).instant('at');
+    expect(read('02/04/2026 00:30')()).toBe('2026-04-01T22:30:00Z');
+    expect(read('2026-04-01T22:30:00Z')()).toBe('2026-04-01T22:30:00Z');
+    expect(fault(read('31/04/2026 00:30'))[1]).toBe('does not exist in the calendar. Correct the date.');
+    expect(fault(read('2026-04-02 00:30'))[1]).toBe(
+      'is not in the format DD/MM/YYYY HH:mm of the mapping. Correct it, or the mapping.',
+    );
   });
 
   it('is refused on a day that does not exist', () => {

@@ -3,8 +3,10 @@ import { LONGEST_DETAIL } from '#domain/costs/focus';
 import { isId } from '#domain/schema';
 import { unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
+import { instantsAt } from '#domain/time/calendar';
 import { type Instant, readInstant } from '#domain/time/instant';
 import { isObject } from './answers.js';
+import type { DateFormat } from './date-format.js';
 import { exactly } from './json-rows.js';
 import { unguarded } from './formulas.js';
 import { looseJson } from './loose-json.js';
@@ -17,6 +19,8 @@ export interface CellOptions {
   /** Prefix of a tag → the field whose value follows. */
   readonly tags: Readonly<Record<string, 'tenantId' | 'deploymentId'>>;
   readonly zone: string | null;
+  /** The format of times that are not ISO 8601 with a zone. null: they are ISO 8601 too. */
+  readonly dates: DateFormat | null;
   readonly exponents: boolean;
   /** Texts that mean empty, in addition to the empty text. */
   readonly nulls: ReadonlySet<string>;
@@ -32,6 +36,7 @@ const EXPONENT = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 const WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$/;
 /** ISO 8601 with a zone, in forms that RFC 3339 lacks: without seconds, `+0200`, `+02`, or the `UTC` of BigQuery. */
 const LOOSE = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(:\d{2}(?:\.\d+)?)? ?(?:([Zz]|UTC)|([+-]\d{2}):?(\d{2})?)$/;
+const OFFSET = /^(Z|[+-]\d{2}:\d{2})$/;
 /** Times repeat from row to row: at most this many are cached. */
 const MOST_KEPT = 10_000;
 
@@ -219,12 +224,26 @@ export class Cells {
   asInstant(field: string, value: string): Instant {
     const known = this.instants.get(value);
     if (known !== undefined) return known;
-    const isWithout = WITHOUT_ZONE.test(value);
-    const read = this.readInstant(field, isWithout ? this.zoned(field, value) : strictly(value), value);
+    const written = this.isoOf(field, value);
+    const isWithout = WITHOUT_ZONE.test(written);
+    const read = this.readInstant(field, isWithout ? this.zoned(field, written) : strictly(written), value);
     if (isWithout && this.options.isLenient) return read;
     if (this.instants.size === MOST_KEPT) this.instants.clear();
     this.instants.set(value, read);
     return read;
+  }
+
+  /** A time in the format of the mapping as ISO 8601. */
+  private isoOf(field: string, value: string): string {
+    const { dates } = this.options;
+    const found = dates === null ? value : dates.read(value);
+    if (found !== null) return found;
+    if (LOOSE.test(value)) return value;
+    throw new RowFault(
+      field,
+      value,
+      `is not in the format ${dates?.format ?? ''} of the mapping. Correct it, or the mapping.`,
+    );
   }
 
   private zoned(field: string, value: string): string {
@@ -234,11 +253,26 @@ export class Cells {
         field,
         value,
         'has no zone. Write it as 2026-04-01T00:00:00Z, or set the zone of the file,' +
-          ' {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map).',
+          ' {"zone": "Z"}, {"zone": "+02:00"} or {"zone": "Europe/Paris"}, in a mapping file (--map).',
       );
     if (isLenient) this.note('no_zone', field, value, `time without zone. Read as ${zone === 'Z' ? 'UTC' : zone}.`);
     const [date = '', time = '00:00:00'] = value.split(/[Tt ]/);
-    return `${date}T${time.length === 5 ? `${time}:00` : time}${zone}`;
+    const local = `${date}T${time.length === 5 ? `${time}:00` : time}`;
+    return OFFSET.test(zone) ? `${local}${zone}` : this.inTimeZone(field, local, { value, zone });
+  }
+
+  /** Errors: RowFault, if the clocks of the zone show the time twice or never. */
+  private inTimeZone(field: string, local: string, { value, zone }: { value: string; zone: string }): string {
+    const asUtc = this.readInstant(field, `${local}Z`, value);
+    const [first, second] = instantsAt(asUtc, zone);
+    if (first !== undefined && second === undefined) return first;
+    throw new RowFault(
+      field,
+      value,
+      first === undefined
+        ? `does not exist in ${zone}, where clocks are put forward then. Correct it.`
+        : `comes twice in ${zone}, where clocks are put back then. Write it as ${first} or ${second ?? ''}.`,
+    );
   }
 
   private readInstant(field: string, zoned: string, value: string): Instant {

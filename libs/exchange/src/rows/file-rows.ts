@@ -1,3 +1,4 @@
+import { invalid } from '#domain/errors';
 import { csvRows, type SourceRows } from './csv-rows.js';
 import { jsonDocument, jsonLines, startOf } from './json-rows.js';
 import type { Mapping } from './mapping.js';
@@ -7,11 +8,16 @@ import type { Source } from './source.js';
 export async function rowsOf(source: Source, mapping: Mapping, onRead: (bytes: number) => void): Promise<SourceRows> {
   switch (await formatOf(source, mapping)) {
     case 'csv':
+      if (mapping.list !== undefined)
+        throw invalid(
+          'invalid_mapping',
+          `${source.name} is a CSV file, in which there is no list ${mapping.list}. Remove "list" from the mapping.`,
+        );
       return csvRows(source, mapping.delimiter, onRead);
     case 'jsonl':
-      return jsonLines(source, onRead);
+      return jsonLines(source, onRead, mapping.list);
     case 'json':
-      return jsonDocument(source, onRead);
+      return jsonDocument(source, onRead, mapping.list);
   }
 }
 

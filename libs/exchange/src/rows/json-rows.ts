@@ -25,12 +25,15 @@ export async function startOf(source: Source): Promise<{ readonly first: string;
   }
 }
 
+/** The path of the list in each object whose items are the rows, by the mapping. undefined: each object is a row. */
+type List = string | undefined;
+
 /** JSON lines: each is an object, or a page of a provider's API. */
-export function jsonLines(source: Source, onRead: (bytes: number) => void): SourceRows {
-  return { columns: null, pages: linePages(source, onRead) };
+export function jsonLines(source: Source, onRead: (bytes: number) => void, list: List): SourceRows {
+  return { columns: null, pages: linePages(source, onRead, list) };
 }
 
-async function* linePages(source: Source, onRead: (bytes: number) => void): AsyncGenerator<SourceRow[]> {
+async function* linePages(source: Source, onRead: (bytes: number) => void, list: List): AsyncGenerator<SourceRow[]> {
   const content = contentOf(source, onRead);
   let [row, line] = [0, 0];
   let page: SourceRow[] = [];
@@ -39,7 +42,7 @@ async function* linePages(source: Source, onRead: (bytes: number) => void): Asyn
       line += 1;
       const text = line === 1 ? read.replace(/^\uFEFF/, '') : read;
       if (text.trim() === '') continue;
-      for (const found of rowsOfLine(text)) {
+      for (const found of rowsOfLine(text, list)) {
         row += 1;
         page.push({ row, line, ...found });
       }
@@ -53,7 +56,7 @@ async function* linePages(source: Source, onRead: (bytes: number) => void): Asyn
   }
 }
 
-function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
+function rowsOfLine(text: string, list: List): Found[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -72,6 +75,7 @@ function rowsOfLine(text: string): Omit<SourceRow, 'row' | 'line'>[] {
         fault: 'is not a JSON object such as {"deploymentId": "…", …}',
       },
     ];
+  if (list !== undefined && !isReject(value)) return itemsIn(exactly(text), list);
   const items = mayBeAnswer(value) ? itemsOf(exactly(text)) : null;
   if (items !== null) return items.map((fields) => ({ fields }));
   return [
@@ -93,7 +97,7 @@ const asWritten: Reviver = (_key, value, context) => (typeof value === 'number' 
 export const exactly = (text: string): unknown => JSON.parse(text, asWritten);
 
 /** One JSON document: a list of objects, or a provider's API response. Errors: `unreadable_file`. */
-export async function jsonDocument(source: Source, onRead: (bytes: number) => void): Promise<SourceRows> {
+export async function jsonDocument(source: Source, onRead: (bytes: number) => void, list: List): Promise<SourceRows> {
   if (source.bytes > LONGEST_DOCUMENT)
     throw invalid(
       'unreadable_file',
@@ -110,23 +114,52 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
       `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}. Nothing was imported.`,
     );
   }
+  if (list !== undefined)
+    return {
+      columns: null,
+      pages: documentPages((Array.isArray(value) ? value : [value]).flatMap((each) => itemsIn(each, list))),
+    };
   const items = Array.isArray(value) ? value : itemsOf(value);
   if (items === null)
     throw invalid(
       'unreadable_file',
       `${source.name} is neither a list of objects nor an API response that is known (DigitalOcean, OpenCost,` +
         ' Prometheus, Stripe).' +
-        ' Nothing was imported.',
+        ' In a mapping file (--map), name the path of its list, {"list": "data.items"}. Nothing was imported.',
     );
-  return { columns: null, pages: documentPages(items) };
+  return { columns: null, pages: documentPages(items.map(rowOf)) };
 }
 
-async function* documentPages(items: readonly unknown[]): AsyncGenerator<SourceRow[]> {
-  for (let from = 0; from < items.length; from += PAGE_ROWS)
-    yield items.slice(from, from + PAGE_ROWS).map((item, index) => {
-      const row = from + index + 1;
-      return isObject(item)
-        ? { row, line: null, fields: item }
-        : { row, line: null, fields: { '': item }, fault: 'is not a JSON object' };
-    });
+async function* documentPages(rows: readonly Found[]): AsyncGenerator<SourceRow[]> {
+  for (let from = 0; from < rows.length; from += PAGE_ROWS)
+    yield rows.slice(from, from + PAGE_ROWS).map((found, index) => ({ row: from + index + 1, line: null, ...found }));
+}
+
+/** A row whose place is not known yet. */
+type Found = Omit<SourceRow, 'row' | 'line'>;
+
+const rowOf = (item: unknown): Found =>
+  isObject(item) ? { fields: item } : { fields: { '': item }, fault: 'is not a JSON object' };
+
+/**
+ * A row for each item of a list in an object: the item's own fields, and those of the objects around it. A field that
+ * both have is the item's.
+ */
+function itemsIn(record: unknown, path: string): Found[] {
+  if (!isObject(record)) return [rowOf(record)];
+  const steps = path.split('.');
+  const list = steps.reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), record);
+  if (!Array.isArray(list))
+    return [{ fields: record, fault: `has no list ${path}. Add it, or correct "list" in the mapping.` }];
+  const around = withoutField(record, steps);
+  return list.map((item: unknown) =>
+    isObject(item)
+      ? { fields: { ...around, ...item } }
+      : { fields: { ...around, '': item }, fault: `has an item of ${path} that is not a JSON object` },
+  );
+}
+
+function withoutField(record: Fields, [step = '', ...rest]: readonly string[]): Fields {
+  const { [step]: found, ...others } = record;
+  return rest.length === 0 || !isObject(found) ? others : { ...others, [step]: withoutField(found, rest) };
 }
