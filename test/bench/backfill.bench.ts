@@ -1,122 +1,140 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { instant } from '#domain/time/instant';
-import { keepHeapSmall } from '#runtime/small-heap';
+import { z } from 'zod';
 import type { Counts } from '#exchange/rows/outcome';
-import type { Caller } from '#ledger/caller';
 import type { Ledger } from '#operations/ledger';
-import { type Bench, figure, mustBe, timed } from './bench.js';
+import { costLines } from '#projections/costs/costs.table';
+import { billedCost, DEPLOYMENTS, RESOURCES, usageRow, writeFocus, writeUsage } from './backfill-files.js';
+import { type Bench, BENCHER, figure, mustBe, timed } from './bench.js';
 import { onLedger } from './database.js';
+import { plainCopy } from './plain-copy.js';
 
-const BENCHER: Caller = { actor: 'bench', role: 'platform_admin', now: instant('2026-06-01T00:00:00Z') };
-const DEPLOYMENTS = 20;
-const RESOURCES = 1000;
-const START = Date.UTC(2026, 0, 1);
-const HOUR_MS = 3_600_000;
-const MEGABYTE = 1024 * 1024;
+const zImported = z.object({
+  ms: z.number(),
+  counts: z.object({
+    read: z.number(),
+    accepted: z.number(),
+    duplicate: z.number(),
+    correction: z.number(),
+    rejected: z.number(),
+  }),
+  peakMegabytes: z.number(),
+});
+type Imported = z.output<typeof zImported>;
 
-interface Row {
-  readonly deployment: string;
-  readonly resource: string;
-  readonly start: string;
-  readonly end: string;
-  readonly quantity: string;
+/** An import in a process of its own. `more`: its kind, its file, and the name of a delivery. */
+async function importedInProcess(databaseUrl: string, ...more: readonly string[]): Promise<Imported> {
+  const args = ['--conditions=source', '--import', './test/support/typescript.js', 'test/bench/backfill-process.ts'];
+  const child = spawn(process.execPath, [...args, databaseUrl, ...more], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const answer = await text(child.stdout);
+  return zImported.parse(JSON.parse(answer));
 }
 
-/** Hour by hour of all resources, as a meter writes it. Quantities are eighths: 0 to 12. */
-function rowOf(n: number): Row {
-  const [hour, resource] = [Math.floor(n / RESOURCES), n % RESOURCES];
-  const at = (hours: number): string => `${new Date(START + hours * HOUR_MS).toISOString().slice(0, 19)}Z`;
-  return {
-    deployment: `d-${resource % DEPLOYMENTS}`,
-    resource: `r-${resource}`,
-    start: at(hour),
-    end: at(hour + 1),
-    quantity: String((n % 97) / 8),
-  };
+const allNew = (size: number): Counts => ({ read: size, accepted: size, duplicate: 0, correction: 0, rejected: 0 });
+const allKnown = (size: number): Counts => ({ read: size, accepted: 0, duplicate: size, correction: 0, rejected: 0 });
+
+/** What was measured of one file. `copied`: milliseconds of the COPY of its rows. */
+interface Run {
+  readonly copied: number;
+  readonly first: Imported;
+  readonly again: Imported;
 }
 
-async function writeUsage(file: string, size: number): Promise<void> {
-  const out = await open(file, 'w');
-  try {
-    await out.write('deploymentId,resourceId,billingKind,start,end,granularity,quantity\n');
-    for (let from = 0; from < size; from += 10_000) {
-      const rows = Array.from({ length: Math.min(10_000, size - from) }, (_, index) => rowOf(from + index));
-      await out.write(
-        rows
-          .map(
-            ({ deployment, resource, start, end, quantity }) =>
-              `${deployment},${resource},cpu_hours,${start},${end},hour,${quantity}\n`,
-          )
-          .join(''),
-      );
-    }
-  } finally {
-    await out.close();
-  }
-}
-
-/**
- * A file of usage → events → usage records, end to end; against COPY of the same rows into the same table with its
- * indexes.
- */
+/** A file → events → read models, end to end; against COPY of the same rows into the same table with its indexes. */
 export const backfillBench: Bench = {
   name: 'backfill',
   summary:
-    `a CSV of N hourly readings of ${RESOURCES} resources, imported and projected, and imported again; against ` +
-    `COPY of the same rows into an equal, indexed table`,
+    `a CSV of N hourly readings of ${RESOURCES} resources, the same in quotes, and a bill of N rows in FOCUS, imported ` +
+    'and projected, and delivered again; against COPY of the same rows into an equal, indexed table',
   size: 1_000_000,
   bounds: [
     { of: 'backfill', least: 0.3, from: 1_000_000 },
     { of: 'again', least: 3, from: 100_000 },
-    // 512 MiB
-    { of: 'peakMegabytes', most: 536.8, from: 1 },
   ],
   async measure(size, say) {
-    // As the command does first: what the heap has grown to, it keeps.
-    keepHeapSmall();
     const folder = await mkdtemp(join(tmpdir(), 'ledgerline-bench-files-'));
+    const told = (name: string, { copied, first, again }: Run): void => {
+      const pace = ({ ms, peakMegabytes }: Imported): string =>
+        `${figure((size * 1000) / ms)} rows a second (${figure(peakMegabytes)} MB)`;
+      say(`backfill, ${name}: ${pace(first)}, again ${pace(again)}; copied ${figure((size * 1000) / copied)}`);
+    };
     try {
-      const file = join(folder, 'usage.csv');
-      await writeUsage(file, size);
-      return await onLedger(async ({ ledger, pool }) => {
-        await registered(ledger);
-        const copied = await timed(() => copyRows(pool, size));
-        say(`backfill: copied, ${figure((size * 1000) / copied.ms)} rows a second`);
-        const memory = memoryWatch();
-        const imported = await timed(() => imports(ledger, file));
-        const again = await timed(() => imports(ledger, file));
-        const peakMegabytes = memory.stop();
-        mustBe('imported', imported.result, { read: size, accepted: size, duplicate: 0, correction: 0, rejected: 0 });
-        mustBe('imported again', again.result, {
-          read: size,
-          accepted: 0,
-          duplicate: size,
-          correction: 0,
-          rejected: 0,
-        });
-        mustBe('usage records', await totals(pool, 'usage_records'), await totals(pool, 'copied'));
-        return {
-          ratios: { backfill: figure(copied.ms / imported.ms), again: figure(imported.ms / again.ms) },
-          figures: {
-            rowsPerSecond: figure((size * 1000) / imported.ms),
-            rowsAgainPerSecond: figure((size * 1000) / again.ms),
-            copiedRowsPerSecond: figure((size * 1000) / copied.ms),
-            peakMegabytes: figure(peakMegabytes),
-          },
-          checked: true,
-        };
-      });
+      const usage = await usageRun(folder, size, false);
+      told('usage', usage);
+      const quoted = await usageRun(folder, size, true);
+      told('quoted usage', quoted);
+      const focus = await focusRun(folder, size);
+      told('FOCUS', focus);
+      return {
+        ratios: {
+          backfill: figure(usage.copied / usage.first.ms),
+          again: figure(usage.first.ms / usage.again.ms),
+          quoted: figure(quoted.copied / quoted.first.ms),
+          focus: figure(focus.copied / focus.first.ms),
+          focusAgain: figure(focus.copied / focus.again.ms),
+          quotedAgainstUsage: figure(usage.first.ms / quoted.first.ms),
+          focusAgainstUsage: figure(usage.first.ms / focus.first.ms),
+        },
+        figures: {
+          rowsPerSecond: figure((size * 1000) / usage.first.ms),
+          quotedRowsPerSecond: figure((size * 1000) / quoted.first.ms),
+          focusRowsPerSecond: figure((size * 1000) / focus.first.ms),
+          focusRowsAgainPerSecond: figure((size * 1000) / focus.again.ms),
+          copiedRowsPerSecond: figure((size * 1000) / usage.copied),
+          copiedFocusRowsPerSecond: figure((size * 1000) / focus.copied),
+          peakMegabytes: figure(usage.first.peakMegabytes),
+          peakMegabytesQuoted: figure(quoted.first.peakMegabytes),
+          peakMegabytesFocus: figure(focus.first.peakMegabytes),
+          peakMegabytesFocusAgain: figure(focus.again.peakMegabytes),
+        },
+        checked: true,
+      };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   },
 };
+
+async function usageRun(folder: string, size: number, isQuoted: boolean): Promise<Run> {
+  const file = join(folder, 'usage.csv');
+  await writeUsage(file, size, isQuoted);
+  return onLedger(async ({ ledger, pool, url }) => {
+    await registered(ledger);
+    const copied = await timed(() => copyRows(pool, size));
+    const first = await importedInProcess(url, 'usage', file);
+    const again = await importedInProcess(url, 'usage', file);
+    mustBe('imported', first.counts, allNew(size));
+    mustBe('imported again', again.counts, allKnown(size));
+    mustBe('usage records', await totals(pool, 'usage_records'), await totals(pool, 'copied'));
+    return { copied: copied.ms, first, again };
+  });
+}
+
+async function focusRun(folder: string, size: number): Promise<Run> {
+  const file = join(folder, 'focus.csv');
+  await writeFocus(file, size);
+  return onLedger(async ({ pool, url }) => {
+    const first = await importedInProcess(url, 'costs', file, 'first');
+    // As they stand after the first delivery, in its order.
+    const { ms: copied, rows } = await plainCopy(pool, 'ledgerline', [costLines]);
+    const again = await importedInProcess(url, 'costs', file, 'second');
+    mustBe('imported', first.counts, allNew(size));
+    mustBe('delivered again', again.counts, allKnown(size));
+    mustBe('copied', rows, size);
+    const { rows: sums } = await pool.query(
+      'SELECT count(*)::int AS rows, sum(amount)::numeric(20, 3)::text AS amount FROM ledgerline.cost_lines WHERE position_to IS NULL',
+    );
+    mustBe('cost lines', sums, [{ rows: size, amount: billedCost(size) }]);
+    return { copied, first, again };
+  });
+}
 
 async function registered(ledger: Ledger): Promise<void> {
   const deployments = Array.from({ length: DEPLOYMENTS }, (_, n) => ({
@@ -134,23 +152,6 @@ async function registered(ledger: Ledger): Promise<void> {
   await ledger.catchUp();
 }
 
-async function imports(ledger: Ledger, file: string): Promise<Counts> {
-  const { read, accepted, duplicate, correction, rejected } = await ledger.backfill(
-    {
-      kind: 'usage',
-      files: [file],
-      mapping: {},
-      stdin: () => Readable.from([]),
-      signal: new AbortController().signal,
-      resume: false,
-      onProgress: () => undefined,
-      onReject: () => undefined,
-    },
-    BENCHER,
-  );
-  return { read, accepted, duplicate, correction, rejected };
-}
-
 /** The rows as they will stand in usage_records, by COPY into a table with the same indexes. */
 async function copyRows(pool: pg.Pool, size: number): Promise<void> {
   await pool.query('CREATE TABLE ledgerline.copied (LIKE ledgerline.usage_records INCLUDING ALL)');
@@ -158,7 +159,7 @@ async function copyRows(pool: pg.Pool, size: number): Promise<void> {
   try {
     const text = function* (): Generator<string> {
       for (let from = 0; from < size; from += 1000) {
-        const rows = Array.from({ length: Math.min(1000, size - from) }, (_, index) => rowOf(from + index));
+        const rows = Array.from({ length: Math.min(1000, size - from) }, (_, index) => usageRow(from + index));
         yield rows
           .map(
             ({ deployment, resource, start, end, quantity }) =>
@@ -182,22 +183,4 @@ async function totals(pool: pg.Pool, table: string): Promise<unknown> {
       `first, max(period_end) AS last FROM ledgerline.${table} WHERE position_to IS NULL GROUP BY 1 ORDER BY 1`,
   );
   return rows;
-}
-
-const WATCH_MS = 100;
-
-/** The peak resident memory of this process in the meantime, including the bench itself. */
-function memoryWatch(): { stop(): number } {
-  let peak = 0;
-  const look = (): void => {
-    peak = Math.max(peak, process.memoryUsage.rss());
-  };
-  const timer = setInterval(look, WATCH_MS);
-  return {
-    stop() {
-      look();
-      clearInterval(timer);
-      return peak / MEGABYTE;
-    },
-  };
 }

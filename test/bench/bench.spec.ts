@@ -50,8 +50,8 @@ describe('npm run bench', () => {
       {
         name: 'backfill',
         size: 70,
-        ratios: { backfill: positive, again: positive },
-        figures: { rowsPerSecond: positive, peakMegabytes: positive },
+        ratios: { backfill: positive, again: positive, quoted: positive, focus: positive, focusAgain: positive },
+        figures: { rowsPerSecond: positive, peakMegabytes: positive, peakMegabytesFocus: positive },
         checked: true,
       },
       // 7 tenants of 10 subscriptions, each of 5 metered lines and a fee.
