@@ -10,6 +10,7 @@ import {
 } from '#domain/events';
 import { checked, fieldErrors, listed } from '#domain/faults';
 import { zInstant, zJsonObject } from '#domain/schema';
+import { isPlainlyCorrected, isPlainlyRecorded } from '#domain/costs/plain';
 import { isPlainlyObserved } from '#domain/usage/plain';
 import type { NewEvent, StoredEvent } from './port.js';
 
@@ -169,7 +170,9 @@ export class EventCodec {
     const lifted = (this.upcasters[type] ?? [])
       .slice(v - 1)
       .reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
-    const data = checked(recordedSchemas[type], lifted);
+    const data = arePlainCosts(type, lifted)
+      ? { success: true as const, data: lifted }
+      : checked(recordedSchemas[type], lifted);
     if (!data.success) throw new UnreadableEvent(stored, listed(fieldErrors(data.error)));
     const { id, stream, revision, position, recordedAt } = stored;
     // The schema was selected by `type` and checked the data, so the two belong together.
@@ -186,8 +189,12 @@ export class EventCodec {
   }
 }
 
-/** For very many readings in few events: for plain readings this check costs less than the schema. */
-const isPlain = (event: LedgerEvent): boolean => event.type === 'UsageObserved' && isPlainlyObserved(event.data);
+/** For very many readings or cost lines in few events: where they are plain, this check costs less than the schema. */
+const isPlain = (event: LedgerEvent): boolean =>
+  event.type === 'UsageObserved' ? isPlainlyObserved(event.data) : arePlainCosts(event.type, event.data);
+
+const arePlainCosts = (type: string, data: unknown): boolean =>
+  (type === 'CostRecorded' && isPlainlyRecorded(data)) || (type === 'CostCorrected' && isPlainlyCorrected(data));
 
 function json(stored: StoredEvent, text: string): unknown {
   try {

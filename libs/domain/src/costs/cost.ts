@@ -6,7 +6,7 @@ import { zFocusDetails } from './focus.js';
 /** A provider's invoice: what it charged us (COGS). */
 export const costStream = (provider: string, invoiceRef: string): string => streamName('cost', [provider, invoiceRef]);
 
-const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
+export const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
 
 const costLineWith = (zId: IdSchema) =>
   z.object({

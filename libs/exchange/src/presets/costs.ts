@@ -1,4 +1,4 @@
-import type { CostLine } from '#domain/costs/cost';
+import { COST_CATEGORIES, type CostLine } from '#domain/costs/cost';
 import { isCurrency } from '#domain/money/money';
 import { isBefore, type Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
@@ -19,8 +19,6 @@ export interface CostItem {
   /** Whether the id comes from the source. Otherwise, rows with equal keys are separate lines. */
   readonly isOwnId: boolean;
 }
-
-export const COST_CATEGORIES = ['usage', 'purchase', 'tax', 'credit', 'adjustment'] as const;
 
 /** Parts of a line key, in order. */
 export const keyOf = (...parts: readonly (string | undefined)[]): string => parts.map((part) => part ?? '').join('|');

@@ -1,3 +1,4 @@
+import { COST_CATEGORIES } from '#domain/costs/cost';
 import { FOCUS_DETAILS, FOCUS_FIELDS } from '#domain/costs/focus';
 import { decimal, isDecimalText } from '#domain/money/decimal';
 import { compareInstants, type Instant, plusHours } from '#domain/time/instant';
@@ -6,7 +7,7 @@ import type { Cells } from '../rows/cells.js';
 import { type DetailColumns, detailFields, detailsOf, type KnownDetails } from './details.js';
 import type { Preset } from './preset.js';
 import { namesOf, type Tag, tagPairs, tagsText } from './tags.js';
-import { chargePeriod, COST_CATEGORIES, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
 
 /** Columns of FOCUS 1.0 to 1.3. Others must begin with `x_`. */
 const COLUMNS: ReadonlySet<string> = new Set([...FOCUS_FIELDS, ...FOCUS_DETAILS]);
