@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto';
 import { basename } from 'node:path';
-import { type CostLine, costStream, type DeliveryMode, zCostLine } from '#domain/costs/cost';
+import pMap from 'p-map';
+import { type CostLine, costStream, type DeliveryMode } from '#domain/costs/cost';
+import { conflict } from '#domain/errors';
 import type { LedgerEvent } from '#domain/events';
-import { shaped } from '#domain/schema';
-import { packed } from '#domain/usage/usage';
+import { MAX_EVENT_BYTES } from '#domain/usage/usage';
+import { WrongExpectedRevision } from '#event-store/port';
 import { contentOfRow } from '#billing/costs/cost-writer';
 import { canonicalJson, type CommandCall } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
@@ -32,9 +34,16 @@ import type { Compared, RowToWrite, StagedRow, Staging } from './staging.js';
 
 const ROWS_PER_STATEMENT = 5000;
 const LINES_PER_PAGE = 10_000;
-const LINES_PER_WRITE = 1000;
+const LINES_PER_EVENT = 1000;
+/** The names of a line's key and of the event's other fields, and what surrounds them. */
+const BYTES_BESIDE_LINE = 32;
+/** While one append is under way, the next events are prepared. */
+const WRITES_AT_ONCE = 3;
+/** Each attempt is a short race with one append of another writer: so many are never lost in a row. */
+const MAX_ATTEMPTS = 1000;
 const INVOICED = 'the invoice has its id';
-const WITHDRAWALS_PER_WRITE = 500;
+/** So many are always below the size limit of an append. */
+const WITHDRAWALS_PER_WRITE = 250;
 /** Longer keys are hashed: an id has at most 512 bytes, and a number is appended to it. */
 const LONGEST_KEY = 400;
 
@@ -72,6 +81,9 @@ interface Decided {
 export class CostDeliveries {
   private readonly deliveries = new Map<string, Delivery>();
   private rows: StagedRow[] = [];
+  /** The revision of each stream after the appends of this import, also those under way. */
+  private readonly revisions = new Map<string, number>();
+  private projected: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly core: LedgerCore,
@@ -232,12 +244,22 @@ export class CostDeliveries {
     if (removed > 0) await this.withdrawGone(of, call);
     for (let after = 0; ;) {
       const rows = await this.staging.rowsToWrite(of.index, after, LINES_PER_PAGE);
-      for (const run of runsOf(rows)) await this.writeRun(provider, run);
+      await pMap(runsOf(rows), async (run) => this.writeRun(provider, run), { concurrency: WRITES_AT_ONCE });
+      await this.projectBehind();
       after = rows.at(-1)?.n ?? after;
       if (rows.length < LINES_PER_PAGE) break;
       if (signal.aborted) return;
     }
+    await this.projected;
     await this.append(stream, call, [{ type: 'CostDeliveryCompleted', data: named }]);
+  }
+
+  /** Written lines are projected while the next ones are written, one pass at a time. */
+  private async projectBehind(): Promise<void> {
+    await this.projected;
+    this.projected = this.core.projector.catchUp();
+    // The next page or the end of the delivery reports its failure.
+    this.projected.catch(() => undefined);
   }
 
   private async withdrawGone({ index, provider }: Delivery, call: CommandCall): Promise<void> {
@@ -260,9 +282,7 @@ export class CostDeliveries {
     if (first === undefined) return;
     const { invoiceRef, file, outcome } = first;
     const rowOf = new Map(run.map(({ lineKey, row }) => [lineKey, row]));
-    const lines = run.map(({ lineKey, line }) =>
-      shaped(zCostLine, { lineKey, ...(JSON.parse(line) as object) }, 'a cost line'),
-    );
+    const lines = run.map(({ lineKey, line }): CostLine => ({ lineKey, ...lineIn(line) }));
     const source = this.files[file]?.source ?? { name: '' };
     const call: CommandCall = {
       ...this.callOf(file),
@@ -274,24 +294,30 @@ export class CostDeliveries {
             )
           : undefined,
     };
-    const events = packed(lines).map((batch): LedgerEvent =>
+    const written = { provider, invoiceRef, lines };
+    await this.append(costStream(provider, invoiceRef), call, [
       outcome === 'accepted'
-        ? { type: 'CostRecorded', data: { provider, invoiceRef, lines: batch } }
-        : {
-            type: 'CostCorrected',
-            data: { provider, invoiceRef, lines: batch, reason: outcome === 'invoiced' ? INVOICED : RE_DELIVERED },
-          },
-    );
-    await this.append(costStream(provider, invoiceRef), call, events);
+        ? { type: 'CostRecorded', data: written }
+        : { type: 'CostCorrected', data: { ...written, reason: outcome === 'invoiced' ? INVOICED : RE_DELIVERED } },
+    ]);
   }
 
+  /** Appends after whatever the stream has: everything was compared before, and no two events concern one line. */
   private async append(stream: string, call: CommandCall, events: readonly LedgerEvent[]): Promise<void> {
-    await this.core.book.decideOnReadModels(
-      stream,
-      call,
-      async () => ({ events }),
-      () => false,
-    );
+    for (let attempts = 1; ; attempts += 1) {
+      const revision = this.revisions.get(stream) ?? (await this.core.log.revisionOf(stream));
+      // The next append to the stream does not wait for the answer to this one.
+      this.revisions.set(stream, revision + events.length);
+      try {
+        await this.core.book.appendAt(stream, revision, call, events);
+        return;
+      } catch (error) {
+        if (!(error instanceof WrongExpectedRevision)) throw error;
+        this.revisions.delete(stream);
+        if (attempts === MAX_ATTEMPTS)
+          throw conflict('busy_stream', `${stream} was changed by others ${MAX_ATTEMPTS} times. Run the import again.`);
+      }
+    }
   }
 
   private async count(): Promise<void> {
@@ -331,20 +357,31 @@ const likenessOf = (content: { readonly [Field in keyof CostLine]?: unknown }): 
 
 const nameOf = ({ provider, delivery }: Delivery): string => `${provider} ${delivery}`;
 
-/** Neighbours of one file, bill and outcome, at most as many as are written at once. */
+/** Written by `add`, from a line that its preset checked. The event is checked as a whole when it is appended. */
+const lineIn = (text: string): Omit<CostLine, 'lineKey'> => JSON.parse(text) as Omit<CostLine, 'lineKey'>;
+
+/** Neighbours of one file, bill and outcome, at most as many as fit into one event. */
 function runsOf(rows: readonly RowToWrite[]): RowToWrite[][] {
   const runs: RowToWrite[][] = [];
+  let bytes = 0;
   for (const row of rows) {
     const last = runs.at(-1);
     const [first] = last ?? [];
+    const size = Buffer.byteLength(row.line) + Buffer.byteLength(JSON.stringify(row.lineKey)) + BYTES_BESIDE_LINE;
+    bytes += size;
     const joins =
       last !== undefined &&
-      last.length < LINES_PER_WRITE &&
+      last.length < LINES_PER_EVENT &&
+      bytes <= MAX_EVENT_BYTES &&
       first?.file === row.file &&
       first.invoiceRef === row.invoiceRef &&
       first.outcome === row.outcome;
-    if (joins) last.push(row);
-    else runs.push([row]);
+    if (joins) {
+      last.push(row);
+      continue;
+    }
+    runs.push([row]);
+    bytes = size;
   }
   return runs;
 }
