@@ -4,10 +4,8 @@ import pMap from 'p-map';
 import { type CostLine, costStream, type DeliveryMode } from '#domain/costs/cost';
 import { conflict } from '#domain/errors';
 import type { LedgerEvent } from '#domain/events';
-import { MAX_EVENT_BYTES } from '#domain/usage/usage';
 import { WrongExpectedRevision } from '#event-store/port';
-import { contentOfRow } from '#billing/costs/cost-writer';
-import { canonicalJson, type CommandCall } from '#ledger/command';
+import type { CommandCall } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { LedgerCore } from '#ledger/ledger-core';
 import {
@@ -30,13 +28,11 @@ import {
   type Recorded,
   unnamedMode,
 } from './mode.js';
+import { digestsOf, digestsOfRow, lineIn, runsOf } from './lines.js';
 import type { Compared, RowToWrite, StagedRow, Staging } from './staging.js';
 
-const ROWS_PER_STATEMENT = 5000;
+const ROWS_PER_STATEMENT = 2000;
 const LINES_PER_PAGE = 10_000;
-const LINES_PER_EVENT = 1000;
-/** The names of a line's key and of the event's other fields, and what surrounds them. */
-const BYTES_BESIDE_LINE = 32;
 /** While one append is under way, the next events are prepared. */
 const WRITES_AT_ONCE = 3;
 /** Each attempt is a short race with one append of another writer: so many are never lost in a row. */
@@ -81,6 +77,7 @@ interface Decided {
 export class CostDeliveries {
   private readonly deliveries = new Map<string, Delivery>();
   private rows: StagedRow[] = [];
+  private staged: Promise<unknown> = Promise.resolve();
   /** The revision of each stream after the appends of this import, also those under way. */
   private readonly revisions = new Map<string, number>();
   private projected: Promise<unknown> = Promise.resolve();
@@ -99,7 +96,10 @@ export class CostDeliveries {
     return {
       add: (item, row) => this.add(file, item, row),
       skip: () => undefined,
-      flush: () => this.flush(),
+      flush: async () => {
+        await this.beginStaging();
+        await this.staged;
+      },
     };
   }
 
@@ -116,7 +116,6 @@ export class CostDeliveries {
     this.deliveries.set(name, known);
     known.files.add(file);
     if (invoiceRef !== delivery) known.withBills = true;
-    const { focus, ...content } = item.line;
     this.rows.push({
       file,
       row,
@@ -124,19 +123,22 @@ export class CostDeliveries {
       invoiceRef,
       key: Buffer.byteLength(item.key) <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex'),
       isOwnId,
-      digest: digestOf(content),
-      likeness: likenessOf(content),
-      hasInvoiceId: focus?.InvoiceId !== undefined,
+      ...digestsOf(item.line),
+      hasInvoiceId: item.line.focus?.InvoiceId !== undefined,
       line: JSON.stringify(item.line),
       record: isOwnId ? JSON.stringify({ row, line, fields, identity }) : null,
     });
-    return this.rows.length >= ROWS_PER_STATEMENT ? this.flush() : undefined;
+    return this.rows.length >= ROWS_PER_STATEMENT ? this.beginStaging() : undefined;
   }
 
-  private async flush(): Promise<void> {
+  /** Rows are stored while the next ones are read, one statement at a time. */
+  private async beginStaging(): Promise<void> {
+    await this.staged;
     const { rows } = this;
     this.rows = [];
-    if (rows.length > 0) await this.staging.addRows(rows);
+    this.staged = this.staging.addRows(rows);
+    // The next rows or the end of the file report its failure.
+    this.staged.catch(() => undefined);
   }
 
   /**
@@ -160,7 +162,6 @@ export class CostDeliveries {
   }
 
   private async decided(): Promise<Decided[]> {
-    await this.staging.indexRows();
     const compared: { of: Delivery; recorded: Recorded; comparison: Comparison }[] = [];
     for (const of of this.deliveries.values()) {
       const files = [...of.files].map((file) => this.delivered(file));
@@ -211,17 +212,13 @@ export class CostDeliveries {
       const lines = await readDeliveredLines(this.core.db, of, of.withBills, page);
       await this.staging.addRecorded(
         of.index,
-        lines.map((row) => {
-          const { lineKey: _, ...content } = contentOfRow(row);
-          return {
-            invoiceRef: row.invoice_ref,
-            lineKey: row.line_key,
-            digest: digestOf(content),
-            likeness: likenessOf(content),
-            isCompared: row.position_from > since,
-            lacksInvoiceId: row.lacks_invoice_id,
-          };
-        }),
+        lines.map((row) => ({
+          invoiceRef: row.invoice_ref,
+          lineKey: row.line_key,
+          ...digestsOfRow(row),
+          isCompared: row.position_from > since,
+          lacksInvoiceId: row.lacks_invoice_id,
+        })),
       );
       const last = lines.at(-1);
       if (last === undefined || lines.length < LINES_PER_PAGE) return;
@@ -348,40 +345,4 @@ export class CostDeliveries {
   }
 }
 
-const digestOf = (content: object): string => hash('md5', canonicalJson(content), 'hex');
-/** Of what stays the same where the way changed in which a provider's rows are read. */
-const likenessOf = (content: { readonly [Field in keyof CostLine]?: unknown }): string => {
-  const { kind, resourceId, chargePeriod, amount, currency, category } = content;
-  return digestOf({ kind, resourceId, chargePeriod, amount, currency, category });
-};
-
 const nameOf = ({ provider, delivery }: Delivery): string => `${provider} ${delivery}`;
-
-/** Written by `add`, from a line that its preset checked. The event is checked as a whole when it is appended. */
-const lineIn = (text: string): Omit<CostLine, 'lineKey'> => JSON.parse(text) as Omit<CostLine, 'lineKey'>;
-
-/** Neighbours of one file, bill and outcome, at most as many as fit into one event. */
-function runsOf(rows: readonly RowToWrite[]): RowToWrite[][] {
-  const runs: RowToWrite[][] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const last = runs.at(-1);
-    const [first] = last ?? [];
-    const size = Buffer.byteLength(row.line) + Buffer.byteLength(JSON.stringify(row.lineKey)) + BYTES_BESIDE_LINE;
-    bytes += size;
-    const joins =
-      last !== undefined &&
-      last.length < LINES_PER_EVENT &&
-      bytes <= MAX_EVENT_BYTES &&
-      first?.file === row.file &&
-      first.invoiceRef === row.invoiceRef &&
-      first.outcome === row.outcome;
-    if (joins) {
-      last.push(row);
-      continue;
-    }
-    runs.push([row]);
-    bytes = size;
-  }
-  return runs;
-}

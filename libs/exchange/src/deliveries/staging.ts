@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { COPY_NULL, CopyLines, copyText, type CopyTarget } from '#read-model/copy';
 
 /** A row of the files, as it is compared. */
 export interface StagedRow {
@@ -69,21 +70,38 @@ const TABLES = `
   SET client_min_messages = warning;
   SET work_mem = '64MB';
   CREATE TEMP TABLE delivered (
-    n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, file int NOT NULL, row int NOT NULL, delivery int NOT NULL,
-    invoice_ref text NOT NULL, key text NOT NULL, is_own_id boolean NOT NULL, digest uuid NOT NULL,
-    likeness uuid NOT NULL, has_invoice_id boolean NOT NULL, is_invoiced boolean NOT NULL DEFAULT false,
-    line text NOT NULL, record text, line_key text, outcome text, first_row int);
+    n bigint NOT NULL, file int NOT NULL, row int NOT NULL, delivery int NOT NULL, invoice_ref text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL, is_own_id boolean NOT NULL, digest uuid NOT NULL, likeness uuid NOT NULL,
+    has_invoice_id boolean NOT NULL, is_invoiced boolean NOT NULL DEFAULT false, line_key text COLLATE "C", outcome text,
+    first_row int);
+  CREATE TEMP TABLE delivered_content (n bigint NOT NULL, line text NOT NULL, record text);
   CREATE TEMP TABLE recorded (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, delivery int NOT NULL, invoice_ref text NOT NULL,
-    line_key text NOT NULL, key text NOT NULL, number int NOT NULL, digest uuid NOT NULL,
-    likeness uuid NOT NULL, lacks_invoice_id boolean NOT NULL, found text)`;
+    id bigint NOT NULL, delivery int NOT NULL, invoice_ref text COLLATE "C" NOT NULL, line_key text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL, number int NOT NULL DEFAULT 1, digest uuid NOT NULL, likeness uuid NOT NULL,
+    lacks_invoice_id boolean NOT NULL, found text)`;
+
+const DELIVERED: CopyTarget = {
+  table: 'delivered',
+  columns: [
+    ...['n', 'file', 'row', 'delivery', 'invoice_ref', 'key', 'is_own_id', 'digest', 'likeness', 'has_invoice_id'],
+  ],
+};
+const CONTENT: CopyTarget = { table: 'delivered_content', columns: ['n', 'line', 'record'] };
+const RECORDED: CopyTarget = {
+  table: 'recorded',
+  columns: [...['id', 'delivery', 'invoice_ref', 'line_key', 'key', 'digest', 'likeness', 'lacks_invoice_id', 'found']],
+};
 
 /**
  * The rows of an import's files beside the lines that are recorded of the same deliveries, in temporary tables of
  * Postgres: a delivery may have millions of rows. Both sides are compared as multisets: equal content first, then equal
- * keys, occurrence by occurrence.
+ * keys, occurrence by occurrence. The comparison writes each row once or twice, so what it does not need is kept beside
+ * it, and indexes are made after it.
  */
 export class Staging {
+  private rows = 0;
+  private lines = 0;
+
   private constructor(private readonly pool: pg.Pool) {}
 
   /** `pool`: of one connection, which ends with `close`. */
@@ -97,57 +115,41 @@ export class Staging {
   }
 
   async addRows(rows: readonly StagedRow[]): Promise<void> {
-    await this.pool.query(
-      `INSERT INTO delivered (file, row, delivery, invoice_ref, key, is_own_id, digest, likeness, has_invoice_id,
-         line, record)
-       SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::text[], $5::text[], $6::boolean[], $7::uuid[],
-         $8::uuid[], $9::boolean[], $10::text[], $11::text[])`,
-      [
-        rows.map(({ file }) => file),
-        rows.map(({ row }) => row),
-        rows.map(({ delivery }) => delivery),
-        rows.map(({ invoiceRef }) => invoiceRef),
-        rows.map(({ key }) => key),
-        rows.map(({ isOwnId }) => isOwnId),
-        rows.map(({ digest }) => digest),
-        rows.map(({ likeness }) => likeness),
-        rows.map(({ hasInvoiceId }) => hasInvoiceId),
-        rows.map(({ line }) => line),
-        rows.map(({ record }) => record),
-      ],
-    );
+    const lines = new CopyLines();
+    for (const { file, row, delivery, invoiceRef, key, isOwnId, digest, likeness, ...more } of rows) {
+      this.rows += 1;
+      lines.add(
+        DELIVERED,
+        `${this.rows}\t${file}\t${row}\t${delivery}\t${copyText(invoiceRef)}\t${copyText(key)}\t${isOwnId}\t` +
+          `${digest}\t${likeness}\t${more.hasInvoiceId}`,
+      );
+      const record = more.record === null ? COPY_NULL : copyText(more.record);
+      lines.add(CONTENT, `${this.rows}\t${copyText(more.line)}\t${record}`);
+    }
+    await this.copy(lines);
   }
 
-  /** After all rows: a line's key is the key of its charge, with the number of a further occurrence: `key#2`. */
-  async addRecorded(delivery: number, lines: readonly RecordedLine[]): Promise<void> {
-    await this.pool.query(
-      `INSERT INTO recorded (delivery, invoice_ref, line_key, key, number, digest, likeness, lacks_invoice_id, found)
-       SELECT $1::int, r.invoice_ref, r.line_key,
-         CASE WHEN numbered.key IS NULL OR named.key IS NOT NULL THEN r.line_key ELSE numbered.key END,
-         CASE WHEN numbered.key IS NULL OR named.key IS NOT NULL THEN 1 ELSE numbered.number END, r.digest,
-         r.likeness, r.lacks_invoice_id, CASE WHEN NOT r.is_compared THEN 'kept' END
-       FROM unnest($2::text[], $3::text[], $4::uuid[], $5::boolean[], $6::boolean[],
-         $7::uuid[]) r (invoice_ref, line_key, digest, is_compared, lacks_invoice_id, likeness)
-       LEFT JOIN LATERAL (
-         SELECT m[1] AS key, m[2]::int AS number
-         FROM regexp_match(r.line_key, '^(.*)#([0-9]{1,9})$') m) numbered ON true
-       LEFT JOIN LATERAL (
-         SELECT d.key FROM delivered d WHERE d.delivery = $1::int AND d.key = r.line_key LIMIT 1) named ON true`,
-      [
-        delivery,
-        lines.map(({ invoiceRef }) => invoiceRef),
-        lines.map(({ lineKey }) => lineKey),
-        lines.map(({ digest }) => digest),
-        lines.map(({ isCompared }) => isCompared),
-        lines.map(({ lacksInvoiceId }) => lacksInvoiceId),
-        lines.map(({ likeness }) => likeness),
-      ],
-    );
+  async addRecorded(delivery: number, recorded: readonly RecordedLine[]): Promise<void> {
+    const lines = new CopyLines();
+    for (const { invoiceRef, lineKey, digest, likeness, isCompared, lacksInvoiceId } of recorded) {
+      this.lines += 1;
+      const key = copyText(lineKey);
+      lines.add(
+        RECORDED,
+        `${this.lines}\t${delivery}\t${copyText(invoiceRef)}\t${key}\t${key}\t${digest}\t${likeness}\t` +
+          `${lacksInvoiceId}\t${isCompared ? COPY_NULL : 'kept'}`,
+      );
+    }
+    await this.copy(lines);
   }
 
-  /** To look recorded keys up among the rows. */
-  async indexRows(): Promise<void> {
-    await this.pool.query('CREATE INDEX ON delivered (delivery, key); ANALYZE delivered');
+  private async copy(lines: CopyLines): Promise<void> {
+    const client = await this.pool.connect();
+    try {
+      await lines.copy(client);
+    } finally {
+      client.release();
+    }
   }
 
   /** Rows of files that the delivery has already. */
@@ -161,6 +163,14 @@ export class Staging {
   /** Gives each row its outcome, and marks the recorded lines that were found. */
   async compare(): Promise<void> {
     await this.pool.query('ANALYZE delivered; ANALYZE recorded');
+    // A line's key is the key of its charge, with the number of a further occurrence: `key#2`.
+    await this.pool.query(`
+      UPDATE recorded r SET key = numbered.key, number = numbered.number
+      FROM (
+        SELECT id, m[1] AS key, m[2]::int AS number
+        FROM recorded, regexp_match(line_key, '^(.*)#([0-9]{1,9})$') m WHERE m IS NOT NULL) numbered
+      WHERE numbered.id = r.id
+        AND NOT EXISTS (SELECT FROM delivered d WHERE d.delivery = r.delivery AND d.key = r.line_key)`);
     await this.pool.query(`
       UPDATE delivered d
       SET outcome = CASE WHEN d.digest = f.digest THEN 'duplicate' ELSE 'conflict' END, first_row = f.row
@@ -181,8 +191,10 @@ export class Staging {
       UPDATE delivered SET outcome = CASE WHEN is_same THEN 'duplicate' ELSE 'correction' END, line_key = key,
         is_invoiced = is_same AND same.is_invoiced
       FROM same WHERE delivered.n = same.n`);
-    await this.pair('digest', 'same', 'duplicate');
-    await this.pair('invoice_ref, key', 'changed', 'correction');
+    if (this.lines > 0) {
+      await this.pair('digest', 'same', 'duplicate');
+      await this.pair('invoice_ref, key', 'changed', 'correction');
+    }
     await this.pool.query(`
       UPDATE delivered d SET outcome = 'accepted',
         line_key = CASE WHEN a.is_own_id OR a.number = 1 THEN a.key ELSE a.key || '#' || a.number END
@@ -195,6 +207,10 @@ export class Staging {
           USING (delivery, invoice_ref, key)
         WHERE outcome IS NULL) a
       WHERE a.n = d.n`);
+    await this.pool.query(`
+      CREATE INDEX ON delivered (delivery, n) WHERE outcome IN ('accepted', 'correction') OR is_invoiced;
+      CREATE INDEX ON delivered_content (n);
+      ANALYZE delivered; ANALYZE delivered_content`);
   }
 
   /** The k-th row and the k-th recorded line of equal `columns` belong together. */
@@ -249,7 +265,8 @@ export class Staging {
     { readonly file: number; readonly record: string; readonly key: string; readonly firstRow: number }[]
   > {
     const { rows } = await this.pool.query<{ file: number; record: string; key: string; firstRow: number }>(
-      `SELECT file, record, key, first_row AS "firstRow" FROM delivered WHERE outcome = 'conflict' ORDER BY n`,
+      `SELECT file, record, key, first_row AS "firstRow" FROM delivered JOIN delivered_content USING (n)
+       WHERE outcome = 'conflict' ORDER BY n`,
     );
     return rows;
   }
@@ -259,9 +276,8 @@ export class Staging {
     const { rows } = await this.pool.query<RowToWrite>(
       `SELECT n, file, row, invoice_ref AS "invoiceRef", line_key AS "lineKey", line,
          CASE WHEN outcome = 'duplicate' THEN 'invoiced' ELSE outcome END AS outcome
-       FROM delivered
-       WHERE delivery = $1 AND n > $2
-         AND (outcome IN ('accepted', 'correction') OR outcome = 'duplicate' AND is_invoiced) ORDER BY n LIMIT $3`,
+       FROM delivered JOIN delivered_content USING (n)
+       WHERE delivery = $1 AND n > $2 AND (outcome IN ('accepted', 'correction') OR is_invoiced) ORDER BY n LIMIT $3`,
       [delivery, after, limit],
     );
     return rows;
