@@ -7,35 +7,56 @@ export interface CopyTarget {
   readonly columns: readonly string[];
 }
 
-const LINES_PER_CHUNK = 1000;
+/** Of the first chunk, which is all of most batches, and of the others. */
+const FIRST_BYTES = 16 * 1024;
+const CHUNK_BYTES = 256 * 1024;
+/** The most bytes of a UTF-16 code unit in UTF-8. */
+const BYTES_PER_UNIT = 3;
+const NEWLINE = 0x0a;
+
+/** Lines as bytes. */
+class Chunks {
+  private readonly full: Buffer[] = [];
+  private chunk = Buffer.alloc(0);
+  private end = 0;
+
+  add(line: string): void {
+    const most = line.length * BYTES_PER_UNIT + 1;
+    if (this.end + most > this.chunk.length) {
+      if (this.end > 0) this.full.push(this.chunk.subarray(0, this.end));
+      this.chunk = Buffer.allocUnsafe(Math.max(this.chunk.length === 0 ? FIRST_BYTES : CHUNK_BYTES, most));
+      this.end = 0;
+    }
+    this.end += this.chunk.write(line, this.end);
+    this.chunk[this.end] = NEWLINE;
+    this.end += 1;
+  }
+
+  all(): readonly Buffer[] {
+    return [...this.full, this.chunk.subarray(0, this.end)];
+  }
+}
 
 /**
- * Lines in the text format of COPY, by target. They are kept as bytes: very many short strings would slow garbage
- * collection.
+ * Lines in the text format of COPY, by target. Each becomes bytes at once: garbage collection would copy the strings of
+ * very many lines.
  */
 export class CopyLines {
-  private readonly targets = new Map<CopyTarget, { lines: string[]; readonly chunks: Buffer[] }>();
+  private readonly targets = new Map<CopyTarget, Chunks>();
 
   add(target: CopyTarget, line: string): void {
-    let known = this.targets.get(target);
-    if (known === undefined) {
-      known = { lines: [], chunks: [] };
-      this.targets.set(target, known);
+    let chunks = this.targets.get(target);
+    if (chunks === undefined) {
+      chunks = new Chunks();
+      this.targets.set(target, chunks);
     }
-    if (known.lines.push(line) < LINES_PER_CHUNK) return;
-    known.chunks.push(bytesOf(known.lines));
-    known.lines = [];
+    chunks.add(line);
   }
 
   /** Copies the lines in the client's transaction. */
   async copy(client: pg.ClientBase): Promise<void> {
-    for (const [{ table, columns }, { lines, chunks }] of this.targets) {
-      await copyIn(
-        client,
-        `COPY ${table} (${columns.join(', ')}) FROM STDIN`,
-        lines.length === 0 ? chunks : [...chunks, bytesOf(lines)],
-      );
-    }
+    for (const [{ table, columns }, chunks] of this.targets)
+      await copyIn(client, `COPY ${table} (${columns.join(', ')}) FROM STDIN`, chunks.all());
   }
 }
 
@@ -61,8 +82,6 @@ async function copyIn(client: pg.ClientBase, statement: string, chunks: readonly
   stream.end();
   await Promise.race([finished, failed.promise]);
 }
-
-const bytesOf = (lines: readonly string[]): Buffer => Buffer.from(`${lines.join('\n')}\n`);
 
 const SPECIAL = /[\\\n\r\t]/;
 const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

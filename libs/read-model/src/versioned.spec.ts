@@ -77,6 +77,20 @@ it.each([
   ]);
 });
 
+it('writes many rows with the same values as few', async () => {
+  const said = ['a\tb\nc\r', '\\N', '', null, 'ä "quoted"'];
+  const many = Array.from({ length: 600 }, (_, n) => note(n, said[n % 5] ?? null, { path: 'C:\\temp', text: 'a\nb' }));
+  doing((rows) => {
+    rows.set(notes, ['a'], many);
+  });
+  await when(EVENT);
+
+  const few = many.slice(0, 5).map(({ said, ...row }) => ({ ...row, ...(said === null ? {} : { said }) }));
+  const found = await versions(notes);
+  expect(found.length).toBe(600);
+  expect(found.slice(0, 5)).toEqual(few.map((row) => ({ ...row, position_from: 1 })));
+});
+
 it('gives an event the rows of its group, including those of earlier events of the batch', async () => {
   await when(skipped(7));
   await when(skipped(8), skipped(9));

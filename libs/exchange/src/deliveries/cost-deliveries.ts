@@ -33,6 +33,8 @@ import type { Compared, RowToWrite, StagedRow, Staging } from './staging.js';
 
 const ROWS_PER_STATEMENT = 2000;
 const LINES_PER_PAGE = 10_000;
+/** So many are written before the projections follow. */
+const LINES_PER_WRITE = 4_000;
 /** While one append is under way, the next events are prepared. */
 const WRITES_AT_ONCE = 3;
 /** Each attempt is a short race with one append of another writer: so many are never lost in a row. */
@@ -240,11 +242,11 @@ export class CostDeliveries {
       await this.append(stream, call, [{ type: 'CostDeliveryStarted', data: { ...named, mode, files } }]);
     if (removed > 0) await this.withdrawGone(of, call);
     for (let after = 0; ;) {
-      const rows = await this.staging.rowsToWrite(of.index, after, LINES_PER_PAGE);
+      const rows = await this.staging.rowsToWrite(of.index, after, LINES_PER_WRITE);
       await pMap(runsOf(rows), async (run) => this.writeRun(provider, run), { concurrency: WRITES_AT_ONCE });
       await this.projectBehind();
       after = rows.at(-1)?.n ?? after;
-      if (rows.length < LINES_PER_PAGE) break;
+      if (rows.length < LINES_PER_WRITE) break;
       if (signal.aborted) return;
     }
     await this.projected;

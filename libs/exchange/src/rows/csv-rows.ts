@@ -52,8 +52,9 @@ async function* pagesOf(
   close: () => void,
 ): AsyncGenerator<SourceRow[]> {
   let row = 0;
+  const blank = Object.fromEntries(columns.map((column) => [column, '']));
   const page = (records: readonly CsvRecord[]): SourceRow[] =>
-    records.map(({ record, line }) => rowOf(columns, record, (row += 1), line));
+    records.map(({ record, line }) => rowOf(columns, blank, record, { row: (row += 1), line }));
   try {
     yield page(first);
     for await (const records of blocks) yield page(records);
@@ -133,11 +134,18 @@ const written = async (write: (done: (error?: Error | null) => void) => void): P
     });
   });
 
-function rowOf(columns: readonly string[], record: readonly string[], row: number, line: number): SourceRow {
-  const fields: Record<string, string> = {};
+/** `blank`: a row without values. Its copy has room for them, while an object that grows is moved several times. */
+function rowOf(
+  columns: readonly string[],
+  blank: Readonly<Record<string, string>>,
+  record: readonly string[],
+  { row, line }: Pick<SourceRow, 'row' | 'line'>,
+): SourceRow {
+  const isWhole = record.length === columns.length;
+  const fields: Record<string, string> = isWhole ? { ...blank } : {};
   const read = Math.min(columns.length, record.length);
   for (let index = 0; index < read; index += 1) fields[columns[index] ?? ''] = record[index] ?? '';
-  if (record.length === columns.length) return { row, line, fields };
+  if (isWhole) return { row, line, fields };
   const fault =
     `has ${record.length} fields, but the header has ${columns.length}.` +
     ' Check for an unquoted delimiter or newline.';
