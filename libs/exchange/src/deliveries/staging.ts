@@ -70,15 +70,15 @@ const TABLES = `
   SET client_min_messages = warning;
   SET work_mem = '64MB';
   CREATE TEMP TABLE delivered (
-    n bigint NOT NULL, file int NOT NULL, row int NOT NULL, delivery int NOT NULL, invoice_ref text COLLATE "C" NOT NULL,
-    key text COLLATE "C" NOT NULL, is_own_id boolean NOT NULL, digest uuid NOT NULL, likeness uuid NOT NULL,
-    has_invoice_id boolean NOT NULL, is_invoiced boolean NOT NULL DEFAULT false, line_key text COLLATE "C", outcome text,
-    first_row int);
+    n bigint NOT NULL, file int NOT NULL, row int NOT NULL, delivery int NOT NULL,
+    invoice_ref text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, is_own_id boolean NOT NULL,
+    digest uuid NOT NULL, likeness uuid NOT NULL, has_invoice_id boolean NOT NULL,
+    is_invoiced boolean NOT NULL DEFAULT false, line_key text COLLATE "C", outcome text, first_row int);
   CREATE TEMP TABLE delivered_content (n bigint NOT NULL, line text NOT NULL, record text);
   CREATE TEMP TABLE recorded (
-    id bigint NOT NULL, delivery int NOT NULL, invoice_ref text COLLATE "C" NOT NULL, line_key text COLLATE "C" NOT NULL,
-    key text COLLATE "C" NOT NULL, number int NOT NULL DEFAULT 1, digest uuid NOT NULL, likeness uuid NOT NULL,
-    lacks_invoice_id boolean NOT NULL, found text)`;
+    id bigint NOT NULL, delivery int NOT NULL, invoice_ref text COLLATE "C" NOT NULL,
+    line_key text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, number int NOT NULL DEFAULT 1,
+    digest uuid NOT NULL, likeness uuid NOT NULL, lacks_invoice_id boolean NOT NULL, found text)`;
 
 const DELIVERED: CopyTarget = {
   table: 'delivered',
