@@ -155,7 +155,7 @@ export const unknownCost = ({ provider, invoiceRef, lineKey }: CostLineKey): Dom
 /** The line without its details, which may come later or change. Two lines of equal content are the same. */
 const contentOf = ({ focus: _, ...line }: CostLine): object => ({ ...line, class: line.class ?? undefined });
 /** The line's content as its row has it. Fields without a value are undefined. */
-export const contentOfRow = (row: CostLineContent): Record<string, unknown> => ({
+const contentOfRow = (row: CostLineContent): Record<string, unknown> => ({
   lineKey: row.line_key,
   resourceId: row.resource_id ?? undefined,
   kind: row.kind,
