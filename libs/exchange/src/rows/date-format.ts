@@ -32,7 +32,7 @@ const PIECES = /\[([^\]]*)\]|YYYY|MMM|MM|M|DD|D|HH|H|hh|h|A|mm|ss|SSS|T|Z|(([A-Z
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
 /** The tokens, as messages list them. */
-export const DATE_TOKENS = Object.keys(TOKENS).join(', ');
+const DATE_TOKENS = Object.keys(TOKENS).join(', ');
 
 /** A format, or the reason why it is none: a sentence after "must". */
 export function dateFormat(format: string): DateFormat | string {
