@@ -71,7 +71,7 @@ const asIfUtc = ({ year, month, day, timeMicros }: LocalTime): bigint => {
 
 const offsetAt = (value: bigint, timeZone: string): bigint => asIfUtc(localTime(fromMicros(value), timeZone)) - value;
 
-/** The instants at which clocks show a local time: one, two where they are put back, none where they are put forward. */
+/** The instants at which clocks show a local time: two where they are put back, none where they are put forward. */
 function candidates(target: bigint, timeZone: string): bigint[] {
   const offsets = new Set([target - DAY, target, target + DAY].map((value) => offsetAt(value, timeZone)));
   return [...offsets]
