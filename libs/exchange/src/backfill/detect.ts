@@ -57,6 +57,7 @@ export async function detect(source: Source): Promise<Detection> {
 
 /** Without the key by which a line is found again: it repeats the other fields. */
 function shown(item: unknown): unknown {
+  if (Array.isArray(item)) return item.map(shown);
   if (!isObject(item)) return item;
   const { key: _key, isOwnId: _isOwnId, ...rest } = item;
   return rest;

@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { type BackfillKind, type Mapping, readMapping } from '#exchange/rows/mapping';
+import { decimal, sum, text } from '#domain/money/decimal';
+import { backfilled, countsOf, dryRunOf } from '../support/backfill.js';
+import { folder } from '../support/cli.js';
+import { testLedger, type TestLedger } from '../support/ledger.js';
+import { checkedOn } from '../support/properties.js';
+
+/** The table of samples in docs/backfill.md, which readers follow, is what is tested here. */
+interface Sample {
+  readonly kind: BackfillKind;
+  readonly file: string;
+  readonly map: string | null;
+  readonly lines: number;
+  readonly sums: string;
+}
+
+const ROW = /^\| `(costs|usage) (docs\/samples\/[^ `]+)(?: --map ([^ `]+))?` \| (\d+) \| ([^|]+) \|$/;
+async function samplesOf(page: string): Promise<Sample[]> {
+  return (await readFile(page, 'utf8')).split('\n').flatMap((line): Sample[] => {
+    const [, kind, file = '', map, lines, sums = ''] = ROW.exec(line) ?? [];
+    return kind === 'costs' || kind === 'usage' ? [{ kind, file, map: map ?? null, lines: Number(lines), sums }] : [];
+  });
+}
+
+const samples = await samplesOf('docs/backfill.md');
+const mappingOf = async ({ map }: Sample): Promise<Mapping> =>
+  map === null ? {} : readMapping(JSON.parse(await readFile(map, 'utf8')), map);
+
+describe('a sample', () => {
+  let test: TestLedger;
+  let files: Awaited<ReturnType<typeof folder>>;
+  beforeAll(async () => {
+    [test, files] = await Promise.all([testLedger(), folder()]);
+    const setup = await readFile('docs/samples/setup.jsonl', 'utf8');
+    await test.apply(
+      ...setup
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object),
+    );
+  });
+  afterAll(async () => {
+    await Promise.all([test.close(), files.remove()]);
+  });
+
+  it('is there for each preset', () => {
+    expect(samples.map(({ file }) => file.replace('docs/samples/', ''))).toEqual([
+      'aws-cur.csv',
+      'aws-cur2.csv',
+      'azure-actual.csv',
+      'gcp-billing.jsonl',
+      'oci-cost.csv',
+      'opencost.json',
+      'digitalocean-invoice.csv',
+      'focus-1.2.csv',
+      'cloudevents.jsonl',
+      'stripe-meter-events.jsonl',
+      'prometheus.json',
+      'token-trace.csv',
+      'meters.jsonl',
+    ]);
+  });
+
+  /** The sums that a dry run shows: of costs by currency, of usage by kind. */
+  const sumsShown = async (sample: Sample): Promise<string> => {
+    const { survey } = await dryRunOf(test, sample.kind, sample.file, await mappingOf(sample));
+    const sums = survey.kinds.map(({ kind, currency, sum: of }) => ({
+      unit: currency ?? kind,
+      of: decimal(of ?? '0'),
+    }));
+    return [...Map.groupBy(sums, ({ unit }) => unit)]
+      .map(([unit, each]) => `${text(sum(each.map(({ of }) => of)))} ${unit}`)
+      .join(', ');
+  };
+
+  it.each(samples)('$file comes to $sums, once', async (sample) => {
+    expect(await sumsShown(sample)).toBe(sample.sums);
+    const mapping = await mappingOf(sample);
+    const { lines } = sample;
+    expect(countsOf(await backfilled(test, sample.kind, sample.file, mapping))).toEqual([lines, lines, 0, 0, 0]);
+    expect(countsOf(await backfilled(test, sample.kind, sample.file, mapping))).toEqual([lines, 0, lines, 0, 0]);
+  });
+
+  const costs = samples.filter(({ kind, file }) => kind === 'costs' && !file.endsWith('.json'));
+  it.each(costs)(
+    '$file changes nothing if it is delivered again, in other parts and with other ids',
+    async (sample) => {
+      const recorded = async (): Promise<unknown[]> => {
+        const { rows } = await test.core.pool.query(
+          'SELECT line_key, category, class, amount FROM cost_lines WHERE position_to IS NULL ORDER BY 1, 2, 3, 4',
+        );
+        return rows;
+      };
+      const before = await recorded();
+      const [first = '', ...rest] = (await readFile(sample.file, 'utf8')).trim().split('\n');
+      const isCsv = sample.file.endsWith('.csv');
+      const rows = isCsv ? rest : [first, ...rest];
+      // AWS gives its lines other ids in each delivery.
+      const renamed = (delivery: number) => rows.map((row) => row.replace(/^li(\d+),/, `x${delivery}-$1,`));
+      let delivery = 0;
+      const split = fc.record({
+        order: fc.shuffledSubarray(
+          rows.map((_, index) => index),
+          { minLength: rows.length },
+        ),
+        parts: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: rows.length, maxLength: rows.length }),
+      });
+      await fc.assert(
+        fc.asyncProperty(split, async ({ order, parts }) => {
+          delivery += 1;
+          const all = renamed(delivery);
+          const byPart = [...Map.groupBy(order, (index) => parts[index] ?? 0).values()];
+          const paths: string[] = [];
+          for (const [part, indexes] of byPart.entries()) {
+            const content = [...(isCsv ? [first] : []), ...indexes.map((index) => all[index])].join('\n');
+            const name = sample.file.replace('docs/samples/', `${delivery}-${part}-`);
+            paths.push(await files.write(name, `${content}\n`));
+          }
+          const next = { delivery: { name: `delivery ${delivery}`, isPartial: false } };
+          const summary = await backfilled(test, 'costs', paths, {}, next);
+          expect([countsOf(summary), summary.removed]).toEqual([[sample.lines, 0, sample.lines, 0, 0], 0]);
+          expect(await recorded()).toEqual(before);
+        }),
+        checkedOn(4),
+      );
+    },
+  );
+});
