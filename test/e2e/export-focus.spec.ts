@@ -157,6 +157,13 @@ describe('export focus of imported costs', () => {
     expect(await broken('2026-04')).toEqual([]);
   });
 
+  it('keeps a description of several lines', async () => {
+    const ChargeDescription = 'Compute\nin Frankfurt\tat night';
+    expect(await imported(csv({ ChargeDescription }))).toEqual([1, 1, 0, 0, 0]);
+    expect(await imported(csv({ ChargeDescription, Tags: '' }))).toEqual([1, 0, 1, 0, 0]);
+    expect(await shown('2026-04', 'ChargeDescription')).toEqual([[ChargeDescription]]);
+  });
+
   it('leaves lines alone that were recorded before details were kept', async () => {
     const key =
       'team-a|vm-1|sku-1|price-1|Virtual Machines|eu-west-1|eu-west-1a|Usage||Usage-Based|an hour of m5.large|' +

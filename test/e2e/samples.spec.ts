@@ -89,7 +89,7 @@ describe('a sample', () => {
     '$file changes nothing if it is delivered again, in other parts and with other ids',
     async (sample) => {
       const recorded = async (): Promise<unknown[]> => {
-        const { rows } = await test.core.pool.query(
+        const { rows } = await test.core.pool.query<Record<string, string | null>>(
           'SELECT line_key, category, class, amount FROM cost_lines WHERE position_to IS NULL ORDER BY 1, 2, 3, 4',
         );
         return rows;

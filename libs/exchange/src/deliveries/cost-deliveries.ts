@@ -4,6 +4,7 @@ import pMap from 'p-map';
 import { type CostLine, costStream, type DeliveryMode } from '#domain/costs/cost';
 import { conflict } from '#domain/errors';
 import type { LedgerEvent } from '#domain/events';
+import { isId } from '#domain/schema';
 import { WrongExpectedRevision } from '#event-store/port';
 import type { CommandCall } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
@@ -42,7 +43,7 @@ const MAX_ATTEMPTS = 1000;
 const INVOICED = 'the invoice has its id';
 /** So many are always below the size limit of an append. */
 const WITHDRAWALS_PER_WRITE = 250;
-/** Longer keys are hashed: an id has at most 512 bytes, and a number is appended to it. */
+/** Longer keys, and keys with line breaks, are hashed: an id has at most 512 bytes, and a number is appended to it. */
 const LONGEST_KEY = 400;
 
 /** A file of the import, and where the outcomes of its rows are counted. */
@@ -123,7 +124,7 @@ export class CostDeliveries {
       row,
       delivery: known.index,
       invoiceRef,
-      key: Buffer.byteLength(item.key) <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex'),
+      key: isId(item.key) && Buffer.byteLength(item.key) <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex'),
       isOwnId,
       ...digestsOf(item.line),
       hasInvoiceId: item.line.focus?.InvoiceId !== undefined,
