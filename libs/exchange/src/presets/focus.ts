@@ -58,6 +58,7 @@ const IN_KEY = KEY.map((name) => ({ name, columns: [name] }));
 const BESIDES_KEY = detailFields(DETAILS).filter(({ name }) => !KEY.includes(name));
 /** A difference between unit price × quantity and cost above this is more than rounding of the displayed prices. */
 const TOLERANCE = decimal('0.000001');
+const MOST_REMEMBERED = 10_000;
 
 /**
  * Cost and usage in the FOCUS format, 1.0 to 1.3. Many files deviate from it: usable values are accepted, and each
@@ -144,7 +145,21 @@ export const focusCosts: Preset<CostItem> = {
  * The month of a billing period. A month of China begins on 31 October at 16:00 UTC and is November: no zone is a whole
  * day away from UTC.
  */
-const billingMonth = (start: Instant): string => plusHours(start, 24).slice(0, 7);
+const billingMonth = remembered((start) => plusHours(start, 24).slice(0, 7));
+const chargeMonth = remembered(monthOf);
+
+/** Instants repeat from row to row: computing with them takes longer than reading them. */
+function remembered<Value>(of: (at: Instant) => Value): (at: Instant) => Value {
+  const known = new Map<Instant, Value>();
+  return (at) => {
+    const before = known.get(at);
+    if (before !== undefined) return before;
+    if (known.size === MOST_REMEMBERED) known.clear();
+    const found = of(at);
+    known.set(at, found);
+    return found;
+  };
+}
 
 /** Details that an export has from the line itself, where the row says something else, and in their one spelling. */
 function unlikeExported(cells: Cells, provider: string, { start }: Period, billed: Period): KnownDetails {
@@ -152,7 +167,9 @@ function unlikeExported(cells: Cells, provider: string, { start }: Period, bille
   return {
     ProviderName: providerName === provider ? undefined : providerName,
     ChargeFrequency: SPELLINGS['ChargeFrequency']?.find((each) => each.toLowerCase() === frequency),
-    ...(samePeriod(billed, monthOf(start)) ? {} : { BillingPeriodStart: billed.start, BillingPeriodEnd: billed.end }),
+    ...(samePeriod(billed, chargeMonth(start))
+      ? {}
+      : { BillingPeriodStart: billed.start, BillingPeriodEnd: billed.end }),
   };
 }
 

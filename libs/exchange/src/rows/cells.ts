@@ -1,7 +1,7 @@
 import { fieldPath } from '#domain/faults';
 import { LONGEST_DETAIL } from '#domain/costs/focus';
 import { isId } from '#domain/schema';
-import { unstorableIn } from '#domain/storable';
+import { isStorable, unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { instantsAt } from '#domain/time/calendar';
 import { type Instant, readInstant } from '#domain/time/instant';
@@ -338,6 +338,8 @@ export class Cells {
 
 /** Errors: RowFault, if the log can't store the value. */
 export function storable<Value>(field: string, value: Value): Value {
+  // Nearly all values are texts, which need no search.
+  if (typeof value === 'string' && isStorable(value)) return value;
   const found = unstorableIn(value);
   if (found === undefined) return value;
   throw new RowFault(fieldPath([field, ...found.path]), value, found.message);
