@@ -57,6 +57,13 @@ export const backfillBench: Bench = {
   bounds: [
     { of: 'backfill', least: 0.3, from: 1_000_000 },
     { of: 'again', least: 3, from: 100_000 },
+    { of: 'quotedAgainstUsage', least: 0.5, from: 100_000 },
+    { of: 'focus', least: 0.1, from: 100_000 },
+    { of: 'focusAgain', least: 0.15, from: 100_000 },
+    { of: 'peakMegabytes', most: 450, from: 1 },
+    { of: 'peakMegabytesQuoted', most: 450, from: 1 },
+    { of: 'peakMegabytesFocus', most: 450, from: 1 },
+    { of: 'peakMegabytesFocusAgain', most: 450, from: 1 },
   ],
   async measure(size, say) {
     const folder = await mkdtemp(join(tmpdir(), 'ledgerline-bench-files-'));
