@@ -34,7 +34,7 @@ describe('an allocation of OpenCost', () => {
           isOwnId: false,
         },
       ],
-      notes: [],
+      notes: [['no_currency', 'currency']],
     });
   });
 
@@ -47,7 +47,18 @@ describe('an allocation of OpenCost', () => {
   });
 
   it('has the currency that a mapping gives', () => {
-    const { item } = readRow(openCostAllocations, ALLOCATION, { values: { currency: 'EUR' } });
-    expect(item.line.currency).toBe('EUR');
+    const { item, notes } = readRow(openCostAllocations, ALLOCATION, { values: { currency: 'EUR' } });
+    expect([item.line.currency, notes]).toEqual(['EUR', []]);
+  });
+
+  it('of no named cluster is of one, which is noted', () => {
+    const { item, notes } = readRow(openCostAllocations, { ...ALLOCATION, properties: { namespace: 'shop' } });
+    expect([item.delivery, notes]).toEqual([
+      'cluster 2026-04',
+      [
+        ['no_cluster', 'cluster'],
+        ['no_currency', 'currency'],
+      ],
+    ]);
   });
 });

@@ -1,3 +1,4 @@
+import type { Cells } from '../rows/cells.js';
 import { chargePeriod, type CostItem, currencyOf, given, keyOf } from './costs.js';
 import type { Preset } from './preset.js';
 import { tagsOf } from './tags.js';
@@ -30,7 +31,9 @@ export const openCostAllocations: Preset<CostItem> = {
   read(cells) {
     const name = cells.id('name');
     const period = chargePeriod(cells.instant('start'), cells.instant('end'));
-    const delivery = `${cells.optionalId('cluster') ?? 'cluster'} ${period.start.slice(0, 7)}`;
+    const cluster = cells.optionalId('cluster') ?? assumed(cells, 'cluster', 'cluster');
+    const delivery = `${cluster} ${period.start.slice(0, 7)}`;
+    const isPriced = cells.optional('currency') !== undefined;
     const properties = PROPERTIES.map((property) => cells.optional(property));
     const tags = [
       ...PROPERTIES.flatMap((property, index) =>
@@ -46,7 +49,7 @@ export const openCostAllocations: Preset<CostItem> = {
         kind: cells.optionalId('kind') ?? 'kubernetes',
         chargePeriod: period,
         amount: cells.decimal('amount'),
-        currency: cells.optional('currency') === undefined ? 'USD' : currencyOf(cells, 'currency'),
+        currency: isPriced ? currencyOf(cells, 'currency') : assumed(cells, 'currency', 'USD'),
         category: 'usage',
         resourceId: name,
         ...given({ tenantId: cells.idOrTagged('tenantId', tags) }),
@@ -56,3 +59,14 @@ export const openCostAllocations: Preset<CostItem> = {
     };
   },
 };
+
+/** What the answer does not say, and a mapping can. */
+function assumed(cells: Cells, field: string, value: string): string {
+  cells.note(
+    `no_${field}`,
+    field,
+    '',
+    `no ${field} is named. Read as ${value}; name it in a mapping (values.${field}).`,
+  );
+  return value;
+}
