@@ -415,7 +415,8 @@ describe('the environment', () => {
     })();
     expect(message.split('\n').slice(1)).toEqual([
       '  DATABASE_URL must be a URL that starts with postgres:// or postgresql://',
-      '  EVENT_STORE_URL must be a URL that starts with esdb:// or esdb+discover://',
+      '  EVENT_STORE_URL must be a connection string such as esdb://host:2113?tls=false, esdb://a:2113,b:2113,c:2113 or' +
+        ' esdb+discover://name (or kurrentdb:// in the same forms)',
       '  LEDGERLINE_JWT_SECRET must have at least 32 characters',
       '  LEDGERLINE_JWKS_URL must be a URL that starts with https:// or http://',
       '  LEDGERLINE_PORT must be a port number from 0 to 65535',

@@ -1,7 +1,15 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { UsageYears } from '#domain/usage/usage-span';
-import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl, zUsageYears } from '#runtime/environment';
+import {
+  type LogLevel,
+  readEnvironment,
+  zCount,
+  zEventStoreUrl,
+  zLogLevel,
+  zUrl,
+  zUsageYears,
+} from '#runtime/environment';
 import type { Limits } from './protection.js';
 
 /** The length of an HS256 hash: a shorter secret can be guessed from one token. */
@@ -22,7 +30,7 @@ const areNetworks = (text: string): boolean => text.split(',').every((each) => i
 /** Every variable that the API reads. A test compares the table in docs/running.md with this. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
-  EVENT_STORE_URL: zUrl('esdb', 'esdb+discover').optional(),
+  EVENT_STORE_URL: zEventStoreUrl.optional(),
   LEDGERLINE_JWT_SECRET: z.string().min(MIN_SECRET_CHARS, `must have at least ${MIN_SECRET_CHARS} characters`),
   LEDGERLINE_JWKS_URL: zUrl('https', 'http').optional(),
   LEDGERLINE_SELLER: z.string().optional(),

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { type LogLevel, readEnvironment, zCount, zLogLevel, zUrl } from '#runtime/environment';
+import { type LogLevel, readEnvironment, zCount, zEventStoreUrl, zLogLevel, zUrl } from '#runtime/environment';
 import type { WorkerSettings } from './worker.js';
 
 /** Every variable that the worker reads. docs/running.md lists them in one table. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
-  EVENT_STORE_URL: zUrl('esdb', 'esdb+discover').optional(),
+  EVENT_STORE_URL: zEventStoreUrl.optional(),
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_WORKER_PORT: zCount(65_535, 'must be a port number from 0 to 65535').optional(),
   LEDGERLINE_LOG_LEVEL: zLogLevel,

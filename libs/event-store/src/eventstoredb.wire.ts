@@ -6,6 +6,7 @@ import sharedPb from '@eventstore/db-client/generated/shared_pb.js';
 import type { CallOptions, Channel, Client, Metadata } from '@grpc/grpc-js';
 import type { Readable } from 'node:stream';
 import type { Append } from './append.js';
+import { forClient } from './connection-string.js';
 import { NO_STREAM } from './port.js';
 
 /**
@@ -22,7 +23,7 @@ export class EventStoreDbWire {
   private readonly internals: ClientInternals;
 
   constructor(connectionString: string) {
-    this.client = EventStoreDBClient.connectionString(connectionString);
+    this.client = EventStoreDBClient.connectionString(forClient(connectionString));
     this.internals = this.client as unknown as ClientInternals;
   }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
+import { connectionFault } from '#event-store/connection-string';
 import { MirroredLog } from '#event-store/mirrored';
 import type { EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
@@ -124,7 +125,19 @@ async function open(options: LedgerOptions): Promise<Opened> {
 /** The client of EventStoreDB is a third of the code that a command loads: only a ledger that uses it loads it. */
 async function mirrored(eventStoreUrl: string, postgres: PostgresLog): Promise<EventLog> {
   const { EventStoreDbLog } = await import('#event-store/eventstoredb');
-  return new MirroredLog(new EventStoreDbLog(eventStoreUrl), postgres);
+  return new MirroredLog(
+    connected(() => new EventStoreDbLog(eventStoreUrl)),
+    postgres,
+  );
+}
+
+/** The client's error quotes the connection string, and with it a password: only its place is told. */
+function connected<Log>(connect: () => Log): Log {
+  try {
+    return connect();
+  } catch (error) {
+    throw new Error(`EVENT_STORE_URL ${connectionFault(error)}. Nothing was started.`);
+  }
 }
 
 @Module({})

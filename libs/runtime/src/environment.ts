@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isConnectionString } from '#event-store/connection-string';
 import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
 
 /** Checks for environment variables, for the processes that they configure. */
@@ -10,6 +11,13 @@ export const zUrl = (...schemes: string[]) =>
       (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value),
       `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     );
+export const zEventStoreUrl = z
+  .string()
+  .refine(
+    isConnectionString,
+    'must be a connection string such as esdb://host:2113?tls=false, esdb://a:2113,b:2113,c:2113 or' +
+      ' esdb+discover://name (or kurrentdb:// in the same forms)',
+  );
 export const zCount = (max: number, message: string) =>
   z
     .string()
