@@ -177,7 +177,7 @@ describe('bad input is reported with file, row and remedy', () => {
     for (const written of ['2026-04-01 01:00:00', '2026-04-01T01:00', '2026-04-01'])
       expect(await said(with_(START, written))).toEqual([
         `usage.csv, row 1 (line 2): start "${written}" has no zone. Write it as 2026-04-01T00:00:00Z, or set ` +
-          `the zone of the file, {"zone": "Z"} or {"zone": "+02:00"}, in a mapping file (--map).`,
+          `the zone of the file, {"zone": "Z"}, {"zone": "+02:00"} or {"zone": "Europe/Paris"}, in a mapping file (--map).`,
       ]);
   });
 
