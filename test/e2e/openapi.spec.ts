@@ -66,15 +66,25 @@ function closed(schema: unknown): unknown {
     : inner;
 }
 
-function validator(schema: unknown, strictly = true): (value: unknown) => string[] {
-  const ajv = new Ajv2020({ strict: false, allErrors: true });
+/** By strictness: what all schemas refer to is compiled once. */
+const compilers = new Map<boolean, Ajv2020>();
+
+function compilerOf(strictly: boolean): Ajv2020 {
+  const known = compilers.get(strictly);
+  if (known !== undefined) return known;
+  const ajv = new Ajv2020({ strict: false, allErrors: true, inlineRefs: false });
   addFormats.default(ajv);
   ajv.addFormat('decimal', /^-?\d+(\.\d+)?$/);
-  const components = strictly ? closed(document.components.schemas) : document.components.schemas;
-  const validate = ajv.compile({
-    ...z.record(z.string(), z.unknown()).parse(strictly ? closed(schema) : schema),
-    components: { schemas: components },
-  });
+  const { schemas } = document.components;
+  ajv.addSchema({ $id: 'document', components: { schemas: strictly ? closed(schemas) : schemas } });
+  compilers.set(strictly, ajv);
+  return ajv;
+}
+
+function validator(schema: unknown, strictly = true): (value: unknown) => string[] {
+  const text = JSON.stringify(strictly ? closed(schema) : schema);
+  const inDocument: unknown = JSON.parse(text.replaceAll('"#/components/', '"document#/components/'));
+  const validate = compilerOf(strictly).compile(z.record(z.string(), z.unknown()).parse(inDocument));
   return (value) =>
     validate(value)
       ? []
