@@ -5,7 +5,7 @@ COPY package.json package-lock.json ./
 COPY apps/cli/bin apps/cli/bin
 # Without install scripts: they fetch a Node and link the embedded Postgres, and the image has the one and needs no other.
 RUN npm ci --ignore-scripts
-COPY nest-cli.json tsconfig.json ./
+COPY tsconfig.json ./
 COPY apps apps
 COPY libs libs
 COPY projections projections

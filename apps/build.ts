@@ -60,9 +60,7 @@ async function build(work: string): Promise<number> {
   const config = path.join(work, 'tsconfig.json');
   const compilerOptions = { rootDir: '..', outDir: target };
   writeFileSync(config, JSON.stringify({ extends: '../apps/tsconfig.build.json', compilerOptions }));
-  const code =
-    (await compile('@nestjs/cli/bin/nest.js', 'build', '--path', path.relative(ROOT, config))) ||
-    (await compile('typescript/bin/tsc', '-p', BROWSER, '--outDir', path.join(target, BROWSER)));
+  const code = (await compile('-p', config)) || (await compile('-p', BROWSER, '--outDir', path.join(target, BROWSER)));
   if (code !== 0) return code;
   chmodSync(path.join(target, EXECUTABLE), 0o755);
   writeFileSync(path.join(target, '.sources'), sources);
@@ -85,9 +83,9 @@ function takePlace(work: string, target: string): void {
   }
 }
 
-/** Its exit code. */
-async function compile(program: string, ...args: readonly string[]): Promise<number> {
-  const compiler = spawn(process.execPath, [path.join(ROOT, 'node_modules', program), ...args], {
+/** Its exit code. TypeScript 7 takes a fifth of the time of 6, and writes the same. */
+async function compile(...args: readonly string[]): Promise<number> {
+  const compiler = spawn(process.execPath, [path.join(ROOT, 'node_modules/typescript-7/bin/tsc'), ...args], {
     cwd: ROOT,
     stdio: 'inherit',
   });
