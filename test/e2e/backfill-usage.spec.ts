@@ -272,7 +272,11 @@ describe('backfill usage', () => {
 
   it('expands lists of JSON lines, also in a list of the objects around them', async () => {
     const line = (n: number) =>
-      JSON.stringify({ site: 'lined', readings: [{ unit: `vm-${n}`, q: 1 }, { unit: `vm-${n}`, q: 2 }, 3] });
+      JSON.stringify({
+        site: 'lined',
+        attributes: { az: n },
+        readings: [{ unit: `vm-${n}`, q: 1 }, { unit: `vm-${n}`, q: 2 }, 3],
+      });
     const file = await files.write('lists.jsonl', `${line(1)}\n${line(2)}\n`);
     await test.apply(deployment('lined'));
     const read = await backfilled(test, 'usage', file, {
@@ -284,6 +288,24 @@ describe('backfill usage', () => {
     expect(read.said[0]).toBe('lists.jsonl, row 3 (line 1) has an item of readings that is not a JSON object');
     // 2 × (1 + 2)
     expect(await used('lined')).toEqual({ kwh: '6' });
+    const { items } = await test.ask<{ items: { attributes: object }[] }>('usage-records', { deploymentId: 'lined' });
+    expect(items.map(({ attributes }) => attributes)).toEqual([{ az: 1 }, { az: 1 }, { az: 2 }, { az: 2 }]);
+  });
+
+  it('takes an object whose list was added in the file of rejects', async () => {
+    await test.apply(deployment('added'));
+    const mapping = {
+      list: 'readings',
+      columns: { deploymentId: 'site', resourceId: 'unit', quantity: 'q' },
+      values: { billingKind: 'kwh', start: '2026-04-01T00:00:00Z', granularity: 'event' },
+    };
+    const file = await files.write('without.jsonl', '{"site":"added"}\n');
+    expect(countsOf(await backfilled(test, 'usage', file, mapping))).toEqual([1, 0, 0, 0, 1]);
+    const rejects = `${file}.rejects.jsonl`;
+    const readings = '"site":"added","readings":[{"unit":"vm-1","q":1.5}]';
+    await writeFile(rejects, (await readFile(rejects, 'utf8')).replace('"site":"added"', readings));
+    expect(countsOf(await backfilled(test, 'usage', rejects, mapping))).toEqual([1, 1, 0, 0, 0]);
+    expect(await used('added')).toEqual({ kwh: '1.5' });
   });
 
   it('refuses a list in a CSV file', async () => {

@@ -164,6 +164,12 @@ describe('export focus of imported costs', () => {
     expect(await shown('2026-04', 'ChargeDescription')).toEqual([[ChargeDescription]]);
   });
 
+  it('cuts a long description between characters', async () => {
+    // The emoji are two code units each, so the 2,000th is the first half of one.
+    await imported(csv({ ChargeDescription: `a${'🚀'.repeat(1000)}` }));
+    expect(await shown('2026-04', 'ChargeDescription')).toEqual([[`a${'🚀'.repeat(999)}`]]);
+  });
+
   it('leaves lines alone that were recorded before details were kept', async () => {
     const key =
       'team-a|vm-1|sku-1|price-1|Virtual Machines|eu-west-1|eu-west-1a|Usage||Usage-Based|an hour of m5.large|' +

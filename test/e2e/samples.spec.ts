@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type BackfillKind, type Mapping, readMapping } from '#exchange/rows/mapping';
@@ -46,7 +46,10 @@ describe('a sample', () => {
     await Promise.all([test.close(), files.remove()]);
   });
 
-  it('is there for each preset', () => {
+  it('is in the table if it is in the folder', async () => {
+    const listed = samples.flatMap(({ file, map }) => (map === null ? [file] : [file, map]));
+    const there = (await readdir('docs/samples')).map((name) => `docs/samples/${name}`);
+    expect(listed.sort()).toEqual(there.filter((file) => file !== 'docs/samples/setup.jsonl').sort());
     expect(samples.map(({ file }) => file.replace('docs/samples/', ''))).toEqual([
       'aws-cur.csv',
       'aws-cur2.csv',

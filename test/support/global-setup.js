@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, statfsSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdtempSync, readFileSync, statfsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -31,10 +31,24 @@ export default function globalSetup() {
  * free in the last minute).
  */
 function placeOfFiles() {
-  if (!existsSync(MEMORY)) return os.tmpdir();
+  if (!isUsable(MEMORY)) return os.tmpdir();
   const { bavail, bsize } = statfsSync(MEMORY);
   const hasRoom = Math.min(bavail * bsize, process.availableMemory()) >= MEMORY_NEEDED_BYTES;
   return hasRoom ? MEMORY : os.tmpdir();
+}
+
+/** Files can be written there, and programs run from there. */
+function isUsable(folder) {
+  try {
+    accessSync(folder, constants.W_OK);
+    const mounts = readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' '));
+    return !mounts.some(([, place, , options = '']) => place === folder && options.split(',').includes('noexec'));
+  } catch {
+    // It is not there, or not ours.
+    return false;
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ const faultOf = async (text: string): Promise<string | null> => {
     await EventStoreDBClient.connectionString(forClient(text)).dispose();
     return null;
   } catch (error) {
-    return connectionFault(error);
+    return connectionFault(error, text);
   }
 };
 
@@ -35,6 +35,11 @@ describe('a connection string', () => {
     expect(await faultOf('esdb://admin:changeit@a:port')).toBe(
       'is no connection string of EventStoreDB: port number is expected at character 25',
     );
+    // Five characters further on: the client is given the older name.
+    expect(await faultOf('kurrentdb://admin:changeit@a:port')).toBe(
+      'is no connection string of EventStoreDB: port number is expected at character 30',
+    );
+    expect(await faultOf('esdb://a:2113?tlsCAFile=/nowhere/ca.pem')).toMatch(/^can't be used: .*certificate/);
     expect(await faultOf('esdb://admin:changeit@a:2113?tls=maybe')).toBe(
       'is no connection string of EventStoreDB: true or false is expected at character 34',
     );

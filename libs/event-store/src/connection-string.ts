@@ -10,11 +10,14 @@ export const isConnectionString = (text: string): boolean => FORM.test(text.trim
 /** The client knows only the older names. */
 export const forClient = (text: string): string => text.trim().replace(/^kurrentdb(?=\+discover:|:)/, 'esdb');
 
-/** What is wrong with a connection string, without the string: it may hold a password. */
-export function connectionFault(error: unknown): string {
-  const { location, expected } = error as { readonly location?: unknown; readonly expected?: unknown };
+/**
+ * Why the client refuses a connection string. Of a string that it can't parse only the place is told, since its message
+ * quotes the string, which may hold a password.
+ */
+export function connectionFault(error: unknown, text: string): string {
+  const { location, expected, message } = error as Readonly<Record<'location' | 'expected' | 'message', unknown>>;
   const [from] = Array.isArray(location) ? (location as unknown[]) : [];
-  return typeof from === 'number' && typeof expected === 'string'
-    ? `is no connection string of EventStoreDB: ${expected} is expected at character ${from + 1}`
-    : 'is no connection string of EventStoreDB, such as esdb://localhost:2113?tls=false';
+  if (typeof from !== 'number' || typeof expected !== 'string') return `can't be used: ${String(message)}`;
+  const shortened = text.trim().length - forClient(text).length;
+  return `is no connection string of EventStoreDB: ${expected} is expected at character ${from + 1 + shortened}`;
 }

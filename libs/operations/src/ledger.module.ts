@@ -126,17 +126,17 @@ async function open(options: LedgerOptions): Promise<Opened> {
 async function mirrored(eventStoreUrl: string, postgres: PostgresLog): Promise<EventLog> {
   const { EventStoreDbLog } = await import('#event-store/eventstoredb');
   return new MirroredLog(
-    connected(() => new EventStoreDbLog(eventStoreUrl)),
+    connected(eventStoreUrl, () => new EventStoreDbLog(eventStoreUrl)),
     postgres,
   );
 }
 
-/** The client's error quotes the connection string, and with it a password: only its place is told. */
-function connected<Log>(connect: () => Log): Log {
+/** Errors: EVENT_STORE_URL, and why the client refuses it. */
+function connected<Log>(eventStoreUrl: string, connect: () => Log): Log {
   try {
     return connect();
   } catch (error) {
-    throw new Error(`EVENT_STORE_URL ${connectionFault(error)}. Nothing was started.`);
+    throw new Error(`EVENT_STORE_URL ${connectionFault(error, eventStoreUrl)}. Nothing was started.`);
   }
 }
 

@@ -244,7 +244,7 @@ export class CostDeliveries {
     if (removed > 0) await this.withdrawGone(of, call);
     for (let after = 0; ;) {
       const rows = await this.staging.rowsToWrite(of.index, after, LINES_PER_WRITE);
-      await pMap(runsOf(rows), async (run) => this.writeRun(provider, run), { concurrency: WRITES_AT_ONCE });
+      await this.writeRuns(provider, runsOf(rows));
       await this.projectBehind();
       after = rows.at(-1)?.n ?? after;
       if (rows.length < LINES_PER_WRITE) break;
@@ -252,6 +252,20 @@ export class CostDeliveries {
     }
     await this.projected;
     await this.append(stream, call, [{ type: 'CostDeliveryCompleted', data: named }]);
+  }
+
+  /** Errors: the first failure, once no append is under way any more: another import may begin then. */
+  private async writeRuns(provider: string, runs: readonly (readonly RowToWrite[])[]): Promise<void> {
+    const failures: unknown[] = [];
+    await pMap(
+      runs,
+      async (run) => {
+        if (failures.length > 0) return;
+        await this.writeRun(provider, run).catch((error: unknown) => failures.push(error));
+      },
+      { concurrency: WRITES_AT_ONCE },
+    );
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Written lines are projected while the next ones are written, one pass at a time. */

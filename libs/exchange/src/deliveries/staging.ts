@@ -154,6 +154,7 @@ export class Staging {
 
   /** Rows of files that the delivery has already. */
   async alreadyHas(delivery: number, files: readonly number[]): Promise<void> {
+    if (files.length === 0) return;
     await this.pool.query("UPDATE delivered SET outcome = 'duplicate' WHERE delivery = $1 AND file = ANY ($2::int[])", [
       delivery,
       files,
@@ -277,7 +278,9 @@ export class Staging {
       `SELECT n, file, row, invoice_ref AS "invoiceRef", line_key AS "lineKey", line,
          CASE WHEN outcome = 'duplicate' THEN 'invoiced' ELSE outcome END AS outcome
        FROM delivered JOIN delivered_content USING (n)
-       WHERE delivery = $1 AND n > $2 AND (outcome IN ('accepted', 'correction') OR is_invoiced) ORDER BY n LIMIT $3`,
+       WHERE delivery = $1 AND n > $2 AND delivered_content.n > $2
+         AND (outcome IN ('accepted', 'correction') OR is_invoiced)
+       ORDER BY n LIMIT $3`,
       [delivery, after, limit],
     );
     return rows;

@@ -41,6 +41,12 @@ describe('a row of Azure’s cost details', () => {
     expect(() => readRow(azureCostDetails, { ...EA, Date: '21/09/2023' })).toThrow(RowFault);
   });
 
+  it('has the day first if a mapping says so', () => {
+    const dayFirst = { ...EA, BillingPeriodStartDate: '01/09/2023', Date: '05/09/2023' };
+    const { item } = readRow(azureCostDetails, dayFirst, { dates: 'DD/MM/YYYY' });
+    expect([item.delivery, item.line.chargePeriod.start]).toEqual(['8608480 2023-09', '2023-09-05T00:00:00Z']);
+  });
+
   it('is the same charge if ids are spelt otherwise, and if its cost differs', () => {
     const other = { ...EA, ResourceId: '/subscriptions/sub-1/VM1', Cost: '2.65', MeterCategory: 'VMs' };
     expect(readRow(azureCostDetails, other).item.key).toBe(readRow(azureCostDetails, EA).item.key);

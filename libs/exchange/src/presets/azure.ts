@@ -79,9 +79,10 @@ const FIELDS: readonly PresetField[] = [
 const MONTH_FIRST = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
-/** The start of a day in UTC: `2023-09-21`, or `09/21/2023` with the month first. */
+/** The start of a day in UTC: `2023-09-21`, or `09/21/2023` with the month first, unless a mapping has the format. */
 function dayOf(cells: Cells, field: string): Instant {
   const written = cells.text(field);
+  if (cells.hasDateFormat) return cells.asInstant(field, written);
   const date = written.replace(
     MONTH_FIRST,
     (_all, month: string, day: string, year: string) => `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`,

@@ -52,7 +52,8 @@ export function descriptionOf(cells: Cells, field: string): string | undefined {
   const text = cells.optional(field);
   if (text === undefined || text.length <= LONGEST_DESCRIPTION) return text;
   cells.note('cut', field, `${text.slice(0, 60)}…`, `cut to ${LONGEST_DESCRIPTION} characters`);
-  return text.slice(0, LONGEST_DESCRIPTION);
+  // Half a surrogate pair can't be stored.
+  return text.slice(0, LONGEST_DESCRIPTION).replace(/[\ud800-\udbff]$/, '');
 }
 
 /** Costs with a column for each field of a cost line. */

@@ -60,6 +60,11 @@ export class Cells {
     return this;
   }
 
+  /** Whether the mapping says how dates are written. */
+  get hasDateFormat(): boolean {
+    return this.options.dates !== null;
+  }
+
   /** The oddities of this row. */
   noted(): readonly RowNote[] {
     return this.notes;

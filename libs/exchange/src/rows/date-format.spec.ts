@@ -44,9 +44,10 @@ describe('a date in the format of a mapping', () => {
     ['YYYY-MM-DD hh:mm', 'have hh and A together: 01:00 PM'],
     ['YYYY-MM-DD HH hh A', 'have HH, or hh and A, not both'],
     ['YYYY-MM-DD YYYY', 'name the year once, not twice'],
+    ['HH:mmZ DD/MM/YYYY', 'have Z only at its end'],
     [
       'YY/MM/DD',
-      'have only the tokens YYYY, MMM, MM, M, DD, D, HH, H, hh, h, A, mm, ss, SSS, and other letters in [brackets]:' +
+      'have only the tokens YYYY, MMM, MM, M, DD, D, HH, H, hh, h, A, mm, ss, SSS, T, Z, and other letters in [brackets]:' +
         ' YY is none',
     ],
   ])('the format %s is refused', (format, reason) => {

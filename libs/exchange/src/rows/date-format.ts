@@ -1,8 +1,8 @@
 import { fromMicros } from '#domain/time/instant';
 
 /**
- * The dates of a file in a format such as `DD/MM/YYYY HH:mm`, or `unix`, `unix-ms`. The tokens are those of most date
- * libraries. Everything else in a format stands for itself; letters in [brackets].
+ * The dates of a file in a format such as `DD/MM/YYYY HH:mm`, or `unix`, `unix-ms`. `T` stands for itself, and a `Z` at
+ * the end too: it says UTC. Everything else in a format stands for itself; other letters in [brackets].
  */
 export interface DateFormat {
   readonly format: string;
@@ -32,7 +32,7 @@ const PIECES = /\[([^\]]*)\]|YYYY|MMM|MM|M|DD|D|HH|H|hh|h|A|mm|ss|SSS|T|Z|(([A-Z
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
 /** The tokens, as messages list them. */
-const DATE_TOKENS = Object.keys(TOKENS).join(', ');
+const DATE_TOKENS = [...Object.keys(TOKENS), 'T', 'Z'].join(', ');
 
 /** A format, or the reason why it is none: a sentence after "must". */
 export function dateFormat(format: string): DateFormat | string {
@@ -43,6 +43,7 @@ export function dateFormat(format: string): DateFormat | string {
   let isUtc = false;
   for (const [piece, bracketed, letters, , open] of format.matchAll(PIECES)) {
     const token = TOKENS[piece];
+    if (isUtc) return 'have Z only at its end';
     isUtc = piece === 'Z';
     if (token !== undefined) {
       if (parts.includes(token.part)) return `name the ${token.part} once, not twice`;

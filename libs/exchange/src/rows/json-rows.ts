@@ -75,7 +75,12 @@ function rowsOfLine(text: string, list: List): Found[] {
         fault: 'is not a JSON object such as {"deploymentId": "…", …}',
       },
     ];
-  if (list !== undefined && !isReject(value)) return itemsIn(exactly(text), list);
+  if (list !== undefined) {
+    const of = isReject(value) ? value.record : value;
+    const isWhole = of === value || listIn(of, list) !== undefined;
+    const exact = exactly(text);
+    if (isWhole) return itemsIn(of, of === value || !isObject(exact) ? exact : exact['record'], list);
+  }
   const items = mayBeAnswer(value) ? itemsOf(exactly(text)) : null;
   if (items !== null) return items.map((fields) => ({ fields }));
   return [
@@ -114,10 +119,11 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
       `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}. Nothing was imported.`,
     );
   }
+  const exact = recordsOf(value);
   if (list !== undefined)
     return {
       columns: null,
-      pages: documentPages((Array.isArray(value) ? value : [value]).flatMap((each) => itemsIn(each, list))),
+      pages: documentPages(recordsOf(JSON.parse(text)).flatMap((each, index) => itemsIn(each, exact[index], list))),
     };
   const items = Array.isArray(value) ? value : itemsOf(value);
   if (items === null)
@@ -129,6 +135,8 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
     );
   return { columns: null, pages: documentPages(items.map(rowOf)) };
 }
+
+const recordsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [value]);
 
 async function* documentPages(rows: readonly Found[]): AsyncGenerator<SourceRow[]> {
   for (let from = 0; from < rows.length; from += PAGE_ROWS)
@@ -143,16 +151,27 @@ const rowOf = (item: unknown): Found =>
 
 /**
  * A row for each item of a list in an object: the item's own fields, and those of the objects around it. A field that
- * both have is the item's.
+ * both have is the item's. `exact`: the object with its numbers as they were written.
  */
-function itemsIn(record: unknown, path: string): Found[] {
+function itemsIn(record: unknown, exact: unknown, path: string): Found[] {
   if (!isObject(record)) return [rowOf(record)];
-  const steps = path.split('.');
-  const list = steps.reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), record);
-  if (!Array.isArray(list))
+  if (listIn(record, path) === undefined)
     return [{ fields: record, fault: `has no list ${path}. Add it, or correct "list" in the mapping.` }];
-  const around = withoutField(record, steps);
-  return list.map((item: unknown) =>
+  const exactRows = isObject(exact) ? rowsAround(exact, path) : [];
+  return rowsAround(record, path).map((found, index) => ({
+    ...found,
+    text: JSON.stringify(exactRows[index]?.fields ?? {}),
+  }));
+}
+
+const listIn = (record: Fields, path: string): readonly unknown[] | undefined => {
+  const found = path.split('.').reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), record);
+  return Array.isArray(found) ? found : undefined;
+};
+
+function rowsAround(record: Fields, path: string): Found[] {
+  const around = withoutField(record, path.split('.'));
+  return (listIn(record, path) ?? []).map((item) =>
     isObject(item)
       ? { fields: { ...around, ...item } }
       : { fields: { ...around, '': item }, fault: `has an item of ${path} that is not a JSON object` },
