@@ -136,7 +136,8 @@ async function focusRun(folder: string, size: number): Promise<Run> {
     mustBe('delivered again', again.counts, allKnown(size));
     mustBe('copied', rows, size);
     const { rows: sums } = await pool.query(
-      'SELECT count(*)::int AS rows, sum(amount)::numeric(20, 3)::text AS amount FROM ledgerline.cost_lines WHERE position_to IS NULL',
+      'SELECT count(*)::int AS rows, sum(amount)::numeric(20, 3)::text AS amount' +
+        ' FROM ledgerline.cost_lines WHERE position_to IS NULL',
     );
     mustBe('cost lines', sums, [{ rows: size, amount: billedCost(size) }]);
     return { copied, first, again };

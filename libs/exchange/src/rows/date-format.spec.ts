@@ -47,8 +47,8 @@ describe('a date in the format of a mapping', () => {
     ['HH:mmZ DD/MM/YYYY', 'have Z only at its end'],
     [
       'YY/MM/DD',
-      'have only the tokens YYYY, MMM, MM, M, DD, D, HH, H, hh, h, A, mm, ss, SSS, T, Z, and other letters in [brackets]:' +
-        ' YY is none',
+      'have only the tokens YYYY, MMM, MM, M, DD, D, HH, H, hh, h, A, mm, ss, SSS, T, Z, and other letters in' +
+        ' [brackets]: YY is none',
     ],
   ])('the format %s is refused', (format, reason) => {
     expect(dateFormat(format)).toBe(reason);
