@@ -117,14 +117,14 @@ describe('the log in Postgres', () => {
     const holder = new pg.Client(database.url);
     await holder.connect();
     await holder.query('begin; select * from ledgerline_log.head for update');
-    const append = log.append('a', NO_STREAM, [event(1)]);
+    const refused = expect(log.append('a', NO_STREAM, [event(1)])).rejects.toBeInstanceOf(UnknownOutcome);
     const waiting = `select pid from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'`;
     const pids = async (): Promise<number[]> =>
       (await holder.query<{ pid: number }>(waiting)).rows.map(({ pid }) => pid);
     while ((await pids()).length === 0);
     await holder.query('select pg_terminate_backend($1)', [(await pids())[0]]);
-    await expect(append).rejects.toBeInstanceOf(UnknownOutcome);
+    await refused;
     await holder.query('commit');
     await holder.end();
     expect(await log.append('a', NO_STREAM, [event(1)])).toEqual({ revision: 0, position: 1 });
