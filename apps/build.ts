@@ -26,7 +26,7 @@ const EXECUTABLE = 'apps/cli/src/main.js';
 const BUILT_FROM = path.join(DIST, '.sources');
 /** The console's program, which runs in browsers: it has types and a configuration of its own. */
 const BROWSER = 'apps/api/src/console/browser';
-/** A build takes some ten seconds: an older folder is left from one that was killed. */
+/** A build takes seconds: an older folder is left from one that was killed. */
 const ABANDONED_MS = 3_600_000;
 const MOST_ATTEMPTS = 10;
 

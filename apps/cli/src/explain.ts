@@ -1,3 +1,4 @@
+import { attributesText } from '#domain/plans/overlap';
 import type { AnswerOf } from '#ledger/query';
 import { explain } from '#operations/audit';
 import { counted, print, printJson } from './output.js';
@@ -87,11 +88,6 @@ function nodesOf(explained: Explained): Node[] {
   }
 }
 
-const filterText = (filter: object): string =>
-  Object.entries(filter)
-    .map(([name, value]) => `${name}: ${String(value)}`)
-    .join(', ');
-
 /** A separator and a text; nothing if there is no text. */
 const after = (separator: string, text: string | null | undefined): string =>
   text === null || text === undefined ? '' : `${separator}${text}`;
@@ -155,7 +151,7 @@ function rowNode({
   return {
     text: `${row.billingKind} ${row.ref} ${period(row.chargePeriod)}  ${row.kind}${after(': ', row.reason)}`,
     below: [
-      ...(filter === null || filter === undefined ? [] : [{ text: `of usage with ${filterText(filter)}` }]),
+      ...(filter === null || filter === undefined ? [] : [{ text: `of usage with ${attributesText(filter)}` }]),
       { text: arithmetic },
       ...(row.taxRatePercent === '0' ? [] : [{ text: `tax: ${tax}` }]),
       { text: `row ${row.rowId}, line ${row.lineId}` },

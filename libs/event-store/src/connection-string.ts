@@ -11,8 +11,8 @@ export const isConnectionString = (text: string): boolean => FORM.test(text.trim
 export const forClient = (text: string): string => text.trim().replace(/^kurrentdb(?=\+discover:|:)/, 'esdb');
 
 /**
- * Why the client refuses a connection string. Of a string that it can't parse only the place is told, since its message
- * quotes the string, which may hold a password.
+ * Why the client refuses a connection string. If it can't parse the string, only the place of the fault is told: the
+ * client's message quotes the string, which may contain a password.
  */
 export function connectionFault(error: unknown, text: string): string {
   const { location, expected, message } = error as Readonly<Record<'location' | 'expected' | 'message', unknown>>;

@@ -122,19 +122,14 @@ async function open(options: LedgerOptions): Promise<Opened> {
   }
 }
 
-/** The client of EventStoreDB is a third of the code that a command loads: only a ledger that uses it loads it. */
+/**
+ * The client of EventStoreDB is a third of the code that a command loads: only a ledger that uses it loads it. Errors:
+ * the client refuses the connection string.
+ */
 async function mirrored(eventStoreUrl: string, postgres: PostgresLog): Promise<EventLog> {
   const { EventStoreDbLog } = await import('#event-store/eventstoredb');
-  return new MirroredLog(
-    connected(eventStoreUrl, () => new EventStoreDbLog(eventStoreUrl)),
-    postgres,
-  );
-}
-
-/** Errors: EVENT_STORE_URL, and why the client refuses it. */
-function connected<Log>(eventStoreUrl: string, connect: () => Log): Log {
   try {
-    return connect();
+    return new MirroredLog(new EventStoreDbLog(eventStoreUrl), postgres);
   } catch (error) {
     throw new Error(`EVENT_STORE_URL ${connectionFault(error, eventStoreUrl)}. Nothing was started.`);
   }

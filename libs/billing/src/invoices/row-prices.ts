@@ -81,7 +81,7 @@ type TermsOfLine = Pick<LineDefinition, 'itemKey' | 'billingPeriod' | 'segments'
 /** The segment of the line whose terms a row has. A base fee is whole in its segment, and prorated in the row. */
 export function segmentOf(row: FrozenRow, currency: string, line: TermsOfLine): LineSegment | null {
   if (isBaseFee(line))
-    return line.segments.find((segment) => feeSharesIn(segment, row, currency, line).length > 0) ?? null;
+    return line.segments.find((segment) => feeShareIn(segment, row, currency, line) !== null) ?? null;
   return (
     line.segments.findLast(
       ({ planId, period }) => planId === row.planId && isBefore(period.start, row.chargePeriod.end),
@@ -89,17 +89,17 @@ export function segmentOf(row: FrozenRow, currency: string, line: TermsOfLine): 
   );
 }
 
-/** The fee of a segment and the piece of the row's charge period in it, if its share is the row's unit amount. */
-export function feeSharesIn(
+/** The fee of a segment, and the piece of a row's charge period in it. null: the row's amount is no share of the fee. */
+export function feeShareIn(
   { period, terms: { price } }: LineSegment,
   row: FrozenRow,
   currency: string,
   { billingPeriod }: Pick<LineDefinition, 'billingPeriod'>,
-): { readonly fee: Decimal; readonly piece: Period }[] {
+): { readonly fee: Decimal; readonly piece: Period } | null {
   const piece = intersection(period, row.chargePeriod);
-  if (piece === null || !isFlat(price)) return [];
+  if (piece === null || !isFlat(price)) return null;
   const fee = decimal(price.amount);
-  return prorated(fee, currency, piece, billingPeriod).eq(decimal(row.unitAmount)) ? [{ fee, piece }] : [];
+  return prorated(fee, currency, piece, billingPeriod).eq(decimal(row.unitAmount)) ? { fee, piece } : null;
 }
 
 /** The key of a rate-card row, and the start of its rate. null: the row has a price of the plan. */

@@ -4,7 +4,7 @@ import { type Decimal, decimal, divide, integer, sum, text } from '#domain/money
 import { amountText, toMoney, unitAmountText } from '#domain/money/money';
 import { MINIMUM_COMMITMENT } from '#domain/prices/refs';
 import { lengthMicros, type Period } from '#domain/time/period';
-import { feeSharesIn } from './row-prices.js';
+import { feeShareIn } from './row-prices.js';
 
 /** What a row of a share is explained from. */
 export type SharedLine = Pick<LineDefinition, 'itemKey' | 'billingPeriod' | 'segments'>;
@@ -24,7 +24,7 @@ export function shareOf(row: FrozenRow, currency: string, line: SharedLine): str
 /** Shares of the same amount are one row: 10 days of 30.00 and 20 days of 15.00 have quantity 2. */
 function feeShare(row: FrozenRow, currency: string, line: SharedLine): string | null {
   const { billingPeriod } = line;
-  const shares = line.segments.flatMap((segment) => feeSharesIn(segment, row, currency, line));
+  const shares = line.segments.flatMap((segment) => feeShareIn(segment, row, currency, line) ?? []);
   const [first] = shares;
   if (first === undefined || !decimal(row.quantity).eq(integer(shares.length))) return null;
   if (shares.length === 1 && lengthMicros(first.piece) === lengthMicros(billingPeriod)) return null;
@@ -33,9 +33,8 @@ function feeShare(row: FrozenRow, currency: string, line: SharedLine): string | 
     integer(lengthMicros(billingPeriod)),
     SHOWN_DECIMALS,
   );
-  const product = `${shares
-    .map(({ fee, piece }) => shareText(fee, currency, piece, billingPeriod))
-    .join(' + ')} − ${bookedText(integer(0), currency)}`;
+  const shown = shares.map(({ fee, piece }) => shareText(fee, currency, piece, billingPeriod)).join(' + ');
+  const product = `${shown} − ${bookedText(integer(0), currency)}`;
   const gross = amountText(decimal(row.gross), currency);
   // The shares of a period are rounded together, so that they add up to the fee.
   return toMoney(exact, currency).eq(decimal(row.gross))

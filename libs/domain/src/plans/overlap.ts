@@ -34,9 +34,11 @@ const overlap = ({ filter: a = {} }: Selecting, { filter: b = {} }: Selecting): 
   !Object.entries(a).some(([name, value]) => b[name] !== undefined && b[name] !== value);
 
 const filterText = ({ filter }: Selecting): string =>
-  filter === undefined
-    ? 'no filter'
-    : `the filter ${Object.entries(filter)
-        .map(([name, value]) => `${name}: ${value}`)
-        .sort()
-        .join(', ')}`;
+  filter === undefined ? 'no filter' : `the filter ${attributesText(filter)}`;
+
+/** The attributes of a filter, as people read them: `size: small, zone: eu`. */
+export const attributesText = (filter: object): string =>
+  Object.entries(filter)
+    .map(([name, value]) => `${name}: ${String(value)}`)
+    .sort()
+    .join(', ');

@@ -1,3 +1,4 @@
+import { attributesText } from '#domain/plans/overlap';
 import { BASE_FEE } from '#domain/plans/plan';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
@@ -35,8 +36,8 @@ export function itemText({
   readonly billingKind: string;
   readonly filter: Readonly<Record<string, string>> | null;
 }): string {
-  const attributes = Object.entries(filter ?? {}).map(([name, value]) => `${name}: ${value}`);
-  return attributes.length === 0 ? kindText(billingKind) : `${kindText(billingKind)} (${attributes.sort().join(', ')})`;
+  const attributes = attributesText(filter ?? {});
+  return attributes === '' ? kindText(billingKind) : `${kindText(billingKind)} (${attributes})`;
 }
 
 export const taxText = (name: string | null, ratePercent: string): string =>

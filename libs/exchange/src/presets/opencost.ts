@@ -33,7 +33,6 @@ export const openCostAllocations: Preset<CostItem> = {
     const period = chargePeriod(cells.instant('start'), cells.instant('end'));
     const cluster = cells.optionalId('cluster') ?? assumed(cells, 'cluster', 'cluster');
     const delivery = `${cluster} ${period.start.slice(0, 7)}`;
-    const isPriced = cells.optional('currency') !== undefined;
     const properties = PROPERTIES.map((property) => cells.optional(property));
     const tags = [
       ...PROPERTIES.flatMap((property, index) =>
@@ -49,7 +48,8 @@ export const openCostAllocations: Preset<CostItem> = {
         kind: cells.optionalId('kind') ?? 'kubernetes',
         chargePeriod: period,
         amount: cells.decimal('amount'),
-        currency: isPriced ? currencyOf(cells, 'currency') : assumed(cells, 'currency', 'USD'),
+        currency:
+          cells.optional('currency') === undefined ? assumed(cells, 'currency', 'USD') : currencyOf(cells, 'currency'),
         category: 'usage',
         resourceId: name,
         ...given({ tenantId: cells.idOrTagged('tenantId', tags) }),

@@ -6,7 +6,7 @@ import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { instantsAt } from '#domain/time/calendar';
 import { type Instant, readInstant } from '#domain/time/instant';
 import { isObject } from './answers.js';
-import type { DateFormat } from './date-format.js';
+import { type DateFormat, isOffset } from './date-format.js';
 import { exactly } from './json-rows.js';
 import { unguarded } from './formulas.js';
 import { looseJson } from './loose-json.js';
@@ -36,7 +36,6 @@ const EXPONENT = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 const WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$/;
 /** ISO 8601 with a zone, in forms that RFC 3339 lacks: without seconds, `+0200`, `+02`, or the `UTC` of BigQuery. */
 const LOOSE = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(:\d{2}(?:\.\d+)?)? ?(?:([Zz]|UTC)|([+-]\d{2}):?(\d{2})?)$/;
-const OFFSET = /^(Z|[+-]\d{2}:\d{2})$/;
 /** Times repeat from row to row: at most this many are cached. */
 const MOST_KEPT = 10_000;
 
@@ -241,13 +240,13 @@ export class Cells {
   /** A time in the format of the mapping as ISO 8601. */
   private isoOf(field: string, value: string): string {
     const { dates } = this.options;
-    const found = dates === null ? value : dates.read(value);
+    if (dates === null) return value;
+    const found = dates.read(value) ?? (LOOSE.test(value) ? value : null);
     if (found !== null) return found;
-    if (LOOSE.test(value)) return value;
     throw new RowFault(
       field,
       value,
-      `is not in the format ${dates?.format ?? ''} of the mapping. Correct it, or the mapping.`,
+      `is not in the format ${dates.format} of the mapping. Correct it, or the mapping.`,
     );
   }
 
@@ -263,7 +262,7 @@ export class Cells {
     if (isLenient) this.note('no_zone', field, value, `time without zone. Read as ${zone === 'Z' ? 'UTC' : zone}.`);
     const [date = '', time = '00:00:00'] = value.split(/[Tt ]/);
     const local = `${date}T${time.length === 5 ? `${time}:00` : time}`;
-    return OFFSET.test(zone) ? `${local}${zone}` : this.inTimeZone(field, local, { value, zone });
+    return isOffset(zone) ? `${local}${zone}` : this.inTimeZone(field, local, { value, zone });
   }
 
   /** Errors: RowFault, if the clocks of the zone show the time twice or never. */

@@ -77,6 +77,9 @@ export function dateFormat(format: string): DateFormat | string {
   };
 }
 
+/** Whether a zone is a distance from UTC, `Z` or `+02:00`, and none with a name. */
+export const isOffset = (zone: string): boolean => /^(Z|[+-]\d{2}:\d{2})$/.test(zone);
+
 const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 const two = (digits: string): string => digits.padStart(2, '0');
 

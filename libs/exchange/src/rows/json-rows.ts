@@ -119,12 +119,11 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
       `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}. Nothing was imported.`,
     );
   }
-  const exact = recordsOf(value);
-  if (list !== undefined)
-    return {
-      columns: null,
-      pages: documentPages(recordsOf(JSON.parse(text)).flatMap((each, index) => itemsIn(each, exact[index], list))),
-    };
+  if (list !== undefined) {
+    const exact = recordsOf(value);
+    const rows = recordsOf(JSON.parse(text)).flatMap((each, index) => itemsIn(each, exact[index], list));
+    return { columns: null, pages: documentPages(rows) };
+  }
   const items = Array.isArray(value) ? value : itemsOf(value);
   if (items === null)
     throw invalid(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parse } from '#domain/schema';
 import { isTimeZone } from '#domain/tenants/tenant';
-import { dateFormat } from './date-format.js';
+import { dateFormat, isOffset } from './date-format.js';
 
 export const BACKFILL_KINDS = ['usage', 'costs', 'resources', 'rates'] as const;
 export type BackfillKind = (typeof BACKFILL_KINDS)[number];
@@ -16,7 +16,7 @@ const zMapping = z.strictObject({
   zone: z
     .string()
     .refine(
-      (zone) => /^(Z|[+-]\d{2}:\d{2})$/.test(zone) || isTimeZone(zone),
+      (zone) => isOffset(zone) || isTimeZone(zone),
       'must be Z, an offset such as +02:00, or a time zone such as Europe/Paris',
     )
     .optional(),
