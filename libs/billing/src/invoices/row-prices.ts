@@ -89,7 +89,7 @@ export function segmentOf(row: FrozenRow, currency: string, line: TermsOfLine): 
   );
 }
 
-/** The fee of a segment, and the piece of a row's charge period in it. null: the row's amount is no share of the fee. */
+/** The fee of a segment, and the piece of a row's period in it. null: the row's amount is no share of the fee. */
 export function feeShareIn(
   { period, terms: { price } }: LineSegment,
   row: FrozenRow,
