@@ -1,8 +1,14 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { ReadModels } from '#read-model/read-models';
 
 /** The log position of the read models. */
 export async function readPosition(db: Kysely<ReadModels>): Promise<number> {
   const row = await db.selectFrom('checkpoint').select('position').executeTakeFirst();
   return row?.position ?? 0;
+}
+
+/** Whether the database is read-only, as a standby is. */
+export async function readIsReadOnly(db: Kysely<ReadModels>): Promise<boolean> {
+  const { rows } = await sql<{ is: string }>`SELECT current_setting('transaction_read_only') AS is`.execute(db);
+  return rows[0]?.is === 'on';
 }

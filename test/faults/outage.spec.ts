@@ -208,6 +208,31 @@ async function asTold(send: () => Promise<Response>): Promise<{ status: number; 
   }
 }
 
+/** What a client asks of an API, again and again until the connections are new. */
+async function clientOf(api: string) {
+  const token = await mintToken(
+    SECRET,
+    { sub: 'spec', role: 'platform_admin', ttl: '1h' },
+    instant(new Date().toISOString()),
+  );
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const get = async (path: string) => fetch(`${api}${path}`, { headers });
+  const used = '/api/v1/usage?deploymentId=d';
+  return {
+    read: async () => (await asTold(async () => get(used))).body,
+    staleOf: async () => {
+      const answer = await get(used);
+      return {
+        since: answer.headers.get('ledgerline-stale-since'),
+        position: answer.headers.get('ledgerline-position'),
+      };
+    },
+    write: async () =>
+      asTold(async () => fetch(`${api}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(usage(1)) })),
+    ready: async (query = '') => asTold(async () => get(`/health/ready${query}`)),
+  };
+}
+
 describe('an API', () => {
   let test: TestLedger;
   beforeEach(async () => {
@@ -221,37 +246,57 @@ describe('an API', () => {
   });
   afterEach(async () => test.close());
 
+  /** Of the reading that is not projected: what reads say of it. */
+  const unprojected = async (): Promise<{ since: string; position: string }> => {
+    const head = await test.core.log.head();
+    for await (const { recordedAt } of test.core.log.readAt([head]))
+      return { since: recordedAt, position: String(head - 1) };
+    throw new Error('nothing is recorded');
+  };
+
+  it('with a full disk answers reads as of what is projected, and says so; writes are refused', async () => {
+    const proxy = await postgresProxy(test.url);
+    const api = await startApi({ ...on(proxy.url), jwtSecret: SECRET, ...LISTENING, logger: silent });
+    try {
+      const { read, staleOf, write } = await clientOf(api.url);
+      proxy.refuse({ ...DISK_FULL, statement: /^COPY usage_records |\.append\(/ });
+      // Past the API.
+      await record(test, 2);
+      expect(await read()).toEqual({ cpu: '1' });
+      expect(await staleOf()).toEqual(await unprojected());
+      expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
+      proxy.refuse(null);
+      expect(await write()).toMatchObject({ status: 200 });
+      expect(await read()).toEqual({ cpu: '3' });
+      expect(await staleOf()).toEqual({ since: null, position: null });
+    } finally {
+      await api.close();
+      await proxy.close();
+    }
+  });
+
   it('on a database that became read-only answers reads, and reports that a write can be sent again', async () => {
     const api = await startApi({ ...on(test.url), jwtSecret: SECRET, ...LISTENING, logger: silent });
     try {
-      const token = await mintToken(
-        SECRET,
-        { sub: 'spec', role: 'platform_admin', ttl: '1h' },
-        instant(new Date().toISOString()),
-      );
-      const authorization = `Bearer ${token}`;
-      const url = `${api.url}/api/v1`;
-      const read = async () =>
-        (await asTold(async () => fetch(`${url}/usage?deploymentId=d`, { headers: { authorization } }))).body;
-      const write = async () =>
-        asTold(async () =>
-          fetch(`${url}/commands`, {
-            method: 'POST',
-            headers: { authorization, 'content-type': 'application/json' },
-            body: JSON.stringify(usage(1)),
-          }),
-        );
+      const { read, staleOf, write, ready } = await clientOf(api.url);
       const name = new URL(test.url).pathname.slice(1);
       await test.core.pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+      // Past the API: our own connection is from before.
+      await record(test, 2);
       await dropDatabaseConnections(test.url);
       expect(await read()).toEqual({ cpu: '1' });
+      expect(await staleOf()).toEqual(await unprojected());
       expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
+      expect(await ready()).toMatchObject({ status: 503, body: { code: 'not_ready', state: 'read_only', lag: 1 } });
+      expect(await ready('?for=reads')).toMatchObject({ status: 200, body: { status: 'degraded', lag: 1 } });
       await test.core.pool.query(
         `BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`,
       );
       await dropDatabaseConnections(test.url);
       expect(await write()).toMatchObject({ status: 200 });
-      expect(await read()).toEqual({ cpu: '2' });
+      expect(await read()).toEqual({ cpu: '3' });
+      expect(await staleOf()).toEqual({ since: null, position: null });
+      expect(await ready()).toMatchObject({ status: 200, body: { status: 'ready' } });
     } finally {
       await api.close();
     }

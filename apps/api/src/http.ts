@@ -23,6 +23,10 @@ export interface Reply {
 /** Path of all routes except health and the console. */
 export const V1 = 'api/v1';
 
+/** On stale answers only: when the first event that is missing was recorded, and the position of the answer. */
+export const STALE_SINCE = 'Ledgerline-Stale-Since';
+export const POSITION = 'Ledgerline-Position';
+
 /** Given ids are recorded in the log permanently, so their form is checked. */
 const ID = /^[\w.:-]{1,128}$/;
 

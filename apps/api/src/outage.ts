@@ -2,7 +2,8 @@ import { DomainError } from '#domain/errors';
 import { MirrorStopped } from '#event-store/mirrored';
 import { UnknownOutcome } from '#event-store/port';
 import { isConnectionLost, isNotNow } from '#postgres/connection';
-import { OtherVersions, ProjectionHalted } from '#read-model/projector';
+import { textWhileHalted } from '#operations/refusal';
+import { OtherVersions } from '#read-model/halted';
 
 const unavailable = (code: string, message: string): DomainError => new DomainError(code, message, 'unavailable');
 
@@ -28,11 +29,8 @@ export function outageOf(error: unknown): DomainError | undefined {
       'query_timed_out',
       'The query took too long. Ask for less (a smaller limit or a shorter period), or retry later.',
     );
-  if (error instanceof ProjectionHalted)
-    return unavailable(
-      'projections_halted',
-      'An event could not be applied, so reads are not current. An operator must check it.',
-    );
+  const halted = textWhileHalted(error);
+  if (halted !== undefined) return unavailable('projections_halted', halted);
   if (error instanceof OtherVersions)
     return unavailable(
       'read_models_rebuilding',

@@ -1,10 +1,10 @@
-import { Controller, Get, Header, HttpCode, Post } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, Post, Res } from '@nestjs/common';
 import type { DefinedQuery } from '#ledger/query';
 import { Ledger } from '#operations/ledger';
 import { QUERIES } from '#operations/operations';
 import { AnswersQuery, type Asked, Question } from './auth/access.js';
 import { fieldName } from './field-name.js';
-import { V1 } from './http.js';
+import { POSITION, type Reply, STALE_SINCE, V1 } from './http.js';
 
 /** Has a route for every query, made from its declaration. */
 @Controller(V1)
@@ -14,8 +14,10 @@ export class QueriesController {
 
 function addRoute(query: DefinedQuery): void {
   const method = {
-    async value(this: QueriesController, asked: Asked): Promise<unknown> {
-      return this.ledger.ask(query, ...asked);
+    async value(this: QueriesController, asked: Asked, reply: Reply): Promise<unknown> {
+      const { answer, position, staleSince } = await this.ledger.answer(query, ...asked);
+      if (staleSince !== null) reply.header(STALE_SINCE, staleSince).header(POSITION, String(position));
+      return answer;
     },
     writable: true,
     configurable: true,
@@ -24,6 +26,7 @@ function addRoute(query: DefinedQuery): void {
   const prototype = QueriesController.prototype;
   Object.defineProperty(prototype, name, method);
   Question()(prototype, name, 0);
+  Res({ passthrough: true })(prototype, name, 1);
   for (const decorate of decoratorsOf(query)) decorate(prototype, name, method);
 }
 

@@ -2,6 +2,7 @@ import type { EventSource } from '#domain/events';
 import type { CommandOutcome } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { Ledger } from '#operations/ledger';
+import { untilUnavailable } from '#operations/refusal';
 import { messageOf } from './errors.js';
 import { bytesOf, type Line, readPages } from './input.js';
 import { counted, print, printJson, progress, say } from './output.js';
@@ -34,7 +35,7 @@ export async function run(
           answers.push(answer);
           if (!options.json && answer.status !== 'refused') print(lineOf(answer));
         }
-        await ledger.catchUp();
+        await ledger.catchUpIfPossible();
       } finally {
         if (options.json) printJson(answers);
       }
@@ -98,7 +99,7 @@ async function* outcomesOf(
       commands.push(JSON.parse(text));
       sources.push(sourceInFile({ name: file === '-' ? 'stdin' : file }, [line]));
     } catch (error) {
-      yield* ledger.executeInOrder(commands, cliCaller(actor), signal, sources);
+      yield* untilUnavailable(ledger.executeInOrder(commands, cliCaller(actor), signal, sources));
       commands = [];
       sources = [];
       if (signal.aborted) return;
@@ -106,7 +107,7 @@ async function* outcomesOf(
       yield { command: '(not JSON)', status: 'refused', error: { code: 'not_json', kind: 'invalid', message } };
     }
   }
-  yield* ledger.executeInOrder(commands, cliCaller(actor), signal, sources);
+  yield* untilUnavailable(ledger.executeInOrder(commands, cliCaller(actor), signal, sources));
 }
 
 function lineOf({ index, status, command, dates = [], ...rest }: Answer): string {

@@ -16,8 +16,9 @@ interface Options {
  * hold; notices do not change the exit code.
  */
 export async function run(_args: readonly string[], options: Options): Promise<number> {
-  return withLedger(options, async (_ledger, audit) => {
+  return withLedger(options, async (ledger, audit) => {
     const { replay: replays = true } = options;
+    if (options.asOf === undefined) await ledger.catchUpIfPossible();
     if (replays) say('replaying the log to compare it with the live read models (--no-replay skips this)');
     const checked = await asked(audit.check(cliCaller(), { asOf: options.asOf, replays }));
     if (options.json) printJson(checked);

@@ -24,7 +24,7 @@ export async function run(
       },
       caller,
     );
-    await ledger.catchUp();
+    await ledger.catchUpIfPossible();
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(`${outcome.error.code}: ${outcome.error.message}`);
     else show(zPruned.parse(outcome.result));

@@ -45,7 +45,7 @@ export async function run([action = '']: readonly string[], options: Options): P
   if (options.preview === true) return previewed([command], options);
   return withLedger(options, async (ledger) => {
     const outcome = await ledger.execute({ ...command, ...(basedOn === null ? {} : { basedOn }) }, cliCaller());
-    await ledger.catchUp();
+    await ledger.catchUpIfPossible();
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(`refused (${outcome.error.code}): ${outcome.error.message}`);
     else

@@ -52,6 +52,19 @@ export async function withLedger<Result>(
   }
 }
 
+/** A command may ask several queries. */
+function sayOnceIfStale(ledger: Ledger): void {
+  let isSaid = false;
+  ledger.onStale((position, since) => {
+    if (isSaid) return;
+    isSaid = true;
+    say(
+      `stale since ${since}: reads are as of position ${position}, and later events can’t be projected. ` +
+        'For the reason, run "ledgerline projections status".',
+    );
+  });
+}
+
 async function onDatabase<Result>(
   { dataDir, whenOutdated = 'wait' }: { readonly dataDir: string; readonly whenOutdated?: WhenOutdated },
   signal: AbortSignal,
@@ -75,8 +88,9 @@ async function onDatabase<Result>(
       abortOnError: false,
     });
     try {
-      const audit = app.get(Audit);
-      const result = await work(app.get(Ledger), audit);
+      const [ledger, audit] = [app.get(Ledger), app.get(Audit)];
+      sayOnceIfStale(ledger);
+      const result = await work(ledger, audit);
       // The command's events are in the hash tree before it ends. From then on, a change of them is detected.
       await audit.keepUp();
       return result;

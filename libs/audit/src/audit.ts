@@ -50,7 +50,7 @@ export class Audit {
    */
   async check(caller: Caller, { asOf, replays }: { asOf?: string | undefined; replays: boolean }): Promise<Checked> {
     assertRole(caller, STAFF, 'check');
-    const context = contextFor(this.core, await positionOf(this.core, { asOf }), caller);
+    const context = contextFor(this.core, (await positionOf(this.core, { asOf })).position, caller);
     const checked = await checkAll(context);
     const failures = [...(replays ? await differencesFromLog(context) : []), ...checked.failures];
     return { ...checked, ok: failures.length === 0, failures };

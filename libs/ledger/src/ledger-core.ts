@@ -3,9 +3,12 @@ import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
+import type { Instant } from '#domain/time/instant';
 import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
-import { EventCodec } from '#event-store/codec';
-import type { EventLog } from '#event-store/port';
+import { EventCodec, UnreadableEvent } from '#event-store/codec';
+import type { EventLog, StoredEvent } from '#event-store/port';
+import { isNotWritable } from '#postgres/connection';
+import { ProjectionHalted } from '#read-model/halted';
 import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import type { KeptTree } from '#transparency/kept-tree';
@@ -16,6 +19,13 @@ import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
 import { TenantDetails } from './tenant-details.js';
 import { UsageLookups } from '#projections/usage-records/usage-records.lookups';
+
+/** The position that reads answer as of, and why it is not the head of the log. */
+export interface Readable {
+  readonly position: number;
+  /** `since`: when the first event that is missing was recorded. null: no event is missing. */
+  readonly stale: { readonly since: Instant; readonly cause: unknown } | null;
+}
 
 /** What handlers of commands and queries work with: the log, the projections and the read models. */
 export class LedgerCore {
@@ -70,20 +80,39 @@ export class LedgerCore {
     return this.parts.tree;
   }
 
-  /** The command that was recorded under this key, if there is one. */
+  /**
+   * The position that reads answer as of: the head of the log, once it is projected. If it can't be projected, because
+   * the projections halted or the database can't write, it is the last projected position. This is the only place that
+   * decides it.
+   */
+  async readable(): Promise<Readable> {
+    try {
+      return { position: await this.projector.catchUp(), stale: null };
+    } catch (error) {
+      if (!(error instanceof ProjectionHalted) && !isNotWritable(error)) throw error;
+      const position = await this.projector.position();
+      // Another process has projected the event meanwhile, or it was skipped.
+      if (error instanceof ProjectionHalted && position >= error.position) return this.readable();
+      for await (const { recordedAt } of this.log.readAt([position + 1]))
+        return { position, stale: { since: recordedAt, cause: error } };
+      return { position, stale: null };
+    }
+  }
+
+  /** The command that was recorded under this key, if there is one. Errors: ProjectionHalted, BacklogFull. */
   async knownKey(key: string): Promise<KnownCommand> {
-    const { events } = await this.tail.read();
+    const { events } = await this.tail.read((unreadable) => mayHaveKey(unreadable, key));
     return (await this.commandOf(key)) ?? commandIn(events, key);
   }
 
   /** The event that recorded a command under this key, if there is one. */
   async eventUnder(key: string): Promise<RecordedEvent | undefined> {
-    const { events } = await this.tail.read();
+    const { events } = await this.tail.read((unreadable) => mayHaveKey(unreadable, key));
     const recent = events.findLast(({ metadata: { command } }) => command !== undefined && hasKey(command, key));
     if (recent !== undefined) return recent;
     const row = await readCommand(this.db, key);
     for await (const stored of this.log.readAt(row === undefined ? [] : [row.position_from]))
-      return new EventCodec().decode(stored);
+      return codec.decode(stored);
     return undefined;
   }
 
@@ -129,6 +158,19 @@ const hasKey = (
   key: string,
 ): boolean =>
   command.key === key || (command.idempotencyKey !== undefined && `idempotency:${command.idempotencyKey}` === key);
+
+const codec = new EventCodec();
+
+/** Whether an event that can't be read may have recorded a command under this key: its metadata may be readable. */
+function mayHaveKey(event: StoredEvent, key: string): boolean {
+  try {
+    const { command } = codec.asLogged(event).metadata;
+    return command !== undefined && hasKey(command, key);
+  } catch (error) {
+    if (error instanceof UnreadableEvent) return true;
+    throw error;
+  }
+}
 
 async function locked<Result>(client: pg.ClientBase, name: string, work: () => Promise<Result>): Promise<Result> {
   await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${name}`]);

@@ -8,7 +8,7 @@ import { isEverHeld } from '#projections/deployments/deployments.read';
 import { isEverRegistered } from '#projections/tenants/tenants.read';
 import { type Caller, confinedTo, type Role } from './caller.js';
 import { canonicalJson } from './command.js';
-import type { LedgerCore } from './ledger-core.js';
+import type { LedgerCore, Readable } from './ledger-core.js';
 
 /** What a query works with: the ledger, the log position that it answers as of, and the caller. */
 export interface QueryContext {
@@ -44,7 +44,7 @@ export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject, Answe
   readonly media?: 'text/html';
   /** Parameters that the documentation shows. The examples of all operations tell one story. */
   readonly example: z.input<Params>;
-  /** The query reports how far behind the projections are, so it must not wait for them. */
+  /** The query reads the log, or reports how far behind the projections are: it does not wait for them. */
   readonly withoutCatchUp?: true;
   handle(params: z.output<Params>, context: QueryContext): Promise<AnswerOf<Answer>>;
 }
@@ -268,23 +268,39 @@ export function pageOfAll<Item>(
   );
 }
 
+/** The moment that a query asks for. */
+interface AskedMoment {
+  readonly asOf?: string | undefined;
+  readonly knownAt?: string | undefined;
+  readonly cursor?: string | undefined;
+}
+
 /**
  * The position that a query answers as of: the position in the cursor, the position that the parameter names, the
- * position of the last event recorded at or before the instant that it names, or else the position that is projected
- * now. If both `asOf` and `knownAt` are given, the earlier one applies. Errors: `position_ahead`, `invalid_as_of`.
+ * position of the last event recorded at or before the instant that it names, or else the position that can be read
+ * now, which may be stale. If both `asOf` and `knownAt` are given, the earlier one applies. Errors: `position_ahead`,
+ * `invalid_as_of`, and why a named moment can't be projected.
  */
-export async function positionOf(
-  core: LedgerCore,
-  asked: { asOf?: string | undefined; knownAt?: string | undefined; cursor?: string | undefined },
-): Promise<number> {
-  return positionUpTo(core, await core.projector.catchUp(), asked);
+export async function positionOf(core: LedgerCore, asked: AskedMoment): Promise<Readable> {
+  const { asOf, knownAt, cursor } = asked;
+  if (asOf === undefined && knownAt === undefined && cursor === undefined) return core.readable();
+  return { position: await projectedPosition(core, async (head) => positionUpTo(core, head, asked)), stale: null };
+}
+
+/** A named position. Errors: why it is recorded but can't be projected. */
+async function projectedPosition(core: LedgerCore, named: (head: number) => Promise<number>): Promise<number> {
+  const { position: projected, stale } = await core.readable();
+  if (stale === null) return named(projected);
+  const position = await named(await core.log.head());
+  if (position > projected) throw stale.cause;
+  return position;
 }
 
 /** The same for a query that reads the log and not the read models. `head` is the last position of the log. */
 export async function positionUpTo(
   core: LedgerCore,
   head: number,
-  { asOf, knownAt, cursor }: { asOf?: string | undefined; knownAt?: string | undefined; cursor?: string | undefined },
+  { asOf, knownAt, cursor }: AskedMoment,
 ): Promise<number> {
   if (cursor !== undefined) return Math.min(decodeCursor(cursor).position, head);
   const asked = Object.entries({ asOf, knownAt }).flatMap(([field, value]) =>
@@ -295,10 +311,10 @@ export async function positionUpTo(
 
 /**
  * The position that a parameter names, or the position of the last event recorded at or before the instant that it
- * names.
+ * names. Errors: as of `positionOf`.
  */
 export async function knownPosition(core: LedgerCore, field: string, value: string): Promise<number> {
-  return namedPosition(core, await core.projector.catchUp(), field, value);
+  return projectedPosition(core, async (head) => namedPosition(core, head, field, value));
 }
 
 async function namedPosition(core: LedgerCore, head: number, field: string, value: string): Promise<number> {

@@ -62,8 +62,8 @@ export async function withDatesOfQuery(
     const dates = datesIn(zone, found);
     return { params: z.record(z.string(), z.unknown()).parse(named(instantsOf(dates))), dates };
   };
-  const known = await read(params, async () => core.projector.catchUp(), isMoment);
-  const asOf = async (): Promise<number> => positionOf(core, zAsOf.loose().parse(known.params));
+  const known = await read(params, async () => (await core.readable()).position, isMoment);
+  const asOf = async (): Promise<number> => (await positionOf(core, zAsOf.loose().parse(known.params))).position;
   const world = await read(known.params, asOf, isInstant);
   return { params: world.params, dates: [...known.dates, ...world.dates] };
 }

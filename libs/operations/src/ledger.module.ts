@@ -16,7 +16,8 @@ import { Audit } from '#audit/audit';
 import type { UsageYears } from '#domain/usage/usage-span';
 import { READ_MODELS } from '#projections/database';
 import { LedgerCore } from '#ledger/ledger-core';
-import { Ledger, LedgerCommandHandler, LedgerQueryHandler } from './ledger.js';
+import { LedgerQueryHandler } from './answering.js';
+import { Ledger, LedgerCommandHandler } from './ledger.js';
 import { MeasuredLog, MeasuredProjecting, type Measuring } from '#runtime/telemetry/measured';
 import { takeOver, type WhenOutdated } from './outdated.js';
 

@@ -1,20 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import {
-  Command,
-  CommandBus,
-  CommandHandler,
-  type ICommandHandler,
-  type IQueryHandler,
-  Query,
-  QueryBus,
-  QueryHandler,
-} from '@nestjs/cqrs';
+import { Command, CommandBus, CommandHandler, type ICommandHandler, QueryBus } from '@nestjs/cqrs';
 import type { z } from 'zod';
-import { DomainError, invalid, notFound } from '#domain/errors';
+import { DomainError, invalid } from '#domain/errors';
 import type { EventSource } from '#domain/events';
-import { isDomainError, parse } from '#domain/schema';
+import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
@@ -26,48 +17,32 @@ import type { CarryOut } from '#exchange/backfill/command-import';
 import { type DryRun, dryRun } from '#exchange/backfill/dry-run';
 import { type Imported, imported } from '#exchange/backfill/imported';
 import { assertRole, type Caller } from '#ledger/caller';
-import { type CommandCall, type CommandDone, type CommandOutcome, type DateRead, nameOf } from '#ledger/command';
+import { type CommandCall, type CommandDone, type CommandOutcome, nameOf } from '#ledger/command';
 import { type CommandDefinition, type ReadCommand, readCommand, WRITERS } from '#ledger/define-command';
 import { answerIfKnown } from '#ledger/appending/event-book';
 import { type Export, exported, type ExportKind } from '#exchange/export/exports';
 import { inOrder, valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
-import { withDates, withDatesOfQuery } from './dates.js';
+import { type Answered, answered, LedgerQuery, queryNamed } from './answering.js';
+import { withDates } from './dates.js';
 import { withInvoiceId } from './invoice-numbers.js';
 import { invoices } from './invoices.js';
 import { lines } from './lines.js';
 import { margin } from './margin.js';
 import { zMetered } from './metering.js';
-import { COMMANDS, QUERIES } from './operations.js';
-import { refusalOf, withRemedies } from './refusal.js';
+import { COMMANDS } from './operations.js';
+import { refusalOf, refusalWhileHalted, untilUnavailable, withRemedies } from './refusal.js';
 import { tenants } from './tenants.js';
 import { usageRecords } from './usage.js';
 import { bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
-import {
-  ADMIN,
-  type AnswerOf,
-  contextFor,
-  type DefinedQuery,
-  pagedOn,
-  positionOf,
-  positionUpTo,
-  STAFF,
-  withCursor,
-} from '#ledger/query';
+import { ADMIN, type AnswerOf, type DefinedQuery, STAFF } from '#ledger/query';
+import { readIsReadOnly } from '#projections/checkpoint.read';
 import { TreeKeeper } from '#audit/tree-keeper';
 import { onTrial } from '#billing/preview/trial';
 
 /** Interval in which a waiting caller checks the position, in milliseconds. */
 const WAIT_MS = 20;
-
-/** An answer and the log position that it is as of. */
-export interface Answered<Answer = unknown> {
-  readonly position: number;
-  /** Dates that were given in place of instants. */
-  readonly dates: readonly DateRead[];
-  readonly answer: Answer;
-}
 
 /** A command on the command bus. */
 export class LedgerCommand extends Command<CommandDone> {
@@ -86,53 +61,6 @@ export class LedgerCommandHandler implements ICommandHandler<LedgerCommand> {
   async execute({ definition, call }: LedgerCommand): Promise<CommandDone> {
     return definition.handle(call, this.core);
   }
-}
-
-/** A query on the query bus. */
-export class LedgerQuery<Answer extends z.ZodType = z.ZodType> extends Query<Answered<AnswerOf<Answer>>> {
-  constructor(
-    readonly query: DefinedQuery<z.ZodObject, Answer>,
-    readonly params: Readonly<Record<string, unknown>>,
-    readonly caller: Caller,
-  ) {
-    super();
-  }
-}
-
-@QueryHandler(LedgerQuery)
-export class LedgerQueryHandler implements IQueryHandler<LedgerQuery> {
-  constructor(private readonly core: LedgerCore) {}
-
-  async execute({ query, params, caller }: LedgerQuery): Promise<Answered> {
-    return answered(this.core, query, params, caller);
-  }
-}
-
-async function answered<Answer extends z.ZodType>(
-  core: LedgerCore,
-  query: DefinedQuery<z.ZodObject, Answer>,
-  params: Readonly<Record<string, unknown>>,
-  caller: Caller,
-): Promise<Answered<AnswerOf<Answer>>> {
-  const { name } = query;
-  assertRole(caller, query.roles, `read ${name}`);
-  const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
-  const given = 'cursor' in query.params.shape ? withCursor(name, sent) : sent;
-  const { params: dated, dates } = await withDatesOfQuery(core, query, given, caller);
-  const checked = parse(query.closedParams, dated, name, 'invalid_parameter');
-  const position =
-    query.withoutCatchUp === true
-      ? await positionUpTo(core, await core.log.head(), checked)
-      : await positionOf(core, checked);
-  const answer = await query.handle(checked, contextFor(core, position, caller));
-  return { position, dates, answer: pagedOn(name, given, answer) };
-}
-
-/** Errors: `unknown_query`. */
-function queryNamed(name: string): DefinedQuery {
-  const query = QUERIES.get(name);
-  if (query !== undefined) return query;
-  throw notFound('unknown_query', `unknown query ${JSON.stringify(name)}. Queries: ${[...QUERIES.keys()].join(', ')}`);
 }
 
 type MarginAnswer = AnswerOf<typeof margin.answer>;
@@ -155,6 +83,7 @@ export interface Preview extends Effect {
 @Injectable()
 export class Ledger {
   private readonly intake: UsageIntake;
+  private hearStale: (position: number, since: Instant) => void = () => undefined;
 
   constructor(
     private readonly core: LedgerCore,
@@ -165,7 +94,10 @@ export class Ledger {
     this.intake = new UsageIntake(core);
   }
 
-  /** Executes one command. A refusal is an outcome. Only failures of the system are thrown. */
+  /**
+   * Executes one command. A refusal is an outcome, also one because the projections are halted. Only failures of the
+   * system are thrown.
+   */
   async execute(
     input: unknown,
     caller: Caller,
@@ -246,7 +178,8 @@ export class Ledger {
   async backfill(request: BackfillRequest, caller: Caller): Promise<Imported> {
     assertRole(caller, WRITERS, 'import files');
     const run = asRun(caller);
-    const carryOut: CarryOut = (commands, sources) => this.executeInOrder(commands, run, undefined, sources);
+    const carryOut: CarryOut = (commands, sources) =>
+      untilUnavailable(this.executeInOrder(commands, run, undefined, sources));
     return withSources(request, async (sources) => imported(this.core, sources, request, { caller: run, carryOut }));
   }
 
@@ -296,7 +229,14 @@ export class Ledger {
     params: z.input<Params>,
     caller: Caller,
   ): Promise<Answered<AnswerOf<Answer>>> {
-    return this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
+    const answer = await this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
+    if (answer.staleSince !== null) this.hearStale(answer.position, answer.staleSince);
+    return answer;
+  }
+
+  /** Calls the listener with the position of what is stale, and with the instant since which it is. */
+  onStale(listener: (position: number, since: Instant) => void): void {
+    this.hearStale = listener;
   }
 
   /** Like `answer`, of the query with this name. Errors: also `unknown_query`. */
@@ -307,6 +247,17 @@ export class Ledger {
   /** Projects up to the head of the log, or waits until another process has reached the position. */
   async catchUp(position?: number): Promise<number> {
     return this.core.projector.catchUp(position);
+  }
+
+  /** Projects what can be projected. What can't is reported as a stale answer is. */
+  async catchUpIfPossible(): Promise<void> {
+    const { position, stale } = await this.core.readable();
+    if (stale !== null) this.hearStale(position, stale.since);
+  }
+
+  /** Whether the database is read-only, as a standby is. */
+  async isReadOnly(): Promise<boolean> {
+    return readIsReadOnly(this.core.db);
   }
 
   /** Waits until a position is projected. Errors: `position_not_reached`, after the timeout. */
@@ -395,6 +346,8 @@ async function executed(
     if (done.status === 'unchanged') await command.definition.personal?.assertSame(command.call, core);
     return { ...of, ...done };
   } catch (error) {
+    const halted = refusalWhileHalted(error);
+    if (halted !== undefined) return { ...of, status: 'refused', error: halted };
     if (!isDomainError(error)) throw error;
     return { ...of, status: 'refused', error: await refusalOf(core, command, error) };
   }

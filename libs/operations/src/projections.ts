@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { conflict } from '#domain/errors';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { zText } from '#domain/schema';
-import { ProjectionHalted } from '#read-model/projector';
+import { ProjectionHalted } from '#read-model/halted';
 import { defineCommand } from '#ledger/define-command';
 import { type Instant, micros } from '#domain/time/instant';
 import { type Checkpoint, versionsOf } from '#read-model/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type AnswerOf, defineQuery, STAFF, zAsOf } from '#ledger/query';
-import { zAny, zNextCursor, zPosition } from './answers.js';
+import { zAny, zNextCursor, zPosition, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 
 const skipEvent = defineCommand({
@@ -83,6 +83,11 @@ const zProjections = z
       .meta({ id: 'Halt' })
       .nullable()
       .describe('The event that can’t be applied'),
+    staleSince: zTimestamp
+      .nullable()
+      .describe(
+        'While the projections are halted: when that event was recorded. Reads answer without it and all later',
+      ),
     rebuild: zSpare.nullable().describe('Read models that are being built'),
     kept: zSpare.nullable().describe('Read models that `projections rollback` restores'),
   })
@@ -126,6 +131,7 @@ async function projectionsStatus(core: LedgerCore, now: Instant, head: number): 
     nextCursor: null,
     state: isOurs ? (halted === null ? 'current' : 'halted') : 'rebuilding',
     halted,
+    staleSince: halted === null ? null : await recordedAt(core, halted.position),
     rebuild: shadow === null ? null : spare(shadow, { position, head }),
     kept: previous === null ? null : spare(previous, { position, head }),
   };
@@ -141,11 +147,15 @@ const spare = (
   eventsPerSecond,
 });
 
+async function recordedAt({ log }: LedgerCore, position: number): Promise<Instant | null> {
+  for await (const event of log.readAt([position])) return event.recordedAt;
+  return null;
+}
+
 /** Whole seconds, at least 0 even if the clock was set back. */
-async function secondsSince({ log }: LedgerCore, position: number, now: Instant): Promise<number> {
-  for await (const { recordedAt } of log.readAt([position]))
-    return Math.max(0, Number((micros(now) - micros(recordedAt)) / MICROS_PER_SECOND));
-  return 0;
+async function secondsSince(core: LedgerCore, position: number, now: Instant): Promise<number> {
+  const since = await recordedAt(core, position);
+  return since === null ? 0 : Math.max(0, Number((micros(now) - micros(since)) / MICROS_PER_SECOND));
 }
 
 export const projectionOperations: Operations = {

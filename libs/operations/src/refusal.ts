@@ -3,6 +3,7 @@ import type { RecordedEvent } from '#domain/events';
 import { canonicalJson, type CommandOutcome } from '#ledger/command';
 import { type Mistakes, type ReadCommand, remedyText } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { BacklogFull, ProjectionHalted } from '#read-model/halted';
 import type { Ingested } from '#billing/usage/ingest';
 import { observeUsage } from './usage.js';
 
@@ -55,6 +56,33 @@ export async function refusalOf(
   const isFixed = differences.length > 0 && fixedText.length === differences.length;
   const told = [said, ...fixedText].join(' ');
   return { code, kind, message: isFixed ? told : withRemedyText(told, mistakes), ...listed };
+}
+
+/** The refusal of what can't be decided while the projections are halted. undefined: the error is another one. */
+export function refusalWhileHalted(error: unknown): Refusal | undefined {
+  const text = textWhileHalted(error);
+  return text === undefined ? undefined : { code: 'projections_halted', kind: 'unavailable', message: text };
+}
+
+/** Names the position and no cause: the cause may contain what the caller may not see. */
+export function textWhileHalted(error: unknown): string | undefined {
+  const later = 'Send the same request again after that: nothing is recorded twice.';
+  if (error instanceof BacklogFull)
+    return `${error.message} An operator must correct the cause or skip that event. ${later}`;
+  if (!(error instanceof ProjectionHalted)) return undefined;
+  return (
+    `The projections halted at position ${error.position}, and this request depends on what was recorded from there` +
+    ` on. An operator must correct the cause or skip that event. ${later}`
+  );
+}
+
+/** Ends at a command that can't be decided now, as at an outage: the commands after it may depend on it. */
+export async function* untilUnavailable(outcomes: AsyncIterable<CommandOutcome>): AsyncGenerator<CommandOutcome> {
+  for await (const outcome of outcomes) {
+    if (outcome.status === 'refused' && outcome.error.kind === 'unavailable')
+      throw new DomainError(outcome.error.code, outcome.error.message, 'unavailable');
+    yield outcome;
+  }
 }
 
 /** Verdicts on single readings name the correcting command as refusals do. */

@@ -16,6 +16,7 @@ import {
   tenantAt,
 } from '#domain/tenants/deployment';
 import { withSubscription, withTimeline } from '#domain/tenants/deployment-correction';
+import type { StoredEvent } from '#event-store/port';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
@@ -239,7 +240,7 @@ async function onSubscription(
  */
 async function assertIdOf(core: LedgerCore, subscriptionId: string, deploymentId: string): Promise<void> {
   // The log first: what it no longer has then, the read models have.
-  const { events } = await core.tail.read();
+  const { events } = await core.tail.read(isOfDeployment);
   const ever = await readDeploymentsOfSubscription(core.db, subscriptionId);
   for (const { type, data } of events)
     if (type === 'SubscriptionStarted' && data.subscriptionId === subscriptionId) ever.push(data.deploymentId);
@@ -252,8 +253,11 @@ async function assertIdOf(core: LedgerCore, subscriptionId: string, deploymentId
     );
 }
 
+/** Whether an event is in the stream of a deployment, as all events of subscriptions are. */
+const isOfDeployment = ({ stream }: Pick<StoredEvent, 'stream'>): boolean => stream.startsWith(deploymentStream(''));
+
 export async function deploymentOfSubscription(core: LedgerCore, subscriptionId: string): Promise<string | undefined> {
-  const { events } = await core.tail.read();
+  const { events } = await core.tail.read(isOfDeployment);
   let deploymentId = await readDeploymentOfSubscription(core.db, subscriptionId);
   for (const { type, data } of events) {
     if (type === 'SubscriptionStarted' && data.subscriptionId === subscriptionId) deploymentId = data.deploymentId;

@@ -55,6 +55,13 @@ const NOT_NOW = /^(53...|58...|25006|57014|40...|55P03)$/;
 export const isNotNow = (error: unknown): boolean =>
   isConnectionLost(error) || (typeof error === 'object' && error !== null && NOT_NOW.test(textOf(error, 'code')));
 
+/** Postgres error codes for a full disk and for a read-only database. */
+const NOT_WRITABLE = /^(53100|25006)$/;
+
+/** Whether the database can only be read: its disk is full, or it is read-only. */
+export const isNotWritable = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && NOT_WRITABLE.test(textOf(error, 'code'));
+
 const textOf = (error: object, field: 'name' | 'code' | 'message'): string => {
   const value: unknown = Reflect.get(error, field);
   return typeof value === 'string' ? value : '';

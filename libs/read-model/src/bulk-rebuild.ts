@@ -7,7 +7,7 @@ import { batched } from './batches.js';
 import { CopyLines } from './copy.js';
 import { ensurePartitions, type Partition, partitionsOf } from './partitions.js';
 import type { Projection } from './projection.js';
-import { ProjectionHalted } from './projector.js';
+import { ProjectionHalted } from './halted.js';
 import { skippedPositions } from './skips.js';
 import { createIndexesSql, createTableSql, currentIndexSql, furtherIndexesSql, type TableDefinition } from './table.js';
 

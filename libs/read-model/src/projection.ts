@@ -94,7 +94,12 @@ export interface Projecting {
   list(): readonly Projection[];
   /** The position of the last projected event. */
   position(): Promise<number>;
-  /** Projects up to the log's head, or waits until another process has projected the position. */
+  /** The same, with the event at which the projections halted there. */
+  projected(): Promise<Projected>;
+  /**
+   * Projects up to the log's head, or waits until another process has projected the position. Errors: ProjectionHalted,
+   * and the error of a database that can't write.
+   */
   catchUp(position?: number): Promise<number>;
   /** Projects until the signal aborts. */
   run(
@@ -102,6 +107,19 @@ export interface Projecting {
     onProgress?: (progress: Progress) => void,
     onTrouble?: (error: Error) => void,
   ): Promise<void>;
+}
+
+/** The event at which the projections halted, and why. */
+export interface Halt {
+  readonly position: number;
+  readonly projection: string;
+  readonly reason: string;
+}
+
+/** The position of the last projected event, and the event after it, if the projections halted there. */
+export interface Projected {
+  readonly position: number;
+  readonly halt: Halt | null;
 }
 
 /** After a batch: the position reached, the head of the log, the events, and the duration in milliseconds. */

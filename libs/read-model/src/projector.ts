@@ -2,52 +2,14 @@ import type pg from 'pg';
 import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
-import { isNotNow } from '#postgres/connection';
+import { PROJECTIONS_STREAM } from '#domain/operations/skip';
+import { isNotNow, isNotWritable } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
-import type { Progress, Projecting, Projection } from './projection.js';
-import { checkpointOf, completeCheckpoint, createReadModels, type Halt, versionsOf } from './schema.js';
+import { LostWriter, OtherVersions, ProjectionHalted } from './halted.js';
+import type { Halt, Progress, Projected, Projecting, Projection } from './projection.js';
+import { checkpointOf, completeCheckpoint, createReadModels, versionsOf } from './schema.js';
 import { skippedPositions } from './skips.js';
-
-const textOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason));
-
-/** The projections halt at an event that they can't apply. An operator decides what to do; no event is lost. */
-export class ProjectionHalted extends Error {
-  override readonly name = 'ProjectionHalted';
-  constructor(
-    readonly position: number,
-    readonly projection: string,
-    reason: unknown,
-  ) {
-    super(
-      `The projections halted at position ${position} (${projection}): ${textOf(reason).replace(/\.$/, '')}.` +
-        ' All earlier events are projected. Correct the cause, or run' +
-        ` "ledgerline projections skip ${position} --reason …" to continue without this event.`,
-      { cause: reason },
-    );
-  }
-
-  get halt(): Halt {
-    return { position: this.position, projection: this.projection, reason: textOf(this.cause) };
-  }
-}
-
-/** Another process moved the checkpoint, so this one is no longer the writer. */
-class LostWriter extends Error {
-  override readonly name: string = 'LostWriter';
-}
-
-/** The read models are of other versions of the projections. This process neither reads nor writes them. */
-export class OtherVersions extends LostWriter {
-  override readonly name = 'OtherVersions';
-  constructor(schema: string) {
-    super(
-      `The read models in ${schema} were made by other versions of the projections than this process has.` +
-        ' If they are being rebuilt for this version, wait ("ledgerline projections status" shows the progress).' +
-        ' If a newer version took over, stop this process.',
-    );
-  }
-}
 
 /** Failures that pass by themselves, or that an operator can remove. */
 const isTrouble = (error: Error): boolean =>
@@ -73,7 +35,14 @@ export class Projector implements Projecting {
 
   /** The positions of the events that operators decided to skip. */
   private skipped: ReadonlySet<number> = new Set();
-  private hasLookedForSkips = false;
+  /** The revision of their stream when it was read. undefined: it was not read yet. */
+  private skipsRevision: number | undefined;
+
+  /** The position of the last event that this process could not apply. */
+  private haltedAt: number | undefined;
+
+  /** Why this process could not project beyond a position, and when it tried. */
+  private stopped: { readonly after: number; readonly error: Error; readonly triedAt: number } | undefined;
 
   /** The generation that the last batch was written to, and its known partitions. Partitions are never removed. */
   private known: { readonly generation: string; readonly partitions: Set<string> } | undefined;
@@ -117,15 +86,21 @@ export class Projector implements Projecting {
 
   /** The position of the last projected event. Errors: OtherVersions. */
   async position(): Promise<number> {
-    const { rows } = await this.pool.query<{ position: number; versions: string }>(
-      `SELECT position, versions FROM ${this.schema}.checkpoint`,
+    return (await this.projected()).position;
+  }
+
+  /** The same, with the event at which the projections halted there. */
+  async projected(): Promise<Projected> {
+    const { rows } = await this.pool.query<{ position: number; versions: string; halted: Halt | null }>(
+      `SELECT position, versions, halted FROM ${this.schema}.checkpoint`,
     );
     if (rows[0] !== undefined && rows[0].versions !== this.versions) throw new OtherVersions(this.schema);
-    return rows[0]?.position ?? 0;
+    return { position: rows[0]?.position ?? 0, halt: rows[0]?.halted ?? null };
   }
 
   /**
    * Projects up to the log's head if no other process does; then waits until `position` is projected by any process.
+   * Errors: ProjectionHalted, and the error of a database that can't write, also those of an attempt a moment ago.
    */
   async catchUp(position?: number, options: { timeoutMs?: number } = {}): Promise<number> {
     const [target, at] = await Promise.all([position ?? this.log.head(), this.position()]);
@@ -259,6 +234,8 @@ export class Projector implements Projecting {
   ): Promise<number | undefined> {
     let at = await this.position();
     if (at >= target) return at;
+    const known = await this.stoppedAfter(at);
+    if (known !== undefined) throw known;
     return this.connected(async (client) => {
       try {
         for await (const batch of batched(this.log.readAll(at))) {
@@ -270,9 +247,21 @@ export class Projector implements Projecting {
         return at;
       } catch (error) {
         if (error instanceof LostWriter && !(error instanceof OtherVersions)) return undefined;
+        const after = error instanceof ProjectionHalted ? error.position - 1 : isNotWritable(error) ? at : null;
+        if (after !== null && error instanceof Error) this.stopped = { after, error, triedAt: performance.now() };
         throw error;
       }
     });
+  }
+
+  /**
+   * Why the events after a position can't be projected, if this process tried a moment ago, and nobody skipped an event
+   * since. Otherwise every read and every command would try the same event again.
+   */
+  private async stoppedAfter(position: number): Promise<Error | undefined> {
+    const { stopped } = this;
+    if (stopped?.after !== position || performance.now() - stopped.triedAt > STANDBY_MS) return undefined;
+    return (await this.log.revisionOf(PROJECTIONS_STREAM)) === this.skipsRevision ? stopped.error : undefined;
   }
 
   /**
@@ -281,11 +270,17 @@ export class Projector implements Projecting {
    * again before a halt.
    */
   private async apply(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {
-    if (!this.hasLookedForSkips) await this.lookForSkips();
+    if (this.skipsRevision === undefined) await this.lookForSkips();
+    // By itself first: the rest of a batch with it was rolled back.
+    if (stored.length > 1 && stored[0]?.position === this.haltedAt) {
+      await this.apply(client, stored.slice(0, 1));
+      return this.apply(client, stored.slice(1));
+    }
     try {
       return await this.applyUnlessSkipped(client, stored);
     } catch (error) {
       if (!(error instanceof ProjectionHalted)) throw error;
+      this.haltedAt = error.position;
       await this.lookForSkips();
       const rest = stored.filter(({ position }) => position >= error.position);
       if (this.skipped.has(error.position)) return this.apply(client, rest);
@@ -304,8 +299,10 @@ export class Projector implements Projecting {
   }
 
   private async lookForSkips(): Promise<void> {
+    // First the revision: of a later decision, `skipped` may know, and looks again.
+    const revision = await this.log.revisionOf(PROJECTIONS_STREAM);
     this.skipped = await skippedPositions(this.log);
-    this.hasLookedForSkips = true;
+    this.skipsRevision = revision;
   }
 
   private async applyUnlessSkipped(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {

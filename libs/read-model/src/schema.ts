@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Projection } from './projection.js';
+import type { Halt, Projection } from './projection.js';
 import { createIndexesSql, createTableSql, type TableDefinition } from './table.js';
 
 /** The position of a schema's read models: one row, updated in the transaction of each batch. */
@@ -13,12 +13,6 @@ export interface Checkpoint {
   readonly eventsPerSecond: number | null;
   /** The event at which the projections halted, and why. */
   readonly halted: Halt | null;
-}
-
-export interface Halt {
-  readonly position: number;
-  readonly projection: string;
-  readonly reason: string;
 }
 
 interface CheckpointRow {

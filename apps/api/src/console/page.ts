@@ -26,6 +26,7 @@ export const CONSOLE_PAGE = `<!doctype html>
 </form>
 <button id="sign-out" hidden>Sign out</button>
 </header>
+<p id="stale" class="problem" role="status" hidden></p>
 <main id="view" aria-live="polite">
 <p>Paste a bearer token to see the ledger. It stays in this tab, and goes only to this API.
 <a href="/api/docs">API docs</a></p>

@@ -29,6 +29,7 @@ tr.row td:first-child { padding-left: 3.2rem; }
 tr.parent td { background: var(--soft); }
 .quiet { color: var(--quiet); }
 .problem { border-left: 4px solid var(--bad); padding: 0.5rem 1rem; background: var(--soft); }
+#stale { margin: 0; padding: 0.5rem 1.5rem; }
 .problem strong { color: var(--bad); }
 input, select, button { font: inherit; padding: 0.25rem 0.6rem; border: 1px solid var(--line); border-radius: 4px;
   color: inherit; }

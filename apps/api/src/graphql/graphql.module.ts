@@ -11,6 +11,7 @@ import { answerProblem } from '../problem.filter.js';
 import { formatErrors, isAboutQuery } from './errors.js';
 import { assertValid, guardCost, MAX_DEPTH, MAX_TOKENS } from './limits.js';
 import { resolveRelations } from './relations.js';
+import { tellStale } from './stale.js';
 import { countSubscriptions, type Socket, Sockets } from './sockets.js';
 
 /** A request on arrival, by HTTP or as an upgrade to WebSocket. */
@@ -52,6 +53,9 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
     hooks: {
       preExecution: (schema, document, _context, variables) => {
         guardCost(schema, document, variables ?? {});
+      },
+      onResolution: (execution, context) => {
+        tellStale(execution, context);
       },
       preSubscriptionExecution: (schema, document) => {
         assertValid(schema, document);

@@ -1,4 +1,4 @@
-import { Args, Query, Resolver } from '@nestjs/graphql';
+import { Args, Context, Query, Resolver } from '@nestjs/graphql';
 import type { Caller } from '#ledger/caller';
 import { Ledger } from '#operations/ledger';
 import { QUERIES } from '#operations/operations';
@@ -6,6 +6,7 @@ import type { DefinedQuery } from '#ledger/query';
 import { AnswersQuery, AskedBy } from '../auth/access.js';
 import { fieldName } from '../field-name.js';
 import { addRelations, remembered } from './relations.js';
+import { rememberStale } from './stale.js';
 import { answerType, argumentsType } from './types.js';
 
 /** Has a root field for every query, made from its declaration: its parameters, roles and answer. */
@@ -17,10 +18,12 @@ export class QueryFields {
 function addQuery(query: DefinedQuery): void {
   const { summary, params, answer } = query;
   const field = fieldName(query.name);
-  const ask = async function (this: QueryFields, asked: object, caller: Caller): Promise<unknown> {
+  const ask = async function (this: QueryFields, asked: object, caller: Caller, context: object): Promise<unknown> {
     // null means that a parameter is not given.
     const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
-    return remembered(await this.ledger.answer(query, given, caller));
+    const answered = await this.ledger.answer(query, given, caller);
+    rememberStale(context, answered);
+    return remembered(answered);
   };
   // The method needs a name: it appears in errors.
   Object.defineProperty(ask, 'name', { value: field });
@@ -28,9 +31,10 @@ function addQuery(query: DefinedQuery): void {
   Object.defineProperty(QueryFields.prototype, field, method);
   const given = argumentsType(params);
   // The metadata that the compiler emits for a written method.
-  Reflect.defineMetadata('design:paramtypes', [given, Object], QueryFields.prototype, field);
+  Reflect.defineMetadata('design:paramtypes', [given, Object, Object], QueryFields.prototype, field);
   Args({ type: () => given })(QueryFields.prototype, field, 0);
   AskedBy()(QueryFields.prototype, field, 1);
+  Context()(QueryFields.prototype, field, 2);
   Query(answerType(answer), { name: field, description: summary, nullable: true })(
     QueryFields.prototype,
     field,

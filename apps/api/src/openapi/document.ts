@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { DefinedQuery } from '#ledger/query';
 import { fieldName } from '../field-name.js';
+import { POSITION, STALE_SINCE } from '../http.js';
 import { zProblem } from '../problem.js';
 import type { Route } from '../routes.js';
 import { zWaiting } from '../wait-for.js';
@@ -67,6 +68,7 @@ function aboutQuery(route: Route, query: DefinedQuery, components: Record<string
     responses: {
       200: {
         description: 'The answer',
+        headers: STALE_HEADERS,
         content: { [query.media ?? 'application/json']: { schema: { $ref: `#/components/schemas/${answerName}` } } },
       },
     },
@@ -95,6 +97,15 @@ function aboutQuery(route: Route, query: DefinedQuery, components: Record<string
   };
 }
 
+/** The headers of an answer that lacks events, because they can't be projected. */
+const STALE_HEADERS: JsonObject = {
+  [STALE_SINCE]: {
+    description: 'Only if events that are recorded can’t be projected: when the first of them was recorded',
+    schema: { type: 'string', format: 'date-time' },
+  },
+  [POSITION]: { description: 'With it: the log position of the answer', schema: { type: 'integer' } },
+};
+
 const exampleOf = (example: Readonly<Record<string, unknown>>, field: string): JsonObject =>
   field in example ? { example: z.json().parse(example[field]) } : {};
 
@@ -113,10 +124,21 @@ function aboutRoute(route: Route, components: Record<string, Json>): OperationOb
     summary,
     responses: {
       200: { description: 'OK', content: { [type]: schema === undefined ? {} : { schema } } },
-      ...(last === 'ready' ? { 503: problemResponse('Not ready') } : {}),
+      ...(last === 'ready'
+        ? { 503: problemResponse('Not ready, or only for reads: then also state, reason and the figures of 200') }
+        : {}),
     },
+    ...(last === 'ready' ? { parameters: [FOR_READS] } : {}),
   };
 }
+
+const FOR_READS: JsonObject = {
+  name: 'for',
+  in: 'query',
+  required: false,
+  description: 'Ready for reads is also an API whose projections are halted, or whose database is read-only',
+  schema: { const: 'reads' },
+};
 
 const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema?: JsonObject]> = new Map([
   ['/', ['The console', 'text/html']],
@@ -136,13 +158,16 @@ const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema
   [
     '/health/ready',
     [
-      'The database responds. The lag of the read models: lag in events, lagSeconds in time',
+      'The database responds and can write, and the projections are not halted. lag is in events, lagSeconds in time',
       'application/json',
       {
         type: 'object',
         properties: {
-          status: { const: 'ready' },
+          status: { enum: ['ready', 'degraded'] },
           ...Object.fromEntries(['position', 'head', 'lag', 'lagSeconds'].map((name) => [name, { type: 'integer' }])),
+          state: { enum: ['halted', 'read_only'] },
+          reason: { type: 'string' },
+          staleSince: { type: 'string', format: 'date-time' },
         },
         required: ['status', 'position', 'head', 'lag', 'lagSeconds'],
       },

@@ -232,7 +232,15 @@ export function graphQlPaths(): Record<string, Json> {
   };
   const answer = {
     type: 'object',
-    properties: { data: { type: ['object', 'null'] }, errors: { type: 'array', items: error } },
+    properties: {
+      data: { type: ['object', 'null'] },
+      errors: { type: 'array', items: error },
+      extensions: {
+        type: 'object',
+        description: 'Only if events that are recorded can’t be projected: the data is as of position',
+        properties: { staleSince: { type: 'string', format: 'date-time' }, position: { type: 'integer' } },
+      },
+    },
   };
   /** A GraphQL response if the query is at fault, a problem if the request is. */
   const refused = (description: string): Json => ({

@@ -13,7 +13,7 @@ import {
   WrongExpectedRevision,
 } from '#event-store/port';
 import { ensurePartitions } from '#read-model/partitions';
-import type { Projecting, Projection } from '#read-model/projection';
+import type { Projected, Projecting, Projection } from '#read-model/projection';
 import { readPosition } from '#projections/checkpoint.read';
 import { READ_MODELS, readModels } from '#projections/database';
 import { LedgerCore } from '#ledger/ledger-core';
@@ -141,6 +141,10 @@ class TrialProjector implements Projecting {
 
   async position(): Promise<number> {
     return this.from + this.done;
+  }
+
+  async projected(): Promise<Projected> {
+    return { position: await this.position(), halt: null };
   }
 
   async catchUp(): Promise<number> {

@@ -7,6 +7,7 @@ import { farFrom } from '#domain/usage/usage-span';
 import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
 import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
 import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
+import { valueOf } from '#ledger/appending/in-order';
 import { deploymentOf } from '#ledger/deployment';
 import { bodyOf, bodyOfRow, type KnownReading, knownBySource } from './known-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -31,6 +32,8 @@ interface Job {
 
 /** One append holds this many small readings. */
 const MOST_READINGS = 5000;
+/** As long as every month in the name of a stream. */
+const ANY_MONTH = '0000-00';
 const INGESTERS: readonly Role[] = ['platform_admin', 'operator', 'ingest'];
 
 const rejected = (error: unknown): Ingested => {
@@ -55,12 +58,14 @@ export class UsageIntake {
     assertRole(caller, INGESTERS, 'send usage');
     const verdicts = new Array<Ingested>(incoming.length);
     const indexed = incoming.map((each, index) => ({ ...each, index }));
-    await Promise.all(
+    // Where one deployment's readings can't be decided on now, those of the others are recorded before the answer.
+    const ended = await Promise.allSettled(
       [...Map.groupBy(indexed, ({ deploymentId }) => deploymentId)].map(async ([deploymentId, readings]) => {
         const of = await this.ofDeployment(deploymentId, readings, caller);
         for (const [at, { index }] of readings.entries()) verdicts[index] = of[at] ?? missing();
       }),
     );
+    for (const each of ended) valueOf(each);
     return verdicts;
   }
 
@@ -131,14 +136,16 @@ export class UsageIntake {
 
   private async known(deploymentId: string, sourceIds: readonly string[]): Promise<ReadonlyMap<string, KnownReading>> {
     const wanted = new Set(sourceIds);
-    const { events } = await this.core.tail.read();
-    const isRecorded = events.some(
-      ({ type, data }) =>
-        type === 'UsageObserved' &&
-        data.deploymentId === deploymentId &&
-        data.observations.some(({ sourceId }) => wanted.has(sourceId ?? '')),
+    const ofAnyMonth = usageStream(deploymentId, ANY_MONTH).slice(0, -ANY_MONTH.length);
+    const { events, haltedAt } = await this.core.tail.read(({ stream }) => stream.startsWith(ofAnyMonth));
+    const mustWait = events.some(
+      ({ type, data, stream, position }) =>
+        (position === haltedAt && stream.startsWith(ofAnyMonth)) ||
+        (type === 'UsageObserved' &&
+          data.deploymentId === deploymentId &&
+          data.observations.some(({ sourceId }) => wanted.has(sourceId ?? ''))),
     );
-    if (isRecorded) await this.core.projector.catchUp();
+    if (mustWait) await this.core.projector.catchUp();
     return new Map(
       (await knownBySource(this.core, deploymentId, sourceIds)).map((each) => [each.last.source_id, each]),
     );

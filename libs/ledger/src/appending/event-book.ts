@@ -3,7 +3,8 @@ import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError } from '#domain/errors';
 import { derivedId } from '#domain/derived-id';
 import { isDomainError } from '#domain/schema';
-import { EventCodec } from '#event-store/codec';
+import { PROJECTIONS_STREAM } from '#domain/operations/skip';
+import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import {
   type Appended,
   type EventLog,
@@ -13,6 +14,7 @@ import {
   WrongExpectedRevision,
 } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
+import { skippedPositions } from '#read-model/skips';
 import { type CommandCall, type CommandDone, isCorrection, sha256 } from '../command.js';
 import type { Tail } from './tail.js';
 import { notWithdrawn, withdrawalOf, withdraws } from './withdrawals.js';
@@ -55,10 +57,35 @@ export class EventBook {
     };
   }
 
+  /**
+   * The events of a stream. Errors: ProjectionHalted, if the projections halted at one of them, or before one of them
+   * that can't be read: until an operator decides on it, nothing is decided on it.
+   */
   async load(stream: string): Promise<RecordedEvent[]> {
+    return (await this.loaded(stream)).events;
+  }
+
+  /** The events of a stream, and the revision of its last event. */
+  private async loaded(stream: string): Promise<{ readonly events: RecordedEvent[]; readonly revision: number }> {
+    const [stored, { halt }] = await Promise.all([collected(this.log.read(stream)), this.projector.projected()]);
+    const revision = stored.at(-1)?.revision ?? NO_STREAM;
+    // An operator's decision to skip must always be possible.
+    const isBlocking = stream !== PROJECTIONS_STREAM && stored.some(({ position }) => position === halt?.position);
+    if (isBlocking) await this.projector.catchUp(halt?.position);
     const events: RecordedEvent[] = [];
-    for await (const stored of this.log.read(stream)) events.push(this.codec.decode(stored));
-    return events;
+    let skipped: ReadonlySet<number> | undefined;
+    for (const each of stored) {
+      try {
+        events.push(this.codec.decode(each));
+      } catch (error) {
+        if (!(error instanceof UnreadableEvent)) throw error;
+        if (stream === PROJECTIONS_STREAM) continue;
+        await this.projector.catchUp(each.position);
+        skipped ??= await skippedPositions(this.log);
+        if (!skipped.has(each.position)) throw error;
+      }
+    }
+    return { events, revision };
   }
 
   /**
@@ -74,8 +101,7 @@ export class EventBook {
     undoes: (later: RecordedEvent, earlier: RecordedEvent) => boolean = withdraws,
   ): Promise<CommandDone> {
     return retried(stream, async () => {
-      const events = await this.load(stream);
-      const revision = events.at(-1)?.revision ?? NO_STREAM;
+      const { events, revision } = await this.loaded(stream);
       const standing = events.filter(
         (event, index) => isVery(call, event) || !events.slice(index + 1).some((later) => undoes(later, event)),
       );
@@ -93,7 +119,7 @@ export class EventBook {
    * Decides on read models that include the last event of the stream. For streams that are too long to load. The
    * revision is read first: an event recorded during the decision refuses the append, and the decision is made again.
    * `matters` says whether an event of the stream affects the decision. If no event that is not projected yet does, the
-   * decision does not wait for projections.
+   * decision does not wait for projections. Errors: ProjectionHalted, if it would have to wait for them; BacklogFull.
    */
   async decideOnReadModels(
     stream: string,
@@ -103,9 +129,10 @@ export class EventBook {
   ): Promise<CommandDone> {
     return retried(stream, async () => {
       const revision = await this.log.revisionOf(stream);
-      const beyond = await this.tail.read();
+      const beyond = await this.tail.read((unreadable) => unreadable.stream === stream);
       const own = beyond.events.filter((event) => event.stream === stream);
-      const position = own.some(matters) ? await this.projector.catchUp() : beyond.position;
+      const mustWait = own.some((event) => event.position === beyond.haltedAt || matters(event));
+      const position = mustWait ? await this.projector.catchUp() : beyond.position;
       // Checked in every attempt: the faster writer may have recorded this very command.
       const known = call.isKeyed
         ? answerIfKnown(call, [
@@ -355,6 +382,12 @@ export const conflictingBody = ({ name }: Pick<CommandCall, 'name'>, fields: rea
   const other = fields.length === 0 ? 'a different body' : `another ${fields.join(' and ')}`;
   return conflict('conflicting_body', `${name}: the same key was recorded with ${other}. Nothing was changed.`);
 };
+
+async function collected<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
 
 async function retried<Result>(stream: string, attempt: () => Promise<Result>): Promise<Result> {
   for (let attempts = 1; ; attempts += 1) {

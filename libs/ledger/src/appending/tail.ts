@@ -1,16 +1,29 @@
 import type { RecordedEvent } from '#domain/events';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
-import type { EventLog } from '#event-store/port';
-import type { Projecting } from '#read-model/projection';
+import type { EventLog, StoredEvent } from '#event-store/port';
+import { BacklogFull, ProjectionHalted } from '#read-model/halted';
+import type { Projected, Projecting } from '#read-model/projection';
 
-/** Above these limits, projecting the backlog once is cheaper than scanning it for every command. */
-const MOST_EVENTS = 200;
-const MOST_CHARACTERS = 4 * 1024 * 1024;
+interface Limit {
+  readonly events: number;
+  readonly characters: number;
+}
+const MIB = 1024 * 1024;
+const LIMITS = {
+  /** Above this limit, projecting the backlog once is cheaper than scanning it for every command. */
+  usual: { events: 200, characters: 4 * MIB },
+  /** While the projections are halted, nothing can be projected. More than this would take too much memory. */
+  whileHalted: { events: 50_000, characters: 32 * MIB },
+};
 
 /** The events after the position of the read models. The read models may be further by now. */
 export interface Beyond {
   readonly position: number;
   readonly events: readonly RecordedEvent[];
+  /** Those that can't be read. */
+  readonly unreadable: readonly StoredEvent[];
+  /** The position of the event at which the projections halted. null: they did not. */
+  readonly haltedAt: number | null;
 }
 
 /**
@@ -21,6 +34,8 @@ export class Tail {
   private readonly codec = new EventCodec();
   /** The events after one position up to another, and the length of each. At the start: none. */
   private kept: { readonly event: RecordedEvent; readonly characters: number }[] = [];
+  /** The events among them that can't be read. */
+  private unreadable: StoredEvent[] = [];
   private after = 0;
   private upTo = 0;
   private characters = 0;
@@ -30,10 +45,14 @@ export class Tail {
   constructor(
     private readonly log: EventLog,
     private readonly projector: Projecting,
+    private readonly limits: Readonly<Record<'usual' | 'whileHalted', Limit>> = LIMITS,
   ) {}
 
-  /** Reads up to the current head of the log, or further. */
-  async read(): Promise<Beyond> {
+  /**
+   * Reads up to the current head of the log, or further. `concerns` says whether an event that can't be read may affect
+   * what the caller decides. Errors: ProjectionHalted, if there is such an event; BacklogFull.
+   */
+  async read(concerns: (event: StoredEvent) => boolean): Promise<Beyond> {
     // One read at a time, because each continues where the one before ended. Callers that arrive before a read begins
     // share it.
     this.waiting ??= this.reading.then(async () => {
@@ -42,45 +61,88 @@ export class Tail {
     });
     const beyond = this.waiting;
     this.reading = beyond.catch(() => undefined);
-    return beyond;
+    const known = await beyond;
+    if (!known.unreadable.some(concerns)) return known;
+    await this.projector.catchUp();
+    return this.read(concerns);
   }
 
   private async readOn(): Promise<Beyond> {
-    const [position, isWhole] = await Promise.all([this.projector.position(), this.readFurther()]);
-    // Too many events, or the read models were restored to a position before the kept events.
-    if (!isWhole || position < this.after) return this.projected();
-    this.after = position;
-    this.kept = this.kept.filter(({ event }) => event.position > position);
-    this.characters = this.kept.reduce((total, { characters }) => total + characters, 0);
-    return { position, events: this.kept.map(({ event }) => event) };
-  }
-
-  /**
-   * Reads the events recorded since. false: there are too many to keep, or one can't be read; then the projections halt
-   * at it and report more.
-   */
-  private async readFurther(): Promise<boolean> {
+    const [projected, isWhole] = await Promise.all([
+      this.projector.projected(),
+      this.readFurther(this.limits.usual, false),
+    ]);
+    // Otherwise there are too many events, or the read models were restored to a position before the kept events.
+    if (isWhole && projected.position >= this.after) return this.beyond(projected);
     try {
-      for await (const stored of this.log.readAll(this.upTo)) {
-        const characters = stored.data.length;
-        if (this.kept.length === MOST_EVENTS || this.characters + characters > MOST_CHARACTERS) return false;
-        this.kept.push({ event: this.codec.decode(stored), characters });
-        this.characters += characters;
-        this.upTo = stored.position;
-      }
-      return true;
+      const position = await this.projector.catchUp();
+      this.startFrom(position);
+      return { position, events: [], unreadable: [], haltedAt: null };
     } catch (error) {
-      if (error instanceof UnreadableEvent) return false;
+      if (error instanceof ProjectionHalted) return this.afterHalt(error);
       throw error;
     }
   }
 
-  private async projected(): Promise<Beyond> {
-    const position = await this.projector.catchUp();
+  /** The events that are not projected because the projections halted. */
+  private async afterHalt({ position: haltedAt }: ProjectionHalted): Promise<Beyond> {
+    const projected = await this.projector.projected();
+    this.moveTo(projected.position);
+    const { whileHalted } = this.limits;
+    if (!(await this.readFurther(whileHalted, true))) throw new BacklogFull(haltedAt, whileHalted);
+    return this.beyond(projected);
+  }
+
+  private beyond({ position, halt }: Projected): Beyond {
+    this.moveTo(position);
+    const events = this.kept.map(({ event }) => event);
+    return { position, events, unreadable: this.unreadable, haltedAt: halt?.position ?? null };
+  }
+
+  /** Drops the events up to a position, or all of them if they do not follow it. */
+  private moveTo(position: number): void {
+    if (position < this.after || position > this.upTo) this.startFrom(position);
+    if (position === this.after) return;
+    this.after = position;
+    this.kept = this.kept.filter(({ event }) => event.position > position);
+    this.unreadable = this.unreadable.filter((event) => event.position > position);
+    this.characters =
+      this.kept.reduce((total, { characters }) => total + characters, 0) +
+      this.unreadable.reduce((total, { data }) => total + data.length, 0);
+  }
+
+  /**
+   * Reads the events recorded since. false: there are more than the limit, or one can't be read and is not to be kept;
+   * then the projections halt at it and report more.
+   */
+  private async readFurther(limit: Limit, keepsUnreadable: boolean): Promise<boolean> {
+    for await (const stored of this.log.readAll(this.upTo)) {
+      const characters = stored.data.length;
+      if (this.kept.length >= limit.events || this.characters + characters > limit.characters) return false;
+      const event = this.decoded(stored);
+      if (event !== undefined) this.kept.push({ event, characters });
+      else if (keepsUnreadable) this.unreadable.push(stored);
+      else return false;
+      this.characters += characters;
+      this.upTo = stored.position;
+    }
+    return true;
+  }
+
+  private decoded(stored: StoredEvent): RecordedEvent | undefined {
+    try {
+      return this.codec.decode(stored);
+    } catch (error) {
+      if (error instanceof UnreadableEvent) return undefined;
+      throw error;
+    }
+  }
+
+  private startFrom(position: number): void {
     this.kept = [];
+    this.unreadable = [];
     this.characters = 0;
     this.after = position;
     this.upTo = position;
-    return { position, events: [] };
   }
 }

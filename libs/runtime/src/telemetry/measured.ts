@@ -1,5 +1,5 @@
 import type { Appended, EventFilter, EventLog, NewEvent } from '#event-store/port';
-import type { Projecting, Projection } from '#read-model/projection';
+import type { Projected, Projecting, Projection } from '#read-model/projection';
 
 /** Measures work: it gets the kind and the size of the work, and must carry out the work exactly once. */
 export interface Measuring {
@@ -61,6 +61,9 @@ export class MeasuredProjecting implements Projecting {
   }
   position(): Promise<number> {
     return this.projecting.position();
+  }
+  projected(): Promise<Projected> {
+    return this.projecting.projected();
   }
   catchUp(position?: number): Promise<number> {
     return this.measuring.catchUp(() => this.projecting.catchUp(position));

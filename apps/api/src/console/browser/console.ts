@@ -11,6 +11,10 @@ interface List<Item> {
   readonly items: readonly Item[];
   readonly nextCursor: string | null;
 }
+/** The instant of the first event that the read models lack. null: they are current. */
+interface Projections extends List<Projection> {
+  readonly staleSince: string | null;
+}
 interface Projection {
   readonly name: string;
   readonly version: number;
@@ -121,7 +125,7 @@ interface Accrual extends AccruedFigures {
 
 /** The API responses, by the name of the request. */
 interface Answers {
-  readonly projections: List<Projection>;
+  readonly projections: Projections;
   readonly tenants: List<Tenant>;
   readonly invoices: List<Invoice>;
   readonly invoice: Invoice;
@@ -162,8 +166,18 @@ async function ask<Name extends keyof Answers>(
   const response = await fetch(url, { headers: { authorization: `Bearer ${token() ?? ''}` } });
   const answer: unknown = await response.json().catch(() => UNREADABLE);
   if (!response.ok || answer === UNREADABLE) throw problemOf(answer, response.status);
+  showStale(response.headers.get('ledgerline-stale-since'));
   // The API responds in the shapes that its OpenAPI document declares.
   return answer as Answers[Name];
+}
+
+/** The banner stays until another view is shown. */
+function showStale(since: string | null): void {
+  if (since === null) return;
+  byId('stale').textContent =
+    `Stale since ${since}: what was recorded from then on can't be projected and is not shown.` +
+    ' Check the reason with "ledgerline projections status".';
+  byId('stale').hidden = false;
 }
 const UNREADABLE = Symbol('not JSON');
 
@@ -297,7 +311,8 @@ const money = (amount: string, currency: string): string => `${amount} ${currenc
 type View = (parameters: URLSearchParams) => Promise<readonly (Child | readonly Child[])[]>;
 
 const projections: View = async () => {
-  const { items } = await ask('projections');
+  const { items, staleSince } = await ask('projections');
+  showStale(staleSince);
   return [
     element('h2', {}, 'Projections'),
     table<Projection>(
@@ -572,6 +587,7 @@ async function show(): Promise<void> {
   const view = isView(name) ? name : 'projections';
   asked += 1;
   const turn = asked;
+  byId('stale').hidden = true;
   for (const each of document.querySelectorAll<HTMLAnchorElement>('#views a'))
     if (each.hash === `#${view}`) each.setAttribute('aria-current', 'page');
     else each.removeAttribute('aria-current');

@@ -1,0 +1,76 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import type { z } from 'zod';
+import { notFound } from '#domain/errors';
+import { parse } from '#domain/schema';
+import type { Instant } from '#domain/time/instant';
+import { assertRole, type Caller } from '#ledger/caller';
+import type { DateRead } from '#ledger/command';
+import { LedgerCore } from '#ledger/ledger-core';
+import {
+  type AnswerOf,
+  contextFor,
+  type DefinedQuery,
+  pagedOn,
+  positionOf,
+  positionUpTo,
+  withCursor,
+} from '#ledger/query';
+import { withDatesOfQuery } from './dates.js';
+import { QUERIES } from './operations.js';
+
+/** An answer and the log position that it is as of. */
+export interface Answered<Answer = unknown> {
+  readonly position: number;
+  /** When the first event that is missing was recorded. null: the answer is current, or as of the moment asked for. */
+  readonly staleSince: Instant | null;
+  /** Dates that were given in place of instants. */
+  readonly dates: readonly DateRead[];
+  readonly answer: Answer;
+}
+
+/** A query on the query bus. */
+export class LedgerQuery<Answer extends z.ZodType = z.ZodType> extends Query<Answered<AnswerOf<Answer>>> {
+  constructor(
+    readonly query: DefinedQuery<z.ZodObject, Answer>,
+    readonly params: Readonly<Record<string, unknown>>,
+    readonly caller: Caller,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(LedgerQuery)
+export class LedgerQueryHandler implements IQueryHandler<LedgerQuery> {
+  constructor(private readonly core: LedgerCore) {}
+
+  async execute({ query, params, caller }: LedgerQuery): Promise<Answered> {
+    return answered(this.core, query, params, caller);
+  }
+}
+
+export async function answered<Answer extends z.ZodType>(
+  core: LedgerCore,
+  query: DefinedQuery<z.ZodObject, Answer>,
+  params: Readonly<Record<string, unknown>>,
+  caller: Caller,
+): Promise<Answered<AnswerOf<Answer>>> {
+  const { name } = query;
+  assertRole(caller, query.roles, `read ${name}`);
+  const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
+  const given = 'cursor' in query.params.shape ? withCursor(name, sent) : sent;
+  const { params: dated, dates } = await withDatesOfQuery(core, query, given, caller);
+  const checked = parse(query.closedParams, dated, name, 'invalid_parameter');
+  const { position, stale } =
+    query.withoutCatchUp === true
+      ? { position: await positionUpTo(core, await core.log.head(), checked), stale: null }
+      : await positionOf(core, checked);
+  const answer = await query.handle(checked, contextFor(core, position, caller));
+  return { position, staleSince: stale?.since ?? null, dates, answer: pagedOn(name, given, answer) };
+}
+
+/** Errors: `unknown_query`. */
+export function queryNamed(name: string): DefinedQuery {
+  const query = QUERIES.get(name);
+  if (query !== undefined) return query;
+  throw notFound('unknown_query', `unknown query ${JSON.stringify(name)}. Queries: ${[...QUERIES.keys()].join(', ')}`);
+}
