@@ -368,7 +368,7 @@ export function droppedConnectionsContract(name: string, makeLog: () => Promise<
   });
 }
 
-const id = (n: number): string => `00000000-0000-4000-8000-${n.toString().padStart(12, '0')}`;
+export const id = (n: number): string => `00000000-0000-4000-8000-${n.toString().padStart(12, '0')}`;
 /** The n-th event of a test. */
 export const event = (n: number, type = 'Happened'): NewEvent => ({
   id: id(n),
@@ -378,8 +378,8 @@ export const event = (n: number, type = 'Happened'): NewEvent => ({
 });
 const comparable = ({ id, stream, revision, data }: StoredEvent): object => ({ id, stream, revision, data });
 
-export async function all(events: AsyncIterable<StoredEvent>): Promise<StoredEvent[]> {
-  const seen: StoredEvent[] = [];
+export async function all<Item = StoredEvent>(events: AsyncIterable<Item>): Promise<Item[]> {
+  const seen: Item[] = [];
   for await (const each of events) seen.push(each);
   return seen;
 }

@@ -1,80 +1,100 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { GossipService } from '@eventstore/db-client/generated/gossip_grpc_pb.js';
+import gossipPb from '@eventstore/db-client/generated/gossip_pb.js';
 import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
 import type { AppendReq, AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import sharedPb from '@eventstore/db-client/generated/shared_pb.js';
 import * as grpc from '@grpc/grpc-js';
-
-interface Recorded {
-  readonly stream: string;
-  readonly revision: number;
-  readonly id: string;
-  readonly type: string;
-  readonly contentType: string;
-  readonly data: Uint8Array;
-  readonly metadata: Uint8Array;
-  readonly position: number;
-  readonly createdTicks: bigint;
-}
+import { type Recorded, ServerLog, streamDeleted, text } from './eventstoredb-log.js';
 
 type AppendCall = grpc.ServerReadableStream<AppendReq, AppendResp>;
 type ReadCall = grpc.ServerWritableStream<ReadReq, ReadResp>;
 
-const TICKS_PER_MS = 10_000n;
-const NO_STREAM = -1;
-/** The size of a record in the log in addition to its data. Positions are byte offsets, as in the real server. */
-const RECORD_BYTES = 137;
+const { VNodeState } = gossipPb.MemberInfo;
+
+/** The nodes of a cluster: they have one log, and agree on who leads. */
+class Cluster {
+  readonly log = new ServerLog();
+  readonly nodes: EventStoreDbNode[] = [];
+  leader: EventStoreDbNode | undefined;
+}
 
 /**
- * A node of EventStoreDB in memory, for specs only: append, read and subscribe over real gRPC, by the generated
- * services of the client, with the real server's rules for expected revisions and repeated appends. It can also fail as
- * a node does.
+ * A node of EventStoreDB in memory, for specs only: append, read, subscribe and gossip over real gRPC, by the generated
+ * services of the client. It can also fail as a node does.
  */
 export class EventStoreDbNode {
-  private readonly log: Recorded[] = [];
-  private readonly subscribers = new Set<(event: Recorded) => void>();
   private readonly sockets = new Set<net.Socket>();
   private readonly late = new Set<NodeJS.Timeout>();
   private readonly server = new grpc.Server();
   /** Clients come through a proxy, so that their connections can be cut like a cable, without a word. */
   private readonly proxy: net.Server;
   private grpcPort = 0;
+  private proxyPort = 0;
   private lateMs = 0;
   private refusals = 0;
-  private appended = 0;
-  private nextPosition = 0;
+  private denials = 0;
+  private behind = 0;
+  private isDown = false;
 
-  private constructor() {
+  private constructor(private readonly cluster: Cluster) {
     this.server.addService(StreamsService, {
       append: (call: AppendCall, answer: grpc.sendUnaryData<AppendResp>) => this.append(call, answer),
       read: (call: ReadCall) => this.read(call),
     });
+    this.server.addService(GossipService, {
+      read: (_call: unknown, answer: grpc.sendUnaryData<InstanceType<typeof gossipPb.ClusterInfo>>) => {
+        answer(null, new gossipPb.ClusterInfo().setMembersList(this.cluster.nodes.map((node) => node.member())));
+      },
+    });
     this.proxy = net.createServer({ noDelay: true }, (client) => this.forward(client));
   }
 
+  /** One node, which leads. */
   static async start(): Promise<EventStoreDbNode> {
-    const node = new EventStoreDbNode();
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    node.server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) resolve(port);
-      else reject(error);
-    });
-    node.grpcPort = await promise;
-    node.proxy.listen(0, '127.0.0.1');
-    await once(node.proxy, 'listening');
-    // A real log begins with events of its own.
-    node.record('$users', NO_STREAM, [proposal('$UserCreated')]);
-    return node;
+    return (await EventStoreDbNode.cluster(1))[0] as EventStoreDbNode;
+  }
+
+  /** Nodes with one log. The first one leads. */
+  static async cluster(size: number): Promise<readonly EventStoreDbNode[]> {
+    const cluster = new Cluster();
+    for (let n = 0; n < size; n += 1) {
+      const node = new EventStoreDbNode(cluster);
+      const { promise, resolve, reject } = Promise.withResolvers<number>();
+      node.server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
+        if (error === null) resolve(port);
+        else reject(error);
+      });
+      node.grpcPort = await promise;
+      node.proxy.listen(0, '127.0.0.1');
+      await once(node.proxy, 'listening');
+      const address = node.proxy.address();
+      if (address === null || typeof address === 'string') throw new Error('the node does not listen');
+      node.proxyPort = address.port;
+      cluster.nodes.push(node);
+    }
+    cluster.leader = cluster.nodes[0];
+    return cluster.nodes;
   }
 
   get connectionString(): string {
-    return `esdb://127.0.0.1:${this.port()}?tls=false`;
+    return `esdb://${this.address}?tls=false`;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.proxyPort}`;
+  }
+
+  /** What the server has, for what other applications and administrators do there. */
+  get log(): ServerLog {
+    return this.cluster.log;
   }
 
   /** How many appends were written; repetitions are not. */
   get appends(): number {
-    return this.appended;
+    return this.log.appends;
   }
 
   dropConnections(): void {
@@ -91,6 +111,36 @@ export class EventStoreDbNode {
     this.refusals = n;
   }
 
+  /** The next n calls are refused: the user lacks a right. */
+  denyAccess(n: number): void {
+    this.denials = n;
+  }
+
+  /** This node leads from now on. A cluster without a leader: `lead` of no node, by `resign`. */
+  lead(): void {
+    this.cluster.leader = this;
+  }
+
+  /** The cluster has no leader until a node leads. */
+  resign(): void {
+    this.cluster.leader = undefined;
+  }
+
+  /** As a follower, this node lacks the last n events. */
+  lag(n: number): void {
+    this.behind = n;
+  }
+
+  /** Connections are refused until `up`. Gossip of the other nodes goes on to name this one, as dead. */
+  down(): void {
+    this.isDown = true;
+    this.dropConnections();
+  }
+
+  up(): void {
+    this.isDown = false;
+  }
+
   async stop(): Promise<void> {
     for (const timer of this.late) clearTimeout(timer);
     this.server.forceShutdown();
@@ -99,13 +149,24 @@ export class EventStoreDbNode {
     await once(this.proxy, 'close');
   }
 
-  private port(): number {
-    const address = this.proxy.address();
-    if (address === null || typeof address === 'string') throw new Error('the node does not listen');
-    return address.port;
+  private get isLeader(): boolean {
+    return this.cluster.leader === this;
+  }
+
+  private member(): InstanceType<typeof gossipPb.MemberInfo> {
+    return new gossipPb.MemberInfo()
+      .setInstanceId(new sharedPb.UUID().setString('00000000-0000-4000-8000-00000000bbbb'))
+      .setTimeStamp('0')
+      .setState(this.isLeader ? VNodeState.LEADER : VNodeState.FOLLOWER)
+      .setIsAlive(!this.isDown)
+      .setHttpEndPoint(new gossipPb.EndPoint().setAddress('127.0.0.1').setPort(this.proxyPort));
   }
 
   private forward(client: net.Socket): void {
+    if (this.isDown) {
+      client.destroy();
+      return;
+    }
     const server = net.connect({ port: this.grpcPort, host: '127.0.0.1', noDelay: true });
     for (const [socket, other] of [
       [client, server],
@@ -121,6 +182,19 @@ export class EventStoreDbNode {
     }
   }
 
+  /** Why a call is refused. undefined: it is not. */
+  private refusal(requiresLeader: boolean): Partial<grpc.StatusObject> | undefined {
+    if (this.denials > 0) {
+      this.denials -= 1;
+      return accessDenied();
+    }
+    if (!requiresLeader || this.isLeader) return undefined;
+    const { leader } = this.cluster;
+    return leader === undefined
+      ? { code: grpc.status.UNAVAILABLE, details: 'Server Is Not Ready' }
+      : notLeader(leader.proxyPort);
+  }
+
   private append(call: AppendCall, answer: grpc.sendUnaryData<AppendResp>): void {
     let options: AppendReq.Options | undefined;
     const proposals: AppendReq.ProposedMessage[] = [];
@@ -131,11 +205,13 @@ export class EventStoreDbNode {
     });
     call.on('end', () => {
       if (options === undefined) return answer({ code: grpc.status.INVALID_ARGUMENT, details: 'no options' });
+      const refused = this.refusal(true);
+      if (refused !== undefined) return answer(refused);
       if (this.refusals > 0) {
         this.refusals -= 1;
-        return answer(notLeader(this.port()));
+        return answer(notLeader(this.proxyPort));
       }
-      const decided = this.decide(options, proposals);
+      const decided = this.log.append(options, proposals);
       const send = (): void => (decided instanceof streamsPb.AppendResp ? answer(null, decided) : answer(decided));
       if (this.lateMs === 0) return send();
       const timer = setTimeout(() => {
@@ -147,91 +223,58 @@ export class EventStoreDbNode {
     call.on('error', () => undefined);
   }
 
-  /**
-   * The rules of the real server for an exact revision. Equal to the stream's revision: it appends. Smaller: it
-   * compares with the events there. Greater: it refuses.
-   */
-  private decide(
-    options: AppendReq.Options,
-    proposals: readonly AppendReq.ProposedMessage[],
-  ): AppendResp | Partial<grpc.StatusObject> {
-    const stream = text(options.getStreamIdentifier()?.getStreamName_asU8());
-    const expected = options.hasNoStream() ? NO_STREAM : Number(options.getRevision());
-    const written = this.log.filter((event) => event.stream === stream);
-    const current = written.length - 1;
-    if (expected === current) {
-      const last = this.record(stream, expected, proposals);
-      this.appended += 1;
-      // The server's own events come between ours.
-      if (this.appended % 3 === 0)
-        this.record('$stats-127.0.0.1:2113', this.appended / 3 - 2, [proposal('$statsCollected')]);
-      return success(last);
-    }
-    if (expected > current) return wrongExpectedVersion(expected, current);
-    const matches = proposals.map((proposed, i) => written[expected + 1 + i]?.id === proposed.getId()?.getString());
-    const last = written[expected + proposals.length];
-    if (last !== undefined && matches.every(Boolean)) return success(last);
-    if (matches[0] === true) return { code: grpc.status.UNKNOWN, details: 'corrupted idempotency' };
-    return wrongExpectedVersion(expected, current);
-  }
-
-  private record(
-    stream: string,
-    expected: number,
-    proposals: readonly AppendReq.ProposedMessage[],
-  ): Recorded | undefined {
-    const now = BigInt(Date.now()) * TICKS_PER_MS + 1_234n;
-    const createdTicks = [now, this.log.at(-1)?.createdTicks ?? now].reduce((a, b) => (a > b ? a : b));
-    for (const [i, proposed] of proposals.entries()) {
-      const map = proposed.getMetadataMap();
-      const event = {
-        stream,
-        revision: expected + 1 + i,
-        id: proposed.getId()?.getString() ?? '',
-        type: map.get('type') ?? '',
-        contentType: map.get('content-type') ?? '',
-        data: proposed.getData_asU8(),
-        metadata: proposed.getCustomMetadata_asU8(),
-        position: this.nextPosition,
-        createdTicks,
-      };
-      this.nextPosition += RECORD_BYTES + event.data.length + event.metadata.length;
-      this.log.push(event);
-      for (const deliver of this.subscribers) deliver(event);
-    }
-    return this.log.at(-1);
-  }
-
   private read(call: ReadCall): void {
     const options = call.request.getOptions() ?? new streamsPb.ReadReq.Options();
     const all = options.getAll();
     call.on('error', () => undefined);
+    const stream = text(options.getStream()?.getStreamIdentifier()?.getStreamName_asU8());
+    const refused =
+      this.refusal(call.metadata.get('requires-leader')[0] === 'true') ??
+      (this.log.isTombstoned(stream) ? streamDeleted(stream) : undefined);
+    if (refused !== undefined) {
+      call.emit('error', refused);
+      return;
+    }
     if (options.hasSubscription() && all !== undefined) return this.subscribe(call, all, options.getFilter());
     for (const event of all === undefined ? this.ofStream(call, options) : this.ofAll(all, options))
       call.write(readEvent(event));
     call.end();
   }
 
-  private ofStream(call: ReadCall, options: ReadReq.Options): Recorded[] {
+  private ofStream(call: ReadCall, options: ReadReq.Options): readonly Recorded[] {
     const identifier = options.getStream()?.getStreamIdentifier();
-    const stream = this.log.filter((event) => event.stream === text(identifier?.getStreamName_asU8()));
-    if (stream.length === 0) {
+    const stream = this.log.stream(text(identifier?.getStreamName_asU8()));
+    if (stream === undefined) {
       call.write(
         new streamsPb.ReadResp().setStreamNotFound(
           new streamsPb.ReadResp.StreamNotFound().setStreamIdentifier(identifier),
         ),
       );
+      return [];
     }
-    if (options.getStream()?.hasEnd() === true) return stream.toReversed().slice(0, Number(options.getCount()));
+    const count = Number(options.getCount());
+    if (options.getStream()?.hasEnd() === true) return stream.toReversed().slice(0, count);
     const from = options.getStream()?.hasRevision() === true ? Number(options.getStream()?.getRevision()) : 0;
-    return stream.slice(from, from + Number(options.getCount()));
+    return stream.filter(({ revision }) => Number(revision) >= from).slice(0, count);
+  }
+
+  /** What this node has of the log. */
+  private get known(): readonly Recorded[] {
+    const { events } = this.log;
+    return this.isLeader || this.behind === 0 ? events : events.slice(0, Math.max(0, events.length - this.behind));
   }
 
   /** From the position on, itself included; or from the end back. */
-  private ofAll(all: ReadReq.Options.AllOptions, options: ReadReq.Options): Recorded[] {
+  private *ofAll(all: ReadReq.Options.AllOptions, options: ReadReq.Options): Iterable<Recorded> {
     const from = Number(all.getPosition()?.getCommitPosition() ?? 0);
-    const events = all.hasEnd() ? this.log.toReversed() : this.log.filter((event) => event.position >= from);
-    return events.slice(0, Number(options.getCount()));
+    const known = this.known;
+    let left = Number(options.getCount());
+    for (let i = all.hasEnd() ? 0 : firstFrom(known, from); i < known.length && left > 0; i += 1) {
+      const event = known[all.hasEnd() ? known.length - 1 - i : i];
+      if (event === undefined || !isWanted(event, options.getFilter())) continue;
+      left -= 1;
+      yield event;
+    }
   }
 
   private subscribe(
@@ -239,11 +282,12 @@ export class EventStoreDbNode {
     all: ReadReq.Options.AllOptions,
     filter: ReadReq.Options.FilterOptions | undefined,
   ): void {
-    const after = Number(all.getPosition()?.getCommitPosition() ?? -1);
+    let after = Number(all.getPosition()?.getCommitPosition() ?? -1);
     const deliver = (event: Recorded): void => {
+      after = event.position;
       if (isWanted(event, filter)) call.write(readEvent(event));
       // As the real server's, these run ahead of what the consumer has in hand.
-      const position = String(this.nextPosition);
+      const position = String(this.log.nextPosition);
       const checkpoint = new streamsPb.ReadResp.Checkpoint().setCommitPosition(position).setPreparePosition(position);
       call.write(new streamsPb.ReadResp().setCheckpoint(checkpoint));
     };
@@ -252,45 +296,33 @@ export class EventStoreDbNode {
         new streamsPb.ReadResp.SubscriptionConfirmation().setSubscriptionId('one'),
       ),
     );
-    for (const event of this.log) if (event.position > after) deliver(event);
+    const known = this.known;
+    for (const event of known.slice(firstFrom(known, after + 1))) deliver(event);
     call.write(new streamsPb.ReadResp().setCaughtUp(new streamsPb.ReadResp.CaughtUp()));
-    this.subscribers.add(deliver);
-    call.on('cancelled', () => this.subscribers.delete(deliver));
-    call.on('close', () => this.subscribers.delete(deliver));
+    const live = (event: Recorded): void => {
+      // A follower delivers what it has by now.
+      for (const each of this.behind === 0 ? [event] : this.known) if (each.position > after) deliver(each);
+    };
+    this.log.subscribers.add(live);
+    call.on('cancelled', () => this.log.subscribers.delete(live));
+    call.on('close', () => this.log.subscribers.delete(live));
   }
 }
 
+/** The index of the first event at a position or after it. */
+function firstFrom(events: readonly Recorded[], position: number): number {
+  let [low, high] = [0, events.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((events[middle]?.position ?? position) < position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function isWanted(event: Recorded, filter: ReadReq.Options.FilterOptions | undefined): boolean {
-  const type = filter?.getEventType();
-  if (type !== undefined) return new RegExp(type.getRegex()).test(event.type);
   const prefixes = filter?.getStreamIdentifier()?.getPrefixList();
   return prefixes === undefined || prefixes.some((prefix) => event.stream.startsWith(prefix));
-}
-
-function proposal(type: string): AppendReq.ProposedMessage {
-  const message = new streamsPb.AppendReq.ProposedMessage().setId(
-    new sharedPb.UUID().setString('00000000-0000-4000-8000-00000000aaaa'),
-  );
-  message.getMetadataMap().set('type', type).set('content-type', 'application/json');
-  return message.setData(new Uint8Array(Buffer.from('{}')));
-}
-
-function success(last: Recorded | undefined): AppendResp {
-  const position = String(last?.position);
-  return new streamsPb.AppendResp().setSuccess(
-    new streamsPb.AppendResp.Success()
-      .setCurrentRevision(String(last?.revision))
-      .setPosition(new streamsPb.AppendResp.Position().setCommitPosition(position).setPreparePosition(position)),
-  );
-}
-
-function wrongExpectedVersion(expected: number, current: number): AppendResp {
-  const wrong = new streamsPb.AppendResp.WrongExpectedVersion();
-  if (expected === NO_STREAM) wrong.setExpectedNoStream(new sharedPb.Empty());
-  else wrong.setExpectedRevision(String(expected));
-  if (current === NO_STREAM) wrong.setCurrentNoStream(new sharedPb.Empty());
-  else wrong.setCurrentRevision(String(current));
-  return new streamsPb.AppendResp().setWrongExpectedVersion(wrong);
 }
 
 function notLeader(port: number): Partial<grpc.StatusObject> {
@@ -301,12 +333,18 @@ function notLeader(port: number): Partial<grpc.StatusObject> {
   return { code: grpc.status.NOT_FOUND, details: 'Leader info available', metadata };
 }
 
+function accessDenied(): Partial<grpc.StatusObject> {
+  const metadata = new grpc.Metadata();
+  metadata.set('exception', 'access-denied');
+  return { code: grpc.status.PERMISSION_DENIED, details: 'Access Denied', metadata };
+}
+
 function readEvent(event: Recorded): ReadResp {
   const position = String(event.position);
   const recorded = new streamsPb.ReadResp.ReadEvent.RecordedEvent()
     .setId(new sharedPb.UUID().setString(event.id))
     .setStreamIdentifier(new sharedPb.StreamIdentifier().setStreamName(new Uint8Array(Buffer.from(event.stream))))
-    .setStreamRevision(String(event.revision))
+    .setStreamRevision(event.revision)
     .setCommitPosition(position)
     .setPreparePosition(position)
     .setData(event.data)
@@ -320,5 +358,3 @@ function readEvent(event: Recorded): ReadResp {
     new streamsPb.ReadResp.ReadEvent().setEvent(recorded).setCommitPosition(position),
   );
 }
-
-const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('utf8');

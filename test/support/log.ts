@@ -1,3 +1,4 @@
+import type { EventStoreSettings } from '#runtime/environment';
 import { EventStoreDbNode } from './eventstoredb-node.js';
 
 /**
@@ -33,9 +34,11 @@ export async function logBehindGrpc(
 }
 
 /** Where the ledger of a database has its log, as its options name it. */
-export function on(databaseUrl: string): { readonly databaseUrl: string; readonly eventStoreUrl?: string } {
+export function on(databaseUrl: string): { readonly databaseUrl: string; readonly eventStore?: EventStoreSettings } {
   const node = nodes.get(placeOf(databaseUrl));
-  return node === undefined ? { databaseUrl } : { databaseUrl, eventStoreUrl: node.connectionString };
+  return node === undefined
+    ? { databaseUrl }
+    : { databaseUrl, eventStore: { url: node.connectionString, prefix: 'ledgerline-' } };
 }
 
 /**
@@ -43,6 +46,6 @@ export function on(databaseUrl: string): { readonly databaseUrl: string; readonl
  * there.
  */
 export function logEnvironment({ DATABASE_URL: url }: Readonly<Record<string, string>>): { EVENT_STORE_URL?: string } {
-  const eventStoreUrl = url !== undefined && URL.canParse(url) ? on(url).eventStoreUrl : undefined;
+  const eventStoreUrl = url !== undefined && URL.canParse(url) ? on(url).eventStore?.url : undefined;
   return eventStoreUrl === undefined ? {} : { EVENT_STORE_URL: eventStoreUrl };
 }

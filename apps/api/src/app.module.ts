@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, DiscoveryModule } from '@nestjs/core';
 import type { Logger } from 'pino';
 import type { UsageYears } from '#domain/usage/usage-span';
+import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
 import { AccessGuard } from './auth/access.guard.js';
 import { TokenReader } from './auth/token.js';
@@ -24,7 +25,7 @@ import { WaitForPosition } from './wait-for.js';
 
 export interface AppOptions {
   readonly databaseUrl: string;
-  readonly eventStoreUrl?: string;
+  readonly eventStore?: EventStoreSettings;
   readonly seller?: string;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -36,13 +37,13 @@ export interface AppOptions {
 
 type LedgerSettings = Pick<
   AppOptions,
-  'databaseUrl' | 'eventStoreUrl' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs' | 'usageYears'
+  'databaseUrl' | 'eventStore' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs' | 'usageYears'
 >;
 
 /** While the read models of this version are being built, the API runs and reports that it is not ready. */
 const ledgerModule = ({
   databaseUrl,
-  eventStoreUrl,
+  eventStore,
   seller,
   logger,
   telemetry,
@@ -51,7 +52,7 @@ const ledgerModule = ({
 }: LedgerSettings): DynamicModule =>
   LedgerModule.forRoot({
     databaseUrl,
-    ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }),
+    ...(eventStore === undefined ? {} : { eventStore }),
     ...(seller === undefined ? {} : { seller }),
     ...(usageYears === undefined ? {} : { usageYears }),
     measuring: telemetry,

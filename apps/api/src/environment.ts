@@ -2,10 +2,12 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { UsageYears } from '#domain/usage/usage-span';
 import {
+  eventStoreIn,
+  type EventStoreSettings,
   type LogLevel,
   readEnvironment,
   zCount,
-  zEventStoreUrl,
+  zEventStore,
   zLogLevel,
   zUrl,
   zUsageYears,
@@ -30,7 +32,7 @@ const areNetworks = (text: string): boolean => text.split(',').every((each) => i
 /** Every variable that the API reads. A test compares the table in docs/running.md with this. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
-  EVENT_STORE_URL: zEventStoreUrl.optional(),
+  ...zEventStore,
   LEDGERLINE_JWT_SECRET: z.string().min(MIN_SECRET_CHARS, `must have at least ${MIN_SECRET_CHARS} characters`),
   LEDGERLINE_JWKS_URL: zUrl('https', 'http').optional(),
   LEDGERLINE_SELLER: z.string().optional(),
@@ -51,7 +53,7 @@ export const VARIABLES: readonly string[] = Object.keys(zEnvironment.shape);
 
 export interface ApiSettings extends Limits {
   readonly databaseUrl: string;
-  readonly eventStoreUrl?: string;
+  readonly eventStore?: EventStoreSettings;
   /** HS256, at least 32 characters. */
   readonly jwtSecret: string;
   readonly jwksUrl?: string;
@@ -76,7 +78,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
   const data = readEnvironment(zEnvironment, environment);
   return {
     databaseUrl: data.DATABASE_URL,
-    ...(data.EVENT_STORE_URL === undefined ? {} : { eventStoreUrl: data.EVENT_STORE_URL }),
+    ...eventStoreIn(data),
     jwtSecret: data.LEDGERLINE_JWT_SECRET,
     ...(data.LEDGERLINE_JWKS_URL === undefined ? {} : { jwksUrl: data.LEDGERLINE_JWKS_URL }),
     ...(data.LEDGERLINE_SELLER === undefined || data.LEDGERLINE_SELLER === ''

@@ -1,6 +1,6 @@
 import { DomainError } from '#domain/errors';
 import { MirrorStopped } from '#event-store/mirrored';
-import { UnknownOutcome } from '#event-store/port';
+import { AccessDenied, UnknownOutcome } from '#event-store/port';
 import { isConnectionLost, isNotNow } from '#postgres/connection';
 import { textWhileHalted } from '#operations/refusal';
 import { OtherVersions } from '#read-model/halted';
@@ -22,6 +22,11 @@ export function outageOf(error: unknown): DomainError | undefined {
     return unavailable(
       'mirror_stopped',
       'The log is unavailable until an operator has checked its mirror. Send the same request again after that.',
+    );
+  if (error instanceof AccessDenied)
+    return unavailable(
+      'log_access_denied',
+      'The log refuses the user of the ledger. An operator must check its rights. Retrying after that is safe.',
     );
   // Also for a projection: a timeout is not an event that can't be applied.
   if (isTimedOut(error))

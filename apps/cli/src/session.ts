@@ -7,7 +7,7 @@ import { Ledger } from '#operations/ledger';
 import { LedgerModule } from '#operations/ledger.module';
 import type { WhenOutdated } from '#operations/outdated';
 import { openDatabase } from '#postgres/pool';
-import { usageYearsFrom } from '#runtime/environment';
+import { eventStoreFrom, usageYearsFrom } from '#runtime/environment';
 import { say } from './output.js';
 
 /** The only place where the CLI reads the clock. */
@@ -72,7 +72,6 @@ async function onDatabase<Result>(
 ): Promise<Result> {
   const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir, log: say });
   try {
-    const eventStoreUrl = process.env['EVENT_STORE_URL'];
     const seller = process.env['LEDGERLINE_SELLER'];
     const ledgerOptions = {
       databaseUrl: database.url,
@@ -80,7 +79,7 @@ async function onDatabase<Result>(
       signal,
       report: say,
       usageYears: usageYearsFrom(process.env),
-      ...(eventStoreUrl === undefined || eventStoreUrl === '' ? {} : { eventStoreUrl }),
+      ...eventStoreFrom(process.env),
       ...(seller === undefined || seller === '' ? {} : { seller }),
     };
     const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(ledgerOptions), {

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { compareWithServer, type MirrorDifference } from '#event-store/mirror.compare';
 import { PostgresLog } from '#event-store/postgres';
 import { createPool, openDatabase } from '#postgres/pool';
+import { eventStoreFrom } from '#runtime/environment';
 import { type Verified, verifyLog } from '#transparency/verify';
 import { checkingKey } from './checkpoint-key.js';
 import { messageOf } from './errors.js';
@@ -30,7 +32,10 @@ export async function run(_args: readonly string[], options: Options): Promise<n
         `there is no log in this database, so there is nothing to verify. ` +
           `Check --data-dir (${options.dataDir}) or DATABASE_URL.`,
       );
-    const verified = await verifyLog(log, pool, { notes, verifier, invoice: options.invoice });
+    const verified = withServer(
+      await verifyLog(log, pool, { notes, verifier, invoice: options.invoice }),
+      await serverDifferences(log),
+    );
     if (options.json) printJson(verified);
     else show(verified);
     return verified.ok ? 0 : 1;
@@ -41,6 +46,38 @@ export async function run(_args: readonly string[], options: Options): Promise<n
   }
 }
 
+/** What EventStoreDB lacks of the mirror that is verified. null: the log is in Postgres. */
+async function serverDifferences(mirror: PostgresLog): Promise<readonly MirrorDifference[] | null> {
+  const { eventStore } = eventStoreFrom(process.env);
+  if (eventStore === undefined) return null;
+  const { EventStoreDbLog } = await import('#event-store/eventstoredb');
+  const server = new EventStoreDbLog(eventStore.url, { prefix: eventStore.prefix });
+  try {
+    return await compareWithServer(server, mirror);
+  } finally {
+    await server.close();
+  }
+}
+
+/** `server`: whether the mirror was compared with EventStoreDB. */
+type VerifiedWithServer = Verified & { readonly compared: Verified['compared'] & { readonly server: boolean } };
+
+function withServer(verified: Verified, differences: readonly MirrorDifference[] | null): VerifiedWithServer {
+  const found = (differences ?? []).map(({ code, position, message, remedy, stream }) => ({
+    code,
+    position,
+    message,
+    remedy,
+    stream,
+  }));
+  return {
+    ...verified,
+    ok: verified.ok && found.length === 0,
+    compared: { ...verified.compared, server: differences !== null },
+    failures: [...verified.failures, ...found],
+  };
+}
+
 async function textOf(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
@@ -49,10 +86,11 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-function show({ ok, size, root, kept, compared, invoice, failures }: Verified): void {
+function show({ ok, size, root, kept, compared, invoice, failures }: VerifiedWithServer): void {
   print(`${counted(size, 'event')}, root ${root}`);
   const { checkpoints, invoices, ofOtherKeys } = compared;
   print(`compared with kept hashes: ${kept}, signed checkpoints: ${checkpoints}, issued invoices: ${invoices}`);
+  if (compared.server) print('compared with EventStoreDB, event by event');
   if (ofOtherKeys > 0)
     print(`kept checkpoints not checked, because other keys signed them (see --key): ${ofOtherKeys}`);
   if (invoice !== undefined) {

@@ -1,11 +1,19 @@
 import { z } from 'zod';
-import { type LogLevel, readEnvironment, zCount, zEventStoreUrl, zLogLevel, zUrl } from '#runtime/environment';
+import {
+  eventStoreIn,
+  type LogLevel,
+  readEnvironment,
+  zCount,
+  zEventStore,
+  zLogLevel,
+  zUrl,
+} from '#runtime/environment';
 import type { WorkerSettings } from './worker.js';
 
 /** Every variable that the worker reads. docs/running.md lists them in one table. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
-  EVENT_STORE_URL: zEventStoreUrl.optional(),
+  ...zEventStore,
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_WORKER_PORT: zCount(65_535, 'must be a port number from 0 to 65535').optional(),
   LEDGERLINE_LOG_LEVEL: zLogLevel,
@@ -21,7 +29,7 @@ export function settingsFrom(
   return {
     databaseUrl: data.DATABASE_URL,
     logLevel: data.LEDGERLINE_LOG_LEVEL,
-    ...(data.EVENT_STORE_URL === undefined ? {} : { eventStoreUrl: data.EVENT_STORE_URL }),
+    ...eventStoreIn(data),
     ...(data.LEDGERLINE_WORKER_PORT === undefined
       ? {}
       : { metrics: { host: data.LEDGERLINE_HOST, port: data.LEDGERLINE_WORKER_PORT } }),

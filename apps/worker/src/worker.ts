@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { type Instant, instant } from '#domain/time/instant';
 import { Ledger } from '#operations/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
+import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
 import type { Progress } from '#read-model/projection';
 import { scheduleMetering } from './schedule.js';
@@ -11,7 +12,7 @@ import { WorkerTelemetry } from './telemetry.js';
 
 export interface WorkerSettings {
   readonly databaseUrl: string;
-  readonly eventStoreUrl?: string;
+  readonly eventStore?: EventStoreSettings;
   /** Where Prometheus metrics are served. Without it, they are not served. */
   readonly metrics?: { readonly host: string; readonly port: number };
   /** Where traces are sent. Without it, there are none. */
@@ -52,7 +53,7 @@ async function served(
 /** Runs the projections and the scheduled jobs. */
 export async function startWorker({
   databaseUrl,
-  eventStoreUrl,
+  eventStore,
   metrics,
   otlpEndpoint,
   logger,
@@ -64,7 +65,7 @@ export async function startWorker({
   const telemetry = new WorkerTelemetry(otlpEndpoint);
   const module = LedgerModule.forRoot({
     databaseUrl,
-    ...(eventStoreUrl === undefined ? {} : { eventStoreUrl }),
+    ...(eventStore === undefined ? {} : { eventStore }),
     applicationName: 'ledgerline worker',
     measuring: telemetry,
     report,

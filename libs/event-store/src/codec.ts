@@ -12,7 +12,7 @@ import { checked, fieldErrors, listed } from '#domain/faults';
 import { zInstant, zJsonObject } from '#domain/schema';
 import { isPlainlyCorrected, isPlainlyRecorded } from '#domain/costs/plain';
 import { isPlainlyObserved } from '#domain/usage/plain';
-import type { NewEvent, StoredEvent } from './port.js';
+import { type NewEvent, REMOVED, type StoredEvent, UNHELD } from './port.js';
 
 /**
  * Converts between events and the bytes in the log. Every event is checked against its schema when it is written and
@@ -119,12 +119,13 @@ export class EventCodec {
   }
 
   /**
-   * For readers that show the log itself, including events that can't be applied. Errors: UnreadableEvent if it is not
-   * JSON.
+   * For readers that show the log itself, including events that can't be applied. Data that is not JSON is shown as its
+   * text. An event whose metadata is not a ledger's has the actor `unknown`.
    */
   asLogged(stored: StoredEvent): LoggedEvent {
-    const { v: _version, ...metadata } = this.metadataOf(stored);
-    return { ...stored, data: json(stored, stored.data), metadata };
+    const ours = checked(zMetadata, parsed(stored.metadata));
+    const { v: _version, ...metadata } = ours.success ? ours.data : { actor: 'unknown', v: undefined };
+    return { ...stored, data: parsed(stored.data) ?? stored.data, metadata };
   }
 
   /**
@@ -132,8 +133,8 @@ export class EventCodec {
    * converted and checked as in `decode`.
    */
   decodeAsWritten(stored: StoredEvent): RecordedEvent {
-    const { type, id, stream, revision, position, recordedAt } = stored;
-    if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
+    const { id, stream, revision, position, recordedAt } = stored;
+    const type = this.typeOf(stored);
     const { v = 1, ...known } = this.metadataOf(stored);
     if (v !== this.version(type)) return this.decode(stored);
     return {
@@ -148,6 +149,21 @@ export class EventCodec {
     } as RecordedEvent;
   }
 
+  /** Errors: UnreadableEvent, for an event that no ledger wrote. */
+  private typeOf(stored: StoredEvent): EventType {
+    if (isEventType(stored.type)) return stored.type;
+    const { reason, fromRevision, toRevision } = Object(parsed(stored.data)) as Readonly<Record<string, unknown>>;
+    if (stored.type === UNHELD)
+      throw new UnreadableEvent(stored, `another application wrote it, and ${String(reason)}`);
+    if (stored.type === REMOVED)
+      throw new UnreadableEvent(
+        stored,
+        `it stands for revisions ${String(fromRevision)} to ${String(toRevision)}, which EventStoreDB removed before` +
+          ' they were copied',
+      );
+    throw new UnreadableEvent(stored, 'its type is unknown to this version');
+  }
+
   private metadataOf(stored: StoredEvent): z.infer<typeof zMetadata> {
     const metadata = checked(zMetadata, json(stored, stored.metadata));
     if (metadata.success) return metadata.data;
@@ -159,8 +175,7 @@ export class EventCodec {
    * guessing.
    */
   decode(stored: StoredEvent): RecordedEvent {
-    const { type } = stored;
-    if (!isEventType(type)) throw new UnreadableEvent(stored, 'its type is unknown to this version');
+    const type = this.typeOf(stored);
     const { v = 1, ...known } = this.metadataOf(stored);
     if (v > this.version(type))
       throw new UnreadableEvent(
@@ -197,9 +212,16 @@ const arePlainCosts = (type: string, data: unknown): boolean =>
   (type === 'CostRecorded' && isPlainlyRecorded(data)) || (type === 'CostCorrected' && isPlainlyCorrected(data));
 
 function json(stored: StoredEvent, text: string): unknown {
+  const value = parsed(text);
+  if (value === undefined) throw new UnreadableEvent(stored, 'it is not JSON');
+  return value;
+}
+
+/** undefined: the text is not JSON. */
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new UnreadableEvent(stored, 'it is not JSON');
+    return undefined;
   }
 }

@@ -1,5 +1,7 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { json } from '../../../test/support/eventstoredb-log.js';
 import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
 import {
   all,
@@ -7,9 +9,10 @@ import {
   droppedConnectionsContract,
   event,
   eventLogContract,
+  id,
 } from '../../../test/support/event-log-contract.js';
 import { EventStoreDbLog } from './eventstoredb.js';
-import { NO_STREAM, UnknownOutcome } from './port.js';
+import { NO_STREAM, StreamDeleted, UNHELD, UnknownOutcome } from './port.js';
 
 const onNode = async (): Promise<DroppableLog> => {
   const node = await EventStoreDbNode.start();
@@ -31,7 +34,8 @@ if (realServer === undefined) {
   );
 } else {
   eventLogContract('EventStoreDB, the server of EVENT_STORE_URL,', async () => ({
-    log: new EventStoreDbLog(realServer),
+    // A prefix of its own: a ledger on the same server does not see these streams.
+    log: new EventStoreDbLog(realServer, { prefix: `contract-${randomUUID()}-` }),
     dense: false,
     close: async () => undefined,
   }));
@@ -44,8 +48,8 @@ describe('EventStoreDB', () => {
   let hasty: EventStoreDbLog;
   beforeEach(async () => {
     node = await EventStoreDbNode.start();
-    log = new EventStoreDbLog(node.connectionString, { appendTimeoutMs: 300_000 });
-    hasty = new EventStoreDbLog(node.connectionString, { appendTimeoutMs: 300 });
+    log = new EventStoreDbLog(node.connectionString, { patienceMs: 300_000 });
+    hasty = new EventStoreDbLog(node.connectionString, { patienceMs: 300 });
   });
   afterEach(async () => {
     await Promise.all([log.close(), hasty.close()]);
@@ -64,17 +68,13 @@ describe('EventStoreDB', () => {
     expect((await all(log.read('a'))).map((each) => each.position)).toEqual([again.position]);
   });
 
-  it('reports the same if the connection breaks before the answer', async () => {
+  it('sends an append again if the connection breaks before the answer', async () => {
     node.answerLate(60_000);
     const append = log.append('a', NO_STREAM, [event(1)]);
-    const broken = (async (): Promise<void> => {
-      while (node.appends === 0) await new Promise((resolve) => setImmediate(resolve));
-      node.dropConnections();
-    })();
-    await expect(append).rejects.toBeInstanceOf(UnknownOutcome);
-    await broken;
+    while (node.appends === 0) await new Promise((resolve) => setImmediate(resolve));
     node.answerLate(0);
-    expect((await log.append('a', NO_STREAM, [event(1)])).revision).toBe(0);
+    node.dropConnections();
+    expect((await append).revision).toBe(0);
     expect(node.appends).toBe(1);
   });
 
@@ -92,7 +92,7 @@ describe('EventStoreDB', () => {
   });
 
   it('reports a read without a server as unanswered', async () => {
-    const nowhere = new EventStoreDbLog('esdb://127.0.0.1:1?tls=false');
+    const nowhere = new EventStoreDbLog('esdb://127.0.0.1:1?tls=false', { patienceMs: 300 });
     await expect(nowhere.head()).rejects.toBeInstanceOf(UnknownOutcome);
     await expect(nowhere.revisionOf('a')).rejects.toBeInstanceOf(UnknownOutcome);
     await expect(all(nowhere.read('a'))).rejects.toThrow('EventStoreDB does not answer');
@@ -103,7 +103,8 @@ describe('EventStoreDB', () => {
     await log.append('a', NO_STREAM, [event(1)]);
     const other = EventStoreDBClient.connectionString(node.connectionString);
     const seen: unknown[] = [];
-    for await (const { event: read } of other.readStream('a')) seen.push([read?.isJson, read?.data, read?.metadata]);
+    for await (const { event: read } of other.readStream('ledgerline-a'))
+      seen.push([read?.isJson, read?.data, read?.metadata]);
     await other.dispose();
     expect(seen).toEqual([[true, { n: 1 }, {}]]);
   });
@@ -113,4 +114,81 @@ describe('EventStoreDB', () => {
     // The node adds 1,234 ticks of 100 ns to its clock: 123 microseconds.
     expect((await all(log.read('a')))[0]?.recordedAt).toMatch(/123Z$/);
   });
+
+  describe('that other applications use', () => {
+    it('reads only the streams of its prefix', async () => {
+      const other = new EventStoreDbLog(node.connectionString, { prefix: 'other-' });
+      await log.append('a', NO_STREAM, [event(1)]);
+      await other.append('a', NO_STREAM, [event(2)]);
+      node.log.write('orders-1', { type: 'Ordered', data: BINARY });
+      node.log.write('ledger', { type: '$>', data: json('0@orders-1') });
+      const later = await log.append('b', NO_STREAM, [event(3)]);
+      node.log.write('orders-1', ...Array.from({ length: 50 }, () => ({ type: 'Ordered', data: BINARY })));
+      expect((await all(log.readAll(0))).map(({ id: of, stream }) => [of, stream])).toEqual([
+        [id(1), 'a'],
+        [id(3), 'b'],
+      ]);
+      expect((await all(other.readAll(0))).map(({ id: of }) => of)).toEqual([id(2)]);
+      expect([await log.head(), await log.head()]).toEqual([later.position, later.position]);
+      expect(await log.revisionOf('a')).toBe(0);
+      await other.close();
+    });
+
+    it('knows its last event, whoever wrote it, behind any number of events of others', async () => {
+      const writer = new EventStoreDbLog(node.connectionString);
+      expect(await log.head()).toBe(0);
+      for (let n = 0; n < 5; n += 1) {
+        node.log.write('orders-1', { type: 'Ordered', data: BINARY });
+        const { position } = await writer.append('a', n - 1, [event(n)]);
+        expect(await log.head()).toBe(position);
+        node.log.write('orders-1', { type: 'Ordered', data: BINARY });
+        expect(await log.head()).toBe(position);
+      }
+      await writer.close();
+    });
+
+    it('reads a strange event in a stream of its prefix as what it is', async () => {
+      node.log.write('ledgerline-a', { type: 'Strange', data: BINARY, metadata: json('{"actor":"x"}') });
+      node.log.write('ledgerline-a', { type: '$>', data: json('0@orders-1') });
+      node.log.write('ledgerline-a', { type: 'Strange', data: json('{"a":"\0"}'), metadata: BINARY });
+      const [binary, link, withNul] = await all(log.read('a'));
+      // sha256 of the bytes 00 ff, and of {"actor":"x"}.
+      expect(binary).toMatchObject({ type: UNHELD, revision: 0, stream: 'a' });
+      expect(JSON.parse(binary?.data ?? '')).toEqual({
+        reason: 'its data is not text in UTF-8',
+        type: 'Strange',
+        bytes: 2,
+        sha256: '06eb7d6a69ee19e5fbdf749018d3d2abfa04bcbd1365db312eb86dc7169389b8',
+        metadataSha256: sha256('{"actor":"x"}'),
+      });
+      expect(link).toMatchObject({ type: '$>', revision: 1, data: '0@orders-1' });
+      expect(withNul).toMatchObject({ type: UNHELD, revision: 2 });
+      expect(JSON.parse(withNul?.data ?? '')).toMatchObject({ reason: 'its metadata is not text in UTF-8' });
+    });
+
+    it('refuses appends to a stream that was deleted for ever, and to no other', async () => {
+      await log.append('a', NO_STREAM, [event(1)]);
+      node.log.tombstone('ledgerline-a');
+      await expect(log.append('a', 0, [event(2)])).rejects.toEqual(new StreamDeleted('a'));
+      expect(await log.revisionOf('a')).toBe(NO_STREAM);
+      const { position } = await log.append('b', NO_STREAM, [event(3)]);
+      expect((await all(log.readAll(0))).map(({ stream }) => stream)).toEqual(['a', 'b']);
+      expect(await log.head()).toBe(position);
+    });
+
+    it('says which right its user lacks', async () => {
+      node.denyAccess(2);
+      await expect(log.head()).rejects.toThrow(
+        'EventStoreDB refuses reads of the user in EVENT_STORE_URL. Reading $all needs a member of $admins, or "$r" in' +
+          ' the ACL of $all. Check also its password',
+      );
+      await expect(log.append('a', NO_STREAM, [event(1)])).rejects.toThrow(
+        'Appending needs the right "$w" on the streams ledgerline-…',
+      );
+    });
+  });
 });
+
+/** Neither JSON nor UTF-8. */
+const BINARY = Uint8Array.of(0x00, 0xff);
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

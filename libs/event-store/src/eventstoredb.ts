@@ -1,23 +1,28 @@
 import {
   AccessDeniedError,
-  CancelledError,
   convertToCommandError,
-  DeadlineExceededError,
   InvalidArgumentError,
   MaxAppendSizeExceededError,
-  NotLeaderError,
   StreamDeletedError,
-  TimeoutError,
-  UnavailableError,
   UnknownError,
 } from '@eventstore/db-client';
 import type { AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
-import { fromMicros, type Instant, isBefore } from '#domain/time/instant';
+import { type Instant, isBefore } from '#domain/time/instant';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
-import { allAfter, allBackwards, allFrom, EventStoreDbWire, streamBackwards, streamFrom } from './eventstoredb.wire.js';
+import { safeNumber, type ServerEvent, serverRecord, type ServerRecord } from './eventstoredb.record.js';
+import {
+  allAfter,
+  allBackwards,
+  allFrom,
+  EventStoreDbWire,
+  lastOfAll,
+  streamBackwards,
+  streamFrom,
+} from './eventstoredb.wire.js';
 import { passes } from './filter.js';
 import {
+  AccessDenied,
   type Appended,
   AppendTooLarge,
   type EventFilter,
@@ -25,96 +30,136 @@ import {
   type NewEvent,
   NO_STREAM,
   type StoredEvent,
+  StreamDeleted,
   UnknownOutcome,
   WrongExpectedRevision,
 } from './port.js';
 
 interface EventStoreDbLogOptions {
-  /** Time limit of an append. After it, the outcome is unknown. */
-  readonly appendTimeoutMs?: number;
+  /** What the names of the ledger's streams begin with on the server. Default: DEFAULT_PREFIX. */
+  readonly prefix?: string;
+  /**
+   * How long an append, or a question for the end of the log or a stream, waits for a server that is away, as during
+   * an election. After that, the outcome is unknown.
+   */
+  readonly patienceMs?: number;
 }
 
-const TICKS_PER_MICROSECOND = 10n;
-/** The server can't be reached, or the connection was lost. */
-const NO_ANSWER = [UnavailableError, CancelledError, DeadlineExceededError, TimeoutError];
+/** Servers are shared: the streams of a ledger have a prefix of their own, and nothing else is read. */
+export const DEFAULT_PREFIX = 'ledgerline-';
+/** An election of a healthy cluster takes 3 to 4 s. */
+const PATIENCE_MS = 10_000;
 
 /**
  * The log in EventStoreDB (or KurrentDB). The connection string `esdb://…` contains the credentials. Positions are
- * commit positions: ordered, with gaps. System events (`$…`) are skipped everywhere.
+ * commit positions: ordered, with gaps. A stream `a` is `ledgerline-a` on the server; streams without the prefix are
+ * never read. Within the prefix every event is read, also of another application.
  *
- * This class adds what the client lacks: every append has a time limit, an exact revision and our own event ids, and a
- * subscription that fails continues after the last event that was delivered. It ignores the checkpoint and caught-up
- * messages of the server, because they run ahead of the delivered events.
+ * This class adds what the client lacks: every append has a time limit, an exact revision and our own event ids, what a
+ * server that is away did not answer is asked again, and a subscription that fails continues after the last event that
+ * was delivered. It ignores the checkpoint and caught-up messages of the server, because they run ahead of the
+ * delivered events.
  */
 export class EventStoreDbLog implements EventLog {
   private readonly wire: EventStoreDbWire;
-  private readonly appendTimeoutMs: number;
+  private readonly prefix: string;
+  private readonly patienceMs: number;
   private readonly closing = new AbortController();
+  /** The position of our last event, and up to where $all was searched for it. */
+  private last = { ours: 0, searched: 0 };
 
   constructor(connectionString: string, options: EventStoreDbLogOptions = {}) {
     this.wire = new EventStoreDbWire(connectionString);
-    this.appendTimeoutMs = options.appendTimeoutMs ?? 5_000;
+    this.prefix = options.prefix ?? DEFAULT_PREFIX;
+    this.patienceMs = options.patienceMs ?? PATIENCE_MS;
   }
 
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
     const append = checkedAppend(stream, expectedRevision, events);
-    const signal = AbortSignal.any([this.closing.signal, AbortSignal.timeout(this.appendTimeoutMs)]);
-    const backoff = new Backoff();
-    const started = performance.now();
-    for (;;) {
-      const left = this.appendTimeoutMs - (performance.now() - started);
-      if (left <= 0 || this.closing.signal.aborted)
-        throw new UnknownOutcome(`no leader was found in time for an append to ${stream}`);
+    // Repeated as it is: with the same ids at the same revision, the server recognises what it has.
+    return this.patiently(`an append to ${stream}`, async (leftMs) => {
+      const named = { ...append, stream: this.prefix + stream };
       try {
-        return await this.answer(append, await this.wire.append(append, Math.ceil(left)));
+        const appended = await this.answer(append, await this.wire.append(named, leftMs));
+        this.lastIs(appended.position, appended.position);
+        return appended;
       } catch (error) {
-        // This node is not the leader. Nothing was written, and the client now connects to the leader that the answer
-        // names.
-        if (!(commandError(error) instanceof NotLeaderError)) return await this.afterError(append, error);
+        return this.afterError(append, error);
       }
-      await backoff.wait(signal);
-    }
+    });
   }
 
   async *read(stream: string, fromRevision = 0): AsyncIterable<StoredEvent> {
-    yield* this.events(streamFrom(stream, fromRevision));
+    yield* this.events(streamFrom(this.prefix + stream, fromRevision));
   }
 
   async *readAll(after: number, filter?: EventFilter): AsyncIterable<StoredEvent> {
-    for await (const event of this.events(allFrom(after))) {
+    for await (const event of this.events(allFrom(after, this.prefix))) {
       if (event.position > after && passes(event, filter)) yield event;
     }
   }
 
   async *subscribe(after: number, options: { signal: AbortSignal; filter?: EventFilter }): AsyncIterable<StoredEvent> {
-    const signal = AbortSignal.any([options.signal, this.closing.signal]);
+    for await (const record of this.records(after, options.signal))
+      if ('event' in record && passes(record.event, options.filter)) yield record.event;
+  }
+
+  /** All that the server has after a position, and then what comes, as `subscribe`. */
+  async *records(after: number, stop: AbortSignal): AsyncIterable<ServerRecord> {
+    const signal = AbortSignal.any([stop, this.closing.signal]);
     const backoff = new Backoff();
     let last = after;
     while (!signal.aborted) {
       try {
-        for await (const event of this.events(allAfter(last, options.filter?.streamPrefixes), signal)) {
+        for await (const record of this.recordsOf(allAfter(last, this.prefix), { signal })) {
           if (signal.aborted) return;
           backoff.reset();
-          if (event.position <= last) continue;
-          last = event.position;
-          if (passes(event, options.filter)) yield event;
+          if (record.position <= last) continue;
+          last = record.position;
+          yield record;
         }
       } catch (error) {
         if (signal.aborted) return;
-        if (commandError(error) instanceof AccessDeniedError) throw error;
+        if (!(error instanceof UnknownOutcome)) throw error;
       }
       await backoff.wait(signal);
     }
   }
 
-  async revisionOf(stream: string): Promise<number> {
-    for await (const event of this.events(streamBackwards(stream))) return event.revision;
-    return NO_STREAM;
+  /** All events that the server has, in order, up to a position. */
+  async *recorded(upTo: number): AsyncIterable<ServerEvent> {
+    for await (const record of this.recordsOf(allFrom(0, this.prefix))) {
+      if (record.position > upTo) return;
+      if ('event' in record) yield record;
+    }
   }
 
+  /** A stream that was deleted for ever has no revision: NO_STREAM. */
+  async revisionOf(stream: string): Promise<number> {
+    return this.patiently(`the revision of ${stream}`, async () => {
+      try {
+        for await (const event of this.events(streamBackwards(this.prefix + stream))) return event.revision;
+      } catch (error) {
+        if (!(error instanceof StreamDeleted)) throw error;
+      }
+      return NO_STREAM;
+    });
+  }
+
+  /**
+   * Many events of others may follow our last one. They are searched once: each call continues where the last one
+   * ended.
+   */
   async head(): Promise<number> {
-    for await (const event of this.events(allBackwards())) return event.position;
-    return 0;
+    return this.patiently('the end of the log', async () => {
+      const end = await this.endOfServer();
+      if (end.isOurs) return this.lastIs(end.position, end.position);
+      const { ours, searched } = this.last;
+      if (end.position <= searched) return ours;
+      const isUnchanged = (await this.firstAfter(searched)) === undefined;
+      const last = isUnchanged ? ours : ((await this.firstOf(allBackwards(this.prefix, '1')))?.position ?? ours);
+      return this.lastIs(last, end.position);
+    });
   }
 
   /**
@@ -122,16 +167,15 @@ export class EventStoreDbLog implements EventLog {
    * that is not after the instant.
    */
   async positionAt(at: Instant): Promise<number> {
-    for await (const event of this.events(allBackwards())) if (!isBefore(at, event.recordedAt)) return event.position;
+    for await (const event of this.events(allBackwards(this.prefix)))
+      if (!isBefore(at, event.recordedAt)) return event.position;
     return 0;
   }
 
   async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     for (const position of new Set([...positions].sort((a, b) => a - b))) {
-      for await (const event of this.events(allFrom(position))) {
-        if (event.position === position) yield event;
-        break;
-      }
+      const record = await this.firstOf(allFrom(position, this.prefix, '1'));
+      if (record?.position === position && 'event' in record) yield record.event;
     }
   }
 
@@ -141,16 +185,86 @@ export class EventStoreDbLog implements EventLog {
     await this.wire.close();
   }
 
-  private async *events(options: ReadReq.Options, signal?: AbortSignal): AsyncIterable<StoredEvent> {
-    try {
-      for await (const response of this.wire.read(options, signal)) {
-        const event = storedEvent(response);
-        if (event !== undefined) yield event;
+  /** Asks again until a server answers. Errors: UnknownOutcome, after the patience. */
+  private async patiently<Answer>(what: string, ask: (leftMs: number) => Promise<Answer>): Promise<Answer> {
+    const started = performance.now();
+    const waiting = AbortSignal.any([this.closing.signal, AbortSignal.timeout(this.patienceMs)]);
+    const backoff = new Backoff();
+    let cause: unknown;
+    for (;;) {
+      const left = Math.ceil(this.patienceMs - (performance.now() - started));
+      if (left <= 0 || this.closing.signal.aborted)
+        throw new UnknownOutcome(`EventStoreDB did not answer within ${this.patienceMs} ms: ${what}`, { cause });
+      try {
+        return await ask(left);
+      } catch (error) {
+        if (!(error instanceof UnknownOutcome)) throw error;
+        cause = error;
       }
-    } catch (error) {
-      const answer = commandError(error);
-      if (!NO_ANSWER.some((each) => answer instanceof each)) throw error;
-      throw new UnknownOutcome(`EventStoreDB does not answer: ${answer.message}`, { cause: error });
+      await backoff.wait(waiting);
+    }
+  }
+
+  private async *events(options: ReadReq.Options): AsyncIterable<StoredEvent> {
+    for await (const record of this.recordsOf(options)) if ('event' in record) yield record.event;
+  }
+
+  private async firstOf(options: ReadReq.Options): Promise<ServerRecord | undefined> {
+    for await (const record of this.recordsOf(options)) return record;
+    return undefined;
+  }
+
+  /** The position of the first record of ours after a position. */
+  private async firstAfter(position: number): Promise<number | undefined> {
+    // The read includes the position itself.
+    for await (const record of this.recordsOf(allFrom(position, this.prefix, '2')))
+      if (record.position > position) return record.position;
+    return undefined;
+  }
+
+  private lastIs(ours: number, searched: number): number {
+    this.last = { ours: Math.max(this.last.ours, ours), searched: Math.max(this.last.searched, ours, searched) };
+    return this.last.ours;
+  }
+
+  /** The last event of the server, of whatever stream. */
+  private async endOfServer(): Promise<{ readonly position: number; readonly isOurs: boolean }> {
+    for await (const response of this.responses(lastOfAll())) {
+      const position = response.getEvent()?.getEvent()?.getCommitPosition();
+      if (position === undefined) continue;
+      return { position: safeNumber(position), isOurs: serverRecord(response, this.prefix) !== undefined };
+    }
+    return { position: 0, isOurs: false };
+  }
+
+  private async *recordsOf(
+    options: ReadReq.Options,
+    subscription?: { readonly signal: AbortSignal },
+  ): AsyncIterable<ServerRecord> {
+    for await (const response of this.responses(options, subscription)) {
+      const record = serverRecord(response, this.prefix);
+      if (record !== undefined) yield record;
+    }
+  }
+
+  /** Reads ask the leader, because another node may be behind. A subscription may follow any node. */
+  private async *responses(
+    options: ReadReq.Options,
+    subscription?: { readonly signal: AbortSignal },
+  ): AsyncIterable<ReadResp> {
+    const answers = this.wire
+      .read(options, { signal: subscription?.signal, requiresLeader: subscription === undefined })
+      [Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await answers.next().catch((error: unknown) => {
+          throw this.meaningOf(error, 'reads');
+        });
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await answers.return?.();
     }
   }
 
@@ -172,16 +286,35 @@ export class EventStoreDbLog implements EventLog {
   private async afterError(append: Append, error: unknown): Promise<Appended> {
     if (error instanceof WrongExpectedRevision || error instanceof UnknownOutcome) throw error;
     const answer = commandError(error);
+    if (answer instanceof StreamDeletedError) throw new StreamDeleted(append.stream);
     if (answer instanceof MaxAppendSizeExceededError) throw new AppendTooLarge(append.stream, append.bytes);
-    if (
-      answer instanceof AccessDeniedError ||
-      answer instanceof StreamDeletedError ||
-      answer instanceof InvalidArgumentError
-    )
-      throw answer;
     // Neither yes nor no: for example, some of the events are stored and the rest differ.
     if (answer instanceof UnknownError && !this.closing.signal.aborted) return this.settle(append);
-    throw new UnknownOutcome(`an append to ${append.stream} got no answer: ${answer.message}`, { cause: error });
+    throw this.meaningOf(error, 'appends');
+  }
+
+  /**
+   * What an error of the client means. A server that is away is told by many errors, also plain ones ("Failed to
+   * discover after 10 attempts"): all but a definite refusal is no answer.
+   */
+  private meaningOf(error: unknown, what: 'reads' | 'appends'): Error {
+    const answer = commandError(error);
+    if (answer instanceof InvalidArgumentError) return answer;
+    if (answer instanceof StreamDeletedError) return new StreamDeleted(this.shortened(answer.streamName));
+    if (answer instanceof AccessDeniedError)
+      return new AccessDenied(
+        `EventStoreDB refuses ${what} of the user in EVENT_STORE_URL. ${
+          what === 'reads'
+            ? 'Reading $all needs a member of $admins, or "$r" in the ACL of $all'
+            : `Appending needs the right "$w" on the streams ${this.prefix}…`
+        }. Check also its password`,
+        { cause: error },
+      );
+    return new UnknownOutcome(`EventStoreDB does not answer: ${answer.message}`, { cause: error });
+  }
+
+  private shortened(name: string): string {
+    return name.startsWith(this.prefix) ? name.slice(this.prefix.length) : name;
   }
 
   /** Determines the outcome of an append from the present events of the stream, if the answer does not say it. */
@@ -201,33 +334,5 @@ export class EventStoreDbLog implements EventLog {
   }
 }
 
-/** undefined: not an event, or a system event. */
-function storedEvent(response: ReadResp): StoredEvent | undefined {
-  const event = response.getEvent()?.getEvent();
-  if (event === undefined) return undefined;
-  const map = event.getMetadataMap();
-  const type = map.get('type') ?? '';
-  const stream = text(event.getStreamIdentifier()?.getStreamName_asU8());
-  if (stream.startsWith('$') || type.startsWith('$')) return undefined;
-  return {
-    id: event.getId()?.getString() ?? '',
-    type,
-    data: text(event.getData_asU8()),
-    metadata: text(event.getCustomMetadata_asU8()),
-    stream,
-    revision: safeNumber(event.getStreamRevision()),
-    position: safeNumber(event.getCommitPosition()),
-    recordedAt: fromMicros(BigInt(map.get('created') ?? '0') / TICKS_PER_MICROSECOND),
-  };
-}
-
-const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('utf8');
 const commandError = (error: unknown): Error =>
   convertToCommandError(error instanceof Error ? error : new Error(String(error)));
-
-/** 2^53 bytes of log are 8 PiB. A JavaScript number can't hold a larger position exactly. */
-function safeNumber(value: string): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw new RangeError(`${value} is too large for a position or revision`);
-  return number;
-}

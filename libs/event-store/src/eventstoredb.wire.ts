@@ -25,6 +25,10 @@ export class EventStoreDbWire {
   constructor(connectionString: string) {
     this.client = EventStoreDBClient.connectionString(forClient(connectionString));
     this.internals = this.client as unknown as ClientInternals;
+    // The client calls this without waiting for it. It fails if no leader is found meanwhile, which the next call tells:
+    // an unhandled rejection would end the process.
+    const { handleError } = this.internals;
+    this.internals.handleError = (client, error) => handleError(client, error).catch(() => undefined);
   }
 
   /** One append. It is answered before the deadline, or rejected with the gRPC error. */
@@ -51,15 +55,18 @@ export class EventStoreDbWire {
 
   /**
    * The messages of the server for a read or a subscription, until the call ends, breaks (throws), or the signal aborts
-   * (throws).
+   * (throws). `requiresLeader`: another node may be behind, and refuses with the leader's address.
    */
-  async *read(options: ReadReq.Options, signal?: AbortSignal): AsyncIterable<ReadResp> {
+  async *read(
+    options: ReadReq.Options,
+    { signal, requiresLeader = false }: { signal?: AbortSignal | undefined; requiresLeader?: boolean } = {},
+  ): AsyncIterable<ReadResp> {
     if (signal?.aborted === true) return;
     const request = new streamsPb.ReadReq().setOptions(
       options.setUuidOption(new streamsPb.ReadReq.Options.UUIDOption().setString(new sharedPb.Empty())),
     );
     const open = this.internals.GRPCStreamCreator(StreamsClient, 'read', (client) =>
-      client.read(request, ...this.internals.callArguments({}, { deadline: Infinity })),
+      client.read(request, ...this.internals.callArguments({ requiresLeader }, { deadline: Infinity })),
     );
     const call = await open();
     const cancel = (): void => call.cancel();
@@ -100,6 +107,7 @@ interface ClientInternals {
   ): () => Promise<T>;
   callArguments(base: { requiresLeader?: boolean; deadline?: number }, options?: CallOptions): [Metadata, CallOptions];
   getChannel(): Promise<Channel>;
+  handleError: (client: Client, error: unknown) => Promise<void>;
 }
 type ClientConstructor<C extends Client> = new (...parameters: ConstructorParameters<typeof StreamsClient>) => C;
 
@@ -152,33 +160,45 @@ export function streamBackwards(stream: string): ReadReq.Options {
     .setNoFilter(new sharedPb.Empty());
 }
 
-/** The whole log from a position, including the event there. 0: from the start. */
-export const allFrom = (position: number): ReadReq.Options =>
+/** Read of $all from a position, including the event there: the events of streams with the prefix. 0: from the start. */
+export const allFrom = (position: number, streamPrefix: string, count = EVERYTHING): ReadReq.Options =>
   new streamsPb.ReadReq.Options()
     .setAll(allOptions(position))
     .setReadDirection(FORWARDS)
-    .setCount(EVERYTHING)
-    .setNoFilter(new sharedPb.Empty());
+    .setCount(count)
+    .setFilter(ofStreams(streamPrefix));
 
-/** The whole log, backwards from its end. */
-export const allBackwards = (): ReadReq.Options =>
+/** Read of $all backwards from its end: the events of streams with the prefix. */
+export const allBackwards = (streamPrefix: string, count = EVERYTHING): ReadReq.Options =>
   new streamsPb.ReadReq.Options()
     .setAll(new streamsPb.ReadReq.Options.AllOptions().setEnd(new sharedPb.Empty()))
     .setReadDirection(BACKWARDS)
-    .setCount(EVERYTHING)
+    .setCount(count)
+    .setFilter(ofStreams(streamPrefix));
+
+/** The last event of the server, of any stream. */
+export const lastOfAll = (): ReadReq.Options =>
+  new streamsPb.ReadReq.Options()
+    .setAll(new streamsPb.ReadReq.Options.AllOptions().setEnd(new sharedPb.Empty()))
+    .setReadDirection(BACKWARDS)
+    .setCount('1')
     .setNoFilter(new sharedPb.Empty());
 
-/** A subscription to the events after a position: of streams with one of the prefixes, or all except system events. */
-export function allAfter(position: number, streamPrefixes: readonly string[] | undefined): ReadReq.Options {
-  const { FilterOptions } = streamsPb.ReadReq.Options;
-  const filter = new FilterOptions().setCheckpointintervalmultiplier(1000).setMax(1000);
-  if (streamPrefixes === undefined) filter.setEventType(new FilterOptions.Expression().setRegex('^[^\\$].*'));
-  else filter.setStreamIdentifier(new FilterOptions.Expression().setPrefixList([...streamPrefixes]));
-  return new streamsPb.ReadReq.Options()
+/** A subscription to the events after a position, of streams with the prefix. */
+export const allAfter = (position: number, streamPrefix: string): ReadReq.Options =>
+  new streamsPb.ReadReq.Options()
     .setAll(allOptions(position))
     .setSubscription(new streamsPb.ReadReq.Options.SubscriptionOptions())
-    .setFilter(filter);
-}
+    .setFilter(ofStreams(streamPrefix));
+
+/** The server looks through this many events before it says how far it is. */
+const SEARCH_WINDOW = 1_000;
+
+const ofStreams = (prefix: string): InstanceType<typeof streamsPb.ReadReq.Options.FilterOptions> =>
+  new streamsPb.ReadReq.Options.FilterOptions()
+    .setCheckpointintervalmultiplier(SEARCH_WINDOW)
+    .setMax(SEARCH_WINDOW)
+    .setStreamIdentifier(new streamsPb.ReadReq.Options.FilterOptions.Expression().setPrefixList([prefix]));
 
 function allOptions(position: number): InstanceType<typeof streamsPb.ReadReq.Options.AllOptions> {
   const options = new streamsPb.ReadReq.Options.AllOptions();

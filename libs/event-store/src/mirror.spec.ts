@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
+import { json } from '../../../test/support/eventstoredb-log.js';
 import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
-import { instant } from '#domain/time/instant';
+import { type Instant, instant } from '#domain/time/instant';
 import { all, event, retried } from '../../../test/support/event-log-contract.js';
 import { EventStoreDbLog } from './eventstoredb.js';
+import type { ServerEvent } from './eventstoredb.record.js';
 import { mirrorLog } from './mirror.js';
-import { type EventLog, NO_STREAM } from './port.js';
+import { type EventLog, NO_STREAM, REMOVED, UNHELD } from './port.js';
 import { PostgresLog } from './postgres.js';
 
 describe('the mirror of EventStoreDB in Postgres', () => {
@@ -83,26 +85,79 @@ describe('the mirror of EventStoreDB in Postgres', () => {
 
   it('skips events that it has when a batch is sent again', async () => {
     await appendTo(source, 0, 3);
-    const events = await all(source.readAll(0));
+    const events = await recorded();
     await target.appendMirrored(events.slice(0, 5));
     await target.appendMirrored(events.slice(0, 5));
     await target.appendMirrored(events.slice(3));
     await expectEqual(12);
   });
 
-  it('stops if the source skips a revision', async () => {
+  it('stops if the source repeats a revision, because it is another log then', async () => {
     await appendTo(source, 0, 3);
-    const events = await all(source.readAll(0));
-    const hole = events.filter((each) => each.stream !== 's1' || each.revision !== 1);
-    await expect(target.appendMirrored(hole)).rejects.toThrow(
-      'the source skips: s1 comes at revision 2 where 1 is due',
+    const events = await recorded();
+    await target.appendMirrored(events);
+    const later = events.map((each) => ({ ...each, position: each.position + 1_000_000 }));
+    await expect(target.appendMirrored(later)).rejects.toThrow(
+      'the source repeats: s0 comes at revision 0 where 3 is due',
     );
-    expect(await target.head()).toBe(0);
+    expect(await target.head()).toBe(12);
+  });
+
+  it('keeps an event that is not text as bytes, and goes on with dense positions', async () => {
+    const mirror = run();
+    await source.append('a', NO_STREAM, [event(1)]);
+    node.log.write('ledgerline-a', { type: 'Strange', data: BINARY, metadata: BINARY });
+    node.log.write(`ledgerline-${'x'.repeat(600)}`, { type: 'b\0', data: json('{}') });
+    await source.append('a', 1, [event(2)]);
+    await arrived(4);
+    await mirror.stop();
+    await expectEqual(4);
+    expect((await all(target.readAll(0))).map(({ type }) => type)).toEqual(['Happened', UNHELD, UNHELD, 'Happened']);
+    const { rows } = await database.pool.query('SELECT * FROM ledgerline_log.unheld ORDER BY position');
+    const bytes = Buffer.from(BINARY);
+    expect(rows).toEqual([
+      { position: 2, type: Buffer.from('Strange'), data: bytes, metadata: bytes },
+      { position: 3, type: Buffer.from('b\0'), data: Buffer.from('{}'), metadata: Buffer.alloc(0) },
+    ]);
+  });
+
+  it('goes on where the server removed events, and knows which', async () => {
+    await appendTo(source, 0, 3);
+    const mirror = run();
+    await arrived(12);
+    // The mirror has what is removed now: nothing is lost.
+    node.log.softDelete('ledgerline-s0');
+    node.log.tombstone('ledgerline-s1');
+    node.log.scavenge();
+    await source.append('s0', 2, [event(100)]);
+    await arrived(13);
+    await mirror.stop();
+    expect((await all(target.read('s0'))).map(({ revision }) => revision)).toEqual([0, 1, 2, 3]);
+    expect(await removed()).toEqual([{ stream: 's1', from_revision: null, to_revision: null }]);
+    // What is removed while no mirror runs is lost. An event stands for it.
+    await source.append('s2', 2, [event(101), event(102), event(103)]);
+    node.log.truncate('ledgerline-s2', 5);
+    node.log.scavenge();
+    const later = run();
+    await arrived(15);
+    await later.stop();
+    const [lost, kept] = (await all(target.read('s2'))).slice(3);
+    expect(lost).toMatchObject({
+      type: REMOVED,
+      position: 14,
+      revision: 4,
+      data: '{"fromRevision":3,"toRevision":4}',
+    });
+    expect(kept).toMatchObject({ type: 'Happened', position: 15, revision: 5 });
+    expect(await removed()).toEqual([
+      { stream: 's1', from_revision: null, to_revision: null },
+      { stream: 's2', from_revision: 3, to_revision: 4 },
+    ]);
   });
 
   it('refuses appends, and does not start in a log that has its own events', async () => {
     await source.append('a', NO_STREAM, [event(1)]);
-    await target.appendMirrored(await all(source.readAll(0)));
+    await target.appendMirrored(await recorded());
     await expect(target.append('a', 0, [event(2)])).rejects.toThrow('this log is a mirror: append to its source');
     const own = new PostgresLog(database.pool, { schema: 'own_log' });
     await own.migrate();
@@ -115,20 +170,31 @@ describe('the mirror of EventStoreDB in Postgres', () => {
 
   it('keeps the earlier recordedAt if the clock of its source went back', async () => {
     await appendTo(source, 0, 1);
-    const [first, second, third] = await all(source.readAll(0));
+    const [first, second, third] = await recorded();
     if (first === undefined || second === undefined || third === undefined)
       throw new Error('the source has four events');
     const noon = instant('2026-04-01T12:00:00Z');
     await target.appendMirrored([
-      { ...first, recordedAt: noon },
-      { ...second, recordedAt: instant('2026-04-01T11:59:59Z') },
-      { ...third, recordedAt: instant('2026-04-01T12:00:00.000001Z') },
+      at(first, noon),
+      at(second, instant('2026-04-01T11:59:59Z')),
+      at(third, instant('2026-04-01T12:00:00.000001Z')),
     ]);
     expect((await all(target.readAll(0))).map((each) => each.recordedAt)).toEqual([
       noon,
       noon,
       '2026-04-01T12:00:00.000001Z',
     ]);
+  });
+
+  const removed = async (): Promise<object[]> => {
+    const columns = 'stream, from_revision, to_revision';
+    return (await database.pool.query<object>(`SELECT ${columns} FROM ledgerline_log.removed ORDER BY source_position`))
+      .rows;
+  };
+  const recorded = (): Promise<ServerEvent[]> => all(source.recorded(Infinity));
+  const at = (record: ServerEvent, recordedAt: Instant): ServerEvent => ({
+    ...record,
+    event: { ...record.event, recordedAt },
   });
 
   function run(): { stop(): Promise<void> } {
@@ -155,6 +221,9 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     expect(copies).toEqual(originals.map((each, i) => ({ ...each, position: i + 1 })));
   }
 });
+
+/** Neither JSON nor UTF-8. */
+const BINARY = Uint8Array.of(0x00, 0xff);
 
 /** Appends this many events to each of four streams that have `from` events so far. */
 async function appendTo(log: EventLog, from: number, count: number): Promise<void> {

@@ -1,7 +1,8 @@
 import { isConnectionLost } from '#postgres/connection';
 import { Backoff } from './backoff.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
-import { type StoredEvent, UnknownOutcome } from './port.js';
+import type { ServerRecord } from './eventstoredb.record.js';
+import { UnknownOutcome } from './port.js';
 import type { PostgresLog } from './postgres.js';
 
 /** One write contains what has arrived, up to these limits. A larger write would only make each commit longer. */
@@ -10,8 +11,9 @@ const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * Copies all events of EventStoreDB into the Postgres log, in order, each exactly once, until the signal aborts. It
- * continues where an earlier run ended. Several mirrors may run: each skips what another has copied. Errors: it ends
- * with an error if the source skips a revision of a stream, because a mirror with a gap proves nothing.
+ * continues where an earlier run ended. Several mirrors may run: each skips what another has copied. What the server
+ * removed before it was copied gets an event that stands for it. Errors: it ends with an error if the source repeats a
+ * revision of a stream, because it is another log then.
  */
 export async function mirrorLog(
   source: EventStoreDbLog,
@@ -24,9 +26,7 @@ export async function mirrorLog(
     const attempt = new AbortController();
     try {
       const copied = await lastSourcePosition(target);
-      for await (const batch of gathered(
-        source.subscribe(copied, { signal: AbortSignal.any([signal, attempt.signal]) }),
-      )) {
+      for await (const batch of gathered(source.records(copied, AbortSignal.any([signal, attempt.signal])))) {
         await target.appendMirrored(batch);
         backoff.reset();
       }
@@ -50,9 +50,9 @@ async function lastSourcePosition(target: PostgresLog): Promise<number> {
 }
 
 /** The events that arrived while the previous batch was written: at least one. */
-async function* gathered(events: AsyncIterable<StoredEvent>): AsyncIterable<readonly StoredEvent[]> {
+async function* gathered(events: AsyncIterable<ServerRecord>): AsyncIterable<readonly ServerRecord[]> {
   const iterator = events[Symbol.asyncIterator]();
-  const pull = (): Promise<IteratorResult<StoredEvent>> => {
+  const pull = (): Promise<IteratorResult<ServerRecord>> => {
     const pulled = iterator.next();
     // The error is thrown where the event is awaited. Until then the previous batch is written, and nobody listens.
     pulled.catch(() => undefined);
@@ -76,6 +76,9 @@ async function* gathered(events: AsyncIterable<StoredEvent>): AsyncIterable<read
   }
 }
 
-const size = (event: StoredEvent): number => event.data.length + event.metadata.length;
+const size = (record: ServerRecord): number =>
+  'event' in record
+    ? record.event.data.length + record.event.metadata.length + (record.original?.data.length ?? 0)
+    : record.deleted.length;
 /** One turn of the event loop. Everything that has arrived is delivered before it ends. */
 const nothingMore = (): Promise<undefined> => new Promise((resolve) => setImmediate(() => resolve(undefined)));

@@ -4,12 +4,14 @@ import { isConnectionLost } from '#postgres/connection';
 import { reason } from '#postgres/errors';
 import { Backoff } from './backoff.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
+import { compareWithServer, type MirrorDifference } from './mirror.compare.js';
 import { mirrorLog } from './mirror.js';
 import {
   type Appended,
   type EventFilter,
   type EventLog,
   type NewEvent,
+  NO_STREAM,
   type StoredEvent,
   UnknownOutcome,
 } from './port.js';
@@ -86,13 +88,20 @@ export class MirroredLog implements EventLog {
     return this.mirror.readAt(positions);
   }
 
-  revisionOf(stream: string): Promise<number> {
-    return this.source.revisionOf(stream);
+  /** Of a stream that EventStoreDB deleted, only the mirror knows the revision: the server goes on from there. */
+  async revisionOf(stream: string): Promise<number> {
+    const revision = await this.source.revisionOf(stream);
+    return revision === NO_STREAM ? this.mirror.revisionOf(stream) : revision;
   }
 
   async head(): Promise<number> {
     await this.current();
     return this.mirror.head();
+  }
+
+  /** What EventStoreDB and the mirror do not agree on. */
+  differences(): Promise<readonly MirrorDifference[]> {
+    return compareWithServer(this.source, this.mirror);
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,8 @@ export interface EventLog {
    * Idempotent without a time limit: if the stream continued from `expectedRevision` with exactly these event ids,
    * nothing is written and the answer is that of the first append. With any other ids: WrongExpectedRevision. Errors:
    * WrongExpectedRevision (read and decide again), AppendTooLarge (split it), UnknownOutcome (retry with the same ids
-   * and revision), InvalidAppend (a defect of the caller: no log can store it).
+   * and revision), InvalidAppend (a defect of the caller: no log can store it),
+   * StreamDeleted and AccessDenied (EventStoreDB refuses; an operator must act).
    */
   append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended>;
 
@@ -45,6 +46,13 @@ export const NO_STREAM = -1;
 
 /** Maximum bytes of data and metadata in one append: EventStoreDB 22.10 to 25.0 refuse 1 MiB. */
 export const MAX_APPEND_BYTES = 900 * 1024;
+
+/**
+ * The types of two events that no ledger appends, and that the mirror of EventStoreDB has: UNHELD stands for an event
+ * that is not text, REMOVED for events that the server removed before they were copied.
+ */
+export const UNHELD = '$unheld';
+export const REMOVED = '$removed';
 
 export interface NewEvent {
   /** UUID. If a retry must be recognised, it is derived from what caused the event. */
@@ -108,6 +116,22 @@ export class AppendTooLarge extends Error {
         `several events and appends`,
     );
   }
+}
+
+/** EventStoreDB deleted the stream for ever (a tombstone). Nothing can be appended to it. */
+export class StreamDeleted extends Error {
+  override readonly name = 'StreamDeleted';
+  constructor(readonly stream: string) {
+    super(
+      `the stream ${stream} was deleted for ever in EventStoreDB, so nothing can be appended to it. Its events are ` +
+        `still in the mirror. Restore the server from a backup that has the stream`,
+    );
+  }
+}
+
+/** The user of the connection lacks a right in EventStoreDB. */
+export class AccessDenied extends Error {
+  override readonly name = 'AccessDenied';
 }
 
 /**

@@ -1,3 +1,11 @@
+/** What `append_mirrored` got and has not copied yet, with the revision at which each stream goes on. */
+const incoming = (schema: string): string => `
+    select m.*, coalesce(lag(m.revision) over (partition by m.stream order by m.source_position),
+      (select s.revision from ${schema}.streams s where s.name = m.stream), -1) + 1 as due
+    from unnest(source_positions, streams, revisions, event_ids, types, datas, metadatas, recorded_ats)
+      as m(source_position, stream, revision, event_id, type, data, metadata, recorded_at)
+    where m.source_position > coalesce(last_source, -1)`;
+
 /**
  * The log in Postgres, as SQL. `schema` is a plain identifier (PostgresLog checks it).
  *
@@ -34,6 +42,23 @@ create table if not exists ${schema}.events (
   recorded_at     timestamptz not null,
   source_position bigint unique,
   unique (stream, revision)
+);
+
+-- In a mirror: the bytes of events that are not text, by the position of the event that stands for each.
+create table if not exists ${schema}.unheld (
+  position bigint primary key,
+  type     bytea not null,
+  data     bytea not null,
+  metadata bytea not null
+);
+
+-- In a mirror: what the source removed. Without revisions: the source deleted the stream for ever. With revisions: they
+-- were removed before they were copied, and an event of the type $removed stands for them.
+create table if not exists ${schema}.removed (
+  source_position bigint primary key,
+  stream          text collate "C" not null,
+  from_revision   bigint,
+  to_revision     bigint
 );
 
 create or replace function ${schema}.refuse_change() returns trigger language plpgsql as $refuse$
@@ -148,12 +173,15 @@ $append$;
 
 -- Copies events of another log, in its order, to the next dense positions. Events up to the last copied one are
 -- skipped, so that a batch may be sent again. recordedAt is that of the source, except if the clock of the source went
--- back: then the earlier instant is kept, because an instant must identify one position here. Returns the last
--- position.
+-- back: then the earlier instant is kept, because an instant must identify one position here. Where the source lacks
+-- revisions of a stream, an event that stands for them comes before. Returns the last position.
+drop function if exists ${schema}.append_mirrored(bigint[], text[], bigint[], uuid[], text[], text[], text[],
+  timestamptz[]);
 create or replace function ${schema}.append_mirrored(
   source_positions bigint[], streams text[], revisions bigint[], event_ids uuid[], types text[], datas text[],
-    metadatas text[],
-  recorded_ats timestamptz[]
+    metadatas text[], recorded_ats timestamptz[],
+  unheld_positions bigint[], unheld_types bytea[], unheld_datas bytea[], unheld_metadatas bytea[],
+  deleted_positions bigint[], deleted_streams text[]
 ) returns bigint language plpgsql as $mirror$
 declare
   last_position bigint;
@@ -168,42 +196,59 @@ begin
       using errcode = 'object_not_in_prerequisite_state';
   end if;
 
-  select m.stream, m.revision, m.source_position, m.due into broken
-  from (
-    select m.*, coalesce((select s.revision from ${schema}.streams s where s.name = m.stream), -1)
-      + row_number() over (partition by m.stream order by m.source_position) as due
-    from unnest(source_positions, streams, revisions) as m(source_position, stream, revision)
-    where m.source_position > coalesce(last_source, -1)
-  ) m
-  where m.revision <> m.due
-  order by m.source_position
-  limit 1;
+  select i.* into broken from (${incoming(schema)}) i where i.revision < i.due order by i.source_position limit 1;
   if found then
-    raise exception 'the source skips: % comes at revision % where % is due (source position %)',
+    raise exception 'the source repeats: % comes at revision % where % is due (source position %)',
       broken.stream, broken.revision, broken.due, broken.source_position
-      using errcode = 'data_exception', hint = 'Was the stream deleted, truncated or scavenged in the source?';
+      using errcode = 'data_exception', hint = 'Is the source another server, or was it restored?';
   end if;
 
-  with copied as (
-    select last_position + row_number() over (order by m.source_position) as position, m.*,
-      greatest(last_recorded, max(m.recorded_at) over (order by m.source_position rows unbounded preceding)) as recorded
-    from unnest(source_positions, streams, revisions, event_ids, types, datas, metadatas, recorded_ats)
-      as m(source_position, stream, revision, event_id, type, data, metadata, recorded_at)
-    where m.source_position > coalesce(last_source, -1)
+  with incoming as materialized (${incoming(schema)}),
+  removed as (
+    insert into ${schema}.removed (source_position, stream, from_revision, to_revision)
+    select i.source_position, i.stream, i.due, i.revision - 1 from incoming i where i.revision > i.due
+    union all
+    select d.source_position, d.stream, null, null
+    from unnest(deleted_positions, deleted_streams) as d(source_position, stream)
+    where d.source_position > coalesce(last_source, -1)
+  ),
+  due as (
+    select i.source_position, 0 as part, i.stream, i.revision - 1 as revision,
+      md5(i.stream || ' ' || i.revision)::uuid as event_id, '$removed' as type,
+      format('{"fromRevision":%s,"toRevision":%s}', i.due, i.revision - 1) as data,
+      '{"actor":"unknown"}' as metadata, i.recorded_at
+    from incoming i where i.revision > i.due
+    union all
+    select i.source_position, 1, i.stream, i.revision, i.event_id, i.type, i.data, i.metadata, i.recorded_at
+    from incoming i
   ),
   written as (
     insert into ${schema}.events (position, stream, revision, event_id, type, data, metadata, recorded_at,
       source_position)
-    select c.position, c.stream, c.revision, c.event_id, c.type, c.data, c.metadata, c.recorded, c.source_position
-    from copied c order by c.position
+    select last_position + row_number() over (order by d.source_position, d.part), d.stream, d.revision, d.event_id,
+      d.type, d.data, d.metadata,
+      greatest(last_recorded, max(d.recorded_at) over (order by d.source_position, d.part rows unbounded preceding)),
+      case d.part when 1 then d.source_position end
+    from due d order by d.source_position, d.part
+    returning position, source_position, recorded_at
+  ),
+  kept as (
+    insert into ${schema}.unheld (position, type, data, metadata)
+    select w.position, u.type, u.data, u.metadata
+    from unnest(unheld_positions, unheld_types, unheld_datas, unheld_metadatas) as
+      u(source_position, type, data, metadata)
+    join written w on w.source_position = u.source_position
   ),
   stream_moved as (
     insert into ${schema}.streams (name, revision)
-    select c.stream, max(c.revision) from copied c group by c.stream
+    select i.stream, max(i.revision) from incoming i group by i.stream
     on conflict (name) do update set revision = excluded.revision
   )
-  update ${schema}.head h set position = c.position, recorded_at = c.recorded, source_position = c.source_position
-  from (select * from copied order by position desc limit 1) c;
+  update ${schema}.head h
+    set position = greatest(h.position, w.position), recorded_at = greatest(h.recorded_at, w.recorded_at),
+      source_position = greatest(h.source_position, w.source_position, d.source_position)
+  from (select max(position) as position, max(recorded_at) as recorded_at, max(source_position) as source_position
+    from written) w, (select max(p) as source_position from unnest(deleted_positions) as p) d;
 
   perform pg_notify('${schema}', h.position::text) from ${schema}.head h where h.position > last_position;
   return (select h.position from ${schema}.head h);

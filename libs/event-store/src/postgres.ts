@@ -5,6 +5,7 @@ import { BatchLoader } from '#postgres/batch-loader';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import { Batcher, type Outcome } from './batcher.js';
+import type { ServerRecord } from './eventstoredb.record.js';
 import type { Leaf } from './leaf.js';
 import { leavesOf } from './postgres.leaves.js';
 import { LogListener } from './postgres.listener.js';
@@ -172,24 +173,34 @@ export class PostgresLog implements EventLog {
   // As the mirror of another log: its events get dense positions, and each keeps its position in the source.
 
   /**
-   * Copies events in the order of the source. `position` is their position there. Events that are already copied are
-   * skipped, so a batch may be sent again. Refused if the log has its own events, or if the source skips a revision.
+   * Copies what the source has, in its order. `position` is the position there. What is already copied is skipped, so a
+   * batch may be sent again. An event that is not text is kept as bytes, beside the event that stands for it. Refused
+   * if the log has its own events, or if the source repeats a revision.
    */
-  async appendMirrored(events: readonly StoredEvent[]): Promise<void> {
-    if (events.length === 0) return;
+  async appendMirrored(records: readonly ServerRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const copied = records.filter((record) => 'event' in record);
+    const unheld = copied.flatMap(({ position, original }) => (original === undefined ? [] : [{ position, original }]));
+    const deleted = records.filter((record) => 'deleted' in record);
     const columns = [
-      events.map((event) => event.position),
-      events.map((event) => event.stream),
-      events.map((event) => event.revision),
-      events.map((event) => event.id),
-      events.map((event) => event.type),
-      events.map((event) => event.data),
-      events.map((event) => event.metadata),
-      events.map((event) => event.recordedAt),
+      copied.map(({ position }) => position),
+      copied.map(({ event }) => event.stream),
+      copied.map(({ event }) => event.revision),
+      copied.map(({ event }) => event.id),
+      copied.map(({ event }) => event.type),
+      copied.map(({ event }) => event.data),
+      copied.map(({ event }) => event.metadata),
+      copied.map(({ event }) => event.recordedAt),
+      unheld.map(({ position }) => position),
+      unheld.map(({ original }) => Buffer.from(original.type)),
+      unheld.map(({ original }) => Buffer.from(original.data)),
+      unheld.map(({ original }) => Buffer.from(original.metadata)),
+      deleted.map(({ position }) => position),
+      deleted.map((record) => record.deleted),
     ];
     const query = `select ${this.schema}.append_mirrored($1::bigint[], $2::text[], $3::bigint[], $4::uuid[],
-      $5::text[], $6::text[],
-      $7::text[], $8::timestamptz[])`;
+      $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[],
+      $13::bigint[], $14::text[])`;
     await this.settled(() => this.pool.query(query, columns));
   }
 
@@ -199,6 +210,33 @@ export class PostgresLog implements EventLog {
       `select source_position from ${this.schema}.head`,
     );
     return safeNumber(rows[0]?.source_position ?? '0');
+  }
+
+  /** What was copied, in order, with its position in the source. */
+  async *copies(): AsyncIterable<{ readonly sourcePosition: number; readonly event: StoredEvent }> {
+    const head = await this.head();
+    for (let at = 0; at < head;) {
+      const { events, done, sources } = await this.positions(at, head, undefined);
+      for (const [index, event] of events.entries()) {
+        const sourcePosition = sources[index] ?? null;
+        if (sourcePosition !== null) yield { sourcePosition, event };
+      }
+      at = done;
+    }
+  }
+
+  /** What the source removed, as far as the mirror noticed. revisions null: the stream was deleted for ever. */
+  async removals(): Promise<readonly Removal[]> {
+    const { rows } = await this.pool.query<RemovalRow>(
+      `select r.stream, r.from_revision, r.to_revision, e.position from ${this.schema}.removed r
+       left join ${this.schema}.events e on e.stream = r.stream and e.revision = r.to_revision
+       order by r.source_position`,
+    );
+    return rows.map(({ stream, from_revision: first, to_revision: last, position }) => ({
+      stream,
+      revisions: first === null || last === null ? null : { first: safeNumber(first), last: safeNumber(last) },
+      position: position === null ? null : safeNumber(position),
+    }));
   }
 
   /** The position here of the event at a source position. undefined: not copied (yet). */
@@ -281,13 +319,13 @@ export class PostgresLog implements EventLog {
       filter?.types ?? null,
     ]);
     const last = page.events.at(-1);
-    return { events: page.events, done: page.isCut && last !== undefined ? last.position : end };
+    return { ...page, done: page.isCut && last !== undefined ? last.position : end };
   }
 
   private async page(where: string, order: 'position' | 'revision', parameters: readonly unknown[]): Promise<Page> {
     // recorded_at as text from SQL: a JavaScript Date would cut off the microseconds.
     const { rows } = await this.pool.query<EventRow>(
-      `select position, stream, revision, event_id, type, data, metadata, page_bytes,
+      `select position, stream, revision, event_id, type, data, metadata, page_bytes, source_position,
          rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z' as
            recorded_at
        from (
@@ -304,18 +342,34 @@ export class PostgresLog implements EventLog {
       [...parameters],
     );
     const isCut = rows.length === PAGE_ROWS || safeNumber(rows.at(-1)?.page_bytes ?? '0') >= PAGE_BYTES;
-    return { events: rows.map(storedEvent), isCut };
+    const sources = rows.map(({ source_position: source }) => (source === null ? null : safeNumber(source)));
+    return { events: rows.map(storedEvent), sources, isCut };
   }
+}
+
+interface Removal {
+  readonly stream: string;
+  readonly revisions: { readonly first: number; readonly last: number } | null;
+  /** Of the event that stands for them. */
+  readonly position: number | null;
+}
+
+interface RemovalRow {
+  readonly stream: string;
+  readonly from_revision: Int8 | null;
+  readonly to_revision: Int8 | null;
+  readonly position: Int8 | null;
 }
 
 interface Page {
   readonly events: readonly StoredEvent[];
+  /** The position of each event in the source. null: it has none. */
+  readonly sources: readonly (number | null)[];
   /** The page ends because it is full. The range may have more. */
   readonly isCut: boolean;
 }
 
-interface Positions {
-  readonly events: readonly StoredEvent[];
+interface Positions extends Pick<Page, 'events' | 'sources'> {
   /** The last position that was read. */
   readonly done: number;
 }
@@ -330,6 +384,7 @@ interface EventRow {
   readonly metadata: string;
   readonly recorded_at: Instant;
   readonly page_bytes: Int8;
+  readonly source_position: Int8 | null;
 }
 
 const storedEvent = (row: EventRow): StoredEvent => ({

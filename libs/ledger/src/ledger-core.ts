@@ -6,6 +6,7 @@ import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
+import type { MirroredLog } from '#event-store/mirrored';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { isNotWritable } from '#postgres/connection';
 import { ProjectionHalted } from '#read-model/halted';
@@ -53,6 +54,8 @@ export class LedgerCore {
       readonly rebuilder: Rebuilder | null;
       /** The Merkle tree of the log. null: a trial has none. */
       readonly tree: KeptTree | null;
+      /** The mirror of EventStoreDB. null: the log is in Postgres, or this is a trial. */
+      readonly mirror: Pick<MirroredLog, 'differences'> | null;
     },
     /** The seller as documents show it: free text with line breaks. null: not configured. */
     readonly seller: string | null = null,
@@ -74,6 +77,10 @@ export class LedgerCore {
 
   get trialPool(): () => pg.Pool {
     return this.parts.trialPool;
+  }
+
+  get mirror(): Pick<MirroredLog, 'differences'> | null {
+    return this.parts.mirror;
   }
 
   get tree(): KeptTree | null {

@@ -4,7 +4,6 @@ import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
 import { connectionFault } from '#event-store/connection-string';
 import { MirroredLog } from '#event-store/mirrored';
-import type { EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
 import { reason } from '#postgres/errors';
 import { createPool } from '#postgres/pool';
@@ -18,13 +17,14 @@ import { READ_MODELS } from '#projections/database';
 import { LedgerCore } from '#ledger/ledger-core';
 import { LedgerQueryHandler } from './answering.js';
 import { Ledger, LedgerCommandHandler } from './ledger.js';
+import type { EventStoreSettings } from '#runtime/environment';
 import { MeasuredLog, MeasuredProjecting, type Measuring } from '#runtime/telemetry/measured';
 import { takeOver, type WhenOutdated } from './outdated.js';
 
 export interface LedgerOptions {
   readonly databaseUrl: string;
-  /** `esdb://…`: EventStoreDB is the log, and Postgres has a mirror of it. Without it, Postgres is the log. */
-  readonly eventStoreUrl?: string;
+  /** EventStoreDB is the log, and Postgres has a mirror of it. Without it, Postgres is the log. */
+  readonly eventStore?: EventStoreSettings;
   readonly applicationName?: string;
   /** The timeout of a statement, in milliseconds. Default: none. It does not apply to waiting for a lock. */
   readonly statementTimeoutMs?: number;
@@ -92,7 +92,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
   try {
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
-    const log = options.eventStoreUrl === undefined ? postgres : await mirrored(options.eventStoreUrl, postgres);
+    const log = options.eventStore === undefined ? postgres : await mirrored(options.eventStore, postgres);
     const projector = new Projector(log, pool, projections, READ_MODELS);
     const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
     const stopping = new AbortController();
@@ -107,7 +107,8 @@ async function open(options: LedgerOptions): Promise<Opened> {
       measuring === undefined
         ? [log, projector]
         : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
-    const parts = { locks, trialPool, rebuilder, tree };
+    const mirror = log instanceof MirroredLog ? log : null;
+    const parts = { locks, trialPool, rebuilder, tree, mirror };
     const core = new LedgerCore(used, projecting, asked, parts, options.seller ?? null, options.usageYears);
     await core.details.migrate();
     const close = async (): Promise<void> => {
@@ -127,12 +128,12 @@ async function open(options: LedgerOptions): Promise<Opened> {
  * The client of EventStoreDB is a third of the code that a command loads: only a ledger that uses it loads it. Errors:
  * the client refuses the connection string.
  */
-async function mirrored(eventStoreUrl: string, postgres: PostgresLog): Promise<EventLog> {
+async function mirrored({ url, prefix }: EventStoreSettings, postgres: PostgresLog): Promise<MirroredLog> {
   const { EventStoreDbLog } = await import('#event-store/eventstoredb');
   try {
-    return new MirroredLog(new EventStoreDbLog(eventStoreUrl), postgres);
+    return new MirroredLog(new EventStoreDbLog(url, { prefix }), postgres);
   } catch (error) {
-    throw new Error(`EVENT_STORE_URL ${connectionFault(error, eventStoreUrl)}. Nothing was started.`);
+    throw new Error(`EVENT_STORE_URL ${connectionFault(error, url)}. Nothing was started.`);
   }
 }
 

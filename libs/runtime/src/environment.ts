@@ -11,13 +11,46 @@ export const zUrl = (...schemes: string[]) =>
       (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value),
       `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     );
-export const zEventStoreUrl = z
+const zEventStoreUrl = z
   .string()
   .refine(
     isConnectionString,
     'must be a connection string such as esdb://host:2113?tls=false, esdb://a:2113,b:2113,c:2113 or' +
       ' esdb+discover://name (or kurrentdb:// in the same forms)',
   );
+/** Where the log is, if it is in EventStoreDB. */
+export interface EventStoreSettings {
+  /** The connection string, with its credentials. */
+  readonly url: string;
+  /** What the names of the ledger's streams begin with. */
+  readonly prefix: string;
+}
+
+export const zEventStore = {
+  EVENT_STORE_URL: zEventStoreUrl.optional(),
+  EVENT_STORE_PREFIX: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+      'must be at most 100 letters, digits, ".", "_" and "-", and begin with a letter or a digit',
+    )
+    .default('ledgerline-'),
+};
+
+/** Empty: the log is in Postgres. */
+export const eventStoreIn = (data: {
+  readonly EVENT_STORE_URL?: string | undefined;
+  readonly EVENT_STORE_PREFIX: string;
+}): { readonly eventStore?: EventStoreSettings } =>
+  data.EVENT_STORE_URL === undefined
+    ? {}
+    : { eventStore: { url: data.EVENT_STORE_URL, prefix: data.EVENT_STORE_PREFIX } };
+
+/** Errors: a connection string or prefix that can't be used. */
+export const eventStoreFrom = (
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly eventStore?: EventStoreSettings } => eventStoreIn(readEnvironment(z.object(zEventStore), environment));
+
 export const zCount = (max: number, message: string) =>
   z
     .string()

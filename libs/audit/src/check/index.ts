@@ -1,4 +1,5 @@
 import type { QueryContext } from '#ledger/query';
+import { againstServer } from './against-server.js';
 import { BILLING } from './billing.checks.js';
 import { BOOKS } from './books.checks.js';
 import type { Check, Finding } from './finding.js';
@@ -15,7 +16,7 @@ export interface Checked {
   readonly notices: readonly Finding[];
 }
 
-const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
+const FAILURES: readonly Check[] = [againstServer, ...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
 const NOTICES: readonly Check[] = [...TERM_NOTICES, ...USAGE_NOTICES, ...COST_NOTICES];
 
 /** Checks all invariants over all data as of a position. */

@@ -95,9 +95,8 @@ export class Invoicing {
     const { currency } = known;
     for (let account = known; ;) {
       const stream = billingStream(tenantId, currency);
-      const events = await this.core.book.load(stream);
+      const { events, revision } = await this.core.book.loadAt(stream);
       const invoices = foldInvoices(events.filter(isInvoiceEvent));
-      const revision = events.at(-1)?.revision ?? NO_STREAM;
       // Read after the stream, so that the position covers all of it.
       const position = await this.core.projector.catchUp();
       try {

@@ -1,15 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
-import { conflict, type DomainError } from '#domain/errors';
+import { conflict, type DomainError, invalid } from '#domain/errors';
 import { derivedId } from '#domain/derived-id';
 import { isDomainError } from '#domain/schema';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import {
   type Appended,
+  AppendTooLarge,
   type EventLog,
   MAX_APPEND_BYTES,
   NO_STREAM,
+  StreamDeleted,
   UnknownOutcome,
   WrongExpectedRevision,
 } from '#event-store/port';
@@ -61,12 +63,12 @@ export class EventBook {
    * The events of a stream. Errors: ProjectionHalted, if the projections halted at one of them, or before one of them
    * that can't be read: until an operator decides on it, nothing is decided on it.
    */
-  async load(stream: string): Promise<RecordedEvent[]> {
-    return (await this.loaded(stream)).events;
+  async load(stream: string): Promise<readonly RecordedEvent[]> {
+    return (await this.loadAt(stream)).events;
   }
 
   /** The events of a stream, and the revision of its last event. */
-  private async loaded(stream: string): Promise<{ readonly events: RecordedEvent[]; readonly revision: number }> {
+  async loadAt(stream: string): Promise<{ readonly events: readonly RecordedEvent[]; readonly revision: number }> {
     const [stored, { halt }] = await Promise.all([collected(this.log.read(stream)), this.projector.projected()]);
     const revision = stored.at(-1)?.revision ?? NO_STREAM;
     // An operator's decision to skip must always be possible.
@@ -101,7 +103,7 @@ export class EventBook {
     undoes: (later: RecordedEvent, earlier: RecordedEvent) => boolean = withdraws,
   ): Promise<CommandDone> {
     return retried(stream, async () => {
-      const { events, revision } = await this.loaded(stream);
+      const { events, revision } = await this.loadAt(stream);
       const standing = events.filter(
         (event, index) => isVery(call, event) || !events.slice(index + 1).some((later) => undoes(later, event)),
       );
@@ -209,8 +211,8 @@ export class EventBook {
   }
 
   /**
-   * Errors: WrongExpectedRevision. If the outcome is unknown, the append is repeated with the same ids, which the log
-   * recognises.
+   * Errors: WrongExpectedRevision, `event_too_large`, `stream_deleted`. If the outcome is unknown, the append is
+   * repeated with the same ids, which the log recognises.
    */
   async appendAt(
     stream: string,
@@ -237,7 +239,7 @@ export class EventBook {
       try {
         return await this.tracked(this.log.append(stream, revision, encoded), events.length);
       } catch (error) {
-        if (!(error instanceof UnknownOutcome) || attempt === 5) throw error;
+        if (!(error instanceof UnknownOutcome) || attempt === 5) throw refusalOf(error);
         await delay(50 * 2 ** attempt);
       }
     }
@@ -255,6 +257,23 @@ export class EventBook {
       this.underWay.delete(watched);
     }
   }
+}
+
+/** What no later attempt can change is a refusal of the command. */
+function refusalOf(error: unknown): unknown {
+  if (error instanceof AppendTooLarge)
+    return invalid(
+      'event_too_large',
+      `The command would record ${error.bytes} bytes in one event, and the log takes at most ${MAX_APPEND_BYTES}.` +
+        ' Shorten its texts and attributes.',
+    );
+  if (error instanceof StreamDeleted)
+    return conflict(
+      'stream_deleted',
+      `EventStoreDB deleted the stream ${error.stream} for ever, so nothing more can be recorded in it. Its events` +
+        ' still count. An operator must restore the server from a backup that has the stream.',
+    );
+  return error;
 }
 
 /**

@@ -1,0 +1,215 @@
+import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
+import type { AppendReq, AppendResp } from '@eventstore/db-client/generated/streams_pb.js';
+import sharedPb from '@eventstore/db-client/generated/shared_pb.js';
+import * as grpc from '@grpc/grpc-js';
+
+export interface Recorded {
+  readonly stream: string;
+  /** As text: that of a tombstone is 2^63 - 1. */
+  readonly revision: string;
+  readonly id: string;
+  readonly type: string;
+  readonly contentType: string;
+  readonly data: Uint8Array;
+  readonly metadata: Uint8Array;
+  readonly position: number;
+  readonly createdTicks: bigint;
+}
+
+export interface Proposal {
+  readonly id?: string;
+  readonly type: string;
+  readonly contentType?: string;
+  readonly data: Uint8Array;
+  readonly metadata?: Uint8Array;
+}
+
+interface Stream {
+  readonly events: Recorded[];
+  /** The revision of the last event. */
+  revision: number;
+  /** Events before this revision are truncated: `$tb`. */
+  truncateBefore: number;
+  tombstone: boolean;
+}
+
+const TICKS_PER_MS = 10_000n;
+export const NO_STREAM = -1;
+/** The size of a record in the log in addition to its data. Positions are byte offsets, as in the real server. */
+const RECORD_BYTES = 137;
+const TOMBSTONE_REVISION = '9223372036854775807';
+
+/**
+ * The log of an EventStoreDB in memory, which the nodes of a cluster share: with the real server's rules for expected
+ * revisions, repeated appends, deleted and truncated streams.
+ */
+export class ServerLog {
+  /** In the order of their positions. A scavenge takes events away. */
+  events: Recorded[] = [];
+  readonly subscribers = new Set<(event: Recorded) => void>();
+  private readonly streams = new Map<string, Stream>();
+  private appended = 0;
+  private end = 0;
+
+  constructor() {
+    // A real log begins with events of its own.
+    this.record('$users', [{ type: '$UserCreated', data: json('{}') }]);
+  }
+
+  /** How many appends were written; repetitions are not. */
+  get appends(): number {
+    return this.appended;
+  }
+
+  /** The position at which the next event will be. */
+  get nextPosition(): number {
+    return this.end;
+  }
+
+  /** What other applications do. */
+  write(stream: string, ...proposals: readonly Proposal[]): void {
+    this.record(stream, proposals);
+  }
+
+  /** Readers of the stream find nothing any more. The next append goes on at the next revision. */
+  softDelete(stream: string): void {
+    const of = this.of(stream);
+    of.truncateBefore = of.revision + 1;
+    this.record(`$$${stream}`, [{ type: '$metadata', data: json('{"$tb":9223372036854775807}') }]);
+  }
+
+  /** Nobody can append to the stream, or read it, ever again. */
+  tombstone(stream: string): void {
+    const of = this.of(stream);
+    this.record(stream, [{ type: '$streamDeleted', data: new Uint8Array() }], TOMBSTONE_REVISION);
+    of.tombstone = true;
+  }
+
+  truncate(stream: string, before: number): void {
+    this.of(stream).truncateBefore = before;
+    this.record(`$$${stream}`, [{ type: '$metadata', data: json(`{"$tb":${before}}`) }]);
+  }
+
+  /** Removes what is deleted or truncated. The last event of a stream stays, as it tells the revision. */
+  scavenge(): void {
+    this.events = this.events.filter((event) => {
+      const of = this.of(event.stream);
+      const revision = Number(event.revision);
+      if (of.tombstone) return event.revision === TOMBSTONE_REVISION;
+      return revision >= of.truncateBefore || revision === of.revision;
+    });
+  }
+
+  /** The events that readers of a stream find. undefined: the stream does not exist (any more). */
+  stream(name: string): readonly Recorded[] | undefined {
+    const stream = this.streams.get(name);
+    const visible = stream?.events.filter(({ revision }) => Number(revision) >= stream.truncateBefore);
+    return visible === undefined || visible.length === 0 ? undefined : visible;
+  }
+
+  isTombstoned(name: string): boolean {
+    return this.streams.get(name)?.tombstone === true;
+  }
+
+  /**
+   * The rules of the real server for an exact revision. Equal to the stream's revision: it appends. Smaller: it
+   * compares with the events there. Greater: it refuses.
+   */
+  append(
+    options: AppendReq.Options,
+    proposals: readonly AppendReq.ProposedMessage[],
+  ): AppendResp | Partial<grpc.StatusObject> {
+    const name = text(options.getStreamIdentifier()?.getStreamName_asU8());
+    const expected = options.hasNoStream() ? NO_STREAM : Number(options.getRevision());
+    const { events, revision: current, tombstone, truncateBefore } = this.of(name);
+    if (tombstone) return streamDeleted(name);
+    const isGone = current >= 0 && truncateBefore > current;
+    if (expected === current || (expected === NO_STREAM && isGone)) {
+      const last = this.record(name, proposals.map(proposalOf));
+      this.appended += 1;
+      // The server's own events come between ours.
+      if (this.appended % 3 === 0)
+        this.record('$stats-127.0.0.1:2113', [{ type: '$statsCollected', data: json('{}') }]);
+      return success(last);
+    }
+    if (expected > current) return wrongExpectedVersion(expected, current);
+    const matches = proposals.map((proposed, i) => events[expected + 1 + i]?.id === proposed.getId()?.getString());
+    const last = events[expected + proposals.length];
+    if (last !== undefined && matches.every(Boolean)) return success(last);
+    if (matches[0] === true) return { code: grpc.status.UNKNOWN, details: 'corrupted idempotency' };
+    return wrongExpectedVersion(expected, current);
+  }
+
+  private of(name: string): Stream {
+    const known = this.streams.get(name);
+    if (known !== undefined) return known;
+    const made: Stream = { events: [], revision: NO_STREAM, truncateBefore: 0, tombstone: false };
+    this.streams.set(name, made);
+    return made;
+  }
+
+  private record(name: string, proposals: readonly Proposal[], revision?: string): Recorded | undefined {
+    const stream = this.of(name);
+    const now = BigInt(Date.now()) * TICKS_PER_MS + 1_234n;
+    const createdTicks = [now, this.events.at(-1)?.createdTicks ?? now].reduce((a, b) => (a > b ? a : b));
+    for (const { id, type, contentType = 'application/json', data, metadata = new Uint8Array() } of proposals) {
+      if (revision === undefined) stream.revision += 1;
+      const event = {
+        stream: name,
+        revision: revision ?? String(stream.revision),
+        id: id ?? '00000000-0000-4000-8000-00000000aaaa',
+        type,
+        contentType,
+        data,
+        metadata,
+        position: this.end,
+        createdTicks,
+      };
+      this.end += RECORD_BYTES + data.length + metadata.length;
+      this.events.push(event);
+      stream.events.push(event);
+      for (const deliver of this.subscribers) deliver(event);
+    }
+    return this.events.at(-1);
+  }
+}
+
+function proposalOf(proposed: AppendReq.ProposedMessage): Proposal {
+  const map = proposed.getMetadataMap();
+  return {
+    id: proposed.getId()?.getString() ?? '',
+    type: map.get('type') ?? '',
+    contentType: map.get('content-type') ?? '',
+    data: proposed.getData_asU8(),
+    metadata: proposed.getCustomMetadata_asU8(),
+  };
+}
+
+function success(last: Recorded | undefined): AppendResp {
+  const position = String(last?.position);
+  return new streamsPb.AppendResp().setSuccess(
+    new streamsPb.AppendResp.Success()
+      .setCurrentRevision(String(last?.revision))
+      .setPosition(new streamsPb.AppendResp.Position().setCommitPosition(position).setPreparePosition(position)),
+  );
+}
+
+function wrongExpectedVersion(expected: number, current: number): AppendResp {
+  const wrong = new streamsPb.AppendResp.WrongExpectedVersion();
+  if (expected === NO_STREAM) wrong.setExpectedNoStream(new sharedPb.Empty());
+  else wrong.setExpectedRevision(String(expected));
+  if (current === NO_STREAM) wrong.setCurrentNoStream(new sharedPb.Empty());
+  else wrong.setCurrentRevision(String(current));
+  return new streamsPb.AppendResp().setWrongExpectedVersion(wrong);
+}
+
+export function streamDeleted(name: string): Partial<grpc.StatusObject> {
+  const metadata = new grpc.Metadata();
+  metadata.set('exception', 'stream-deleted');
+  metadata.set('stream-name', name);
+  return { code: grpc.status.FAILED_PRECONDITION, details: `Event stream '${name}' is deleted.`, metadata };
+}
+
+export const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('utf8');
+/** A plain Uint8Array: the messages do not accept a Buffer. */
+export const json = (value: string): Uint8Array => new Uint8Array(Buffer.from(value));
