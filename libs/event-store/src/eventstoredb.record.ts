@@ -5,6 +5,7 @@ import { LONGEST_NAME } from '#domain/stream-name';
 import { isStorable } from '#domain/storable';
 import { fromMicros } from '#domain/time/instant';
 import { type StoredEvent, UNHELD } from './port.js';
+import { safeNumber } from './safe-number.js';
 
 /** What EventStoreDB has at a position of $all, in a stream with the prefix. */
 export type ServerRecord = ServerEvent | Tombstone;
@@ -95,10 +96,3 @@ const nameOf = (stream: string): string => (isName(stream) ? stream : `=${sha256
 const storableText = (name: string): string => name.replaceAll('\0', '\u{FFFD}').slice(0, LONGEST_NAME).toWellFormed();
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('utf8');
-
-/** 2^53 bytes of log are 8 PiB. A JavaScript number can't hold a larger position exactly. */
-export function safeNumber(value: string): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw new RangeError(`${value} is too large for a position or revision`);
-  return number;
-}

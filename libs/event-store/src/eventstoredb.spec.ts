@@ -179,8 +179,8 @@ describe('EventStoreDB', () => {
     it('says which right its user lacks', async () => {
       node.denyAccess(2);
       await expect(log.head()).rejects.toThrow(
-        'EventStoreDB refuses reads of the user in EVENT_STORE_URL. Reading $all needs a member of $admins, or "$r" in' +
-          ' the ACL of $all. Check also its password',
+        'EventStoreDB refuses reads of the user in EVENT_STORE_URL. Reading $all needs a member of $admins, or "$r"' +
+          ' in the ACL of $all. Check also its password',
       );
       await expect(log.append('a', NO_STREAM, [event(1)])).rejects.toThrow(
         'Appending needs the right "$w" on the streams ledgerline-…',

@@ -10,7 +10,7 @@ import type { AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/genera
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
-import { safeNumber, type ServerEvent, serverRecord, type ServerRecord } from './eventstoredb.record.js';
+import { type ServerEvent, serverRecord, type ServerRecord } from './eventstoredb.record.js';
 import {
   allAfter,
   allBackwards,
@@ -34,6 +34,7 @@ import {
   UnknownOutcome,
   WrongExpectedRevision,
 } from './port.js';
+import { safeNumber } from './safe-number.js';
 
 interface EventStoreDbLogOptions {
   /** What the names of the ledger's streams begin with on the server. Default: DEFAULT_PREFIX. */

@@ -25,7 +25,7 @@ export class EventStoreDbWire {
   constructor(connectionString: string) {
     this.client = EventStoreDBClient.connectionString(forClient(connectionString));
     this.internals = this.client as unknown as ClientInternals;
-    // The client calls this without waiting for it. It fails if no leader is found meanwhile, which the next call tells:
+    // The client calls this without waiting for it. It fails if no leader is found meanwhile. The next call tells that:
     // an unhandled rejection would end the process.
     const { handleError } = this.internals;
     this.internals.handleError = (client, error) => handleError(client, error).catch(() => undefined);
@@ -160,7 +160,7 @@ export function streamBackwards(stream: string): ReadReq.Options {
     .setNoFilter(new sharedPb.Empty());
 }
 
-/** Read of $all from a position, including the event there: the events of streams with the prefix. 0: from the start. */
+/** Read of $all from a position, itself included: the events of streams with the prefix. 0: from the start. */
 export const allFrom = (position: number, streamPrefix: string, count = EVERYTHING): ReadReq.Options =>
   new streamsPb.ReadReq.Options()
     .setAll(allOptions(position))

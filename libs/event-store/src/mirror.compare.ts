@@ -20,15 +20,16 @@ type DifferenceCode =
 
 const REMEDIES: Readonly<Record<DifferenceCode, string>> = {
   removed_from_server:
-    'The mirror in Postgres is the only copy: back it up. Find out who deleted, truncated or scavenged the stream, and' +
-    ' forbid it by the ACL of the stream ("$d", "$mw").',
+    'The mirror in Postgres is the only copy: back it up. Find out who deleted, truncated or scavenged the stream,' +
+    ' and forbid it by the ACL of the stream ("$d", "$mw").',
   changed_on_server:
     'Compare both with a backup. An event never changes: one of the two was tampered with, or the server was restored.',
   missing_in_mirror:
     'Rebuild the mirror: give the ledger an empty database and start it, then compare with the old one.',
   lost_before_copy: 'Restore the server from a backup that has these events, and give the ledger an empty database.',
   stream_deleted:
-    'Nothing can be appended to this stream any more. Restore the server from a backup that has it, or go on without it.',
+    'Nothing can be appended to this stream any more. Restore the server from a backup that has it, or go on without' +
+    ' it.',
 };
 
 /** At most this many streams are listed for each kind of difference. */

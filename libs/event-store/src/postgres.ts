@@ -9,6 +9,8 @@ import type { ServerRecord } from './eventstoredb.record.js';
 import type { Leaf } from './leaf.js';
 import { leavesOf } from './postgres.leaves.js';
 import { LogListener } from './postgres.listener.js';
+import { type Int8, safeNumber } from './safe-number.js';
+import { copyColumns, type Removal, removalsIn } from './postgres.copies.js';
 import { schemaSql } from './postgres.schema.js';
 import {
   type Appended,
@@ -179,25 +181,7 @@ export class PostgresLog implements EventLog {
    */
   async appendMirrored(records: readonly ServerRecord[]): Promise<void> {
     if (records.length === 0) return;
-    const copied = records.filter((record) => 'event' in record);
-    const unheld = copied.flatMap(({ position, original }) => (original === undefined ? [] : [{ position, original }]));
-    const deleted = records.filter((record) => 'deleted' in record);
-    const columns = [
-      copied.map(({ position }) => position),
-      copied.map(({ event }) => event.stream),
-      copied.map(({ event }) => event.revision),
-      copied.map(({ event }) => event.id),
-      copied.map(({ event }) => event.type),
-      copied.map(({ event }) => event.data),
-      copied.map(({ event }) => event.metadata),
-      copied.map(({ event }) => event.recordedAt),
-      unheld.map(({ position }) => position),
-      unheld.map(({ original }) => Buffer.from(original.type)),
-      unheld.map(({ original }) => Buffer.from(original.data)),
-      unheld.map(({ original }) => Buffer.from(original.metadata)),
-      deleted.map(({ position }) => position),
-      deleted.map((record) => record.deleted),
-    ];
+    const columns = copyColumns(records);
     const query = `select ${this.schema}.append_mirrored($1::bigint[], $2::text[], $3::bigint[], $4::uuid[],
       $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[],
       $13::bigint[], $14::text[])`;
@@ -225,18 +209,9 @@ export class PostgresLog implements EventLog {
     }
   }
 
-  /** What the source removed, as far as the mirror noticed. revisions null: the stream was deleted for ever. */
+  /** What the source removed, as far as the mirror noticed. */
   async removals(): Promise<readonly Removal[]> {
-    const { rows } = await this.pool.query<RemovalRow>(
-      `select r.stream, r.from_revision, r.to_revision, e.position from ${this.schema}.removed r
-       left join ${this.schema}.events e on e.stream = r.stream and e.revision = r.to_revision
-       order by r.source_position`,
-    );
-    return rows.map(({ stream, from_revision: first, to_revision: last, position }) => ({
-      stream,
-      revisions: first === null || last === null ? null : { first: safeNumber(first), last: safeNumber(last) },
-      position: position === null ? null : safeNumber(position),
-    }));
+    return removalsIn(this.pool, this.schema);
   }
 
   /** The position here of the event at a source position. undefined: not copied (yet). */
@@ -347,20 +322,6 @@ export class PostgresLog implements EventLog {
   }
 }
 
-interface Removal {
-  readonly stream: string;
-  readonly revisions: { readonly first: number; readonly last: number } | null;
-  /** Of the event that stands for them. */
-  readonly position: number | null;
-}
-
-interface RemovalRow {
-  readonly stream: string;
-  readonly from_revision: Int8 | null;
-  readonly to_revision: Int8 | null;
-  readonly position: Int8 | null;
-}
-
 interface Page {
   readonly events: readonly StoredEvent[];
   /** The position of each event in the source. null: it has none. */
@@ -409,16 +370,6 @@ function outcome(row: AnswerRow, append: Append | undefined): Outcome {
   const revision = safeNumber(row.at_revision);
   if (row.at_position === null) return new WrongExpectedRevision(append.stream, append.expectedRevision, revision);
   return { revision, position: safeNumber(row.at_position) };
-}
-
-/** A bigint as pg returns it, or as the pool's own types do. */
-type Int8 = string | number;
-
-/** A JavaScript number can't hold more than 2^53 exactly. */
-function safeNumber(int8: Int8): number {
-  const value = Number(int8);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${int8} is too large for a position or revision`);
-  return value;
 }
 
 /**

@@ -1,0 +1,55 @@
+import type pg from 'pg';
+import type { ServerRecord } from './eventstoredb.record.js';
+import { type Int8, safeNumber } from './safe-number.js';
+
+/** The parameters of `append_mirrored`. An event that is not text is in the last columns too, as bytes. */
+export function copyColumns(records: readonly ServerRecord[]): readonly unknown[][] {
+  const copied = records.filter((record) => 'event' in record);
+  const unheld = copied.flatMap(({ position, original }) => (original === undefined ? [] : [{ position, original }]));
+  const deleted = records.filter((record) => 'deleted' in record);
+  return [
+    copied.map(({ position }) => position),
+    copied.map(({ event }) => event.stream),
+    copied.map(({ event }) => event.revision),
+    copied.map(({ event }) => event.id),
+    copied.map(({ event }) => event.type),
+    copied.map(({ event }) => event.data),
+    copied.map(({ event }) => event.metadata),
+    copied.map(({ event }) => event.recordedAt),
+    unheld.map(({ position }) => position),
+    unheld.map(({ original }) => Buffer.from(original.type)),
+    unheld.map(({ original }) => Buffer.from(original.data)),
+    unheld.map(({ original }) => Buffer.from(original.metadata)),
+    deleted.map(({ position }) => position),
+    deleted.map((record) => record.deleted),
+  ];
+}
+
+/** What the source removed. */
+export interface Removal {
+  readonly stream: string;
+  /** null: the stream was deleted for ever. */
+  readonly revisions: { readonly first: number; readonly last: number } | null;
+  /** Of the event that stands for them. */
+  readonly position: number | null;
+}
+
+interface RemovalRow {
+  readonly stream: string;
+  readonly from_revision: Int8 | null;
+  readonly to_revision: Int8 | null;
+  readonly position: Int8 | null;
+}
+
+export async function removalsIn(pool: pg.Pool, schema: string): Promise<readonly Removal[]> {
+  const { rows } = await pool.query<RemovalRow>(
+    `select r.stream, r.from_revision, r.to_revision, e.position from ${schema}.removed r
+     left join ${schema}.events e on e.stream = r.stream and e.revision = r.to_revision
+     order by r.source_position`,
+  );
+  return rows.map(({ stream, from_revision: first, to_revision: last, position }) => ({
+    stream,
+    revisions: first === null || last === null ? null : { first: safeNumber(first), last: safeNumber(last) },
+    position: position === null ? null : safeNumber(position),
+  }));
+}
