@@ -3,7 +3,7 @@ import type { ServerRecord } from './eventstoredb.record.js';
 import { type Int8, safeNumber } from './safe-number.js';
 
 /** The parameters of `append_mirrored`. An event that is not text is in the last columns too, as bytes. */
-export function copyColumns(records: readonly ServerRecord[]): readonly unknown[][] {
+export function copyColumns(records: readonly ServerRecord[]): unknown[][] {
   const copied = records.filter((record) => 'event' in record);
   const unheld = copied.flatMap(({ position, original }) => (original === undefined ? [] : [{ position, original }]));
   const deleted = records.filter((record) => 'deleted' in record);
