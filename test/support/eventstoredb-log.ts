@@ -34,7 +34,7 @@ interface Stream {
 }
 
 const TICKS_PER_MS = 10_000n;
-export const NO_STREAM = -1;
+const NO_STREAM = -1;
 /** The size of a record in the log in addition to its data. Positions are byte offsets, as in the real server. */
 const RECORD_BYTES = 137;
 const TOMBSTONE_REVISION = '9223372036854775807';

@@ -47,7 +47,7 @@ interface EventStoreDbLogOptions {
 }
 
 /** Servers are shared: the streams of a ledger have a prefix of their own, and nothing else is read. */
-export const DEFAULT_PREFIX = 'ledgerline-';
+const DEFAULT_PREFIX = 'ledgerline-';
 /** An election of a healthy cluster takes 3 to 4 s. */
 const PATIENCE_MS = 10_000;
 
