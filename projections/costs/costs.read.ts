@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at, type Positions } from '#read-model/at';
@@ -42,36 +42,29 @@ export const readCostLineVersions = async (
     .orderBy('position_from')
     .execute();
 
-/** The last delivery of a provider's account and month. undefined: none was imported. */
-export const readCostDelivery = async (
-  db: Db,
-  { provider, delivery }: Pick<CostDeliveryRow, 'provider' | 'delivery'>,
-): Promise<History<CostDeliveryRow> | undefined> =>
-  db
-    .selectFrom('cost_deliveries')
-    .selectAll()
-    .where('provider', '=', provider)
-    .where('delivery', '=', delivery)
-    .where('position_to', 'is', null)
-    .executeTakeFirst();
+type DeliveryKey = Pick<CostDeliveryRow, 'provider' | 'delivery'>;
 
-/** A line in force of a delivery, and whether its details were kept when its invoice had no id yet. */
-type DeliveredLine = History<CostLineContent> & { readonly lacks_invoice_id: boolean };
+/** The last delivery of each of these accounts and months, as far as one was imported. */
+export async function readCostDeliveries(db: Db, of: readonly DeliveryKey[]): Promise<History<CostDeliveryRow>[]> {
+  const { rows } = await sql<History<CostDeliveryRow>>`
+    SELECT * FROM cost_deliveries WHERE ${isOneOf(of)} AND position_to IS NULL`.execute(db);
+  return rows;
+}
 
-/** The names that a provider's account and month ever had a delivery under. */
+/** The names that these accounts and months ever had a delivery under. */
 export async function readDeliveryNames(
   db: Db,
-  { provider, delivery }: Pick<CostDeliveryRow, 'provider' | 'delivery'>,
-): Promise<string[]> {
-  const rows = await db
-    .selectFrom('cost_deliveries')
-    .select('name')
-    .distinct()
-    .where('provider', '=', provider)
-    .where('delivery', '=', delivery)
-    .execute();
-  return rows.flatMap(({ name }) => name ?? []);
+  of: readonly DeliveryKey[],
+): Promise<(DeliveryKey & { readonly name: string })[]> {
+  const { rows } = await sql<DeliveryKey & { readonly name: string }>`
+    SELECT DISTINCT provider, delivery, name FROM cost_deliveries
+    WHERE ${isOneOf(of)} AND name IS NOT NULL`.execute(db);
+  return rows;
 }
+
+const isOneOf = (of: readonly DeliveryKey[]): RawBuilder<boolean> => sql<boolean>`
+  (provider, delivery) IN (SELECT * FROM unnest(${of.map(({ provider }) => provider)}::text[],
+    ${of.map(({ delivery }) => delivery)}::text[]))`;
 
 /** As the index of lines in force has them: a bill may have millions. */
 export const COST_LINE_ORDER = keyset<Pick<CostLineRow, 'provider' | 'invoice_ref' | 'line_key'>>({
@@ -80,26 +73,41 @@ export const COST_LINE_ORDER = keyset<Pick<CostLineRow, 'provider' | 'invoice_re
   line_key: 'indexed text',
 });
 
+/** A line in force of a delivery. */
+export type DeliveredLine = History<CostLineContent> & {
+  /** The index of its delivery among those asked for. */
+  readonly of: number;
+  /** Whether its details were kept when its invoice had no id yet. */
+  readonly lacks_invoice_id: boolean;
+};
+
 /**
- * A page of the lines in force of a delivery: of the bill that has its name, and `withBills` of those that begin with
- * it.
+ * Of each delivery, the lines in force after a key, so many at most: of the bill that has its name, and `withBills` of
+ * those that begin with it.
  */
 export async function readDeliveredLines(
   db: Db,
-  { provider, delivery }: Pick<CostDeliveryRow, 'provider' | 'delivery'>,
+  of: readonly (DeliveryKey & Pick<Rows, 'after'>)[],
   withBills: boolean,
-  { after, limit }: Rows,
+  limit: number,
 ): Promise<DeliveredLine[]> {
   // Postgres reads the index from the delivery's own bill on: the others follow it.
   const bills = withBills
-    ? sql`invoice_ref >= ${delivery} AND (invoice_ref = ${delivery} OR starts_with(invoice_ref, ${`${delivery} `}))`
-    : sql`invoice_ref = ${delivery}`;
+    ? sql`invoice_ref >= of.delivery AND (invoice_ref = of.delivery OR starts_with(invoice_ref, of.delivery || ' '))`
+    : sql`invoice_ref = of.delivery`;
+  const [refs, keys] = [of.map(({ after }) => after?.[1] ?? ''), of.map(({ after }) => after?.[2] ?? '')];
   const { rows } = await sql<DeliveredLine>`
-    SELECT ${sql.join(CONTENT.map((column) => sql.ref(column)))},
-      focus IS NOT NULL AND NOT focus ? 'InvoiceId' AS lacks_invoice_id
-    FROM cost_lines
-    WHERE provider = ${provider} AND ${bills} AND position_to IS NULL AND ${COST_LINE_ORDER.after(after)}
-    ORDER BY ${COST_LINE_ORDER.order()} LIMIT ${limit}`.execute(db);
+    SELECT line.*, of.number::int - 1 AS of
+    FROM unnest(${of.map(({ provider }) => provider)}::text[], ${of.map(({ delivery }) => delivery)}::text[],
+      ${refs}::text[], ${keys}::text[]) WITH ORDINALITY AS of (provider, delivery, ref, key, number)
+    CROSS JOIN LATERAL (
+      SELECT ${sql.join(CONTENT.map((column) => sql.ref(column)))},
+        focus IS NOT NULL AND NOT focus ? 'InvoiceId' AS lacks_invoice_id
+      FROM cost_lines
+      WHERE cost_lines.provider = of.provider AND ${bills} AND position_to IS NULL
+        AND (invoice_ref, line_key) > (of.ref, of.key)
+      ORDER BY ${COST_LINE_ORDER.order()} LIMIT ${limit}) line
+    ORDER BY of.number, line.invoice_ref, line.line_key`.execute(db);
   return rows;
 }
 

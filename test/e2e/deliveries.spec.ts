@@ -203,6 +203,40 @@ describe('a delivery of costs', () => {
     expect(await cogs()).toBe('3.00');
   });
 
+  it('is one of each month, where files or a file have several', async () => {
+    const may = (rows: string): string =>
+      rows.replaceAll('2026-05-01', '2026-06-01').replaceAll('2026-04-01', '2026-05-01');
+    const [april, both] = [await file(focus('a', '3.00')), await file(may(focus('a', '5.00')), focus('b', '1.00'))];
+    expect(await imported([april, both])).toEqual({ counts: [3, 3, 0, 0, 0], removed: 0 });
+    // Both of May are charged on a day of April. 3.00 + 5.00 + 1.00
+    expect(await cogs()).toBe('9.00');
+    // The next delivery of May leaves April as it is.
+    const next = await file(may(focus('a', '5.00')), may(focus('c', '0.50')));
+    expect(await imported(next)).toEqual({ counts: [2, 1, 1, 0, 0], removed: 0 });
+    expect(await cogs()).toBe('9.50');
+    const closed = await file(may(focus('c', '0.75')), focus('a', '3.00'), focus('b', '1.25'));
+    expect(await imported(closed, named('closed'))).toEqual({ counts: [3, 0, 1, 2, 0], removed: 1 });
+    // 0.75 + 3.00 + 1.25
+    expect(await cogs()).toBe('5.00');
+  });
+
+  it('has the account that a mapping gives, if its files name none', async () => {
+    const without = (rows: string): string => rows.replaceAll('BillingAccountId,', '').replaceAll(',42,USD', ',USD');
+    const first = await files.write('first.csv', without(HEADER + focus('a', '3.00')));
+    await expect(imported(first)).rejects.toMatchObject({
+      code: 'missing_column',
+      message: expect.stringContaining('{"values": {"BillingAccountId": "…"}}'),
+    });
+    const mapping = { values: { BillingAccountId: 'ours' } };
+    expect(countsOf(await backfilled(test, 'costs', first, mapping, named('1')))).toEqual([1, 1, 0, 0, 0]);
+    // Rows of an account of their own are another delivery.
+    await imported(await file(focus('a', '1.00')), named('1'));
+    const next = await files.write('next.csv', without(HEADER + focus('a', '2.00')));
+    expect(countsOf(await backfilled(test, 'costs', next, mapping, named('2')))).toEqual([1, 0, 0, 1, 0]);
+    // 2.00 + 1.00
+    expect(await cogs()).toBe('3.00');
+  });
+
   it('comes to the same sum, however it is divided, ordered and delivered again', async () => {
     // Few names and costs, so that equal keys and equal rows are common.
     const row = fc.record({ name: fc.constantFrom('a', 'b', 'c'), cents: fc.integer({ min: -3, max: 9 }) });

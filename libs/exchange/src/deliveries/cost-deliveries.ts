@@ -1,26 +1,21 @@
 import { hash } from 'node:crypto';
 import { basename } from 'node:path';
-import pMap from 'p-map';
-import { type CostLine, costStream, type DeliveryMode } from '#domain/costs/cost';
-import { conflict } from '#domain/errors';
-import type { LedgerEvent } from '#domain/events';
 import { isId } from '#domain/schema';
-import { WrongExpectedRevision } from '#event-store/port';
-import type { CommandCall } from '#ledger/command';
-import { sourceInFile } from '#ledger/file-rows';
 import type { LedgerCore } from '#ledger/ledger-core';
 import {
   COST_LINE_ORDER,
-  readCostDelivery,
+  type DeliveredLine,
+  readCostDeliveries,
   readDeliveredLines,
   readDeliveryNames,
 } from '#projections/costs/costs.read';
 import type { DeliveredFile } from '#projections/costs/costs.table';
 import type { Rows } from '#read-model/keyset';
 import type { CostItem } from '../presets/costs.js';
-import { type Importer, RE_DELIVERED, type RowReport } from '../rows/outcome.js';
+import type { Importer, RowReport } from '../rows/outcome.js';
 import type { SourceRow } from '../rows/row.js';
-import type { Source } from '../rows/source.js';
+import { type Decided, type Delivery, DeliveryWriter, type WrittenFile } from './delivery-writer.js';
+import { digestsOf, digestsOfRow } from './lines.js';
 import {
   assertReplaces,
   comparisonOf,
@@ -29,48 +24,25 @@ import {
   type Recorded,
   unnamedMode,
 } from './mode.js';
-import { digestsOf, digestsOfRow, lineIn, runsOf } from './lines.js';
-import type { Compared, RowToWrite, StagedRow, Staging } from './staging.js';
+import type { Compared, RecordedLine, StagedRow, Staging } from './staging.js';
 
 const ROWS_PER_STATEMENT = 2000;
 const LINES_PER_PAGE = 10_000;
-/** So many are written before the projections follow. */
-const LINES_PER_WRITE = 4_000;
-/** While one append is under way, the next events are prepared. */
-const WRITES_AT_ONCE = 3;
-/** Each attempt is a short race with one append of another writer: so many are never lost in a row. */
-const MAX_ATTEMPTS = 1000;
-const INVOICED = 'the invoice has its id';
-/** So many are always below the size limit of an append. */
-const WITHDRAWALS_PER_WRITE = 250;
+const DELIVERIES_PER_PAGE = 100;
+/** So many are looked up in one statement. */
+const DELIVERIES_PER_STATEMENT = 1000;
 /** Longer keys, and keys with line breaks, are hashed: an id has at most 512 bytes, and a number is appended to it. */
 const LONGEST_KEY = 400;
 
 /** A file of the import, and where the outcomes of its rows are counted. */
-export interface FileOfDelivery {
-  readonly source: Source;
+export interface FileOfDelivery extends WrittenFile {
   readonly report: RowReport;
-  readonly call: CommandCall;
 }
 
-interface Delivery {
-  readonly index: number;
-  readonly provider: string;
-  readonly delivery: string;
-  /** The numbers of the files that have rows of it. */
-  readonly files: Set<number>;
-  /** Whether its lines are on several bills, whose references begin with its own. */
-  withBills: boolean;
-}
-
-interface Decided {
+interface Known {
   readonly of: Delivery;
-  readonly mode: DeliveryMode;
-  readonly compared: Compared;
+  readonly recorded: Recorded;
   readonly comparison: Comparison;
-  readonly removed: number;
-  /** Whether the delivery gets a name or files that it did not have, or is completed. */
-  readonly isNews: boolean;
 }
 
 /**
@@ -81,9 +53,6 @@ export class CostDeliveries {
   private readonly deliveries = new Map<string, Delivery>();
   private rows: StagedRow[] = [];
   private staged: Promise<unknown> = Promise.resolve();
-  /** The revision of each stream after the appends of this import, also those under way. */
-  private readonly revisions = new Map<string, number>();
-  private projected: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly core: LedgerCore,
@@ -106,9 +75,13 @@ export class CostDeliveries {
     };
   }
 
-  private add(file: number, item: CostItem, { row, line, fields, identity }: SourceRow): Promise<void> | undefined {
+  private add(
+    file: number,
+    item: CostItem,
+    { row, line, fields, text, identity }: SourceRow,
+  ): Promise<void> | undefined {
     const { provider, delivery, invoiceRef, isOwnId } = item;
-    const name = JSON.stringify([provider, delivery]);
+    const name = idOf(item);
     const known = this.deliveries.get(name) ?? {
       index: this.deliveries.size,
       provider,
@@ -129,7 +102,7 @@ export class CostDeliveries {
       ...digestsOf(item.line),
       hasInvoiceId: item.line.focus?.InvoiceId !== undefined,
       line: JSON.stringify(item.line),
-      record: isOwnId ? JSON.stringify({ row, line, fields, identity }) : null,
+      record: isOwnId ? JSON.stringify({ row, line, fields, text, identity }) : null,
     });
     return this.rows.length >= ROWS_PER_STATEMENT ? this.beginStaging() : undefined;
   }
@@ -154,47 +127,50 @@ export class CostDeliveries {
     return this.core.exclusively('cost-deliveries', async () => {
       await this.core.projector.catchUp();
       const decided = await this.decided();
-      if (!isDry)
-        for (const each of decided) {
-          if (signal.aborted) break;
-          await this.write(each, signal);
-        }
+      const writer = new DeliveryWriter(this.core, this.staging, this.files, this.options.name);
+      if (!isDry) await writer.write(decided, signal);
       await this.count();
       return decided.reduce((sum, { removed }) => sum + removed, 0);
     });
   }
 
   private async decided(): Promise<Decided[]> {
-    const compared: { of: Delivery; recorded: Recorded; comparison: Comparison }[] = [];
-    for (const of of this.deliveries.values()) {
-      const files = [...of.files].map((file) => this.delivered(file));
-      const recorded = {
-        last: await readCostDelivery(this.core.db, of),
-        names: await readDeliveryNames(this.core.db, of),
-      };
-      const comparison = comparisonOf(nameOf(of), recorded, files, this.options);
-      const isKnown = (file: number): boolean =>
-        comparison.known.some(({ sha256 }) => sha256 === this.delivered(file).sha256);
-      await this.staging.alreadyHas(of.index, [...of.files].filter(isKnown));
-      await this.stageRecorded(of, comparison.since);
-      compared.push({ of, recorded, comparison });
-    }
+    const all = [...this.deliveries.values()];
+    const known: Known[] = [];
+    for (let from = 0; from < all.length; from += DELIVERIES_PER_STATEMENT)
+      known.push(...(await this.known(all.slice(from, from + DELIVERIES_PER_STATEMENT))));
+    await this.staging.alreadyHas(
+      known.flatMap(({ of, comparison }) =>
+        this.knownFiles(of, comparison).map((file) => ({ delivery: of.index, file })),
+      ),
+    );
+    for (const each of Map.groupBy(known, ({ of }) => of.withBills)) await this.stageRecorded(...each);
     await this.staging.compare();
-    const decided: Decided[] = [];
-    for (const each of compared) decided.push(await this.decide(each));
-    return decided;
+    const compared = new Map((await this.staging.compared()).map((each) => [each.delivery, each]));
+    return known.map((each) => this.decide(each, compared.get(each.of.index)));
   }
 
-  private async decide({
-    of,
-    recorded: { last },
-    comparison,
-  }: {
-    readonly of: Delivery;
-    readonly recorded: Recorded;
-    readonly comparison: Comparison;
-  }): Promise<Decided> {
-    const compared = await this.staging.compared(of.index);
+  /** What is recorded of deliveries, and how their files are compared with it. */
+  private async known(deliveries: readonly Delivery[]): Promise<Known[]> {
+    const last = new Map((await readCostDeliveries(this.core.db, deliveries)).map((row) => [idOf(row), row]));
+    const names = Map.groupBy(await readDeliveryNames(this.core.db, deliveries), idOf);
+    return deliveries.map((of) => {
+      const recorded = {
+        last: last.get(idOf(of)),
+        names: (names.get(idOf(of)) ?? []).map(({ name }) => name),
+      };
+      const files = [...of.files].map((file) => this.delivered(file));
+      return { of, recorded, comparison: comparisonOf(nameOf(of), recorded, files, this.options) };
+    });
+  }
+
+  private knownFiles({ files }: Delivery, { known }: Comparison): number[] {
+    const digests = new Set(known.map(({ sha256 }) => sha256));
+    return [...files].filter((file) => digests.has(this.delivered(file).sha256));
+  }
+
+  private decide({ of, recorded: { last }, comparison }: Known, compared: Compared | undefined): Decided {
+    if (compared === undefined) throw new Error(`no row of ${nameOf(of)} was compared`);
     const mode = comparison.mode ?? unnamedMode(nameOf(of), last, compared);
     const { added, isResumed } = comparison;
     if (mode === 'whole')
@@ -209,127 +185,19 @@ export class CostDeliveries {
     return { of, mode, compared, comparison, removed, isNews };
   }
 
-  private async stageRecorded(of: Delivery, since: number): Promise<void> {
-    for (let after: readonly string[] | null = null; ;) {
-      const page: Rows = { after, limit: LINES_PER_PAGE };
-      const lines = await readDeliveredLines(this.core.db, of, of.withBills, page);
-      await this.staging.addRecorded(
-        of.index,
-        lines.map((row) => ({
-          invoiceRef: row.invoice_ref,
-          lineKey: row.line_key,
-          ...digestsOfRow(row),
-          isCompared: row.position_from > since,
-          lacksInvoiceId: row.lacks_invoice_id,
-        })),
-      );
-      const last = lines.at(-1);
-      if (last === undefined || lines.length < LINES_PER_PAGE) return;
-      after = COST_LINE_ORDER.keyOf(last);
-    }
-  }
-
-  private async write(
-    { of, mode, compared, comparison, removed, isNews }: Decided,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { provider, delivery } = of;
-    if (compared.added + compared.changed + compared.invoiced + removed === 0 && !isNews) return;
-    const named = { provider, delivery, ...(this.options.name === null ? {} : { name: this.options.name }) };
-    const call = this.callOf([...of.files][0] ?? 0);
-    const stream = costStream(provider, delivery);
-    const files = [...comparison.added];
-    if (!comparison.isResumed)
-      await this.append(stream, call, [{ type: 'CostDeliveryStarted', data: { ...named, mode, files } }]);
-    if (removed > 0) await this.withdrawGone(of, call);
-    for (let after = 0; ;) {
-      const rows = await this.staging.rowsToWrite(of.index, after, LINES_PER_WRITE);
-      await this.writeRuns(provider, runsOf(rows));
-      await this.projectBehind();
-      after = rows.at(-1)?.n ?? after;
-      if (rows.length < LINES_PER_WRITE) break;
-      if (signal.aborted) return;
-    }
-    await this.projected;
-    await this.append(stream, call, [{ type: 'CostDeliveryCompleted', data: named }]);
-  }
-
-  /** Errors: the first failure, once no append is under way any more: another import may begin then. */
-  private async writeRuns(provider: string, runs: readonly (readonly RowToWrite[])[]): Promise<void> {
-    const failures: unknown[] = [];
-    await pMap(
-      runs,
-      async (run) => {
-        if (failures.length > 0) return;
-        await this.writeRun(provider, run).catch((error: unknown) => failures.push(error));
-      },
-      { concurrency: WRITES_AT_ONCE },
-    );
-    if (failures.length > 0) throw failures[0];
-  }
-
-  /** Written lines are projected while the next ones are written, one pass at a time. */
-  private async projectBehind(): Promise<void> {
-    await this.projected;
-    this.projected = this.core.projector.catchUp();
-    // The next page or the end of the delivery reports its failure.
-    this.projected.catch(() => undefined);
-  }
-
-  private async withdrawGone({ index, provider }: Delivery, call: CommandCall): Promise<void> {
-    const byBill = Map.groupBy(await this.staging.gone(index), ({ invoiceRef }) => invoiceRef);
-    for (const [invoiceRef, lines] of byBill)
-      for (let from = 0; from < lines.length; from += WITHDRAWALS_PER_WRITE)
-        await this.append(
-          costStream(provider, invoiceRef),
-          call,
-          lines.slice(from, from + WITHDRAWALS_PER_WRITE).map(({ lineKey }) => ({
-            type: 'CostWithdrawn',
-            data: { provider, invoiceRef, lineKey, reason: RE_DELIVERED },
-          })),
-        );
-  }
-
-  /** Rows of one file, bill and outcome. */
-  private async writeRun(provider: string, run: readonly RowToWrite[]): Promise<void> {
-    const [first] = run;
-    if (first === undefined) return;
-    const { invoiceRef, file, outcome } = first;
-    const rowOf = new Map(run.map(({ lineKey, row }) => [lineKey, row]));
-    const lines = run.map(({ lineKey, line }): CostLine => ({ lineKey, ...lineIn(line) }));
-    const source = this.files[file]?.source ?? { name: '' };
-    const call: CommandCall = {
-      ...this.callOf(file),
-      sourceOf: ({ type, data }) =>
-        type === 'CostRecorded' || type === 'CostCorrected'
-          ? sourceInFile(
-              source,
-              data.lines.flatMap(({ lineKey }) => rowOf.get(lineKey) ?? []),
-            )
-          : undefined,
-    };
-    const written = { provider, invoiceRef, lines };
-    await this.append(costStream(provider, invoiceRef), call, [
-      outcome === 'accepted'
-        ? { type: 'CostRecorded', data: written }
-        : { type: 'CostCorrected', data: { ...written, reason: outcome === 'invoiced' ? INVOICED : RE_DELIVERED } },
-    ]);
-  }
-
-  /** Appends after whatever the stream has: everything was compared before, and no two events concern one line. */
-  private async append(stream: string, call: CommandCall, events: readonly LedgerEvent[]): Promise<void> {
-    for (let attempts = 1; ; attempts += 1) {
-      const revision = this.revisions.get(stream) ?? (await this.core.log.revisionOf(stream));
-      // The next append to the stream does not wait for the answer to this one.
-      this.revisions.set(stream, revision + events.length);
-      try {
-        await this.core.book.appendAt(stream, revision, call, events);
-        return;
-      } catch (error) {
-        if (!(error instanceof WrongExpectedRevision)) throw error;
-        this.revisions.delete(stream);
-        if (attempts === MAX_ATTEMPTS)
-          throw conflict('busy_stream', `${stream} was changed by others ${MAX_ATTEMPTS} times. Run the import again.`);
+  /** Pages of many deliveries at once: some have three lines, some have millions. */
+  private async stageRecorded(withBills: boolean, known: readonly Known[]): Promise<void> {
+    const waiting: (Known & Pick<Rows, 'after'>)[] = known.map((each) => ({ ...each, after: null }));
+    while (waiting.length > 0) {
+      const page = waiting.splice(0, DELIVERIES_PER_PAGE);
+      const limit = Math.floor(LINES_PER_PAGE / page.length);
+      const asked = page.map(({ of: { provider, delivery }, after }) => ({ provider, delivery, after }));
+      const lines = await readDeliveredLines(this.core.db, asked, withBills, limit);
+      await this.staging.addRecorded(lines.map((line) => recordedLine(line, page[line.of])));
+      for (const [of, own] of Map.groupBy(lines, (line) => line.of)) {
+        const [each, last] = [page[of], own.at(-1)];
+        if (each !== undefined && last !== undefined && own.length === limit)
+          waiting.push({ ...each, after: COST_LINE_ORDER.keyOf(last) });
       }
     }
   }
@@ -354,12 +222,20 @@ export class CostDeliveries {
       rejected: found?.report.counts.rejected ?? 0,
     };
   }
+}
 
-  private callOf(file: number): CommandCall {
-    const found = this.files[file];
-    if (found === undefined) throw new Error(`there is no file ${file}`);
-    return found.call;
-  }
+const idOf = ({ provider, delivery }: Pick<Delivery, 'provider' | 'delivery'>): string =>
+  JSON.stringify([provider, delivery]);
+function recordedLine(line: DeliveredLine, known: Known | undefined): RecordedLine {
+  if (known === undefined) throw new Error(`line ${line.line_key} is of no delivery`);
+  return {
+    delivery: known.of.index,
+    invoiceRef: line.invoice_ref,
+    lineKey: line.line_key,
+    ...digestsOfRow(line),
+    isCompared: line.position_from > known.comparison.since,
+    lacksInvoiceId: line.lacks_invoice_id,
+  };
 }
 
 const nameOf = ({ provider, delivery }: Delivery): string => `${provider} ${delivery}`;

@@ -25,6 +25,7 @@ export interface StagedRow {
 
 /** A line that is recorded, as it is compared. */
 export interface RecordedLine {
+  readonly delivery: number;
   readonly invoiceRef: string;
   readonly lineKey: string;
   readonly digest: string;
@@ -37,6 +38,7 @@ export interface RecordedLine {
 
 /** What the rows of a delivery come to, against what is recorded of it. */
 export interface Compared {
+  readonly delivery: number;
   /** Lines that are recorded, and compared. */
   readonly recorded: number;
   /** Of these, lines that the files have with the same content. */
@@ -55,8 +57,16 @@ export interface Compared {
 
 export type RowOutcome = 'accepted' | 'duplicate' | 'correction' | 'conflict';
 
+/** A recorded line that the files do not have. */
+export interface GoneLine {
+  readonly delivery: number;
+  readonly invoiceRef: string;
+  readonly lineKey: string;
+}
+
 /** A row whose line is to be written. */
 export interface RowToWrite {
+  readonly delivery: number;
   readonly n: number;
   readonly file: number;
   readonly row: number;
@@ -129,9 +139,9 @@ export class Staging {
     await this.copy(lines);
   }
 
-  async addRecorded(delivery: number, recorded: readonly RecordedLine[]): Promise<void> {
+  async addRecorded(recorded: readonly RecordedLine[]): Promise<void> {
     const lines = new CopyLines();
-    for (const { invoiceRef, lineKey, digest, likeness, isCompared, lacksInvoiceId } of recorded) {
+    for (const { delivery, invoiceRef, lineKey, digest, likeness, isCompared, lacksInvoiceId } of recorded) {
       this.lines += 1;
       const key = copyText(lineKey);
       lines.add(
@@ -152,13 +162,14 @@ export class Staging {
     }
   }
 
-  /** Rows of files that the delivery has already. */
-  async alreadyHas(delivery: number, files: readonly number[]): Promise<void> {
-    if (files.length === 0) return;
-    await this.pool.query("UPDATE delivered SET outcome = 'duplicate' WHERE delivery = $1 AND file = ANY ($2::int[])", [
-      delivery,
-      files,
-    ]);
+  /** Rows of files that their delivery has already. */
+  async alreadyHas(known: readonly { readonly delivery: number; readonly file: number }[]): Promise<void> {
+    if (known.length === 0) return;
+    await this.pool.query(
+      `UPDATE delivered d SET outcome = 'duplicate' FROM unnest($1::int[], $2::int[]) AS known (delivery, file)
+       WHERE (d.delivery, d.file) = (known.delivery, known.file)`,
+      [known.map(({ delivery }) => delivery), known.map(({ file }) => file)],
+    );
   }
 
   /** Gives each row its outcome, and marks the recorded lines that were found. */
@@ -211,7 +222,8 @@ export class Staging {
     await this.pool.query(`
       CREATE INDEX ON delivered (delivery, n) WHERE outcome IN ('accepted', 'correction') OR is_invoiced;
       CREATE INDEX ON delivered_content (n);
-      ANALYZE delivered; ANALYZE delivered_content`);
+      CREATE INDEX ON recorded (delivery, id) WHERE found IS NULL;
+      ANALYZE delivered; ANALYZE delivered_content; ANALYZE recorded`);
   }
 
   /** The k-th row and the k-th recorded line of equal `columns` belong together. */
@@ -234,23 +246,24 @@ export class Staging {
     );
   }
 
-  async compared(delivery: number): Promise<Compared> {
+  /** Of all deliveries, each of which has rows. */
+  async compared(): Promise<Compared[]> {
     const { rows } = await this.pool.query<Compared>(
-      `SELECT count(*)::int AS recorded, count(*) FILTER (WHERE found = 'same')::int AS same,
-         count(*) FILTER (WHERE found = 'changed')::int AS changed,
-         (SELECT count(*)::int FROM delivered WHERE delivery = $1 AND outcome = 'accepted') AS added,
-         (SELECT count(*)::int FROM delivered
-          WHERE delivery = $1 AND outcome = 'duplicate' AND is_invoiced) AS invoiced,
-         (SELECT coalesce(bool_and(is_own_id), false) FROM delivered WHERE delivery = $1) AS "hasOnlyOwnIds",
-         count(of_rows.likeness)::int AS alike
-       FROM recorded LEFT JOIN (
-         SELECT DISTINCT likeness FROM delivered WHERE delivery = $1) of_rows USING (likeness)
-       WHERE delivery = $1 AND found IS DISTINCT FROM 'kept'`,
-      [delivery],
+      `SELECT delivery, coalesce(recorded, 0) AS recorded, coalesce(same, 0) AS same, coalesce(changed, 0) AS changed,
+         added, invoiced, coalesce(alike, 0) AS alike, "hasOnlyOwnIds"
+       FROM (
+         SELECT delivery, count(*) FILTER (WHERE outcome = 'accepted')::int AS added,
+           count(*) FILTER (WHERE outcome = 'duplicate' AND is_invoiced)::int AS invoiced,
+           bool_and(is_own_id) AS "hasOnlyOwnIds"
+         FROM delivered GROUP BY delivery) d
+       LEFT JOIN (
+         SELECT delivery, count(*)::int AS recorded, count(*) FILTER (WHERE found = 'same')::int AS same,
+           count(*) FILTER (WHERE found = 'changed')::int AS changed, count(of_rows.likeness)::int AS alike
+         FROM recorded
+         LEFT JOIN (SELECT DISTINCT delivery, likeness FROM delivered) of_rows USING (delivery, likeness)
+         WHERE found IS DISTINCT FROM 'kept' GROUP BY delivery) r USING (delivery)`,
     );
-    const [found] = rows;
-    if (found === undefined) throw new Error('a count has no row');
-    return found;
+    return rows;
   }
 
   /** The number of rows by file and outcome. */
@@ -272,26 +285,30 @@ export class Staging {
     return rows;
   }
 
-  /** A page of the rows whose lines are to be written, in the order of the files. */
-  async rowsToWrite(delivery: number, after: number, limit: number): Promise<RowToWrite[]> {
+  /** Of each of these deliveries, a page of the rows whose lines are to be written, in the order of the files. */
+  async rowsToWrite(deliveries: readonly number[], after: number, limit: number): Promise<RowToWrite[]> {
     const { rows } = await this.pool.query<RowToWrite>(
-      `SELECT n, file, row, invoice_ref AS "invoiceRef", line_key AS "lineKey", line,
-         CASE WHEN outcome = 'duplicate' THEN 'invoiced' ELSE outcome END AS outcome
-       FROM delivered JOIN delivered_content USING (n)
-       WHERE delivery = $1 AND n > $2 AND delivered_content.n > $2
-         AND (outcome IN ('accepted', 'correction') OR is_invoiced)
-       ORDER BY n LIMIT $3`,
-      [delivery, after, limit],
+      `SELECT page.*, line
+       FROM unnest($1::int[]) AS of (number) CROSS JOIN LATERAL (
+         SELECT n, delivery, file, row, invoice_ref AS "invoiceRef", line_key AS "lineKey",
+           CASE WHEN outcome = 'duplicate' THEN 'invoiced' ELSE outcome END AS outcome
+         FROM delivered
+         WHERE delivery = of.number AND n > $2 AND (outcome IN ('accepted', 'correction') OR is_invoiced)
+         ORDER BY n LIMIT $3) page
+       JOIN delivered_content USING (n)
+       WHERE delivered_content.n > $2
+       ORDER BY n`,
+      [deliveries, after, limit],
     );
     return rows;
   }
 
-  /** Recorded lines that the files do not have. */
-  async gone(delivery: number): Promise<{ readonly invoiceRef: string; readonly lineKey: string }[]> {
-    const { rows } = await this.pool.query<{ invoiceRef: string; lineKey: string }>(
-      `SELECT invoice_ref AS "invoiceRef", line_key AS "lineKey" FROM recorded
-       WHERE delivery = $1 AND found IS NULL ORDER BY id`,
-      [delivery],
+  /** Recorded lines of these deliveries that the files do not have. */
+  async gone(deliveries: readonly number[]): Promise<GoneLine[]> {
+    const { rows } = await this.pool.query<GoneLine>(
+      `SELECT delivery, invoice_ref AS "invoiceRef", line_key AS "lineKey" FROM recorded
+       WHERE delivery = ANY ($1::int[]) AND found IS NULL ORDER BY id`,
+      [deliveries],
     );
     return rows;
   }
