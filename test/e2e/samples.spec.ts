@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type BackfillKind, type Mapping, readMapping } from '#exchange/rows/mapping';
+import { BACKFILL_KINDS, type BackfillKind, type Mapping, readMapping } from '#exchange/rows/mapping';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { backfilled, countsOf, dryRunOf } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
@@ -17,11 +17,12 @@ interface Sample {
   readonly sums: string;
 }
 
-const ROW = /^\| `(costs|usage) (docs\/samples\/[^ `]+)(?: --map ([^ `]+))?` \| (\d+) \| ([^|]+) \|$/;
+const ROW = /^\| `(costs|usage|resources|rates) (docs\/samples\/[^ `]+)(?: --map ([^ `]+))?` \| (\d+) \| ([^|]+) \|$/;
 async function samplesOf(page: string): Promise<Sample[]> {
   return (await readFile(page, 'utf8')).split('\n').flatMap((line): Sample[] => {
     const [, kind, file = '', map, lines, sums = ''] = ROW.exec(line) ?? [];
-    return kind === 'costs' || kind === 'usage' ? [{ kind, file, map: map ?? null, lines: Number(lines), sums }] : [];
+    const known = BACKFILL_KINDS.find((each) => each === kind);
+    return known === undefined ? [] : [{ kind: known, file, map: map ?? null, lines: Number(lines), sums }];
   });
 }
 
@@ -59,16 +60,23 @@ describe('a sample', () => {
       'aws-cur.csv',
       'aws-cur2.csv',
       'azure-actual.csv',
+      'azure-amortized.csv',
       'gcp-billing.jsonl',
       'oci-cost.csv',
       'opencost.json',
       'digitalocean-invoice.csv',
+      'digitalocean-invoice-items.json',
       'focus-1.2.csv',
+      'costs.csv',
       'cloudevents.jsonl',
       'stripe-meter-events.jsonl',
       'prometheus.json',
       'token-trace.csv',
       'meters.jsonl',
+      'resources.csv',
+      'digitalocean-api.json',
+      'rates.csv',
+      'ubicloud-rates.csv',
     ]);
   });
 
@@ -76,12 +84,12 @@ describe('a sample', () => {
   const copied = async ({ file }: Sample): Promise<string> =>
     files.write(file.replace('docs/samples/', ''), await readFile(file, 'utf8'));
 
-  /** The sums that a dry run shows: of costs by currency, of usage by kind. */
+  /** What a dry run shows: of costs the sums by currency, of usage by kind; of resources and rates how many they are. */
   const sumsShown = async (sample: Sample): Promise<string> => {
     const { survey } = await dryRunOf(test, sample.kind, await copied(sample), await mappingOf(sample));
-    const sums = survey.kinds.map(({ kind, currency, sum: of }) => ({
+    const sums = survey.kinds.map(({ kind, currency, sum: of, rows }) => ({
       unit: currency ?? kind,
-      of: decimal(of ?? '0'),
+      of: decimal(of ?? `${rows}`),
     }));
     return [...Map.groupBy(sums, ({ unit }) => unit)]
       .map(([unit, each]) => `${text(sum(each.map(({ of }) => of)))} ${unit}`)
@@ -133,7 +141,7 @@ describe('a sample', () => {
             paths.push(await files.write(name, `${content}\n`));
           }
           const next = { delivery: { name: `delivery ${delivery}`, isPartial: false } };
-          const summary = await backfilled(test, 'costs', paths, {}, next);
+          const summary = await backfilled(test, 'costs', paths, await mappingOf(sample), next);
           expect([countsOf(summary), summary.removed]).toEqual([[sample.lines, 0, sample.lines, 0, 0], 0]);
           expect(await recorded()).toEqual(before);
         }),
