@@ -323,6 +323,36 @@ describe('backfill usage', () => {
     expect(await used('lines')).toEqual({ gb: '1.1234567890123456789' });
   });
 
+  it.each([
+    ['lines', 'jsonl', (rows: readonly string[]) => rows.join('\n'), {}],
+    ['one document', 'json', (rows: readonly string[]) => `[\n${rows.join(',\n')}\n]`, {}],
+    ['a list by a mapping', 'json', (rows: readonly string[]) => `{"of":\n[${rows.join(',')}]}`, { list: 'of' }],
+    ['an answer', 'json', (rows: readonly string[]) => `{"object":"list",\n"data":[${rows.join(',')}]}`, {}],
+    ['an answer in a line', 'json', (rows: readonly string[]) => `{"object":"list","data":[${rows.join(',')}]}`, {}],
+  ])('reads and rejects the same of JSON as %s', async (form, extension, content, mapping) => {
+    const site = `of-${form.replaceAll(' ', '-')}`;
+    await test.apply(deployment(site));
+    const row = (hour: number, quantity: string): string =>
+      `{"deploymentId":"${site}","resourceId":"vm-1","billingKind":"gb","granularity":"hour",` +
+      `"period":{"start":"2026-04-01T0${hour}:00:00Z"},"quantity":${quantity},"attributes":{"az":1,"zone":"1"}}`;
+    // The second row has no kind until it is repaired.
+    const faulty = row(2, '0.1234567890123456789').replace('"billingKind":"gb",', '');
+    const file = await files.write(`${site}.${extension}`, content([row(1, '0.1234567890123456789'), faulty]));
+    expect(countsOf(await backfilled(test, 'usage', file, mapping))).toEqual([2, 1, 0, 0, 1]);
+    const rejects = `${file}.rejects.jsonl`;
+    const written = await readFile(rejects, 'utf8');
+    expect(written).toContain('"quantity":0.1234567890123456789,"attributes":{"az":1,"zone":"1"}}');
+    await writeFile(rejects, written.replace('"resourceId":"vm-1",', '"resourceId":"vm-1","billingKind":"gb",'));
+    expect(countsOf(await backfilled(test, 'usage', rejects))).toEqual([1, 1, 0, 0, 0]);
+    // 2 × 0.1234567890123456789
+    expect(await used(site)).toEqual({ gb: '0.2469135780246913578' });
+    const { items } = await test.ask<{ items: { attributes: object }[] }>('usage-records', { deploymentId: site });
+    expect(items.map(({ attributes }) => attributes)).toEqual([
+      { az: 1, zone: '1' },
+      { az: 1, zone: '1' },
+    ]);
+  });
+
   it('writes rejected rows to a file that can be repaired and imported', async () => {
     const file = await files.write(
       'mended.csv',

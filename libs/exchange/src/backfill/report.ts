@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { identityOf } from './import-file.js';
-import type { Counts, NotedRow, Outcome, Reject, RowReport } from '../rows/outcome.js';
+import type { Counts, NotedRow, Outcome, RowReport } from '../rows/outcome.js';
 import { placeOf, quoted, type SourceRow } from '../rows/row.js';
 import type { Source } from '../rows/source.js';
 
@@ -63,9 +63,9 @@ class SideFile {
   private stream: WriteStream | null = null;
   constructor(readonly path: string) {}
 
-  write(line: object): void {
+  write(line: string): void {
     this.stream ??= createWriteStream(this.path);
-    this.stream.write(`${JSON.stringify(line)}\n`);
+    this.stream.write(`${line}\n`);
   }
 
   async close(): Promise<string | null> {
@@ -104,16 +104,12 @@ export class FileReport implements RowReport {
     { field, value, reason }: { readonly field: string | null; readonly value: unknown; readonly reason: string },
   ): void {
     this.counts.rejected += 1;
-    const reject: Reject = {
-      row: row.row,
-      line: row.line,
-      field,
-      value,
-      reason,
-      identity: row.identity ?? identityOf(this.source, row),
-      record: row.fields,
-    };
-    if (this.isKept) this.rejects.write(reject);
+    if (this.isKept) {
+      const identity = row.identity ?? identityOf(this.source, row);
+      const reject = JSON.stringify({ row: row.row, line: row.line, field, value, reason, identity });
+      // Its `record` can be repaired, and the file imported. Numbers stay as they were written.
+      this.rejects.write(`${reject.slice(0, -1)},"record":${row.text ?? JSON.stringify(row.fields)}}`);
+    }
     const name = basename(this.source.name);
     const ofReason = this.of.rejects.add(name, row, field, reason);
     const what = field === null ? '' : `: ${field}${value === null || value === undefined ? '' : ` ${quoted(value)}`}`;
@@ -125,7 +121,7 @@ export class FileReport implements RowReport {
   }
 
   note(noted: NotedRow): void {
-    if (this.isKept) this.notes.write(noted);
+    if (this.isKept) this.notes.write(JSON.stringify(noted));
     const key = `${noted.code}\u0000${noted.field}`;
     const { code, field, message } = noted;
     this.of.odd.set(key, { code, field, message, rows: (this.of.odd.get(key)?.rows ?? 0) + 1 });

@@ -1,6 +1,8 @@
+import { isRawNumber } from './raw-numbers.js';
+
 type Fields = Readonly<Record<string, unknown>>;
 export const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
 
 /** The list of a provider's API response that contains an item: `droplets`, `invoice_items`, … */
 const LIST = '$list';

@@ -7,9 +7,9 @@ import { instantsAt } from '#domain/time/calendar';
 import { type Instant, readInstant } from '#domain/time/instant';
 import { isObject } from './answers.js';
 import { type DateFormat, isOffset } from './date-format.js';
-import { exactly } from './json-rows.js';
 import { unguarded } from './formulas.js';
 import { looseJson } from './loose-json.js';
+import { exactly } from './raw-numbers.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
 
 export interface CellOptions {
@@ -331,7 +331,7 @@ export class Cells {
   private exactly(field: string): unknown {
     const { text, fields } = this.row;
     if (text !== undefined) this.exact ??= exactly(text) as Readonly<Record<string, unknown>>;
-    const exact = (this.exact?.['record'] ?? this.exact ?? fields) as Readonly<Record<string, unknown>>;
+    const exact = this.exact ?? fields;
     for (const column of this.options.columns.get(field) ?? [field]) {
       const found = lookUp(exact, column);
       if (found !== undefined && found !== null && found !== '') return found;

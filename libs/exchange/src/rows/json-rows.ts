@@ -3,6 +3,7 @@ import { text as wholeOf } from 'node:stream/consumers';
 import { invalid } from '#domain/errors';
 import { isObject, itemsOf, mayBeAnswer } from './answers.js';
 import type { SourceRows } from './csv-rows.js';
+import { verbatim } from './raw-numbers.js';
 import type { SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
@@ -78,28 +79,23 @@ function rowsOfLine(text: string, list: List): Found[] {
   if (list !== undefined) {
     const of = isReject(value) ? value.record : value;
     const isWhole = of === value || listIn(of, list) !== undefined;
-    const exact = exactly(text);
-    if (isWhole) return itemsIn(of, of === value || !isObject(exact) ? exact : exact['record'], list);
+    if (isWhole) return itemsIn(of, of === value ? verbatim(text) : recordIn(text), list);
   }
-  const items = mayBeAnswer(value) ? itemsOf(exactly(text)) : null;
-  if (items !== null) return items.map((fields) => ({ fields }));
-  return [
-    isReject(value)
-      ? { fields: value.record, ...(value.identity === undefined ? {} : { identity: value.identity }) }
-      : { fields: value, text },
-  ];
+  const items = mayBeAnswer(value) ? itemsOf(value) : null;
+  if (items !== null) return withTexts(items, itemsOf(verbatim(text)) ?? []);
+  if (!isReject(value)) return [{ fields: value, text }];
+  const { record: fields, identity } = value;
+  return [{ fields, text: JSON.stringify(recordIn(text)), ...(identity === undefined ? {} : { identity }) }];
 }
 
 /** A line of a file of rejects: the repaired row, and its identity. */
 const isReject = (value: Fields): value is { readonly record: Fields; readonly identity?: string } =>
   isObject(value['record']) && typeof value['row'] === 'number' && typeof value['reason'] === 'string';
 
-/** Node also passes the source text to a reviver. Its types lack it so far. */
-type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
-const asWritten: Reviver = (_key, value, context) => (typeof value === 'number' ? context?.source : value);
-
-/** JSON with numbers as their original text: a float would not be exact. */
-export const exactly = (text: string): unknown => JSON.parse(text, asWritten);
+function recordIn(text: string): unknown {
+  const reject = verbatim(text);
+  return isObject(reject) ? reject['record'] : undefined;
+}
 
 /** One JSON document: a list of objects, or a provider's API response. Errors: `unreadable_file`. */
 export async function jsonDocument(source: Source, onRead: (bytes: number) => void, list: List): Promise<SourceRows> {
@@ -112,19 +108,20 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
   const text = (await wholeOf(contentOf(source, onRead))).replace(/^\uFEFF/, '');
   let value: unknown;
   try {
-    value = exactly(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw invalid(
       'unreadable_file',
       `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}. Nothing was imported.`,
     );
   }
+  const written = verbatim(text);
   if (list !== undefined) {
-    const exact = recordsOf(value);
-    const rows = recordsOf(JSON.parse(text)).flatMap((each, index) => itemsIn(each, exact[index], list));
+    const records = recordsOf(written);
+    const rows = recordsOf(value).flatMap((each, index) => itemsIn(each, records[index], list));
     return { columns: null, pages: documentPages(rows) };
   }
-  const items = Array.isArray(value) ? value : itemsOf(value);
+  const items = rowsOfDocument(value);
   if (items === null)
     throw invalid(
       'unreadable_file',
@@ -132,8 +129,14 @@ export async function jsonDocument(source: Source, onRead: (bytes: number) => vo
         ' Prometheus, Stripe).' +
         ' In a mapping file (--map), name the path of its list, {"list": "data.items"}. Nothing was imported.',
     );
-  return { columns: null, pages: documentPages(items.map(rowOf)) };
+  return { columns: null, pages: documentPages(withTexts(items, rowsOfDocument(written) ?? [])) };
 }
+
+const rowsOfDocument = (value: unknown): readonly unknown[] | null => (Array.isArray(value) ? value : itemsOf(value));
+
+/** Rows, each with its JSON text. `written`: the same rows, verbatim. */
+const withTexts = (rows: readonly unknown[], written: readonly unknown[]): Found[] =>
+  rows.map((row, index) => ({ ...rowOf(row), text: JSON.stringify(rowOf(written[index]).fields) }));
 
 const recordsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [value]);
 
@@ -150,16 +153,16 @@ const rowOf = (item: unknown): Found =>
 
 /**
  * A row for each item of a list in an object: the item's own fields, and those of the objects around it. A field that
- * both have is the item's. `exact`: the object with its numbers as they were written.
+ * both have is the item's. `written`: the object, verbatim.
  */
-function itemsIn(record: unknown, exact: unknown, path: string): Found[] {
+function itemsIn(record: unknown, written: unknown, path: string): Found[] {
   if (!isObject(record)) return [rowOf(record)];
   if (listIn(record, path) === undefined)
     return [{ fields: record, fault: `has no list ${path}. Add it, or correct "list" in the mapping.` }];
-  const exactRows = isObject(exact) ? rowsAround(exact, path) : [];
+  const writtenRows = isObject(written) ? rowsAround(written, path) : [];
   return rowsAround(record, path).map((found, index) => ({
     ...found,
-    text: JSON.stringify(exactRows[index]?.fields ?? {}),
+    text: JSON.stringify(writtenRows[index]?.fields ?? {}),
   }));
 }
 

@@ -1,4 +1,4 @@
-import { exactly } from './json-rows.js';
+import { exactly } from './raw-numbers.js';
 
 const TOKEN = /'((?:[^'\\]|\\.)*)'|("(?:[^"\\]|\\.)*")|\b(None|True|False)\b/g;
 const CONSTANTS: Readonly<Record<string, string>> = { None: 'null', True: 'true', False: 'false' };

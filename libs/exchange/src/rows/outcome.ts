@@ -14,18 +14,6 @@ export interface Counts {
 export const COUNTS = ['read', 'accepted', 'duplicate', 'correction', 'rejected'] as const;
 export type Outcome = Exclude<keyof Counts, 'read'>;
 
-/** A rejected row, as in `FILE.rejects.jsonl`. Its `record` can be repaired there, and that file imported. */
-export interface Reject {
-  readonly row: number;
-  readonly line: number | null;
-  readonly field: string | null;
-  readonly value: unknown;
-  readonly reason: string;
-  /** Identifies a row without an id of its own: the file and the row's number. */
-  readonly identity?: string;
-  readonly record: Readonly<Record<string, unknown>>;
-}
-
 /** An odd row that was imported, as in `FILE.notes.jsonl`. */
 export type NotedRow = RowNote & { readonly row: number; readonly line: number | null };
 
