@@ -1,7 +1,8 @@
 import { expect, it } from '@jest/globals';
 import type { RecordedEvent } from '#domain/events';
+import { instant } from '#domain/time/instant';
 import { type Fact, projected } from '../../../test/support/projections.js';
-import { int, jsonb, text } from './column.js';
+import { bigint, boolean, int, jsonb, numeric, text, timestamptz } from './column.js';
 import { defineTable } from './table.js';
 import { changing, type Rows, type Touch, versionedProjectionOf } from './versioned.js';
 
@@ -9,6 +10,20 @@ import { changing, type Rows, type Touch, versionedProjectionOf } from './versio
 const notes = defineTable({
   name: 'notes',
   columns: { tag: text, n: int, said: text.nullable(), more: jsonb<object>().nullable() },
+  key: ['tag', 'n'],
+  group: ['tag'],
+});
+/** The types that notes lack. */
+const figures = defineTable({
+  name: 'figures',
+  columns: {
+    tag: text,
+    n: int,
+    amount: numeric.nullable(),
+    at: timestamptz.nullable(),
+    is_open: boolean.nullable(),
+    position: bigint.nullable(),
+  },
   key: ['tag', 'n'],
   group: ['tag'],
 });
@@ -24,7 +39,7 @@ const projection = versionedProjectionOf<'notes', 'CommandUnchanged' | 'EventSki
   new Set(['CommandUnchanged', 'EventSkipped']),
   {
     version: 1,
-    tables: [notes],
+    tables: [notes, figures],
     on: {
       CommandUnchanged: { touches: () => touches, apply: (event, rows) => apply(rows, event) },
       EventSkipped: changing(
@@ -89,6 +104,46 @@ it('writes many rows with the same values as few', async () => {
   const found = await versions(notes);
   expect(found.length).toBe(600);
   expect(found.slice(0, 5)).toEqual(few.map((row) => ({ ...row, position_from: 1 })));
+});
+
+// From 500 rows on they are written by COPY.
+it.each([
+  ['few', 6],
+  ['many', 600],
+])('keeps decimals, instants, booleans and positions exactly, in %s rows', async (_rows, count) => {
+  const nines = '9'.repeat(60);
+  const hard = [
+    { amount: `-${nines}.${nines}`, at: instant('0001-01-01T00:00:00Z'), is_open: false, position: -1 },
+    { amount: '0.000000000000000001', at: instant('2026-03-29T01:59:59.999999Z'), is_open: true, position: 0 },
+    { amount: '-0.10', at: instant('1969-12-31T23:59:59.000001Z'), is_open: null, position: Number.MAX_SAFE_INTEGER },
+    { amount: '0', at: instant('9999-12-31T23:59:59.999999Z'), is_open: true, position: Number.MIN_SAFE_INTEGER },
+    { amount: null, at: null, is_open: false, position: null },
+    { amount: '100000000000000000000', at: instant('2026-04-01T00:00:00.1Z'), is_open: null, position: 2_147_483_648 },
+  ];
+  const rows = Array.from({ length: count }, (_, n) => ({ tag: 'a', n, ...hard[n % hard.length] }));
+  doing(
+    (of) => {
+      of.set(figures, ['a'], rows);
+    },
+    [{ table: figures, group: ['a'] }],
+  );
+  await when(EVENT);
+
+  const found = await versions(figures);
+  expect(found.length).toBe(count);
+  expect(found.slice(-6)).toEqual([
+    ...[
+      { amount: `-${nines}.${nines}`, at: '0001-01-01T00:00:00Z', is_open: false, position: -1 },
+      { amount: '0.000000000000000001', at: '2026-03-29T01:59:59.999999Z', is_open: true, position: 0 },
+      { amount: '-0.10', at: '1969-12-31T23:59:59.000001Z', position: 9_007_199_254_740_991 },
+      { amount: '0', at: '9999-12-31T23:59:59.999999Z', is_open: true, position: -9_007_199_254_740_991 },
+      { is_open: false },
+      { amount: '100000000000000000000', at: '2026-04-01T00:00:00.1Z', position: 2_147_483_648 },
+    ].map((row, index) => ({ tag: 'a', n: count - 6 + index, ...row, position_from: 1 })),
+  ]);
+  // What was read is what was written: the same rows again make no version.
+  await when(EVENT);
+  expect((await versions(figures)).length).toBe(count);
 });
 
 it('gives an event the rows of its group, including those of earlier events of the batch', async () => {
