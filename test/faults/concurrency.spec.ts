@@ -37,6 +37,46 @@ const atOnce = async (...commands: object[]) =>
 const statuses = (outcomes: readonly { status: string }[]) => outcomes.map(({ status }) => status).sort();
 
 describe('simultaneous commands', () => {
+  const orders: readonly (readonly [string, (n: number) => object[], (n: number) => object])[] = [
+    ['starts with it', () => [], (n) => subscription(`s${n}`, `d${n}`, `p${n}`)],
+    [
+      'changes to it',
+      (n) => [subscription(`s${n}`, `d${n}`, 'other')],
+      (n) => ({ command: 'change-plan', subscriptionId: `s${n}`, planId: `p${n}`, at: T('2026-05-01') }),
+    ],
+    [
+      'is corrected to it',
+      (n) => [subscription(`s${n}`, `d${n}`, 'other')],
+      (n) => ({ command: 'correct-subscription', subscriptionId: `s${n}`, planId: `p${n}`, reason: 'as ordered' }),
+    ],
+    [
+      'does not end at its start after all',
+      (n) => [
+        subscription(`s${n}`, `d${n}`, `p${n}`),
+        { command: 'cancel-subscription', subscriptionId: `s${n}`, at: T('2026-04-01') },
+      ],
+      (n) => ({
+        ...{ command: 'withdraw', what: 'cancel-subscription', subscriptionId: `s${n}`, at: T('2026-04-01') },
+        reason: 'it stays',
+      }),
+    ],
+  ];
+  it.each(orders)('withdraw no plan while a subscription %s', async (_what, before, taking) => {
+    await test.apply(plan('other', '1.00', []));
+    for (let n = 0; n < 10; n += 1) {
+      await test.apply(deployment(`d${n}`, 't'), plan(`p${n}`, '10.00', []), ...before(n));
+      const withdrawing = {
+        ...{ command: 'withdraw', what: 'publish-plan', planId: `p${n}`, effectiveFrom: T('2026-01-01') },
+        reason: 'never offered',
+      };
+      const [withdrawn, taken] =
+        n % 2 === 0 ? await atOnce(withdrawing, taking(n)) : (await atOnce(taking(n), withdrawing)).reverse();
+      // One of them comes first, and refuses the other one.
+      expect(statuses([withdrawn, taken].flatMap((outcome) => outcome ?? []))).toEqual(['done', 'refused']);
+    }
+    expect((await test.check()).failures).toEqual([]);
+  });
+
   it('give one listing one strike', async () => {
     await test.apply(seen('1'), seen('2'));
     const sync = {

@@ -134,14 +134,23 @@ export class LedgerCore {
    * Runs `work` while no other process runs work under the same name. For exclusion that a single stream can't give.
    */
   async exclusively<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+    return this.locking(EXCLUSIVE, name, work);
+  }
+
+  /** Runs `work` while no process runs work exclusively under the same name. */
+  async together<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+    return this.locking(SHARED, name, work);
+  }
+
+  private async locking<Result>(lock: Lock, name: string, work: () => Promise<Result>): Promise<Result> {
     // Nested work takes its lock on the same connection, so that it never waits for a second one.
     const outer = this.held.getStore();
-    if (outer !== undefined) return locked(outer, name, work);
+    if (outer !== undefined) return locked(outer, lock, name, work);
     if (this.parts.locks === null) return work();
     const client = await this.parts.locks.connect();
     let broken: Error | undefined;
     try {
-      return await this.held.run(client, async () => locked(client, name, work));
+      return await this.held.run(client, async () => locked(client, lock, name, work));
     } catch (error) {
       // After a refusal the connection is fine. After any other error its lock may remain, so the connection is closed.
       if (!isDomainError(error)) broken = error instanceof Error ? error : new Error(String(error));
@@ -179,11 +188,23 @@ function mayHaveKey(event: StoredEvent, key: string): boolean {
   }
 }
 
-async function locked<Result>(client: pg.ClientBase, name: string, work: () => Promise<Result>): Promise<Result> {
-  await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${name}`]);
+interface Lock {
+  readonly take: string;
+  readonly release: string;
+}
+const EXCLUSIVE: Lock = { take: 'pg_advisory_lock', release: 'pg_advisory_unlock' };
+const SHARED: Lock = { take: 'pg_advisory_lock_shared', release: 'pg_advisory_unlock_shared' };
+
+async function locked<Result>(
+  client: pg.ClientBase,
+  { take, release }: Lock,
+  name: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await client.query(`SELECT ${take}(hashtextextended($1, 0))`, [`ledgerline:${name}`]);
   try {
     return await work();
   } finally {
-    await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [`ledgerline:${name}`]);
+    await client.query(`SELECT ${release}(hashtextextended($1, 0))`, [`ledgerline:${name}`]);
   }
 }

@@ -39,6 +39,11 @@ import type { Operations } from './declared.js';
 import { zPublishedPlan } from './published-plan.js';
 import { APRIL, MID_APRIL } from './story.js';
 
+const USES_OF_PLANS = 'uses of plans';
+/** Runs `work`, which lets subscriptions use plans, while no plan is withdrawn. */
+export const usingPlans = async <Result>(core: LedgerCore, work: () => Promise<Result>): Promise<Result> =>
+  core.together(USES_OF_PLANS, work);
+
 const FIXED_FIELD = "can't be corrected: use withdraw (what: publish-plan), then publish-plan";
 const FIXED = { currency: FIXED_FIELD, interval: FIXED_FIELD };
 
@@ -53,14 +58,17 @@ const publishPlan = defineCommand({
     fields: z.strictObject({ planId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
       const { planId, effectiveFrom } = call.fields;
-      return correctedPlan(core, call, planId, async (before, history) => {
-        const never = neverWith(history, correction.withdrawn);
-        if (never === null)
-          throw notFound('unknown_publication', `plan ${planId} was not published from ${effectiveFrom}`);
-        const withdrawn = withdrawPlanEvents(planId, history, { before, never }, correction);
-        await assertUnused(core, planId, before, foldPlan([...history, ...withdrawn]));
-        return withdrawn;
-      });
+      // No subscription takes the plan between the check and the append.
+      return core.exclusively(USES_OF_PLANS, async () =>
+        correctedPlan(core, call, planId, async (before, history) => {
+          const never = neverWith(history, correction.withdrawn);
+          if (never === null)
+            throw notFound('unknown_publication', `plan ${planId} was not published from ${effectiveFrom}`);
+          const withdrawn = withdrawPlanEvents(planId, history, { before, never }, correction);
+          await assertUnused(core, planId, before, foldPlan([...history, ...withdrawn]));
+          return withdrawn;
+        }),
+      );
     },
   }),
   example: {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Correction } from '#domain/correction';
 import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
 import { zId, zInstant, zText } from '#domain/schema';
-import type { Instant } from '#domain/time/instant';
+import { type Instant, isBefore } from '#domain/time/instant';
 import {
   cancelSubscription as decideCancellation,
   changePlan as decidePlanChange,
@@ -44,7 +44,7 @@ import type { SubscriptionRow } from '#projections/deployments/deployments.table
 import { listOf, zOpenSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { correctedDeployment, withdrawnOfDeployment } from './deployments.js';
-import { assertPlan } from './plans.js';
+import { assertPlan, usingPlans } from './plans.js';
 import { APRIL } from './story.js';
 
 const startSubscription = defineCommand({
@@ -69,7 +69,7 @@ const startSubscription = defineCommand({
   example: { subscriptionId: 'acme-sub', deploymentId: 'acme-prod', planId: 'standard', from: APRIL.start },
   async handle(call, core) {
     const { subscriptionId, deploymentId, planId, from, anchor } = call.fields;
-    return core.exclusively(`subscription:${subscriptionId}`, async () =>
+    const start = async (): Promise<CommandDone> =>
       core.book.decide(deploymentStream(deploymentId), call, async (events) => {
         const deployment = foldDeployment(events.filter(isDeploymentEvent));
         const elsewhere = await deploymentOfSubscription(core, subscriptionId);
@@ -88,8 +88,8 @@ const startSubscription = defineCommand({
         });
         await assertPlan(core, planId, from, deployment?.assignments ?? []);
         return { events: decided };
-      }),
-    );
+      });
+    return core.exclusively(`subscription:${subscriptionId}`, async () => usingPlans(core, start));
   },
 });
 
@@ -109,10 +109,12 @@ const changePlan = defineCommand({
   example: { subscriptionId: 'acme-sub', planId: 'standard', at: '2026-06-01T00:00:00Z' },
   async handle(call, core) {
     const { subscriptionId, planId, at } = call.fields;
-    return onSubscription(core, call, subscriptionId, async (subscription, deployment) => {
-      await assertPlan(core, planId, at, deployment.assignments);
-      return decidePlanChange(subscription, planId, at);
-    });
+    return usingPlans(core, async () =>
+      onSubscription(core, call, subscriptionId, async (subscription, deployment) => {
+        await assertPlan(core, planId, at, deployment.assignments);
+        return decidePlanChange(subscription, planId, at);
+      }),
+    );
   },
 });
 
@@ -168,7 +170,7 @@ const correctSubscription = defineCommand({
       return withSubscription(deployment, after);
     };
     const stated = { statedTimeline: { subscriptionId, ...changes } };
-    return correctedDeployment(core, call, deploymentId, { reason }, change, stated);
+    return usingPlans(core, async () => correctedDeployment(core, call, deploymentId, { reason }, change, stated));
   },
 });
 
@@ -181,8 +183,15 @@ async function withdrawn(
   unknown: (subscription: Subscription) => DomainError,
 ): Promise<CommandDone> {
   const deploymentId = await knownDeploymentOf(core, subscriptionId);
-  return withdrawnOfDeployment(core, call, deploymentId, correction, (deployment) =>
-    unknown(subscriptionIn(deployment, subscriptionId)),
+  const unknownIn = (deployment: Deployment): DomainError => unknown(subscriptionIn(deployment, subscriptionId));
+  const assertPlans = async ({ subscriptions: after }: Deployment): Promise<void> => {
+    const { plans = [], cancelledAt = null } = after.find((each) => each.subscriptionId === subscriptionId) ?? {};
+    // A plan that was never used, since the subscription ended at its start, may be withdrawn meanwhile.
+    for (const { planId, from } of plans)
+      if (cancelledAt === null || isBefore(from, cancelledAt)) await assertPlan(core, planId, from, []);
+  };
+  return usingPlans(core, async () =>
+    withdrawnOfDeployment(core, call, deploymentId, correction, unknownIn, assertPlans),
   );
 }
 
