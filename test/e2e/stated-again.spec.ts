@@ -95,6 +95,96 @@ function price(unitAmount: string) {
   return { price: { model: 'unit', unitAmount } };
 }
 
+describe('a fact that is repeated after it was corrected', () => {
+  const moved = { command: 'assign-deployment', deploymentId: 'd', tenantId: 'b', from: T('2026-05-01') };
+  const cancelled = { command: 'cancel-subscription', subscriptionId: 's', at: T('2026-06-01') };
+  const changed = { command: 'change-plan', subscriptionId: 's', planId: 'q', at: T('2026-05-01') };
+  const taxed = { command: 'set-tax', tenantId: 'a', name: 'VAT', ratePercent: '20', from: T('2026-07-01') };
+  const priced = { command: 'set-rate', ...KEY, unitPrice: '0.5', effectiveFrom: T('2026-01-01') };
+  const until = { effectiveFrom: T('2026-05-01'), effectiveUntil: T('2026-05-10'), reason: 'as agreed' };
+  const published = plan('q', '10.00', []);
+  const RECORDED = /was recorded at position \d+, and what it states was changed since\. Nothing was recorded now\. /;
+
+  it.each<[string, object, readonly object[], object, string]>([
+    [
+      'a tenant',
+      tenant('b'),
+      [{ command: 'set-tax', tenantId: 'b', name: 'VAT', ratePercent: '20', from: T('2026-01-01') }],
+      { command: 'correct-tenant', tenantId: 'b', timeZone: 'Europe/Paris', reason: 'x' },
+      'correct-tenant or correct-tax',
+    ],
+    [
+      'a tax',
+      taxed,
+      [{ ...taxed, ratePercent: '21', from: T('2026-08-01') }],
+      { command: 'correct-tax', tenantId: 'a', ratePercent: '19', effectiveFrom: T('2026-07-10'), reason: 'x' },
+      'correct-tax or withdraw',
+    ],
+    [
+      'a deployment',
+      deployment('d', 'a', { from: T('2026-01-01') }),
+      [moved],
+      { command: 'correct-assignment', deploymentId: 'd', tenantId: 'b', ...OVER, effectiveFrom: T('2026-04-10') },
+      'correct-assignment or correct-deployment',
+    ],
+    [
+      'a move',
+      moved,
+      [{ ...moved, tenantId: 'a', from: T('2026-06-01') }],
+      { command: 'correct-assignment', deploymentId: 'd', tenantId: 'a', ...until },
+      'correct-assignment or withdraw',
+    ],
+    [
+      'a plan',
+      published,
+      [plan('q', '11.00', [], { effectiveFrom: T('2026-06-01') })],
+      { command: 'correct-plan', planId: 'q', baseFee: '12.00', ...until },
+      'correct-plan or correct-price or withdraw',
+    ],
+    [
+      'a price',
+      priced,
+      [{ ...priced, unitPrice: '0.4', effectiveFrom: T('2026-06-01') }],
+      { command: 'correct-rate', ...KEY, unitPrice: '0.6', ...until },
+      'correct-rate or withdraw',
+    ],
+    [
+      'a subscription',
+      subscription('s', 'd', 'p'),
+      [published, changed, cancelled],
+      { command: 'correct-subscription', subscriptionId: 's', from: T('2026-04-02'), reason: 'x' },
+      'correct-subscription or withdraw',
+    ],
+    [
+      'a change of plan',
+      changed,
+      [cancelled],
+      { command: 'correct-subscription', subscriptionId: 's', plans: [], reason: 'x' },
+      'correct-subscription or withdraw',
+    ],
+    [
+      'a cancellation',
+      cancelled,
+      [],
+      { command: 'correct-subscription', subscriptionId: 's', cancelledAt: T('2026-06-02'), reason: 'x' },
+      'correct-subscription or withdraw',
+    ],
+  ])('%s: records nothing, and names what corrects it', async (_what, fact, later, correction, remedy) => {
+    await test.apply(published, fact);
+    // Later facts are no corrections.
+    await test.apply(...later);
+    const repeated = await run(fact);
+    expect([repeated.status, noticeOf(repeated)]).toEqual(['unchanged', undefined]);
+    await test.apply(correction);
+    const again = await run(fact);
+    expect([again.status, noticeOf(again)]).toEqual(['unchanged', expect.stringMatching(RECORDED)]);
+    expect(noticeOf(again)).toContain(`To correct what is recorded, use ${remedy}.`);
+    // A key of its own does not hide it.
+    expect(noticeOf(await run({ ...fact, idempotencyKey: 'k' }))).toMatch(RECORDED);
+    expect(noticeOf(await run(fact))).toMatch(RECORDED);
+  });
+});
+
 describe('a withdrawal that is repeated', () => {
   const cancel = { command: 'cancel-subscription', subscriptionId: 's', at: T('2026-06-01') };
   const never = { ...cancel, command: 'withdraw', what: 'cancel-subscription', reason: 'never was' };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EventSource, LedgerEvent } from '#domain/events';
+import type { EventSource, LedgerEvent, RecordedEvent } from '#domain/events';
 import type { ErrorKind, FieldError } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
 import type { Caller } from './caller.js';
@@ -49,6 +49,11 @@ export interface CommandCall<Fields = unknown> {
   readonly caller: Caller;
   /** The place in a file that each event was read from. undefined: there is no file. */
   readonly sourceOf?: (event: LedgerEvent) => EventSource | undefined;
+  /**
+   * What the events of its stream say of what it states, and what to do where a correction changed that. undefined: a
+   * repetition does not compare them.
+   */
+  readonly stated?: { readonly of: (events: readonly RecordedEvent[]) => unknown; readonly remedy: string };
   /** Awaited right before the append. Commands that run at the same time use it to keep their order in the log. */
   readonly inTurn?: () => Promise<void>;
 }

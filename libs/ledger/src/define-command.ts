@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Correction } from '#domain/correction';
 import { invalid } from '#domain/errors';
+import type { RecordedEvent } from '#domain/events';
 import { parse, shaped, zId, zInstant, zText } from '#domain/schema';
 import { type Caller, confinedTo, type Role } from './caller.js';
 import {
@@ -39,6 +40,11 @@ export interface CommandDefinition<Fields extends z.ZodObject = z.ZodObject> {
   readonly mistakes: Mistakes;
   /** Fields that can't be corrected as others are, each with what to do about it: `can't be corrected: …`. */
   readonly fixed?: Readonly<Record<string, string>>;
+  /**
+   * What the events of the command's stream say of what it states. If corrections changed that, a repetition says so.
+   * Later facts must not change it.
+   */
+  stated?(fields: z.output<Fields>, events: readonly RecordedEvent[]): unknown;
   /** Withdraws what the command recorded: it never was. */
   readonly withdrawal?: Withdrawal;
   /**
@@ -135,6 +141,14 @@ export function readCommand(
     bodyHash,
     basedOn,
     caller,
+    ...(definition.stated === undefined
+      ? {}
+      : {
+          stated: {
+            of: (events: readonly RecordedEvent[]) => definition.stated?.(fields, events),
+            remedy: remedyText(definition.mistakes),
+          },
+        }),
   };
   return { definition, call };
 }

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { conflict, type DomainError, notFound } from '#domain/errors';
+import type { RecordedEvent } from '#domain/events';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { Correction } from '#domain/correction';
 import {
   type Deployment,
   type DeploymentEvent,
   deploymentStream,
+  foldDeployment,
   type StatedOfDeployment,
   tenancies,
   tenantAt,
@@ -19,6 +21,7 @@ import { neverWith } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { statedOver } from '#ledger/stated';
 import { tenantOf } from '#ledger/tenant';
 import { corrected } from '#ledger/overtaken';
 import {
@@ -46,6 +49,7 @@ const registerDeployment = defineCommand({
   fields: z.strictObject({ deploymentId: zId, tenantId: zId, name: zText, from: zInstant }),
   key: ({ deploymentId }) => [deploymentId],
   mistakes: { correctedBy: ['correct-assignment', 'correct-deployment'] },
+  stated: ({ from }, events) => [foldDeployment(events.filter(isDeploymentEvent))?.name, statedHolder(from, events)],
   example: { deploymentId: 'acme-prod', tenantId: 'acme', name: 'Production', from: APRIL.start },
   async handle(call, core) {
     const { deploymentId, tenantId } = call.fields;
@@ -58,12 +62,19 @@ const registerDeployment = defineCommand({
   },
 });
 
+function statedHolder(from: Instant, events: readonly RecordedEvent[]): string[] {
+  const history = events.filter(isDeploymentEvent);
+  const facts = history.flatMap(({ type, data }) => (type === 'DeploymentAssigned' ? [data.from] : []));
+  return statedOver(foldDeployment(history)?.assignments ?? [], from, facts);
+}
+
 const assignDeployment = defineCommand({
   name: 'assign-deployment',
   summary: 'Assigns a deployment to another tenant from an instant on',
   fields: z.strictObject({ deploymentId: zId, tenantId: zId, from: zInstant }),
   key: ({ deploymentId, from }) => [deploymentId, from],
   mistakes: { correctedBy: ['correct-assignment', 'withdraw'] },
+  stated: ({ from }, events) => statedHolder(from, events),
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ deploymentId: zId, from: zInstant }),
     async handle(call, core, correction) {

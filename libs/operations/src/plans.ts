@@ -27,6 +27,7 @@ import type { CommandCall, CommandDone } from '#ledger/command';
 import { neverWith } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { statedOver } from '#ledger/stated';
 import { isTenantEvent } from '#ledger/tenant';
 import { assertNotOvertaken, basisOf, corrected } from '#ledger/overtaken';
 import { defineQuery, READERS, zAt, zOptionalId, zOptionalIds, zPage, idSets, pageOfRows } from '#ledger/query';
@@ -54,6 +55,15 @@ const publishPlan = defineCommand({
   key: ({ planId, effectiveFrom }) => [planId, effectiveFrom],
   mistakes: { correctedBy: ['correct-plan', 'correct-price', 'withdraw'] },
   fixed: FIXED,
+  stated({ effectiveFrom }, events) {
+    const history = events.filter(isPlanEvent);
+    const terms = foldPlan(history).map(({ effectiveFrom: from, effectiveUntil: _, ...version }) => ({
+      from,
+      ...version,
+    }));
+    const facts = history.flatMap(({ type, data }) => (type === 'PlanPublished' ? [data.effectiveFrom] : []));
+    return statedOver(terms, effectiveFrom, facts);
+  },
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ planId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {

@@ -25,6 +25,7 @@ import type { CommandCall, CommandDone } from '#ledger/command';
 import { neverWith, recordedUnder, withdraws } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { statedOver } from '#ledger/stated';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, READERS, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
 import { RATE_ORDER, readRatePage } from '#projections/rates/rates.read';
@@ -54,6 +55,15 @@ const setRate = defineCommand({
     effectiveFrom,
   ],
   mistakes: { correctedBy: ['correct-rate', 'withdraw'] },
+  stated({ effectiveFrom }, events) {
+    const history = events.filter(isRateEvent);
+    const prices = foldRates(history).map(({ effectiveFrom: from, effectiveUntil: _, ...price }) => ({
+      from,
+      ...price,
+    }));
+    const facts = history.flatMap(({ type, data }) => (type === 'RateSet' ? [data.effectiveFrom] : []));
+    return statedOver(prices, effectiveFrom, facts);
+  },
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ ...zRateKey.shape, effectiveFrom: zInstant }),
     async handle(call, core, correction) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Correction } from '#domain/correction';
 import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
+import type { RecordedEvent } from '#domain/events';
 import { zId, zInstant, zText } from '#domain/schema';
 import { type Instant, isBefore } from '#domain/time/instant';
 import {
@@ -21,6 +22,7 @@ import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { statedOver } from '#ledger/stated';
 import { contractsOfSubscriptions } from '#billing/invoices/contracts';
 import {
   assertVisibleDeployment,
@@ -47,6 +49,18 @@ import { correctedDeployment, withdrawnOfDeployment } from './deployments.js';
 import { assertPlan, usingPlans } from './plans.js';
 import { APRIL } from './story.js';
 
+const stateOf = (subscriptionId: string, events: readonly RecordedEvent[]): Subscription | undefined =>
+  foldDeployment(events.filter(isDeploymentEvent))?.subscriptions.find(
+    (each) => each.subscriptionId === subscriptionId,
+  );
+
+function statedPlans(subscriptionId: string, from: Instant, events: readonly RecordedEvent[]): string[] {
+  const facts = events.flatMap(({ type, data }) =>
+    type === 'SubscriptionPlanChanged' && data.subscriptionId === subscriptionId ? [data.at] : [],
+  );
+  return statedOver(stateOf(subscriptionId, events)?.plans ?? [], from, facts);
+}
+
 const startSubscription = defineCommand({
   name: 'start-subscription',
   summary: 'Subscribes a deployment to a plan from an instant on',
@@ -59,6 +73,10 @@ const startSubscription = defineCommand({
   }),
   key: ({ subscriptionId }) => [subscriptionId],
   mistakes: { correctedBy: ['correct-subscription', 'withdraw'] },
+  stated({ subscriptionId, from }, events) {
+    const { from: start, anchor } = stateOf(subscriptionId, events) ?? {};
+    return [start, anchor, statedPlans(subscriptionId, from, events)];
+  },
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ subscriptionId: zId }),
     async handle(call, core, correction) {
@@ -99,6 +117,7 @@ const changePlan = defineCommand({
   fields: z.strictObject({ subscriptionId: zId, planId: zId, at: zInstant }),
   key: ({ subscriptionId, at }) => [subscriptionId, at],
   mistakes: { correctedBy: ['correct-subscription', 'withdraw'] },
+  stated: ({ subscriptionId, at }, events) => statedPlans(subscriptionId, at, events),
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
     async handle(call, core, correction) {
@@ -124,6 +143,7 @@ const cancelSubscription = defineCommand({
   fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
   key: ({ subscriptionId, at }) => [subscriptionId, at],
   mistakes: { correctedBy: ['correct-subscription', 'withdraw'] },
+  stated: ({ subscriptionId }, events) => stateOf(subscriptionId, events)?.cancelledAt,
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ subscriptionId: zId, at: zInstant }),
     async handle(call, core, correction) {

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { Correction } from '#domain/correction';
 import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
-import type { LedgerEvent } from '#domain/events';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import {
   assertNotRegistered,
   correctTenant as decideTenant,
+  foldTenant,
   foldTenantWithout,
   isTimeZone,
   nameOfTax,
@@ -17,11 +18,13 @@ import {
   tenantStream,
   withTaxOver,
 } from '#domain/tenants/tenant';
+import type { Instant } from '#domain/time/instant';
 import { conflictingBody } from '#ledger/appending/event-book';
 import { neverWith } from '#ledger/appending/withdrawals';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { statedOver } from '#ledger/stated';
 import { isTenantEvent, tenantOf } from '#ledger/tenant';
 import { corrected } from '#ledger/overtaken';
 import {
@@ -98,6 +101,12 @@ const registerTenant = defineCommand({
     },
   },
   mistakes: { correctedBy: ['correct-tenant', 'correct-tax'] },
+  stated({ tax }, events) {
+    const tenant = foldTenant(events.filter(isTenantEvent));
+    if (tenant === null) return null;
+    const { taxes: _, gracePeriods: _periods, ...registered } = tenant;
+    return [registered, tax === undefined ? [] : statedTax(tax.from, events)];
+  },
   fixed: FIXED,
   example: {
     tenantId: 'acme',
@@ -126,12 +135,19 @@ const registerTenant = defineCommand({
   },
 });
 
+function statedTax(from: Instant, events: readonly RecordedEvent[]): string[] {
+  const history = events.filter(isTenantEvent);
+  const facts = history.flatMap(({ type, data }) => (type === 'TenantTaxSet' ? [data.from] : []));
+  return statedOver(foldTenant(history)?.taxes ?? [], from, facts);
+}
+
 const setTax = defineCommand({
   name: 'set-tax',
   summary: 'Sets the tax of a tenant from an instant on',
   fields: zTax.extend({ tenantId: zId }),
   key: ({ tenantId, from }) => [tenantId, from],
   mistakes: { correctedBy: ['correct-tax', 'withdraw'] },
+  stated: ({ from }, events) => statedTax(from, events),
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ tenantId: zId, from: zInstant }),
     async handle(call, core, correction) {

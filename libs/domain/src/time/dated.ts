@@ -12,6 +12,17 @@ const inOrder = <Value extends Dated>(values: readonly Value[]): Value[] =>
 export const valueAt = <Value extends Dated>(values: readonly Value[], at: Instant): Value | null =>
   inOrder(values).findLast(({ from }) => !isBefore(at, from)) ?? null;
 
+/** The values in force from an instant until another one, in order; `until` null: without an end. */
+export const valuesOver = <Value extends Dated>(
+  values: readonly Value[],
+  from: Instant,
+  until: Instant | null,
+): Value[] => {
+  const first = valueAt(values, from);
+  const next = values.filter((each) => isBefore(from, each.from) && (until === null || isBefore(each.from, until)));
+  return [...(first === null ? [] : [first]), ...inOrder(next)];
+};
+
 /**
  * The list with a value that holds over `[value.from, until)`. What held at `until` holds again from there on, or
  * `rest` if nothing did. `until` null: the value holds until the next change of the list.

@@ -17,10 +17,12 @@ import {
 } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 import { skippedPositions } from '#read-model/skips';
-import { type CommandCall, type CommandDone, isCorrection, sha256 } from '../command.js';
+import { canonicalJson, type CommandCall, type CommandDone, isCorrection, sha256 } from '../command.js';
 import type { Tail } from './tail.js';
 import { notWithdrawn, withdrawalOf, withdraws } from './withdrawals.js';
 
+/** Records only the key of a command. */
+const UNCHANGED = 'CommandUnchanged';
 const MAX_ATTEMPTS = 100;
 const ATTEMPTS_AT_ONCE = 3;
 const LONGEST_PAUSE_MS = 50;
@@ -112,7 +114,7 @@ export class EventBook {
         standing.map(({ metadata }) => metadata.command),
       );
       if (known === undefined) return this.append(stream, revision, call, await decision(events));
-      const isSuperseded = await wouldChange(call, async () => decision(events));
+      const isSuperseded = isCorrected(call, events) || (await wouldChange(call, async () => decision(events)));
       return this.knownAs(noticed(known, noticeOf(call, events, isSuperseded)), stream, revision, call);
     });
   }
@@ -163,7 +165,7 @@ export class EventBook {
     call: CommandCall,
     result: object | undefined,
   ): Promise<void> {
-    await this.appendAt(stream, revision, call, [{ type: 'CommandUnchanged', data: { command: call.name } }], result);
+    await this.appendAt(stream, revision, call, [{ type: UNCHANGED, data: { command: call.name } }], result);
   }
 
   /**
@@ -292,9 +294,17 @@ function noticeOf(call: CommandCall, events: readonly RecordedEvent[], isSuperse
   if (!isSuperseded) return null;
   const key = call.idempotencyKey === null ? 'an idempotencyKey' : 'another idempotencyKey';
   return (
-    `${call.name} was recorded${at}, and what it states was changed since.` +
-    ` Nothing was recorded now. To state it again, give ${key}.`
+    `${call.name} was recorded${at}, and what it states was changed since. Nothing was recorded now. ` +
+    (call.stated?.remedy ?? `To state it again, give ${key}.`)
   );
+}
+
+/** Whether corrections changed what a recorded command states. */
+function isCorrected(call: CommandCall, events: readonly RecordedEvent[]): boolean {
+  const at = events.findLastIndex(({ type, metadata }) => type !== UNCHANGED && metadata.command?.key === call.key);
+  if (call.stated === undefined || at < 0) return false;
+  const [then, now] = [events.slice(0, at + 1), events].map((each) => canonicalJson(call.stated?.of(each)));
+  return then !== now;
 }
 
 const noticed = (known: CommandDone, notice: string | null): CommandDone =>
