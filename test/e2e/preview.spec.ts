@@ -393,6 +393,22 @@ describe('the preview of corrections of issued lines is what the next invoice bo
     expect(await booked('2026-05-01')).toMatchObject({ tax: '0.02' });
   });
 
+  it('but for a cent of tax, where the invoice has other rows at the same rate', async () => {
+    await taxed([unit('a', '0.05'), unit('b', '0.05')], '2026-04-01');
+    const reading = day('a', '2026-04-02', '2026-04-03');
+    await test.apply(read(reading, '1'));
+    await bill('t3', '2026-05-01');
+    await test.apply(read(day('b', '2026-05-02', '2026-05-03'), '1'));
+    const right = { command: 'correct-usage', deploymentId: 'd3', ...reading, quantity: '2', reason: 'counted again' };
+    // Alone, 0.05 more at 10 % are 0.005, which is rounded to 0.01.
+    const seen = await preview([right], '2026-05-01');
+    expect(seen.byTenant).toMatchObject([{ difference: '0.05', taxDifference: '0.01' }]);
+    // With the 0.05 of May they are 0.10 at 10 %: 0.01, as those 0.05 have alone.
+    expect((await booked('2026-06-01')).tax).toBe('0.01');
+    await test.apply(right);
+    expect((await booked('2026-06-01')).tax).toBe('0.01');
+  });
+
   it('by month, where a tax began within a period that crosses months', async () => {
     await taxed([unit('hours', '1.00')], '2026-04-15', { anchor: T('2026-04-15') });
     await test.apply(read(day('hours', '2026-05-03', '2026-05-04'), '310'));
