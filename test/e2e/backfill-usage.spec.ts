@@ -317,7 +317,9 @@ describe('backfill usage', () => {
 
   it('reads lines of JSON, with numbers exactly as they are written', async () => {
     const line = (quantity: string): string =>
-      `{"deploymentId":"lines","resourceId":"vm-1","billingKind":"gb","period":{"start":"2026-04-01T00:00:00Z","end":"2026-04-02T00:00:00Z"},"quantity":${quantity},"attributes":{"az":1}}\n`;
+      '{"deploymentId":"lines","resourceId":"vm-1","billingKind":"gb",' +
+      '"period":{"start":"2026-04-01T00:00:00Z","end":"2026-04-02T00:00:00Z"},' +
+      `"quantity":${quantity},"attributes":{"az":1}}\n`;
     const file = await files.write('lines.jsonl', line('0.1234567890123456789') + line('"1"'));
     expect(countsOf(await backfilled(test, 'usage', file))).toEqual([2, 2, 0, 0, 0]);
     expect(await used('lines')).toEqual({ gb: '1.1234567890123456789' });

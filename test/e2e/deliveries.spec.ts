@@ -13,7 +13,8 @@ const HEADER =
   'ChargeDescription,ChargePeriodStart,ChargePeriodEnd,ProviderName,ResourceId,ServiceName,InvoiceId\n';
 /** A FOCUS row of April 2026: equal names are equal keys. */
 const focus = (name: string, cost: string, invoice = ''): string =>
-  `${cost},42,USD,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,Usage,,${name},2026-04-10T00:00:00Z,2026-04-11T00:00:00Z,Acme Cloud,vm-1,Compute,${invoice}\n`;
+  `${cost},42,USD,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,Usage,,${name},` +
+  `2026-04-10T00:00:00Z,2026-04-11T00:00:00Z,Acme Cloud,vm-1,Compute,${invoice}\n`;
 
 describe('a delivery of costs', () => {
   let test: TestLedger;
@@ -113,7 +114,8 @@ describe('a delivery of costs', () => {
       code: 'delivery_incomplete',
       message:
         'Acme Cloud 42 2026-04: rows were rejected (1), and recorded lines are not in the files (1). They may be the ' +
-        'same. Nothing was imported. Correct the rows and import all files again, or give --partial to withdraw nothing.',
+        'same. Nothing was imported. Correct the rows and import all files again, or give --partial to withdraw ' +
+        'nothing.',
     });
     expect(await cogs()).toBe('4.00');
     // A first delivery has nothing to lose: its rows are recorded, and the corrected ones join it under its name.

@@ -84,7 +84,7 @@ describe('a sample', () => {
   const copied = async ({ file }: Sample): Promise<string> =>
     files.write(file.replace('docs/samples/', ''), await readFile(file, 'utf8'));
 
-  /** What a dry run shows: of costs the sums by currency, of usage by kind; of resources and rates how many they are. */
+  /** What a dry run shows: of costs the sums by currency, of usage by kind; of resources and rates their number. */
   const sumsShown = async (sample: Sample): Promise<string> => {
     const { survey } = await dryRunOf(test, sample.kind, await copied(sample), await mappingOf(sample));
     const sums = survey.kinds.map(({ kind, currency, sum: of, rows }) => ({

@@ -35,7 +35,8 @@ const bills = (count: number, amount: string): string =>
   `provider,invoiceRef,resourceId,kind,start,end,amount,currency,category\n${Array.from(
     { length: count * 3 },
     (_, n) =>
-      `acme,INV-${Math.floor(n / 3)},vm-${n % 3},server,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,${amount},USD,usage\n`,
+      `acme,INV-${Math.floor(n / 3)},vm-${n % 3},server,` +
+      `2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,${amount},USD,usage\n`,
   ).join('')}`;
 
 let database: TestDatabase;
