@@ -89,7 +89,8 @@ describe('POST /usage', () => {
       (
         await api().get(
           'operator',
-          `/api/v1/usage?deploymentId=acme-prod&start=2026-04-10T00:00:00Z&end=2026-04-11T00:00:00Z&waitFor=${answer.position ?? 0}`,
+          '/api/v1/usage?deploymentId=acme-prod&start=2026-04-10T00:00:00Z&end=2026-04-11T00:00:00Z' +
+            `&waitFor=${answer.position ?? 0}`,
         )
       ).body,
     ).toEqual({ gateway: '2' });
@@ -414,7 +415,7 @@ describe('CloudEvents', () => {
     expect(await messages([twice, { ...twice, data: { quantity: '9' } }])).toEqual([
       '',
       expect.stringMatching(
-        /^event .* is twice in the batch, with different contents\. To correct what is recorded, use correct-usage\.$/,
+        /^event .* was sent twice, with different contents\. To correct what is recorded, use correct-usage\.$/,
       ),
     ]);
     // A message that names the command already is left as it is.

@@ -161,10 +161,36 @@ describe.each(BAD)('while the projections are halted at an event that %s', (_, e
     expect(await send(reading(7))).toMatchObject({ body: { accepted: 1 } });
     const event5 = { specversion: '1.0', id: '5', source: 'gw-2', type: 'gateway', subject: 'acme-prod', time: NOW };
     expect(await send(event5)).toMatchObject({ body: { accepted: 1 } });
+    // What was recorded meanwhile is known: sent again it is a duplicate, with another quantity a conflict.
+    expect(await send(reading(5), reading(6), event5, reading(8))).toMatchObject({
+      status: 200,
+      body: {
+        accepted: 1,
+        duplicate: 2,
+        conflict: 1,
+        items: [
+          { status: 'duplicate' },
+          { status: 'conflict', error: { message: expect.stringContaining('is recorded with quantity 4, not 3') } },
+          { status: 'duplicate' },
+          { status: 'accepted' },
+        ],
+      },
+    });
+    const hour = { period: { start: '2026-04-07T05:00:00Z', end: '2026-04-07T06:00:00Z' }, granularity: 'hour' };
+    expect(await send(reading(7, hour), { ...event5, data: { quantity: '2' } })).toMatchObject({
+      body: {
+        conflict: 2,
+        items: [{ error: { code: 'usage_overlap' } }, { error: { code: 'usage_conflict' } }],
+      },
+    });
+    // A correction is not compared with what is only in memory.
+    expect(
+      problemIn(await api.command({ command: 'correct-usage', ...reading(5, { quantity: '1' }), reason: 'a test' })),
+    ).toMatchObject({ code: 'projections_halted' });
     await skip(position);
     expect(await send(reading(5), reading(7), event5)).toMatchObject({ body: { accepted: 0, duplicate: 3 } });
-    // 8 + 3 + 4 + 3 + 1.
-    expect(await usage()).toMatchObject({ body: { ...OF_STORY, gateway: '19' } });
+    // 8 + 3 + 4 + 3 + 1 + 3.
+    expect(await usage()).toMatchObject({ body: { ...OF_STORY, gateway: '22' } });
     await expectReplayToBeLive(api.database.url);
   });
 

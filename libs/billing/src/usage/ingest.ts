@@ -1,4 +1,4 @@
-import type { LedgerEvent } from '#domain/events';
+import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { conflict, invalid, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
@@ -12,7 +12,7 @@ import { deploymentOf } from '#ledger/deployment';
 import { bodyOf, bodyOfRow, type KnownReading, knownBySource } from './known-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { conflictWithRecord } from './usage-conflicts.js';
-import { decideEach, namings, touching, type Verdict } from './usage-writer.js';
+import { decideEach, namings, touching, touchingKeys, type Verdict } from './usage-writer.js';
 
 /** A reading on its way in. `isEvent`: its sourceId identifies it, also when it is sent again with another time. */
 export interface Incoming {
@@ -110,11 +110,11 @@ export class UsageIntake {
     caller: Caller,
   ): Promise<readonly Ingested[]> {
     return this.core.exclusively(`usage events of ${deploymentId}`, async () => {
-      const known = await this.known(
+      const { known, recent } = await this.known(
         deploymentId,
         readings.map(({ observation }) => observation.sourceId ?? ''),
       );
-      const seen = new Map<string, Observation>();
+      const seen = new Map(recent.map((observation) => [observation.sourceId ?? '', observation]));
       const verdicts = readings.map(({ observation, isEvent }): Ingested | null => {
         const sourceId = observation.sourceId ?? '';
         if (!isEvent || sourceId === '') return null;
@@ -126,7 +126,7 @@ export class UsageIntake {
         const isSame = sameEvent(bodyOf(earlier), earlier, observation);
         return isSame
           ? { status: 'duplicate' }
-          : rejected(conflict('usage_conflict', `event ${sourceId} is twice in the batch, with different contents.`));
+          : rejected(conflict('usage_conflict', `event ${sourceId} was sent twice, with different contents.`));
       });
       const fresh = readings.filter((_, index) => verdicts[index] === null).map(({ observation }) => observation);
       const rest = (await this.byMonth(deploymentId, fresh, caller)).values();
@@ -134,21 +134,25 @@ export class UsageIntake {
     });
   }
 
-  private async known(deploymentId: string, sourceIds: readonly string[]): Promise<ReadonlyMap<string, KnownReading>> {
+  /** What is known of source ids. `recent`: while the projections are halted, what is recorded and not projected. */
+  private async known(
+    deploymentId: string,
+    sourceIds: readonly string[],
+  ): Promise<{ readonly known: ReadonlyMap<string, KnownReading>; readonly recent: readonly Observation[] }> {
     const wanted = new Set(sourceIds);
+    const isWanted = ({ sourceId }: Observation): boolean => wanted.has(sourceId ?? '');
     const ofAnyMonth = usageStream(deploymentId, ANY_MONTH).slice(0, -ANY_MONTH.length);
-    const { events, haltedAt } = await this.core.tail.read(({ stream }) => stream.startsWith(ofAnyMonth));
-    const mustWait = events.some(
-      ({ type, data, stream, position }) =>
-        (position === haltedAt && stream.startsWith(ofAnyMonth)) ||
-        (type === 'UsageObserved' &&
-          data.deploymentId === deploymentId &&
-          data.observations.some(({ sourceId }) => wanted.has(sourceId ?? ''))),
-    );
-    if (mustWait) await this.core.projector.catchUp();
-    return new Map(
-      (await knownBySource(this.core, deploymentId, sourceIds)).map((each) => [each.last.source_id, each]),
-    );
+    const { recent } = await this.core.tail.decidable({
+      concerns: ({ stream }) => stream.startsWith(ofAnyMonth),
+      matters: ({ type, data }) =>
+        type === 'UsageObserved' && data.deploymentId === deploymentId && data.observations.some(isWanted),
+      takes: isSent,
+    });
+    const found = await knownBySource(this.core, deploymentId, sourceIds);
+    return {
+      known: new Map(found.map((each) => [each.last.source_id, each])),
+      recent: recent.filter(isSent).flatMap(({ data }) => data.observations.filter(isWanted)),
+    };
   }
 
   private async byMonth(
@@ -227,12 +231,15 @@ export class UsageIntake {
     const [first] = jobs;
     if (first === undefined) return;
     const batches = jobs.map(({ observations }) => observations);
+    const readings = batches.flat().map((observation) => ({ observation }));
+    const touches = touchingKeys(readings);
     let verdicts: readonly Verdict[] = [];
     const { position } = await this.core.book.decideOnReadModels(
       stream,
       first.call,
-      async () => {
-        const decided = await decideEach(this.core, deploymentId, batches, 'command');
+      async (_position, recent) => {
+        const recorded = recent.flatMap((event) => (isSent(event) ? event.data.observations.filter(touches) : []));
+        const decided = await decideEach(this.core, deploymentId, batches, 'command', recorded);
         ({ verdicts } = decided);
         const causes = new Map<LedgerEvent, CommandCall>();
         for (const [number, { call }] of jobs.entries()) {
@@ -245,13 +252,18 @@ export class UsageIntake {
         }
         return { events: [...causes.keys()], causes };
       },
-      touching(batches.flat().map((observation) => ({ observation }))),
+      touching(readings),
+      isSent,
     );
     const rest = verdicts.values();
     for (const { done, observations } of jobs)
       done.resolve(observations.map(() => withPosition(rest.next().value ?? missing(), position)));
   }
 }
+
+/** Readings that were new when they were sent: a correction or a metered reading may be of a known one. */
+const isSent = (event: RecordedEvent): event is Extract<RecordedEvent, { readonly type: 'UsageObserved' }> =>
+  event.type === 'UsageObserved' && event.data.origin === 'command';
 
 const withPosition = (verdict: Verdict, position: number | undefined): Ingested =>
   verdict.status === 'accepted' && position !== undefined ? { ...verdict, position } : verdict;

@@ -171,18 +171,21 @@ export interface Verdicts {
 
 /**
  * Decides on each reading by itself, in order, while `writeUsage` refuses a whole batch for one. `batches`: of several
- * callers.
+ * callers. `recent`: readings that are recorded and not projected; of each key there is one at most.
  */
 export async function decideEach(
   core: LedgerCore,
   deploymentId: string,
   batches: readonly (readonly Observation[])[],
   origin: UsageOrigin,
+  recent: readonly Observation[] = [],
 ): Promise<Verdicts> {
   const readings = batches.flatMap((observations, batch) =>
     observations.map((observation, index) => ({ observation, index, batch })),
   );
-  const entries = await entriesOf(core, deploymentId, readings);
+  const recorded = recent.map((observation, index) => ({ observation, index }));
+  const entries = await entriesOf(core, deploymentId, [...recorded, ...readings]);
+  for (const reading of recorded) take(nothingCompared(), entries, reading, findIn(entries, reading, origin));
   const [fresh, named] = [new Map<number, Observation[]>(), new Map<number, NamedReading[]>()];
   const verdicts = readings.map(({ batch, ...reading }): Verdict => {
     const compared = nothingCompared();
@@ -216,6 +219,18 @@ function listFor<Key, Value>(lists: Map<Key, Value[]>, key: Key): Value[] {
  * change nothing that is known of them.
  */
 export function touching(readings: readonly Pick<Indexed, 'observation'>[]): (event: RecordedEvent) => boolean {
+  const touches = touchingKeys(readings);
+  const any = (named: readonly ReadingKey[]): boolean => named.some(touches);
+  return ({ type, data }) => {
+    if (type === 'UsageObserved') return any(data.observations);
+    if (type === 'UsageCorrected') return any(data.corrections);
+    if (type === 'UsageProviderNamed') return any(data.readings);
+    return type !== 'CommandUnchanged';
+  };
+}
+
+/** Keys of these readings, or of a reading that excludes one of them. */
+export function touchingKeys(readings: readonly Pick<Indexed, 'observation'>[]): (key: ReadingKey) => boolean {
   const keys = new Set(readings.map(({ observation }) => looseKey(observation)));
   const days = Map.groupBy(
     readings.map(({ observation }) => observation),
@@ -228,14 +243,7 @@ export function touching(readings: readonly Pick<Indexed, 'observation'>[]): (ev
   };
   const excludes = (key: ReadingKey): boolean =>
     excluded[key.granularity].size > 0 && excluded[key.granularity].has(dayKey(key));
-  const touches = (named: readonly ReadingKey[]): boolean =>
-    named.some((key) => keys.has(looseKey(key)) || excludes(key));
-  return ({ type, data }) => {
-    if (type === 'UsageObserved') return touches(data.observations);
-    if (type === 'UsageCorrected') return touches(data.corrections);
-    if (type === 'UsageProviderNamed') return touches(data.readings);
-    return type !== 'CommandUnchanged';
-  };
+  return (key) => keys.has(looseKey(key)) || excludes(key);
 }
 
 export const namings = (deploymentId: string, month: string, named: readonly NamedReading[]): LedgerEvent[] =>

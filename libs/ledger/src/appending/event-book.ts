@@ -123,20 +123,25 @@ export class EventBook {
    * Decides on read models that include the last event of the stream. For streams that are too long to load. The
    * revision is read first: an event recorded during the decision refuses the append, and the decision is made again.
    * `matters` says whether an event of the stream affects the decision. If no event that is not projected yet does, the
-   * decision does not wait for projections. Errors: ProjectionHalted, if it would have to wait for them; BacklogFull.
+   * decision does not wait for projections. `takes`: those that it can take from its second argument while the
+   * projections are halted. Errors: ProjectionHalted, if it would have to wait for them; BacklogFull.
    */
   async decideOnReadModels(
     stream: string,
     call: CommandCall,
-    decision: (position: number) => Promise<Decision>,
+    decision: (position: number, recent: readonly RecordedEvent[]) => Promise<Decision>,
     matters: (event: RecordedEvent) => boolean = () => true,
+    takes: (event: RecordedEvent) => boolean = () => false,
   ): Promise<CommandDone> {
     return retried(stream, async () => {
       const revision = await this.log.revisionOf(stream);
-      const beyond = await this.tail.read((unreadable) => unreadable.stream === stream);
-      const own = beyond.events.filter((event) => event.stream === stream);
-      const mustWait = own.some((event) => event.position === beyond.haltedAt || matters(event));
-      const position = mustWait ? await this.projector.catchUp() : beyond.position;
+      const isOwn = (event: Pick<RecordedEvent, 'stream'>): boolean => event.stream === stream;
+      const { position, events, recent } = await this.tail.decidable({
+        concerns: isOwn,
+        matters: (event) => isOwn(event) && matters(event),
+        takes,
+      });
+      const own = events.filter(isOwn);
       // Checked in every attempt: the faster writer may have recorded this very command.
       const known = call.isKeyed
         ? answerIfKnown(call, [
@@ -147,8 +152,8 @@ export class EventBook {
             ...notWithdrawn(own).map(({ metadata }) => metadata.command),
           ])
         : undefined;
-      if (known === undefined) return this.append(stream, revision, call, await decision(position));
-      const isSuperseded = await wouldChange(call, async () => decision(position));
+      if (known === undefined) return this.append(stream, revision, call, await decision(position, recent));
+      const isSuperseded = await wouldChange(call, async () => decision(position, recent));
       return this.knownAs(noticed(known, noticeOf(call, own, isSuperseded)), stream, revision, call);
     });
   }

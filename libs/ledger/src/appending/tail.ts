@@ -26,6 +26,24 @@ export interface Beyond {
   readonly haltedAt: number | null;
 }
 
+/** What a decision on read models says of the events that are not projected yet. */
+export interface Deciding {
+  /** Whether an event of this stream may affect the decision, also one that can't be read or applied. */
+  readonly concerns: (event: Pick<StoredEvent, 'stream'>) => boolean;
+  /** Whether this event does. */
+  readonly matters: (event: RecordedEvent) => boolean;
+  /** Whether the decision can take it into account by itself, while the projections are halted. */
+  readonly takes: (event: RecordedEvent) => boolean;
+}
+
+/**
+ * What a decision on read models starts from: their position, the events that they may lack, and those that the
+ * decision must take into account by itself.
+ */
+export interface Decidable extends Pick<Beyond, 'position' | 'events'> {
+  readonly recent: readonly RecordedEvent[];
+}
+
 /**
  * The end of the log that is not projected yet, in memory. Decisions on read models take the missing events from here:
  * waiting for the projections before every command would take most of the time.
@@ -65,6 +83,26 @@ export class Tail {
     if (!known.unreadable.some(concerns)) return known;
     await this.projector.catchUp();
     return this.read(concerns);
+  }
+
+  /**
+   * Waits until the events that matter are projected. Errors: ProjectionHalted, if they can't be and the decision can't
+   * take them; BacklogFull.
+   */
+  async decidable(of: Deciding): Promise<Decidable> {
+    const { position, events, haltedAt } = await this.read(of.concerns);
+    const isBad = (event: RecordedEvent): boolean => event.position === haltedAt && of.concerns(event);
+    const mattering = events.filter((event) => isBad(event) || of.matters(event));
+    const isHalted = haltedAt !== null;
+    if (mattering.length === 0 || (isHalted && mattering.every((event) => !isBad(event) && of.takes(event))))
+      return { position, events, recent: mattering };
+    try {
+      return { position: await this.projector.catchUp(), events, recent: [] };
+    } catch (error) {
+      if (isHalted || !(error instanceof ProjectionHalted)) throw error;
+      // It is known only now that they are halted.
+      return this.decidable(of);
+    }
   }
 
   private async readOn(): Promise<Beyond> {
