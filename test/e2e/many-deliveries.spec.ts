@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { backfilled, countsOf } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
-import { testLedger, type TestLedger } from '../support/ledger.js';
+import { onPostgres, type TestLedger } from '../support/ledger.js';
 
 // A file of own costs may have a bill for each customer and month: each is a delivery. They are looked up, compared and
 // written together.
@@ -28,7 +28,8 @@ describe('an import of many deliveries', () => {
   let test: TestLedger;
   let files: Awaited<ReturnType<typeof folder>>;
   beforeAll(async () => {
-    [test, files] = await Promise.all([testLedger(), folder()]);
+    // The mirror of EventStoreDB has statements of its own.
+    [test, files] = await Promise.all([onPostgres(), folder()]);
     // What is looked up once in a process is looked up here.
     await imported('warm', first('warm', 1), null);
   });

@@ -29,7 +29,7 @@ export interface TestLedger {
 
 export const testLedger = async (): Promise<TestLedger> => (isBehindGrpc ? onEventStoreDb() : onPostgres());
 
-async function onPostgres(): Promise<TestLedger> {
+export async function onPostgres(): Promise<TestLedger> {
   // Making the tables of a ledger takes longer than the work of most specs.
   const empty = await templateDatabase('empty_ledger', async (url) => (await ledgerOn(url)).close());
   const database = await testDatabase(empty);

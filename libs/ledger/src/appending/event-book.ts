@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError, invalid } from '#domain/errors';
 import { derivedId } from '#domain/derived-id';
-import { isDomainError } from '#domain/schema';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import {
@@ -17,12 +16,11 @@ import {
 } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
 import { skippedPositions } from '#read-model/skips';
-import { canonicalJson, type CommandCall, type CommandDone, isCorrection, sha256 } from '../command.js';
+import { type CommandCall, type CommandDone, sha256 } from '../command.js';
+import { isCorrected, noticed, noticeOf, UNCHANGED, wouldChange } from './notices.js';
 import type { Tail } from './tail.js';
-import { notWithdrawn, withdrawalOf, withdraws } from './withdrawals.js';
+import { notWithdrawn, withdraws } from './withdrawals.js';
 
-/** Records only the key of a command. */
-const UNCHANGED = 'CommandUnchanged';
 const MAX_ATTEMPTS = 100;
 const ATTEMPTS_AT_ONCE = 3;
 const LONGEST_PAUSE_MS = 50;
@@ -281,50 +279,6 @@ function refusalOf(error: unknown): unknown {
         ' still count. An operator must restore the server from a backup that has the stream.',
     );
   return error;
-}
-
-/**
- * A command that is repeated after it was withdrawn, or after another one changed what it states, records nothing: a
- * file may be applied again. The notice says so; null: what the command states still holds.
- */
-function noticeOf(call: CommandCall, events: readonly RecordedEvent[], isSuperseded: boolean): string | null {
-  const recorded = events.findLast((event) => event.metadata.command?.key === call.key);
-  const at = recorded === undefined ? '' : ` at position ${recorded.position}`;
-  const withdrawal = recorded === undefined ? undefined : withdrawalOf(recorded, events);
-  if (withdrawal !== undefined)
-    return (
-      `${call.name} was recorded${at} and withdrawn at position ${withdrawal.position}.` +
-      ' Nothing was recorded now. To state it again, give occurredAt.'
-    );
-  if (!isSuperseded) return null;
-  const key = call.idempotencyKey === null ? 'an idempotencyKey' : 'another idempotencyKey';
-  return (
-    `${call.name} was recorded${at}, and what it states was changed since. Nothing was recorded now. ` +
-    (call.stated?.remedy ?? `To state it again, give ${key}.`)
-  );
-}
-
-/** Whether corrections changed what a recorded command states. */
-function isCorrected(call: CommandCall, events: readonly RecordedEvent[]): boolean {
-  const at = events.findLastIndex(({ type, metadata }) => type !== UNCHANGED && metadata.command?.key === call.key);
-  if (call.stated === undefined || at < 0) return false;
-  const [then, now] = [events.slice(0, at + 1), events].map((each) => canonicalJson(call.stated?.of(each)));
-  return then !== now;
-}
-
-const noticed = (known: CommandDone, notice: string | null): CommandDone =>
-  notice === null ? known : { ...known, result: { ...known.result, notice } };
-
-/** Whether a recorded correction would change something if it was made now. */
-async function wouldChange(call: CommandCall, decision: () => Promise<Decision>): Promise<boolean> {
-  if (!isCorrection(call.name)) return false;
-  try {
-    return (await decision()).events.length > 0;
-  } catch (error) {
-    // What it corrects or withdraws is not there any more.
-    if (isDomainError(error)) return false;
-    throw error;
-  }
 }
 
 /** Whether the event was recorded by the same command, with the same body and occurredAt. */
