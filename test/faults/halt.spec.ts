@@ -155,6 +155,39 @@ describe.each(BAD)('while the projections are halted at an event that %s', (_, e
     expect(await api.get(null, '/health/ready')).toMatchObject({ status: 200, body: { status: 'ready' } });
   });
 
+  it.each(['billing-acme-USD', 'deployment-acme-prod', 'usage-acme-prod-2026-04', 'a-stream'])(
+    'an issued invoice is shown, explained and checked, also where it is in %s, and after it was skipped',
+    async (stream) => {
+      const paths = [
+        `/api/v1/invoices/${api.invoiceId}`,
+        `/api/v1/invoices/${api.invoiceId}/document`,
+        `/api/v1/audit/explain/${api.invoiceId}`,
+        `/api/v1/lines/${api.lineId}`,
+        '/api/v1/usage-records?deploymentId=acme-prod',
+        // The date needs the time zone of the tenant, by its subscription.
+        '/api/v1/lines?subscriptionId=acme-sub&at=2026-04-10',
+        '/api/v1/dashboard/accrual',
+        '/api/v1/audit/check',
+      ];
+      const answers = async () =>
+        Promise.all(
+          paths.map(async (path) => {
+            const { status, body } = await api.get('platform_admin', path);
+            const shown = path.endsWith('check') ? { ok: (body as { ok: boolean }).ok } : body;
+            return { path, status, shown };
+          }),
+        );
+      const before = await answers();
+      expect(before.map(({ path, status }) => ({ path, status }))).toEqual(
+        paths.map((path) => ({ path, status: 200 })),
+      );
+      const { position } = await append(stream, event);
+      expect(await answers()).toEqual(before);
+      await skip(position);
+      expect(await answers()).toEqual(before);
+    },
+  );
+
   it('usage of deployments that it does not concern is recorded, and counted once', async () => {
     const { position } = await append('usage-another-2026-04', event);
     expect(await send(reading(5), reading(6, { quantity: '4' }))).toMatchObject({ body: { accepted: 2 } });

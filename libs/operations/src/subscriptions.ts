@@ -285,7 +285,7 @@ async function assertIdOf(core: LedgerCore, subscriptionId: string, deploymentId
 /** Whether an event is in the stream of a deployment, as all events of subscriptions are. */
 const isOfDeployment = ({ stream }: Pick<StoredEvent, 'stream'>): boolean => stream.startsWith(deploymentStream(''));
 
-export async function deploymentOfSubscription(core: LedgerCore, subscriptionId: string): Promise<string | undefined> {
+async function deploymentOfSubscription(core: LedgerCore, subscriptionId: string): Promise<string | undefined> {
   const { events } = await core.tail.read(isOfDeployment);
   let deploymentId = await readDeploymentOfSubscription(core.db, subscriptionId);
   for (const { type, data } of events) {

@@ -7,11 +7,10 @@ import { dayOf } from '#domain/time/period';
 import { isUuid } from '#domain/uuid';
 import { allLines } from '#billing/invoices/contracts';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readAssignments } from '#projections/deployments/deployments.read';
+import { readAssignments, readDeploymentOfSubscription } from '#projections/deployments/deployments.read';
 import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
 import { readCreditNoteNamed, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 import { readTenants } from '#projections/tenants/tenants.read';
-import { deploymentOfSubscription } from './subscriptions.js';
 
 /** One id, or several. */
 const zIds = z.union([z.string().transform((id) => [id]), z.array(z.string())]).default([]);
@@ -60,7 +59,9 @@ async function tenantsOf(core: LedgerCore, position: number, subject: Subject, d
   const documents = [...subject.invoiceId, ...subject.id];
   const ofDocuments = await Promise.all(documents.map(async (id) => tenantOfDocument(core, position, id, date)));
   const ofSubscriptions = await Promise.all(
-    [...subject.subscriptionId, ...subject.subscriptionIds].map(async (id) => deploymentOfSubscription(core, id)),
+    [...subject.subscriptionId, ...subject.subscriptionIds].map(async (id) =>
+      readDeploymentOfSubscription(core.db, id),
+    ),
   );
   const deploymentIds = [...subject.deploymentId, ...subject.deploymentIds, ...ofSubscriptions];
   const ofDeployments = await holdersOf(core, position, deploymentIds.filter(isKnown), date);

@@ -2,8 +2,9 @@ import type { RecordedEvent } from '#domain/events';
 import type { InvoiceEvent } from '#domain/invoices/invoice';
 import { foldAccount } from '#domain/invoices/settlement';
 import { decimal, text } from '#domain/money/decimal';
-import { EventCodec, ofType } from '#event-store/codec';
+import { ofType } from '#event-store/codec';
 import type { QueryContext } from '#ledger/query';
+import { ifReadable } from '#read-model/readable';
 import { readAllTenantCredits, readSettledInvoices } from '#projections/invoices/issued-invoices.read';
 import { type Check, type Finding, REBUILD } from './finding.js';
 
@@ -71,11 +72,12 @@ interface SettledAccount {
 }
 
 async function settlingEvents({ core, position }: QueryContext): Promise<Map<string, SettledAccount>> {
-  const codec = new EventCodec();
   const accounts = new Map<string, SettledAccount>();
   for await (const stored of core.log.readAll(0, { types: SETTLING })) {
     if (stored.position > position) break;
-    const event = ofType(codec.decode(stored), ...SETTLING);
+    const readable = ifReadable(stored);
+    if (readable === undefined) continue;
+    const event = ofType(readable, ...SETTLING);
     const { tenantId, currency } = event.data;
     const key = JSON.stringify([tenantId, currency]);
     const own = accounts.get(key);

@@ -14,6 +14,7 @@ import { givenKey } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { within, withPruned } from '#billing/usage/pruned-usage';
 import type { QueryContext } from '#ledger/query';
+import { ifReadable } from '#read-model/readable';
 import { readLineStarts } from '#projections/invoice-lines/invoice-lines.read';
 import { readReadings, type Readings, type ReadingsOf } from '#projections/usage-records/usage-history.read';
 import { type IssuedInvoice, issuedRows } from './issued.js';
@@ -109,9 +110,13 @@ const codec = new EventCodec();
 /** Evidence is many events with few displayed details, so they are decoded fast, without a check of their shape. */
 export const readEvent = (stored: StoredEvent): RecordedEvent => codec.decodeAsWritten(stored);
 
+/** Leaves out what can't be read: it was skipped, or is after the position that is explained. */
+export const readEvents = (stored: readonly StoredEvent[]): RecordedEvent[] =>
+  stored.flatMap((each) => ifReadable(each, readEvent) ?? []);
+
 /** The events at these positions and those of these streams, up to a position, each once, in order. */
 export const eventsOf = async (...of: Parameters<typeof storedEventsOf>): Promise<RecordedEvent[]> =>
-  (await storedEventsOf(...of)).map(readEvent);
+  readEvents(await storedEventsOf(...of));
 
 async function storedEventsOf(
   log: EventLog,
@@ -201,8 +206,7 @@ async function ownEvents(
   const all: { stored: StoredEvent; event: RecordedEvent; named: ReturnType<typeof namedBy> }[] = [];
   for await (const stored of log.read(billingStream(tenantId, currency))) {
     if (stored.position > upTo) continue;
-    const event = readEvent(stored);
-    all.push({ stored, event, named: namedBy(event) });
+    for (const event of readEvents([stored])) all.push({ stored, event, named: namedBy(event) });
   }
   const ids = new Set<string | null>([invoiceId]);
   for (const { named } of all)

@@ -22,6 +22,7 @@ import {
   inOrder,
   keysOfRow,
   readEvent,
+  readEvents,
   readingsOf,
   type Reference,
   reference,
@@ -98,7 +99,7 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
     ),
     stream: remembering(
       (name) => name,
-      async (name) => Array.fromAsync(core.log.read(name), readEvent),
+      async (name) => readEvents(await Array.fromAsync(core.log.read(name))),
     ),
     note: remembering(
       ({ document_id }) => document_id,

@@ -29,7 +29,7 @@ export async function fromLog(core: LedgerCore, months: readonly PrunedMonth[]):
   const found: FromLog[] = [];
   for (const group of Map.groupBy(months, ({ deploymentId, month }) => usageStream(deploymentId, month))) {
     const [stream, ofStream] = group;
-    found.push(folded(await core.book.load(stream), new Set(ofStream.map(({ billingKind }) => billingKind))));
+    found.push(folded(await core.book.loadProjected(stream), new Set(ofStream.map(({ billingKind }) => billingKind))));
   }
   return {
     versions: found.flatMap(({ versions }) => versions),

@@ -3,18 +3,20 @@ import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError, invalid } from '#domain/errors';
 import { derivedId } from '#domain/derived-id';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
-import { EventCodec, UnreadableEvent } from '#event-store/codec';
+import { EventCodec } from '#event-store/codec';
 import {
   type Appended,
   AppendTooLarge,
   type EventLog,
   MAX_APPEND_BYTES,
   NO_STREAM,
+  type StoredEvent,
   StreamDeleted,
   UnknownOutcome,
   WrongExpectedRevision,
 } from '#event-store/port';
 import type { Projecting } from '#read-model/projection';
+import { ifReadable } from '#read-model/readable';
 import { skippedPositions } from '#read-model/skips';
 import { type CommandCall, type CommandDone, sha256 } from '../command.js';
 import { isCorrected, noticed, noticeOf, UNCHANGED, wouldChange } from './notices.js';
@@ -74,20 +76,31 @@ export class EventBook {
     // An operator's decision to skip must always be possible.
     const isBlocking = stream !== PROJECTIONS_STREAM && stored.some(({ position }) => position === halt?.position);
     if (isBlocking) await this.projector.catchUp(halt?.position);
+    return { events: await this.decoded(stored), revision };
+  }
+
+  /** Leaves out what was skipped. Errors: ProjectionHalted; UnreadableEvent, if another version could apply it. */
+  private async decoded(stored: readonly StoredEvent[]): Promise<RecordedEvent[]> {
     const events: RecordedEvent[] = [];
-    let skipped: ReadonlySet<number> | undefined;
     for (const each of stored) {
-      try {
-        events.push(this.codec.decode(each));
-      } catch (error) {
-        if (!(error instanceof UnreadableEvent)) throw error;
-        if (stream === PROJECTIONS_STREAM) continue;
+      const event = ifReadable(each);
+      if (event !== undefined) events.push(event);
+      else if (each.stream !== PROJECTIONS_STREAM) {
         await this.projector.catchUp(each.position);
-        skipped ??= await skippedPositions(this.log);
-        if (!skipped.has(each.position)) throw error;
+        if (!(await skippedPositions(this.log)).has(each.position)) this.codec.decode(each);
       }
     }
-    return { events, revision };
+    return events;
+  }
+
+  /**
+   * The events of a stream for a read. While the projections are halted, those before the halt: no read is as of a
+   * later position, and a decision has looked at the later ones by itself.
+   */
+  async loadProjected(stream: string): Promise<RecordedEvent[]> {
+    const { halt } = await this.projector.projected();
+    const end = halt?.position ?? Infinity;
+    return this.decoded((await collected(this.log.read(stream))).filter(({ position }) => position < end));
   }
 
   /**

@@ -1,8 +1,8 @@
 import type { RecordedEvent } from '#domain/events';
-import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { BacklogFull, ProjectionHalted } from '#read-model/halted';
 import type { Projected, Projecting } from '#read-model/projection';
+import { ifReadable } from '#read-model/readable';
 
 interface Limit {
   readonly events: number;
@@ -49,7 +49,6 @@ export interface Decidable extends Pick<Beyond, 'position' | 'events'> {
  * waiting for the projections before every command would take most of the time.
  */
 export class Tail {
-  private readonly codec = new EventCodec();
   /** The events after one position up to another, and the length of each. At the start: none. */
   private kept: { readonly event: RecordedEvent; readonly characters: number }[] = [];
   /** The events among them that can't be read. */
@@ -157,7 +156,7 @@ export class Tail {
     for await (const stored of this.log.readAll(this.upTo)) {
       const characters = stored.data.length;
       if (this.kept.length >= limit.events || this.characters + characters > limit.characters) return false;
-      const event = this.decoded(stored);
+      const event = ifReadable(stored);
       if (event !== undefined) this.kept.push({ event, characters });
       else if (keepsUnreadable) this.unreadable.push(stored);
       else return false;
@@ -165,15 +164,6 @@ export class Tail {
       this.upTo = stored.position;
     }
     return true;
-  }
-
-  private decoded(stored: StoredEvent): RecordedEvent | undefined {
-    try {
-      return this.codec.decode(stored);
-    } catch (error) {
-      if (error instanceof UnreadableEvent) return undefined;
-      throw error;
-    }
   }
 
   private startFrom(position: number): void {
