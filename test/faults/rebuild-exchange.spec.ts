@@ -50,11 +50,17 @@ describe('a batch that waits for an exchange of tables', () => {
     let projected: Promise<number> | undefined;
     const client = await pool.connect();
     await client.query(`DROP SCHEMA IF EXISTS ${rebuilder.previous} CASCADE`);
-    await swap(client, { live: 'ledgerline', next: rebuilder.shadow, previous: rebuilder.previous }, part, async () => {
-      await test.apply(observed(day, until, only === null ? '7' : '3'));
-      projected = projector.catchUp();
-      while (!(await isAnyoneWaiting()));
-    });
+    await swap(
+      client,
+      { live: 'ledgerline', next: rebuilder.shadow, previous: rebuilder.previous },
+      part,
+      async (at) => {
+        await test.apply(observed(day, until, only === null ? '7' : '3'));
+        projected = projector.catchUp();
+        while (!(await isAnyoneWaiting()));
+        return at;
+      },
+    );
     client.release();
     expect(await projected).toBe(await test.core.log.head());
     // 2 in April, 3 in May, then 7 in June.

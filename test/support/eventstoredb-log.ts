@@ -90,6 +90,24 @@ export class ServerLog {
     this.record(`$$${stream}`, [{ type: '$metadata', data: json(`{"$tb":${before}}`) }]);
   }
 
+  /** A backup of the first events. */
+  backup(events: number): readonly Recorded[] {
+    return this.events.slice(0, events);
+  }
+
+  /** The server has only the events of a backup again. */
+  restore(backup: readonly Recorded[]): void {
+    this.events = [...backup];
+    this.streams.clear();
+    for (const event of backup) {
+      const stream = this.of(event.stream);
+      stream.events.push(event);
+      stream.revision = Number(event.revision);
+    }
+    const last = backup.at(-1);
+    this.end = last === undefined ? 0 : last.position + RECORD_BYTES + last.data.length + last.metadata.length;
+  }
+
   /** Removes what is deleted or truncated. The last event of a stream stays, as it tells the revision. */
   scavenge(): void {
     this.events = this.events.filter((event) => {

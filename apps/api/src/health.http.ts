@@ -61,6 +61,10 @@ export class HealthController {
     });
     if (state === 'rebuilding')
       throw notReady('The read models of this version are being built. The API is ready once they are complete.');
+    if (state === 'other_log')
+      throw notReady(
+        'The log was set back or replaced behind the read models. An operator must restore it, or rebuild them.',
+      );
     const [first] = items;
     if (first === undefined) throw new Error('there is no projection');
     const { position, head, lag, lagSeconds } = first;

@@ -4,6 +4,7 @@ import { AccessDenied, UnknownOutcome } from '#event-store/port';
 import { isConnectionLost, isNotNow } from '#postgres/connection';
 import { textWhileHalted } from '#operations/refusal';
 import { OtherVersions } from '#read-model/halted';
+import { OtherLog } from '#read-model/same-log';
 
 const unavailable = (code: string, message: string): DomainError => new DomainError(code, message, 'unavailable');
 
@@ -36,6 +37,11 @@ export function outageOf(error: unknown): DomainError | undefined {
     );
   const halted = textWhileHalted(error);
   if (halted !== undefined) return unavailable('projections_halted', halted);
+  if (error instanceof OtherLog)
+    return unavailable(
+      'log_replaced',
+      'The log is not the one that the read models were made from. An operator must restore it, or rebuild them.',
+    );
   if (error instanceof OtherVersions)
     return unavailable(
       'read_models_rebuilding',

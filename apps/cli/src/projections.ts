@@ -51,6 +51,11 @@ async function status(ledger: Ledger, { json }: Options): Promise<number> {
       'the read models were built by other versions of the projections. ' +
         'The next command, or "projections rebuild", replaces them.',
     );
+  if (state === 'other_log')
+    say(
+      'the log was set back or replaced behind the read models, and nothing is served from them. Restore the log, or ' +
+        'run "projections rebuild --accept".',
+    );
   if (halted !== null) say(`halted at position ${halted.position} (${halted.projection}): ${halted.reason}`);
   if (shadow !== null)
     say(
@@ -90,7 +95,10 @@ async function rebuild(options: Options): Promise<number> {
   };
   const work = async (ledger: Ledger): Promise<RebuildReport> => {
     // Read models of other versions can't catch up: they are compared at the position where they are.
-    if ((await statusOf(ledger)).state !== 'rebuilding') await ledger.catchUp();
+    // Nor can those of another log.
+    const { state } = await statusOf(ledger);
+    if (state === 'other_log') say('the read models were made from another log than the one that is there');
+    else if (state !== 'rebuilding') await ledger.catchUp();
     return ledger.rebuilder.rebuild(rebuilt);
   };
   const report = await withLedger({ ...options, whenOutdated: 'leave' }, work, interrupt);

@@ -127,6 +127,19 @@ export class EventStoreDbLog implements EventLog {
     }
   }
 
+  /** The position of the last event of the server, of whatever stream. */
+  async end(): Promise<number> {
+    return this.patiently('the end of the server', async () => (await this.endOfServer()).position);
+  }
+
+  /** The event at a position. undefined: the server has none of ours there. */
+  async at(position: number): Promise<StoredEvent | undefined> {
+    return this.patiently(`the event at ${position}`, async () => {
+      const record = await this.firstOf(allFrom(position, this.prefix, '1'));
+      return record?.position === position && 'event' in record ? record.event : undefined;
+    });
+  }
+
   /** All events that the server has, in order, up to a position. */
   async *recorded(upTo: number): AsyncIterable<ServerEvent> {
     for await (const record of this.recordsOf(allFrom(0, this.prefix))) {
@@ -175,8 +188,8 @@ export class EventStoreDbLog implements EventLog {
 
   async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     for (const position of new Set([...positions].sort((a, b) => a - b))) {
-      const record = await this.firstOf(allFrom(position, this.prefix, '1'));
-      if (record?.position === position && 'event' in record) yield record.event;
+      const event = await this.at(position);
+      if (event !== undefined) yield event;
     }
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { instant } from '#domain/time/instant';
 import type { StoredEvent } from './port.js';
 
@@ -79,6 +80,10 @@ export class Leaf {
     return (this.knownPosition ??= Number(this.text('position')));
   }
 }
+
+/** The hash of an event as a leaf of the Merkle tree (RFC 6962), in hexadecimal. */
+export const eventHash = (event: StoredEvent): string =>
+  createHash('sha256').update(Leaf.of(event).prefixed).digest('hex');
 
 function lengthOf(field: Buffer): Buffer {
   const length = Buffer.allocUnsafe(LENGTH_BYTES);

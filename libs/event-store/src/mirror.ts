@@ -18,14 +18,16 @@ const MAX_BYTES = 4 * 1024 * 1024;
 export async function mirrorLog(
   source: EventStoreDbLog,
   target: PostgresLog,
-  { signal }: { signal: AbortSignal },
+  { signal, onCompared = () => undefined }: { signal: AbortSignal; onCompared?: () => void },
 ): Promise<void> {
   const backoff = new Backoff();
   while (!signal.aborted) {
     // Stops the subscription after a failed write, without stopping the mirror.
     const attempt = new AbortController();
     try {
-      const copied = await lastSourcePosition(target);
+      const copied = await fromMirror(() => target.lastSourcePosition());
+      await assertSameSource(source, target, copied);
+      onCompared();
       for await (const batch of gathered(source.records(copied, AbortSignal.any([signal, attempt.signal])))) {
         await target.appendMirrored(batch);
         backoff.reset();
@@ -40,9 +42,52 @@ export async function mirrorLog(
   }
 }
 
-async function lastSourcePosition(target: PostgresLog): Promise<number> {
+/** EventStoreDB does not have what was copied: it was set back, or it is another server. */
+class OtherSource extends Error {
+  override readonly name = 'OtherSource';
+  constructor(message: string) {
+    super(
+      `${message}. Nothing is served. Restore the server from a later backup, or give the ledger an empty database: it ` +
+        'then copies what the server has',
+    );
+  }
+}
+
+/** That many of the last copied events are looked for. The server may have removed some of them. */
+const COMPARED = 20;
+
+/** Errors: OtherSource, UnknownOutcome. */
+async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, copied: number): Promise<void> {
+  if (copied === 0) return;
+  const end = await source.end();
+  if (end < copied)
+    throw new OtherSource(
+      `EventStoreDB ends at its position ${end}, but the mirror has copied up to ${copied}: the server was set back, or ` +
+        'it is another one',
+    );
+  const copies = await fromMirror(() => target.lastCopies(COMPARED));
+  let isSeen = copies.length === 0;
+  for (const { sourcePosition, event } of copies) {
+    const original = await source.at(sourcePosition);
+    if (original === undefined) continue;
+    isSeen = true;
+    if (original.id !== event.id || original.stream !== event.stream || original.revision !== event.revision)
+      throw new OtherSource(
+        `EventStoreDB has another event at its position ${sourcePosition} than the mirror has at ${event.position}: ` +
+          'the server was set back and went on differently, or it is another one',
+      );
+  }
+  if (!isSeen)
+    throw new OtherSource(
+      `EventStoreDB has none of the last ${copies.length} events of the mirror: it is another server, or its streams ` +
+        'were deleted',
+    );
+}
+
+/** Errors: UnknownOutcome, if the connection to the mirror is lost. */
+async function fromMirror<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   try {
-    return await target.lastSourcePosition();
+    return await ask();
   } catch (error) {
     if (!isConnectionLost(error)) throw error;
     throw new UnknownOutcome('the mirror does not answer', { cause: error });

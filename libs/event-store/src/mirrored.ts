@@ -41,12 +41,17 @@ export class MirroredLog implements EventLog {
   private readonly closing = new AbortController();
   private readonly stopped = new AbortController();
   private readonly mirroring: Promise<void>;
+  /** The source has what the mirror has copied. Before that, nothing is answered. */
+  private isCompared = false;
 
   constructor(
     private readonly source: EventStoreDbLog,
     private readonly mirror: PostgresLog,
   ) {
-    this.mirroring = mirrorLog(source, mirror, { signal: this.closing.signal }).catch((error: unknown) => {
+    const onCompared = (): void => {
+      this.isCompared = true;
+    };
+    this.mirroring = mirrorLog(source, mirror, { signal: this.closing.signal, onCompared }).catch((error: unknown) => {
       this.stopped.abort(new MirrorStopped(error));
     });
   }
@@ -126,7 +131,7 @@ export class MirroredLog implements EventLog {
       this.stopped.signal.throwIfAborted();
       let lost: unknown;
       try {
-        if ((await this.mirror.lastSourcePosition()) >= sourcePosition) return await ask();
+        if (this.isCompared && (await this.mirror.lastSourcePosition()) >= sourcePosition) return await ask();
         backoff.reset();
       } catch (error) {
         if (!isConnectionLost(error)) throw error;

@@ -209,6 +209,20 @@ export class PostgresLog implements EventLog {
     }
   }
 
+  /** The last events that were copied, the latest first. */
+  async lastCopies(
+    count: number,
+  ): Promise<readonly { readonly sourcePosition: number; readonly event: StoredEvent }[]> {
+    const head = await this.head();
+    const { events, sources } = await this.positions(Math.max(0, head - count), head, undefined);
+    return events
+      .flatMap((event, index) => {
+        const sourcePosition = sources[index] ?? null;
+        return sourcePosition === null ? [] : [{ sourcePosition, event }];
+      })
+      .reverse();
+  }
+
   /** What the source removed, as far as the mirror noticed. */
   async removals(): Promise<readonly Removal[]> {
     return removalsIn(this.pool, this.schema);

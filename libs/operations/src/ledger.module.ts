@@ -97,6 +97,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
     const stopping = new AbortController();
     const isCurrent = await projector.prepare();
+    if (options.whenOutdated !== 'leave') await projector.assertSameLog();
     const becoming = isCurrent ? Promise.resolve() : becomeCurrent(projector, rebuilder, options, stopping.signal);
     if (options.whenOutdated !== 'serve') await becoming;
     const trialPool = (): pg.Pool =>

@@ -5,6 +5,7 @@ import { zText } from '#domain/schema';
 import { ProjectionHalted } from '#read-model/halted';
 import { defineCommand } from '#ledger/define-command';
 import { type Instant, micros } from '#domain/time/instant';
+import { isSameLog } from '#read-model/same-log';
 import { type Checkpoint, versionsOf } from '#read-model/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type AnswerOf, defineQuery, STAFF, zAsOf } from '#ledger/query';
@@ -77,7 +78,9 @@ const zProjections = z
   .object({
     items: z.array(zProjection),
     nextCursor: zNextCursor,
-    state: z.enum(['current', 'halted', 'rebuilding']),
+    state: z
+      .enum(['current', 'halted', 'rebuilding', 'other_log'])
+      .describe('other_log: the read models were made from events that the log does not have'),
     halted: z
       .object({ position: zPosition, projection: z.string(), reason: z.string() })
       .meta({ id: 'Halt' })
@@ -111,7 +114,7 @@ const MICROS_PER_SECOND = 1_000_000n;
 /**
  * The progress of the read models, counting events up to `head`, of a rebuild, and of the kept read models. `lag` is in
  * events. `lagSeconds` is the age of the oldest event that is not projected. `eventsPerSecond` is the rate of the last
- * batch. `state` `rebuilding`: the read models were built by other versions of the projections, so this process answers
+ * batch. `state` `other_log`: the log was set back or replaced behind the read models. `rebuilding`: the read models were built by other versions of the projections, so this process answers
  * nothing until its own are built.
  */
 async function projectionsStatus(core: LedgerCore, now: Instant, head: number): Promise<AnswerOf<typeof zProjections>> {
@@ -125,11 +128,12 @@ async function projectionsStatus(core: LedgerCore, now: Instant, head: number): 
     eventsPerSecond: live?.eventsPerSecond ?? null,
   };
   const halted = live?.halted ?? null;
+  const isOfLog = live === null || (await isSameLog(core.log, live));
   const isOurs = live === null || live.versions === versionsOf(core.projector.list());
   return {
     items: core.projector.list().map(({ name, version }) => ({ name, version, ...shared })),
     nextCursor: null,
-    state: isOurs ? (halted === null ? 'current' : 'halted') : 'rebuilding',
+    state: !isOurs ? 'rebuilding' : !isOfLog ? 'other_log' : halted === null ? 'current' : 'halted',
     halted,
     staleSince: halted === null ? null : await recordedAt(core, halted.position),
     rebuild: shadow === null ? null : spare(shadow, { position, head }),

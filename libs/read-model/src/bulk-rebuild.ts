@@ -1,13 +1,16 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
+import { eventHash } from '#event-store/leaf';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { isNotNow } from '#postgres/connection';
 import { batched } from './batches.js';
+import { COPY, createProgress, dropProgress, isDone, MAIN, markDone, type Range, rangesDone } from './bulk-progress.js';
 import { CopyLines } from './copy.js';
 import { ensurePartitions, type Partition, partitionsOf } from './partitions.js';
 import type { Projection } from './projection.js';
 import { ProjectionHalted } from './halted.js';
+import { markAt } from './same-log.js';
 import { skippedPositions } from './skips.js';
 import { createIndexesSql, createTableSql, currentIndexSql, furtherIndexesSql, type TableDefinition } from './table.js';
 
@@ -18,14 +21,6 @@ const INDEX_LANES = 2;
 const BATCH_BYTES = 2 * 1024 * 1024;
 /** New tables have no statistics yet, and without them the planner would read a whole table for each look-up. */
 const BY_INDEX = 'SET LOCAL enable_seqscan TO off';
-/**
- * The ranges that are done, while the rebuild runs. A rebuild that an earlier program began has it too: do not rename
- * it.
- */
-const PROGRESS = 'folded';
-const MAIN = 'main';
-const COPY = 'copy';
-
 /** The indexes that a table needs while it is filled. The other indexes are made at the end. */
 export function indexesBefore(projections: readonly Projection[]): (table: TableDefinition) => readonly string[] {
   const bulk = new Set(bulkTables(projections).map(({ name }) => name));
@@ -43,23 +38,9 @@ export async function prepareBulkRebuild(
   schema: string,
   projections: readonly Projection[],
 ): Promise<void> {
-  await client.query(
-    `CREATE TABLE ${schema}.${PROGRESS} (lane text NOT NULL, first bigint NOT NULL, last bigint NOT NULL)`,
-  );
+  await createProgress(client, schema);
   await client.query(`SET LOCAL search_path TO ${schema}`);
   for (const table of projections.flatMap(({ bulk }) => bulk?.staging ?? [])) await client.query(createTableSql(table));
-}
-
-/** The position of an unfinished bulk rebuild; null if there is none. */
-export async function bulkPosition(client: pg.ClientBase | pg.Pool, schema: string): Promise<number | null> {
-  const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
-    `${schema}.${PROGRESS}`,
-  ]);
-  if (there[0]?.there !== true) return null;
-  const { rows } = await client.query<{ position: number | null }>(
-    `SELECT max(last) AS position FROM ${schema}.${PROGRESS} WHERE lane = '${MAIN}'`,
-  );
-  return rows[0]?.position ?? 0;
 }
 
 export interface BulkProgress {
@@ -85,9 +66,10 @@ interface Prepared {
   readonly partitions: readonly Partition[];
 }
 
-interface Range {
-  readonly first: number;
-  readonly last: number;
+function hashOf(stored: readonly StoredEvent[], position: number): string {
+  const event = stored.find((each) => each.position === position);
+  if (event === undefined) throw new Error(`the batch has no event at position ${position}`);
+  return eventHash(event);
 }
 
 /**
@@ -118,10 +100,14 @@ export class BulkRebuild {
     });
     await this.index();
     await this.inTransaction(async (client) => {
-      await client.query(`UPDATE ${schema}.checkpoint SET position = $1, moved_at = clock_timestamp()`, [target]);
+      const { eventHash: hash, log } = await markAt(this.options.log, target);
+      await client.query(
+        `UPDATE ${schema}.checkpoint SET position = $1, moved_at = clock_timestamp(), event_hash = $2, log = $3`,
+        [target, hash, log],
+      );
       for (const table of this.options.projections.flatMap(({ bulk }) => bulk?.staging ?? []))
         await client.query(`DROP TABLE ${schema}.${table.name}`);
-      await client.query(`DROP TABLE ${schema}.${PROGRESS}`);
+      await dropProgress(client, schema);
     });
     await pool.query(
       this.tables()
@@ -136,11 +122,9 @@ export class BulkRebuild {
   }
 
   private async readMarks(): Promise<void> {
-    const { rows } = await this.options.pool.query<{ lane: string; first: number; last: number }>(
-      `SELECT lane, first, last FROM ${this.options.schema}.${PROGRESS} ORDER BY first`,
-    );
-    this.mainDone = Math.max(0, ...rows.filter(({ lane }) => lane === MAIN).map(({ last }) => last));
-    this.copied = merged(rows.filter(({ lane }) => lane === COPY));
+    const { main, copied } = await rangesDone(this.options.pool, this.options.schema);
+    this.mainDone = main;
+    this.copied = copied;
   }
 
   private isCopied(position: number): boolean {
@@ -231,7 +215,7 @@ export class BulkRebuild {
     await this.inTransaction(async (client) => {
       await lines.copy(client);
       if (!keep) throw new Trial();
-      await this.mark(client, COPY, range);
+      await markDone(client, this.options.schema, COPY, range, null);
     });
   }
 
@@ -250,26 +234,29 @@ export class BulkRebuild {
     return cause;
   }
 
-  private async project({ events, range }: Prepared): Promise<void> {
+  private async project({ stored, events, range }: Prepared): Promise<void> {
     if (range.last <= this.mainDone) return;
     const fresh = events.filter(({ position }) => position > this.mainDone);
     try {
-      await this.projectAtOnce(fresh, range);
+      await this.projectAtOnce(fresh, range, hashOf(stored, range.last));
     } catch (error) {
       if (isNotNow(error) || fresh.length <= 1) throw error;
       // One by one: the events before the failing one are kept, and the error names the failing one.
-      for (const event of fresh) await this.projectAtOnce([event], { first: event.position, last: event.position });
+      for (const event of fresh) {
+        const { position } = event;
+        await this.projectAtOnce([event], { first: position, last: position }, hashOf(stored, position));
+      }
     }
   }
 
-  private async projectAtOnce(events: readonly RecordedEvent[], range: Range): Promise<void> {
+  private async projectAtOnce(events: readonly RecordedEvent[], range: Range, hash: string): Promise<void> {
     await this.inTransaction(async (client) => {
       await client.query(BY_INDEX);
       for (const projection of this.options.projections) {
         if (projection.bulk !== undefined) continue;
         await this.projectInto(client, projection, events);
       }
-      await this.mark(client, MAIN, range);
+      await markDone(client, this.options.schema, MAIN, range, hash);
     });
   }
 
@@ -346,15 +333,10 @@ export class BulkRebuild {
   /** Does the work once, even if the rebuild is interrupted and continued. */
   private async once(lane: string, work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
     await this.inTransaction(async (client) => {
-      const { rows } = await client.query(`SELECT FROM ${this.options.schema}.${PROGRESS} WHERE lane = $1`, [lane]);
-      if (rows.length > 0) return;
+      if (await isDone(client, this.options.schema, lane)) return;
       await work(client);
-      await this.mark(client, lane, { first: 0, last: 0 });
+      await markDone(client, this.options.schema, lane, { first: 0, last: 0 }, null);
     });
-  }
-
-  private async mark(client: pg.ClientBase, lane: string, { first, last }: Range): Promise<void> {
-    await client.query(`INSERT INTO ${this.options.schema}.${PROGRESS} VALUES ($1, $2, $3)`, [lane, first, last]);
   }
 
   private async inTransaction(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
@@ -376,17 +358,6 @@ export class BulkRebuild {
       client.release(isBroken);
     }
   }
-}
-
-/** Ranges in the order of their first positions. Ranges that touch or overlap become one. */
-function merged(ranges: readonly Range[]): Range[] {
-  const separate: Range[] = [];
-  for (const { first, last } of ranges) {
-    const before = separate.at(-1);
-    if (before === undefined || first > before.last + 1) separate.push({ first, last });
-    else separate[separate.length - 1] = { first: before.first, last: Math.max(before.last, last) };
-  }
-  return separate;
 }
 
 /** Ends a transaction that only tests whether its rows are accepted. */

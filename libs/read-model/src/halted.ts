@@ -1,4 +1,7 @@
+import { UnknownOutcome } from '#event-store/port';
+import { isNotNow } from '#postgres/connection';
 import type { Halt } from './projection.js';
+import { OtherLog } from './same-log.js';
 
 const textOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason));
 
@@ -54,3 +57,11 @@ export class BacklogFull extends Error {
     );
   }
 }
+
+/** Failures that pass by themselves, or that an operator can remove. */
+export const isTrouble = (error: Error): boolean =>
+  isNotNow(error) ||
+  error instanceof UnknownOutcome ||
+  error instanceof LostWriter ||
+  error instanceof OtherLog ||
+  error instanceof ProjectionHalted;

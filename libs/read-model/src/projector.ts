@@ -1,22 +1,16 @@
 import type pg from 'pg';
-import { type EventLog, type StoredEvent, UnknownOutcome } from '#event-store/port';
+import type { EventLog, StoredEvent } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { isNotNow, isNotWritable } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
-import { LostWriter, OtherVersions, ProjectionHalted } from './halted.js';
+import { isTrouble, LostWriter, OtherVersions, ProjectionHalted } from './halted.js';
 import type { Halt, Progress, Projected, Projecting, Projection } from './projection.js';
-import { checkpointOf, completeCheckpoint, createReadModels, versionsOf } from './schema.js';
+import { checkpointOf, completeCheckpoint, createReadModels, moveCheckpoint, versionsOf } from './schema.js';
+import { assertSameLog } from './same-log.js';
 import { skippedPositions } from './skips.js';
-
-/** Failures that pass by themselves, or that an operator can remove. */
-const isTrouble = (error: Error): boolean =>
-  isNotNow(error) ||
-  error instanceof UnknownOutcome ||
-  error instanceof LostWriter ||
-  error instanceof ProjectionHalted;
 
 /** How often a process on standby tries to become the writer. */
 const STANDBY_MS = 250;
@@ -31,6 +25,8 @@ const POLL_MS = 3;
  */
 export class Projector implements Projecting {
   private readonly codec = new EventCodec();
+  /** The checkpoint was compared with the log. */
+  private isOfLog = false;
   private underWay: Promise<number | undefined> | undefined;
 
   /** The positions of the events that operators decided to skip. */
@@ -75,6 +71,13 @@ export class Projector implements Projecting {
     }
   }
 
+  /** Errors: OtherLog, if the read models were made from other events than the log has. */
+  async assertSameLog(): Promise<void> {
+    const checkpoint = await checkpointOf(this.pool, this.schema);
+    if (checkpoint !== undefined) await assertSameLog(this.log, this.schema, checkpoint);
+    this.isOfLog = true;
+  }
+
   /** The projections, in their order. */
   list(): readonly Projection[] {
     return this.projections;
@@ -104,6 +107,7 @@ export class Projector implements Projecting {
    */
   async catchUp(position?: number, options: { timeoutMs?: number } = {}): Promise<number> {
     const [target, at] = await Promise.all([position ?? this.log.head(), this.position()]);
+    if (position === undefined && at > target) await this.assertSameLog();
     if (at >= target) return at;
     const deadline = performance.now() + (options.timeoutMs ?? 60_000);
     for (;;) {
@@ -149,6 +153,7 @@ export class Projector implements Projecting {
     while (!signal.aborted) {
       try {
         await this.asWriter(async (client) => {
+          await this.assertSameLog();
           // The lock ends with the connection, and another process may become the writer at once.
           const lost = new AbortController();
           client.once('end', () => {
@@ -234,6 +239,7 @@ export class Projector implements Projecting {
   ): Promise<number | undefined> {
     let at = await this.position();
     if (at >= target) return at;
+    if (!this.isOfLog) await this.assertSameLog();
     const known = await this.stoppedAfter(at);
     if (known !== undefined) throw known;
     return this.connected(async (client) => {
@@ -347,13 +353,14 @@ export class Projector implements Projecting {
         }
       }
       const eventsPerSecond = Math.round((stored.length * 1000) / Math.max(performance.now() - start, 1));
-      const moved = await client.query(
-        `UPDATE ${this.schema}.checkpoint SET position = $1, moved_at = clock_timestamp(), events_per_second = $2,` +
-          ' halted = NULL' +
-          ' WHERE position = $3 AND generation = $4 AND versions = $5',
-        [last.position, eventsPerSecond, first.position - 1, generation, this.versions],
-      );
-      if (moved.rowCount !== 1) await this.fenced(client);
+      const isMoved = await moveCheckpoint(client, this.schema, {
+        first,
+        last,
+        generation,
+        versions: this.versions,
+        eventsPerSecond,
+      });
+      if (!isMoved) await this.fenced(client);
       await client.query('COMMIT');
       return last.position;
     } catch (error) {

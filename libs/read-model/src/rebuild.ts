@@ -1,11 +1,13 @@
 import type pg from 'pg';
 import { conflict, invalid } from '#domain/errors';
 import type { EventLog } from '#event-store/port';
-import { bulkPosition, BulkRebuild, indexesBefore, prepareBulkRebuild } from './bulk-rebuild.js';
+import { bulkMark } from './bulk-progress.js';
+import { BulkRebuild, indexesBefore, prepareBulkRebuild } from './bulk-rebuild.js';
 import { type Comparison, compareSchemas, isEqual } from './compare.js';
 import type { Projection } from './projection.js';
 import { Projector } from './projector.js';
 import { type Checkpoint, checkpointOf, completeCheckpoint, createReadModels, versionsOf } from './schema.js';
+import { isSameLog } from './same-log.js';
 import { stopped, swap } from './swap.js';
 
 export interface RebuildOptions {
@@ -149,10 +151,11 @@ export class Rebuilder {
     const [live, shadow, previous] = await Promise.all(
       [this.live, this.shadow, this.previous].map(async (schema) => (await checkpointOf(this.pool, schema)) ?? null),
     );
-    const filled = await bulkPosition(this.pool, this.shadow);
+    const filled = await bulkMark(this.pool, this.shadow);
     return {
       live: live ?? null,
-      shadow: shadow === null || shadow === undefined ? null : { ...shadow, position: filled ?? shadow.position },
+      shadow:
+        shadow === null || shadow === undefined ? null : { ...shadow, position: filled?.position ?? shadow.position },
       previous: previous ?? null,
     };
   }
@@ -224,8 +227,10 @@ export class Rebuilder {
       left !== undefined &&
       left.versions === versionsOf(part ?? this.projections) &&
       JSON.stringify(left.only) === JSON.stringify(only);
-    if (isSame && left.position <= (live?.position ?? 0))
-      return (await bulkPosition(client, this.shadow)) ?? left.position;
+    if (isSame && left.position <= (live?.position ?? 0)) {
+      const mark = (await bulkMark(client, this.shadow)) ?? left;
+      if (await isSameLog(this.log, mark)) return mark.position;
+    }
     await client.query('BEGIN');
     try {
       await client.query(`DROP SCHEMA IF EXISTS ${this.shadow} CASCADE`);
@@ -240,18 +245,24 @@ export class Rebuilder {
     return 0;
   }
 
-  private async livePosition(): Promise<number> {
-    return (await checkpointOf(this.pool, this.live))?.position ?? 0;
+  /** Where the new read models are compared: at the live ones, or at the end of a log that was set back behind them. */
+  private async targetPosition(): Promise<number> {
+    return this.within((await checkpointOf(this.pool, this.live))?.position ?? 0);
+  }
+
+  private async within(position: number): Promise<number> {
+    return Math.min(position, await this.log.head());
   }
 
   private async reached(): Promise<number> {
-    return (await bulkPosition(this.pool, this.shadow)) ?? (await checkpointOf(this.pool, this.shadow))?.position ?? 0;
+    const filled = await bulkMark(this.pool, this.shadow);
+    return filled?.position ?? (await checkpointOf(this.pool, this.shadow))?.position ?? 0;
   }
 
   /** From nothing up to the position of the live read models. Does nothing if that was done before. */
   private async fill(part: readonly Projection[] | null, { signal, onProgress }: RebuildOptions): Promise<void> {
-    if ((await bulkPosition(this.pool, this.shadow)) === null) return;
-    const [target, start] = [await this.livePosition(), performance.now()];
+    if ((await bulkMark(this.pool, this.shadow)) === null) return;
+    const [target, start] = [await this.targetPosition(), performance.now()];
     let from: number | undefined;
     const rebuild = new BulkRebuild({
       log: this.log,
@@ -280,7 +291,7 @@ export class Rebuilder {
   private async follow(projector: Projector, options: Pick<RebuildOptions, 'signal' | 'onProgress'>): Promise<number> {
     const [from, start] = [await projector.position(), performance.now()];
     for (;;) {
-      const target = await this.livePosition();
+      const target = await this.targetPosition();
       const onBatch = (position: number): void => {
         const perMs = (position - from) / (performance.now() - start);
         options.onProgress?.({
@@ -297,7 +308,7 @@ export class Rebuilder {
       });
       if (reached === undefined)
         throw conflict('rebuild_under_way', 'Another process writes to the same schema. Retry when it has finished.');
-      if (isAborted(options) || (await this.livePosition()) - reached < SMALL_LAG) return reached;
+      if (isAborted(options) || (await this.targetPosition()) - reached < SMALL_LAG) return reached;
     }
   }
 
@@ -313,7 +324,7 @@ export class Rebuilder {
     const snapshot = await this.pool.connect();
     try {
       await client.query('BEGIN');
-      const position = await stopped(client, this.live);
+      const position = await this.within(await stopped(client, this.live));
       await projector.projectExactly(position);
       await snapshot.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT FROM ${this.live}.checkpoint`);
       await client.query('COMMIT');
@@ -332,8 +343,10 @@ export class Rebuilder {
     part: readonly Projection[] | null,
     projector: Projector,
   ): Promise<number> {
-    return swap(client, { live: this.live, next, previous: this.previous }, part, async (position) => {
+    return swap(client, { live: this.live, next, previous: this.previous }, part, async (live) => {
+      const position = await this.within(live);
       await projector.projectExactly(position);
+      return position;
     });
   }
 }

@@ -1,10 +1,12 @@
 import type pg from 'pg';
+import { eventHash } from '#event-store/leaf';
+import type { StoredEvent } from '#event-store/port';
 import type { Halt, Projection } from './projection.js';
+import type { LogMark } from './same-log.js';
 import { createIndexesSql, createTableSql, type TableDefinition } from './table.js';
 
 /** The position of a schema's read models: one row, updated in the transaction of each batch. */
-export interface Checkpoint {
-  readonly position: number;
+export interface Checkpoint extends LogMark {
   readonly versions: string;
   /** Differs from that of any other schema that had the same name. */
   readonly generation: string;
@@ -17,6 +19,8 @@ export interface Checkpoint {
 
 interface CheckpointRow {
   readonly position: number;
+  readonly event_hash: string | null;
+  readonly log: string | null;
   readonly versions: string;
   readonly generation: string;
   readonly part: readonly string[] | null;
@@ -30,6 +34,8 @@ const ADDED = {
   part: 'jsonb',
   events_per_second: 'int',
   halted: 'jsonb',
+  event_hash: 'text',
+  log: 'text',
 } as const;
 
 export const versionsOf = (projections: readonly Projection[]): string =>
@@ -42,10 +48,12 @@ export async function checkpointOf(client: pg.ClientBase | pg.Pool, schema: stri
   ]);
   if (there[0]?.there !== true) return undefined;
   const { rows } = await client.query<CheckpointRow>(
-    `SELECT position, versions, generation, part, events_per_second, halted FROM ${schema}.checkpoint`,
+    `SELECT position, versions, generation, part, events_per_second, halted, event_hash, log FROM ${schema}.checkpoint`,
   );
   const [row] = rows;
-  return row === undefined ? undefined : { ...row, only: row.part, eventsPerSecond: row.events_per_second };
+  return row === undefined
+    ? undefined
+    : { ...row, only: row.part, eventsPerSecond: row.events_per_second, eventHash: row.event_hash };
 }
 
 /** Makes a schema with empty tables, at position 0, in the transaction of the caller. */
@@ -90,4 +98,35 @@ export async function completeCheckpoint(client: pg.ClientBase, schema: string):
   await client.query(
     `ALTER TABLE ${schema}.checkpoint ${missing.map(([name, type]) => `ADD COLUMN ${name} ${type}`).join(', ')}`,
   );
+}
+
+/**
+ * Moves the checkpoint over a batch, in the transaction of the batch. false: it is not where the batch began, or the
+ * read models were swapped, or are of other versions.
+ */
+export async function moveCheckpoint(
+  client: pg.ClientBase,
+  schema: string,
+  {
+    first,
+    last,
+    generation,
+    versions,
+    eventsPerSecond,
+  }: {
+    readonly first: StoredEvent;
+    readonly last: StoredEvent;
+    readonly generation: string;
+    readonly versions: string;
+    readonly eventsPerSecond: number;
+  },
+): Promise<boolean> {
+  const log = first.position === 1 ? eventHash(first) : null;
+  const moved = await client.query(
+    `UPDATE ${schema}.checkpoint SET position = $1, moved_at = clock_timestamp(), events_per_second = $2,` +
+      ' halted = NULL, event_hash = $3, log = coalesce($4, log)' +
+      ' WHERE position = $5 AND generation = $6 AND versions = $7',
+    [last.position, eventsPerSecond, eventHash(last), log, first.position - 1, generation, versions],
+  );
+  return moved.rowCount === 1;
 }

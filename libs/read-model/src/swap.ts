@@ -25,21 +25,20 @@ export interface Schemas {
  * Makes the next schema the live one, and the live one the previous one, in one short transaction. Only names change:
  * running statements finish on the tables that they started with, and prepared statements are planned again. A
  * projector waits for the lock on the checkpoint, and then finds another generation. `next` may be the previous schema:
- * then both change places. `catchUp` brings `next` to the live position, which does not move in the meantime. `part`:
- * the tables of these projections only; null: all.
+ * then both change places. `catchUp` brings `next` to the live position, which does not move in the meantime, or to the
+ * end of a log that was set back behind it, and returns the position. `part`: the tables of these projections only; null: all.
  */
 export async function swap(
   client: pg.ClientBase,
   { live, next, previous }: Schemas,
   part: readonly Projection[] | null,
-  catchUp: (position: number) => Promise<void>,
+  catchUp: (position: number) => Promise<number>,
 ): Promise<number> {
   const patientMs = (await deadlockTimeoutMs(client)) + PATIENCE_MS;
   for (let attempt = 1; ; attempt += 1) {
     try {
       await client.query('BEGIN');
-      const position = await stopped(client, live);
-      await catchUp(position);
+      const position = await catchUp(await stopped(client, live));
       await lockCheckpoint(client, next);
       if ((await checkpointOf(client, next))?.position !== position)
         throw new Error(`${next} is not at position ${position}. Nothing was swapped.`);

@@ -3,7 +3,7 @@ import type { PostgresLog } from '#event-store/postgres';
 import { GrowingTree, type Tile } from './growing-tree.js';
 import { HASH_BYTES, prefixedLeafHash } from './hash.js';
 import { keptCheckpoints, KeptTiles, SCHEMA, sizeOf } from './kept-tiles.js';
-import { consistencyProof, inclusionProof, rootOf } from './tree.js';
+import { consistencyProof, inclusionProof, rootOf, TILE_WIDTH } from './tree.js';
 
 /** Number of leaves that are hashed before their tiles are written. */
 const LEAVES_AT_ONCE = 50_000;
@@ -123,9 +123,22 @@ export class KeptTree {
   private async asKept(): Promise<GrowingTree> {
     this.growing = undefined;
     const growing = new GrowingTree(this.tiles);
-    await growing.resume(await sizeOf(this.pool));
+    const size = await sizeOf(this.pool);
+    await this.assertOfLog(size);
+    await growing.resume(size);
     this.growing = growing;
     return growing;
+  }
+
+  /** Errors: OtherTree, if the last event that the tree covers is not in the log. */
+  private async assertOfLog(size: number): Promise<void> {
+    if (size === 0) return;
+    const tile = await this.tiles.tile(0, Math.floor((size - 1) / TILE_WIDTH));
+    const start = ((size - 1) % TILE_WIDTH) * HASH_BYTES;
+    const kept = tile.subarray(start, start + HASH_BYTES);
+    for await (const leaves of this.log.leaves({ after: size - 1, upTo: size }))
+      for (const leaf of leaves) if (prefixedLeafHash(leaf.prefixed).equals(kept)) return;
+    throw new OtherTree(size);
   }
 
   private async addLeaves(growing: GrowingTree, upTo: number): Promise<void> {
@@ -152,6 +165,18 @@ export class KeptTree {
       [from, to, tiles.map(({ level }) => level), tiles.map(({ n }) => n), tiles.map(({ hashes }) => hashes)],
     );
     return (rowCount ?? 0) > 0;
+  }
+}
+
+/** The log was set back, changed or replaced: the tree is not continued on it. */
+class OtherTree extends Error {
+  override readonly name = 'OtherTree';
+  constructor(readonly size: number) {
+    super(
+      `the Merkle tree covers ${size} events, and the log has no such event at position ${size}: it was set back, ` +
+        'changed or replaced. Run ledgerline verify, and restore the log. If the log that is there is the right one, ' +
+        `drop the schema ${SCHEMA}: the next command builds the tree again`,
+    );
   }
 }
 

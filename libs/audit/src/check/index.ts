@@ -2,6 +2,7 @@ import type { QueryContext } from '#ledger/query';
 import { againstServer } from './against-server.js';
 import { BILLING } from './billing.checks.js';
 import { BOOKS } from './books.checks.js';
+import { DETAILS_NOTICES } from './details.checks.js';
 import type { Check, Finding } from './finding.js';
 import { COST_NOTICES, MARGIN } from './margin.checks.js';
 import { SETTLEMENTS } from './settlement.checks.js';
@@ -17,7 +18,7 @@ export interface Checked {
 }
 
 const FAILURES: readonly Check[] = [againstServer, ...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
-const NOTICES: readonly Check[] = [...TERM_NOTICES, ...USAGE_NOTICES, ...COST_NOTICES];
+const NOTICES: readonly Check[] = [...TERM_NOTICES, ...USAGE_NOTICES, ...COST_NOTICES, ...DETAILS_NOTICES];
 
 /** Checks all invariants over all data as of a position. */
 export async function checkAll(context: QueryContext): Promise<Checked> {

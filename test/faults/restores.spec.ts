@@ -1,0 +1,244 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { NestFactory } from '@nestjs/core';
+import { LedgerModule } from '#operations/ledger.module';
+import { Ledger } from '#operations/ledger';
+import { Audit } from '#audit/audit';
+import { cli } from '../support/cli.js';
+import { tenant } from '../support/commands.js';
+import { EventStoreDbNode } from '../support/eventstoredb-node.js';
+import { ADMIN, ledgerOn, type TestLedger } from '../support/ledger.js';
+import { type TestDatabase, testDatabase } from '../support/postgres.js';
+
+/** Sets the log in Postgres back to a position, as a restore of an older backup of its schema would. */
+const setBack = (database: TestDatabase, to: number): Promise<unknown> =>
+  database.pool.query(
+    `ALTER TABLE ledgerline_log.events DISABLE TRIGGER ALL;
+     DELETE FROM ledgerline_log.events WHERE position > ${to};
+     ALTER TABLE ledgerline_log.events ENABLE TRIGGER ALL;
+     DELETE FROM ledgerline_log.streams s WHERE NOT EXISTS (
+       SELECT FROM ledgerline_log.events e WHERE e.stream = s.name);
+     UPDATE ledgerline_log.streams s SET revision = (
+       SELECT max(revision) FROM ledgerline_log.events e WHERE e.stream = s.name);
+     UPDATE ledgerline_log.head SET position = ${to}`,
+  );
+
+const FORGET_TREE = 'DROP SCHEMA ledgerline_audit CASCADE';
+
+describe('a log in Postgres that is not the one of the read models', () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await testDatabase();
+    await within(async (test) => {
+      await test.apply(tenant('t1'), tenant('t2'), tenant('t3'));
+      await test.ledger.catchUp();
+      await test.app.get(Audit).keepUp();
+    });
+  });
+  afterEach(async () => database.drop());
+
+  async function within(work: (test: TestLedger) => Promise<void>): Promise<void> {
+    const test = await ledgerOn(database.url);
+    try {
+      await work(test);
+    } finally {
+      await test.close();
+    }
+  }
+  const run = (...args: string[]) => cli(args, { env: { DATABASE_URL: database.url } });
+
+  it('because it was set back: is told at once with its position, and served after a rebuild', async () => {
+    await setBack(database, 2);
+    const refused = await run('query', 'tenants');
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain(
+      'The read models in ledgerline are at position 3, but the log ends at 2: it was set back. Nothing is served from' +
+        ' them. Restore a log that has these events, or run "ledgerline projections rebuild --accept"',
+    );
+    await database.pool.query(FORGET_TREE);
+    expect(await run('projections', 'rebuild', '--accept')).toMatchObject({ code: 0 });
+    await within(async (test) => {
+      expect(await test.ask('tenants')).toMatchObject({ items: [{ tenantId: 't1' }, { tenantId: 't2' }] });
+      await test.apply(tenant('t4'));
+      await test.ledger.catchUp();
+      expect(await test.ask('tenants')).toMatchObject({
+        items: [{ tenantId: 't1' }, { tenantId: 't2' }, { tenantId: 't4' }],
+      });
+      expect(await test.check()).toMatchObject({ failures: [] });
+    });
+    const rolledBack = await run('projections', 'rollback');
+    expect(rolledBack.code).toBe(1);
+    expect(rolledBack.stderr).toContain('The read models in ledgerline_previous are at position 3, and the log has another event there');
+  });
+
+  it('because it was set back and went on differently: is told by the event that differs', async () => {
+    await setBack(database, 2);
+    await database.pool.query('ALTER SCHEMA ledgerline RENAME TO aside');
+    await database.pool.query(FORGET_TREE);
+    await within(async (test) => {
+      await test.apply(tenant('t4'), tenant('t5'));
+    });
+    await database.pool.query('DROP SCHEMA ledgerline CASCADE');
+    await database.pool.query('ALTER SCHEMA aside RENAME TO ledgerline');
+    expect((await run('query', 'tenants')).stderr).toContain(
+      'The read models in ledgerline are at position 3, and the log has another event there: it was set back, and went' +
+        ' on differently.',
+    );
+    expect(await run('projections', 'rebuild', '--accept')).toMatchObject({ code: 0 });
+    expect(JSON.parse((await run('query', 'tenants', '--json')).stdout)).toMatchObject({
+      items: ['t1', 't2', 't4', 't5'].map((tenantId) => ({ tenantId })),
+    });
+  });
+
+  it('because it is another log: is told by its first event', async () => {
+    const other = await testDatabase();
+    const test = await ledgerOn(other.url);
+    await test.apply(tenant('a'), tenant('b'), tenant('c'), tenant('d'));
+    await test.close();
+    const { rows } = await other.pool.query<{ row: string }>('SELECT e::text AS row FROM ledgerline_log.events e');
+    await setBack(database, 0);
+    await database.pool.query(
+      'INSERT INTO ledgerline_log.events SELECT (r::ledgerline_log.events).* FROM unnest($1::text[]) r',
+      [rows.map(({ row }) => row)],
+    );
+    await database.pool.query('UPDATE ledgerline_log.head SET position = 4');
+    expect((await run('query', 'tenants')).stderr).toContain(
+      'The read models in ledgerline are at position 3, of another log: it has another first event.',
+    );
+    await other.drop();
+  });
+
+  it('is told while processes run: nothing is served, and nothing is projected', async () => {
+    await within(async (test) => {
+      await setBack(database, 2);
+      await expect(test.ask('tenants')).rejects.toThrow('the log ends at 2: it was set back');
+      await expect(test.ask('check')).rejects.toThrow('the log ends at 2: it was set back');
+    });
+  });
+
+  it('behind its Merkle tree: is told by the tree, and evidence is not overwritten', async () => {
+    await setBack(database, 2);
+    await database.pool.query('DROP SCHEMA ledgerline CASCADE');
+    const ran = await run('query', 'tenants');
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain('the Merkle tree covers 3 events, and the log has no such event at position 3');
+    expect((await run('verify')).code).toBe(1);
+  });
+});
+
+describe('an EventStoreDB that is not the one of the mirror', () => {
+  let database: TestDatabase;
+  let node: EventStoreDbNode;
+  beforeEach(async () => {
+    database = await testDatabase();
+    node = await EventStoreDbNode.start();
+    await on(node, async (ledger) => {
+      for (const each of ['t1', 't2', 't3']) await ledger.execute(tenant(each), ADMIN);
+      await ledger.catchUp();
+    });
+  });
+  afterEach(async () => {
+    await database.drop();
+    await node.stop();
+  });
+
+  async function on(
+    server: EventStoreDbNode,
+    work: (ledger: Ledger) => Promise<void>,
+    databaseUrl = database.url,
+  ): Promise<void> {
+    const eventStore = { url: server.connectionString, prefix: 'ledgerline-' };
+    const app = await NestFactory.createApplicationContext(LedgerModule.forRoot({ databaseUrl, eventStore }), {
+      logger: false,
+      abortOnError: false,
+    });
+    try {
+      await work(app.get(Ledger));
+    } finally {
+      await app.close();
+    }
+  }
+  const tenants = async (ledger: Ledger): Promise<unknown> => ledger.ask('tenants', {}, ADMIN);
+
+  it('because it was set back: is told by position, never served, and never written to', async () => {
+    node.log.restore(node.log.backup(3));
+    await on(node, async (ledger) => {
+      await expect(tenants(ledger)).rejects.toThrow(
+        /EventStoreDB ends at its position \d+, but the mirror has copied up to/,
+      );
+      const appends = node.appends;
+      await expect(ledger.execute(tenant('t4'), ADMIN)).rejects.toThrow(
+        'the server was set back, or it is another one',
+      );
+      expect(node.appends).toBe(appends);
+    });
+  });
+
+  it('because it went on differently: is told by the event that differs', async () => {
+    node.log.restore(node.log.backup(3));
+    const other = await testDatabase();
+    await on(
+      node,
+      async (ledger) => {
+        for (const each of ['t4', 't5', 't6']) await ledger.execute(tenant(each), ADMIN);
+      },
+      other.url,
+    );
+    await on(node, async (ledger) => {
+      await expect(tenants(ledger)).rejects.toThrow(
+        /EventStoreDB has another event at its position|has none of the last/,
+      );
+    });
+    await other.drop();
+  });
+
+  it('because it is another server: is told', async () => {
+    const another = await EventStoreDbNode.start();
+    another.log.write('orders', ...Array.from({ length: 50 }, () => ({ type: 'Ordered', data: new Uint8Array(100) })));
+    await on(another, async (ledger) => {
+      await expect(tenants(ledger)).rejects.toThrow('EventStoreDB has none of the last 3 events of the mirror');
+    });
+    await another.stop();
+  });
+
+  it('with an empty database: everything is built again, and check names what only Postgres had', async () => {
+    const empty = await testDatabase();
+    await on(
+      node,
+      async (ledger) => {
+        await ledger.catchUp();
+        expect(await tenants(ledger)).toMatchObject({
+          items: ['t1', 't2', 't3'].map((tenantId) => ({ tenantId, name: null })),
+        });
+        expect(await ledger.ask('check', {}, ADMIN)).toMatchObject({
+          ok: true,
+          notices: expect.arrayContaining([
+            expect.objectContaining({
+              code: 'tenant_details_missing',
+              message: 'The names and addresses of 3 of 3 tenants are not in the database: t1, t2, t3',
+            }),
+          ]),
+        });
+      },
+      empty.url,
+    );
+    await empty.drop();
+  });
+
+  it('with an older database: the mirror and the read models catch up', async () => {
+    const older = await testDatabase();
+    await on(node, async (ledger) => void (await ledger.catchUp()), older.url);
+    await on(node, async (ledger) => void (await ledger.execute(tenant('t4'), ADMIN)));
+    await on(
+      node,
+      async (ledger) => {
+        await ledger.catchUp();
+        expect(await tenants(ledger)).toMatchObject({
+          items: ['t1', 't2', 't3', 't4'].map((tenantId) => ({ tenantId })),
+        });
+        expect(await ledger.ask('check', {}, ADMIN)).toMatchObject({ failures: [] });
+      },
+      older.url,
+    );
+    await older.drop();
+  });
+});
