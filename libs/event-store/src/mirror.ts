@@ -47,8 +47,8 @@ class OtherSource extends Error {
   override readonly name = 'OtherSource';
   constructor(message: string) {
     super(
-      `${message}. Nothing is served. Restore the server from a later backup, or give the ledger an empty database: it ` +
-        'then copies what the server has',
+      `${message}. Nothing is served. Restore the server from a later backup, or give the ledger an empty database: ` +
+        'it then copies what the server has',
     );
   }
 }
@@ -62,8 +62,8 @@ async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, co
   const end = await source.end();
   if (end < copied)
     throw new OtherSource(
-      `EventStoreDB ends at its position ${end}, but the mirror has copied up to ${copied}: the server was set back, or ` +
-        'it is another one',
+      `EventStoreDB ends at its position ${end}, but the mirror has copied up to ${copied}: the server was set back, ` +
+        'or it is another one',
     );
   const copies = await fromMirror(() => target.lastCopies(COMPARED));
   let isSeen = copies.length === 0;

@@ -114,8 +114,8 @@ const MICROS_PER_SECOND = 1_000_000n;
 /**
  * The progress of the read models, counting events up to `head`, of a rebuild, and of the kept read models. `lag` is in
  * events. `lagSeconds` is the age of the oldest event that is not projected. `eventsPerSecond` is the rate of the last
- * batch. `state` `other_log`: the log was set back or replaced behind the read models. `rebuilding`: the read models were built by other versions of the projections, so this process answers
- * nothing until its own are built.
+ * batch. `state` `other_log`: the log was set back or replaced behind the read models. `rebuilding`: the read models
+ * were built by other versions of the projections, so this process answers nothing until its own are built.
  */
 async function projectionsStatus(core: LedgerCore, now: Instant, head: number): Promise<AnswerOf<typeof zProjections>> {
   const { live, shadow, previous } = await core.rebuilder.status();

@@ -103,7 +103,8 @@ export class Rebuilder {
 
   /**
    * Brings the previous schema up to date and swaps it with the live one, which is then kept as the previous one.
-   * Errors: `nothing_to_roll_back`, `other_versions` if another version of the program made it, `rebuild_under_way`.
+   * Errors: `nothing_to_roll_back`, `other_versions` if another version of the program made it, `rebuild_under_way`;
+   * OtherLog.
    */
   async rollback(
     options: Pick<RebuildOptions, 'signal' | 'onProgress'> = {},
@@ -124,6 +125,7 @@ export class Rebuilder {
         );
       }
       const projector = this.projectorOn(this.previous, part);
+      await projector.assertSameLog();
       await this.follow(projector, options);
       if (isAborted(options))
         throw conflict('interrupted', 'The rollback was interrupted. The live read models did not change.');

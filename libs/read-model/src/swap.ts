@@ -26,7 +26,8 @@ export interface Schemas {
  * running statements finish on the tables that they started with, and prepared statements are planned again. A
  * projector waits for the lock on the checkpoint, and then finds another generation. `next` may be the previous schema:
  * then both change places. `catchUp` brings `next` to the live position, which does not move in the meantime, or to the
- * end of a log that was set back behind it, and returns the position. `part`: the tables of these projections only; null: all.
+ * end of a log that was set back behind it, and returns the position. `part`: the tables of these projections only;
+ * null: all.
  */
 export async function swap(
   client: pg.ClientBase,
