@@ -62,6 +62,7 @@ export const ERROR_CODES: readonly string[] = [
   'keys_unavailable',
   'last_tier_not_open',
   'log_access_denied',
+  'log_replaced',
   'malformed_request',
   'minimum_above_maximum',
   'mirror_stopped',
