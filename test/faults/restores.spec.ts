@@ -67,7 +67,9 @@ describe('a log in Postgres that is not the one of the read models', () => {
     });
     const rolledBack = await run('projections', 'rollback');
     expect(rolledBack.code).toBe(1);
-    expect(rolledBack.stderr).toContain('The read models in ledgerline_previous are at position 3, and the log has another event there');
+    expect(rolledBack.stderr).toContain(
+      'The read models in ledgerline_previous are at position 3, and the log has another event there',
+    );
   });
 
   it('because it was set back and went on differently: is told by the event that differs', async () => {
