@@ -228,8 +228,16 @@ describe('an EventStoreDB that is not the one of the mirror', () => {
 
   it('with an older database: the mirror and the read models catch up', async () => {
     const older = await testDatabase();
-    await on(node, async (ledger) => void (await ledger.catchUp()), older.url);
-    await on(node, async (ledger) => void (await ledger.execute(tenant('t4'), ADMIN)));
+    await on(
+      node,
+      async (ledger) => {
+        await ledger.catchUp();
+      },
+      older.url,
+    );
+    await on(node, async (ledger) => {
+      await ledger.execute(tenant('t4'), ADMIN);
+    });
     await on(
       node,
       async (ledger) => {
