@@ -51,8 +51,8 @@ describe('a log in Postgres that is not the one of the read models', () => {
     const refused = await run('query', 'tenants');
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toContain(
-      'The read models in ledgerline are at position 3, but the log ends at 2: it was set back. Nothing is served from' +
-        ' them. Restore a log that has these events, or run "ledgerline projections rebuild --accept"',
+      'The read models in ledgerline are at position 3, but the log ends at 2: it was set back. Nothing is served' +
+        ' from them. Restore a log that has these events, or run "ledgerline projections rebuild --accept"',
     );
     await database.pool.query(FORGET_TREE);
     expect(await run('projections', 'rebuild', '--accept')).toMatchObject({ code: 0 });
@@ -82,8 +82,8 @@ describe('a log in Postgres that is not the one of the read models', () => {
     await database.pool.query('DROP SCHEMA ledgerline CASCADE');
     await database.pool.query('ALTER SCHEMA aside RENAME TO ledgerline');
     expect((await run('query', 'tenants')).stderr).toContain(
-      'The read models in ledgerline are at position 3, and the log has another event there: it was set back, and went' +
-        ' on differently.',
+      'The read models in ledgerline are at position 3, and the log has another event there: it was set back, and' +
+        ' went on differently.',
     );
     expect(await run('projections', 'rebuild', '--accept')).toMatchObject({ code: 0 });
     expect(JSON.parse((await run('query', 'tenants', '--json')).stdout)).toMatchObject({
