@@ -220,4 +220,50 @@ describe('a reading that is observed again', () => {
     await test.apply({ command: 'correct-usage', ...READING, quantity: '9', reason: 'it was' });
     expect(noticeOf(await run(observe()))).toBeUndefined();
   });
+
+  it('after its quantity was corrected: says so', async () => {
+    await test.apply({ command: 'correct-usage', ...READING, quantity: '8', reason: 'counted again' });
+    expect(await run(observe())).toMatchObject({
+      status: 'unchanged',
+      result: {
+        duplicate: 1,
+        notice:
+          'hours of r over [2026-04-02T00:00:00Z, 2026-04-03T00:00:00Z): recorded and then corrected. ' +
+          'Nothing was recorded now. To correct a reading again, use correct-usage.',
+      },
+    });
+  });
+});
+
+describe('a cost line that is recorded again', () => {
+  const line = (lineKey: string, amount: string) => ({
+    ...{ lineKey, kind: 'server', currency: 'USD', category: 'usage', amount },
+    chargePeriod: { start: T('2026-04-01'), end: T('2026-05-01') },
+  });
+  const record = {
+    ...{ command: 'record-cost', provider: 'acme', invoiceRef: '2026-04' },
+    lines: [line('1', '3.00'), line('2', '4.00'), line('3', '5.00')],
+  };
+  const correct = { command: 'correct-cost', provider: 'acme', invoiceRef: '2026-04', reason: 'x' };
+
+  it('after it was corrected or withdrawn: says so', async () => {
+    await test.apply(record);
+    expect(noticeOf(await run(record))).toBeUndefined();
+    await test.apply(
+      { ...correct, lineKey: '2', amount: '4.50' },
+      { ...correct, command: 'withdraw', what: 'record-cost', lineKey: '3' },
+    );
+    expect(await run(record)).toEqual({
+      command: 'record-cost',
+      status: 'unchanged',
+      result: {
+        ...{ accepted: 0, duplicate: 3 },
+        notice:
+          'line 2 and 1 more: recorded and then corrected or withdrawn. Nothing was recorded of it now. ' +
+          'To correct a line again, use correct-cost.',
+      },
+    });
+    await test.apply({ ...correct, lineKey: '2', amount: '4.00' }, { ...correct, lineKey: '3', amount: '5.00' });
+    expect(noticeOf(await run(record))).toBeUndefined();
+  });
 });

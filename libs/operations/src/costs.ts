@@ -45,10 +45,23 @@ const recordCost = defineCommand({
   async handle(call, core) {
     const { provider, invoiceRef, lines } = call.fields;
     assertKeysOnce(lines);
-    const { status, position, accepted, duplicate } = await writeCosts(core, call, { provider, invoiceRef, lines });
-    return { status, ...(position === undefined ? {} : { position }), result: { accepted, duplicate } };
+    const written = await writeCosts(core, call, { provider, invoiceRef, lines });
+    const { status, position, accepted, duplicate, superseded } = written;
+    const result = { accepted, duplicate, ...noticeOf(superseded) };
+    return { status, ...(position === undefined ? {} : { position }), result };
   },
 });
+
+/** Lines are recorded again that were corrected or withdrawn. */
+function noticeOf([first, ...others]: readonly string[]): { notice?: string } {
+  if (first === undefined) return {};
+  const lines = others.length === 0 ? `line ${first}` : `line ${first} and ${others.length} more`;
+  return {
+    notice:
+      `${lines}: recorded and then corrected or withdrawn. Nothing was recorded of it now. ` +
+      'To correct a line again, use correct-cost.',
+  };
+}
 
 const { lineKey, kind, chargePeriod, amount, currency, category, ...others } = zCostLine.shape;
 

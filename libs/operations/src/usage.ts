@@ -17,7 +17,7 @@ import type { UsageRecordRow } from '#projections/usage-records/usage-records.ta
 import { ambiguousProvider, fitting, keyOfRow, knownWithExcluders } from '#billing/usage/known-usage';
 import { Exclusions, overlapWith } from '#billing/usage/usage-overlaps';
 import { namedReading } from '#billing/usage/compared-usage';
-import { namings, writeUsage } from '#billing/usage/usage-writer';
+import { namings, type UsageWritten, writeUsage } from '#billing/usage/usage-writer';
 import { confinedTo } from '#ledger/caller';
 import type { CommandCall } from '#ledger/command';
 import { defineCommand, WRITERS } from '#ledger/define-command';
@@ -77,24 +77,31 @@ export const observeUsage = defineCommand({
     const { deploymentId, observations } = call.fields;
     await assertDeployment(core, call, deploymentId, observations);
     const written = await writeUsage(core, call, { deploymentId, observations, origin: 'command' });
-    const { position, accepted, duplicate, corrected, withdrawn } = written;
-    const counts = { accepted, duplicate, corrected, ...withdrawnNotice(withdrawn) };
+    const { position, accepted, duplicate, corrected } = written;
+    const counts = { accepted, duplicate, corrected, ...noticeOf(written) };
     // A known reading that only got its provider named counts as unchanged.
     if (position === null || counts.accepted + counts.corrected === 0) return { status: 'unchanged', result: counts };
     return { status: 'done', position, result: counts };
   },
 });
 
-/** Readings are observed again that were withdrawn. */
-function withdrawnNotice([first, ...others]: readonly Observation[]): { notice?: string } {
-  if (first === undefined) return {};
+/** Readings are observed again that were withdrawn or corrected. */
+function noticeOf({ withdrawn, superseded }: Pick<UsageWritten, 'withdrawn' | 'superseded'>): { notice?: string } {
+  const notices = [
+    noticeOn(withdrawn, 'withdrawn', 'put a reading back, use correct-usage with its quantity'),
+    noticeOn(superseded, 'corrected', 'correct a reading again, use correct-usage'),
+  ].flat();
+  return notices.length === 0 ? {} : { notice: notices.join(' ') };
+}
+
+function noticeOn([first, ...others]: readonly Observation[], what: string, remedy: string): string[] {
+  if (first === undefined) return [];
   const { billingKind, resourceId, period } = first;
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
-  return {
-    notice:
-      `${billingKind} of ${resourceId} over ${periodText(period)}${more}: recorded and then withdrawn. ` +
-      'Nothing was recorded now. To put a reading back, use correct-usage with its quantity.',
-  };
+  return [
+    `${billingKind} of ${resourceId} over ${periodText(period)}${more}: recorded and then ${what}. ` +
+      `Nothing was recorded now. To ${remedy}.`,
+  ];
 }
 
 const correctUsage = defineCommand({

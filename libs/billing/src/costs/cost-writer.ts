@@ -12,6 +12,8 @@ import type { History } from '#read-model/read-models';
 export interface CostsWritten {
   readonly accepted: number;
   readonly duplicate: number;
+  /** Known lines that were corrected or withdrawn, and stay so. */
+  readonly superseded: readonly string[];
 }
 
 export interface DeliveredCosts {
@@ -38,19 +40,22 @@ export async function writeCosts(
   call: CommandCall,
   delivered: DeliveredCosts,
 ): Promise<CostsWritten & { status: 'done' | 'unchanged'; position?: number }> {
+  let superseded: readonly string[] = [];
   const decided = await core.book.decideOnReadModels(
     costStream(delivered.provider, delivered.invoiceRef),
     call,
     async () => {
-      const { events, ...result } = await decideCosts(core, delivered);
-      return { events, result };
+      const { events, accepted, duplicate, ...more } = await decideCosts(core, delivered);
+      ({ superseded } = more);
+      return { events, result: { accepted, duplicate } };
     },
     touching(delivered.lines),
   );
   return {
     status: decided.status,
     ...(decided.position === undefined ? {} : { position: decided.position }),
-    ...(decided.result as CostsWritten),
+    ...(decided.result as Pick<CostsWritten, 'accepted' | 'duplicate'>),
+    superseded,
   };
 }
 
@@ -68,7 +73,14 @@ export async function decideCosts(
     type: 'CostRecorded',
     data: { provider, invoiceRef, lines: batch },
   }));
-  return { events, accepted: fresh.length, duplicate: lines.length - fresh.length };
+  const isFresh = new Set(fresh);
+  const superseded = lines.filter((line) => !isFresh.has(line) && isSuperseded(line, known.get(line.lineKey)));
+  return {
+    events,
+    accepted: fresh.length,
+    duplicate: lines.length - fresh.length,
+    superseded: superseded.map(({ lineKey }) => lineKey),
+  };
 }
 
 /** Events of the same invoice that concern one of these lines. */
@@ -103,6 +115,10 @@ const isDifferent = (line: CostLine, known: KnownLine | undefined): boolean => {
   const body = canonicalJson(contentOf(line));
   return !known.versions.some((row) => canonicalJson(contentOfRow(row)) === body);
 };
+
+const isSuperseded = (line: CostLine, known: KnownLine | undefined): boolean =>
+  known !== undefined &&
+  (known.isWithdrawn || canonicalJson(contentOfRow(known.last)) !== canonicalJson(contentOf(line)));
 
 function refuse(lines: readonly CostLine[], different: readonly CostLine[]): void {
   if (different.length === 0) return;

@@ -77,7 +77,7 @@ describe('the margin of a month', () => {
 describe('cost lines of a delivery', () => {
   it('are known if they were recorded with the same content, and new otherwise', async () => {
     const { events, ...counts } = await decideCosts(test.core, delivered(line('2', '6.39'), line('4', '1.00')));
-    expect(counts).toEqual({ accepted: 1, duplicate: 1 });
+    expect(counts).toEqual({ accepted: 1, duplicate: 1, superseded: [] });
     expect(events).toMatchObject([{ type: 'CostRecorded', data: { lines: [{ lineKey: '4' }] } }]);
   });
 

@@ -25,6 +25,8 @@ export interface Compared {
   readonly overlapping: Overlapping[];
   /** Known readings that were withdrawn, and stay so. */
   readonly withdrawn: Observation[];
+  /** Known readings that were corrected, and stay so. */
+  readonly superseded: Observation[];
   same: number;
 }
 
@@ -34,6 +36,7 @@ export const nothingCompared = (): Compared => ({
   named: [],
   overlapping: [],
   withdrawn: [],
+  superseded: [],
   same: 0,
 });
 
@@ -142,7 +145,11 @@ export function take(compared: Compared, entries: Entries, reading: Indexed, fou
   if (comparison !== 'same') entries.exclusions.add(observation);
   if (comparison === 'same') {
     compared.same += 1;
-    if (entry.known?.isWithdrawn === true && entry.said === null) compared.withdrawn.push(observation);
+    if (entry.known !== null && entry.said === null) {
+      const { isWithdrawn, last } = entry.known;
+      if (isWithdrawn) compared.withdrawn.push(observation);
+      else if (!sameBody(last, observation)) compared.superseded.push(observation);
+    }
   } else if (comparison === 'different' && entry.known !== null)
     compared.different.push({ ...reading, known: entry.known });
   else compared.fresh.push(observation);

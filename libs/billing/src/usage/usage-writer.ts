@@ -38,6 +38,8 @@ export interface UsageWritten {
   readonly overlapping: readonly Overlapping[];
   /** Known readings that were withdrawn, and stay so. */
   readonly withdrawn: readonly Observation[];
+  /** Known readings that were corrected, and stay so. */
+  readonly superseded: readonly Observation[];
   readonly position: number | null;
 }
 
@@ -71,19 +73,19 @@ export async function writeUsage(core: LedgerCore, call: CommandCall, usage: Usa
   }
   let written: Counts & Pick<UsageWritten, 'position'> = { accepted: 0, duplicate: 0, corrected: 0, position: null };
   const overlapping: Overlapping[] = [];
-  const withdrawn: Observation[] = [];
+  const [withdrawn, superseded]: [Observation[], Observation[]] = [[], []];
   const lastMonth = [...byMonth.keys()].at(-1);
   for (const [month, readings] of byMonth) {
     // The command's key goes with its last month: a command that stopped half-way is carried out again.
     const step = month === lastMonth ? call : stepOf(call);
     const before = written;
-    let [left, gone]: [readonly Overlapping[], readonly Observation[]] = [[], []];
+    let last = nothingCompared();
     const done = await core.book.decideOnReadModels(
       usageStream(deploymentId, month),
       step,
       async () => {
         const compared = await compare(core, deploymentId, readings, origin);
-        [left, gone] = [compared.overlapping, compared.withdrawn];
+        last = compared;
         const delivered = { deploymentId, month, origin, ...(reason === undefined ? {} : { reason }) };
         const { events, ...counts } = decided(delivered, compared);
         // The answer counts all months so far: the last month records it.
@@ -92,13 +94,14 @@ export async function writeUsage(core: LedgerCore, call: CommandCall, usage: Usa
       touching(readings),
     );
     written = { ...(done.result as Counts), position: done.position ?? written.position };
-    overlapping.push(...left);
-    withdrawn.push(...gone);
+    overlapping.push(...last.overlapping);
+    withdrawn.push(...last.withdrawn);
+    superseded.push(...last.superseded);
   }
-  return { ...written, overlapping, withdrawn };
+  return { ...written, overlapping, withdrawn, superseded };
 }
 
-type Counts = Omit<UsageWritten, 'position' | 'overlapping' | 'withdrawn'>;
+type Counts = Omit<UsageWritten, 'position' | 'overlapping' | 'withdrawn' | 'superseded'>;
 
 /** Errors: `usage_conflict`, `usage_overlap`. */
 function assertRecordable(
