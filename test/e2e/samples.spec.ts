@@ -29,6 +29,9 @@ async function samplesOf(page: string): Promise<Sample[]> {
 /** What an import, or `--detect`, writes beside a file: whoever tried the samples has some. */
 const WRITTEN_BESIDE = /\.(rejects|notes)\.jsonl$|\.(csv|json|jsonl)\.map\.json$/;
 
+/** More than any sample has. */
+const MOST_ROWS = 20;
+
 const samples = await samplesOf('docs/backfill.md');
 const mappingOf = async ({ map }: Sample): Promise<Mapping> =>
   map === null ? {} : readMapping(JSON.parse(await readFile(map, 'utf8')), map);
@@ -106,6 +109,60 @@ describe('a sample', () => {
   });
 
   const costs = samples.filter(({ kind, file }) => kind === 'costs' && !file.endsWith('.json'));
+  const rowsOf = async ({ file }: Sample): Promise<{ header: string[]; rows: string[] }> => {
+    const rows = (await readFile(file, 'utf8')).trim().split('\n');
+    return { header: file.endsWith('.csv') ? rows.splice(0, 1) : [], rows };
+  };
+  /** Numbers that put the rows in an order, and the part that each belongs to. */
+  const SPLIT = fc.record({
+    order: fc.uniqueArray(fc.nat(), { minLength: MOST_ROWS, maxLength: MOST_ROWS }),
+    parts: fc.array(fc.nat(2), { minLength: MOST_ROWS, maxLength: MOST_ROWS }),
+  });
+  /** The sample in up to three files of a delivery. AWS gives its lines other ids in each delivery. */
+  const partsOf = async (
+    sample: Sample,
+    { order, parts }: { readonly order: readonly number[]; readonly parts: readonly number[] },
+    delivery: string,
+  ): Promise<string[]> => {
+    const { header, rows } = await rowsOf(sample);
+    const shuffled = rows
+      .map((row, index) => ({ row: row.replace(/^li(\d+),/, `x${delivery}-$1,`), part: parts[index] ?? 0, index }))
+      .sort((a, b) => (order[a.index] ?? 0) - (order[b.index] ?? 0));
+    const contents = [...Map.groupBy(shuffled, ({ part }) => part).values()].map((part) =>
+      [...header, ...part.map(({ row }) => row)].join('\n'),
+    );
+    // A part of the same content as another one is taken for the same file.
+    fc.pre(new Set(contents).size === contents.length);
+    return Promise.all(
+      contents.map(async (content, part) =>
+        files.write(sample.file.replace('docs/samples/', `${delivery}-${part}-`), `${content}\n`),
+      ),
+    );
+  };
+
+  it.each(costs)('$file comes to the same lines part by part, in any order', async (sample) => {
+    const recorded = async (): Promise<unknown[]> => {
+      const { rows } = await test.core.pool.query<Record<string, string | null>>(
+        'SELECT provider, resource_id, kind, charge_period_start, category, class, amount, effective_amount ' +
+          'FROM cost_lines WHERE position_to IS NULL ORDER BY 1, 2, 3, 4, 5, 6, 7, 8',
+      );
+      return rows;
+    };
+    const mapping = await mappingOf(sample);
+    const before = await recorded();
+    let delivery = 0;
+    await fc.assert(
+      fc.asyncProperty(SPLIT, async (split) => {
+        delivery += 1;
+        const name = `part by part ${delivery}`;
+        for (const path of await partsOf(sample, split, `p${delivery}`))
+          await backfilled(test, 'costs', path, mapping, { delivery: { name, isPartial: false } });
+        expect(await recorded()).toEqual(before);
+      }),
+      checkedOn(4),
+    );
+  });
+
   it.each(costs)(
     '$file changes nothing if it is delivered again, in other parts and with other ids',
     async (sample) => {
@@ -116,30 +173,11 @@ describe('a sample', () => {
         return rows;
       };
       const before = await recorded();
-      const [first = '', ...rest] = (await readFile(sample.file, 'utf8')).trim().split('\n');
-      const isCsv = sample.file.endsWith('.csv');
-      const rows = isCsv ? rest : [first, ...rest];
-      // AWS gives its lines other ids in each delivery.
-      const renamed = (delivery: number) => rows.map((row) => row.replace(/^li(\d+),/, `x${delivery}-$1,`));
       let delivery = 0;
-      const split = fc.record({
-        order: fc.shuffledSubarray(
-          rows.map((_, index) => index),
-          { minLength: rows.length },
-        ),
-        parts: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: rows.length, maxLength: rows.length }),
-      });
       await fc.assert(
-        fc.asyncProperty(split, async ({ order, parts }) => {
+        fc.asyncProperty(SPLIT, async (split) => {
           delivery += 1;
-          const all = renamed(delivery);
-          const byPart = [...Map.groupBy(order, (index) => parts[index] ?? 0).values()];
-          const paths: string[] = [];
-          for (const [part, indexes] of byPart.entries()) {
-            const content = [...(isCsv ? [first] : []), ...indexes.map((index) => all[index])].join('\n');
-            const name = sample.file.replace('docs/samples/', `${delivery}-${part}-`);
-            paths.push(await files.write(name, `${content}\n`));
-          }
+          const paths = await partsOf(sample, split, `${delivery}`);
           const next = { delivery: { name: `delivery ${delivery}`, isPartial: false } };
           const summary = await backfilled(test, 'costs', paths, await mappingOf(sample), next);
           expect([countsOf(summary), summary.removed]).toEqual([[sample.lines, 0, sample.lines, 0, 0], 0]);
