@@ -20,6 +20,9 @@ export interface Measured {
   readonly bounds: readonly Held[];
 }
 
+/** eventstoredb: a node in memory, or the server of EVENT_STORE_URL. */
+export type LogKind = 'postgres' | 'eventstoredb';
+
 export interface Bench {
   readonly name: string;
   /** What it measures, in a line. */
@@ -27,7 +30,12 @@ export interface Bench {
   /** The size unless one is given. */
   readonly size: number;
   readonly bounds?: readonly Bound[];
-  measure(size: number, say: (message: string) => void): Promise<Omit<Measured, 'name' | 'size' | 'bounds'>>;
+  /** `log`: where the log is, for benches that tell them apart. */
+  measure(
+    size: number,
+    say: (message: string) => void,
+    log: LogKind,
+  ): Promise<Omit<Measured, 'name' | 'size' | 'bounds'>>;
 }
 
 export const BENCHER: Caller = { actor: 'bench', role: 'platform_admin', now: instant('2026-06-01T00:00:00Z') };

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { usageStream } from '#domain/usage/usage';
 import { EventStoreDbLog } from '#event-store/eventstoredb';
@@ -8,19 +6,8 @@ import { NO_STREAM } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
 import { type Bench, figure, mustBe, timed } from './bench.js';
 import { onDatabase } from './database.js';
+import { onNode } from './on-node.js';
 import { deploymentId, READINGS_PER_EVENT, usageEvent } from './usage-log.js';
-
-async function onNode<Result>(work: (connectionString: string) => Promise<Result>): Promise<Result> {
-  const args = ['--conditions=source', '--import', './test/support/typescript.js', 'test/bench/grpc-node.ts'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-  try {
-    if (child.stdout === null) throw new Error('the node has no output');
-    for await (const connectionString of createInterface({ input: child.stdout })) return await work(connectionString);
-    throw new Error('the node ended before it listened');
-  } finally {
-    child.kill();
-  }
-}
 
 /** The bare loop: every event of $all, as the client gives it. */
 async function bareReadAll(connectionString: string): Promise<number> {

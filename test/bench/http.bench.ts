@@ -5,8 +5,9 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { instant } from '#domain/time/instant';
 import { mintToken } from '#runtime/token';
-import { type Bench, figure, mustBe } from './bench.js';
+import { type Bench, figure, type Measured, mustBe } from './bench.js';
 import { onDatabase } from './database.js';
+import { onNode } from './on-node.js';
 
 const SECRET = 'a secret of the benches, longer than 32 characters';
 const DEPLOYMENTS = 100;
@@ -26,9 +27,15 @@ interface Running {
 }
 
 /** The API and the worker, as `up` has them: processes of their own, on this machine with the database and the load. */
-async function withApi<Result>(databaseUrl: string, work: (api: Running) => Promise<Result>): Promise<Result> {
+async function withApi<Result>(
+  databaseUrl: string,
+  work: (api: Running) => Promise<Result>,
+  log: Readonly<Record<string, string>> = {},
+): Promise<Result> {
   const environment = {
     ...process.env,
+    EVENT_STORE_URL: '',
+    ...log,
     DATABASE_URL: databaseUrl,
     LEDGERLINE_JWT_SECRET: SECRET,
     LEDGERLINE_PORT: '0',
@@ -195,6 +202,75 @@ async function isVisible(
   return rowCount === 1;
 }
 
+interface Ingest {
+  readonly batches: Load;
+  readonly singles: Load;
+}
+
+/** The ingest alone, with `size` readings in the table before. */
+async function ingest(size: number, say: (message: string) => void, log: Record<string, string>): Promise<Ingest> {
+  return onDatabase(async (databaseUrl, pool) =>
+    withApi(
+      databaseUrl,
+      async (api) => {
+        await register(api);
+        sent = 0;
+        const filled = await loaded(api, '/api/v1/usage', batch, { amount: Math.max(1, Math.ceil(size / BATCH)) });
+        await fetch(`${api.url}/api/v1/tenants`, { headers: headersOf(api) });
+        mustBe('filled', await recorded(pool), filled.accepted);
+        say('  batches');
+        const batches = await loaded(api, '/api/v1/usage', batch);
+        say('  one by one');
+        return { batches, singles: await loaded(api, '/api/v1/usage', single, { connections: SINGLE_CONNECTIONS }) };
+      },
+      log,
+    ),
+  );
+}
+
+/** The same ingest with EventStoreDB as the log and with Postgres, one after the other and back. */
+async function againstPostgres(
+  size: number,
+  say: (message: string) => void,
+): Promise<Omit<Measured, 'name' | 'size' | 'bounds'>> {
+  const onServer = async (): Promise<Ingest> => {
+    say('  on EventStoreDB');
+    // A prefix of its own on a real server: earlier runs are still there.
+    const of = (url: string) => ({ EVENT_STORE_URL: url, EVENT_STORE_PREFIX: `bench-${Date.now()}-` });
+    const real = process.env['EVENT_STORE_URL'];
+    return real === undefined || real === ''
+      ? onNode(async (url) => ingest(size, say, of(url)))
+      : ingest(size, say, of(real));
+  };
+  const onPostgres = async (): Promise<Ingest> => {
+    say('  on Postgres');
+    return ingest(size, say, {});
+  };
+  const runs = [await onPostgres(), await onServer(), await onServer(), await onPostgres()] as const;
+  const [postgres, server] = [
+    [runs[0], runs[3]],
+    [runs[1], runs[2]],
+  ] as const;
+  const of = (ingests: readonly Ingest[], figureOf: (each: Ingest) => number): number =>
+    ingests.reduce((total, each) => total + figureOf(each), 0) / ingests.length;
+  const ratio = (figureOf: (each: Ingest) => number): number => figure(of(server, figureOf) / of(postgres, figureOf));
+  return {
+    ratios: {
+      batches: ratio(({ batches }) => batches.perSecond),
+      singles: ratio(({ singles }) => singles.perSecond),
+      batchP99: ratio(({ batches }) => batches.p99Ms),
+      singleP99: ratio(({ singles }) => singles.p99Ms),
+    },
+    figures: {
+      observationsPerSecond: figure(of(server, ({ batches }) => batches.perSecond * BATCH)),
+      singlesPerSecond: figure(of(server, ({ singles }) => singles.perSecond)),
+      batchP99Ms: figure(of(server, ({ batches }) => batches.p99Ms)),
+      singleP99Ms: figure(of(server, ({ singles }) => singles.p99Ms)),
+    },
+    checked: true,
+  };
+}
+
 /** `size` readings in the table before anything is read. */
 export const httpBench: Bench = {
   name: 'http',
@@ -202,7 +278,8 @@ export const httpBench: Bench = {
     'the running API under load: usage in batches of 100 and one by one, reads in a table of N records, and ' +
     'an overload',
   size: 100_000,
-  async measure(size, say) {
+  async measure(size, say, log) {
+    if (log === 'eventstoredb') return againstPostgres(size, say);
     return onDatabase(async (databaseUrl, pool) =>
       withApi(databaseUrl, async (api) => {
         await register(api);

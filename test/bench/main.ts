@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { appendBench } from './append.bench.js';
 import { applyBench } from './apply.bench.js';
 import { backfillBench } from './backfill.bench.js';
-import type { Bench, Measured } from './bench.js';
+import type { Bench, LogKind, Measured } from './bench.js';
 import { held, heldText } from './bounds.js';
 import { withServer } from './database.js';
 import { asOfBench } from './as-of.bench.js';
@@ -42,6 +42,7 @@ const say = (message: string): void => {
 interface Request {
   readonly benches: readonly Bench[];
   readonly size: number | null;
+  readonly log: LogKind;
   readonly json: boolean;
 }
 
@@ -50,7 +51,7 @@ function requested(args: readonly string[]): Request | string {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { size: { type: 'string' }, json: { type: 'boolean' } },
+    options: { size: { type: 'string' }, log: { type: 'string' }, json: { type: 'boolean' } },
   });
   const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
   if (unknown.length > 0)
@@ -58,19 +59,21 @@ function requested(args: readonly string[]): Request | string {
       `there is no bench ${unknown.join(', ')}; there ` +
       `are\n${BENCHES.map(({ name, summary }) => `  ${name}: ${summary}`).join('\n')}`
     );
-  const { size, json = false } = values;
+  const { size, log = 'postgres', json = false } = values;
+  if (log !== 'postgres' && log !== 'eventstoredb')
+    return `--log: ${JSON.stringify(log)} is neither postgres nor eventstoredb`;
   if (size !== undefined && !/^[1-9]\d{0,8}$/.test(size))
     return `--size: ${JSON.stringify(size)} is no whole number from 1 on`;
   const benches = positionals.length === 0 ? BENCHES : BENCHES.filter(({ name }) => positionals.includes(name));
-  return { benches, size: size === undefined ? null : Number(size), json };
+  return { benches, size: size === undefined ? null : Number(size), log, json };
 }
 
-async function measure({ benches, size }: Request): Promise<Measured[]> {
+async function measure({ benches, size, log }: Request): Promise<Measured[]> {
   const measured: Measured[] = [];
   for (const bench of benches) {
     const at = size ?? bench.size;
     say(`${bench.name}, size ${at}: ${bench.summary}`);
-    const found = { name: bench.name, size: at, ...(await bench.measure(at, say)) };
+    const found = { name: bench.name, size: at, ...(await bench.measure(at, say, log)) };
     measured.push({ ...found, bounds: held(found, bench.bounds ?? []) });
   }
   return measured;

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Instant } from '#domain/time/instant';
+import { BatchLoader } from '#postgres/batch-loader';
 import { isConnectionLost } from '#postgres/connection';
 import { reason } from '#postgres/errors';
 import { Backoff } from './backoff.js';
@@ -11,13 +11,15 @@ import {
   type EventFilter,
   type EventLog,
   type NewEvent,
-  NO_STREAM,
   type StoredEvent,
   UnknownOutcome,
 } from './port.js';
 import type { PostgresLog } from './postgres.js';
 
+/** Until the mirror is compared with the source. */
 const POLL_MS = 5;
+/** For a copy that nobody told: the notification was lost. */
+const LOOK_AGAIN_MS = 50;
 const MIRROR_TIMEOUT_MS = 30_000;
 
 /** Copying failed permanently. Until someone repairs it, nothing is written, and no new event can be read. */
@@ -38,6 +40,11 @@ export class MirrorStopped extends Error {
  * permanently, waiting calls fail with MirrorStopped.
  */
 export class MirroredLog implements EventLog {
+  /** One question for all that ask at the same time. */
+  private readonly heads = new BatchLoader(async (askers: readonly undefined[]) => {
+    const head = await this.source.head();
+    return askers.map(() => head);
+  });
   private readonly closing = new AbortController();
   private readonly stopped = new AbortController();
   private readonly mirroring: Promise<void>;
@@ -60,10 +67,7 @@ export class MirroredLog implements EventLog {
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
     this.stopped.signal.throwIfAborted();
     const { revision, position } = await this.source.append(stream, expectedRevision, events);
-    const { ordinal } = await this.mirrored(position, async () => ({
-      ordinal: await this.mirror.positionOfSource(position),
-    }));
-    if (ordinal === undefined) throw new UnknownOutcome(`the mirror skipped position ${position} of ${stream}`);
+    const ordinal = await this.mirrored(position, async () => this.mirror.positionOfSource(position));
     return { revision, position: ordinal };
   }
 
@@ -93,10 +97,10 @@ export class MirroredLog implements EventLog {
     return this.mirror.readAt(positions);
   }
 
-  /** Of a stream that EventStoreDB deleted, only the mirror knows the revision: the server goes on from there. */
+  /** Also of a stream that EventStoreDB deleted: the server goes on from there. */
   async revisionOf(stream: string): Promise<number> {
-    const revision = await this.source.revisionOf(stream);
-    return revision === NO_STREAM ? this.mirror.revisionOf(stream) : revision;
+    await this.current();
+    return this.mirror.revisionOf(stream);
   }
 
   async head(): Promise<number> {
@@ -118,20 +122,28 @@ export class MirroredLog implements EventLog {
 
   /** Resolves when the mirror has everything that the source has now. */
   private async current(): Promise<void> {
-    await this.mirrored(await this.source.head(), async () => true);
+    const position = await this.heads.load(undefined);
+    await this.mirrored(position, async () =>
+      (await this.mirror.lastSourcePosition()) >= position ? true : undefined,
+    );
   }
 
   /**
-   * Asks the mirror after it has copied the source up to a commit position. It asks again after every lost connection.
+   * Asks the mirror until it has an answer, which it has once it has copied the source up to a position. It is asked
+   * again when something was copied, and after every lost connection.
    */
-  private async mirrored<Answer>(sourcePosition: number, ask: () => Promise<Answer>): Promise<Answer> {
+  private async mirrored<Answer>(sourcePosition: number, ask: () => Promise<Answer | undefined>): Promise<Answer> {
     const deadline = performance.now() + MIRROR_TIMEOUT_MS;
     const backoff = new Backoff();
+    const signal = AbortSignal.any([this.closing.signal, this.stopped.signal]);
     for (;;) {
       this.stopped.signal.throwIfAborted();
+      const { bell } = this.mirror;
+      const seen = bell.rings;
       let lost: unknown;
       try {
-        if (this.isCompared && (await this.mirror.lastSourcePosition()) >= sourcePosition) return await ask();
+        const answer = this.isCompared ? await ask() : undefined;
+        if (answer !== undefined) return answer;
         backoff.reset();
       } catch (error) {
         if (!isConnectionLost(error)) throw error;
@@ -141,7 +153,9 @@ export class MirroredLog implements EventLog {
         throw new UnknownOutcome(`the mirror did not reach position ${sourcePosition} of EventStoreDB in time`, {
           cause: lost,
         });
-      await (lost === undefined ? delay(POLL_MS) : backoff.wait(this.closing.signal));
+      await (lost === undefined
+        ? bell.wait(seen, signal, this.isCompared ? LOOK_AGAIN_MS : POLL_MS)
+        : backoff.wait(signal));
     }
   }
 }

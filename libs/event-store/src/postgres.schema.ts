@@ -189,6 +189,8 @@ declare
   last_source   bigint;
   broken        record;
 begin
+  -- The source has the events on disk. What a crash of this server loses is copied again, to the same positions.
+  perform set_config('synchronous_commit', 'off', true);
   select h.position, h.recorded_at, h.source_position into strict last_position, last_recorded, last_source
     from ${schema}.head h for update;
   if last_source is null and last_position > 0 then

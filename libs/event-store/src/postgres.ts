@@ -4,6 +4,7 @@ import { isConnectionLost } from '#postgres/connection';
 import { BatchLoader } from '#postgres/batch-loader';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
+import type { Bell } from './bell.js';
 import { Batcher, type Outcome } from './batcher.js';
 import type { ServerRecord } from './eventstoredb.record.js';
 import type { Leaf } from './leaf.js';
@@ -47,6 +48,9 @@ export class PostgresLog implements EventLog {
   private readonly schema: string;
   private readonly batcher = new Batcher((appends) => this.write(appends));
   private readonly revisions = new BatchLoader(async (streams: readonly string[]) => this.revisionsOf(streams));
+  private readonly sources = new BatchLoader(async (positions: readonly number[]) =>
+    this.positionsOfSources(positions),
+  );
   private readonly listener: LogListener;
   private readonly closing = new AbortController();
 
@@ -66,6 +70,12 @@ export class PostgresLog implements EventLog {
   async migrate(): Promise<void> {
     // Several statements in one query are one transaction.
     await this.pool.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK}); ${schemaSql(this.schema)}`);
+  }
+
+  /** Rings when the log has grown. */
+  get bell(): Bell {
+    this.listener.start();
+    return this.listener.bell;
   }
 
   /** Whether the schema exists. */
@@ -107,9 +117,8 @@ export class PostgresLog implements EventLog {
 
   async *subscribe(after: number, options: { signal: AbortSignal; filter?: EventFilter }): AsyncIterable<StoredEvent> {
     const signal = AbortSignal.any([options.signal, this.closing.signal]);
-    const { bell } = this.listener;
+    const { bell } = this;
     const backoff = new Backoff();
-    this.listener.start();
     let last = after;
     while (!signal.aborted) {
       const seen = bell.rings;
@@ -230,9 +239,18 @@ export class PostgresLog implements EventLog {
 
   /** The position here of the event at a source position. undefined: not copied (yet). */
   async positionOfSource(sourcePosition: number): Promise<number | undefined> {
-    const query = `select position from ${this.schema}.events where source_position = $1`;
-    const { rows } = await this.pool.query<{ position: Int8 }>(query, [sourcePosition]);
-    return rows[0] === undefined ? undefined : safeNumber(rows[0].position);
+    return this.sources.load(sourcePosition);
+  }
+
+  private async positionsOfSources(sources: readonly number[]): Promise<readonly (number | undefined)[]> {
+    const { rows } = await this.pool.query<{ position: Int8; source_position: Int8 }>(
+      `select position, source_position from ${this.schema}.events where source_position = any ($1)`,
+      [sources],
+    );
+    const known = new Map(
+      rows.map(({ position, source_position: source }) => [safeNumber(source), safeNumber(position)]),
+    );
+    return sources.map((source) => known.get(source));
   }
 
   private async revisionsOf(streams: readonly string[]): Promise<readonly number[]> {
