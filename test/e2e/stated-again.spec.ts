@@ -103,7 +103,12 @@ describe('a fact that is repeated after it was corrected', () => {
   const priced = { command: 'set-rate', ...KEY, unitPrice: '0.5', effectiveFrom: T('2026-01-01') };
   const until = { effectiveFrom: T('2026-05-01'), effectiveUntil: T('2026-05-10'), reason: 'as agreed' };
   const published = plan('q', '10.00', []);
-  const RECORDED = /was recorded at position \d+, and what it states was changed since\. Nothing was recorded now\. /;
+  const resource = { providerId: 'r', kind: 'droplet', name: 'r', status: 'active', sizeGb: '25' };
+  const sighted = { command: 'observe-resource', provider: 'do', ...resource, seenAt: T('2026-05-01') };
+  const listed = { command: 'sync-resources', provider: 'do', resources: [resource], seenAt: T('2026-04-20') };
+  const over = { from: T('2026-04-25'), until: T('2026-05-10') };
+  const RECORDED =
+    /was recorded( at position \d+)?, and what it states was changed since\. Nothing was recorded now\. /;
 
   it.each<[string, object, readonly object[], object, string]>([
     [
@@ -161,6 +166,20 @@ describe('a fact that is repeated after it was corrected', () => {
       [cancelled],
       { command: 'correct-subscription', subscriptionId: 's', plans: [], reason: 'x' },
       'correct-subscription or withdraw',
+    ],
+    [
+      'a sighting',
+      sighted,
+      [{ ...sighted, status: 'off', seenAt: T('2026-06-01') }],
+      { command: 'correct-resource', provider: 'do', providerId: 'r', status: 'off', ...over, reason: 'x' },
+      'correct-resource or withdraw',
+    ],
+    [
+      'a listing',
+      listed,
+      [sighted],
+      { command: 'correct-resource', provider: 'do', providerId: 'r', sizeGb: '50', ...over, reason: 'x' },
+      'correct-resource',
     ],
     [
       'a cancellation',

@@ -33,6 +33,16 @@ export type CommandOutcome =
       };
     };
 
+/** What is recorded of what a command states. */
+export interface Stated {
+  /** What the events of its stream say of it. */
+  readonly of?: (events: readonly RecordedEvent[]) => unknown;
+  /** The same for a decision on read models: whether corrections changed it, as of a position. */
+  readonly isCorrectedAt?: (position: number) => Promise<boolean>;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
 /** A command with checked fields, and what identifies it. The events that it records carry its key. */
 export interface CommandCall<Fields = unknown> {
   readonly name: string;
@@ -49,11 +59,8 @@ export interface CommandCall<Fields = unknown> {
   readonly caller: Caller;
   /** The place in a file that each event was read from. undefined: there is no file. */
   readonly sourceOf?: (event: LedgerEvent) => EventSource | undefined;
-  /**
-   * What the events of its stream say of what it states, and what to do where a correction changed that. undefined: a
-   * repetition does not compare them.
-   */
-  readonly stated?: { readonly of: (events: readonly RecordedEvent[]) => unknown; readonly remedy: string };
+  /** How a repetition finds out that corrections changed what it states. undefined: it does not. */
+  readonly stated?: Stated;
   /** Awaited right before the append. Commands that run at the same time use it to keep their order in the log. */
   readonly inTurn?: () => Promise<void>;
 }

@@ -5,6 +5,7 @@ import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import {
   DEFAULT_STRIKES_UNTIL_REMOVED,
   inventoryStream,
+  isSightingCorrected,
   lastStateAt,
   type ObservedResource,
   stateAt,
@@ -20,8 +21,8 @@ import type { ResourceRow } from '#projections/inventory/inventory.table';
 import { assertNotCorrectedSince } from '#billing/inventory/corrections-since';
 import { type Known, knownResources, timelinesOf } from '#billing/inventory/timelines';
 import { type SightingKey, withoutSighting } from '#billing/inventory/withdrawn-sighting';
-import type { CommandCall, CommandDone } from '#ledger/command';
-import { defineCommand, defineWithdrawal } from '#ledger/define-command';
+import type { CommandCall, CommandDone, Stated } from '#ledger/command';
+import { defineCommand, defineWithdrawal, remedyText } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
 import { defineQuery, pageOfAll, STAFF, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
@@ -48,12 +49,15 @@ const RESOURCE = {
   deploymentId: 'acme-prod',
 };
 
+const SIGHTING_MISTAKES = { correctedBy: ['correct-resource', 'withdraw'] } as const;
+const LISTING_MISTAKES = { correctedBy: ['correct-resource'] } as const;
+
 const observeResource = defineCommand({
   name: 'observe-resource',
   summary: 'Records an observation of one resource',
   fields: zSeenResource.extend({ provider: zId, seenAt: zInstant }),
   key: ({ provider, providerId, seenAt }) => [provider, providerId, seenAt],
-  mistakes: { correctedBy: ['correct-resource', 'withdraw'] },
+  mistakes: SIGHTING_MISTAKES,
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ provider: zId, providerId: zId, seenAt: zInstant }),
     async handle(call, core, correction) {
@@ -73,7 +77,7 @@ const syncResources = defineCommand({
   summary: 'Records the complete listing of a provider. A resource missing in several listings is removed',
   fields: z.strictObject({ provider: zId, seenAt: zInstant, resources: z.array(zSeenResource) }),
   key: ({ provider, seenAt }) => [provider, seenAt],
-  mistakes: { correctedBy: ['correct-resource'] },
+  mistakes: LISTING_MISTAKES,
   example: { provider: 'digitalocean', seenAt: DAY.end, resources: [RESOURCE] },
   async handle(call, core) {
     return observe(core, call, call.fields, true);
@@ -162,9 +166,19 @@ async function observe(
   complete: boolean,
 ): Promise<CommandDone> {
   assertListedOnce(seen);
+  const stated: Stated = {
+    async isCorrectedAt(position) {
+      const known = await timelinesOf(core, position, {
+        provider,
+        providerIds: seen.map(({ providerId }) => providerId),
+      });
+      return known.some(({ timeline }) => isSightingCorrected(timeline, seenAt));
+    },
+    remedy: remedyText(complete ? LISTING_MISTAKES : SIGHTING_MISTAKES),
+  };
   return core.book.decideOnReadModels(
     inventoryStream(provider),
-    call,
+    { ...call, stated },
     async (position) => {
       const known = await knownResources(
         core,

@@ -149,6 +149,18 @@ function definedOnly(changes: ResourceChanges): Partial<ResourceState> {
   };
 }
 
+/** Whether corrections change what was seen at an instant, over the time until the next sighting. */
+export function isSightingCorrected(timeline: ResourceTimeline, seenAt: Instant): boolean {
+  const next = timeline.sightings.find((sighting) => isBefore(seenAt, sighting.seenAt))?.seenAt ?? null;
+  const seen = { ...timeline, corrections: [] };
+  return [seenAt, ...timeline.corrections.map(({ from }) => from)].some(
+    (at) =>
+      !isBefore(at, seenAt) &&
+      (next === null || isBefore(at, next)) &&
+      JSON.stringify(stateAt(timeline, at)) !== JSON.stringify(stateAt(seen, at)),
+  );
+}
+
 /** The instants strictly within a period at which a resource's state may have changed. */
 export function changesWithin(timeline: ResourceTimeline, start: Instant, end: Instant): Instant[] {
   const instants = [

@@ -164,7 +164,9 @@ export class EventBook {
           ])
         : undefined;
       if (known === undefined) return this.append(stream, revision, call, await decision(position, recent));
-      const isSuperseded = await wouldChange(call, async () => decision(position, recent));
+      const isSuperseded =
+        (await call.stated?.isCorrectedAt?.(position)) === true ||
+        (await wouldChange(call, async () => decision(position, recent)));
       return this.knownAs(noticed(known, noticeOf(call, own, isSuperseded)), stream, revision, call);
     });
   }

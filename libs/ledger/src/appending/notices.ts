@@ -30,8 +30,9 @@ export function noticeOf(call: CommandCall, events: readonly RecordedEvent[], is
 /** Whether corrections changed what a recorded command states. */
 export function isCorrected(call: CommandCall, events: readonly RecordedEvent[]): boolean {
   const at = indexOfRecorded(call, events);
-  if (call.stated === undefined || at < 0) return false;
-  const [then, now] = [events.slice(0, at + 1), events].map((each) => canonicalJson(call.stated?.of(each)));
+  const { of } = call.stated ?? {};
+  if (of === undefined || at < 0) return false;
+  const [then, now] = [events.slice(0, at + 1), events].map((each) => canonicalJson(of(each)));
   return then !== now;
 }
 
