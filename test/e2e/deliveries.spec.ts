@@ -229,6 +229,11 @@ describe('a delivery of costs', () => {
       code: 'missing_column',
       message: expect.stringContaining('{"values": {"BillingAccountId": "…"}}'),
     });
+    const blank = await files.write('blank.csv', HEADER + focus('a', '3.00').replace(',42,USD', ',,USD'));
+    expect((await backfilled(test, 'costs', blank)).said).toEqual([
+      'blank.csv, row 1 (line 2): BillingAccountId is missing. Every row needs it: add it, or set one for all rows, ' +
+        '{"values": {"BillingAccountId": "…"}}, in a mapping file (--map).',
+    ]);
     const mapping = { values: { BillingAccountId: 'ours' } };
     expect(countsOf(await backfilled(test, 'costs', first, mapping, named('1')))).toEqual([1, 1, 0, 0, 0]);
     // Rows of an account of their own are another delivery.

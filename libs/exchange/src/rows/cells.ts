@@ -159,8 +159,13 @@ export class Cells {
 
   text(field: string): string {
     const value = this.optional(field);
-    if (value === undefined) throw new RowFault(field, null, 'is missing. Every row needs it.');
-    return value;
+    if (value !== undefined) return value;
+    throw new RowFault(
+      field,
+      null,
+      'is missing. Every row needs it: add it, or set one for all rows,' +
+        ` {"values": {"${field}": "…"}}, in a mapping file (--map).`,
+    );
   }
 
   id(field: string): string {
