@@ -96,6 +96,8 @@ export interface Projecting {
   position(): Promise<number>;
   /** The same, with the event at which the projections halted there. */
   projected(): Promise<Projected>;
+  /** The event at which the projections halted, as known a moment ago. It may have been repaired since. */
+  haltSeen(): Promise<Halt | null>;
   /**
    * Projects up to the log's head, or waits until another process has projected the position. Errors: ProjectionHalted,
    * and the error of a database that can't write.

@@ -2,7 +2,6 @@ import type pg from 'pg';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
-import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { isNotNow, isNotWritable } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
@@ -10,7 +9,7 @@ import { isTrouble, LostWriter, OtherVersions, ProjectionHalted } from './halted
 import type { Halt, Progress, Projected, Projecting, Projection } from './projection.js';
 import { checkpointOf, completeCheckpoint, createReadModels, moveCheckpoint, versionsOf } from './schema.js';
 import { assertSameLog } from './same-log.js';
-import { skippedPositions } from './skips.js';
+import { KnownSkips } from './skips.js';
 
 /** How often a process on standby tries to become the writer. */
 const STANDBY_MS = 250;
@@ -28,11 +27,10 @@ export class Projector implements Projecting {
   /** The checkpoint was compared with the log. */
   private isOfLog = false;
   private underWay: Promise<number | undefined> | undefined;
+  private readonly skips: KnownSkips;
 
-  /** The positions of the events that operators decided to skip. */
-  private skipped: ReadonlySet<number> = new Set();
-  /** The revision of their stream when it was read. undefined: it was not read yet. */
-  private skipsRevision: number | undefined;
+  /** The halt as it was read last. */
+  private seen: { readonly halt: Halt | null; readonly at: number } | undefined;
 
   /** The position of the last event that this process could not apply. */
   private haltedAt: number | undefined;
@@ -50,7 +48,9 @@ export class Projector implements Projecting {
     private readonly projections: readonly Projection[],
     readonly schema: string,
     private readonly searchPath = schema,
-  ) {}
+  ) {
+    this.skips = new KnownSkips(log);
+  }
 
   /** Creates the schema and its tables if they do not exist. Returns false if other versions made them. */
   async prepare(): Promise<boolean> {
@@ -98,7 +98,15 @@ export class Projector implements Projecting {
       `SELECT position, versions, halted FROM ${this.schema}.checkpoint`,
     );
     if (rows[0] !== undefined && rows[0].versions !== this.versions) throw new OtherVersions(this.schema);
-    return { position: rows[0]?.position ?? 0, halt: rows[0]?.halted ?? null };
+    const projected = { position: rows[0]?.position ?? 0, halt: rows[0]?.halted ?? null };
+    this.seen = { halt: projected.halt, at: performance.now() };
+    return projected;
+  }
+
+  async haltSeen(): Promise<Halt | null> {
+    const { seen } = this;
+    // A writer finds a halt no faster than this.
+    return seen !== undefined && performance.now() - seen.at < STANDBY_MS ? seen.halt : (await this.projected()).halt;
   }
 
   /**
@@ -267,7 +275,7 @@ export class Projector implements Projecting {
   private async stoppedAfter(position: number): Promise<Error | undefined> {
     const { stopped } = this;
     if (stopped?.after !== position || performance.now() - stopped.triedAt > STANDBY_MS) return undefined;
-    return (await this.log.revisionOf(PROJECTIONS_STREAM)) === this.skipsRevision ? stopped.error : undefined;
+    return (await this.skips.areCurrent()) ? stopped.error : undefined;
   }
 
   /**
@@ -276,7 +284,7 @@ export class Projector implements Projecting {
    * again before a halt.
    */
   private async apply(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {
-    if (this.skipsRevision === undefined) await this.lookForSkips();
+    await this.skips.readOnce();
     // By itself first: the rest of a batch with it was rolled back.
     if (stored.length > 1 && stored[0]?.position === this.haltedAt) {
       await this.apply(client, stored.slice(0, 1));
@@ -287,9 +295,9 @@ export class Projector implements Projecting {
     } catch (error) {
       if (!(error instanceof ProjectionHalted)) throw error;
       this.haltedAt = error.position;
-      await this.lookForSkips();
+      await this.skips.read();
       const rest = stored.filter(({ position }) => position >= error.position);
-      if (this.skipped.has(error.position)) return this.apply(client, rest);
+      if (this.skips.has(error.position)) return this.apply(client, rest);
       await this.pool.query(
         `UPDATE ${this.schema}.checkpoint SET halted = $1` +
           ' WHERE position = $2 AND halted IS DISTINCT FROM $1::jsonb',
@@ -304,17 +312,10 @@ export class Projector implements Projecting {
     return this.projections.some(({ bulk, handles }) => bulk !== undefined && handles.has(type));
   }
 
-  private async lookForSkips(): Promise<void> {
-    // First the revision: of a later decision, `skipped` may know, and looks again.
-    const revision = await this.log.revisionOf(PROJECTIONS_STREAM);
-    this.skipped = await skippedPositions(this.log);
-    this.skipsRevision = revision;
-  }
-
   private async applyUnlessSkipped(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {
     const events: RecordedEvent[] = [];
     for (const [index, event] of stored.entries()) {
-      if (this.skipped.has(event.position)) continue;
+      if (this.skips.has(event.position)) continue;
       try {
         events.push(this.isBulk(event.type) ? this.codec.decodeAsWritten(event) : this.codec.decode(event));
       } catch (error) {

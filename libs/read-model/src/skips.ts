@@ -1,5 +1,5 @@
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
-import type { EventLog } from '#event-store/port';
+import { type EventLog, NO_STREAM } from '#event-store/port';
 import { ifReadable } from './readable.js';
 
 /**
@@ -13,4 +13,32 @@ export async function skippedPositions(log: EventLog): Promise<ReadonlySet<numbe
     if (event?.type === 'EventSkipped') positions.add(event.data.position);
   }
   return positions;
+}
+
+/** The decisions to skip, as a process has read them. */
+export class KnownSkips {
+  private positions: ReadonlySet<number> | undefined;
+  private revision = NO_STREAM;
+
+  constructor(private readonly log: EventLog) {}
+
+  has(position: number): boolean {
+    return this.positions?.has(position) === true;
+  }
+
+  async read(): Promise<void> {
+    // First the revision: after a decision meanwhile, these are not current.
+    const revision = await this.log.revisionOf(PROJECTIONS_STREAM);
+    this.positions = await skippedPositions(this.log);
+    this.revision = revision;
+  }
+
+  async readOnce(): Promise<void> {
+    if (this.positions === undefined) await this.read();
+  }
+
+  /** Whether there was no decision since. */
+  async areCurrent(): Promise<boolean> {
+    return (await this.log.revisionOf(PROJECTIONS_STREAM)) === this.revision;
+  }
 }

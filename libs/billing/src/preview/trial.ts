@@ -147,6 +147,10 @@ class TrialProjector implements Projecting {
     return { position: await this.position(), halt: null };
   }
 
+  async haltSeen(): Promise<null> {
+    return null;
+  }
+
   async catchUp(): Promise<number> {
     const events = this.log.captured.slice(this.done).map((event) => this.decoded(event));
     this.done += events.length;

@@ -71,7 +71,7 @@ export class EventBook {
 
   /** The events of a stream, and the revision of its last event. */
   async loadAt(stream: string): Promise<{ readonly events: readonly RecordedEvent[]; readonly revision: number }> {
-    const [stored, { halt }] = await Promise.all([collected(this.log.read(stream)), this.projector.projected()]);
+    const [stored, halt] = await Promise.all([collected(this.log.read(stream)), this.projector.haltSeen()]);
     const revision = stored.at(-1)?.revision ?? NO_STREAM;
     // An operator's decision to skip must always be possible.
     const isBlocking = stream !== PROJECTIONS_STREAM && stored.some(({ position }) => position === halt?.position);

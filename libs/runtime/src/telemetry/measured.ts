@@ -65,6 +65,9 @@ export class MeasuredProjecting implements Projecting {
   projected(): Promise<Projected> {
     return this.projecting.projected();
   }
+  haltSeen(): ReturnType<Projecting['haltSeen']> {
+    return this.projecting.haltSeen();
+  }
   catchUp(position?: number): Promise<number> {
     return this.measuring.catchUp(() => this.projecting.catchUp(position));
   }
