@@ -73,41 +73,51 @@ export const COST_LINE_ORDER = keyset<Pick<CostLineRow, 'provider' | 'invoice_re
   line_key: 'indexed text',
 });
 
-/** A line in force of a delivery. */
-export type DeliveredLine = History<CostLineContent> & {
-  /** The index of its delivery among those asked for. */
+/** The bills of a provider that have lines in force, from the first of these references on. */
+export async function readBillsFrom(db: Db, provider: string, refs: readonly string[]): Promise<string[]> {
+  // From bill to bill through the index: each may have millions of lines.
+  const next = (after: RawBuilder<unknown>): RawBuilder<unknown> => sql`
+    (SELECT invoice_ref FROM cost_lines WHERE provider = ${provider} AND position_to IS NULL AND invoice_ref ${after}
+     ORDER BY invoice_ref LIMIT 1)`;
+  const { rows } = await sql<{ invoice_ref: string }>`
+    WITH RECURSIVE bills AS (
+      SELECT ${next(sql`>= (SELECT min(ref) FROM unnest(${refs}::text[]) AS ref)`)} AS invoice_ref
+      UNION ALL
+      SELECT ${next(sql`> bills.invoice_ref`)} FROM bills WHERE invoice_ref IS NOT NULL)
+    SELECT invoice_ref FROM bills WHERE invoice_ref IS NOT NULL`.execute(db);
+  return rows.map(({ invoice_ref }) => invoice_ref);
+}
+
+/** A bill, and the key of a line. */
+export interface BillAfter {
+  readonly provider: string;
+  readonly invoiceRef: string;
+  /** Lines after this one. Empty: all. */
+  readonly lineKey: string;
+}
+
+/** A line in force of a bill. */
+export type BilledLine = History<CostLineContent> & {
+  /** The index of its bill among those asked for. */
   readonly of: number;
   /** Whether its details were kept when its invoice had no id yet. */
   readonly lacks_invoice_id: boolean;
 };
 
-/**
- * Of each delivery, the lines in force after a key, so many at most: of the bill that has its name, and `withBills` of
- * those that begin with it.
- */
-export async function readDeliveredLines(
-  db: Db,
-  of: readonly (DeliveryKey & Pick<Rows, 'after'>)[],
-  withBills: boolean,
-  limit: number,
-): Promise<DeliveredLine[]> {
-  // Postgres reads the index from the delivery's own bill on: the others follow it.
-  const bills = withBills
-    ? sql`invoice_ref >= of.delivery AND (invoice_ref = of.delivery OR starts_with(invoice_ref, of.delivery || ' '))`
-    : sql`invoice_ref = of.delivery`;
-  const [refs, keys] = [of.map(({ after }) => after?.[1] ?? ''), of.map(({ after }) => after?.[2] ?? '')];
-  const { rows } = await sql<DeliveredLine>`
+/** Of each bill the lines in force after a key, so many at most. */
+export async function readBilledLines(db: Db, of: readonly BillAfter[], limit: number): Promise<BilledLine[]> {
+  const [refs, keys] = [of.map(({ invoiceRef }) => invoiceRef), of.map(({ lineKey }) => lineKey)];
+  const { rows } = await sql<BilledLine>`
     SELECT line.*, of.number::int - 1 AS of
-    FROM unnest(${of.map(({ provider }) => provider)}::text[], ${of.map(({ delivery }) => delivery)}::text[],
-      ${refs}::text[], ${keys}::text[]) WITH ORDINALITY AS of (provider, delivery, ref, key, number)
+    FROM unnest(${of.map(({ provider }) => provider)}::text[], ${refs}::text[], ${keys}::text[])
+      WITH ORDINALITY AS of (provider, ref, key, number)
     CROSS JOIN LATERAL (
       SELECT ${sql.join(CONTENT.map((column) => sql.ref(column)))},
         focus IS NOT NULL AND NOT focus ? 'InvoiceId' AS lacks_invoice_id
       FROM cost_lines
-      WHERE cost_lines.provider = of.provider AND ${bills} AND position_to IS NULL
-        AND (invoice_ref, line_key) > (of.ref, of.key)
-      ORDER BY ${COST_LINE_ORDER.order()} LIMIT ${limit}) line
-    ORDER BY of.number, line.invoice_ref, line.line_key`.execute(db);
+      WHERE cost_lines.provider = of.provider AND invoice_ref = of.ref AND position_to IS NULL AND line_key > of.key
+      ORDER BY line_key LIMIT ${limit}) line
+    ORDER BY of.number, line.line_key`.execute(db);
   return rows;
 }
 

@@ -78,6 +78,22 @@ describe('an import of many deliveries', () => {
     expect((await test.check()).failures).toEqual([]);
   });
 
+  it('withdraws the bills that a delivery no longer has, and those of no other', async () => {
+    const header =
+      'lineItem/LineItemType,bill/BillType,bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/UsageStartDate,' +
+      'lineItem/UsageEndDate,lineItem/ProductCode,lineItem/UnblendedCost,lineItem/CurrencyCode\n';
+    const row = (payer: string, type: string, cost: string): string =>
+      `Usage,${type},${payer},2026-04-01T00:00:00Z,2026-04-10T00:00:00Z,2026-04-11T00:00:00Z,EC2,${cost},USD\n`;
+    // The names of some payers begin with that of another one.
+    const payers = ['1', '10', '1 0', '2', '20'];
+    const rows = payers.map((payer) => row(payer, 'Anniversary', '1.00') + row(payer, 'Refund', '-0.25'));
+    expect(await imported('aws-1', header + rows.join(''), '1')).toMatchObject({ counts: [10, 10, 0, 0, 0] });
+    const next = header + row('1', 'Anniversary', '1.00') + row('2', 'Purchase', '3.00');
+    expect(await imported('aws-2', next, '2')).toMatchObject({ counts: [2, 1, 1, 0, 0], removed: 3 });
+    // 1.00, 3 × 0.75 and 3.00
+    expect(await sumOf('aws')).toEqual([{ lines: 8, sum: '6.25' }]);
+  });
+
   it('of which one is large and others are small records each line once', async () => {
     const large = Array.from({ length: 4_500 }, (_, n) => line('mixed', 1, n, '0.01')).join('');
     const small = [0, 2, 3].map((bill) => line('mixed', bill, 0, '1.00') + line('mixed', bill, 1, '1.00'));

@@ -3,14 +3,13 @@ import { basename } from 'node:path';
 import { isId } from '#domain/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import {
-  COST_LINE_ORDER,
-  type DeliveredLine,
+  type BilledLine,
+  readBilledLines,
+  readBillsFrom,
   readCostDeliveries,
-  readDeliveredLines,
   readDeliveryNames,
 } from '#projections/costs/costs.read';
 import type { DeliveredFile } from '#projections/costs/costs.table';
-import type { Rows } from '#read-model/keyset';
 import type { CostItem } from '../presets/costs.js';
 import type { Importer, RowReport } from '../rows/outcome.js';
 import type { SourceRow } from '../rows/row.js';
@@ -28,7 +27,7 @@ import type { Compared, RecordedLine, StagedRow, Staging } from './staging.js';
 
 const ROWS_PER_STATEMENT = 2000;
 const LINES_PER_PAGE = 10_000;
-const DELIVERIES_PER_PAGE = 100;
+const BILLS_PER_PAGE = 100;
 /** So many are looked up in one statement. */
 const DELIVERIES_PER_STATEMENT = 1000;
 /** Longer keys, and keys with line breaks, are hashed: an id has at most 512 bytes, and a number is appended to it. */
@@ -43,6 +42,13 @@ interface Known {
   readonly of: Delivery;
   readonly recorded: Recorded;
   readonly comparison: Comparison;
+}
+
+/** A bill of a delivery whose recorded lines are read, after one of them. */
+interface Bill {
+  readonly known: Known;
+  readonly invoiceRef: string;
+  readonly lineKey: string;
 }
 
 /**
@@ -144,7 +150,7 @@ export class CostDeliveries {
         this.knownFiles(of, comparison).map((file) => ({ delivery: of.index, file })),
       ),
     );
-    for (const each of Map.groupBy(known, ({ of }) => of.withBills)) await this.stageRecorded(...each);
+    await this.stageRecorded(await this.billsOf(known));
     await this.staging.compare();
     const compared = new Map((await this.staging.compared()).map((each) => [each.delivery, each]));
     return known.map((each) => this.decide(each, compared.get(each.of.index)));
@@ -185,19 +191,37 @@ export class CostDeliveries {
     return { of, mode, compared, comparison, removed, isNews };
   }
 
-  /** Pages of many deliveries at once: some have three lines, some have millions. */
-  private async stageRecorded(withBills: boolean, known: readonly Known[]): Promise<void> {
-    const waiting: (Known & Pick<Rows, 'after'>)[] = known.map((each) => ({ ...each, after: null }));
+  /** The bill that has the name of the delivery, and where there are several, those that begin with it. */
+  private async billsOf(known: readonly Known[]): Promise<Bill[]> {
+    const bills = known.map((each): Bill => ({ known: each, invoiceRef: each.of.delivery, lineKey: '' }));
+    const several = Map.groupBy(
+      known.filter(({ of }) => of.withBills),
+      ({ of }) => of.provider,
+    );
+    for (const [provider, those] of several) {
+      const byName = new Map(those.map((each) => [each.of.delivery, each]));
+      for (const invoiceRef of await readBillsFrom(this.core.db, provider, [...byName.keys()]))
+        for (const name of namesBefore(invoiceRef)) {
+          const found = byName.get(name);
+          if (found !== undefined) bills.push({ known: found, invoiceRef, lineKey: '' });
+        }
+    }
+    return bills;
+  }
+
+  /** Pages of many bills at once: some have three lines, some have millions. */
+  private async stageRecorded(bills: readonly Bill[]): Promise<void> {
+    const waiting = [...bills];
     while (waiting.length > 0) {
-      const page = waiting.splice(0, DELIVERIES_PER_PAGE);
+      const page = waiting.splice(0, BILLS_PER_PAGE);
       const limit = Math.floor(LINES_PER_PAGE / page.length);
-      const asked = page.map(({ of: { provider, delivery }, after }) => ({ provider, delivery, after }));
-      const lines = await readDeliveredLines(this.core.db, asked, withBills, limit);
+      const asked = page.map(({ known, ...bill }) => ({ provider: known.of.provider, ...bill }));
+      const lines = await readBilledLines(this.core.db, asked, limit);
       await this.staging.addRecorded(lines.map((line) => recordedLine(line, page[line.of])));
       for (const [of, own] of Map.groupBy(lines, (line) => line.of)) {
-        const [each, last] = [page[of], own.at(-1)];
-        if (each !== undefined && last !== undefined && own.length === limit)
-          waiting.push({ ...each, after: COST_LINE_ORDER.keyOf(last) });
+        const [bill, last] = [page[of], own.at(-1)];
+        if (bill !== undefined && last !== undefined && own.length === limit)
+          waiting.push({ ...bill, lineKey: last.line_key });
       }
     }
   }
@@ -226,14 +250,19 @@ export class CostDeliveries {
 
 const idOf = ({ provider, delivery }: Pick<Delivery, 'provider' | 'delivery'>): string =>
   JSON.stringify([provider, delivery]);
-function recordedLine(line: DeliveredLine, known: Known | undefined): RecordedLine {
-  if (known === undefined) throw new Error(`line ${line.line_key} is of no delivery`);
+/** What stands before a space of a reference: it may name the delivery of the bill. */
+const namesBefore = (invoiceRef: string): string[] =>
+  [...invoiceRef.matchAll(/ /g)].map(({ index }) => invoiceRef.slice(0, index));
+
+function recordedLine(line: BilledLine, bill: Bill | undefined): RecordedLine {
+  if (bill === undefined) throw new Error(`line ${line.line_key} is of no bill`);
+  const { of, comparison } = bill.known;
   return {
-    delivery: known.of.index,
+    delivery: of.index,
     invoiceRef: line.invoice_ref,
     lineKey: line.line_key,
     ...digestsOfRow(line),
-    isCompared: line.position_from > known.comparison.since,
+    isCompared: line.position_from > comparison.since,
     lacksInvoiceId: line.lacks_invoice_id,
   };
 }
