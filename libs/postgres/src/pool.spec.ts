@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { testDatabase, type TestDatabase } from '../../../test/support/postgres.js';
 import { createPool, openDatabase } from './pool.js';
@@ -42,6 +43,24 @@ describe('a pool', () => {
   it('refuses an instant outside the supported range', async () => {
     await expect(value(`'infinity'::timestamptz`)).rejects.toThrow(/timestamptz "infinity" is not an instant/);
     await expect(value(`'0044-03-15 BC'::timestamptz`)).rejects.toThrow(/is not an instant/);
+  });
+
+  it('has the timeouts that it was made with, whatever the server sets', async () => {
+    const name = new URL(database.url).pathname.slice(1);
+    const names = ['statement_timeout', 'lock_timeout', 'idle_session_timeout', 'idle_in_transaction_session_timeout'];
+    for (const each of names) await database.pool.query(`alter database "${name}" set ${each} = '1ms'`);
+    const [unlimited, limited] = [createPool(database.url), createPool(database.url, { statementTimeoutMs: 60_000 })];
+    try {
+      const of = async (pool: pg.Pool): Promise<unknown[]> =>
+        (
+          await pool.query<{ value: string }>('select current_setting(n) as value from unnest($1::text[]) n', [names])
+        ).rows.map(({ value: each }) => each);
+      expect(await of(unlimited)).toEqual(['0', '0', '0', '0']);
+      expect(await of(limited)).toEqual(['1min', '0', '0', '0']);
+    } finally {
+      await Promise.all([unlimited.end(), limited.end()]);
+      for (const each of names) await database.pool.query(`alter database "${name}" reset ${each}`);
+    }
   });
 
   it('parses jsonb', async () => {

@@ -19,6 +19,13 @@ export interface PoolOptions {
   readonly statementTimeoutMs?: number;
 }
 
+/** A limit of the server or the role would end a rebuild, or a session that only holds a lock. */
+const UNLIMITED = [
+  'statement_timeout',
+  'lock_timeout',
+  'idle_session_timeout',
+  'idle_in_transaction_session_timeout',
+].map((name) => `-c ${name}=0`);
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 
 /**
@@ -59,7 +66,7 @@ export function createPool(
     application_name: applicationName,
     // Start-up parameters apply from the first query, also after RESET ALL. Ours come last, so that they override
     // others.
-    options: [...(options === null ? [] : [options]), ...settings].join(' '),
+    options: [...UNLIMITED, ...(options === null ? [] : [options]), ...settings].join(' '),
     keepAlive: true,
   });
   // The pool drops an idle connection that breaks, and the next query opens another or fails. Without a listener the
