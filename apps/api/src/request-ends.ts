@@ -20,6 +20,7 @@ type OnEnd = (
 export class RequestEnds {
   private readonly listeners: OnEnd[] = [];
   private underWay = 0;
+  private isClosing = false;
   private readonly waiting: (() => void)[] = [];
 
   /** Requests that an earlier hook ends are not counted. */
@@ -49,10 +50,20 @@ export class RequestEnds {
       closed.get(request)?.();
       done(null, payload);
     });
+    // A connection that is kept alive after its last answer would hold up the end for more than a minute.
+    fastify.addHook('onSend', (_request, reply, payload, done) => {
+      if (this.isClosing) void reply.header('connection', 'close');
+      done(null, payload);
+    });
     // Also waits for the work of clients that closed the connection: it still needs the database.
     fastify.addHook('onClose', async () => {
       if (this.underWay > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
     });
+  }
+
+  /** From now on, each answer is the last one on its connection. */
+  closing(): void {
+    this.isClosing = true;
   }
 
   /** Calls the listener once for each request. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino, { type Logger } from 'pino';
@@ -34,6 +34,9 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** An id has at most 512 characters, each up to twelve when escaped. Fastify's default is 100. */
 const MAX_PARAM_CHARS = 6144;
 
+/** So long a request may be under way on a connection that is idle for the server. */
+const LAST_REQUESTS_MS = 500;
+
 /** Responses are private and change at any time: proxies and browsers must not store them. */
 const NOT_KEPT = { 'cache-control': 'no-store' };
 
@@ -53,12 +56,15 @@ class Adapter extends FastifyAdapter {
 }
 
 /** Creates the Nest application, without listening. */
-export async function createApi({
-  logLevel = 'info',
-  logger = pino({ name: 'ledgerline-api', level: logLevel }, pino.destination(2)),
-  clock = systemClock,
-  ...settings
-}: ApiOptions): Promise<NestFastifyApplication> {
+export async function createApi(
+  {
+    logLevel = 'info',
+    logger = pino({ name: 'ledgerline-api', level: logLevel }, pino.destination(2)),
+    clock = systemClock,
+    ...settings
+  }: ApiOptions,
+  ends = new RequestEnds(),
+): Promise<NestFastifyApplication> {
   const adapter = new Adapter({
     bodyLimit: MAX_BODY_BYTES,
     trustProxy: settings.trustedProxies ?? false,
@@ -82,7 +88,6 @@ export async function createApi({
     },
   });
   const fastify = adapter.getInstance();
-  const ends = new RequestEnds();
   const telemetry = new Telemetry(settings.otlpEndpoint);
   shedAbove(fastify, settings, ends, () => {
     telemetry.metrics.shed.inc();
@@ -118,10 +123,19 @@ export async function createApi({
 }
 
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const app = await createApi(options);
+  const ends = new RequestEnds();
+  const app = await createApi(options, ends);
   try {
     await app.listen(options.port, options.host);
-    return { url: await app.getUrl(), close: () => app.close() };
+    const close = async (): Promise<void> => {
+      ends.closing();
+      // Node closes idle connections at once. A client whose request is under way on one gets a reset, not an answer.
+      const server: Server = app.getHttpServer();
+      const closeIdle = server.closeIdleConnections.bind(server);
+      server.closeIdleConnections = () => void setTimeout(closeIdle, LAST_REQUESTS_MS);
+      await app.close();
+    };
+    return { url: await app.getUrl(), close };
   } catch (error) {
     await app.close();
     throw error;
