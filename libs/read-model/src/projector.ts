@@ -248,10 +248,12 @@ export class Projector implements Projecting {
     let at = await this.position();
     if (at >= target) return at;
     if (!this.isOfLog) await this.assertSameLog();
-    const known = await this.stoppedAfter(at);
-    if (known !== undefined) throw known;
+    await this.assertNotStopped(at);
     return this.connected(async (client) => {
       try {
+        // What follows the event of the last halt would be read in vain.
+        if (this.haltedAt === at + 1)
+          for await (const event of this.log.readAt([at + 1])) at = await this.apply(client, [event]);
         for await (const batch of batched(this.log.readAll(at))) {
           const within = batch.filter(({ position }) => position <= upTo);
           if (within.length > 0) at = await this.apply(client, within);
@@ -269,13 +271,13 @@ export class Projector implements Projecting {
   }
 
   /**
-   * Why the events after a position can't be projected, if this process tried a moment ago, and nobody skipped an event
-   * since. Otherwise every read and every command would try the same event again.
+   * Throws why the events after a position can't be projected, if this process tried a moment ago and nobody skipped
+   * an event since. Otherwise every read and every command would try the same event again.
    */
-  private async stoppedAfter(position: number): Promise<Error | undefined> {
+  private async assertNotStopped(position: number): Promise<void> {
     const { stopped } = this;
-    if (stopped?.after !== position || performance.now() - stopped.triedAt > STANDBY_MS) return undefined;
-    return (await this.skips.areCurrent()) ? stopped.error : undefined;
+    if (stopped?.after !== position || performance.now() - stopped.triedAt > STANDBY_MS) return;
+    if (await this.skips.areCurrent()) throw stopped.error;
   }
 
   /**

@@ -53,6 +53,7 @@ export class Tail {
   private kept: { readonly event: RecordedEvent; readonly characters: number }[] = [];
   /** The events among them that can't be read. */
   private unreadable: StoredEvent[] = [];
+  private isHalted = false;
   private after = 0;
   private upTo = 0;
   private characters = 0;
@@ -105,10 +106,10 @@ export class Tail {
   }
 
   private async readOn(): Promise<Beyond> {
-    const [projected, isWhole] = await Promise.all([
-      this.projector.projected(),
-      this.readFurther(this.limits.usual, false),
-    ]);
+    // What the last read found: while they are halted, the limit is another one, and no decision tries to project.
+    const limit = this.isHalted ? this.limits.whileHalted : this.limits.usual;
+    const [projected, isWhole] = await Promise.all([this.projector.projected(), this.readFurther(limit)]);
+    this.isHalted = projected.halt !== null;
     // Otherwise there are too many events, or the read models were restored to a position before the kept events.
     if (isWhole && projected.position >= this.after) return this.beyond(projected);
     try {
@@ -123,10 +124,11 @@ export class Tail {
 
   /** The events that are not projected because the projections halted. */
   private async afterHalt({ position: haltedAt }: ProjectionHalted): Promise<Beyond> {
-    const projected = await this.projector.projected();
-    this.moveTo(projected.position);
     const { whileHalted } = this.limits;
-    if (!(await this.readFurther(whileHalted, true))) throw new BacklogFull(haltedAt, whileHalted);
+    const projected = await this.projector.projected();
+    this.isHalted = true;
+    this.moveTo(projected.position);
+    if (!(await this.readFurther(whileHalted))) throw new BacklogFull(haltedAt, whileHalted);
     return this.beyond(projected);
   }
 
@@ -149,16 +151,16 @@ export class Tail {
   }
 
   /**
-   * Reads the events recorded since. false: there are more than the limit, or one can't be read and is not to be kept;
+   * Reads the events recorded since. false: there are more than the limit, or one can't be read and no halt is known;
    * then the projections halt at it and report more.
    */
-  private async readFurther(limit: Limit, keepsUnreadable: boolean): Promise<boolean> {
+  private async readFurther(limit: Limit): Promise<boolean> {
     for await (const stored of this.log.readAll(this.upTo)) {
       const characters = stored.data.length;
       if (this.kept.length >= limit.events || this.characters + characters > limit.characters) return false;
       const event = ifReadable(stored);
       if (event !== undefined) this.kept.push({ event, characters });
-      else if (keepsUnreadable) this.unreadable.push(stored);
+      else if (this.isHalted) this.unreadable.push(stored);
       else return false;
       this.characters += characters;
       this.upTo = stored.position;
