@@ -20,6 +20,7 @@ import { projections } from '#operations/projections';
 import { quote } from '#operations/quotes';
 import { resources } from '#operations/resources';
 import { usage } from '#operations/usage';
+import { isBehindGrpc } from '../support/log.js';
 import { NOW, TestApi } from '../support/api.js';
 
 /**
@@ -262,7 +263,7 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [margin, () => ({ period: '2026-04' }), 8],
   [accrual, () => ({ at: april(15).start }), 17],
   [meteredDays, () => ({}), 3],
-  [projections, () => ({}), 6],
+  [projections, () => ({}), 7],
 ];
 
 describe('one answer costs a bounded number of statements', () => {
@@ -271,7 +272,8 @@ describe('one answer costs a bounded number of statements', () => {
     async ({ query, params, most }) => {
       const ledger = api.app.get(Ledger);
       const cost = await costOf(async () => ledger.ask(query, params(), ADMIN));
-      expect(cost).toBeLessThanOrEqual(most);
+      // With EventStoreDB as the log, the mirror is asked once how far it is.
+      expect(cost).toBeLessThanOrEqual(most + (isBehindGrpc ? 1 : 0));
     },
   );
 });

@@ -30,7 +30,7 @@ export class OtherLog extends Error {
 export async function assertSameLog(log: EventLog, schema: string, mark: LogMark): Promise<void> {
   const { position } = mark;
   if (position === 0) return;
-  const [first, last] = [await hashAt(log, 1), await hashAt(log, position)];
+  const { log: first, eventHash: last } = await markAt(log, position);
   const where = `The read models in ${schema} are at position ${position}`;
   if (mark.log !== null && first !== mark.log)
     throw new OtherLog(1, `${where}, of another log: it has another first event.`);
@@ -56,12 +56,12 @@ export async function isSameLog(log: EventLog, mark: LogMark): Promise<boolean> 
   }
 }
 
-/** The mark of a position that the log has. */
+/** The mark of a position. Its hashes are null if the log has no such event. */
 export async function markAt(log: EventLog, position: number): Promise<LogMark> {
-  return { position, eventHash: await hashAt(log, position), log: await hashAt(log, 1) };
-}
-
-async function hashAt(log: EventLog, position: number): Promise<string | null> {
-  for await (const event of log.readAt([position])) return eventHash(event);
-  return null;
+  let [first, last]: (string | null)[] = [null, null];
+  for await (const event of log.readAt([1, position])) {
+    if (event.position === 1) first = eventHash(event);
+    if (event.position === position) last = eventHash(event);
+  }
+  return { position, eventHash: last ?? null, log: first ?? null };
 }
