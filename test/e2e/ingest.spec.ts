@@ -54,6 +54,18 @@ describe('POST /usage', () => {
     expect(answer.items[300]).toMatchObject({ status: 'accepted' });
   });
 
+  it('refuses a body that is not UTF-8: two ids would become one', async () => {
+    const body = Buffer.concat([Buffer.from('[{"deploymentId":"d'), Buffer.from([0xff]), Buffer.from('"}]')]);
+    const answer = async (path: string) => api().ask('operator', 'POST', path, new Uint8Array(body));
+    expect(await answer('/graphql')).toMatchObject({ status: 400 });
+    for (const path of ['/api/v1/usage', '/api/v1/commands'])
+      expect(problemIn(await answer(path))).toMatchObject({
+        status: 400,
+        code: 'malformed_request',
+        detail: 'The body is not text in UTF-8, as JSON must be (RFC 8259). Encode it in UTF-8.',
+      });
+  });
+
   it('gives each observation its own result: accepted, duplicate, conflict, rejected', async () => {
     const body = [
       of(hour(0)),
@@ -285,6 +297,23 @@ describe('POST /usage', () => {
           actor: n % 2 === 0 ? 'ingest@specs' : 'operator@specs',
         });
   });
+
+  it('refuses a reading that is too large for the log by itself', async () => {
+    const period = { start: '2026-05-02T01:00:00Z', end: '2026-05-02T02:00:00Z' };
+    const large = of(hour(1, { period, attributes: { text: 'x'.repeat(1_000_000) } }));
+    const answer = await send([of(hour(1, { period, resourceId: 'small' })), large]);
+    expect(answer).toMatchObject({
+      accepted: 1,
+      items: [
+        { status: 'accepted' },
+        {
+          status: 'rejected',
+          // 1,000,000 characters, and {"text":"…"} and null around them.
+          error: { code: 'event_too_large', message: expect.stringMatching(/^the reading has 1000\d{3} bytes\./) },
+        },
+      ],
+    });
+  });
 });
 
 describe('CloudEvents', () => {
@@ -395,11 +424,20 @@ describe('CloudEvents', () => {
     const { time: _, ...untimed } = event;
     const years = { ...event, time: '2031-01-01T00:00:00Z' };
     expect(await send([event, untimed, years, event])).toMatchObject({ accepted: 0, duplicate: 4 });
-    expect(await send({ ...years, data: { quantity: '6' } })).toMatchObject({
-      conflict: 1,
-      items: [{ error: { code: 'usage_conflict', message: expect.stringContaining('with quantity 5, not 6') } }],
+    const conflictOf = async (body: object): Promise<object> =>
+      problemIn(await api().post('ingest', '/api/v1/usage', body));
+    expect(await conflictOf({ ...years, data: { quantity: '6' } })).toMatchObject({
+      status: 409,
+      code: 'usage_conflict',
+      detail: expect.stringContaining('with quantity 5, not 6'),
     });
-    expect(await send({ ...event, type: 'another' })).toMatchObject({ conflict: 1 });
+    expect(await conflictOf({ ...event, type: 'another' })).toMatchObject({
+      status: 409,
+      detail:
+        'the event with this source and id is recorded as request of service-0, not as another of service-0:' +
+        ' give each event an id of its own. To correct what is recorded, use correct-usage.',
+    });
+    expect(await send([{ ...event, type: 'another' }])).toMatchObject({ conflict: 1 });
     expect(await send({ ...event, source: 'service-1' })).toMatchObject({ accepted: 1 });
     // The same, twice, and new: once, if it says the same.
     const twice = { ...EVENT, id: 'twice' };

@@ -236,7 +236,7 @@ export class TestApi {
     who: string | null,
     method: string,
     path: string,
-    body?: string,
+    body?: string | Uint8Array<ArrayBuffer>,
     more: Record<string, string> = {},
   ): Promise<Answer> {
     const headers: Record<string, string> = { ...more };

@@ -65,6 +65,9 @@ export class IngestController {
     const verdicts = read.map((each) => ('verdict' in each ? each.verdict : next(decided)));
     const answer = answerOf(items, verdicts);
     for (const status of COUNTED) this.telemetry.metrics.ingested.inc({ status }, answer[status]);
+    // One CloudEvent is a request of its own, and a sender of events reads the status only.
+    const [only] = verdicts;
+    if (only?.status === 'conflict' && !Array.isArray(body) && (areEvents || isCloudEvent(body))) throw only.error;
     return answer;
   }
 }

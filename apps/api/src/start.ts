@@ -1,8 +1,10 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { Server, ServerResponse } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino, { type Logger } from 'pino';
+import { invalid } from '#domain/errors';
 import { AppModule } from './app.module.js';
 import { TokenReader } from './auth/token.js';
 import { type Clock, systemClock } from './clock.js';
@@ -55,6 +57,9 @@ class Adapter extends FastifyAdapter {
   }
 }
 
+const notUtf8 = () =>
+  invalid('malformed_request', 'The body is not text in UTF-8, as JSON must be (RFC 8259). Encode it in UTF-8.');
+
 /** Creates the Nest application, without listening. */
 export async function createApi(
   {
@@ -96,11 +101,13 @@ export async function createApi(
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // The API accepts only JSON. Nest's parsers would also accept forms.
   fastify.removeContentTypeParser('text/plain');
-  // The parser of JSON, which rejects poisoned prototypes.
-  fastify.addContentTypeParser(
-    [EVENT_TYPE, EVENTS_TYPE],
-    { parseAs: 'string' },
-    fastify.getDefaultJsonParser('error', 'error'),
+  // The parser of JSON, which rejects poisoned prototypes. Bytes that are not UTF-8 would become U+FFFD, and two ids one.
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeContentTypeParser('application/json');
+  fastify.addContentTypeParser<Buffer>(
+    ['application/json', EVENT_TYPE, EVENTS_TYPE],
+    { parseAs: 'buffer' },
+    (request, body, done) => (isUtf8(body) ? parseJson(request, body.toString('utf8'), done) : done(notUtf8())),
   );
   fastify.addHook('onRequest', (request, reply, next) => {
     void reply.headers({ ...NOT_KEPT, ...idHeadersOf(request) });

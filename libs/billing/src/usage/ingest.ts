@@ -5,6 +5,7 @@ import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/dep
 import { packedReadings } from '#domain/usage/plain';
 import { farFrom } from '#domain/usage/usage-span';
 import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
+import { MAX_APPEND_BYTES } from '#event-store/port';
 import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
 import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
 import { valueOf } from '#ledger/appending/in-order';
@@ -34,6 +35,8 @@ interface Job {
 const MOST_READINGS = 5000;
 /** As long as every month in the name of a stream. */
 const ANY_MONTH = '0000-00';
+/** In bytes: it has an append of its own, with room for its key and metadata. */
+const LARGEST_READING = MAX_APPEND_BYTES - 32 * 1024;
 const INGESTERS: readonly Role[] = ['platform_admin', 'operator', 'ingest'];
 
 const rejected = (error: unknown): Ingested => {
@@ -165,6 +168,14 @@ export class UsageIntake {
     for (const [index, observation] of observations.entries()) {
       const message = faultOf(observation);
       if (message !== null) verdicts[index] = rejected(invalid('usage_out_of_range', `period ${message}`));
+      const bytes = bytesOf(observation);
+      if (bytes > LARGEST_READING)
+        verdicts[index] = rejected(
+          invalid(
+            'event_too_large',
+            `the reading has ${bytes} bytes. One event takes at most ${LARGEST_READING}: shorten its attributes`,
+          ),
+        );
     }
     const near = [...observations.keys()].filter((index) => verdicts[index] === undefined);
     const months = Map.groupBy(near, (index) => usageMonth(observations[index]?.period.start ?? missing()));
@@ -272,12 +283,30 @@ const missing = (): never => {
   throw new Error('a reading has no verdict');
 };
 
+/** In bytes. Without free attributes, a reading is far below the limit. */
+const bytesOf = ({ attributes, subAttribution }: Observation): number =>
+  attributes === undefined && subAttribution === undefined
+    ? 0
+    : Buffer.byteLength(JSON.stringify([attributes, subAttribution]));
+
 /** An event that is sent again is the same at any time: without a time of its own it has that of its arrival. */
 function standing(known: KnownReading, observation: Observation): Ingested {
   const isKnown = known.versions.some((version) =>
     sameEvent(bodyOfRow(version), { resourceId: version.resource_id, billingKind: version.billing_kind }, observation),
   );
-  return isKnown ? { status: 'duplicate' } : { status: 'conflict', error: conflictWithRecord({ observation, known }) };
+  if (isKnown) return { status: 'duplicate' };
+  const { resource_id: resourceId, billing_kind: billingKind } = known.last;
+  const isOther = resourceId !== observation.resourceId || billingKind !== observation.billingKind;
+  return {
+    status: 'conflict',
+    error: isOther
+      ? conflict(
+          'usage_conflict',
+          `the event with this source and id is recorded as ${billingKind} of ${resourceId}, not as` +
+            ` ${observation.billingKind} of ${observation.resourceId}: give each event an id of its own`,
+        )
+      : conflictWithRecord({ observation, known }),
+  };
 }
 
 const sameEvent = (
