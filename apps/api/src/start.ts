@@ -101,7 +101,8 @@ export async function createApi(
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // The API accepts only JSON. Nest's parsers would also accept forms.
   fastify.removeContentTypeParser('text/plain');
-  // The parser of JSON, which rejects poisoned prototypes. Bytes that are not UTF-8 would become U+FFFD, and two ids one.
+  // The parser of JSON, which rejects poisoned prototypes. Bytes that are not UTF-8 would become U+FFFD, and two ids
+  // one.
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeContentTypeParser('application/json');
   fastify.addContentTypeParser<Buffer>(
