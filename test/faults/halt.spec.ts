@@ -328,6 +328,27 @@ describe('an event that can’t be read', () => {
     expect(await api.command({ ...tenant, idempotencyKey: 'taken' })).toMatchObject({ status: 200 });
   });
 
+  it('refuses every command with an idempotency key if its metadata can’t be read either', async () => {
+    // Another version named the key otherwise, so nobody here can say which key it has.
+    const { position } = await append('a-stream', UNREADABLE, { command: { name: 'register-tenant', id: 'taken' } });
+    const tenant = (tenantId: string) => ({ command: 'register-tenant', tenantId, name: 'New', currency: 'USD' });
+    expect(problemIn(await api.command({ ...tenant('new'), idempotencyKey: 'taken' }))).toMatchObject({
+      status: 503,
+      code: 'projections_halted',
+    });
+    // Without an idempotency key, its own stream says whether it was recorded.
+    expect(await api.command(tenant('new'))).toMatchObject({ body: { status: 'done' } });
+    expect(problemIn(await api.command({ ...tenant('new'), currency: 'EUR' }))).toMatchObject({
+      status: 409,
+      code: 'conflicting_body',
+      detail: expect.stringContaining('currency is "USD", not "EUR"'),
+    });
+    await skip(position);
+    expect(await api.command({ ...tenant('newer'), idempotencyKey: 'taken' })).toMatchObject({
+      body: { status: 'done' },
+    });
+  });
+
   it('is listed as the text that it is if it is no JSON', async () => {
     const { position } = await core.log.append('a-stream', -1, [
       { id: randomUUID(), type: 'Strange', data: 'no JSON', metadata: 'none either' },

@@ -123,9 +123,16 @@ export class EventCodec {
    * text. An event whose metadata is not a ledger's has the actor `unknown`.
    */
   asLogged(stored: StoredEvent): LoggedEvent {
-    const ours = checked(zMetadata, parsed(stored.metadata));
-    const { v: _version, ...metadata } = ours.success ? ours.data : { actor: 'unknown', v: undefined };
+    const metadata = this.metadataIfReadable(stored) ?? { actor: 'unknown' };
     return { ...stored, data: parsed(stored.data) ?? stored.data, metadata };
+  }
+
+  /** The metadata, also of an event whose data can't be read. undefined: no ledger of this version wrote it. */
+  metadataIfReadable(stored: StoredEvent): EventMetadata | undefined {
+    const ours = checked(zMetadata, parsed(stored.metadata));
+    if (!ours.success) return undefined;
+    const { v: _version, ...metadata } = ours.data;
+    return metadata;
   }
 
   /**

@@ -5,7 +5,7 @@ import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
-import { EventCodec, UnreadableEvent } from '#event-store/codec';
+import { EventCodec } from '#event-store/codec';
 import type { MirroredLog } from '#event-store/mirrored';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { isNotWritable } from '#postgres/connection';
@@ -112,9 +112,9 @@ export class LedgerCore {
     return (await this.commandOf(key)) ?? commandIn(events, key);
   }
 
-  /** The event that recorded a command under this key, if there is one. */
+  /** The event that recorded a command under this key, among those that can be read. Errors: BacklogFull. */
   async eventUnder(key: string): Promise<RecordedEvent | undefined> {
-    const { events } = await this.tail.read((unreadable) => mayHaveKey(unreadable, key));
+    const { events } = await this.tail.read(() => false);
     const recent = events.findLast(({ metadata: { command } }) => command !== undefined && hasKey(command, key));
     if (recent !== undefined) return recent;
     const row = await readCommand(this.db, key);
@@ -177,15 +177,10 @@ const hasKey = (
 
 const codec = new EventCodec();
 
-/** Whether an event that can't be read may have recorded a command under this key: its metadata may be readable. */
+/** Whether an event that can't be read may have recorded a command under this key. Unreadable metadata may have it. */
 function mayHaveKey(event: StoredEvent, key: string): boolean {
-  try {
-    const { command } = codec.asLogged(event).metadata;
-    return command !== undefined && hasKey(command, key);
-  } catch (error) {
-    if (error instanceof UnreadableEvent) return true;
-    throw error;
-  }
+  const metadata = codec.metadataIfReadable(event);
+  return metadata === undefined || (metadata.command !== undefined && hasKey(metadata.command, key));
 }
 
 interface Lock {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { costEvents } from '#domain/costs/cost';
 import { zId, zText } from '#domain/schema';
-import { EventCodec, type LoggedEvent, UnreadableEvent } from '#event-store/codec';
+import { EventCodec } from '#event-store/codec';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { checkAll } from '#audit/check/index';
 import { differences } from '#audit/diff/index';
@@ -44,7 +44,6 @@ const zChecked = z
 
 const codec = new EventCodec();
 const DEFAULT_EVENTS = 100;
-const UNKNOWN_ACTOR = 'unknown';
 
 const events = defineQuery({
   name: 'events',
@@ -65,7 +64,7 @@ const events = defineQuery({
     const range = { after: cursor === undefined ? after : cursorOf(cursor), upTo: position };
     const events = await firstOf(eventsIn(core.log, range, { stream, type, count: limit + 1 }), limit + 1);
     const shown = (stored: StoredEvent) => {
-      const event = logged(stored);
+      const event = codec.asLogged(stored);
       return shownEvent(event, maySee(caller, event.type) ? event.data : null);
     };
     return pageOf(events, limit, position, (event) => [String(event.position)], shown);
@@ -116,16 +115,6 @@ export const check = defineQuery({
     return checkAll({ ...context, caller: { ...context.caller, now } });
   },
 });
-
-/** An event whose data or metadata is not what this program writes is shown as the text that it is. */
-function logged(stored: StoredEvent): LoggedEvent {
-  try {
-    return codec.asLogged(stored);
-  } catch (error) {
-    if (!(error instanceof UnreadableEvent)) throw error;
-    return { ...stored, metadata: { actor: UNKNOWN_ACTOR } };
-  }
-}
 
 function cursorOf(cursor: string): number {
   const [position = ''] = decodeCursor(cursor).after;
