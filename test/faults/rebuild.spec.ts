@@ -165,6 +165,26 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
     });
   });
 
+  it('continues and restores what an earlier program left, whose checkpoints lack columns', async () => {
+    await test.ledger.rebuilder.rebuild();
+    const { position } = await test.ledger.rebuilder.rebuild({ preview: true });
+    for (const schema of ['ledgerline_previous', 'ledgerline_shadow'])
+      await sql(`ALTER TABLE ${schema}.checkpoint DROP COLUMN event_hash, DROP COLUMN log, DROP COLUMN generation`);
+    expect(await test.ledger.rebuilder.status()).toMatchObject({
+      shadow: { position, eventHash: null, log: null, only: null },
+      previous: { position, eventHash: null, log: null, only: null },
+    });
+    expect(await test.ask('projections')).toMatchObject({ state: 'current' });
+    await test.apply({ command: 'observe-usage', deploymentId: 'd1', observations: [reading(13, '24')] });
+    // 12 days × 24 = 288 before it.
+    expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ cpu: '312' });
+    await test.ledger.rebuilder.rollback();
+    expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ cpu: '312' });
+    expect(await test.ledger.rebuilder.rebuild()).toMatchObject({ outcome: 'swapped', resumedFrom: position });
+    expect(await test.ask('usage', { deploymentId: 'd1' })).toEqual({ cpu: '312' });
+    await expectReplayToBeLive(test.url);
+  });
+
   it('is refused for unknown names, and while another is running', async () => {
     await expect(test.ledger.rebuilder.rebuild({ only: ['nothing'] })).rejects.toThrow(
       'Unknown projection nothing. Projections: tenants, deployments',

@@ -387,9 +387,9 @@ export class Projector implements Projecting {
   }
 
   private async generation(client: pg.ClientBase): Promise<string> {
-    const checkpoint = await checkpointOf(client, this.schema);
-    if (checkpoint === undefined) throw new Error(`${this.schema} has no checkpoint`);
-    return checkpoint.generation;
+    const generation = (await checkpointOf(client, this.schema))?.generation ?? null;
+    if (generation === null) throw new Error(`${this.schema} has no complete checkpoint`);
+    return generation;
   }
 
   /** The checkpoint is not the one at which the batch began: the read models were swapped, or are of other versions. */

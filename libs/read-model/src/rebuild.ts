@@ -110,6 +110,7 @@ export class Rebuilder {
     options: Pick<RebuildOptions, 'signal' | 'onProgress'> = {},
   ): Promise<{ position: number; keptFrom: number }> {
     return this.alone(async (client) => {
+      await completeCheckpoint(client, this.previous);
       const kept = await checkpointOf(client, this.previous);
       if (kept === undefined)
         throw conflict(
@@ -221,7 +222,7 @@ export class Rebuilder {
    * The position of an unfinished rebuild of the same projections, which continues; otherwise 0, with an empty shadow.
    */
   private async prepareShadow(client: pg.ClientBase, part: readonly Projection[] | null): Promise<number> {
-    await completeCheckpoint(client, this.live);
+    for (const schema of [this.live, this.shadow]) await completeCheckpoint(client, schema);
     const left = await checkpointOf(client, this.shadow);
     const live = await checkpointOf(client, this.live);
     const only = part?.map(({ name }) => name) ?? null;

@@ -8,8 +8,8 @@ import { createIndexesSql, createTableSql, type TableDefinition } from './table.
 /** The position of a schema's read models: one row, updated in the transaction of each batch. */
 export interface Checkpoint extends LogMark {
   readonly versions: string;
-  /** Differs from that of any other schema that had the same name. */
-  readonly generation: string;
+  /** Differs from that of any other schema that had the same name. null: an earlier program made the schema. */
+  readonly generation: string | null;
   /** The projections in the schema; null: all. */
   readonly only: readonly string[] | null;
   readonly eventsPerSecond: number | null;
@@ -19,13 +19,15 @@ export interface Checkpoint extends LogMark {
 
 interface CheckpointRow {
   readonly position: number;
-  readonly event_hash: string | null;
-  readonly log: string | null;
   readonly versions: string;
-  readonly generation: string;
-  readonly part: readonly string[] | null;
-  readonly events_per_second: number | null;
-  readonly halted: Halt | null;
+  readonly added: {
+    readonly generation?: string;
+    readonly part?: readonly string[] | null;
+    readonly events_per_second?: number | null;
+    readonly halted?: Halt | null;
+    readonly event_hash?: string | null;
+    readonly log?: string | null;
+  };
 }
 
 /** Columns that a checkpoint of an earlier program does not have. */
@@ -47,13 +49,23 @@ export async function checkpointOf(client: pg.ClientBase | pg.Pool, schema: stri
     `${schema}.checkpoint`,
   ]);
   if (there[0]?.there !== true) return undefined;
+  // As one object: the checkpoint of an earlier program lacks some of the columns.
   const { rows } = await client.query<CheckpointRow>(
-    `SELECT position, versions, generation, part, events_per_second, halted, event_hash, log FROM ${schema}.checkpoint`,
+    `SELECT position, versions, to_jsonb(c) AS added FROM ${schema}.checkpoint c`,
   );
   const [row] = rows;
-  return row === undefined
-    ? undefined
-    : { ...row, only: row.part, eventsPerSecond: row.events_per_second, eventHash: row.event_hash };
+  if (row === undefined) return undefined;
+  const { position, versions, added } = row;
+  return {
+    position,
+    versions,
+    generation: added.generation ?? null,
+    only: added.part ?? null,
+    eventsPerSecond: added.events_per_second ?? null,
+    halted: added.halted ?? null,
+    eventHash: added.event_hash ?? null,
+    log: added.log ?? null,
+  };
 }
 
 /** Makes a schema with empty tables, at position 0, in the transaction of the caller. */
