@@ -9,6 +9,7 @@ import {
   AppendTooLarge,
   type EventLog,
   MAX_APPEND_BYTES,
+  type NewEvent,
   NO_STREAM,
   type StoredEvent,
   StreamDeleted,
@@ -204,7 +205,7 @@ export class EventBook {
 
   /**
    * Appends several times if one append can't hold all events. The last append has the key of the command, so a command
-   * that was interrupted is carried out again.
+   * that was interrupted is carried out again. Errors: as `appendAt`; `event_too_large` before anything is recorded.
    */
   async appendAll(
     stream: string,
@@ -214,20 +215,14 @@ export class EventBook {
     result?: object,
     causes?: ReadonlyMap<LedgerEvent, AppendCause>,
   ): Promise<Appended> {
-    const batches = byAppend(events);
+    const encoded = this.encoded(call, events, result, causes);
+    const starts = startsOfAppends(stream, encoded);
+    const last = starts.at(-1) ?? 0;
+    const steps = this.encoded({ ...call, key: null, idempotencyKey: null }, events.slice(0, last), result, causes);
     let at: Appended = { revision, position: 0 };
-    for (const [index, batch] of batches.entries()) {
-      const isLast = index === batches.length - 1;
-      at = await this.appendAt(
-        stream,
-        at.revision,
-        isLast ? call : { ...call, key: null, idempotencyKey: null },
-        batch,
-        result,
-        causes,
-      );
-    }
-    return at;
+    for (const [index, start] of starts.slice(0, -1).entries())
+      at = await this.appendEncoded(stream, at.revision, steps.slice(start, starts[index + 1]));
+    return this.appendEncoded(stream, at.revision, encoded.slice(last));
   }
 
   /**
@@ -242,22 +237,29 @@ export class EventBook {
     result?: object,
     causes?: ReadonlyMap<LedgerEvent, AppendCause>,
   ): Promise<Appended> {
+    return this.appendEncoded(stream, revision, this.encoded(call, events, result, causes));
+  }
+
+  private encoded(
+    call: AppendCause,
+    events: readonly LedgerEvent[],
+    result: object | undefined,
+    causes: ReadonlyMap<LedgerEvent, AppendCause> | undefined,
+  ): Unnamed[] {
+    return events.map((event) => this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, event, result)));
+  }
+
+  private async appendEncoded(stream: string, revision: number, events: readonly Unnamed[]): Promise<Appended> {
     // The id is derived from stream, revision and content: the same decision after a lost answer gives the same event.
-    const encoded = events.map((event, index) => {
-      const unnamed = this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, event, result));
-      return {
-        ...unnamed,
-        id: derivedId(
-          'event',
-          stream,
-          revision + 1 + index,
-          sha256(`${unnamed.type}\n${unnamed.data}\n${unnamed.metadata}`),
-        ),
-      };
-    });
+    const named = events.map(({ type, data, metadata }, index) => ({
+      id: derivedId('event', stream, revision + 1 + index, sha256(`${type}\n${data}\n${metadata}`)),
+      type,
+      data,
+      metadata,
+    }));
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.tracked(this.log.append(stream, revision, encoded), events.length);
+        return await this.tracked(this.log.append(stream, revision, named), named.length);
       } catch (error) {
         if (!(error instanceof UnknownOutcome) || attempt === 5) throw refusalOf(error);
         await delay(50 * 2 ** attempt);
@@ -278,6 +280,9 @@ export class EventBook {
     }
   }
 }
+
+/** An event whose id is not derived yet. */
+type Unnamed = Omit<NewEvent, 'id'>;
 
 /** What no later attempt can change is a refusal of the command. */
 function refusalOf(error: unknown): unknown {
@@ -339,24 +344,26 @@ const LONGEST_RESULT = 16_384;
 const isKept = (result: object | undefined): result is object =>
   result !== undefined && JSON.stringify(result).length <= LONGEST_RESULT;
 
-const utf8 = new TextEncoder();
+/** What an append needs besides data and metadata, for each event. */
+const ROOM = 512;
 
-/** Groups events into appends below the size limit of the log, with room for ids and metadata. */
-function byAppend(events: readonly LedgerEvent[]): LedgerEvent[][] {
-  // A single event is below the limit and can't be divided.
-  if (events.length === 1) return [[...events]];
-  const batches: LedgerEvent[][] = [[]];
-  let bytes = 0;
-  for (const event of events) {
-    const size = utf8.encode(JSON.stringify(event.data)).length + 1024;
-    if (bytes > 0 && bytes + size > MAX_APPEND_BYTES) {
-      batches.push([]);
-      bytes = 0;
+/**
+ * The index at which each append starts, so that each is below the size limit of the log. Errors: `event_too_large`, if
+ * a single event is above it.
+ */
+function startsOfAppends(stream: string, events: readonly Unnamed[]): number[] {
+  const starts = [0];
+  let total = 0;
+  for (const [index, { data, metadata }] of events.entries()) {
+    const bytes = Buffer.byteLength(data) + Buffer.byteLength(metadata);
+    if (bytes > MAX_APPEND_BYTES) throw refusalOf(new AppendTooLarge(stream, bytes));
+    if (total > 0 && total + bytes + ROOM > MAX_APPEND_BYTES) {
+      starts.push(index);
+      total = 0;
     }
-    batches.at(-1)?.push(event);
-    bytes += size;
+    total += bytes + ROOM;
   }
-  return batches;
+  return starts;
 }
 
 /** The outcome of a decision: the events, and the result of the command. */
