@@ -109,6 +109,17 @@ describe('a log in Postgres that is not the one of the read models', () => {
     await other.drop();
   });
 
+  it('because it was set back: a part of the read models is not rebuilt from it', async () => {
+    await setBack(database, 2);
+    await database.pool.query(FORGET_TREE);
+    const refused = await run('projections', 'rebuild', '--only', 'tenants', '--accept');
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('are at position 3, but the log ends at 2: it was set back.');
+    // They still have what the later log has, for when it is restored.
+    const { rows } = await database.pool.query('SELECT tenant_id FROM ledgerline.tenants ORDER BY 1');
+    expect(rows).toEqual([{ tenant_id: 't1' }, { tenant_id: 't2' }, { tenant_id: 't3' }]);
+  });
+
   it('is told while processes run: nothing is served, and nothing is projected', async () => {
     await within(async (test) => {
       await setBack(database, 2);

@@ -7,7 +7,7 @@ import { type Comparison, compareSchemas, isEqual } from './compare.js';
 import type { Projection } from './projection.js';
 import { Projector } from './projector.js';
 import { type Checkpoint, checkpointOf, completeCheckpoint, createReadModels, versionsOf } from './schema.js';
-import { isSameLog } from './same-log.js';
+import { assertSameLog, isSameLog } from './same-log.js';
 import { stopped, swap } from './swap.js';
 
 export interface RebuildOptions {
@@ -68,12 +68,14 @@ export class Rebuilder {
     this.previous = `${live}_previous`;
   }
 
-  /** Errors: `unknown_projection`, `rebuild_under_way`; ProjectionHalted. */
+  /**
+   * Errors: `unknown_projection`, `rebuild_under_way`; ProjectionHalted. For a part also `other_versions`; OtherLog.
+   */
   async rebuild(options: RebuildOptions = {}): Promise<RebuildReport> {
     const part = this.chosen(options.only ?? null);
     return this.alone(async (client) => {
       const start = performance.now();
-      if (part !== null) await this.assertOwnVersions();
+      if (part !== null) await this.assertServing();
       const resumedFrom = await this.prepareShadow(client, part);
       const built = part ?? this.projections;
       const projector = this.projectorOn(this.shadow, part);
@@ -175,13 +177,16 @@ export class Rebuilder {
     return this.projections.filter(({ name }) => only.includes(name));
   }
 
-  private async assertOwnVersions(): Promise<void> {
+  /** A part gets no checkpoint of its own: the others must be of the same versions, and of the same log. */
+  private async assertServing(): Promise<void> {
     const live = await checkpointOf(this.pool, this.live);
-    if (live !== undefined && live.versions !== versionsOf(this.projections))
+    if (live === undefined) return;
+    if (live.versions !== versionsOf(this.projections))
       throw conflict(
         'other_versions',
         'The read models were made by other versions of the projections. Rebuild all of them, without --only.',
       );
+    await assertSameLog(this.log, this.live, live);
   }
 
   /** Some projections alone read the tables of the others in the live schema. */
