@@ -3,6 +3,9 @@ import { NestFactory } from '@nestjs/core';
 import { LedgerModule } from '#operations/ledger.module';
 import { Ledger } from '#operations/ledger';
 import { Audit } from '#audit/audit';
+import { instant } from '#domain/time/instant';
+import { projections } from '#projections/index';
+import { Rebuilder } from '#read-model/rebuild';
 import { cli } from '../support/cli.js';
 import { tenant } from '../support/commands.js';
 import { EventStoreDbNode } from '../support/eventstoredb-node.js';
@@ -118,6 +121,45 @@ describe('a log in Postgres that is not the one of the read models', () => {
     // They still have what the later log has, for when it is restored.
     const { rows } = await database.pool.query('SELECT tenant_id FROM ledgerline.tenants ORDER BY 1');
     expect(rows).toEqual([{ tenant_id: 't1' }, { tenant_id: 't2' }, { tenant_id: 't3' }]);
+  });
+
+  it('behind a rebuild that was killed: what it copied of events that no longer exist does not stay', async () => {
+    const day = (n: number) => ({
+      command: 'observe-usage',
+      deploymentId: 'd',
+      observations: [
+        {
+          resourceId: 'r',
+          billingKind: 'cpu',
+          period: { start: instant(`2026-04-0${n}T00:00:00Z`), end: instant(`2026-04-0${n + 1}T00:00:00Z`) },
+          granularity: 'day',
+          quantity: '24',
+        },
+      ],
+    });
+    await within(async (test) => {
+      const from = instant('2026-01-01T00:00:00Z');
+      await test.apply({ command: 'register-deployment', deploymentId: 'd', tenantId: 't1', name: 'D', from });
+      await test.apply(day(1), day(2));
+      await test.ledger.catchUp();
+      // It dies at the first event that is not copied.
+      const dying = projections.map((each) =>
+        each.name === 'tenants' ? { ...each, project: () => Promise.reject(new Error('killed')) } : each,
+      );
+      const { log, pool } = test.core;
+      await expect(new Rebuilder(log, pool, dying, 'ledgerline').rebuild()).rejects.toThrow('killed');
+    });
+    const { rows: done } = await database.pool.query('SELECT lane, first, last FROM ledgerline_shadow.folded');
+    expect(done).toEqual([{ lane: 'copy', first: 1, last: 6 }]);
+    await setBack(database, 5);
+    await database.pool.query(FORGET_TREE);
+    expect(await run('projections', 'rebuild', '--accept')).toMatchObject({ code: 0 });
+    await within(async (test) => {
+      // The first day, without the second, whose position has another event now.
+      await test.apply(tenant('t4'));
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '24' });
+      expect(await test.check()).toMatchObject({ failures: [] });
+    });
   });
 
   it('is told while processes run: nothing is served, and nothing is projected', async () => {

@@ -26,19 +26,30 @@ export async function dropProgress(client: pg.ClientBase, schema: string): Promi
   await client.query(`DROP TABLE ${schema}.${PROGRESS}`);
 }
 
-/** The position of an unfinished bulk rebuild, and the hash of the event there; null if there is none. */
-export async function bulkMark(client: pg.ClientBase | pg.Pool, schema: string): Promise<LogMark | null> {
+export interface BulkMark {
+  /** The position up to which the main lane is done. */
+  readonly position: number;
+  /** The last event of the range that ends last, of any lane. Copying is ahead of the main lane. */
+  readonly furthest: LogMark;
+}
+
+/** How far an unfinished bulk rebuild is; null if there is none. */
+export async function bulkMark(client: pg.ClientBase | pg.Pool, schema: string): Promise<BulkMark | null> {
   const { rows: there } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
     `${schema}.${PROGRESS}`,
   ]);
   if (there[0]?.there !== true) return null;
   // A rebuild that an earlier program began has no hashes.
   await client.query(`ALTER TABLE ${schema}.${PROGRESS} ADD COLUMN IF NOT EXISTS event_hash text`);
-  const { rows } = await client.query<{ position: number; hash: string | null }>(
-    `SELECT last AS position, event_hash AS hash FROM ${schema}.${PROGRESS} WHERE lane = '${MAIN}'
-     ORDER BY last DESC LIMIT 1`,
+  const { rows } = await client.query<{ main: number | null; last: number; hash: string | null }>(
+    `SELECT (SELECT max(last) FROM ${schema}.${PROGRESS} WHERE lane = '${MAIN}') AS main, last, event_hash AS hash
+     FROM ${schema}.${PROGRESS} ORDER BY last DESC, event_hash NULLS LAST LIMIT 1`,
   );
-  return { position: rows[0]?.position ?? 0, eventHash: rows[0]?.hash ?? null, log: null };
+  const [row] = rows;
+  return {
+    position: row?.main ?? 0,
+    furthest: { position: row?.last ?? 0, eventHash: row?.hash ?? null, log: null },
+  };
 }
 
 /** Records that a lane has done a range. `hash`: of the last event. */

@@ -210,12 +210,12 @@ export class BulkRebuild {
     }
   }
 
-  private async copyLines({ lines, partitions, range }: Prepared, keep = true): Promise<void> {
+  private async copyLines({ stored, lines, partitions, range }: Prepared, keep = true): Promise<void> {
     await this.partitions(partitions);
     await this.inTransaction(async (client) => {
       await lines.copy(client);
       if (!keep) throw new Trial();
-      await markDone(client, this.options.schema, COPY, range, null);
+      await markDone(client, this.options.schema, COPY, range, hashOf(stored, range.last));
     });
   }
 

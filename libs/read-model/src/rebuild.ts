@@ -236,8 +236,11 @@ export class Rebuilder {
       left.versions === versionsOf(part ?? this.projections) &&
       JSON.stringify(left.only) === JSON.stringify(only);
     if (isSame && left.position <= (live?.position ?? 0)) {
-      const mark = (await bulkMark(client, this.shadow)) ?? left;
-      if (await isSameLog(this.log, mark)) return mark.position;
+      const bulk = await bulkMark(client, this.shadow);
+      const furthest = bulk?.furthest ?? left;
+      // An earlier program recorded no hash of what it copied.
+      const isKnown = bulk === null || furthest.position === 0 || furthest.eventHash !== null;
+      if (isKnown && (await isSameLog(this.log, furthest))) return (bulk ?? left).position;
     }
     await client.query('BEGIN');
     try {
