@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { isDeepStrictEqual } from 'node:util';
 import pino from 'pino';
 import { startApi } from '#api/start';
 import { instant, plusHours } from '#domain/time/instant';
@@ -8,7 +9,8 @@ import { startWorker } from '../../apps/worker/src/worker.js';
 import { LISTENING } from '../support/api.js';
 import { dropDatabaseConnections } from '../support/drop-connections.js';
 import { ADMIN, ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
-import { on } from '../support/log.js';
+import { logBehindGrpc, on } from '../support/log.js';
+import { testDatabase } from '../support/postgres.js';
 import { postgresProxy, type PostgresProxy } from '../support/postgres-proxy.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
@@ -232,6 +234,45 @@ async function clientOf(api: string) {
     ready: async (query = '') => asTold(async () => get(`/health/ready${query}`)),
   };
 }
+
+describe('an API on EventStoreDB', () => {
+  it('is not ready while the server is away or refuses the user, and says which', async () => {
+    const database = await testDatabase();
+    const log = await logBehindGrpc(database.url);
+    const { node } = log;
+    const api = await startApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, logger: silent });
+    /** Asks until it is ready, or until it says this: on a slow machine, everything may be late first. */
+    const until = async (expected: object): Promise<void> => {
+      for (;;) {
+        const { status, code, detail } = (await (await fetch(`${api.url}/health/ready`)).json()) as Record<
+          string,
+          string
+        >;
+        if (isDeepStrictEqual({ status, code, detail }, { code: undefined, detail: undefined, ...expected })) return;
+      }
+    };
+    try {
+      await until({ status: 'ready' });
+      node.down();
+      await until({ status: 503, code: 'not_ready', detail: 'The log does not respond.' });
+      node.up();
+      await until({ status: 'ready' });
+      node.denyAccess(1_000_000);
+      await until({
+        status: 503,
+        code: 'log_access_denied',
+        detail:
+          'The log refuses the user of the ledger. An operator must check its rights. Retrying after that is safe.',
+      });
+      node.denyAccess(0);
+      await until({ status: 'ready' });
+    } finally {
+      await api.close();
+      await database.drop();
+      await log.stop(false);
+    }
+  });
+});
 
 describe('an API', () => {
   let test: TestLedger;

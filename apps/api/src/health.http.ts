@@ -9,7 +9,7 @@ import { CLOCK, type Clock } from './clock.js';
 import type { Reply } from './http.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 
-/** A probe must not hang: after this time, the database counts as unavailable. */
+/** A probe must not hang: after this time, the database or the log counts as unavailable. */
 const PATIENCE_MS = 2000;
 
 /** `for=reads`: for a load balancer that sends reads to an API that can only read. */
@@ -55,10 +55,11 @@ export class HealthController {
 
   private async state(): Promise<{ readonly figures: object; readonly degraded: Degraded | null }> {
     const caller = { actor: 'health', role: 'platform_admin' as const, now: this.clock.now() };
-    const asked = Promise.all([this.ledger.ask(projections, {}, caller), this.ledger.isReadOnly()]);
-    const [{ items, state, halted, staleSince }, isReadOnly] = await withinPatience(asked).catch(() => {
-      throw notReady('The database does not respond.');
-    });
+    // If both are late, the database is to blame: the log may be in it.
+    const [isReadOnly, { items, state, halted, staleSince }] = await Promise.all([
+      withinPatience('database', this.ledger.isReadOnly()),
+      withinPatience('log', this.ledger.ask(projections, {}, caller)),
+    ]);
     if (state === 'rebuilding')
       throw notReady('The read models of this version are being built. The API is ready once they are complete.');
     if (state === 'other_log')
@@ -88,10 +89,11 @@ export class HealthController {
   }
 }
 
-async function withinPatience<Answer>(asked: Promise<Answer>): Promise<Answer> {
+/** Errors: those of an outage, each with its own reason; `not_ready`, if there is no answer in time. */
+async function withinPatience<Answer>(of: 'database' | 'log', asked: Promise<Answer>): Promise<Answer> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    reject(new Error(`no response within ${PATIENCE_MS} ms`));
+    reject(notReady(`The ${of} does not respond.`));
   }, PATIENCE_MS);
   try {
     return await Promise.race([asked, late]);
