@@ -3,6 +3,7 @@ import { compareWithServer, type MirrorDifference } from '#event-store/mirror.co
 import { PostgresLog } from '#event-store/postgres';
 import { createPool, openDatabase } from '#postgres/pool';
 import { eventStoreFrom } from '#runtime/environment';
+import { openEventStoreDb } from '#runtime/event-store';
 import { type Verified, verifyLog } from '#transparency/verify';
 import { checkingKey } from './checkpoint-key.js';
 import { messageOf } from './errors.js';
@@ -50,8 +51,7 @@ export async function run(_args: readonly string[], options: Options): Promise<n
 async function serverDifferences(mirror: PostgresLog): Promise<readonly MirrorDifference[] | null> {
   const { eventStore } = eventStoreFrom(process.env);
   if (eventStore === undefined) return null;
-  const { EventStoreDbLog } = await import('#event-store/eventstoredb');
-  const server = new EventStoreDbLog(eventStore.url, { prefix: eventStore.prefix });
+  const server = await openEventStoreDb(eventStore);
   try {
     return await compareWithServer(server, mirror);
   } finally {

@@ -11,9 +11,9 @@ export class Backoff {
     this.failures = 0;
   }
 
-  /** Returns early if the signal aborts. */
-  async wait(signal: AbortSignal): Promise<void> {
-    const ms = Math.min(FIRST_MS * 2 ** this.failures, LONGEST_MS);
+  /** Returns early if the signal aborts, and after `mostMs`. */
+  async wait(signal: AbortSignal, mostMs = LONGEST_MS): Promise<void> {
+    const ms = Math.min(FIRST_MS * 2 ** this.failures, LONGEST_MS, mostMs);
     this.failures += 1;
     await new Bell().wait(0, signal, ms);
   }

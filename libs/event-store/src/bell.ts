@@ -23,9 +23,12 @@ export class Bell {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs);
     this.waiting.add(resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const abort = (): void => resolve();
+    signal.addEventListener('abort', abort, { once: true });
     await promise;
     clearTimeout(timer);
+    // The signal may live as long as the process.
+    signal.removeEventListener('abort', abort);
     this.waiting.delete(resolve);
   }
 }

@@ -17,6 +17,7 @@ import {
   allFrom,
   EventStoreDbWire,
   lastOfAll,
+  type ReadLimits,
   streamBackwards,
   streamFrom,
 } from './eventstoredb.wire.js';
@@ -101,42 +102,58 @@ export class EventStoreDbLog implements EventLog {
   }
 
   async *subscribe(after: number, options: { signal: AbortSignal; filter?: EventFilter }): AsyncIterable<StoredEvent> {
-    for await (const record of this.records(after, options.signal))
-      if ('event' in record && passes(record.event, options.filter)) yield record.event;
-  }
-
-  /** All that the server has after a position, and then what comes, as `subscribe`. */
-  async *records(after: number, stop: AbortSignal): AsyncIterable<ServerRecord> {
-    const signal = AbortSignal.any([stop, this.closing.signal]);
+    const signal = AbortSignal.any([options.signal, this.closing.signal]);
     const backoff = new Backoff();
     let last = after;
     while (!signal.aborted) {
       try {
-        for await (const record of this.recordsOf(allAfter(last, this.prefix), { signal })) {
-          if (signal.aborted) return;
+        for await (const record of this.records(last, signal)) {
           backoff.reset();
-          if (record.position <= last) continue;
           last = record.position;
-          yield record;
+          if ('event' in record && passes(record.event, options.filter)) yield record.event;
         }
       } catch (error) {
-        if (signal.aborted) return;
         if (!(error instanceof UnknownOutcome)) throw error;
       }
       await backoff.wait(signal);
     }
   }
 
-  /** The position of the last event of the server, of whatever stream. */
-  async end(): Promise<number> {
-    return this.patiently('the end of the server', async () => (await this.endOfServer()).position);
+  /**
+   * All that the server has after a position, and then what comes, until the signal aborts. Errors: UnknownOutcome, if
+   * the connection is lost: the server may be another one when it is back.
+   */
+  async *records(after: number, signal: AbortSignal): AsyncIterable<ServerRecord> {
+    let last = after;
+    try {
+      for await (const record of this.recordsOf(allAfter(last, this.prefix), { signal })) {
+        if (signal.aborted) return;
+        if (record.position <= last) continue;
+        last = record.position;
+        yield record;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 
-  /** The event at a position. undefined: the server has none of ours there. */
-  async at(position: number): Promise<StoredEvent | undefined> {
-    return this.patiently(`the event at ${position}`, async () => {
-      const record = await this.firstOf(allFrom(position, this.prefix, '1'));
-      return record?.position === position && 'event' in record ? record.event : undefined;
+  /** The position of the last event of the server, of whatever stream. */
+  async end(): Promise<number> {
+    return this.patiently('the end of the server', async (leftMs) => (await this.endOfServer(leftMs)).position);
+  }
+
+  /** The event of a stream at a revision. undefined: the server has none there (any more). */
+  async eventOf(stream: string, revision: number): Promise<StoredEvent | undefined> {
+    return this.patiently(`an event of ${stream}`, async (deadlineMs) => {
+      try {
+        const record = await this.firstOf(streamFrom(this.prefix + stream, revision, '1'), deadlineMs);
+        return record !== undefined && 'event' in record && record.event.revision === revision
+          ? record.event
+          : undefined;
+      } catch (error) {
+        if (error instanceof StreamDeleted) return undefined;
+        throw error;
+      }
     });
   }
 
@@ -150,9 +167,10 @@ export class EventStoreDbLog implements EventLog {
 
   /** A stream that was deleted for ever has no revision: NO_STREAM. */
   async revisionOf(stream: string): Promise<number> {
-    return this.patiently(`the revision of ${stream}`, async () => {
+    return this.patiently(`the revision of ${stream}`, async (deadlineMs) => {
       try {
-        for await (const event of this.events(streamBackwards(this.prefix + stream))) return event.revision;
+        for await (const record of this.recordsOf(streamBackwards(this.prefix + stream), { deadlineMs }))
+          if ('event' in record) return record.event.revision;
       } catch (error) {
         if (!(error instanceof StreamDeleted)) throw error;
       }
@@ -165,13 +183,15 @@ export class EventStoreDbLog implements EventLog {
    * ended.
    */
   async head(): Promise<number> {
-    return this.patiently('the end of the log', async () => {
-      const end = await this.endOfServer();
+    return this.patiently('the end of the log', async (deadlineMs) => {
+      const end = await this.endOfServer(deadlineMs);
       if (end.isOurs) return this.lastIs(end.position, end.position);
       const { ours, searched } = this.last;
       if (end.position <= searched) return ours;
-      const isUnchanged = (await this.firstAfter(searched)) === undefined;
-      const last = isUnchanged ? ours : ((await this.firstOf(allBackwards(this.prefix, '1')))?.position ?? ours);
+      const isUnchanged = (await this.firstAfter(searched, deadlineMs)) === undefined;
+      const last = isUnchanged
+        ? ours
+        : ((await this.firstOf(allBackwards(this.prefix, '1'), deadlineMs))?.position ?? ours);
       return this.lastIs(last, end.position);
     });
   }
@@ -188,8 +208,8 @@ export class EventStoreDbLog implements EventLog {
 
   async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     for (const position of new Set([...positions].sort((a, b) => a - b))) {
-      const event = await this.at(position);
-      if (event !== undefined) yield event;
+      const record = await this.firstOf(allFrom(position, this.prefix, '1'));
+      if (record?.position === position && 'event' in record) yield record.event;
     }
   }
 
@@ -202,7 +222,6 @@ export class EventStoreDbLog implements EventLog {
   /** Asks again until a server answers. Errors: UnknownOutcome, after the patience. */
   private async patiently<Answer>(what: string, ask: (leftMs: number) => Promise<Answer>): Promise<Answer> {
     const started = performance.now();
-    const waiting = AbortSignal.any([this.closing.signal, AbortSignal.timeout(this.patienceMs)]);
     const backoff = new Backoff();
     let cause: unknown;
     for (;;) {
@@ -215,7 +234,7 @@ export class EventStoreDbLog implements EventLog {
         if (!(error instanceof UnknownOutcome)) throw error;
         cause = error;
       }
-      await backoff.wait(waiting);
+      await backoff.wait(this.closing.signal, Math.max(0, this.patienceMs - (performance.now() - started)));
     }
   }
 
@@ -223,15 +242,15 @@ export class EventStoreDbLog implements EventLog {
     for await (const record of this.recordsOf(options)) if ('event' in record) yield record.event;
   }
 
-  private async firstOf(options: ReadReq.Options): Promise<ServerRecord | undefined> {
-    for await (const record of this.recordsOf(options)) return record;
+  private async firstOf(options: ReadReq.Options, deadlineMs?: number): Promise<ServerRecord | undefined> {
+    for await (const record of this.recordsOf(options, { deadlineMs })) return record;
     return undefined;
   }
 
   /** The position of the first record of ours after a position. */
-  private async firstAfter(position: number): Promise<number | undefined> {
+  private async firstAfter(position: number, deadlineMs: number): Promise<number | undefined> {
     // The read includes the position itself.
-    for await (const record of this.recordsOf(allFrom(position, this.prefix, '2')))
+    for await (const record of this.recordsOf(allFrom(position, this.prefix, '2'), { deadlineMs }))
       if (record.position > position) return record.position;
     return undefined;
   }
@@ -242,8 +261,8 @@ export class EventStoreDbLog implements EventLog {
   }
 
   /** The last event of the server, of whatever stream. */
-  private async endOfServer(): Promise<{ readonly position: number; readonly isOurs: boolean }> {
-    for await (const response of this.responses(lastOfAll())) {
+  private async endOfServer(deadlineMs: number): Promise<{ readonly position: number; readonly isOurs: boolean }> {
+    for await (const response of this.responses(lastOfAll(), { deadlineMs })) {
       const position = response.getEvent()?.getEvent()?.getCommitPosition();
       if (position === undefined) continue;
       return { position: safeNumber(position), isOurs: serverRecord(response, this.prefix) !== undefined };
@@ -251,23 +270,17 @@ export class EventStoreDbLog implements EventLog {
     return { position: 0, isOurs: false };
   }
 
-  private async *recordsOf(
-    options: ReadReq.Options,
-    subscription?: { readonly signal: AbortSignal },
-  ): AsyncIterable<ServerRecord> {
-    for await (const response of this.responses(options, subscription)) {
+  private async *recordsOf(options: ReadReq.Options, limits: ReadLimits = {}): AsyncIterable<ServerRecord> {
+    for await (const response of this.responses(options, limits)) {
       const record = serverRecord(response, this.prefix);
       if (record !== undefined) yield record;
     }
   }
 
-  /** Reads ask the leader, because another node may be behind. A subscription may follow any node. */
-  private async *responses(
-    options: ReadReq.Options,
-    subscription?: { readonly signal: AbortSignal },
-  ): AsyncIterable<ReadResp> {
+  /** Reads ask the leader, because another node may be behind. A subscription, with a signal, may follow any node. */
+  private async *responses(options: ReadReq.Options, limits: ReadLimits): AsyncIterable<ReadResp> {
     const answers = this.wire
-      .read(options, { signal: subscription?.signal, requiresLeader: subscription === undefined })
+      .read(options, { ...limits, requiresLeader: limits.signal === undefined })
       [Symbol.asyncIterator]();
     try {
       for (;;) {

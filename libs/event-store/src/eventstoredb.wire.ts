@@ -55,18 +55,25 @@ export class EventStoreDbWire {
 
   /**
    * The messages of the server for a read or a subscription, until the call ends, breaks (throws), or the signal aborts
-   * (throws). `requiresLeader`: another node may be behind, and refuses with the leader's address.
+   * (throws). `requiresLeader`: another node may be behind, and refuses with the leader's address. `deadlineMs`:
+   * default none.
    */
   async *read(
     options: ReadReq.Options,
-    { signal, requiresLeader = false }: { signal?: AbortSignal | undefined; requiresLeader?: boolean } = {},
+    { signal, requiresLeader = false, deadlineMs }: ReadLimits = {},
   ): AsyncIterable<ReadResp> {
-    if (signal?.aborted === true) return;
+    const isAborted = (): boolean => signal?.aborted === true;
+    if (isAborted()) return;
     const request = new streamsPb.ReadReq().setOptions(
       options.setUuidOption(new streamsPb.ReadReq.Options.UUIDOption().setString(new sharedPb.Empty())),
     );
     const open = this.internals.GRPCStreamCreator(StreamsClient, 'read', (client) =>
-      client.read(request, ...this.internals.callArguments({ requiresLeader }, { deadline: Infinity })),
+      client.read(
+        request,
+        ...(deadlineMs === undefined
+          ? this.internals.callArguments({ requiresLeader }, { deadline: Infinity })
+          : this.internals.callArguments({ requiresLeader, deadline: deadlineMs })),
+      ),
     );
     const call = await open();
     const cancel = (): void => call.cancel();
@@ -74,6 +81,8 @@ export class EventStoreDbWire {
     // process.
     call.on('error', () => undefined);
     signal?.addEventListener('abort', cancel, { once: true });
+    // It may have aborted while the call was opened.
+    if (isAborted()) cancel();
     try {
       for await (const response of call as AsyncIterable<ReadResp>) yield response;
     } finally {
@@ -88,6 +97,12 @@ export class EventStoreDbWire {
     const channel = await this.internals.getChannel().catch(() => undefined);
     channel?.close();
   }
+}
+
+export interface ReadLimits {
+  readonly signal?: AbortSignal | undefined;
+  readonly requiresLeader?: boolean;
+  readonly deadlineMs?: number | undefined;
 }
 
 /**

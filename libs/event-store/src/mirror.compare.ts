@@ -42,7 +42,7 @@ const MOST_STREAMS = 20;
 export async function compareWithServer(server: EventStoreDbLog, mirror: PostgresLog): Promise<MirrorDifference[]> {
   const upTo = await mirror.lastSourcePosition();
   const found = new Differences();
-  const copies = mirror.copies()[Symbol.asyncIterator]();
+  const copies = copiesUpTo(mirror, upTo)[Symbol.asyncIterator]();
   let copy = await copies.next();
   const removed = (): void => {
     if (copy.done === true) return;
@@ -64,6 +64,11 @@ export async function compareWithServer(server: EventStoreDbLog, mirror: Postgre
   for (const { stream, revisions, position } of await mirror.removals())
     found.addRange(revisions === null ? 'stream_deleted' : 'lost_before_copy', stream, revisions, position);
   return found.list();
+}
+
+/** What is copied meanwhile does not count. */
+async function* copiesUpTo(mirror: PostgresLog, upTo: number): ReturnType<PostgresLog['copies']> {
+  for await (const copy of mirror.copies()) if (copy.sourcePosition <= upTo) yield copy;
 }
 
 const isSame = (event: ServerEvent['event'], copy: StoredEvent): boolean =>
@@ -125,8 +130,7 @@ function messageOf({ code, stream, revisions, position }: Omit<MirrorDifference,
       return `EventStoreDB has other bytes than the mirror at ${which} of ${stream}${from}.`;
     case 'missing_in_mirror':
       return `The mirror lacks ${which} of ${stream}, which EventStoreDB has.`;
-    case 'lost_before_copy':
-    case 'stream_deleted':
+    default:
       return `EventStoreDB removed ${which} of ${stream} before the mirror copied them.`;
   }
 }

@@ -4,7 +4,7 @@ import { json } from '../../../test/support/eventstoredb-log.js';
 import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
 import { type Instant, instant } from '#domain/time/instant';
-import { all, event, retried } from '../../../test/support/event-log-contract.js';
+import { all, event, id, retried } from '../../../test/support/event-log-contract.js';
 import { EventStoreDbLog } from './eventstoredb.js';
 import type { ServerEvent } from './eventstoredb.record.js';
 import { mirrorLog } from './mirror.js';
@@ -49,13 +49,14 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     expect(await target.lastSourcePosition()).toBe(0);
     const first = await source.append('a', NO_STREAM, [event(1)]);
     const second = await source.append('b', NO_STREAM, [event(2)]);
-    expect(await target.positionOfSource(second.position)).toBeUndefined();
+    expect(await target.copyOf(second.position)).toBeUndefined();
     const mirror = run();
     await arrived(2);
     await mirror.stop();
     expect(await target.lastSourcePosition()).toBe(second.position);
-    expect([await target.positionOfSource(first.position), await target.positionOfSource(second.position)]).toEqual([
-      1, 2,
+    expect([await target.copyOf(first.position), await target.copyOf(second.position)]).toEqual([
+      { position: 1, id: id(1) },
+      { position: 2, id: id(2) },
     ]);
   });
 
@@ -153,6 +154,21 @@ describe('the mirror of EventStoreDB in Postgres', () => {
       { stream: 's1', from_revision: null, to_revision: null },
       { stream: 's2', from_revision: 3, to_revision: 4 },
     ]);
+  });
+
+  it('goes on where the stream of all its last events was deleted while no mirror ran', async () => {
+    await source.append('first', NO_STREAM, [event(1)]);
+    for (let n = 0; n < 25; n += 1) await source.append('many', n - 1, [event(100 + n)]);
+    const mirror = run();
+    await arrived(26);
+    await mirror.stop();
+    node.log.tombstone('ledgerline-many');
+    node.log.scavenge();
+    const later = run();
+    await source.append('first', 0, [event(2)]);
+    await arrived(27);
+    await later.stop();
+    expect((await all(target.read('many'))).length).toBe(25);
   });
 
   it('refuses appends, and does not start in a log that has its own events', async () => {

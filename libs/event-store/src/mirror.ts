@@ -1,4 +1,4 @@
-import { isConnectionLost } from '#postgres/connection';
+import { isConnectionLost, isNotNow, isNotWritable } from '#postgres/connection';
 import { Backoff } from './backoff.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
 import type { ServerRecord } from './eventstoredb.record.js';
@@ -9,6 +9,13 @@ import type { PostgresLog } from './postgres.js';
 const MAX_EVENTS = 1_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 
+export interface MirrorState {
+  /** The source has what was copied. */
+  readonly isCompared: boolean;
+  /** Why nothing can be copied at present: the disk is full, or the database is read-only. */
+  readonly notWritable: Error | null;
+}
+
 /**
  * Copies all events of EventStoreDB into the Postgres log, in order, each exactly once, until the signal aborts. It
  * continues where an earlier run ended. Several mirrors may run: each skips what another has copied. What the server
@@ -18,7 +25,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 export async function mirrorLog(
   source: EventStoreDbLog,
   target: PostgresLog,
-  { signal, onCompared = () => undefined }: { signal: AbortSignal; onCompared?: () => void },
+  { signal, onState = () => undefined }: { signal: AbortSignal; onState?: (state: MirrorState) => void },
 ): Promise<void> {
   const backoff = new Backoff();
   while (!signal.aborted) {
@@ -27,14 +34,17 @@ export async function mirrorLog(
     try {
       const copied = await fromMirror(() => target.lastSourcePosition());
       await assertSameSource(source, target, copied);
-      onCompared();
+      onState({ isCompared: true, notWritable: null });
       for await (const batch of gathered(source.records(copied, AbortSignal.any([signal, attempt.signal])))) {
         await target.appendMirrored(batch);
+        onState({ isCompared: true, notWritable: null });
         backoff.reset();
       }
     } catch (error) {
       // The target says how far it is. Events that it did not store are read again.
-      if (!(error instanceof UnknownOutcome)) throw error;
+      if (!(error instanceof UnknownOutcome || isNotNow(error))) throw error;
+      // When the server is back, it may be another one.
+      onState({ isCompared: false, notWritable: error instanceof Error && isNotWritable(error) ? error : null });
     } finally {
       attempt.abort();
     }
@@ -47,16 +57,20 @@ class OtherSource extends Error {
   override readonly name = 'OtherSource';
   constructor(message: string) {
     super(
-      `${message}. Nothing is served. Restore the server from a later backup, or give the ledger an empty database: ` +
-        'it then copies what the server has',
+      `${message}. Nothing is served. Check EVENT_STORE_URL and EVENT_STORE_PREFIX, and restore the server from a later ` +
+        'backup. If the server is right as it is, keep a copy of this database, and give the ledger an empty one: it ' +
+        'then copies what the server has',
     );
   }
 }
 
-/** That many of the last copied events are looked for. The server may have removed some of them. */
+/** That many of the last and of the first copied events are looked for. The server may have removed some of them. */
 const COMPARED = 20;
 
-/** Errors: OtherSource, UnknownOutcome. */
+/**
+ * Errors: OtherSource, UnknownOutcome. Streams are read, not positions: on another server, a position may be in the
+ * middle of a record.
+ */
 async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, copied: number): Promise<void> {
   if (copied === 0) return;
   const end = await source.end();
@@ -65,23 +79,22 @@ async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, co
       `EventStoreDB ends at its position ${end}, but the mirror has copied up to ${copied}: the server was set back, ` +
         'or it is another one',
     );
-  const copies = await fromMirror(() => target.lastCopies(COMPARED));
-  let isSeen = copies.length === 0;
-  for (const { sourcePosition, event } of copies) {
-    const original = await source.at(sourcePosition);
-    if (original === undefined) continue;
-    isSeen = true;
-    if (original.id !== event.id || original.stream !== event.stream || original.revision !== event.revision)
-      throw new OtherSource(
-        `EventStoreDB has another event at its position ${sourcePosition} than the mirror has at ${event.position}: ` +
-          'the server was set back and went on differently, or it is another one',
-      );
+  for (const order of ['last', 'first'] as const) {
+    let isSeen = false;
+    for (const copy of await fromMirror(() => target.someCopies(order, COMPARED))) {
+      const original = await source.eventOf(copy.stream, copy.revision);
+      if (original === undefined) continue;
+      isSeen = true;
+      if (original.id !== copy.id || original.position !== copy.sourcePosition)
+        throw new OtherSource(
+          `EventStoreDB has another event at revision ${copy.revision} of ${copy.stream} than the mirror has at ` +
+            `position ${copy.position}: the server was set back and went on differently, or it is another one`,
+        );
+    }
+    // Someone may have deleted the streams of the last events: then the first ones are looked for.
+    if (isSeen) return;
   }
-  if (!isSeen)
-    throw new OtherSource(
-      `EventStoreDB has none of the last ${copies.length} events of the mirror: it is another server, or its streams ` +
-        'were deleted',
-    );
+  throw new OtherSource('EventStoreDB has none of the first and last events of the mirror: it is another server');
 }
 
 /** Errors: UnknownOutcome, if the connection to the mirror is lost. */

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
 import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
@@ -8,6 +9,7 @@ import {
   droppedConnectionsContract,
   event,
   eventLogContract,
+  id,
 } from '../../../test/support/event-log-contract.js';
 import { EventStoreDbLog } from './eventstoredb.js';
 import { MirroredLog, MirrorStopped } from './mirrored.js';
@@ -34,6 +36,41 @@ const onBoth = async (): Promise<DroppableLog> => {
 };
 eventLogContract('EventStoreDB with its mirror', onBoth);
 droppedConnectionsContract('EventStoreDB with its mirror', onBoth);
+
+describe('EventStoreDB whose mirror can’t write for a while', () => {
+  it('refuses appends before they are written, answers reads, and goes on after the repair', async () => {
+    const [node, database] = [await EventStoreDbNode.start(), await testDatabase()];
+    const mirror = new PostgresLog(database.pool);
+    await mirror.migrate();
+    const log = new MirroredLog(new EventStoreDbLog(node.connectionString), mirror);
+    const name = new URL(database.url).pathname.slice(1);
+    try {
+      await log.append('a', NO_STREAM, [event(1)]);
+      await database.pool.query(`ALTER DATABASE "${name}" SET default_transaction_read_only = on`);
+      await dropDatabaseConnections(database.url);
+      // Another process of the ledger wrote this one.
+      const other = new EventStoreDbLog(node.connectionString);
+      await other.append('a', 0, [event(2)]);
+      // Waits for the copy, until the mirror says that it can't write.
+      expect(await log.head()).toBe(1);
+      await expect(log.append('b', NO_STREAM, [event(3)])).rejects.toThrow('read-only transaction');
+      expect(node.log.stream('ledgerline-b')).toBeUndefined();
+      expect((await all(log.read('a'))).map((each) => each.id)).toEqual([id(1)]);
+      const owner = new pg.Client({ connectionString: database.url, options: '-c default_transaction_read_only=off' });
+      await owner.connect();
+      await owner.query(`ALTER DATABASE "${name}" RESET default_transaction_read_only`);
+      await owner.end();
+      await dropDatabaseConnections(database.url);
+      while ((await log.head()) < 2) await new Promise((resolve) => setImmediate(resolve));
+      expect(await log.append('b', NO_STREAM, [event(3)])).toMatchObject({ position: 3 });
+      await other.close();
+    } finally {
+      await log.close();
+      await node.stop();
+      await database.drop();
+    }
+  });
+});
 
 describe('EventStoreDB whose mirror stops', () => {
   let node: EventStoreDbNode;

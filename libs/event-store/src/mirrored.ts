@@ -5,7 +5,7 @@ import { reason } from '#postgres/errors';
 import { Backoff } from './backoff.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
 import { compareWithServer, type MirrorDifference } from './mirror.compare.js';
-import { mirrorLog } from './mirror.js';
+import { mirrorLog, type MirrorState } from './mirror.js';
 import {
   type Appended,
   type EventFilter,
@@ -48,27 +48,35 @@ export class MirroredLog implements EventLog {
   private readonly closing = new AbortController();
   private readonly stopped = new AbortController();
   private readonly mirroring: Promise<void>;
-  /** The source has what the mirror has copied. Before that, nothing is answered. */
-  private isCompared = false;
+  private readonly ending = AbortSignal.any([this.closing.signal, this.stopped.signal]);
+  private state: MirrorState = { isCompared: false, notWritable: null };
 
   constructor(
     private readonly source: EventStoreDbLog,
     private readonly mirror: PostgresLog,
   ) {
-    const onCompared = (): void => {
-      this.isCompared = true;
+    const onState = (state: MirrorState): void => {
+      this.state = state;
     };
-    this.mirroring = mirrorLog(source, mirror, { signal: this.closing.signal, onCompared }).catch((error: unknown) => {
+    this.mirroring = mirrorLog(source, mirror, { signal: this.closing.signal, onState }).catch((error: unknown) => {
       this.stopped.abort(new MirrorStopped(error));
     });
   }
 
   /** The position is the ordinal of the event, so the answer waits until the mirror has it. */
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
-    this.stopped.signal.throwIfAborted();
+    // What nobody could read is not written either, nor is anything written to another server.
+    await this.mirrored('is not compared with EventStoreDB', async () => true);
+    if (this.state.notWritable !== null) throw this.state.notWritable;
     const { revision, position } = await this.source.append(stream, expectedRevision, events);
-    const ordinal = await this.mirrored(position, async () => this.mirror.positionOfSource(position));
-    return { revision, position: ordinal };
+    const copy = await this.mirrored(`did not reach position ${position} of EventStoreDB`, async () =>
+      this.mirror.copyOf(position),
+    );
+    if (copy.id !== events.at(-1)?.id)
+      throw new UnknownOutcome(
+        `EventStoreDB gave an append the position ${position}, where the mirror has another event`,
+      );
+    return { revision, position: copy.position };
   }
 
   async *read(stream: string, fromRevision?: number): AsyncIterable<StoredEvent> {
@@ -120,42 +128,40 @@ export class MirroredLog implements EventLog {
     await this.mirror.close();
   }
 
-  /** Resolves when the mirror has everything that the source has now. */
+  /** Resolves when the mirror has everything that the source has now, or can't write. */
   private async current(): Promise<void> {
     const position = await this.heads.load(undefined);
-    await this.mirrored(position, async () =>
-      (await this.mirror.lastSourcePosition()) >= position ? true : undefined,
+    await this.mirrored(`did not reach position ${position} of EventStoreDB`, async () =>
+      (await this.mirror.lastSourcePosition()) >= position || this.state.notWritable !== null ? true : undefined,
     );
   }
 
   /**
-   * Asks the mirror until it has an answer, which it has once it has copied the source up to a position. It is asked
-   * again when something was copied, and after every lost connection.
+   * Asks the mirror until it has an answer. It is asked again when something was copied, and after every lost
+   * connection. Before it is compared with the source, it is not asked. `delay`: what the mirror did not do in time.
    */
-  private async mirrored<Answer>(sourcePosition: number, ask: () => Promise<Answer | undefined>): Promise<Answer> {
+  private async mirrored<Answer>(delay: string, ask: () => Promise<Answer | undefined>): Promise<Answer> {
     const deadline = performance.now() + MIRROR_TIMEOUT_MS;
     const backoff = new Backoff();
-    const signal = AbortSignal.any([this.closing.signal, this.stopped.signal]);
     for (;;) {
       this.stopped.signal.throwIfAborted();
       const { bell } = this.mirror;
       const seen = bell.rings;
       let lost: unknown;
       try {
-        const answer = this.isCompared ? await ask() : undefined;
+        const answer = this.state.isCompared || this.state.notWritable !== null ? await ask() : undefined;
         if (answer !== undefined) return answer;
         backoff.reset();
       } catch (error) {
         if (!isConnectionLost(error)) throw error;
         lost = error;
       }
-      if (this.closing.signal.aborted || performance.now() > deadline)
-        throw new UnknownOutcome(`the mirror did not reach position ${sourcePosition} of EventStoreDB in time`, {
-          cause: lost,
-        });
+      const { notWritable } = this.state;
+      if (this.closing.signal.aborted || notWritable !== null || performance.now() > deadline)
+        throw new UnknownOutcome(`the mirror ${delay} in time`, { cause: lost ?? notWritable });
       await (lost === undefined
-        ? bell.wait(seen, signal, this.isCompared ? LOOK_AGAIN_MS : POLL_MS)
-        : backoff.wait(signal));
+        ? bell.wait(seen, this.ending, this.state.isCompared ? LOOK_AGAIN_MS : POLL_MS)
+        : backoff.wait(this.ending));
     }
   }
 }

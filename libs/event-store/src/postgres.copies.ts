@@ -53,3 +53,40 @@ export async function removalsIn(pool: pg.Pool, schema: string): Promise<readonl
     position: position === null ? null : safeNumber(position),
   }));
 }
+
+/** What a copy is recognised by in its source. */
+export interface Copy {
+  readonly position: number;
+  readonly sourcePosition: number;
+  readonly stream: string;
+  readonly revision: number;
+  readonly id: string;
+}
+
+interface CopyRow {
+  readonly position: Int8;
+  readonly source_position: Int8;
+  readonly stream: string;
+  readonly revision: Int8;
+  readonly event_id: string;
+}
+
+export async function copiesIn(
+  pool: pg.Pool,
+  schema: string,
+  which: 'first' | 'last',
+  count: number,
+): Promise<readonly Copy[]> {
+  const { rows } = await pool.query<CopyRow>(
+    `select position, source_position, stream, revision, event_id from ${schema}.events
+     where source_position is not null order by position ${which === 'last' ? 'desc' : 'asc'} limit $1`,
+    [count],
+  );
+  return rows.map((row) => ({
+    position: safeNumber(row.position),
+    sourcePosition: safeNumber(row.source_position),
+    stream: row.stream,
+    revision: safeNumber(row.revision),
+    id: row.event_id,
+  }));
+}

@@ -11,7 +11,7 @@ import type { Leaf } from './leaf.js';
 import { leavesOf } from './postgres.leaves.js';
 import { LogListener } from './postgres.listener.js';
 import { type Int8, safeNumber } from './safe-number.js';
-import { copyColumns, type Removal, removalsIn } from './postgres.copies.js';
+import { copiesIn, type Copy, copyColumns, type Removal, removalsIn } from './postgres.copies.js';
 import { schemaSql } from './postgres.schema.js';
 import {
   type Appended,
@@ -218,18 +218,9 @@ export class PostgresLog implements EventLog {
     }
   }
 
-  /** The last events that were copied, the latest first. */
-  async lastCopies(
-    count: number,
-  ): Promise<readonly { readonly sourcePosition: number; readonly event: StoredEvent }[]> {
-    const head = await this.head();
-    const { events, sources } = await this.positions(Math.max(0, head - count), head, undefined);
-    return events
-      .flatMap((event, index) => {
-        const sourcePosition = sources[index] ?? null;
-        return sourcePosition === null ? [] : [{ sourcePosition, event }];
-      })
-      .reverse();
+  /** The first or the last events that were copied. */
+  async someCopies(which: 'first' | 'last', count: number): Promise<readonly Copy[]> {
+    return copiesIn(this.pool, this.schema, which, count);
   }
 
   /** What the source removed, as far as the mirror noticed. */
@@ -237,18 +228,20 @@ export class PostgresLog implements EventLog {
     return removalsIn(this.pool, this.schema);
   }
 
-  /** The position here of the event at a source position. undefined: not copied (yet). */
-  async positionOfSource(sourcePosition: number): Promise<number | undefined> {
+  /** The position here, and the id, of the event at a source position. undefined: not copied (yet). */
+  async copyOf(sourcePosition: number): Promise<{ readonly position: number; readonly id: string } | undefined> {
     return this.sources.load(sourcePosition);
   }
 
-  private async positionsOfSources(sources: readonly number[]): Promise<readonly (number | undefined)[]> {
-    const { rows } = await this.pool.query<{ position: Int8; source_position: Int8 }>(
-      `select position, source_position from ${this.schema}.events where source_position = any ($1)`,
+  private async positionsOfSources(
+    sources: readonly number[],
+  ): Promise<readonly ({ readonly position: number; readonly id: string } | undefined)[]> {
+    const { rows } = await this.pool.query<{ position: Int8; source_position: Int8; event_id: string }>(
+      `select position, source_position, event_id from ${this.schema}.events where source_position = any ($1)`,
       [sources],
     );
     const known = new Map(
-      rows.map(({ position, source_position: source }) => [safeNumber(source), safeNumber(position)]),
+      rows.map((row) => [safeNumber(row.source_position), { position: safeNumber(row.position), id: row.event_id }]),
     );
     return sources.map((source) => known.get(source));
   }

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
-import { connectionFault } from '#event-store/connection-string';
 import { MirroredLog } from '#event-store/mirrored';
 import { PostgresLog } from '#event-store/postgres';
 import { reason } from '#postgres/errors';
@@ -18,6 +17,7 @@ import { LedgerCore } from '#ledger/ledger-core';
 import { LedgerQueryHandler } from './answering.js';
 import { Ledger, LedgerCommandHandler } from './ledger.js';
 import type { EventStoreSettings } from '#runtime/environment';
+import { openEventStoreDb } from '#runtime/event-store';
 import { MeasuredLog, MeasuredProjecting, type Measuring } from '#runtime/telemetry/measured';
 import { takeOver, type WhenOutdated } from './outdated.js';
 
@@ -92,7 +92,10 @@ async function open(options: LedgerOptions): Promise<Opened> {
   try {
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
-    const log = options.eventStore === undefined ? postgres : await mirrored(options.eventStore, postgres);
+    const log =
+      options.eventStore === undefined
+        ? postgres
+        : new MirroredLog(await openEventStoreDb(options.eventStore), postgres);
     const projector = new Projector(log, pool, projections, READ_MODELS);
     const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
     const stopping = new AbortController();
@@ -122,19 +125,6 @@ async function open(options: LedgerOptions): Promise<Opened> {
   } catch (error) {
     await Promise.all([...pools].map(async (each) => each.end()));
     throw error;
-  }
-}
-
-/**
- * The client of EventStoreDB is a third of the code that a command loads: only a ledger that uses it loads it. Errors:
- * the client refuses the connection string.
- */
-async function mirrored({ url, prefix }: EventStoreSettings, postgres: PostgresLog): Promise<MirroredLog> {
-  const { EventStoreDbLog } = await import('#event-store/eventstoredb');
-  try {
-    return new MirroredLog(new EventStoreDbLog(url, { prefix }), postgres);
-  } catch (error) {
-    throw new Error(`EVENT_STORE_URL ${connectionFault(error, url)}. Nothing was started.`);
   }
 }
 
