@@ -157,9 +157,9 @@ export class EventStoreDbLog implements EventLog {
     });
   }
 
-  /** All events that the server has, in order, up to a position. */
-  async *recorded(upTo: number): AsyncIterable<ServerEvent> {
-    for await (const record of this.recordsOf(allFrom(0, this.prefix))) {
+  /** The events that the server has, in order, from the position of one of them (0: the first) up to a position. */
+  async *recorded({ from = 0, upTo }: { readonly from?: number; readonly upTo: number }): AsyncIterable<ServerEvent> {
+    for await (const record of this.recordsOf(allFrom(from, this.prefix))) {
       if (record.position > upTo) return;
       if ('event' in record) yield record;
     }

@@ -48,7 +48,7 @@ export async function compareWithServer(server: EventStoreDbLog, mirror: Postgre
     if (copy.done === true) return;
     found.add('removed_from_server', copy.value.event, copy.value.event.position);
   };
-  for await (const { position, event } of server.recorded(upTo)) {
+  for await (const { position, event } of server.recorded({ upTo })) {
     while (copy.done !== true && copy.value.sourcePosition < position) {
       removed();
       copy = await copies.next();

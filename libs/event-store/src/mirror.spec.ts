@@ -207,7 +207,7 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     return (await database.pool.query<object>(`SELECT ${columns} FROM ledgerline_log.removed ORDER BY source_position`))
       .rows;
   };
-  const recorded = (): Promise<ServerEvent[]> => all(source.recorded(Infinity));
+  const recorded = (): Promise<ServerEvent[]> => all(source.recorded({ upTo: Infinity }));
   const at = (record: ServerEvent, recordedAt: Instant): ServerEvent => ({
     ...record,
     event: { ...record.event, recordedAt },

@@ -57,9 +57,9 @@ class OtherSource extends Error {
   override readonly name = 'OtherSource';
   constructor(message: string) {
     super(
-      `${message}. Nothing is served. Check EVENT_STORE_URL and EVENT_STORE_PREFIX, and restore the server from a later ` +
-        'backup. If the server is right as it is, keep a copy of this database, and give the ledger an empty one: it ' +
-        'then copies what the server has',
+      `${message}. Nothing is served. Check EVENT_STORE_URL and EVENT_STORE_PREFIX, and restore the server from a ` +
+        'later backup. If the server is right as it is, keep a copy of this database, and give the ledger an empty one: ' +
+        'it then copies what the server has',
     );
   }
 }
@@ -67,10 +67,7 @@ class OtherSource extends Error {
 /** That many of the last and of the first copied events are looked for. The server may have removed some of them. */
 const COMPARED = 20;
 
-/**
- * Errors: OtherSource, UnknownOutcome. Streams are read, not positions: on another server, a position may be in the
- * middle of a record.
- */
+/** Errors: OtherSource, UnknownOutcome. */
 async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, copied: number): Promise<void> {
   if (copied === 0) return;
   const end = await source.end();
@@ -79,22 +76,31 @@ async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, co
       `EventStoreDB ends at its position ${end}, but the mirror has copied up to ${copied}: the server was set back, ` +
         'or it is another one',
     );
-  for (const order of ['last', 'first'] as const) {
-    let isSeen = false;
+  const seen = await latestSeen(source, target);
+  if (seen === undefined)
+    throw new OtherSource('EventStoreDB has none of the first and last events of the mirror: it is another server');
+  // From there on, events may be missing where someone deleted streams, but none may be new.
+  for await (const { position, event } of source.recorded({ from: seen, upTo: copied })) {
+    const copy = await fromMirror(() => target.copyOf(position));
+    if (copy?.id !== event.id)
+      throw new OtherSource(
+        `EventStoreDB has revision ${event.revision} of ${event.stream} at its position ${position}, and the mirror, ` +
+          'which is further, does not: the server was set back and went on differently, or it is another one',
+      );
+  }
+}
+
+/**
+ * The source position of the latest event that both have. Streams are read, not positions: on another server, a
+ * position may be in the middle of a record. undefined: none of the last and of the first ones.
+ */
+async function latestSeen(source: EventStoreDbLog, target: PostgresLog): Promise<number | undefined> {
+  for (const order of ['last', 'first'] as const)
     for (const copy of await fromMirror(() => target.someCopies(order, COMPARED))) {
       const original = await source.eventOf(copy.stream, copy.revision);
-      if (original === undefined) continue;
-      isSeen = true;
-      if (original.id !== copy.id || original.position !== copy.sourcePosition)
-        throw new OtherSource(
-          `EventStoreDB has another event at revision ${copy.revision} of ${copy.stream} than the mirror has at ` +
-            `position ${copy.position}: the server was set back and went on differently, or it is another one`,
-        );
+      if (original?.id === copy.id && original.position === copy.sourcePosition) return copy.sourcePosition;
     }
-    // Someone may have deleted the streams of the last events: then the first ones are looked for.
-    if (isSeen) return;
-  }
-  throw new OtherSource('EventStoreDB has none of the first and last events of the mirror: it is another server');
+  return undefined;
 }
 
 /** Errors: UnknownOutcome, if the connection to the mirror is lost. */
