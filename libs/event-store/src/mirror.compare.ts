@@ -123,14 +123,9 @@ function messageOf({ code, stream, revisions, position }: Omit<MirrorDifference,
   const { first, last, count } = revisions;
   const which = first === last ? `revision ${first}` : `${count} events from revision ${first} to ${last}`;
   const from = position === null ? '' : ` (from position ${position} on)`;
-  switch (code) {
-    case 'removed_from_server':
-      return `EventStoreDB lacks ${which} of ${stream}${from}, which the mirror has.`;
-    case 'changed_on_server':
-      return `EventStoreDB has other bytes than the mirror at ${which} of ${stream}${from}.`;
-    case 'missing_in_mirror':
-      return `The mirror lacks ${which} of ${stream}, which EventStoreDB has.`;
-    default:
-      return `EventStoreDB removed ${which} of ${stream} before the mirror copied them.`;
-  }
+  if (code === 'removed_from_server') return `EventStoreDB lacks ${which} of ${stream}${from}, which the mirror has.`;
+  if (code === 'changed_on_server')
+    return `EventStoreDB has other bytes than the mirror at ${which} of ${stream}${from}.`;
+  if (code === 'missing_in_mirror') return `The mirror lacks ${which} of ${stream}, which EventStoreDB has.`;
+  return `EventStoreDB removed ${which} of ${stream} before the mirror copied them.`;
 }
