@@ -58,7 +58,7 @@ class OtherSource extends Error {
   constructor(message: string) {
     super(
       `${message}. Nothing is served. Check EVENT_STORE_URL and EVENT_STORE_PREFIX, and restore the server from a ` +
-        'later backup. If the server is right as it is, keep a copy of this database, and give the ledger an empty one: ' +
+        'later backup. If the server is right as it is, copy this database, and give the ledger an empty one: ' +
         'it then copies what the server has',
     );
   }
