@@ -100,10 +100,15 @@ export class LedgerCore {
       const position = await this.projector.position();
       // Another process has projected the event meanwhile, or it was skipped.
       if (error instanceof ProjectionHalted && position >= error.position) return this.readable();
-      for await (const { recordedAt } of this.log.readAt([position + 1]))
-        return { position, stale: { since: recordedAt, cause: error } };
-      return { position, stale: null };
+      const since = await this.recordedAt(position + 1);
+      return { position, stale: since === null ? null : { since, cause: error } };
     }
+  }
+
+  /** When the event at a position was recorded. null: there is no such event. */
+  async recordedAt(position: number): Promise<Instant | null> {
+    for await (const { recordedAt } of this.log.readAt([position])) return recordedAt;
+    return null;
   }
 
   /** The command that was recorded under this key, if there is one. Errors: ProjectionHalted, BacklogFull. */

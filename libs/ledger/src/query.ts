@@ -346,8 +346,7 @@ export async function momentOf(
   for (const asked of [asOf, knownAt]) {
     const named = zInstant.safeParse(asked);
     if (named.success) moment = earlier(moment, named.data);
-    else if (asked !== undefined)
-      for await (const { recordedAt } of core.log.readAt([position])) moment = earlier(moment, recordedAt);
+    else if (asked !== undefined) moment = earlier(moment, (await core.recordedAt(position)) ?? moment);
   }
   return moment;
 }

@@ -135,7 +135,7 @@ async function projectionsStatus(core: LedgerCore, now: Instant, head: number): 
     nextCursor: null,
     state: !isOurs ? 'rebuilding' : !isOfLog ? 'other_log' : halted === null ? 'current' : 'halted',
     halted,
-    staleSince: halted === null ? null : await recordedAt(core, halted.position),
+    staleSince: halted === null ? null : await core.recordedAt(halted.position),
     rebuild: shadow === null ? null : spare(shadow, { position, head }),
     kept: previous === null ? null : spare(previous, { position, head }),
   };
@@ -151,14 +151,9 @@ const spare = (
   eventsPerSecond,
 });
 
-async function recordedAt({ log }: LedgerCore, position: number): Promise<Instant | null> {
-  for await (const event of log.readAt([position])) return event.recordedAt;
-  return null;
-}
-
 /** Whole seconds, at least 0 even if the clock was set back. */
 async function secondsSince(core: LedgerCore, position: number, now: Instant): Promise<number> {
-  const since = await recordedAt(core, position);
+  const since = await core.recordedAt(position);
   return since === null ? 0 : Math.max(0, Number((micros(now) - micros(since)) / MICROS_PER_SECOND));
 }
 
