@@ -77,13 +77,13 @@ describe('a ledger on an EventStoreDB that others use and administer', () => {
     expect(await failures()).toEqual([]);
   });
 
-  it('refuses only the commands to a stream that was deleted for ever, and says what the server lacks', async () => {
+  it('refuses only the commands to a stream that was permanently deleted, and says what the server lacks', async () => {
     await test.apply(tenant('t2'));
     node.log.tombstone('ledgerline-tenant-t1');
     node.log.scavenge();
     expect(await test.refused(RENAMED)).toMatchObject({
       code: 'stream_deleted',
-      message: expect.stringContaining('deleted the stream tenant-t1 for ever'),
+      message: expect.stringContaining('permanently deleted the stream tenant-t1'),
     });
     await test.apply(tenant('t3'));
     await test.ledger.catchUp();

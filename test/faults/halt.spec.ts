@@ -85,7 +85,7 @@ describe.each(BAD)('while the projections are halted at an event that %s', (_, e
     expect(staleIn(unchanged)).toEqual(stale);
   });
 
-  it('reads as of a moment that is projected are as ever, and those as of a later one are refused', async () => {
+  it('reads as of a moment that is projected work as usual, and those as of a later one are refused', async () => {
     const before = await usage(`&asOf=${await core.log.head()}`);
     const { position, since } = await append('a-stream', event);
     for (const asOf of [String(position - 1), '2026-04-02T00:00:00Z', '1']) {
@@ -102,7 +102,7 @@ describe.each(BAD)('while the projections are halted at an event that %s', (_, e
     expect(problemIn(await usage(`&asOf=${position + 1}`))).toMatchObject({ status: 400, code: 'position_ahead' });
   });
 
-  it('the events are listed as ever, with it and those after it', async () => {
+  it('the list of events shows it and those after it', async () => {
     const { position } = await append('a-stream', event);
     await send(reading(5));
     const answer = await api.get('auditor', `/api/v1/audit/events?after=${position - 1}`);

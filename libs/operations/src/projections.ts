@@ -89,7 +89,7 @@ const zProjections = z
     staleSince: zTimestamp
       .nullable()
       .describe(
-        'While the projections are halted: when that event was recorded. Reads answer without it and all later',
+        'While the projections are halted: when that event was recorded. Reads omit this event and all later ones.',
       ),
     rebuild: zSpare.nullable().describe('Read models that are being built'),
     kept: zSpare.nullable().describe('Read models that `projections rollback` restores'),

@@ -136,7 +136,7 @@ const FOR_READS: JsonObject = {
   name: 'for',
   in: 'query',
   required: false,
-  description: 'Ready for reads is also an API whose projections are halted, or whose database is read-only',
+  description: 'An API whose projections are halted, or whose database is read-only, is ready for reads',
   schema: { const: 'reads' },
 };
 

@@ -295,7 +295,7 @@ function refusalOf(error: unknown): unknown {
   if (error instanceof StreamDeleted)
     return conflict(
       'stream_deleted',
-      `EventStoreDB deleted the stream ${error.stream} for ever, so nothing more can be recorded in it. Its events` +
+      `EventStoreDB permanently deleted the stream ${error.stream}, so nothing more can be recorded in it. Its events` +
         ' still count. An operator must restore the server from a backup that has the stream.',
     );
   return error;
