@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import { Audit } from '#audit/audit';
 import { cli } from '../support/cli.js';
 import { deployment, tenant } from '../support/commands.js';
 import { json } from '../support/eventstoredb-log.js';
-import type { EventStoreDbNode } from '../support/eventstoredb-node.js';
+import { EventStoreDbNode } from '../support/eventstoredb-node.js';
 import { ledgerOn, type TestLedger } from '../support/ledger.js';
 import { logBehindGrpc } from '../support/log.js';
 import { type TestDatabase, testDatabase } from '../support/postgres.js';
@@ -133,6 +134,34 @@ describe('a ledger on an EventStoreDB that others use and administer', () => {
         message: 'EventStoreDB has other bytes than the mirror at revision 0 of tenant-t1 (from position 1 on).',
       }),
     ]);
+  });
+});
+
+describe('apply during an election', () => {
+  it('waits for the new leader, and records each command once', async () => {
+    const database = await testDatabase();
+    const nodes = await EventStoreDbNode.cluster(3);
+    const [first, second] = nodes as readonly [EventStoreDbNode, EventStoreDbNode, EventStoreDbNode];
+    const url = `esdb://${nodes.map(({ address }) => address).join(',')}?tls=false`;
+    const commands = Array.from({ length: 40 }, (_, n) => tenant(`t${n}`));
+    try {
+      const applied = cli(['apply', '-', '--json'], {
+        env: { DATABASE_URL: database.url, EVENT_STORE_URL: url },
+        input: commands.map((command) => JSON.stringify(command)).join('\n'),
+      });
+      while (first.appends < 5) await new Promise((resolve) => setImmediate(resolve));
+      first.down();
+      first.resign();
+      // Longer than the client looks for a leader: ten times 100 ms.
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      second.lead();
+      const { code, stdout } = await applied;
+      expect([code, z.array(z.looseObject({ status: z.string() })).parse(JSON.parse(stdout)).length]).toEqual([0, 40]);
+      expect(first.appends).toBe(40);
+    } finally {
+      for (const node of nodes) await node.stop();
+      await database.drop();
+    }
   });
 });
 
