@@ -99,7 +99,7 @@ describe('a ledger on an EventStoreDB that others use and administer', () => {
       }),
       expect.objectContaining({
         code: 'stream_deleted',
-        message: 'EventStoreDB deleted the stream tenant-t1 for ever.',
+        message: 'EventStoreDB permanently deleted the stream tenant-t1.',
       }),
     ]);
     await test.app.get(Audit).keepUp();

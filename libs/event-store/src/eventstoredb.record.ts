@@ -26,14 +26,14 @@ export interface Original {
   readonly reason: string;
 }
 
-/** The server deleted a stream for ever: no event can be appended to it any more. */
+/** The server permanently deleted a stream: no event can be appended to it any more. */
 export interface Tombstone {
   readonly position: number;
   readonly deleted: string;
 }
 
 const TICKS_PER_MICROSECOND = 10n;
-/** The type of the event that the server writes where it deletes a stream for ever. */
+/** The type of the event that the server writes where it permanently deletes a stream. */
 const TOMBSTONE = '$streamDeleted';
 
 /** undefined: not an event, or not in a stream with the prefix. */

@@ -166,7 +166,7 @@ describe('EventStoreDB', () => {
       expect(JSON.parse(withNul?.data ?? '')).toMatchObject({ reason: 'its metadata is not text in UTF-8' });
     });
 
-    it('refuses appends to a stream that was deleted for ever, and to no other', async () => {
+    it('refuses appends to a stream that was permanently deleted, and to no other', async () => {
       await log.append('a', NO_STREAM, [event(1)]);
       node.log.tombstone('ledgerline-a');
       await expect(log.append('a', 0, [event(2)])).rejects.toEqual(new StreamDeleted('a'));

@@ -165,7 +165,7 @@ export class EventStoreDbLog implements EventLog {
     }
   }
 
-  /** A stream that was deleted for ever has no revision: NO_STREAM. */
+  /** A stream that was permanently deleted has no revision: NO_STREAM. */
   async revisionOf(stream: string): Promise<number> {
     return this.patiently(`the revision of ${stream}`, async (deadlineMs) => {
       try {

@@ -119,7 +119,7 @@ class Differences {
 }
 
 function messageOf({ code, stream, revisions, position }: Omit<MirrorDifference, 'message' | 'remedy'>): string {
-  if (revisions === null) return `EventStoreDB deleted the stream ${stream} for ever.`;
+  if (revisions === null) return `EventStoreDB permanently deleted the stream ${stream}.`;
   const { first, last, count } = revisions;
   const which = first === last ? `revision ${first}` : `${count} events from revision ${first} to ${last}`;
   const from = position === null ? '' : ` (from position ${position} on)`;

@@ -10,8 +10,8 @@ export interface EventLog {
    * Idempotent without a time limit: if the stream continued from `expectedRevision` with exactly these event ids,
    * nothing is written and the answer is that of the first append. With any other ids: WrongExpectedRevision. Errors:
    * WrongExpectedRevision (read and decide again), AppendTooLarge (split it), UnknownOutcome (retry with the same ids
-   * and revision), InvalidAppend (a defect of the caller: no log can store it),
-   * StreamDeleted and AccessDenied (EventStoreDB refuses; an operator must act).
+   * and revision), InvalidAppend (a defect of the caller: no log can store it), StreamDeleted and AccessDenied
+   * (EventStoreDB refuses; an operator must act).
    */
   append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended>;
 
@@ -118,13 +118,13 @@ export class AppendTooLarge extends Error {
   }
 }
 
-/** EventStoreDB deleted the stream for ever (a tombstone). Nothing can be appended to it. */
+/** EventStoreDB deleted the stream permanently (a tombstone). Nothing can be appended to it. */
 export class StreamDeleted extends Error {
   override readonly name = 'StreamDeleted';
   constructor(readonly stream: string) {
     super(
-      `the stream ${stream} was deleted for ever in EventStoreDB, so nothing can be appended to it. Its events are ` +
-        `still in the mirror. Restore the server from a backup that has the stream`,
+      `the stream ${stream} was permanently deleted in EventStoreDB, so nothing can be appended to it. Its events ` +
+        `are still in the mirror. Restore the server from a backup that has the stream`,
     );
   }
 }

@@ -28,7 +28,7 @@ export function copyColumns(records: readonly ServerRecord[]): unknown[][] {
 /** What the source removed. */
 export interface Removal {
   readonly stream: string;
-  /** null: the stream was deleted for ever. */
+  /** null: the stream was permanently deleted. */
   readonly revisions: { readonly first: number; readonly last: number } | null;
   /** Of the event that stands for them. */
   readonly position: number | null;

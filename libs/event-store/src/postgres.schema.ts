@@ -52,8 +52,8 @@ create table if not exists ${schema}.unheld (
   metadata bytea not null
 );
 
--- In a mirror: what the source removed. Without revisions: the source deleted the stream for ever. With revisions: they
--- were removed before they were copied, and an event of the type $removed stands for them.
+-- In a mirror: what the source removed. Without revisions: the source permanently deleted the stream. With revisions:
+-- they were removed before they were copied, and an event of the type $removed stands for them.
 create table if not exists ${schema}.removed (
   source_position bigint primary key,
   stream          text collate "C" not null,
