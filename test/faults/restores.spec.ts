@@ -48,6 +48,8 @@ describe('a log in Postgres that is not the one of the read models', () => {
     }
   }
   const run = (...args: string[]) => cli(args, { env: { DATABASE_URL: database.url } });
+  const apply = (command: object) =>
+    cli(['apply', '-'], { env: { DATABASE_URL: database.url }, input: JSON.stringify(command) });
 
   it('because it was set back: is told at once with its position, and served after a rebuild', async () => {
     await setBack(database, 2);
@@ -170,12 +172,15 @@ describe('a log in Postgres that is not the one of the read models', () => {
     });
   });
 
-  it('behind its Merkle tree: is told by the tree, and evidence is not overwritten', async () => {
+  it('behind its Merkle tree: is told before anything is recorded, and evidence is not overwritten', async () => {
     await setBack(database, 2);
     await database.pool.query('DROP SCHEMA ledgerline CASCADE');
-    const ran = await run('query', 'tenants');
-    expect(ran.code).toBe(1);
-    expect(ran.stderr).toContain('the Merkle tree covers 3 events, and the log has no such event at position 3');
+    for (const ran of [await run('query', 'tenants'), await apply(tenant('t4'))]) {
+      expect(ran).toMatchObject({ code: 1, stdout: '' });
+      expect(ran.stderr).toContain('the Merkle tree covers 3 events, and the log has no such event at position 3');
+    }
+    const { rows } = await database.pool.query('SELECT max(position) AS last FROM ledgerline_log.events');
+    expect(rows).toEqual([{ last: 2 }]);
     expect((await run('verify')).code).toBe(1);
   });
 });

@@ -5,6 +5,7 @@ import { isConnectionLost, isNotNow } from '#postgres/connection';
 import { textWhileHalted } from '#operations/refusal';
 import { OtherVersions } from '#read-model/halted';
 import { OtherLog } from '#read-model/same-log';
+import { BrokenLog, OtherTree } from '#transparency/kept-tree';
 
 const unavailable = (code: string, message: string): DomainError => new DomainError(code, message, 'unavailable');
 
@@ -41,6 +42,11 @@ export function outageOf(error: unknown): DomainError | undefined {
     return unavailable(
       'log_replaced',
       'The log is not the one that the read models were made from. An operator must restore it, or rebuild them.',
+    );
+  if (error instanceof OtherTree || error instanceof BrokenLog)
+    return unavailable(
+      'log_replaced',
+      'The log is not the one that the Merkle tree was made from, or lacks events. An operator must restore it.',
     );
   if (error instanceof OtherVersions)
     return unavailable(

@@ -19,7 +19,7 @@ export class Audit {
     private readonly tree: KeptTree,
   ) {}
 
-  /** Adds recorded events to the tree. Errors: BrokenLog. */
+  /** Adds recorded events to the tree. Errors: OtherTree, BrokenLog. */
   async keepUp(): Promise<void> {
     await this.tree.keepUp();
   }

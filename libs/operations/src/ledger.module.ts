@@ -9,7 +9,7 @@ import { createPool } from '#postgres/pool';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
-import { KeptTree } from '#transparency/kept-tree';
+import { KeptTree, OtherTree } from '#transparency/kept-tree';
 import { Audit } from '#audit/audit';
 import type { UsageYears } from '#domain/usage/usage-span';
 import { READ_MODELS } from '#projections/database';
@@ -100,13 +100,16 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
     const stopping = new AbortController();
     const isCurrent = await projector.prepare();
-    if (options.whenOutdated !== 'leave') await projector.assertSameLog();
+    const tree = new KeptTree(pool, postgres);
+    await tree.migrate();
+    if (options.whenOutdated !== 'leave') {
+      await projector.assertSameLog();
+      await assertTreeOf(log, tree);
+    }
     const becoming = isCurrent ? Promise.resolve() : becomeCurrent(projector, rebuilder, options, stopping.signal);
     if (options.whenOutdated !== 'serve') await becoming;
     const trialPool = (): pg.Pool =>
       createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
-    const tree = new KeptTree(pool, postgres);
-    await tree.migrate();
     const [used, projecting] =
       measuring === undefined
         ? [log, projector]
@@ -125,6 +128,17 @@ async function open(options: LedgerOptions): Promise<Opened> {
   } catch (error) {
     await Promise.all([...pools].map(async (each) => each.end()));
     throw error;
+  }
+}
+
+/** Errors: OtherTree. A mirror that was restored may be behind the tree: it catches up first. */
+async function assertTreeOf(log: PostgresLog | MirroredLog, tree: KeptTree): Promise<void> {
+  try {
+    await tree.assertOfLog();
+  } catch (error) {
+    if (!(error instanceof OtherTree) || log instanceof PostgresLog) throw error;
+    await log.head();
+    await tree.assertOfLog();
   }
 }
 

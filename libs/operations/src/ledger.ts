@@ -289,7 +289,7 @@ export class Ledger {
     const both = AbortSignal.any([signal, ended.signal]);
     // If one of them fails, the worker fails with its error.
     const works = [
-      keeper.run(both),
+      keeper.run(both, onTrouble),
       this.core.projector.run(
         both,
         (progress) => {

@@ -47,9 +47,14 @@ export class KeptTree {
     );
   }
 
-  /** Adds the events that the tree lacks, up to the present head of the log. Returns the size. */
+  /** Adds the events that the tree lacks, up to the head of the log. Returns the size. Errors: OtherTree, BrokenLog. */
   async keepUp(): Promise<number> {
     return this.inTurn(async () => this.grow(await this.log.head()));
+  }
+
+  /** Errors: OtherTree. */
+  async assertOfLog(): Promise<void> {
+    await this.assertHas(await sizeOf(this.pool));
   }
 
   /** The root over the first events, which must be in the log. */
@@ -124,14 +129,14 @@ export class KeptTree {
     this.growing = undefined;
     const growing = new GrowingTree(this.tiles);
     const size = await sizeOf(this.pool);
-    await this.assertOfLog(size);
+    await this.assertHas(size);
     await growing.resume(size);
     this.growing = growing;
     return growing;
   }
 
   /** Errors: OtherTree, if the last event that the tree covers is not in the log. */
-  private async assertOfLog(size: number): Promise<void> {
+  private async assertHas(size: number): Promise<void> {
     if (size === 0) return;
     const tile = await this.tiles.tile(0, Math.floor((size - 1) / TILE_WIDTH));
     const start = ((size - 1) % TILE_WIDTH) * HASH_BYTES;
@@ -169,7 +174,7 @@ export class KeptTree {
 }
 
 /** The log was set back, changed or replaced: the tree is not continued on it. */
-class OtherTree extends Error {
+export class OtherTree extends Error {
   override readonly name = 'OtherTree';
   constructor(readonly size: number) {
     super(
@@ -181,7 +186,7 @@ class OtherTree extends Error {
 }
 
 /** The log lacks an event: the tree is not continued past the gap. */
-class BrokenLog extends Error {
+export class BrokenLog extends Error {
   override readonly name = 'BrokenLog';
   constructor(readonly position: number) {
     super(
