@@ -3,6 +3,7 @@ import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '
 import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
 import { MirroredLog } from '#event-store/mirrored';
+import type { EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
 import { reason } from '#postgres/errors';
 import { createPool } from '#postgres/pool';
@@ -89,6 +90,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
       : createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs });
   const locks = createPool(options.databaseUrl, { max: 4, ...named });
   const pools = new Set([pool, asked, locks]);
+  let opened: EventLog | undefined;
   try {
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
@@ -96,6 +98,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
       options.eventStore === undefined
         ? postgres
         : new MirroredLog(await openEventStoreDb(options.eventStore), postgres);
+    opened = log;
     const projector = new Projector(log, pool, projections, READ_MODELS);
     const rebuilder = new Rebuilder(log, pool, projections, READ_MODELS);
     const stopping = new AbortController();
@@ -126,6 +129,8 @@ async function open(options: LedgerOptions): Promise<Opened> {
     };
     return { core, tree, close };
   } catch (error) {
+    // A mirror at work holds a connection, and the end of its pool would wait for it.
+    await opened?.close();
     await Promise.all([...pools].map(async (each) => each.end()));
     throw error;
   }
