@@ -39,11 +39,11 @@ export async function bulkMark(client: pg.ClientBase | pg.Pool, schema: string):
     `${schema}.${PROGRESS}`,
   ]);
   if (there[0]?.there !== true) return null;
-  // A rebuild that an earlier program began has no hashes.
-  await client.query(`ALTER TABLE ${schema}.${PROGRESS} ADD COLUMN IF NOT EXISTS event_hash text`);
+  // As one object: the table of a rebuild that an earlier program began has no hashes.
   const { rows } = await client.query<{ main: number | null; last: number; hash: string | null }>(
-    `SELECT (SELECT max(last) FROM ${schema}.${PROGRESS} WHERE lane = '${MAIN}') AS main, last, event_hash AS hash
-     FROM ${schema}.${PROGRESS} ORDER BY last DESC, event_hash NULLS LAST LIMIT 1`,
+    `SELECT (SELECT max(last) FROM ${schema}.${PROGRESS} WHERE lane = '${MAIN}') AS main, last,
+       to_jsonb(p) ->> 'event_hash' AS hash
+     FROM ${schema}.${PROGRESS} p ORDER BY last DESC, hash NULLS LAST LIMIT 1`,
   );
   const [row] = rows;
   return {

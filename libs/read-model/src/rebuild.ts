@@ -238,8 +238,8 @@ export class Rebuilder {
     if (isSame && left.position <= (live?.position ?? 0)) {
       const bulk = await bulkMark(client, this.shadow);
       const furthest = bulk?.furthest ?? left;
-      // An earlier program recorded no hash of what it copied.
-      const isKnown = bulk === null || furthest.position === 0 || furthest.eventHash !== null;
+      // Nothing is copied yet, or an earlier program recorded no hash of it.
+      const isKnown = bulk === null || furthest.eventHash !== null;
       if (isKnown && (await isSameLog(this.log, furthest))) return (bulk ?? left).position;
     }
     await client.query('BEGIN');
