@@ -47,18 +47,18 @@ export function serverRecord(response: ReadResp, prefix: string): ServerRecord |
   const type = map.get('type') ?? '';
   const position = safeNumber(recorded.getCommitPosition());
   if (type === TOMBSTONE) return { position, deleted: nameOf(stream) };
+  const data = recorded.getData_asU8();
+  const metadata = recorded.getCustomMetadata_asU8();
   const event: StoredEvent = {
     id: recorded.getId()?.getString() ?? '',
     type,
-    data: text(recorded.getData_asU8()),
-    metadata: text(recorded.getCustomMetadata_asU8()),
+    data: text(data),
+    metadata: text(metadata),
     stream,
     revision: safeNumber(recorded.getStreamRevision()),
     position,
     recordedAt: fromMicros(BigInt(map.get('created') ?? '0') / TICKS_PER_MICROSECOND),
   };
-  const data = recorded.getData_asU8();
-  const metadata = recorded.getCustomMetadata_asU8();
   const reason = unheldReason(event, data, metadata);
   return reason === undefined ? { position, event } : { position, ...standIn(event, { type, data, metadata, reason }) };
 }

@@ -64,6 +64,8 @@ interface Prepared {
   readonly range: Range;
   readonly lines: CopyLines;
   readonly partitions: readonly Partition[];
+  /** Of the last event. */
+  readonly hash: string;
 }
 
 function hashOf(stored: readonly StoredEvent[], position: number): string {
@@ -179,7 +181,7 @@ export class BulkRebuild {
         if (!this.isCopied(each.position)) addRows(projection, event, lines, partitions);
         return lazily(event, () => this.decodedAsWritten(each).data);
       });
-    return { stored, events, range, lines, partitions: [...partitions.values()] };
+    return { stored, events, range, lines, partitions: [...partitions.values()], hash: hashOf(stored, range.last) };
   }
 
   private decoded(stored: StoredEvent): RecordedEvent {
@@ -210,12 +212,12 @@ export class BulkRebuild {
     }
   }
 
-  private async copyLines({ stored, lines, partitions, range }: Prepared, keep = true): Promise<void> {
+  private async copyLines({ lines, partitions, range, hash }: Prepared, keep = true): Promise<void> {
     await this.partitions(partitions);
     await this.inTransaction(async (client) => {
       await lines.copy(client);
       if (!keep) throw new Trial();
-      await markDone(client, this.options.schema, COPY, range, hashOf(stored, range.last));
+      await markDone(client, this.options.schema, COPY, range, hash);
     });
   }
 
@@ -234,11 +236,11 @@ export class BulkRebuild {
     return cause;
   }
 
-  private async project({ stored, events, range }: Prepared): Promise<void> {
+  private async project({ stored, events, range, hash }: Prepared): Promise<void> {
     if (range.last <= this.mainDone) return;
     const fresh = events.filter(({ position }) => position > this.mainDone);
     try {
-      await this.projectAtOnce(fresh, range, hashOf(stored, range.last));
+      await this.projectAtOnce(fresh, range, hash);
     } catch (error) {
       if (isNotNow(error) || fresh.length <= 1) throw error;
       // One by one: the events before the failing one are kept, and the error names the failing one.

@@ -227,37 +227,33 @@ const linesOf = ({ compared, removed }: Decided): number =>
 const hasNews = (decided: Decided): boolean => linesOf(decided) > 0 || decided.isNews;
 
 /** Neighbours that are written together. A large delivery stands alone. */
-function groupsOf(decided: readonly Decided[]): Decided[][] {
-  const groups: Decided[][] = [];
-  let lines = 0;
-  for (const each of decided) {
+const groupsOf = (decided: readonly Decided[]): Decided[][] =>
+  neighbours(decided, linesOf, LINES_PER_WRITE, (group) => group.length < DELIVERIES_PER_WRITE);
+
+const appendsOf = (steps: readonly Step[]): Step[][] =>
+  neighbours(steps, sizeOf, MAX_APPEND_BYTES, ([first], { stream }) => first?.stream === stream);
+
+/** Groups neighbours, each group up to a total size. A larger item stands alone. */
+function neighbours<Item>(
+  items: readonly Item[],
+  sizeOfItem: (item: Item) => number,
+  most: number,
+  belongs: (group: readonly Item[], item: Item) => boolean,
+): Item[][] {
+  const groups: Item[][] = [];
+  let total = 0;
+  for (const item of items) {
     const last = groups.at(-1);
-    lines += linesOf(each);
-    if (last !== undefined && lines <= LINES_PER_WRITE && last.length < DELIVERIES_PER_WRITE) {
-      last.push(each);
-      continue;
+    const size = sizeOfItem(item);
+    if (last !== undefined && total + size <= most && belongs(last, item)) {
+      last.push(item);
+      total += size;
+    } else {
+      groups.push([item]);
+      total = size;
     }
-    groups.push([each]);
-    lines = linesOf(each);
   }
   return groups;
-}
-
-function appendsOf(steps: readonly Step[]): Step[][] {
-  const appends: Step[][] = [];
-  let bytes = 0;
-  for (const step of steps) {
-    const last = appends.at(-1);
-    const size = sizeOf(step);
-    bytes += size;
-    if (last?.[0]?.stream === step.stream && bytes <= MAX_APPEND_BYTES) {
-      last.push(step);
-      continue;
-    }
-    appends.push([step]);
-    bytes = size;
-  }
-  return appends;
 }
 
 const sizeOf = ({ event: { data } }: Step): number =>

@@ -72,7 +72,7 @@ export class EventBook {
 
   /** The events of a stream, and the revision of its last event. */
   async loadAt(stream: string): Promise<{ readonly events: readonly RecordedEvent[]; readonly revision: number }> {
-    const [stored, halt] = await Promise.all([collected(this.log.read(stream)), this.projector.haltSeen()]);
+    const [stored, halt] = await Promise.all([Array.fromAsync(this.log.read(stream)), this.projector.haltSeen()]);
     const revision = stored.at(-1)?.revision ?? NO_STREAM;
     // An operator's decision to skip must always be possible.
     const isBlocking = stream !== PROJECTIONS_STREAM && stored.some(({ position }) => position === halt?.position);
@@ -101,7 +101,7 @@ export class EventBook {
   async loadProjected(stream: string): Promise<RecordedEvent[]> {
     const { halt } = await this.projector.projected();
     const end = halt?.position ?? Infinity;
-    return this.decoded((await collected(this.log.read(stream))).filter(({ position }) => position < end));
+    return this.decoded((await Array.fromAsync(this.log.read(stream))).filter(({ position }) => position < end));
   }
 
   /**
@@ -392,12 +392,6 @@ export const conflictingBody = ({ name }: Pick<CommandCall, 'name'>, fields: rea
   const other = fields.length === 0 ? 'a different body' : `another ${fields.join(' and ')}`;
   return conflict('conflicting_body', `${name}: the same key was recorded with ${other}. Nothing was changed.`);
 };
-
-async function collected<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
-  const all: Item[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}
 
 async function retried<Result>(stream: string, attempt: () => Promise<Result>): Promise<Result> {
   for (let attempts = 1; ; attempts += 1) {
