@@ -272,7 +272,7 @@ describe('one answer costs a bounded number of statements', () => {
     async ({ query, params, most }) => {
       const ledger = api.app.get(Ledger);
       const cost = await costOf(async () => ledger.ask(query, params(), ADMIN));
-      // With EventStoreDB as the log, the mirror is asked once how far it is.
+      // With EventStoreDB as the log, a query also asks the mirror for its position.
       expect(cost).toBeLessThanOrEqual(most + (isBehindGrpc ? 1 : 0));
     },
   );

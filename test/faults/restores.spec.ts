@@ -27,7 +27,7 @@ const setBack = (database: TestDatabase, to: number): Promise<unknown> =>
 
 const FORGET_TREE = 'DROP SCHEMA ledgerline_audit CASCADE';
 
-describe('a log in Postgres that is not the one of the read models', () => {
+describe('the ledger on a log in Postgres that is not the one of its read models', () => {
   let database: TestDatabase;
   beforeEach(async () => {
     database = await testDatabase();
@@ -51,7 +51,7 @@ describe('a log in Postgres that is not the one of the read models', () => {
   const apply = (command: object) =>
     cli(['apply', '-'], { env: { DATABASE_URL: database.url }, input: JSON.stringify(command) });
 
-  it('because it was set back: is told at once with its position, and served after a rebuild', async () => {
+  it('names the position at which the log ends, if it was set back, and serves it after a rebuild', async () => {
     await setBack(database, 2);
     const refused = await run('query', 'tenants');
     expect(refused).toMatchObject({ code: 1, stdout: '' });
@@ -77,7 +77,7 @@ describe('a log in Postgres that is not the one of the read models', () => {
     );
   });
 
-  it('because it was set back and went on differently: is told by the event that differs', async () => {
+  it('names the position at which the log differs, if it was set back and went on', async () => {
     await setBack(database, 2);
     await database.pool.query('ALTER SCHEMA ledgerline RENAME TO aside');
     await database.pool.query(FORGET_TREE);
@@ -96,7 +96,7 @@ describe('a log in Postgres that is not the one of the read models', () => {
     });
   });
 
-  it('because it is another log: is told by its first event', async () => {
+  it('says that the first event differs, if it is another log', async () => {
     const other = await testDatabase();
     const test = await ledgerOn(other.url);
     await test.apply(tenant('a'), tenant('b'), tenant('c'), tenant('d'));
@@ -114,7 +114,7 @@ describe('a log in Postgres that is not the one of the read models', () => {
     await other.drop();
   });
 
-  it('because it was set back: a part of the read models is not rebuilt from it', async () => {
+  it('does not rebuild a part of the read models from it', async () => {
     await setBack(database, 2);
     await database.pool.query(FORGET_TREE);
     const refused = await run('projections', 'rebuild', '--only', 'tenants', '--accept');
@@ -125,7 +125,7 @@ describe('a log in Postgres that is not the one of the read models', () => {
     expect(rows).toEqual([{ tenant_id: 't1' }, { tenant_id: 't2' }, { tenant_id: 't3' }]);
   });
 
-  it('behind a rebuild that was killed: what it copied of events that no longer exist does not stay', async () => {
+  it('keeps nothing that a killed rebuild copied from events that no longer exist', async () => {
     const day = (n: number) => ({
       command: 'observe-usage',
       deploymentId: 'd',
@@ -164,7 +164,7 @@ describe('a log in Postgres that is not the one of the read models', () => {
     });
   });
 
-  it('is told while processes run: nothing is served, and nothing is projected', async () => {
+  it('serves nothing, also in a process that was running', async () => {
     await within(async (test) => {
       await setBack(database, 2);
       await expect(test.ask('tenants')).rejects.toThrow('the log ends at 2: it was set back');
@@ -172,7 +172,7 @@ describe('a log in Postgres that is not the one of the read models', () => {
     });
   });
 
-  it('behind its Merkle tree: is told before anything is recorded, and evidence is not overwritten', async () => {
+  it('records nothing, and overwrites no evidence, if the Merkle tree is further than the log', async () => {
     await setBack(database, 2);
     await database.pool.query('DROP SCHEMA ledgerline CASCADE');
     for (const ran of [await run('query', 'tenants'), await apply(tenant('t4'))]) {
@@ -185,7 +185,7 @@ describe('a log in Postgres that is not the one of the read models', () => {
   });
 });
 
-describe('an EventStoreDB that is not the one of the mirror', () => {
+describe('the ledger on an EventStoreDB that is not the one of its mirror', () => {
   let database: TestDatabase;
   let node: EventStoreDbNode;
   beforeEach(async () => {
@@ -219,7 +219,7 @@ describe('an EventStoreDB that is not the one of the mirror', () => {
   }
   const tenants = async (ledger: Ledger): Promise<unknown> => ledger.ask('tenants', {}, ADMIN);
 
-  it('because it was set back: is told by position, never served, and never written to', async () => {
+  it('names the position at which the server ends, if it was set back, and neither serves nor writes', async () => {
     node.log.restore(node.log.backup(3));
     await on(node, async (ledger) => {
       await expect(tenants(ledger)).rejects.toThrow(
@@ -233,7 +233,7 @@ describe('an EventStoreDB that is not the one of the mirror', () => {
     });
   });
 
-  it('because it went on differently: is told by the event that differs', async () => {
+  it('names the event that the mirror lacks, if the server was set back and went on', async () => {
     node.log.restore(node.log.backup(3));
     const other = await testDatabase();
     await on(
@@ -251,7 +251,7 @@ describe('an EventStoreDB that is not the one of the mirror', () => {
     await other.drop();
   });
 
-  it('because it is another server: is told', async () => {
+  it('says so if it is another server', async () => {
     const another = await EventStoreDbNode.start();
     another.log.write('orders', ...Array.from({ length: 50 }, () => ({ type: 'Ordered', data: new Uint8Array(100) })));
     await on(another, async (ledger) => {
@@ -260,7 +260,7 @@ describe('an EventStoreDB that is not the one of the mirror', () => {
     await another.stop();
   });
 
-  it('with an empty database: everything is built again, and check names what only Postgres had', async () => {
+  it('builds everything again in an empty database, and check names what only Postgres had', async () => {
     const empty = await testDatabase();
     await on(
       node,
@@ -284,7 +284,7 @@ describe('an EventStoreDB that is not the one of the mirror', () => {
     await empty.drop();
   });
 
-  it('with an older database: the mirror and the read models catch up', async () => {
+  it('catches up from an older database', async () => {
     const older = await testDatabase();
     await on(
       node,

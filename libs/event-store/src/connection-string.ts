@@ -11,8 +11,8 @@ export const isConnectionString = (text: string): boolean => FORM.test(text.trim
 export const forClient = (text: string): string => text.trim().replace(/^kurrentdb(?=\+discover:|:)/, 'esdb');
 
 /**
- * Why the client refuses a connection string. If it can't parse the string, only the place of the fault is told: the
- * client's message quotes the string, which may contain a password.
+ * The reason why the client refuses a connection string. If the client can't parse the string, the reason names only
+ * the place of the fault: the client's message quotes the string, which may contain a password.
  */
 export function connectionFault(error: unknown, text: string): string {
   const { location, expected, message } = error as Readonly<Record<'location' | 'expected' | 'message', unknown>>;

@@ -57,10 +57,9 @@ const PATIENCE_MS = 10_000;
  * commit positions: ordered, with gaps. A stream `a` is `ledgerline-a` on the server; streams without the prefix are
  * never read. Within the prefix every event is read, also of another application.
  *
- * This class adds what the client lacks: every append has a time limit, an exact revision and our own event ids, what a
- * server that is away did not answer is asked again, and a subscription that fails continues after the last event that
- * was delivered. It ignores the checkpoint and caught-up messages of the server, because they run ahead of the
- * delivered events.
+ * This class adds what the client lacks. Every append has a time limit, an exact revision and our own event ids. While
+ * the server is away, a question is repeated. A subscription that fails continues after the last delivered event. The
+ * class ignores the checkpoint and caught-up messages of the server, because they run ahead of the delivered events.
  */
 export class EventStoreDbLog implements EventLog {
   private readonly wire: EventStoreDbWire;
@@ -313,7 +312,6 @@ export class EventStoreDbLog implements EventLog {
   private async afterError(append: Append, error: unknown): Promise<Appended> {
     if (error instanceof WrongExpectedRevision || error instanceof UnknownOutcome) throw error;
     const answer = commandError(error);
-    if (answer instanceof StreamDeletedError) throw new StreamDeleted(append.stream);
     if (answer instanceof MaxAppendSizeExceededError) throw new AppendTooLarge(append.stream, append.bytes);
     // Neither yes nor no: for example, some of the events are stored and the rest differ.
     if (answer instanceof UnknownError && !this.closing.signal.aborted) return this.settle(append);
@@ -321,8 +319,8 @@ export class EventStoreDbLog implements EventLog {
   }
 
   /**
-   * What an error of the client means. A server that is away is told by many errors, also plain ones ("Failed to
-   * discover after 10 attempts"): all but a definite refusal is no answer.
+   * Translates an error of the client. The client has many errors for a server that is away, some of them plain
+   * ("Failed to discover after 10 attempts"). So every error that is no definite refusal means that there is no answer.
    */
   private meaningOf(error: unknown, what: 'reads' | 'appends'): Error {
     const answer = commandError(error);

@@ -137,8 +137,8 @@ export class MirroredLog implements EventLog {
   }
 
   /**
-   * Asks the mirror until it has an answer. It is asked again when something was copied, and after every lost
-   * connection. Before it is compared with the source, it is not asked. `delay`: what the mirror did not do in time.
+   * Asks the mirror until it answers: first once it is compared with the source, then after each copy and each lost
+   * connection. `delay`: what the mirror did not do in time, for the error.
    */
   private async mirrored<Answer>(delay: string, ask: () => Promise<Answer | undefined>): Promise<Answer> {
     const deadline = performance.now() + MIRROR_TIMEOUT_MS;
