@@ -226,7 +226,11 @@ export class EventStoreDbLog implements EventLog {
     for (;;) {
       const left = Math.ceil(this.patienceMs - (performance.now() - started));
       if (left <= 0 || this.closing.signal.aborted)
-        throw new UnknownOutcome(`EventStoreDB did not answer within ${this.patienceMs} ms: ${what}`, { cause });
+        throw new UnknownOutcome(
+          `EventStoreDB did not answer within ${this.patienceMs} ms (asked for ${what}). Check that the server runs, ` +
+            'and that EVENT_STORE_URL names it',
+          { cause },
+        );
       try {
         return await ask(left);
       } catch (error) {
