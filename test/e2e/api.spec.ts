@@ -219,10 +219,17 @@ describe('tokens', () => {
 
   it('refuses an unknown role, and role tenant without a tenant', async () => {
     const sign = (claims: Record<string, unknown>) =>
-      new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setSubject('x').sign(new TextEncoder().encode(SECRET));
+      new SignJWT({ exp: Date.parse(NOW) / 1000 + 60, ...claims })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setSubject('x')
+        .sign(new TextEncoder().encode(SECRET));
     expect(await bad(await sign({ role: 'root' }))).toMatchObject({ status: 403, code: 'unknown_role' });
     expect(await bad(await sign({ role: 'tenant' }))).toMatchObject({ status: 403, code: 'no_tenant' });
     expect((await get(await sign({ roles: ['auditor'] }), '/api/v1/tenants')).status).toBe(200);
+    expect(await bad(await sign({ role: 'auditor', exp: undefined }))).toMatchObject({
+      ...{ status: 401, code: 'unauthenticated' },
+      detail: 'the token has no expiry (exp). Issue it with one.',
+    });
   });
 
   it('verifies tokens with published keys, never uses such a key as secret, and reports missing keys', async () => {
@@ -244,7 +251,11 @@ describe('tokens', () => {
     const statusOf = async (token: string) =>
       (await fetch(`${keyed.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
     const sign = (kid: string) =>
-      new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
+      new SignJWT({ role: 'operator' })
+        .setProtectedHeader({ alg: 'ES256', kid })
+        .setSubject('x')
+        .setExpirationTime(new Date('2026-04-16T00:00:00Z'))
+        .sign(privateKey);
     try {
       expect(await statusOf(await sign('k1'))).toBe(200);
       expect(await statusOf(await sign('k2'))).toBe(401);
@@ -601,12 +612,14 @@ describe('the environment', () => {
       queryTimeoutMs: 60_000,
       usageYears: { back: 10, ahead: 1 },
       logLevel: 'info',
+      tokenRules: { withoutEnd: false },
     });
   });
 
   it('is refused with all its faults in one error', () => {
     const faults =
-      /DATABASE_URL is not set\n.*LEDGERLINE_JWT_SECRET must have at least 32 characters\n.*LEDGERLINE_PORT must be a port/;
-    expect(() => settingsFrom({ LEDGERLINE_JWT_SECRET: 'short', LEDGERLINE_PORT: '70000' })).toThrow(faults);
+      /DATABASE_URL is not set\n.*LEDGERLINE_JWT_SECRET must have at least 32 characters\n.*LEDGERLINE_JWT_LONGEST_LIFE must be a duration.*\n.*LEDGERLINE_PORT must be a port/;
+    const wrong = { LEDGERLINE_JWT_SECRET: 'short', LEDGERLINE_PORT: '70000', LEDGERLINE_JWT_LONGEST_LIFE: 'a month' };
+    expect(() => settingsFrom(wrong)).toThrow(faults);
   });
 });

@@ -562,7 +562,7 @@ describe('subscriptions', () => {
     brief.send('subscribe', { id: '1', payload: { query: LAG } });
     expect(await brief.closed).toEqual([4401, 'unauthenticated: the token has expired']);
     expect(brief.types()).toEqual(expect.arrayContaining(['connection_ack', 'next']));
-    const stranger = await new SignJWT({ role: 'king' })
+    const stranger = await new SignJWT({ role: 'king', exp: Date.parse(NOW) / 1000 + 60 })
       .setProtectedHeader({ alg: 'HS256' })
       .setSubject('x')
       .sign(new TextEncoder().encode(SECRET));
@@ -580,13 +580,12 @@ describe('subscriptions', () => {
     const twice = await connected('operator');
     twice.send('connection_init', { payload: { authorization: `Bearer ${await lasting('1h')}` } });
     expect(await twice.closed).toEqual([4409, expect.stringContaining('already_connected: ')]);
-    const unending = new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'HS256' }).setSubject('x');
-    const forEver = await connected(await unending.sign(new TextEncoder().encode(SECRET)));
-    // Who says nothing is not waited for; who did, and whose token does not expire, stays.
+    const staying = await connected(await lasting('1d'));
+    // Who says nothing is not waited for; who did, and whose token has not expired, stays.
     expect(await dial().closed).toEqual([1006, '']);
-    forEver.send('subscribe', { id: '1', payload: { query: LAG } });
-    expect(await forEver.told('next')).toMatchObject({ id: '1' });
-    forEver.close();
+    staying.send('subscribe', { id: '1', payload: { query: LAG } });
+    expect(await staying.told('next')).toMatchObject({ id: '1' });
+    staying.close();
   });
 
   it('are limited per socket, and sockets per token', async () => {

@@ -5,8 +5,9 @@ import { z } from 'zod';
 import { fieldName } from '#api/field-name';
 import { Routes } from '#api/routes';
 import { startApi } from '#api/start';
+import { instant } from '#domain/time/instant';
 import { QUERIES } from '#operations/operations';
-import { apiForAll, clock, LISTENING, logger, SECRET, type TestApi } from '../support/api.js';
+import { apiForAll, LISTENING, logger, NOW, SECRET, type TestApi } from '../support/api.js';
 import { on } from '../support/log.js';
 
 const api = apiForAll();
@@ -146,49 +147,87 @@ describe('SQL in parameters', () => {
 });
 
 describe('published keys', () => {
-  it('rotate: a new key is fetched when a token names it, and tokens of the old key end with it', async () => {
+  it('rotate, end within a minute of their withdrawal, and are kept while their server does not respond', async () => {
     const pair = async (kid: string) => {
       const { publicKey, privateKey } = await generateKeyPair('ES256');
       const sign = () =>
-        new SignJWT({ role: 'operator' }).setProtectedHeader({ alg: 'ES256', kid }).setSubject('x').sign(privateKey);
+        new SignJWT({ role: 'operator' })
+          .setProtectedHeader({ alg: 'ES256', kid })
+          .setSubject('x')
+          .setExpirationTime(new Date('2026-04-16T00:00:00Z'))
+          .sign(privateKey);
       return { jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256' }, sign };
     };
     const [old, next] = [await pair('2026-04'), await pair('2026-05')];
     let published = [old.jwk];
+    let isDown = false;
     const keys = createServer((_, response) =>
-      response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: published })),
+      response
+        .writeHead(isDown ? 500 : 200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ keys: published })),
     );
     await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
     const { port } = z.object({ port: z.number() }).parse(keys.address());
-    // A second API stands for the first one once its keys have aged: those are kept for a while, so that not each
-    // request fetches them.
-    const started = () =>
-      startApi({
-        ...on(api().database.url),
-        jwtSecret: SECRET,
-        jwksUrl: `http://127.0.0.1:${port}/jwks`,
-        ...LISTENING,
-        logger,
-        clock,
-      });
-    const [first, second] = [await started(), await started()];
-    const status = async (url: string, token: string) =>
-      (await fetch(`${url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
+    let time = Date.parse(NOW);
+    const keyed = await startApi({
+      ...on(api().database.url),
+      jwtSecret: SECRET,
+      jwksUrl: `http://127.0.0.1:${port}/jwks`,
+      ...LISTENING,
+      logger,
+      clock: { now: () => instant(new Date(time).toISOString()) },
+    });
+    const status = async (token: string) =>
+      (await fetch(`${keyed.url}/api/v1/tenants`, { headers: { authorization: `Bearer ${token}` } })).status;
     try {
-      expect(await status(first.url, await old.sign())).toBe(200);
+      expect(await status(await old.sign())).toBe(200);
+      const socket = await openSocket(keyed.url, await old.sign());
       published = [next.jwk, old.jwk];
-      // Keys are fetched once a second at most: until then the new one is not known.
-      while ((await status(first.url, await next.sign())) === 401)
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      expect(await status(first.url, await next.sign())).toBe(200);
-      expect(await status(first.url, await old.sign())).toBe(200);
+      // For an unknown key, the keys are fetched once a second at most: until then the new one is not known.
+      while ((await status(await next.sign())) === 401) await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(await status(await next.sign())).toBe(200);
+      expect(await status(await old.sign())).toBe(200);
       published = [next.jwk];
-      expect(await status(second.url, await next.sign())).toBe(200);
-      expect(await status(second.url, await old.sign())).toBe(401);
+      time += 60_000;
+      expect(await status(await old.sign())).toBe(401);
+      expect(await status(await next.sign())).toBe(200);
+      // Nor does it begin a subscription on a socket that is open.
+      socket.send(
+        JSON.stringify({ id: '1', type: 'subscribe', payload: { query: 'subscription { projectionLag { lag } }' } }),
+      );
+      expect(await closed(socket)).toEqual([4401, 'unauthenticated: the token is not valid']);
+      isDown = true;
+      time += 9 * 60_000;
+      expect(await status(await next.sign())).toBe(200);
+      time += 60_000;
+      expect(await status(await next.sign())).toBe(503);
+      isDown = false;
+      expect(await status(await next.sign())).toBe(200);
     } finally {
-      await Promise.all([first.close(), second.close()]);
+      await keyed.close();
       keys.closeAllConnections();
       await new Promise((resolve) => keys.close(resolve));
     }
   });
 });
+
+/** A WebSocket whose token was accepted. */
+async function openSocket(url: string, token: string): Promise<WebSocket> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  await new Promise((resolve) => {
+    socket.addEventListener('open', resolve);
+  });
+  const welcomed = new Promise((resolve) => {
+    socket.addEventListener('message', resolve, { once: true });
+  });
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } }));
+  await welcomed;
+  return socket;
+}
+
+const closed = async (socket: WebSocket): Promise<[number, string]> =>
+  new Promise((resolve) => {
+    socket.addEventListener('close', ({ code, reason }) => {
+      resolve([code, reason]);
+    });
+  });

@@ -6,12 +6,15 @@ import {
   type EventStoreSettings,
   type LogLevel,
   readEnvironment,
+  tokenRulesIn,
   zCount,
   zEventStore,
   zLogLevel,
+  zTokens,
   zUrl,
   zUsageYears,
 } from '#runtime/environment';
+import type { TokenRules } from '#runtime/token';
 import type { Limits } from './protection.js';
 
 /** The length of an HS256 hash: a shorter secret can be guessed from one token. */
@@ -35,6 +38,7 @@ const zEnvironment = z.object({
   ...zEventStore,
   LEDGERLINE_JWT_SECRET: z.string().min(MIN_SECRET_CHARS, `must have at least ${MIN_SECRET_CHARS} characters`),
   LEDGERLINE_JWKS_URL: zUrl('https', 'http').optional(),
+  ...zTokens,
   LEDGERLINE_SELLER: z.string().optional(),
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_PORT: zCount(65_535, 'must be a port number from 0 to 65535').default(3000),
@@ -57,6 +61,8 @@ export interface ApiSettings extends Limits {
   /** HS256, at least 32 characters. */
   readonly jwtSecret: string;
   readonly jwksUrl?: string;
+  /** Default: a token needs an expiry, and nothing else. */
+  readonly tokenRules?: TokenRules;
   /** The seller on invoices. */
   readonly seller?: string;
   readonly host: string;
@@ -81,6 +87,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     ...eventStoreIn(data),
     jwtSecret: data.LEDGERLINE_JWT_SECRET,
     ...(data.LEDGERLINE_JWKS_URL === undefined ? {} : { jwksUrl: data.LEDGERLINE_JWKS_URL }),
+    tokenRules: tokenRulesIn(data),
     ...(data.LEDGERLINE_SELLER === undefined || data.LEDGERLINE_SELLER === ''
       ? {}
       : { seller: data.LEDGERLINE_SELLER }),

@@ -117,7 +117,7 @@ export async function createApi(
   logRequests(ends, logger);
   telemetry.attach(fastify, ends);
   tagReads(fastify);
-  const tokens = new TokenReader(settings.jwtSecret, settings.jwksUrl);
+  const tokens = new TokenReader(settings.jwtSecret, settings.jwksUrl, settings.tokenRules);
   protect(fastify, settings, async (authorization) => tokens.goodTokenIn(authorization, clock.now()));
   return NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot({ ...settings, logger, clock, telemetry, tokens }),

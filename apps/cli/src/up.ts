@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { parse } from '#domain/schema';
-import { mintToken } from '#runtime/token';
+import { tokenRulesFrom } from '#runtime/environment';
+import { mintToken, secondsOf } from '#runtime/token';
 import { openDatabase } from '#postgres/pool';
 import { hasCode } from './errors.js';
 import { print, printJson, say } from './output.js';
@@ -111,7 +112,17 @@ async function firstLine({ stdout }: ChildProcess): Promise<string | undefined> 
 }
 
 async function announce(url: string, secret: string, json: boolean): Promise<void> {
-  const token = await mintToken(secret, { sub: 'admin', role: 'platform_admin', ttl: TOKEN_TTL }, now());
+  const { issuer, audiences: [audience] = [], longestLife = TOKEN_TTL } = tokenRulesFrom(process.env);
+  const ttl = secondsOf(longestLife) < secondsOf(TOKEN_TTL) ? longestLife : TOKEN_TTL;
+  const token = await mintToken(
+    secret,
+    {
+      ...{ sub: 'admin', role: 'platform_admin', ttl },
+      ...(issuer === undefined ? {} : { issuer }),
+      ...(audience === undefined ? {} : { audience }),
+    },
+    now(),
+  );
   const addresses = { console: `${url}/`, api: `${url}/api/v1`, docs: `${url}/api/docs`, token };
   if (json) printJson(addresses);
   else
@@ -120,7 +131,7 @@ async function announce(url: string, secret: string, json: boolean): Promise<voi
         `API      ${addresses.api}\n` +
         `docs     ${addresses.docs}\n` +
         `token    ${token}\n` +
-        `         (platform_admin, ${TOKEN_TTL}; Ctrl-C stops)`,
+        `         (platform_admin, ${ttl}; Ctrl-C stops)`,
     );
 }
 

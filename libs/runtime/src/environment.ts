@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isConnectionString } from '#event-store/connection-string';
 import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
+import { DURATION, type TokenRules } from './token.js';
 
 /** Checks for environment variables, for the processes that they configure. */
 
@@ -67,6 +68,35 @@ export function usageYearsFrom(environment: Readonly<Record<string, string | und
   const read = readEnvironment(z.object(zUsageYears), environment);
   return { back: read.LEDGERLINE_USAGE_YEARS_BACK, ahead: read.LEDGERLINE_USAGE_YEARS_AHEAD };
 }
+/** Which tokens are accepted. */
+export const zTokens = {
+  LEDGERLINE_JWT_ISSUER: z.string().optional(),
+  LEDGERLINE_JWT_AUDIENCE: z
+    .string()
+    .transform((text) => text.split(',').map((each) => each.trim()))
+    .refine((audiences) => !audiences.includes(''), 'must be one name, or several with commas between them')
+    .optional(),
+  LEDGERLINE_JWT_WITHOUT_END: z.enum(['allow', 'refuse'], 'must be allow or refuse').default('refuse'),
+  LEDGERLINE_JWT_LONGEST_LIFE: z
+    .string()
+    .regex(DURATION, 'must be a duration such as "15m", "12h" or "30d"')
+    .optional(),
+};
+
+const zTokenSettings = z.object(zTokens);
+
+/** Which tokens are accepted, from variables that were read. */
+export const tokenRulesIn = (data: z.output<typeof zTokenSettings>): TokenRules => ({
+  ...(data.LEDGERLINE_JWT_ISSUER === undefined ? {} : { issuer: data.LEDGERLINE_JWT_ISSUER }),
+  ...(data.LEDGERLINE_JWT_AUDIENCE === undefined ? {} : { audiences: data.LEDGERLINE_JWT_AUDIENCE }),
+  withoutEnd: data.LEDGERLINE_JWT_WITHOUT_END === 'allow',
+  ...(data.LEDGERLINE_JWT_LONGEST_LIFE === undefined ? {} : { longestLife: data.LEDGERLINE_JWT_LONGEST_LIFE }),
+});
+
+/** Errors: a variable that is invalid. */
+export const tokenRulesFrom = (environment: Readonly<Record<string, string | undefined>>): TokenRules =>
+  tokenRulesIn(readEnvironment(zTokenSettings, environment));
+
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LEVELS)[number];
 export const zLogLevel = z.enum(LEVELS, `must be one of ${LEVELS.join(', ')}`).default('info');

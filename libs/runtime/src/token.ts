@@ -9,16 +9,35 @@ export interface TokenClaims {
   readonly tenantId?: string;
   /** How long the token is valid: `15m`, `12h`, `30d`. */
   readonly ttl: string;
+  readonly issuer?: string;
+  readonly audience?: string;
+}
+
+/** What a token must have besides its signature, its subject and its role. */
+export interface TokenRules {
+  /** The only accepted issuer (`iss`). Without it: any or none. */
+  readonly issuer?: string;
+  /** One of these must be among the audiences of the token (`aud`). Without them: any or none. */
+  readonly audiences?: readonly string[];
+  /** true: a token without an expiry (`exp`) is accepted. */
+  readonly withoutEnd?: boolean;
+  /** The longest time from issue (`iat`) to expiry, such as `30d`. Without it: any time. */
+  readonly longestLife?: string;
 }
 
 /** A bearer token, signed with HS256 and the shared secret, valid from `now`. */
 export async function mintToken(
   secret: string,
-  { sub, role, tenantId, ttl }: TokenClaims,
+  { sub, role, tenantId, ttl, issuer, audience }: TokenClaims,
   now: Instant,
 ): Promise<string> {
   const issued = new Date(now);
-  return new SignJWT({ role, ...(tenantId === undefined ? {} : { tenantId }) })
+  return new SignJWT({
+    role,
+    ...(tenantId === undefined ? {} : { tenantId }),
+    ...(issuer === undefined ? {} : { iss: issuer }),
+    ...(audience === undefined ? {} : { aud: audience }),
+  })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(sub)
     .setIssuedAt(issued)
@@ -26,6 +45,8 @@ export async function mintToken(
     .sign(new TextEncoder().encode(secret));
 }
 
+/** At most 999,999 days: a date so far from now is still a valid Date. */
+export const DURATION = /^(\d{1,6})([smhd])$/;
 const SECONDS = new Map([
   ['s', 1],
   ['m', 60],
@@ -33,8 +54,9 @@ const SECONDS = new Map([
   ['d', 86_400],
 ]);
 
-function secondsOf(ttl: string): number {
-  const [, count, unit] = /^(\d+)([smhd])$/.exec(ttl) ?? [];
+/** `15m` is 900. Errors: `invalid_ttl`. */
+export function secondsOf(ttl: string): number {
+  const [, count, unit] = DURATION.exec(ttl) ?? [];
   const seconds = SECONDS.get(unit ?? '');
   if (count === undefined || seconds === undefined)
     throw invalid('invalid_ttl', `ttl: ${JSON.stringify(ttl)} is not a duration such as "15m", "12h" or "30d"`);

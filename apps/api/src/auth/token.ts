@@ -1,29 +1,18 @@
-import {
-  createRemoteJWKSet,
-  decodeProtectedHeader,
-  errors,
-  type JWTPayload,
-  jwtVerify,
-  type JWTVerifyGetKey,
-} from 'jose';
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
 import { DomainError } from '#domain/errors';
 import { zId } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { type Caller, ROLES } from '#ledger/caller';
 import { traceparentNow } from '#runtime/telemetry/ledger-tracing';
+import { secondsOf, type TokenRules } from '#runtime/token';
 import type { RequestIds } from '../http.js';
 import { Unauthenticated } from '../problem.js';
+import { PublishedKeys } from './published-keys.js';
 
 const SHARED = 'HS256';
 /** Only algorithms with public keys. Without HS256, nobody can sign with a published key as the secret. */
 const PUBLISHED = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
-
-/**
- * An unknown key id fetches the keys again, at most once in this time: a new key works at once, and nobody can cause
- * many requests.
- */
-const COOLDOWN_MS = 1000;
 
 /** Enough for a fleet of collectors. Above this, the cache starts again empty. */
 const MOST_KNOWN = 10_000;
@@ -51,14 +40,17 @@ export interface Held {
 /** Reads bearer tokens: HS256 with the shared secret, other algorithms with the published keys. */
 export class TokenReader {
   private readonly secret: Uint8Array;
-  private readonly published: JWTVerifyGetKey | undefined;
+  private readonly published: PublishedKeys | undefined;
   /** Tokens with a verified HS256 signature. Their times are still checked on every use. */
   private readonly known = new Map<string, JWTPayload>();
 
-  constructor(secret: string, jwksUrl: string | undefined) {
+  constructor(
+    secret: string,
+    jwksUrl: string | undefined,
+    private readonly rules: TokenRules = {},
+  ) {
     this.secret = secretOf(secret);
-    this.published =
-      jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { cooldownDuration: COOLDOWN_MS });
+    this.published = jwksUrl === undefined ? undefined : new PublishedKeys(jwksUrl);
   }
 
   /** The caller. Errors: see `read`. */
@@ -109,23 +101,59 @@ export class TokenReader {
   }
 
   private async verified(token: string, now: Instant): Promise<JWTPayload> {
-    const at = { currentDate: dateOf(now) };
+    const at = dateOf(now);
     const known = this.known.get(token);
-    if (known !== undefined && isValidAt(known, at.currentDate)) return known;
+    if (known !== undefined && isValidAt(known, at)) return known;
     const alg = algorithmOf(token);
+    const { issuer, audiences, withoutEnd = false } = this.rules;
+    const required: JWTVerifyOptions = {
+      currentDate: at,
+      ...(issuer === undefined ? {} : { issuer }),
+      ...(audiences === undefined ? {} : { audience: [...audiences] }),
+      requiredClaims: withoutEnd ? [] : ['exp'],
+    };
     try {
       // Verified on every use: a withdrawn key must stop working.
-      if (alg !== SHARED && this.published !== undefined)
-        return (await jwtVerify(token, this.published, { ...at, algorithms: PUBLISHED })).payload;
-      const { payload } = await jwtVerify(token, this.secret, { ...at, algorithms: [SHARED] });
+      if (alg !== SHARED && this.published !== undefined) {
+        const keys = await this.published.at(at);
+        return this.briefEnough((await jwtVerify(token, keys, { ...required, algorithms: PUBLISHED })).payload, at);
+      }
+      const verified = await jwtVerify(token, this.secret, { ...required, algorithms: [SHARED] });
+      const payload = this.briefEnough(verified.payload, at);
       if (this.known.size === MOST_KNOWN) this.known.clear();
       this.known.set(token, payload);
       return payload;
     } catch (error) {
+      if (error instanceof Unauthenticated) throw error;
       if (error instanceof errors.JWTExpired) throw new Unauthenticated('the token has expired');
+      if (error instanceof errors.JWTClaimValidationFailed) throw new Unauthenticated(this.faultOf(error.claim));
       if (isFault(error)) throw new Unauthenticated('the token is not valid');
       throw new DomainError('keys_unavailable', 'The keys for verifying tokens could not be fetched.', 'unavailable');
     }
+  }
+
+  /** Refuses a token that is valid for a longer time than allowed. */
+  private briefEnough(payload: JWTPayload, at: Date): JWTPayload {
+    const { longestLife } = this.rules;
+    const { exp, iat } = payload;
+    if (longestLife === undefined || exp === undefined) return payload;
+    if (iat === undefined)
+      throw new Unauthenticated('the token does not say when it was issued (iat). Issue it with this claim.');
+    // A time of issue in the future must not make it longer.
+    if (exp - Math.min(iat, at.getTime() / 1000) > secondsOf(longestLife))
+      throw new Unauthenticated(`the token is valid for more than ${longestLife}. Issue it for a shorter time.`);
+    return payload;
+  }
+
+  private faultOf(claim: string): string {
+    const { issuer, audiences } = this.rules;
+    const faults: Readonly<Record<string, string>> = {
+      iss: `the token has another issuer (iss) than ${issuer}`,
+      aud: `the token is for another audience (aud) than ${audiences?.join(' or ')}`,
+      exp: 'the token has no expiry (exp). Issue it with one.',
+      nbf: 'the token is not valid yet',
+    };
+    return faults[claim] ?? 'the token is not valid';
   }
 }
 

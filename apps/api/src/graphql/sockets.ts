@@ -15,8 +15,8 @@ const MOST_SUBSCRIPTIONS = 10;
 const MOST_SOCKETS = 20;
 /** The default time that clients of graphql-transport-ws have to send the first message. */
 const INIT_WITHIN_MS = 3000;
-/** The maximum of setTimeout. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** An open socket's token is read again after this time, and before each subscription: its key may be withdrawn. */
+const READ_AGAIN_MS = 30_000;
 /** The maximum in a close frame, by RFC 6455. */
 const MAX_REASON_BYTES = 123;
 
@@ -60,15 +60,17 @@ export class Sockets {
       const { authorization } = zInit.parse(payload);
       if (authorization === undefined)
         throw new Unauthenticated('no token. Send { "authorization": "Bearer …" } as payload of connection_init.');
-      const held = await this.tokens.read(authorization, this.clock.now(), { correlationId: 'websocket' });
-      return this.letIn(connection, held) ? { caller: held.caller } : false;
+      const read = async (): Promise<Held> =>
+        this.tokens.read(authorization, this.clock.now(), { correlationId: 'websocket' });
+      const held = await read();
+      return this.letIn(connection, held, read) ? { caller: held.caller } : false;
     } catch (error) {
       connection.refuse(error);
       return false;
     }
   }
 
-  private letIn(connection: Connection, { token, expires }: Held): boolean {
+  private letIn(connection: Connection, { token, expires }: Held, read: () => Promise<Held>): boolean {
     if (connection.isOver) return false;
     const others = this.ofToken.get(token) ?? 0;
     if (others >= MOST_SOCKETS)
@@ -78,17 +80,23 @@ export class Sockets {
       if (left === 0) this.ofToken.delete(token);
       else this.ofToken.set(token, left);
     };
-    connection.letIn(leave);
+    connection.letIn(leave, async () => stillGood(read));
     this.ofToken.set(token, others + 1);
-    if (expires !== null) this.endAt(connection, expires);
+    this.watch(connection, expires);
     return true;
   }
 
-  private endAt(connection: Connection, expires: Date): void {
-    const left = expires.getTime() - Date.parse(this.clock.now());
-    connection.after(Math.min(left, LONGEST_TIMER_MS), () => {
-      if (left > LONGEST_TIMER_MS) this.endAt(connection, expires);
-      else connection.refuse(new Unauthenticated('the token has expired'));
+  /** Closes the socket when its token expires, or is not valid anymore. */
+  private watch(connection: Connection, expires: Date | null): void {
+    const left = expires === null ? READ_AGAIN_MS : expires.getTime() - Date.parse(this.clock.now());
+    connection.after(Math.min(left, READ_AGAIN_MS), () => {
+      if (left < READ_AGAIN_MS) {
+        connection.refuse(new Unauthenticated('the token has expired'));
+        return;
+      }
+      void connection.readAgain().then(() => {
+        if (!connection.isOver) this.watch(connection, expires);
+      });
     });
   }
 
@@ -99,11 +107,21 @@ export class Sockets {
   }
 }
 
+/** Reads the token again. While the keys can't be fetched, it stays good. Errors: why it is not valid anymore. */
+async function stillGood(read: () => Promise<Held>): Promise<void> {
+  try {
+    await read();
+  } catch (error) {
+    if (problemOf(error).status !== 503) throw error;
+  }
+}
+
 /** One WebSocket and its open subscriptions. */
 class Connection {
   isOver = false;
   private socket: Socket | undefined;
   private leave: (() => void) | undefined;
+  private readToken: () => Promise<void> = async () => Promise.resolve();
   private readonly open = new Map<string, AsyncIterator<unknown> | undefined>();
   private timer: NodeJS.Timeout;
 
@@ -124,13 +142,23 @@ class Connection {
     else this.end();
   }
 
-  letIn(leave: () => void): void {
+  letIn(leave: () => void, readToken: () => Promise<void>): void {
     if (this.leave !== undefined)
       throw conflict(
         'already_connected',
         'connection_init was already sent. For another token, open another WebSocket.',
       );
     this.leave = leave;
+    this.readToken = readToken;
+  }
+
+  /** Closes the socket if its token is not valid anymore. */
+  async readAgain(): Promise<void> {
+    try {
+      await this.readToken();
+    } catch (error) {
+      this.refuse(error);
+    }
   }
 
   after(milliseconds: number, then: () => void): void {
@@ -166,6 +194,8 @@ class Connection {
       );
     this.open.set(id, undefined);
     try {
+      await this.readAgain();
+      if (this.isOver) throw new Unauthenticated('the token is not valid anymore');
       const values: unknown = await begun();
       if (!isIterator(values)) throw values;
       if (this.isOver) await values.return?.();
