@@ -26,11 +26,8 @@ function restOf(
     encodeURIComponent(z.string().catch('none').parse(params[field])),
   );
   const query = Object.entries(params).filter(([field]) => !route.path.includes(`:${field}`));
-  return {
-    method: 'GET',
-    path: `${path}?${new URLSearchParams(Object.fromEntries(query.map(([field, value]) => [field, String(value)]))).toString()}`,
-    body: undefined,
-  };
+  const search = new URLSearchParams(Object.fromEntries(query.map(([field, value]) => [field, String(value)])));
+  return { method: 'GET', path: `${path}?${search.toString()}`, body: undefined };
 }
 
 const ask = (who: string, name: string, params: Readonly<Record<string, unknown>>): ReturnType<TestApi['ask']> => {
