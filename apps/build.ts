@@ -24,8 +24,6 @@ const DIST = path.join(ROOT, 'dist');
 const EXECUTABLE = 'apps/cli/src/main.js';
 /** The hash of the sources that `dist` was built from. */
 const BUILT_FROM = path.join(DIST, '.sources');
-/** The console's program, which runs in browsers: it has types and a configuration of its own. */
-const BROWSER = 'apps/api/src/console/browser';
 /** A build takes seconds: an older folder is left from one that was killed. */
 const ABANDONED_MS = 3_600_000;
 const MOST_ATTEMPTS = 10;
@@ -44,7 +42,7 @@ if (!isBuilt || process.argv.includes('--again')) {
   }
 }
 
-/** Of what the compilers read, and of the versions that are installed. */
+/** Of what the bundler reads, and of the versions that are installed. */
 function hashOfSources(): string {
   const files = globSync(['{apps,libs,projections}/**/*.{ts,json}', '*.json'], {
     cwd: ROOT,
@@ -57,10 +55,7 @@ function hashOfSources(): string {
 
 async function build(work: string): Promise<number> {
   const target = path.join(work, 'dist');
-  const config = path.join(work, 'tsconfig.json');
-  const compilerOptions = { rootDir: '..', outDir: target };
-  writeFileSync(config, JSON.stringify({ extends: '../apps/tsconfig.build.json', compilerOptions }));
-  const code = (await compile('-p', config)) || (await compile('-p', BROWSER, '--outDir', path.join(target, BROWSER)));
+  const code = await bundle(target);
   if (code !== 0) return code;
   chmodSync(path.join(target, EXECUTABLE), 0o755);
   writeFileSync(path.join(target, '.sources'), sources);
@@ -83,17 +78,17 @@ function takePlace(work: string, target: string): void {
   }
 }
 
-/** Its exit code. TypeScript 7 takes a fifth of the time of 6, and writes the same. */
-async function compile(...args: readonly string[]): Promise<number> {
-  const compiler = spawn(process.execPath, [path.join(ROOT, 'node_modules/typescript-7/bin/tsc'), ...args], {
-    cwd: ROOT,
-    stdio: 'inherit',
-  });
-  // The compiler ends first, so that its folder can be removed.
-  const stop = (signal: NodeJS.Signals): boolean => compiler.kill(signal);
+/** Its exit code. */
+async function bundle(target: string): Promise<number> {
+  const bundler = path.join(ROOT, 'node_modules/rolldown/bin/cli.mjs');
+  const args = [bundler, '--config', 'apps/rolldown.config.ts', '--dir', target];
+  // Its stdout is a list of the files that it wrote.
+  const bundling = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  // The bundler ends first, so that its folder can be removed.
+  const stop = (signal: NodeJS.Signals): boolean => bundling.kill(signal);
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.once(signal, stop);
-  const [code] = (await once(compiler, 'exit')) as [number | null];
+  const [code] = (await once(bundling, 'exit')) as [number | null];
   for (const signal of signals) process.off(signal, stop);
   return code ?? 1;
 }

@@ -87,7 +87,7 @@ module.exports = {
       name: 'no-dev-dependencies',
       comment: 'What ships runs without the packages for development; types are gone by then.',
       severity: 'error',
-      from: { path: '^(apps|libs|projections)/', pathNot: spec },
+      from: { path: '^(apps|libs|projections)/', pathNot: [...spec, '^apps/rolldown'] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '^node_modules/@types/' },
     },
     {
@@ -112,7 +112,7 @@ module.exports = {
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       // `source` is the condition of package.json's imports that leads to the TypeScript files.
-      conditionNames: ['source', 'import', 'node', 'default', 'types'],
+      conditionNames: ['import', 'node', 'default', 'types'],
       exportsFields: ['exports'],
     },
   },

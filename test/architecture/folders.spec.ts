@@ -10,10 +10,10 @@ import { sourcesIn } from './sources.js';
  * the root of the repository.
  */
 
-const zPackage = z.object({ imports: z.record(z.string(), z.object({ source: z.string() })) });
+const zPackage = z.object({ imports: z.record(z.string(), z.string()) });
 const aliases = new Map(
   Object.entries(zPackage.parse(JSON.parse(readFileSync('package.json', 'utf8'))).imports).map(
-    ([alias, { source }]) => [alias.replace('/*', ''), path.normalize(source.replace('/*.ts', ''))] as const,
+    ([alias, source]) => [alias.replace('/*', ''), path.normalize(source.replace('/*.ts', ''))] as const,
   ),
 );
 

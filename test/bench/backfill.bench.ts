@@ -31,7 +31,7 @@ type Imported = z.output<typeof zImported>;
 
 /** An import in a process of its own. `more`: its kind, its file, and the name of a delivery. */
 async function importedInProcess(databaseUrl: string, ...more: readonly string[]): Promise<Imported> {
-  const args = ['--conditions=source', '--import', './test/support/typescript.js', 'test/bench/backfill-process.ts'];
+  const args = ['--import', './test/support/typescript.js', 'test/bench/backfill-process.ts'];
   const child = spawn(process.execPath, [...args, databaseUrl, ...more], { stdio: ['ignore', 'pipe', 'inherit'] });
   const answer = await text(child.stdout);
   return zImported.parse(JSON.parse(answer));

@@ -4,11 +4,9 @@ import { describe, expect, it } from '@jest/globals';
 
 /** `npm run bench -- …`, without npm. */
 async function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(
-    process.execPath,
-    ['--conditions=source', '--import', './test/support/typescript.js', 'test/bench/main.ts', ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const child = spawn(process.execPath, ['--import', './test/support/typescript.js', 'test/bench/main.ts', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
   return { code, stdout, stderr };

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 
 /** Work with a node in memory, in a process of its own. */
 export async function onNode<Result>(work: (connectionString: string) => Promise<Result>): Promise<Result> {
-  const args = ['--conditions=source', '--import', './test/support/typescript.js', 'test/bench/grpc-node.ts'];
+  const args = ['--import', './test/support/typescript.js', 'test/bench/grpc-node.ts'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   try {
     if (child.stdout === null) throw new Error('the node has no output');

@@ -18,13 +18,7 @@ const zRebuilt = z.object({
 type Rebuilt = z.output<typeof zRebuilt>;
 
 export async function rebuiltInProcess(databaseUrl: string, only: readonly string[] = []): Promise<Rebuilt> {
-  const args = [
-    '--conditions=source',
-    '--import',
-    './test/support/typescript.js',
-    'test/bench/rebuild-process.ts',
-    databaseUrl,
-  ];
+  const args = ['--import', './test/support/typescript.js', 'test/bench/rebuild-process.ts', databaseUrl];
   const child = spawn(process.execPath, [...args, ...(only.length === 0 ? [] : [only.join(',')])], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

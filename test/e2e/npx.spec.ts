@@ -39,7 +39,7 @@ describe('npx ledgerline', () => {
   it('still works after an interrupted build', async () => {
     const build = spawn(process.execPath, ['apps/build.ts', '--again'], { stdio: 'ignore' });
     const ended = once(build, 'exit');
-    while (globSync('.build-*/tsconfig.json').length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (globSync('.build-*').length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     build.kill('SIGINT');
     await ended;
     const { stdout } = await run('npx', ['--offline', 'ledgerline', '--help']);

@@ -80,12 +80,7 @@ async function startedOnce(): Promise<string> {
 
 /** In a process of its own, as a command starts it: the server outlives that process. */
 function startServer(dataDir: string): string {
-  const program = [
-    '--conditions=source',
-    '--import',
-    './test/support/typescript.js',
-    'test/support/embedded-process.ts',
-  ];
+  const program = ['--import', './test/support/typescript.js', 'test/support/embedded-process.ts'];
   const answer: unknown = JSON.parse(
     execFileSync(process.execPath, [...program, JSON.stringify({ dataDir, settings: SETTINGS })], {
       encoding: 'utf8',

@@ -1,5 +1,5 @@
 /**
- * `node --conditions=source --import ./test/support/typescript.js FILE.ts` runs the sources, for the specs and for
+ * `node --import ./test/support/typescript.js FILE.ts` runs the sources, for the specs and for
  * processes that specs start (to kill them, or to run as another user): node itself neither finds `./x.ts` by `./x.js`
  * nor compiles all of TypeScript.
  */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The version in package.json. The built CLI is in dist/apps/cli/src, four folders below it. */
+/** The version in package.json. The built CLI and what it shares are four folders below it. */
 export function versionOfProduct(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'));
   if (typeof manifest !== 'object' || manifest === null || !('version' in manifest))

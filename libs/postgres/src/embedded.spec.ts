@@ -79,12 +79,7 @@ describe('the embedded Postgres', () => {
   }
 
   async function inProcess(options: Partial<EmbeddedOptions> = {}, uid?: number): Promise<Process> {
-    const args = [
-      '--conditions=source',
-      '--import',
-      './test/support/typescript.js',
-      'test/support/embedded-process.ts',
-    ];
+    const args = ['--import', './test/support/typescript.js', 'test/support/embedded-process.ts'];
     const child = spawn(process.execPath, [...args, JSON.stringify({ dataDir, reachable: [reachable], ...options })], {
       cwd: REPOSITORY,
       stdio: ['pipe', 'pipe', 'pipe'],
