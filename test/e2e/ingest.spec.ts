@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { z } from 'zod';
 import { zIngested } from '#api/ingest.answer';
 import { mintToken } from '#runtime/token';
+import { drawnBatch, hostile, itemsOf } from '../support/hostile-usage.js';
+import { checkedOn } from '../support/properties.js';
 import { apiForAll, april, NOW, problemIn, SECRET } from '../support/api.js';
 
 const api = apiForAll();
@@ -315,6 +318,62 @@ describe('POST /usage', () => {
     });
   });
 });
+
+describe('a batch of good and hostile items', () => {
+  const sendText = async (texts: readonly string[]) => {
+    const answer = await api().ask('ingest', 'POST', '/api/v1/usage', `[${texts.join(',')}]`);
+    expect({ status: answer.status, body: answer.body }).toMatchObject({ status: 200 });
+    return zIngested.parse(answer.body).items;
+  };
+  const recordedOf = async (kind: string) =>
+    (await records(`billingKind=${kind}`))
+      .map((each) => zKept.parse(each))
+      .map((each) => keptAs(each))
+      .sort();
+
+  it('rejects every hostile item by itself, in one request', async () => {
+    const items = hostile('hostile');
+    const verdicts = await sendText(items);
+    expect(
+      items
+        .map((text, index) => ({ text: text.slice(0, 300), status: verdicts[index]?.status }))
+        .filter(({ status }) => status !== 'rejected'),
+    ).toEqual([]);
+    expect(await recordedOf('hostile')).toEqual([]);
+  });
+
+  it('is answered item by item: what is accepted is recorded, and nothing else', async () => {
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(drawnBatch, async (drawn) => {
+        run += 1;
+        const kind = `random-${run}`;
+        const batch = itemsOf(drawn, kind);
+        const verdicts = await sendText(batch.map(({ text }) => text));
+        // The first reading of a key counts: the same again is a duplicate, another quantity is a conflict.
+        const first = new Map<string, string>();
+        const expected = batch.map(({ recorded }) => {
+          if (recorded === null) return 'rejected';
+          const known = first.get(recorded.key);
+          first.set(recorded.key, known ?? recorded.quantity);
+          return known === undefined ? 'accepted' : known === recorded.quantity ? 'duplicate' : 'conflict';
+        });
+        expect(verdicts.map(({ status }) => status)).toEqual(expected);
+        expect(await recordedOf(kind)).toEqual([...first].map(([key, quantity]) => `${key}: ${quantity}`).sort());
+        // Sent again, nothing is added.
+        const again = await sendText(batch.map(({ text }) => text));
+        expect(again.map(({ status }) => status)).toEqual(
+          expected.map((status) => (status === 'accepted' ? 'duplicate' : status)),
+        );
+      }),
+      checkedOn(15),
+    );
+  });
+});
+
+const zKept = z.object({ resourceId: z.string(), quantity: z.string(), period: z.object({ start: z.string() }) });
+const keptAs = ({ resourceId, quantity, period }: z.output<typeof zKept>): string =>
+  `${resourceId} ${period.start}: ${quantity}`;
 
 describe('CloudEvents', () => {
   it('are accepted as sent to OpenMeter: one, and a batch', async () => {

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from './clock.js';
 import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
-import { correlationIdOf, givenId, type Request } from './http.js';
+import { correlationIdOf, givenId, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
@@ -35,6 +35,9 @@ export interface RunningApi {
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** An id has at most 512 characters, each up to twelve when escaped. Fastify's default is 100. */
 const MAX_PARAM_CHARS = 6144;
+
+/** Their bodies may be lists. Each item has its own outcome, whatever is in the others. */
+const LISTS: ReadonlySet<string> = new Set([`/${V1}/usage`, `/${V1}/commands`]);
 
 /** So long a request may be under way on a connection that is idle for the server. */
 const LAST_REQUESTS_MS = 500;
@@ -101,14 +104,19 @@ export async function createApi(
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
   // The API accepts only JSON. Nest's parsers would also accept forms.
   fastify.removeContentTypeParser('text/plain');
-  // The parser of JSON, which rejects poisoned prototypes. Bytes that are not UTF-8 would become U+FFFD, and two ids
-  // one.
-  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  // The parser of JSON, which rejects poisoned prototypes. In a list they are rejected item by item, by the schemas.
+  // Bytes that are not UTF-8 would become U+FFFD, and two ids one.
+  const parseWhole = fastify.getDefaultJsonParser('error', 'error');
+  const parseList = fastify.getDefaultJsonParser('ignore', 'ignore');
   fastify.removeContentTypeParser('application/json');
   fastify.addContentTypeParser<Buffer>(
     ['application/json', EVENT_TYPE, EVENTS_TYPE],
     { parseAs: 'buffer' },
-    (request, body, done) => (isUtf8(body) ? parseJson(request, body.toString('utf8'), done) : done(notUtf8())),
+    (request, body, done) => {
+      const parseJson = LISTS.has(request.routeOptions.url ?? '') ? parseList : parseWhole;
+      if (isUtf8(body)) parseJson(request, body.toString('utf8'), done);
+      else done(notUtf8());
+    },
   );
   fastify.addHook('onRequest', (request, reply, next) => {
     void reply.headers({ ...NOT_KEPT, ...idHeadersOf(request) });

@@ -25,6 +25,8 @@ function search(value: unknown, path: PropertyKey[]): Unstorable | undefined {
   for (const [key, each] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
     if (typeof key === 'string' && !isStorable(key))
       return { path, message: `has a key with a NUL character or half a surrogate pair: ${JSON.stringify(key)}` };
+    // Assigned to an object, it would change the prototype.
+    if (key === '__proto__') return { path, message: 'has the key __proto__, which is not allowed' };
     path.push(key);
     const found = search(each, path);
     if (found !== undefined) return found;
