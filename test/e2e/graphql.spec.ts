@@ -1,4 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
 import { getNamedType, type GraphQLObjectType, isLeafType, isObjectType, printSchema } from 'graphql';
@@ -586,6 +588,23 @@ describe('subscriptions', () => {
     staying.send('subscribe', { id: '1', payload: { query: LAG } });
     expect(await staying.told('next')).toMatchObject({ id: '1' });
     staying.close();
+  });
+
+  it('end with a message that is not UTF-8', async () => {
+    const { hostname, port } = new URL(api().url);
+    const socket = connect(Number(port), hostname);
+    const headers = [
+      ...['GET /graphql HTTP/1.1', 'Host: ledgerline', 'Connection: Upgrade', 'Upgrade: websocket'],
+      ...['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='],
+      'Sec-WebSocket-Protocol: graphql-transport-ws',
+    ];
+    const text = Buffer.from('{"type":"ping","payload":{"a":"\u00ff"}}', 'latin1');
+    // A text frame, masked with zeros.
+    socket.write(`${headers.join('\r\n')}\r\n\r\n`);
+    socket.write(Buffer.from([0x81, 0x80 + text.length, 0, 0, 0, 0, ...text]));
+    const answer = await buffer(socket);
+    // A close frame of two bytes: 1007, invalid payload.
+    expect([...answer.subarray(-4)]).toEqual([0x88, 2, 1007 >> 8, 1007 & 0xff]);
   });
 
   it('are limited per socket, and sockets per token', async () => {

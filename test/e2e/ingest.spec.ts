@@ -69,6 +69,27 @@ describe('POST /usage', () => {
       });
   });
 
+  it('refuses bytes that are not UTF-8 in the URL and in headers', async () => {
+    const status = async (path: string) => (await api().get('operator', path)).status;
+    for (const path of [
+      '/api/v1/usage-records?deploymentId=%FF',
+      '/api/v1/lines/%FF',
+      '/api/v1/usage-records?%C3%28=1',
+    ])
+      expect({ path, status: await status(path) }).toEqual({ path, status: 400 });
+    expect(await status('/graphql?query={tenants{items{name}}}%FF')).toBe(400);
+    expect(await status('/api/v1/usage-records?resourceId=caf%C3%A9%25FF')).toBe(200);
+    const event = { 'ce-specversion': '1.0', 'ce-type': 'binary', 'ce-source': 's', 'ce-subject': 'acme-prod' };
+    for (const id of ['%FF', '100%', '\u00c3\u00a9'])
+      expect(
+        problemIn(await api().ask('ingest', 'POST', '/api/v1/usage', undefined, { ...event, 'ce-id': id })),
+      ).toMatchObject({ status: 400, code: 'invalid_input', errors: [{ field: 'ce-id' }] });
+    const named = { command: 'register-tenant', tenantId: 'named', name: 'Named', currency: 'USD' };
+    expect(
+      problemIn(await api().post('operator', '/api/v1/commands', named, { 'idempotency-key': '\u00c3\u00a9' })),
+    ).toMatchObject({ status: 400, errors: [{ field: 'Idempotency-Key' }] });
+  });
+
   it('gives each observation its own result: accepted, duplicate, conflict, rejected', async () => {
     const body = [
       of(hour(0)),

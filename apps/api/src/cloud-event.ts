@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { invalid } from '#domain/errors';
+import { type DomainError, invalid } from '#domain/errors';
 import { isDecimalText } from '#domain/money/decimal';
 import { parse, shaped, zDecimal, zId, zInstant, zJsonObject } from '#domain/schema';
 import { fromMicros, type Instant, micros } from '#domain/time/instant';
 import { zObservation, zRateKey } from '#domain/usage/usage';
 import type { Incoming } from '#billing/usage/ingest';
+import { isAscii } from './http.js';
 
 /** JSON numbers are exact up to this many digits. Longer ones must be sent as strings. */
 const EXACT_DIGITS = 15;
@@ -80,17 +81,23 @@ export function eventOfHeaders(
   if (headers['ce-specversion'] === undefined && headers['ce-id'] === undefined) return null;
   const attributes = Object.entries(headers).flatMap(([name, value]): [string, string][] => {
     const attribute = ATTRIBUTE.exec(name)?.[1];
-    return attribute === undefined || typeof value !== 'string' ? [] : [[attribute, unescaped(value)] as const];
+    return attribute === undefined || typeof value !== 'string' ? [] : [[attribute, unescaped(name, value)] as const];
   });
   return { ...Object.fromEntries(attributes), data: body };
 }
 
-/** Headers are ASCII: other characters are sent percent-encoded. Text that is not percent-encoded stays as it is. */
-function unescaped(value: string): string {
+/**
+ * Headers are ASCII: other characters are sent percent-encoded, in UTF-8. If other text stayed as it is, two ids would
+ * become one: `%FF` and `%25FF`. Errors: `invalid_input`.
+ */
+function unescaped(name: string, value: string): string {
+  const message = `must be ASCII, with other characters and "%" percent-encoded in UTF-8: "café" is "caf%C3%A9"`;
+  const refused = (): DomainError => invalid('invalid_input', `header ${name} ${message}`, [{ field: name, message }]);
+  if (!isAscii(value)) throw refused();
   try {
     return decodeURIComponent(value);
   } catch {
-    return value;
+    throw refused();
   }
 }
 

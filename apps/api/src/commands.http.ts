@@ -8,7 +8,7 @@ import { Ledger } from '#operations/ledger';
 import { COMMAND_ROLES } from '#operations/operations';
 import { z } from 'zod';
 import { AllowedTo, AskedBy } from './auth/access.js';
-import { V1 } from './http.js';
+import { isAscii, V1 } from './http.js';
 
 /** A batch has one response. A larger batch could exceed the timeout of a proxy. */
 export const MAX_COMMANDS = 10_000;
@@ -58,6 +58,10 @@ export class CommandsController {
 /** Adds the key of the header to the command. Errors: `invalid_input`, if the command has a different key. */
 function withKey(command: unknown, key: string | undefined): unknown {
   if (key === undefined || typeof command !== 'object' || command === null) return command;
+  if (!isAscii(key))
+    throw invalid('invalid_input', 'header Idempotency-Key must be ASCII. Send another key as idempotencyKey.', [
+      { field: 'Idempotency-Key', message: 'must be ASCII' },
+    ]);
   if ('idempotencyKey' in command && command.idempotencyKey !== key)
     throw invalid('invalid_input', 'idempotencyKey differs from the header Idempotency-Key. Send one of them.', [
       { field: 'idempotencyKey', message: 'differs from the header Idempotency-Key' },

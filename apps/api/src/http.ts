@@ -27,6 +27,9 @@ export const V1 = 'api/v1';
 export const STALE_SINCE = 'Ledgerline-Stale-Since';
 export const POSITION = 'Ledgerline-Position';
 
+/** Node reads other bytes as Latin-1: text in UTF-8 would become another text. */
+export const isAscii = (text: string): boolean => /^[\x20-\x7e]*$/.test(text);
+
 /** Given ids are recorded in the log permanently, so their form is checked. */
 const ID = /^[\w.:-]{1,128}$/;
 

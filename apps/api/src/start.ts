@@ -11,7 +11,7 @@ import { type Clock, systemClock } from './clock.js';
 import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
-import { correlationIdOf, givenId, type Request, V1 } from './http.js';
+import { correlationIdOf, givenId, isAscii, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
@@ -58,6 +58,18 @@ class Adapter extends FastifyAdapter {
   override setErrorHandler() {
     return this.instance;
   }
+}
+
+/** The path is decoded, and checked, before any hook. */
+function assertUtf8(url: string): void {
+  try {
+    const [, query = ''] = url.split(/\?(.*)/s);
+    if (query.includes('%')) decodeURIComponent(query);
+    if (isAscii(url)) return;
+  } catch {
+    // Answered below.
+  }
+  throw invalid('malformed_request', 'The URL must be ASCII, with other characters percent-encoded in UTF-8.');
 }
 
 const notUtf8 = () =>
@@ -120,6 +132,7 @@ export async function createApi(
   );
   fastify.addHook('onRequest', (request, reply, next) => {
     void reply.headers({ ...NOT_KEPT, ...idHeadersOf(request) });
+    assertUtf8(request.url);
     next();
   });
   logRequests(ends, logger);

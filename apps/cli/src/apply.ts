@@ -4,7 +4,7 @@ import { sourceInFile } from '#ledger/file-rows';
 import type { Ledger } from '#operations/ledger';
 import { untilUnavailable } from '#operations/refusal';
 import { messageOf } from './errors.js';
-import { bytesOf, type Line, readPages } from './input.js';
+import { bytesOf, jsonIn, type Line, readPages } from './input.js';
 import { counted, print, printJson, progress, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 
@@ -94,9 +94,9 @@ async function* outcomesOf(
 ): AsyncIterable<CommandOutcome> {
   let commands: unknown[] = [];
   let sources: EventSource[] = [];
-  for (const { line, text } of lines) {
+  for (const { line, content } of lines) {
     try {
-      commands.push(JSON.parse(text));
+      commands.push(jsonIn(content));
       sources.push(sourceInFile({ name: file === '-' ? 'stdin' : file }, [line]));
     } catch (error) {
       yield* untilUnavailable(ledger.executeInOrder(commands, cliCaller(actor), signal, sources));

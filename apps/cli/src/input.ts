@@ -1,23 +1,31 @@
+import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { text as wholeOf } from 'node:stream/consumers';
+import { buffer as wholeOf } from 'node:stream/consumers';
 import { messageOf } from './errors.js';
 
 /** Reads the JSON in a file. Errors name the file. */
 export async function readJson(file: string): Promise<unknown> {
-  const text = await readText(file);
+  const bytes = await readBytes(file);
   try {
-    return JSON.parse(text);
+    return jsonIn(bytes);
   } catch (error) {
     throw new Error(`${file} is not JSON: ${messageOf(error)}`);
   }
 }
 
-async function readText(file: string): Promise<string> {
+async function readBytes(file: string): Promise<Buffer> {
   if (file === '-') return wholeOf(process.stdin);
   await bytesOf(file);
-  return readFile(file, 'utf8');
+  return readFile(file);
+}
+
+/** Errors: it is not JSON, or not in UTF-8. Other bytes would become U+FFFD, and two ids one. */
+export function jsonIn(bytes: Buffer): unknown {
+  if (!isUtf8(bytes))
+    throw new Error('it is not text in UTF-8. Convert it, for example with iconv -f LATIN1 -t UTF-8.');
+  return JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/, ''));
 }
 
 /** The size of a file; null for stdin and anything else without a size. Errors: not found, or a directory. */
@@ -31,16 +39,22 @@ export async function bytesOf(file: string): Promise<number | null> {
 
 export interface Line {
   readonly line: number;
-  readonly text: string;
+  readonly content: Buffer;
+  /** Its length, with the end of the line. */
   readonly bytes: number;
 }
+
+/** Of UTF-8, with one character a byte. */
+const BYTE_ORDER_MARK = '\u00EF\u00BB\u00BF';
 
 /**
  * The lines of a file (`-`: stdin) that are not blank, with their numbers. Ends when the signal aborts, even while it
  * waits for input.
  */
 export async function* readLines(file: string, signal: AbortSignal): AsyncIterable<Line> {
-  const input = file === '-' ? process.stdin : createReadStream(file, 'utf8');
+  const input = file === '-' ? process.stdin : createReadStream(file);
+  // One character a byte: the bytes stay as they are, and U+2028 in a text does not end a line.
+  input.setEncoding('latin1');
   const lines = createInterface({ input, crlfDelay: Infinity, signal });
   let failure: Error | undefined;
   input.once('error', (error: Error) => {
@@ -52,8 +66,8 @@ export async function* readLines(file: string, signal: AbortSignal): AsyncIterab
     for await (const text of lines) {
       if (signal.aborted) return;
       line += 1;
-      const content = line === 1 ? text.replace(/^\uFEFF/, '') : text;
-      if (content.trim() !== '') yield { line, text: content, bytes: Buffer.byteLength(text) + 1 };
+      const content = line === 1 && text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
+      if (content.trim() !== '') yield { line, content: Buffer.from(content, 'latin1'), bytes: text.length + 1 };
     }
     if (failure !== undefined) throw new Error(`cannot read ${file} after line ${line}: ${failure.message}`);
   } finally {

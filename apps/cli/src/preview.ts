@@ -1,7 +1,7 @@
 import { parse, zInstant } from '#domain/schema';
 import type { Preview } from '#operations/ledger';
 import { messageOf } from './errors.js';
-import { readLines } from './input.js';
+import { jsonIn, readLines } from './input.js';
 import { print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { readOption } from './wrong-usage.js';
@@ -20,9 +20,9 @@ interface Options {
  */
 export async function run([file = '']: readonly string[], options: Options): Promise<number> {
   const commands: unknown[] = [];
-  for await (const { line, text } of readLines(file, new AbortController().signal)) {
+  for await (const { line, content } of readLines(file, new AbortController().signal)) {
     try {
-      commands.push(JSON.parse(text));
+      commands.push(jsonIn(content));
     } catch (error) {
       throw new Error(`${file}, line ${line} is not JSON: ${messageOf(error)}`, { cause: error });
     }
