@@ -126,7 +126,7 @@ export async function createApi(
     { parseAs: 'buffer' },
     (request, body, done) => {
       const parseJson = LISTS.has(request.routeOptions.url ?? '') ? parseList : parseWhole;
-      if (isUtf8(body)) parseJson(request, body.toString('utf8'), done);
+      if (isUtf8(body)) void parseJson(request, body.toString('utf8'), done);
       else done(notUtf8());
     },
   );
