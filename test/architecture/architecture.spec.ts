@@ -1,4 +1,16 @@
-import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { eventSchemas } from '#domain/events';
 import { FROM_EVER } from '#domain/time/instant';
@@ -103,6 +115,26 @@ describe('sources', () => {
     expect(linesWith(/^.{121}/).filter((line) => !line.startsWith('test/') || isProse(line))).toEqual([]);
   });
 
+  it.each([
+    ['libs/domain/src/money/x.ts', 'Date.now(); Math.round(a); Number(b);', 4],
+    ['libs/domain/src/time/x.ts', 'new Date(a); Number(b);', 0],
+    ['projections/invoices/x.ts', 'process.exit(); console.log(1.5);', 2],
+    ['libs/billing/src/x.ts', 'Math.random(); new Date(); console.log(1.5);', 3],
+    ['libs/billing/src/x.spec.ts', 'Math.random(); new Date(); console.log(1.5);', 0],
+    ['apps/cli/src/x.ts', 'new Date(); console.log(1.5);', 0],
+  ])('in %s, the linter finds in "%s" %i faults', (file, text, faults) => {
+    const root = mkdtempSync(path.join(os.tmpdir(), 'ledgerline-lint-'));
+    try {
+      mkdirSync(path.join(root, path.dirname(file)), { recursive: true });
+      writeFileSync(path.join(root, file), text);
+      const lint = ['node_modules/oxlint/bin/oxlint', '--config', 'test/architecture/oxlint.json', '--format', 'unix'];
+      const { stdout } = spawnSync(process.execPath, [...lint, root], { encoding: 'utf8' });
+      expect(stdout.split('\n').filter((line) => line.includes('x.'))).toHaveLength(faults);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+
   it('skip no test, and focus none', () => {
     expect(linesWith(/\b(describe|it|test)(\.\w+)*\.(only|skip|todo|failing)\b|\b[fx](describe|it|test)\(/)).toEqual(
       [],
@@ -110,7 +142,7 @@ describe('sources', () => {
   });
 
   it('disable no check, and leave no TODO', () => {
-    expect(linesWith(/eslint-disable|@ts-(ignore|nocheck|expect-error)|\b(TODO|FIXME|XXX)\b/)).toEqual([]);
+    expect(linesWith(/(eslint|oxlint)-disable|@ts-(ignore|nocheck|expect-error)|\b(TODO|FIXME|XXX)\b/)).toEqual([]);
   });
 
   it('are TypeScript, except files that a tool loads itself', () => {

@@ -20,7 +20,11 @@ const url = (port: number): string => `postgres://x:x@127.0.0.1:${port}/x`;
 const connecting = async (connectionString: string, more: pg.ClientConfig = {}): Promise<unknown> => {
   const client = new pg.Client({ connectionString, ...more });
   client.on('error', () => undefined);
-  return thrownBy(async () => client.connect()).finally(async () => client.end().catch(() => undefined));
+  try {
+    return await thrownBy(async () => client.connect());
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 };
 
 /** A server on a free port that treats each connection this way. */

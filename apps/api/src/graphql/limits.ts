@@ -94,7 +94,7 @@ export function assertValid(schema: GraphQLSchema, sent: DocumentNode): void {
 
 function faultsOf(schema: GraphQLSchema, sent: DocumentNode): string[] {
   try {
-    return validate(schema, parse(print(sent), { maxTokens: MAX_TOKENS })).map(({ message }) => message);
+    return validate(schema, parse(print(sent), { maxLexicalTokens: MAX_TOKENS })).map(({ message }) => message);
   } catch (error) {
     if (error instanceof GraphQLError) return [error.message];
     throw error;
