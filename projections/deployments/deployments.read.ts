@@ -10,7 +10,9 @@ type Db = Kysely<ReadModels>;
 
 /** A selection of deployments: those that belong or belonged to some tenants, those with these ids, or all (null). */
 export type Deployments =
-  { readonly tenantIds: readonly string[] } | { readonly deploymentIds: readonly string[] } | null;
+  | { readonly tenantIds: readonly string[] }
+  | { readonly deploymentIds: readonly string[] }
+  | null;
 
 /** Their ids, as a subquery. It includes every tenant that a deployment ever had, at any position. */
 function idsOf(db: Db, which: Deployments) {

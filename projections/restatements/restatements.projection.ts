@@ -8,7 +8,8 @@ import { restatements } from './restatements.table.js';
 
 /** The reason of a mark and its lines: those that a query finds (null: none), or those that bill the readings. */
 type Mark = { readonly reason: string } & (
-  { readonly query: Query | null } | { readonly deploymentId: string; readonly readings: readonly Reading[] }
+  | { readonly query: Query | null }
+  | { readonly deploymentId: string; readonly readings: readonly Reading[] }
 );
 
 /** A FROM clause with the lines as `l`. `$1` is the event's position and `$2` the reason; its own values follow. */

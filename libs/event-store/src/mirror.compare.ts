@@ -16,7 +16,11 @@ export interface MirrorDifference {
 }
 
 type DifferenceCode =
-  'removed_from_server' | 'changed_on_server' | 'missing_in_mirror' | 'lost_before_copy' | 'stream_deleted';
+  | 'removed_from_server'
+  | 'changed_on_server'
+  | 'missing_in_mirror'
+  | 'lost_before_copy'
+  | 'stream_deleted';
 
 const REMEDIES: Readonly<Record<DifferenceCode, string>> = {
   removed_from_server:

@@ -55,7 +55,8 @@ const until = (words: Words): { effectiveUntil?: Instant } => {
 };
 
 type TenantLine =
-  Pick<Extract<Command, { command: 'register-tenant' }>, 'timeZone' | 'tax'> | { readonly currency: string };
+  | Pick<Extract<Command, { command: 'register-tenant' }>, 'timeZone' | 'tax'>
+  | { readonly currency: string };
 const TENANT: readonly Form<TenantLine>[] = [
   form('currency CURRENCY', (words) => ({ currency: words.of('CURRENCY') })),
   form('time zone ZONE', (words) => ({ timeZone: words.of('ZONE') })),
