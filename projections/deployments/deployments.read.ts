@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
@@ -135,6 +135,33 @@ export async function readUsesOfPlan(db: Db, position: number, planId: string): 
         AND p.subscription_id IN (SELECT subscription_id FROM subscription_plans WHERE plan_id = ${planId})) p
     WHERE plan_id = ${planId} ORDER BY subscription_id, effective_from`.execute(db);
   return rows;
+}
+
+/**
+ * The plans that subscriptions of a tenant had, have, or will have while their deployment belongs to it: as known at a
+ * position, or as known now.
+ */
+export async function readPlansOfTenant(db: Db, position: number, tenantId: string): Promise<string[]> {
+  const held = sql`SELECT deployment_id FROM deployment_assignments WHERE tenant_id = ${tenantId}`;
+  const known = (when: (alias: string) => RawBuilder<boolean>): RawBuilder<unknown> => sql`
+    SELECT p.plan_id
+    FROM (
+      SELECT p.plan_id, p.deployment_id, p.effective_from,
+        least(s.cancelled_at, lead(p.effective_from) OVER (
+          PARTITION BY p.deployment_id, p.subscription_id ORDER BY p.effective_from)) AS until
+      FROM subscription_plans p
+      JOIN subscriptions s USING (deployment_id, subscription_id)
+      WHERE p.deployment_id IN (${held}) AND ${when('p')} AND ${when('s')}) p
+    JOIN (
+      SELECT deployment_id, tenant_id, effective_from,
+        lead(effective_from) OVER (PARTITION BY deployment_id ORDER BY effective_from) AS until
+      FROM deployment_assignments a WHERE deployment_id IN (${held}) AND ${when('a')}) a USING (deployment_id)
+    WHERE a.tenant_id = ${tenantId}
+      AND greatest(p.effective_from, a.effective_from) < coalesce(least(p.until, a.until), 'infinity')`;
+  const { rows } = await sql<{ plan_id: string }>`
+    ${known((alias) => at(position, alias))}
+    UNION ${known((alias) => sql<boolean>`${sql.ref(`${alias}.position_to`)} IS NULL`)}`.execute(db);
+  return rows.map((row) => row.plan_id);
 }
 
 /** The deployments that ever belonged to these tenants, or ever had a subscription to one of these plans. */

@@ -16,6 +16,7 @@ export const toVersion = (row: PlanVersionRow): PlanVersion => ({
   baseFee: row.base_fee,
   paymentTerm: row.payment_term,
   interval: row.interval,
+  ...(row.is_public ? { public: true } : {}),
   items: row.items,
 });
 
@@ -28,6 +29,7 @@ const toRow = (version: PlanVersion): PlanVersionRow => ({
   base_fee: version.baseFee,
   payment_term: version.paymentTerm,
   interval: version.interval,
+  is_public: version.public === true,
   items: version.items,
 });
 
@@ -42,7 +44,7 @@ const next = (event: RecordedEvent<PlanEvents>, rows: readonly PlanVersionRow[])
 const decided: Handler<PlanEvents> = changing(planVersions, planOf, next);
 
 export const plansProjection = versionedProjection('plans', {
-  version: 3,
+  version: 4,
   tables: [planVersions],
   on: {
     PlanPublished: decided,

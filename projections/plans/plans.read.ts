@@ -25,17 +25,26 @@ export const PLAN_ORDER = keyset<PlanVersionRow>({ plan_id: 'text', effective_fr
 export async function readPlanPage(
   db: Kysely<ReadModels>,
   position: number,
-  of: { readonly ids: readonly (readonly string[])[]; readonly at: Instant | undefined },
+  of: {
+    readonly ids: readonly (readonly string[])[];
+    readonly at: Instant | undefined;
+    /** Public terms, and all terms of these plans. null: all terms of all plans. */
+    readonly visible: readonly string[] | null;
+  },
   { after, limit }: Rows,
 ): Promise<History<PlanVersionRow>[]> {
   let query = db.selectFrom('plan_versions').selectAll().where(at(position)).where(PLAN_ORDER.after(after));
   for (const ids of of.ids) query = query.where('plan_id', '=', anyOf(ids));
+  const { visible } = of;
+  if (visible !== null)
+    query = query.where((where) => where.or([where('is_public', '=', true), where('plan_id', '=', anyOf(visible))]));
   if (of.at !== undefined) query = query.where(isEffectiveAt(of.at));
   return query.orderBy(PLAN_ORDER.order()).limit(limit).execute();
 }
 
-/** Whether a plan was ever published, at any position. */
-export async function isEverPublished(db: Kysely<ReadModels>, planId: string): Promise<boolean> {
-  const row = await db.selectFrom('plan_versions').select('plan_id').where('plan_id', '=', planId).executeTakeFirst();
-  return row !== undefined;
+/** Whether a plan was ever published, at any position: `publicly`, so that every tenant sees it. */
+export async function isEverPublished(db: Kysely<ReadModels>, planId: string, publicly = false): Promise<boolean> {
+  let query = db.selectFrom('plan_versions').select('plan_id').where('plan_id', '=', planId);
+  if (publicly) query = query.where('is_public', '=', true);
+  return (await query.executeTakeFirst()) !== undefined;
 }

@@ -1,21 +1,21 @@
 import { expect, it } from '@jest/globals';
-import { type Fact, projected } from '../../test/support/projections.js';
+import { projected } from '../../test/support/projections.js';
 import { plansProjection } from './plans.projection.js';
 import { planVersions } from './plans.table.js';
 
 const { given, when, rows, versions } = projected(plansProjection);
 
 const month = (n: number): string => `2026-0${n}-01T00:00:00Z`;
-const published = (baseFee: string, unitAmount: string, from: number): Fact => ({
+const published = (baseFee: string, unitAmount: string, from: number) => ({
   PlanPublished: {
     planId: 'p',
     name: 'Studio',
     currency: 'USD',
     baseFee,
-    paymentTerm: 'in_advance',
-    interval: 'month',
+    paymentTerm: 'in_advance' as const,
+    interval: 'month' as const,
     effectiveFrom: month(from),
-    items: [{ billingKind: 'cpu', price: { model: 'unit', unitAmount } }],
+    items: [{ billingKind: 'cpu', price: { model: 'unit' as const, unitAmount } }],
   },
 });
 const version = (base_fee: string, unitAmount: string, from: number, until?: number) => ({
@@ -25,6 +25,7 @@ const version = (base_fee: string, unitAmount: string, from: number, until?: num
   base_fee,
   payment_term: 'in_advance',
   interval: 'month',
+  is_public: false,
   effective_from: month(from),
   ...(until === undefined ? {} : { effective_until: month(until) }),
   items: [{ billingKind: 'cpu', price: { model: 'unit', unitAmount }, aggregation: 'sum' }],
@@ -57,6 +58,16 @@ it('replaces a price only within the period of a correction', async () => {
     version('50', '0.1', 4),
   ]);
   expect(await rows(planVersions, 1)).toEqual([version('50', '0.1', 1)]);
+});
+
+it('keeps which terms are public', async () => {
+  await given({ PlanPublished: { ...published('50', '0.1', 1).PlanPublished, public: true } });
+  await when(published('60', '0.1', 7));
+
+  expect(await rows(planVersions)).toEqual([
+    { ...version('50', '0.1', 1, 7), is_public: true },
+    version('60', '0.1', 7),
+  ]);
 });
 
 it('keeps the versions that a correction repeats as they are', async () => {

@@ -1,5 +1,5 @@
 import type { PlanItem } from '#domain/plans/plan';
-import { jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import { boolean, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -15,6 +15,7 @@ export const planVersions = defineTable({
     base_fee: numeric,
     payment_term: oneOf<'in_advance' | 'in_arrears'>(),
     interval: oneOf<'month' | 'year'>(),
+    is_public: boolean,
     items: jsonb<readonly PlanItem[]>(),
   },
   key: ['plan_id', 'effective_from'],

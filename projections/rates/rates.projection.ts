@@ -14,6 +14,7 @@ export const toSegment = (row: RateRow): RateSegment => ({
   unit: row.unit,
   currency: row.currency,
   basis: row.basis,
+  ...(row.is_public ? { public: true } : {}),
 });
 
 const toRow = ({ resourceType, resourceFamily, location }: RateKey, segment: RateSegment): RateRow => ({
@@ -26,6 +27,7 @@ const toRow = ({ resourceType, resourceFamily, location }: RateKey, segment: Rat
   unit: segment.unit,
   currency: segment.currency,
   basis: segment.basis,
+  is_public: segment.public === true,
 });
 
 const keyOf = ({ data }: RecordedEvent<RateEvents>): readonly string[] => [
@@ -43,7 +45,7 @@ const next = (event: RecordedEvent<RateEvents>, rows: readonly RateRow[]): RateR
 const decided: Handler<RateEvents> = changing(rates, keyOf, next);
 
 export const ratesProjection = versionedProjection('rates', {
-  version: 3,
+  version: 4,
   tables: [rates],
   on: {
     RateSet: decided,

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import { type AsOf, at, changedAt, isEffectiveAt, type Positions } from '#read-model/at';
@@ -13,14 +13,14 @@ export async function readRatesOfKeys(
   keys: readonly RateKey[],
 ): Promise<History<RateRow>[]> {
   const { rows } = await sql<History<RateRow>>`
-    SELECT r.* FROM rates r
-    WHERE (r.resource_type, r.resource_family, r.location) IN (
-      SELECT * FROM unnest(${keys.map(({ resourceType }) => resourceType)}::text[],
-        ${keys.map(({ resourceFamily }) => resourceFamily)}::text[], ${keys.map(({ location }) => location)}::text[]))
-      AND ${at(asOf, 'r')}
-    ORDER BY r.effective_from`.execute(db);
+    SELECT * FROM rates WHERE ${isOneOf(keys)} AND ${at(asOf)} ORDER BY effective_from`.execute(db);
   return rows;
 }
+
+const isOneOf = (keys: readonly RateKey[]): RawBuilder<boolean> => sql<boolean>`
+  (resource_type, resource_family, location) IN (
+    SELECT * FROM unnest(${keys.map(({ resourceType }) => resourceType)}::text[],
+      ${keys.map(({ resourceFamily }) => resourceFamily)}::text[], ${keys.map(({ location }) => location)}::text[]))`;
 
 export const RATE_ORDER = keyset<RateRow>({
   resource_type: 'text',
@@ -35,7 +35,11 @@ export const RATE_ORDER = keyset<RateRow>({
 export async function readRatePage(
   db: Kysely<ReadModels>,
   position: number,
-  of: { readonly [Part in keyof RateKey]: string | undefined } & { readonly at: Instant | undefined },
+  of: { readonly [Part in keyof RateKey]: string | undefined } & {
+    readonly at: Instant | undefined;
+    /** Public prices, and all prices of these keys. null: all prices of all keys. */
+    readonly visible: readonly RateKey[] | null;
+  },
   { after, limit }: Rows,
 ): Promise<History<RateRow>[]> {
   let query = db.selectFrom('rates').selectAll().where(at(position)).where(RATE_ORDER.after(after));
@@ -43,6 +47,7 @@ export async function readRatePage(
   if (of.resourceFamily !== undefined) query = query.where('resource_family', '=', of.resourceFamily);
   if (of.location !== undefined) query = query.where('location', '=', of.location);
   if (of.at !== undefined) query = query.where(isEffectiveAt(of.at));
+  if (of.visible !== null) query = query.where(sql<boolean>`(is_public OR ${isOneOf(of.visible)})`);
   return query.orderBy(RATE_ORDER.order()).limit(limit).execute();
 }
 

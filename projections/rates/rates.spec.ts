@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { type Fact, projected } from '../../test/support/projections.js';
+import { projected } from '../../test/support/projections.js';
 import { ratesProjection } from './rates.projection.js';
 import { rates } from './rates.table.js';
 
@@ -7,13 +7,13 @@ const { given, when, rows } = projected(ratesProjection);
 
 const KEY = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
 const month = (n: number): string => `2026-0${n}-01T00:00:00Z`;
-const rateSet = (unitPrice: string, from: number): Fact => ({
+const rateSet = (unitPrice: string, from: number) => ({
   RateSet: {
     ...KEY,
     unit: 'core·minute',
     unitPrice,
     currency: 'USD',
-    basis: 'duration',
+    basis: 'duration' as const,
     effectiveFrom: month(from),
     effectiveUntil: null,
   },
@@ -26,6 +26,7 @@ const rate = (unit_price: string, from: number, until?: number) => ({
   unit_price,
   currency: 'USD',
   basis: 'duration',
+  is_public: false,
   effective_from: month(from),
   ...(until === undefined ? {} : { effective_until: month(until) }),
 });
@@ -45,6 +46,27 @@ it('replaces a price only within the period of a correction', async () => {
 
   expect(await rows(rates)).toEqual([rate('0.3', 1, 3), rate('0.03', 3, 4), rate('0.3', 4)]);
   expect(await rows(rates, 1)).toEqual([rate('0.3', 1)]);
+});
+
+it('keeps a corrected price public only where all of the period was public', async () => {
+  const opened = (unitPrice: string, from: number) => ({
+    RateSet: { ...rateSet(unitPrice, from).RateSet, public: true },
+  });
+  await given(opened('0.3', 1), opened('0.4', 3), rateSet('0.5', 5));
+  const corrected = (from: number, until: number) => ({
+    RateCorrected: {
+      ...{ ...KEY, unitPrice: '0.1', reason: 'as agreed' },
+      ...{ effectiveFrom: month(from), effectiveUntil: month(until) },
+    },
+  });
+  await when(corrected(2, 4), corrected(4, 6));
+
+  expect(await rows(rates)).toEqual([
+    { ...rate('0.3', 1, 2), is_public: true },
+    { ...rate('0.1', 2, 4), is_public: true },
+    rate('0.1', 4, 6),
+    rate('0.5', 6),
+  ]);
 });
 
 it('has no price from the date of its withdrawal', async () => {

@@ -1,4 +1,4 @@
-import { numeric, oneOf, text, timestamptz } from '#read-model/column';
+import { boolean, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -15,6 +15,7 @@ export const rates = defineTable({
     unit: text.nullable(),
     currency: text,
     basis: oneOf<'duration' | 'amount'>(),
+    is_public: boolean,
   },
   key: ['resource_type', 'resource_family', 'location', 'effective_from'],
   group: ['resource_type', 'resource_family', 'location'],

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { z } from 'zod';
 import { fieldName } from '#api/field-name';
@@ -7,7 +7,7 @@ import { Routes } from '#api/routes';
 import { startApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { QUERIES } from '#operations/operations';
-import { apiForAll, LISTENING, logger, NOW, SECRET, type TestApi } from '../support/api.js';
+import { apiForAll, april, LISTENING, logger, NOW, problemIn, SECRET, type TestApi } from '../support/api.js';
 import { on } from '../support/log.js';
 
 const api = apiForAll();
@@ -66,17 +66,166 @@ describe('a tenant', () => {
         { subscriptionIds: 'acme-sub' },
       ].filter((each) => Object.keys(each).every((field) => fields.has(field))),
     ];
-    // What is published for all: prices and plans, by name.
-    const isPublic = ['rates', 'plans', 'quote'].includes(name);
     for (const params of asks) {
       const { status, body } = await ask('globex', name, params);
       expect([200, 400, 404]).toContain(status);
-      if (status === 200 && !isPublic)
-        expect({ params, leaked: JSON.stringify(body).match(/acme|gw-1/g) }).toEqual({ params, leaked: null });
+      // The plan and the rate are of acme too: neither is public.
+      if (status === 200)
+        expect({ params, leaked: JSON.stringify(body).match(/acme|gw-1|standard|fra1/gi) }).toEqual({
+          ...{ params, leaked: null },
+        });
     }
     // The same of acme itself is not nothing: the check above would see it.
-    if (!isPublic && name !== 'credits' && name !== 'credit-notes')
+    if (!['credits', 'credit-notes', 'rates'].includes(name))
       expect(JSON.stringify((await ask('tenant', name, idsOf(name))).body)).toMatch(/acme|gateway/);
+  });
+});
+
+describe('plans and rates', () => {
+  const start = '2026-01-01T00:00:00Z';
+  const plan = (planId: string, more: object = {}) => ({
+    ...{ command: 'publish-plan', planId, name: `Plan ${planId}`, currency: 'USD', baseFee: '7.00' },
+    ...{ paymentTerm: 'in_arrears', effectiveFrom: start, items: [] },
+    ...more,
+  });
+  const rate = (location: string, more: object = {}) => ({
+    ...{ command: 'set-rate', resourceType: 'VmCores', resourceFamily: 'std', location, unitPrice: '0.07' },
+    ...{ effectiveFrom: start, ...more },
+  });
+  const subscribed = (subscriptionId: string, deploymentId: string, planId: string) => ({
+    ...{ command: 'start-subscription', subscriptionId, deploymentId, planId, from: april.start },
+  });
+  const deployed = (deploymentId: string, tenantId: string, from = april.start) => ({
+    ...{ command: 'register-deployment', deploymentId, tenantId, name: deploymentId, from },
+  });
+  const used = (billingKind: string, location: string, month = '04') => ({
+    ...{ resourceId: `of ${location}`, billingKind, granularity: 'day', quantity: '1' },
+    period: { start: `2026-${month}-20T00:00:00Z`, end: `2026-${month}-21T00:00:00Z` },
+    rateKey: { resourceType: 'VmCores', resourceFamily: 'std', location },
+  });
+  const done = async (...commands: object[]): Promise<number> => {
+    const { body } = await api().command(commands);
+    const outcomes = z.array(z.looseObject({ status: z.string(), position: z.number().optional() })).parse(body);
+    expect(outcomes).toEqual(outcomes.map((each) => ({ ...each, status: 'done' })));
+    return Math.max(...outcomes.map(({ position }) => position ?? 0));
+  };
+  const zListed = z.object({
+    items: z.array(z.object({ planId: z.string().optional(), location: z.string().optional() })),
+  });
+  const listed = async (path: string, who = 'globex'): Promise<string[]> => {
+    const { items } = zListed.parse((await api().get(who, `/api/v1/${path}`)).body);
+    return [...new Set(items.map(({ planId, location }) => planId ?? location ?? ''))];
+  };
+
+  /** The last position before the mistaken subscription, and its own. */
+  const at = { before: 0, mistaken: 0 };
+
+  beforeAll(async () => {
+    const card = { items: [{ billingKind: 'cpu', price: { model: 'rate_card' } }] };
+    at.before = await done(
+      ...['secret', 'past', 'before', 'after', 'mistake', 'later'].map((planId) => plan(planId)),
+      ...[plan('open', { public: true }), plan('basic', card)],
+      ...[rate('list', { public: true }), rate('own'), rate('curious'), rate('others'), rate('earlier')],
+    );
+    at.mistaken = await done(
+      ...[deployed('globex-prod', 'globex'), subscribed('globex-sub', 'globex-prod', 'past')],
+      { command: 'change-plan', subscriptionId: 'globex-sub', planId: 'basic', at: '2026-04-10T00:00:00Z' },
+      { command: 'change-plan', subscriptionId: 'globex-sub', planId: 'later', at: '2027-01-01T00:00:00Z' },
+      ...[deployed('handed', 'acme', '2026-03-01T00:00:00Z'), subscribed('handed-sub', 'handed', 'before')],
+      { command: 'change-plan', subscriptionId: 'handed-sub', planId: 'after', at: '2026-04-11T00:00:00Z' },
+      { command: 'assign-deployment', deploymentId: 'handed', tenantId: 'globex', from: '2026-04-12T00:00:00Z' },
+      // No plan rates `memory` by the rate card: a key in its readings opens nothing.
+      {
+        command: 'observe-usage',
+        deploymentId: 'globex-prod',
+        observations: [used('cpu', 'own'), used('memory', 'curious')],
+      },
+      { command: 'observe-usage', deploymentId: 'acme-prod', observations: [used('cpu', 'others')] },
+      { command: 'observe-usage', deploymentId: 'handed', observations: [used('cpu', 'earlier', '03')] },
+      ...[deployed('globex-test', 'globex'), subscribed('mistaken-sub', 'globex-test', 'mistake')],
+    );
+    await done({
+      ...{ command: 'withdraw', what: 'start-subscription', subscriptionId: 'mistaken-sub', reason: 'a mistake' },
+    });
+  });
+
+  const OWN = ['after', 'basic', 'later', 'open', 'past'];
+
+  it('are those of the own subscriptions and usage, and the public ones', async () => {
+    expect(await listed('plans')).toEqual(OWN);
+    expect(await listed('rates')).toEqual(['list', 'own']);
+    expect(await listed('plans', 'operator')).toEqual([...OWN, 'before', 'mistake', 'secret', 'standard'].sort());
+    expect(await listed('rates?resourceType=VmCores', 'operator')).toEqual([
+      ...['curious', 'earlier', 'list', 'others', 'own'],
+    ]);
+    expect(await listed('plans?limit=2')).toEqual(OWN.slice(0, 2));
+  });
+
+  it('of others are not found, as if they were not there', async () => {
+    const quoted = async (planId: string) =>
+      api().post('globex', '/api/v1/quotes', { planId, usage: {}, period: april });
+    const without = ({ body }: { readonly body: unknown }, planId: string) =>
+      JSON.stringify(body).replaceAll(planId, '…');
+    for (const planId of ['secret', 'before', 'mistake', 'standard']) {
+      const listing = await api().get('globex', `/api/v1/plans?planId=${planId}`);
+      expect({ planId, ...problemIn(listing) }).toMatchObject({ planId, status: 404, code: 'unknown_plan' });
+      expect(without(listing, planId)).toBe(
+        without(await api().get('globex', '/api/v1/plans?planId=no-plan'), 'no-plan'),
+      );
+      const quote = await quoted(planId);
+      expect({ planId, ...problemIn(quote) }).toMatchObject({ planId, status: 404, code: 'unknown_plan' });
+      expect(without(quote, planId)).toBe(without(await quoted('no-plan'), 'no-plan'));
+    }
+    for (const planId of OWN.filter((each) => each !== 'later')) expect((await quoted(planId)).status).toBe(200);
+  });
+
+  it('as of a position are those that were known to be its own then, or are now', async () => {
+    expect(await listed(`plans?asOf=${at.before}`)).toEqual(OWN);
+    expect(await listed(`plans?asOf=${at.mistaken}`)).toEqual([...OWN, 'mistake'].sort());
+    expect(await listed(`rates?asOf=${at.before}`)).toEqual(['list', 'own']);
+  });
+
+  it('are hidden in relations of GraphQL and in subscriptions too', async () => {
+    const query = `{
+      subscriptions { items { planId plans { planId planVersions { planId name } } planVersions { planId name } } }
+      deployments { items { subscriptions { planId planVersions { planId } plans { planVersions { planId } } } } }
+      quote(planId: "open", usage: {}) { planVersions { planId } }
+      plans { items { planId name } }
+      rates { items { location } }
+    }`;
+    const { body } = await api().post('globex', '/graphql', { query });
+    expect(body).not.toHaveProperty('errors');
+    const text = JSON.stringify(body);
+    expect(text.match(/secret|before|mistake|standard|curious|others|earlier/gi)).toBeNull();
+    for (const planId of OWN) expect(text).toContain(`"${planId}"`);
+  });
+
+  it('become public by their terms, and are stated again without a change', async () => {
+    const again = await api().command([
+      plan('secret', { public: false }),
+      plan('open', { public: true }),
+      plan('open'),
+    ]);
+    expect(again.body).toMatchObject([
+      { status: 'unchanged' },
+      { status: 'unchanged' },
+      { status: 'refused', error: { code: 'conflicting_body' } },
+    ]);
+    const corrected = (isPublic: boolean) => ({
+      ...{ command: 'correct-plan', planId: 'secret', effectiveFrom: start, public: isPublic, reason: 'the list' },
+    });
+    await done(corrected(true));
+    expect(await listed('plans')).toEqual([...OWN, 'secret'].sort());
+    await done(corrected(false));
+    expect(await listed('plans')).toEqual(OWN);
+    // New terms are not public because earlier ones are.
+    await done(plan('open', { effectiveFrom: '2026-05-01T00:00:00Z', baseFee: '8.00' }));
+    expect((await api().get('globex', '/api/v1/plans?planId=open')).body).toMatchObject({
+      items: [{ baseFee: '7.00', public: true, effectiveUntil: '2026-05-01T00:00:00Z' }],
+    });
+    expect((await api().get('globex', '/api/v1/plans?planId=open&at=2026-06-01T00:00:00Z')).body).toMatchObject({
+      items: [],
+    });
   });
 });
 

@@ -30,10 +30,20 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { statedOver } from '#ledger/stated';
 import { isTenantEvent } from '#ledger/tenant';
 import { assertNotOvertaken, basisOf, corrected } from '#ledger/overtaken';
-import { defineQuery, READERS, zAt, zOptionalId, zOptionalIds, zPage, idSets, pageOfRows } from '#ledger/query';
+import {
+  defineQuery,
+  idSets,
+  pageOfRows,
+  type QueryContext,
+  READERS,
+  zAt,
+  zOptionalId,
+  zOptionalIds,
+  zPage,
+} from '#ledger/query';
 import { unitAmountText } from '#domain/money/money';
 import { isEverPublished, PLAN_ORDER, readPlanPage } from '#projections/plans/plans.read';
-import { readUsesOfPlan } from '#projections/deployments/deployments.read';
+import { readPlansOfTenant, readUsesOfPlan } from '#projections/deployments/deployments.read';
 import type { PlanVersionRow } from '#projections/plans/plans.table';
 import { inForce, listOf, zAny, zMoney, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
@@ -142,6 +152,7 @@ const correctPlan = defineCommand({
     name: zText.optional(),
     baseFee: zPublishedPlan.shape.baseFee.optional(),
     paymentTerm: zPublishedPlan.shape.paymentTerm.optional(),
+    public: z.boolean().optional().describe('Whether every tenant sees the plan'),
     items: z
       .array(zItemCorrection)
       .min(1)
@@ -161,9 +172,12 @@ const correctPlan = defineCommand({
   },
   async handle(call, core) {
     const { planId, effectiveUntil = null, reason, ...changes } = call.fields;
-    const { name, baseFee, paymentTerm, items } = changes;
-    if ([name, baseFee, paymentTerm, items].every((value) => value === undefined))
-      throw invalid('nothing_to_correct', 'correct-plan: give at least one of name, baseFee, paymentTerm, items');
+    const { name, baseFee, paymentTerm, public: isPublic, items } = changes;
+    if ([name, baseFee, paymentTerm, isPublic, items].every((value) => value === undefined))
+      throw invalid(
+        'nothing_to_correct',
+        'correct-plan: give at least one of name, baseFee, paymentTerm, public, items',
+      );
     return correctedPlan(core, call, planId, (versions) =>
       decidePlanCorrection(planId, versions, { ...changes, effectiveUntil }, { reason }),
     );
@@ -307,6 +321,7 @@ const zPlan = z
     baseFee: zMoney,
     paymentTerm: z.enum(['in_advance', 'in_arrears']),
     interval: z.enum(['month', 'year']),
+    public: z.boolean().describe('Whether every tenant sees it'),
     ...inForce,
     items: z.array(zPlanItem),
   })
@@ -314,26 +329,35 @@ const zPlan = z
 
 export const plans = defineQuery({
   name: 'plans',
-  summary: 'Plans, with the periods in which their terms are in force',
+  summary:
+    'Plans, with the periods in which their terms are in force. A tenant sees public terms, and the plans that its' +
+    ' subscriptions have or had',
   path: 'plans',
   params: zPage.extend({ planId: zOptionalId, planIds: zOptionalIds, ...zAt }),
   roles: READERS,
   answer: listOf(zPlan),
   example: { planId: 'standard', at: MID_APRIL },
-  async handle({ planId, planIds, at, ...page }, { core, position }) {
+  async handle({ planId, planIds, at, ...page }, context) {
+    const { core, position } = context;
+    const visible = await ownPlans(context);
     const found = await pageOfRows({
       order: PLAN_ORDER,
       page,
       position,
-      read: async (rows) => readPlanPage(core.db, position, { ids: idSets(planId, planIds), at }, rows),
+      read: async (rows) => readPlanPage(core.db, position, { ids: idSets(planId, planIds), at, visible }, rows),
       toItems: (rows) => rows.map(toItem),
     });
     // As of a position before its publication, a plan is not listed. A plan that was never published is an error.
-    if (planId !== undefined && found.items.length === 0 && !(await isEverPublished(core.db, planId)))
-      throw notFound('unknown_plan', `plan ${planId} is not published`);
+    const isOwn = planId === undefined || visible === null || visible.includes(planId);
+    const isKnown = planId === undefined || (await isEverPublished(core.db, planId, !isOwn));
+    if (found.items.length === 0 && !isKnown) throw notFound('unknown_plan', `plan ${planId} is not published`);
     return found;
   },
 });
+
+/** The plans whose terms a confined caller sees even where they are not public. null: all plans. */
+export const ownPlans = async ({ core, position, confinedTo }: QueryContext): Promise<readonly string[] | null> =>
+  confinedTo === null ? null : readPlansOfTenant(core.db, position, confinedTo);
 
 const toItem = (row: PlanVersionRow) => ({
   planId: row.plan_id,
@@ -342,6 +366,7 @@ const toItem = (row: PlanVersionRow) => ({
   baseFee: unitAmountText(decimal(row.base_fee), row.currency),
   paymentTerm: row.payment_term,
   interval: row.interval,
+  public: row.is_public,
   effectiveFrom: row.effective_from,
   effectiveUntil: row.effective_until,
   period: { start: row.effective_from, end: row.effective_until },

@@ -3,6 +3,13 @@ import { applyPlanEvent, type PlanVersion, publishPlan, zPlanItem } from '#domai
 import { parse, zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { FROM_EVER } from '#domain/time/instant';
 
+/** Whether every tenant sees it. false is the same as absent: the same command again stays `unchanged`. */
+export const zPublic = z
+  .boolean()
+  .optional()
+  .transform((isPublic) => (isPublic === true ? true : undefined))
+  .describe('true: every tenant sees it. Default: only tenants that have or had it');
+
 /** A plan, for publish-plan and for quotes with a plan of their own. */
 export const zPublishedPlan = z.strictObject({
   planId: zId,
@@ -11,6 +18,7 @@ export const zPublishedPlan = z.strictObject({
   baseFee: zDecimal.refine((value) => !value.startsWith('-'), 'must not be negative'),
   paymentTerm: z.enum(['in_advance', 'in_arrears']),
   interval: z.enum(['month', 'year']).default('month'),
+  public: zPublic,
   effectiveFrom: zInstant,
   items: z.array(zPlanItem),
 });

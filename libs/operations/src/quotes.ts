@@ -1,16 +1,18 @@
 import { z } from 'zod';
 import { invalid, notFound } from '#domain/errors';
-import { planAt } from '#domain/plans/plan';
+import { planAt, type PlanVersion } from '#domain/plans/plan';
 import { quotePlan } from '#domain/quotes/quote';
 import { zDecimal, zId, zPeriod } from '#domain/schema';
 import { taxAt } from '#domain/tenants/tenant';
+import type { Instant } from '#domain/time/instant';
 import { tenantAccount } from '#billing/invoices/accounts';
 import { plansById } from '#billing/invoices/contracts';
+import { ownPlans } from './plans.js';
 import { planOfItsOwn, zPublishedPlan } from './published-plan.js';
 import { zMoney, zQuantity, zRow } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
-import { defineQuery, READERS, visibleTenant, zAsOf, zOptionalId, zAt } from '#ledger/query';
+import { defineQuery, type QueryContext, READERS, visibleTenant, zAsOf, zOptionalId, zAt } from '#ledger/query';
 
 const zQuoteLine = z
   .object({
@@ -56,8 +58,7 @@ export const quote = defineQuery({
   async handle({ planId, plan, usage, period, tenantId, at: asked }, context) {
     const { core, position, caller } = context;
     const at = asked ?? period?.start ?? caller.now;
-    const version =
-      plan === undefined ? planAt((await plansById(core, position)).get(planId ?? '') ?? [], at) : planOfItsOwn(plan);
+    const version = plan === undefined ? await visiblePlan(context, planId ?? '', at) : planOfItsOwn(plan);
     if (planId === undefined && plan === undefined)
       throw invalid('plan_missing', 'a quote needs planId or plan', [
         { field: 'planId', message: 'must be given unless plan is' },
@@ -68,6 +69,13 @@ export const quote = defineQuery({
     return quotePlan(version, usage, tax?.ratePercent ?? '0');
   },
 });
+
+/** The terms of a plan at an instant, if the caller may see them. */
+async function visiblePlan(context: QueryContext, planId: string, at: Instant): Promise<PlanVersion | undefined> {
+  const version = planAt((await plansById(context.core, context.position)).get(planId) ?? [], at);
+  const own = version?.public === true ? null : await ownPlans(context);
+  return own === null || own.includes(planId) ? version : undefined;
+}
 
 export const quoteOperations: Operations = {
   queries: [quote],

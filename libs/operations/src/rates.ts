@@ -3,6 +3,7 @@ import type { Correction } from '#domain/correction';
 import { notFound } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
+import { needsRates } from '#domain/prices/price';
 import {
   correctionStretch,
   correctRate as decideCorrection,
@@ -27,11 +28,15 @@ import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { statedOver } from '#ledger/stated';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
-import { defineQuery, READERS, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
+import { defineQuery, pageOfRows, type QueryContext, READERS, zAt, zOptionalId, zPage } from '#ledger/query';
+import { readPlanVersions } from '#projections/plans/plans.read';
+import { readRateKeysOfTenant } from '#projections/rate-key-usage/rate-key-usage.read';
 import { RATE_ORDER, readRatePage } from '#projections/rates/rates.read';
 import type { RateRow } from '#projections/rates/rates.table';
 import { inForce, listOf, zMoney } from './answers.js';
 import type { Operations } from './declared.js';
+import { ownPlans } from './plans.js';
+import { zPublic } from './published-plan.js';
 import { APRIL, MID_APRIL } from './story.js';
 
 const zPrice = zDecimal.refine((value) => !value.startsWith('-'), 'must not be negative');
@@ -45,6 +50,7 @@ const setRate = defineCommand({
     unitPrice: zPrice,
     currency: zCurrency.default('USD'),
     basis: z.enum(RATE_BASES).default('duration'),
+    public: zPublic,
     effectiveFrom: zInstant,
     effectiveUntil: zInstant.optional(),
   }),
@@ -209,13 +215,16 @@ const zRate = z
     unitPrice: zMoney,
     currency: z.string(),
     basis: z.enum(RATE_BASES),
+    public: z.boolean().describe('Whether every tenant sees it'),
     ...inForce,
   })
   .meta({ id: 'Rate' });
 
 export const rates = defineQuery({
   name: 'rates',
-  summary: 'The prices of rate keys, with the periods in which they are in force',
+  summary:
+    'The prices of rate keys, with the periods in which they are in force. A tenant sees public prices, and the keys' +
+    ' that its plans rate its usage under',
   path: 'rates',
   params: zPage.extend({
     resourceType: zOptionalId,
@@ -226,16 +235,30 @@ export const rates = defineQuery({
   roles: READERS,
   answer: listOf(zRate),
   example: { resourceType: 'VmVCpu', at: MID_APRIL },
-  async handle({ resourceType, resourceFamily, location, at, ...page }, { core, position }) {
+  async handle({ resourceType, resourceFamily, location, at, ...page }, context) {
+    const { core, position } = context;
+    const visible = await ownKeys(context);
     return pageOfRows({
       order: RATE_ORDER,
       page,
       position,
-      read: async (rows) => readRatePage(core.db, position, { resourceType, resourceFamily, location, at }, rows),
+      read: async (rows) =>
+        readRatePage(core.db, position, { resourceType, resourceFamily, location, at, visible }, rows),
       toItems: (rows) => rows.map(toItem),
     });
   },
 });
+
+/** The rate keys whose prices a confined caller sees even where they are not public. null: all keys. */
+async function ownKeys(context: QueryContext): Promise<readonly RateKey[] | null> {
+  const { core, position, confinedTo } = context;
+  if (confinedTo === null) return null;
+  const plans = await readPlanVersions(core.db, position, await ownPlans(context));
+  const kinds = plans.flatMap(({ items }) =>
+    items.flatMap(({ price, billingKind }) => (needsRates(price) ? [billingKind] : [])),
+  );
+  return readRateKeysOfTenant(core.db, position, confinedTo, [...new Set(kinds)]);
+}
 
 const toItem = (row: RateRow) => ({
   resourceType: row.resource_type,
@@ -245,6 +268,7 @@ const toItem = (row: RateRow) => ({
   unitPrice: text(decimal(row.unit_price)),
   currency: row.currency,
   basis: row.basis,
+  public: row.is_public,
   effectiveFrom: row.effective_from,
   effectiveUntil: row.effective_until,
   period: { start: row.effective_from, end: row.effective_until },

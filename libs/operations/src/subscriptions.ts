@@ -4,6 +4,7 @@ import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import { zId, zInstant, zText } from '#domain/schema';
 import { type Instant, isBefore } from '#domain/time/instant';
+import { type OpenPeriod, overlaps } from '#domain/time/period';
 import {
   cancelSubscription as decideCancellation,
   changePlan as decidePlanChange,
@@ -379,14 +380,23 @@ async function withContracts({ core, position, caller, confinedTo }: QueryContex
   });
 }
 
-const ownSubscription = <Item extends { tenantId: string | null; tenancies: readonly { tenantId: string }[] }>(
-  item: Item,
-  own: string,
-): Item => ({
-  ...item,
-  tenantId: own,
-  tenancies: item.tenancies.filter((each) => each.tenantId === own),
-});
+interface Shown {
+  readonly tenantId: string | null;
+  readonly planId: string | null;
+  readonly period: OpenPeriod;
+  readonly plans: readonly { readonly planId: string; readonly from: Instant }[];
+  readonly tenancies: readonly { readonly tenantId: string; readonly period: OpenPeriod }[];
+}
+
+/** What a tenant sees of a subscription: its own time, and the plans of that time. */
+function ownSubscription<Item extends Shown>(item: Item, own: string): Item {
+  const tenancies = item.tenancies.filter((each) => each.tenantId === own);
+  const plans = item.plans.filter(({ from }, index) => {
+    const stretch = { start: from, end: item.plans[index + 1]?.from ?? item.period.end };
+    return tenancies.some(({ period }) => overlaps(period, stretch));
+  });
+  return { ...item, tenantId: own, planId: plans.at(-1)?.planId ?? null, plans, tenancies };
+}
 
 export const subscriptionOperations: Operations = {
   commands: [startSubscription, changePlan, cancelSubscription, correctSubscription],

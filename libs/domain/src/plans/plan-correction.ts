@@ -51,10 +51,11 @@ const periodOfChanges = (
   end: effectiveUntil ?? changes(versions).find((at) => isBefore(effectiveFrom, at)) ?? null,
 });
 
-const termsOf = ({ name, baseFee, paymentTerm }: PlanChanges): Partial<PlanVersion> => ({
+const termsOf = ({ name, baseFee, paymentTerm, public: isPublic }: PlanChanges): Partial<PlanVersion> => ({
   ...(name === undefined ? {} : { name }),
   ...(baseFee === undefined ? {} : { baseFee }),
   ...(paymentTerm === undefined ? {} : { paymentTerm }),
+  ...(isPublic === undefined ? {} : { public: isPublic || undefined }),
 });
 
 /**
@@ -148,8 +149,8 @@ function correctedEvent(
   return { type: 'PlanCorrected', data: { planId, versions: stored, changedFrom, ...correction } };
 }
 
-/** A name is no term: nothing that is owed depends on it. */
-const factOf = ({ name: _, ...terms }: PlanVersion): Fact => ({
+/** Name and visibility are no terms: nothing that is owed depends on them. */
+const factOf = ({ name: _, public: _public, ...terms }: PlanVersion): Fact => ({
   text: JSON.stringify(terms),
   from: terms.effectiveFrom,
 });

@@ -71,6 +71,7 @@ const planChangesWith = (zId: IdSchema) =>
     name: zText.optional(),
     baseFee: zDecimal.optional(),
     paymentTerm: z.enum(['in_advance', 'in_arrears']).optional(),
+    public: z.boolean().optional(),
     items: z.array(itemCorrectionWith(zId)).optional(),
   });
 export type PlanChanges = z.infer<ReturnType<typeof planChangesWith>>;
@@ -83,6 +84,8 @@ const planWith = (zId: IdSchema) =>
     baseFee: zDecimal,
     paymentTerm: z.enum(['in_advance', 'in_arrears']),
     interval: z.enum(['month', 'year']),
+    /** Absent: only the tenants that have or had the plan see it. */
+    public: z.boolean().optional(),
     effectiveFrom: zInstant,
     items: z.array(planItemWith(zId)),
   });
@@ -127,6 +130,8 @@ export interface PlanVersion {
   readonly baseFee: string;
   readonly paymentTerm: 'in_advance' | 'in_arrears';
   readonly interval: 'month' | 'year';
+  /** true: every tenant sees these terms. */
+  readonly public?: boolean | undefined;
   readonly items: readonly PlanItem[];
 }
 

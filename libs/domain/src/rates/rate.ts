@@ -33,6 +33,8 @@ export const rateEventsWith = (zId: IdSchema) => ({
     unitPrice: zDecimal,
     currency: zCurrency,
     basis: z.enum(RATE_BASES),
+    /** Absent: only the tenants whose usage is or was rated under the key see it. */
+    public: z.boolean().optional(),
     effectiveFrom: zInstant,
     effectiveUntil: zInstant.nullable(),
   }),
@@ -51,6 +53,7 @@ export const rateEventsWith = (zId: IdSchema) => ({
         unitPrice: zDecimal,
         currency: zCurrency,
         basis: z.enum(RATE_BASES),
+        public: z.boolean().optional(),
         effectiveFrom: zInstant,
         effectiveUntil: zInstant.nullable(),
       }),
@@ -71,6 +74,8 @@ export interface RateSegment {
   readonly unit: string | null;
   readonly currency: string;
   readonly basis: (typeof RATE_BASES)[number];
+  /** true: every tenant sees this price. */
+  readonly public?: boolean | undefined;
 }
 
 const periodOf = (segment: RateSegment): OpenPeriod => ({
@@ -82,22 +87,28 @@ const periodOf = (segment: RateSegment): OpenPeriod => ({
 export function applyRateEvent(segments: readonly RateSegment[], event: RateEvent): RateSegment[] {
   switch (event.type) {
     case 'RateSet': {
-      const { unit, unitPrice, currency, basis, effectiveFrom, effectiveUntil } = event.data;
+      const { unit, unitPrice, currency, basis, public: isPublic, effectiveFrom, effectiveUntil } = event.data;
       // It ends the price before it permanently: after its own end the key has no price.
       const closed = segments.flatMap((segment) =>
         contains(periodOf(segment), effectiveFrom) ? remainderOutside([segment], effectiveFrom, null) : [segment],
       );
-      return inOrder([...closed, { effectiveFrom, effectiveUntil, unitPrice, unit, currency, basis }]);
+      const set = { effectiveFrom, effectiveUntil, unitPrice, unit, currency, basis, ...shown(isPublic === true) };
+      return inOrder([...closed, set]);
     }
     case 'RateCorrected': {
       const { unitPrice, effectiveFrom, effectiveUntil } = event.data;
       const like = likeAt(segments, effectiveFrom);
       if (like === undefined) return [...segments];
+      const { public: _, ...terms } = like;
+      const over = { start: effectiveFrom, end: effectiveUntil };
+      const touched = segments.filter((segment) => overlaps(periodOf(segment), over));
+      // A price that is not public stays so.
+      const isShown = (touched.length === 0 ? [like] : touched).every(isPublic);
       // A reversed correction leaves no trace. A price that was set stays separate: its start counts as a change of the
       // key.
       return joined(
-        replaceOver(segments, { ...like, effectiveFrom, effectiveUntil, unitPrice }),
-        (at) => at === effectiveFrom || at === effectiveUntil,
+        replaceOver(segments, { ...terms, effectiveFrom, effectiveUntil, unitPrice, ...shown(isShown) }),
+        (at, a, b) => (at === effectiveFrom || at === effectiveUntil) && isPublic(a) === isPublic(b),
       );
     }
     case 'RateWithdrawn':
@@ -109,6 +120,9 @@ export function applyRateEvent(segments: readonly RateSegment[], event: RateEven
 
 export const foldRates = (events: Iterable<RateEvent>): RateSegment[] =>
   [...events].reduce<RateSegment[]>(applyRateEvent, []);
+
+const isPublic = (segment: RateSegment): boolean => segment.public === true;
+const shown = (isShown: boolean): Pick<RateSegment, 'public'> => (isShown ? { public: true } : {});
 
 /**
  * The unit, currency and basis of a correction are those of the segment that it corrects; else of the nearest before;
@@ -126,8 +140,11 @@ function replaceOver(segments: readonly RateSegment[], added: RateSegment): Rate
 const inOrder = (segments: readonly RateSegment[]): RateSegment[] =>
   [...segments].sort((a, b) => compareInstants(a.effectiveFrom, b.effectiveFrom));
 
-/** Merges neighbouring segments with the same terms. `where`: only at these instants. */
-function joined(segments: readonly RateSegment[], where: (at: Instant) => boolean = () => true): RateSegment[] {
+/** Merges neighbouring segments with the same terms. `where`: only at these instants, and of these segments. */
+function joined(
+  segments: readonly RateSegment[],
+  where: (at: Instant, a: RateSegment, b: RateSegment) => boolean = () => true,
+): RateSegment[] {
   const result: RateSegment[] = [];
   for (const segment of segments) {
     const last = result.at(-1);
@@ -135,7 +152,7 @@ function joined(segments: readonly RateSegment[], where: (at: Instant) => boolea
       last !== undefined &&
       last.effectiveUntil === segment.effectiveFrom &&
       sameTerms(last, segment) &&
-      where(segment.effectiveFrom);
+      where(segment.effectiveFrom, last, segment);
     if (isSame) result[result.length - 1] = { ...last, effectiveUntil: segment.effectiveUntil };
     else result.push(segment);
   }
@@ -230,7 +247,8 @@ export function correctRate(
     if (last === undefined)
       throw notFound('unknown_rate', `${rateKeyText(input)} has no price to correct: use set-rate`);
     const { reason: _, ...price } = input;
-    return [{ type: 'RateSet', data: { ...price, unit: last.unit, currency: last.currency, basis: last.basis } }];
+    const { unit, currency, basis } = last;
+    return [{ type: 'RateSet', data: { ...price, unit, currency, basis, ...shown(last.public === true) } }];
   }
   const event: RateEvent = {
     type: 'RateCorrected',
