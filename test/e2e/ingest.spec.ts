@@ -142,11 +142,58 @@ describe('POST /usage', () => {
     // Sent again, and by someone else, in another form: nothing is counted twice.
     const again = await send({ deploymentId: 'acme-prod', observations: [hour(0), hour(3)] }, 'operator');
     expect(again).toMatchObject({ accepted: 0, duplicate: 2, position: null });
-    expect(await send(of(hour(0, { quantity: '7' })))).toMatchObject({
+    expect(await send(of(hour(0, { quantity: '7' })), 'operator')).toMatchObject({
       conflict: 1,
       items: [{ error: { message: expect.stringContaining('is recorded with quantity 1, not 7: use correct-usage') } }],
     });
     expect(await records('billingKind=gateway&start=2026-04-10T00:00:00Z')).toHaveLength(2);
+  });
+
+  it('tells the role ingest of a conflict only that there is one', async () => {
+    const period = { start: '2026-04-06T00:00:00Z', end: '2026-04-07T00:00:00Z' };
+    const known = of(hour(0, { period, granularity: 'day', resourceId: 'gw-told', quantity: '41', provider: 'aws' }));
+    const event = { ...EVENT, id: 'only-one', time: period.start, data: { quantity: '41', secret: 'attribute' } };
+    const readings = [known, { ...known, provider: 'gcp' }, event];
+    expect(await send(readings, 'operator')).toMatchObject({ accepted: 3 });
+    const unnamed = { ...known, quantity: '40', provider: undefined };
+    const conflict = {
+      code: 'usage_conflict',
+      message:
+        'a reading with the same key and another content is known. Nothing was changed.' +
+        ' An operator can correct what is recorded.',
+    };
+    const overlap = hour(0, { period: { ...period, end: '2026-04-06T01:00:00Z' }, resourceId: 'gw-told' });
+    const items = [{ ...known, quantity: '40' }, { ...event, data: {} }, { ...event, type: 'x' }, of(overlap), unnamed];
+    const answer = await send(items);
+    expect(answer.items.map(({ error }) => error)).toEqual([
+      ...[conflict, conflict, conflict],
+      {
+        code: 'usage_overlap',
+        message:
+          'a reading of the other granularity is known: a day and its hours would count twice.' +
+          ' Nothing was changed. An operator can correct what is recorded.',
+      },
+      {
+        code: 'ambiguous_provider',
+        message: 'several providers have this resource: name the provider.',
+        errors: [{ field: expect.any(String), message: 'several providers have this resource: name the provider' }],
+      },
+    ]);
+    // The same by a command, by itself, and under an idempotency key.
+    const { deploymentId, ...observation } = known;
+    const command = (quantity: string, idempotencyKey?: string) => ({
+      ...{ command: 'observe-usage', deploymentId, observations: [{ ...observation, quantity }], idempotencyKey },
+    });
+    const single = problemIn(await api().post('ingest', '/api/v1/usage', { ...event, data: {} }));
+    expect(single).toMatchObject({ status: 409, detail: conflict.message });
+    expect(problemIn(await api().post('ingest', '/api/v1/commands', command('40')))).toMatchObject({
+      ...{ status: 409, code: 'usage_conflict', detail: conflict.message },
+      errors: [{ field: 'observations[0]', message: 'a reading with the same key and another content is known' }],
+    });
+    await api().post('ingest', '/api/v1/commands', command('41', 'told'));
+    const reused = problemIn(await api().post('ingest', '/api/v1/commands', command('42', 'told')));
+    expect(reused).toMatchObject({ status: 409, code: 'conflicting_body' });
+    expect(JSON.stringify([answer, single, reused])).not.toMatch(/41|acme|aws|gcp|attribute/);
   });
 
   it('accepts several deployments and months in one request', async () => {
@@ -215,7 +262,7 @@ describe('POST /usage', () => {
     expect(await send(readings(String).filter((_, n) => n % 2 === 1))).toMatchObject({ accepted: 10 });
     // Then all at once, each in a request of its own: every third says another quantity.
     const answers = await Promise.all(
-      readings((n) => String(n % 3 === 0 ? n + 100 : n)).map(async (reading) => send(reading)),
+      readings((n) => String(n % 3 === 0 ? n + 100 : n)).map(async (reading) => send(reading, 'operator')),
     );
     expect(answers.map(({ items }) => items[0]?.status)).toEqual(
       names.map((_, n) => (n % 2 === 0 ? 'accepted' : n % 3 === 0 ? 'conflict' : 'duplicate')),
@@ -267,7 +314,9 @@ describe('POST /usage', () => {
       ]),
     ).toEqual(['conflict', 'duplicate']);
     // Each by a sender of its own, all at once: they are decided on together, and told of what is recorded alone.
-    const answers = await Promise.all(['7', '1', '7', '1', '8', '1'].map(async (quantity) => send(at(quantity))));
+    const answers = await Promise.all(
+      ['7', '1', '7', '1', '8', '1'].map(async (quantity) => send(at(quantity), 'operator')),
+    );
     expect(answers.map(({ items }) => items[0]?.status)).toEqual([
       'conflict',
       'duplicate',
@@ -505,7 +554,7 @@ describe('CloudEvents', () => {
     const years = { ...event, time: '2031-01-01T00:00:00Z' };
     expect(await send([event, untimed, years, event])).toMatchObject({ accepted: 0, duplicate: 4 });
     const conflictOf = async (body: object): Promise<object> =>
-      problemIn(await api().post('ingest', '/api/v1/usage', body));
+      problemIn(await api().post('operator', '/api/v1/usage', body));
     expect(await conflictOf({ ...years, data: { quantity: '6' } })).toMatchObject({
       status: 409,
       code: 'usage_conflict',
@@ -529,7 +578,8 @@ describe('CloudEvents', () => {
   it('that contradict what is recorded are told which command corrects it, as a refused command is', async () => {
     const [recorded, twice] = [of(hour(8, { resourceId: 'gw-r', quantity: '1' })), { ...EVENT, id: 'told' }];
     expect(await send(recorded)).toMatchObject({ accepted: 1 });
-    const messages = async (body: object[]) => (await send(body)).items.map(({ error }) => error?.message ?? '');
+    const messages = async (body: object[]) =>
+      (await send(body, 'operator')).items.map(({ error }) => error?.message ?? '');
     expect(await messages([twice, { ...twice, data: { quantity: '9' } }])).toEqual([
       '',
       expect.stringMatching(

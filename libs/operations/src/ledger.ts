@@ -136,7 +136,7 @@ export class Ledger {
    * deployment and month that arrive at the same time are appended together. Errors: `forbidden`.
    */
   async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
-    return withRemedies(await this.intake.ingest(incoming, caller));
+    return withRemedies(await this.intake.ingest(incoming, caller), caller);
   }
 
   /**
@@ -349,7 +349,7 @@ async function executed(
     const halted = refusalWhileHalted(error);
     if (halted !== undefined) return { ...of, status: 'refused', error: halted };
     if (!isDomainError(error)) throw error;
-    return { ...of, status: 'refused', error: await refusalOf(core, command, error) };
+    return { ...of, status: 'refused', error: await refusalOf(core, command, caller, error) };
   }
 }
 

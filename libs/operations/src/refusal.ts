@@ -2,6 +2,7 @@ import { DomainError } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import { canonicalJson, type CommandOutcome } from '#ledger/command';
 import { type Mistakes, type ReadCommand, remedyText } from '#ledger/define-command';
+import type { Caller } from '#ledger/caller';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { BacklogFull, ProjectionHalted } from '#read-model/halted';
 import type { Ingested } from '#billing/usage/ingest';
@@ -30,16 +31,41 @@ const TELLING_OF_RECORDED: ReadonlySet<string> = new Set([
 ]);
 
 /**
+ * All that the role `ingest` learns of recorded facts: that there is one. Its tokens are on devices of tenants, and may
+ * not read.
+ */
+const TOLD_TO_SENDERS: ReadonlyMap<string, string> = new Map([
+  ['usage_conflict', 'a reading with the same key and another content is known'],
+  ['usage_overlap', 'a reading of the other granularity is known: a day and its hours would count twice'],
+  ['conflicting_body', 'the same idempotency key is known with another body'],
+  ['ambiguous_provider', 'several providers have this resource: name the provider'],
+]);
+
+/** The error without what is recorded, for a caller that may not know it. */
+function asTold(caller: Caller, error: DomainError): DomainError {
+  const { code, kind, errors } = error;
+  const told = caller.role === 'ingest' ? TOLD_TO_SENDERS.get(code) : undefined;
+  if (told === undefined) return error;
+  const remedy = code === 'ambiguous_provider' ? '' : ' Nothing was changed. An operator can correct what is recorded.';
+  const fields = errors.map(({ field }) => ({ field, message: told }));
+  return new DomainError(code, `${told}.${remedy}`, kind, fields);
+}
+
+/**
  * The refusal of a command. If it tells of a recorded fact, it names the command that corrects the fact. If the body
  * differs, it names the fields and what is recorded. `command`: undefined if it could not be read.
  */
 export async function refusalOf(
   core: LedgerCore,
   command: ReadCommand | undefined,
-  { code, kind, message, errors }: DomainError,
+  caller: Caller,
+  error: DomainError,
 ): Promise<Refusal> {
+  const told = asTold(caller, error);
+  const { code, kind, message, errors } = told;
   const listed = errors.length === 0 ? {} : { errors };
-  if (command === undefined || !TELLING_OF_RECORDED.has(code)) return { code, kind, message, ...listed };
+  if (told !== error || command === undefined || !TELLING_OF_RECORDED.has(code))
+    return { code, kind, message, ...listed };
   const known = code === 'conflicting_body' ? await recordedWith(core, command) : undefined;
   const { name } = command.call;
   const by = known?.metadata.command?.name ?? name;
@@ -54,8 +80,8 @@ export async function refusalOf(
     fixed[field] === undefined ? [] : [`${field} ${fixed[field]}.`],
   );
   const isFixed = differences.length > 0 && fixedText.length === differences.length;
-  const told = [said, ...fixedText].join(' ');
-  return { code, kind, message: isFixed ? told : withRemedyText(told, mistakes), ...listed };
+  const text = [said, ...fixedText].join(' ');
+  return { code, kind, message: isFixed ? text : withRemedyText(text, mistakes), ...listed };
 }
 
 /** The refusal of what can't be decided while the projections are halted. undefined: the error is another one. */
@@ -86,8 +112,12 @@ export async function* untilUnavailable(outcomes: AsyncIterable<CommandOutcome>)
 }
 
 /** Verdicts on single readings name the correcting command as refusals do. */
-export const withRemedies = (verdicts: readonly Ingested[]): Ingested[] =>
-  verdicts.map((each) => ('error' in each ? { ...each, error: withRemedy(each.error) } : each));
+export const withRemedies = (verdicts: readonly Ingested[], caller: Caller): Ingested[] =>
+  verdicts.map((each) => {
+    if (!('error' in each)) return each;
+    const told = asTold(caller, each.error);
+    return { ...each, error: told === each.error ? withRemedy(told) : told };
+  });
 
 function withRemedy(error: DomainError): DomainError {
   if (!TELLING_OF_RECORDED.has(error.code)) return error;
