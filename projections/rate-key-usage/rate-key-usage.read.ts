@@ -30,9 +30,8 @@ export async function readRateKeysOfTenant(
         AND deployment_id IN (SELECT deployment_id FROM deployment_assignments WHERE tenant_id = ${tenantId})) a
     JOIN rate_key_usage u USING (deployment_id)
     WHERE a.tenant_id = ${tenantId} AND u.billing_kind = ${anyOf(billingKinds)}
-      AND u.last_month + interval '1 month' > a.effective_from AND (a.until IS NULL OR u.first_month < a.until)`.execute(
-    db,
-  );
+      AND u.last_month + interval '1 month' > a.effective_from
+      AND (a.until IS NULL OR u.first_month < a.until)`.execute(db);
   return rows;
 }
 

@@ -532,7 +532,16 @@ describe('problems', () => {
       const broken = await status('/api/v1/tenants');
       expect(broken).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
       expect(JSON.stringify(broken.body)).not.toMatch(/test_|select|postgres/i);
-      expect((await status('/health/ready')).status).toBe(503);
+      expect(await status('/health/ready')).toEqual({
+        status: 503,
+        body: {
+          status: 'not_ready',
+          code: 'database_unavailable',
+          reason: 'The database does not respond. Send the same request again: nothing is recorded twice.',
+          position: null,
+          head: null,
+        },
+      });
       expect((await status('/health/live')).status).toBe(200);
     } finally {
       await failing.close();

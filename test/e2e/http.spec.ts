@@ -113,6 +113,39 @@ describe('a read', () => {
   });
 });
 
+describe('an answer', () => {
+  it('names its log position: of a read, what it is as of; of a write, its last event', async () => {
+    const at = ({ headers }: { headers: Headers }) => Number(headers.get('ledgerline-position'));
+    const written = await api().command(tenant('placed'));
+    const { position } = zDone.parse(written.body);
+    expect(at(written)).toBe(position);
+    // Both are recorded: the last one counts, also if the first of an array is repeated after it.
+    const both = await api().post('operator', '/api/v1/commands', [tenant('placed-2'), tenant('placed')]);
+    expect(at(both)).toBe(position + 1);
+    expect(at(await api().get('operator', '/api/v1/tenants'))).toBe(position + 1);
+    expect(at(await api().get('operator', `/api/v1/tenants?asOf=${position}`))).toBe(position);
+    const query = `{ tenants { items { tenantId } } then: tenants(asOf: "${position}") { items { tenantId } } }`;
+    expect(at(await api().post('operator', '/graphql', { query }))).toBe(position);
+    const reading = {
+      deploymentId: 'd',
+      resourceId: 'r',
+      billingKind: 'cpu',
+      period: { start: '2026-04-01T00:00:00Z', end: '2026-04-01T01:00:00Z' },
+      granularity: 'hour',
+      quantity: '1',
+    };
+    await api().command({
+      command: 'register-deployment',
+      deploymentId: 'd',
+      tenantId: 'placed',
+      name: 'D',
+      from: '2026-01-01T00:00:00Z',
+    });
+    const sent = await api().post('operator', '/api/v1/usage', reading);
+    expect(at(sent)).toBe(zDone.parse(sent.body).position);
+  });
+});
+
 describe('a write', () => {
   it('with an idempotency key is done once: a repetition gets the same answer, another body is refused', async () => {
     const command = { ...tenant('keyed'), idempotencyKey: 'key-1' };

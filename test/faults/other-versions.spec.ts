@@ -86,7 +86,7 @@ describe('projections of other versions', () => {
       };
       expect(await ready()).toMatchObject({
         status: 503,
-        body: { code: 'not_ready', detail: expect.stringContaining('are being built') },
+        body: { status: 'not_ready', reason: expect.stringContaining('are being built') },
       });
       await lock.query("SELECT pg_advisory_unlock(hashtext('ledgerline:rebuild:ledgerline'))");
       while ((await ready()).status !== 200) await test.core.pool.query('SELECT 1');

@@ -226,6 +226,7 @@ async function clientOf(api: string) {
       const answer = await get(used);
       return {
         since: answer.headers.get('ledgerline-stale-since'),
+        reason: answer.headers.get('ledgerline-stale'),
         position: answer.headers.get('ledgerline-position'),
       };
     },
@@ -246,21 +247,21 @@ describe('an API on EventStoreDB', () => {
       until(
         async () => {
           const answer = (await (await fetch(`${api.url}/health/ready`)).json()) as Record<string, string>;
-          return { status: answer['status'], code: answer['code'], detail: answer['detail'] };
+          return { status: answer['status'], code: answer['code'], reason: answer['reason'] };
         },
-        { code: undefined, detail: undefined, ...expected },
+        { code: undefined, reason: undefined, ...expected },
       );
     try {
       await ready({ status: 'ready' });
       node.down();
-      await ready({ status: 503, code: 'not_ready', detail: 'The log does not respond.' });
+      await ready({ status: 'not_ready', code: 'not_ready', reason: 'The log does not respond.' });
       node.up();
       await ready({ status: 'ready' });
       node.denyAccess(1_000_000);
       await ready({
-        status: 503,
+        status: 'not_ready',
         code: 'log_access_denied',
-        detail:
+        reason:
           'The log refuses the user of the ledger. An operator must check its rights. Retrying after that is safe.',
       });
       node.denyAccess(0);
@@ -308,12 +309,15 @@ describe('an API', () => {
       // Past the API.
       await record(test, 2);
       expect(await read()).toEqual({ cpu: '1' });
-      expect(await staleOf()).toEqual(await unprojected());
+      expect(await staleOf()).toEqual({
+        ...(await unprojected()),
+        reason: 'The database is read-only, or its disk is full.',
+      });
       expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
       proxy.refuse(null);
       expect(await write()).toMatchObject({ status: 200 });
       await until(read, { cpu: '3' });
-      expect(await staleOf()).toEqual({ since: null, position: null });
+      expect(await staleOf()).toMatchObject({ since: null, reason: null });
     } finally {
       await api.close();
       await proxy.close();
@@ -330,9 +334,15 @@ describe('an API', () => {
       await record(test, 2);
       await dropDatabaseConnections(test.url);
       expect(await read()).toEqual({ cpu: '1' });
-      expect(await staleOf()).toEqual(await unprojected());
+      expect(await staleOf()).toEqual({
+        ...(await unprojected()),
+        reason: 'The database is read-only, or its disk is full.',
+      });
       expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
-      expect(await ready()).toMatchObject({ status: 503, body: { code: 'not_ready', state: 'read_only', lag: 1 } });
+      expect(await ready()).toMatchObject({
+        status: 503,
+        body: { status: 'degraded', reason: expect.stringContaining('read-only'), state: 'read_only', lag: 1 },
+      });
       expect(await ready('?for=reads')).toMatchObject({ status: 200, body: { status: 'degraded', lag: 1 } });
       await test.core.pool.query(
         `BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`,
@@ -340,7 +350,7 @@ describe('an API', () => {
       await dropDatabaseConnections(test.url);
       expect(await write()).toMatchObject({ status: 200 });
       await until(read, { cpu: '3' });
-      expect(await staleOf()).toEqual({ since: null, position: null });
+      expect(await staleOf()).toMatchObject({ since: null, reason: null });
       expect(await ready()).toMatchObject({ status: 200, body: { status: 'ready' } });
     } finally {
       await api.close();

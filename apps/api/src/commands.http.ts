@@ -1,4 +1,4 @@
-import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Headers, HttpCode, Post, Res } from '@nestjs/common';
 import { DomainError, invalid } from '#domain/errors';
 import { parse, zInstant } from '#domain/schema';
 import type { Caller } from '#ledger/caller';
@@ -8,7 +8,7 @@ import { Ledger } from '#operations/ledger';
 import { COMMAND_ROLES } from '#operations/operations';
 import { z } from 'zod';
 import { AllowedTo, AskedBy } from './auth/access.js';
-import { isAscii, V1 } from './http.js';
+import { isAscii, POSITION, type Reply, V1 } from './http.js';
 
 /** A batch has one response. A larger batch could exceed the timeout of a proxy. */
 export const MAX_COMMANDS = 10_000;
@@ -29,8 +29,19 @@ export class CommandsController {
     @Body() body: unknown,
     @Headers('idempotency-key') key: string | undefined,
     @AskedBy() caller: Caller,
+    @Res({ passthrough: true }) reply: Reply,
   ): Promise<object> {
-    if (!Array.isArray(body)) return doneOrThrown(await this.ledger.execute(withKey(body, key), caller));
+    let last = 0;
+    const sayPosition = (outcome: CommandOutcome): void => {
+      if (outcome.status === 'refused' || (outcome.position ?? 0) <= last) return;
+      last = outcome.position ?? 0;
+      reply.header(POSITION, String(last));
+    };
+    if (!Array.isArray(body)) {
+      const done = doneOrThrown(await this.ledger.execute(withKey(body, key), caller));
+      sayPosition(done);
+      return done;
+    }
     if (key !== undefined)
       throw invalid(
         'invalid_input',
@@ -39,8 +50,10 @@ export class CommandsController {
     if (body.length > MAX_COMMANDS)
       throw invalid('too_many_commands', `${body.length} commands in one request. Send at most ${MAX_COMMANDS}.`);
     const outcomes: object[] = [];
-    for await (const outcome of this.ledger.executeInOrder(body, caller))
+    for await (const outcome of this.ledger.executeInOrder(body, caller)) {
       outcomes.push({ index: outcomes.length, ...outcome });
+      sayPosition(outcome);
+    }
     return outcomes;
   }
 

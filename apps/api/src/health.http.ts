@@ -7,7 +7,7 @@ import { projections } from '#operations/projections';
 import { OpenToAll } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';
 import type { Reply } from './http.js';
-import { PROBLEM_TYPE, problemOf } from './problem.js';
+import { problemOf } from './problem.js';
 
 /** A probe must not hang: after this time, the database or the log counts as unavailable. */
 const PATIENCE_MS = 2000;
@@ -15,12 +15,19 @@ const PATIENCE_MS = 2000;
 /** `for=reads`: for a load balancer that sends reads to an API that can only read. */
 const zReadyQuestion = z.object({ for: z.literal('reads', 'must be "reads", or omitted').optional() });
 
+const NOT_READY = 503;
 const notReady = (reason: string): DomainError => new DomainError('not_ready', reason, 'unavailable');
 
-/** Why an API that answers reads is not ready for writes. null: it is ready. */
-interface Degraded {
-  readonly state: 'halted' | 'read_only';
-  readonly reason: string;
+/** `code` and `reason` are absent if the API is ready. `position` and `head`: null if not known. */
+interface Readiness {
+  readonly status: 'ready' | 'degraded' | 'not_ready';
+  readonly code?: string;
+  readonly reason?: string;
+  /** Why an API that answers reads is not ready for writes. */
+  readonly state?: 'halted' | 'read_only';
+  readonly staleSince?: string | null;
+  readonly position: number | null;
+  readonly head: number | null;
 }
 
 @Controller('health')
@@ -43,50 +50,55 @@ export class HealthController {
    */
   @Get('ready')
   @OpenToAll()
-  async ready(@Query() query: object, @Res({ passthrough: true }) reply: Reply): Promise<object> {
+  async ready(@Query() query: object, @Res({ passthrough: true }) reply: Reply): Promise<Readiness> {
     const { for: use } = parse(zReadyQuestion, query, 'ready', 'invalid_parameter');
-    const { figures, degraded } = await this.state();
-    if (degraded === null) return { status: 'ready', ...figures };
-    if (use === 'reads') return { status: 'degraded', ...degraded, ...figures };
-    const problem = problemOf(notReady(degraded.reason));
-    reply.status(problem.status).header('content-type', PROBLEM_TYPE).header('retry-after', '1');
-    return { ...problem, ...degraded, ...figures };
+    const readiness = await this.readiness().catch(unavailable);
+    const isServed = readiness.status === 'ready' || (readiness.status === 'degraded' && use === 'reads');
+    if (!isServed) reply.status(NOT_READY).header('retry-after', '1');
+    return readiness;
   }
 
-  private async state(): Promise<{ readonly figures: object; readonly degraded: Degraded | null }> {
+  private async readiness(): Promise<Readiness> {
     const caller = { actor: 'health', role: 'platform_admin' as const, now: this.clock.now() };
     // If both are late, the database is to blame: the log may be in it.
     const [isReadOnly, { items, state, halted, staleSince }] = await Promise.all([
       withinPatience('database', this.ledger.isReadOnly()),
       withinPatience('log', this.ledger.ask(projections, {}, caller)),
     ]);
-    if (state === 'rebuilding')
-      throw notReady('The read models of this version are being built. The API is ready once they are complete.');
-    if (state === 'other_log')
-      throw notReady(
-        'The log was set back or replaced behind the read models. An operator must restore it, or rebuild them.',
-      );
     const [first] = items;
     if (first === undefined) throw new Error('there is no projection');
     const { position, head, lag, lagSeconds } = first;
     const figures = { position, head, lag, lagSeconds };
+    const code = 'not_ready';
+    if (state === 'rebuilding' || state === 'other_log')
+      return { status: 'not_ready', code, reason: REASONS[state], ...figures };
     if (halted !== null)
       return {
-        figures: { ...figures, staleSince },
-        degraded: {
-          state: 'halted',
-          reason:
-            `The projections halted at position ${halted.position} (${halted.projection}). Reads are stale, and` +
-            ' writes that depend on later events are refused. An operator must correct the cause or skip that event.',
-        },
+        status: 'degraded',
+        code,
+        state: 'halted',
+        staleSince,
+        reason:
+          `The projections halted at position ${halted.position} (${halted.projection}). Reads are stale, and` +
+          ' writes that depend on later events are refused. An operator must correct the cause or skip that event.',
+        ...figures,
       };
-    if (isReadOnly)
-      return {
-        figures,
-        degraded: { state: 'read_only', reason: 'The database is read-only. Reads go on, and writes are refused.' },
-      };
-    return { figures, degraded: null };
+    if (isReadOnly) return { status: 'degraded', code, state: 'read_only', reason: REASONS.read_only, ...figures };
+    return { status: 'ready', ...figures };
   }
+}
+
+const REASONS = {
+  rebuilding: 'The read models of this version are being built. The API is ready once they are complete.',
+  other_log: 'The log was set back or replaced behind the read models. An operator must restore it, or rebuild them.',
+  read_only: 'The database is read-only. Reads go on, and writes are refused.',
+};
+
+/** Errors: those that are no outage. */
+function unavailable(error: unknown): Readiness {
+  const { status, code, detail } = problemOf(error);
+  if (status !== NOT_READY) throw error;
+  return { status: 'not_ready', code, reason: detail, position: null, head: null };
 }
 
 /** Errors: those of an outage, each with its own reason; `not_ready`, if there is no answer in time. */

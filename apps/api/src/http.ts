@@ -23,9 +23,11 @@ export interface Reply {
 /** Path of all routes except health and the console. */
 export const V1 = 'api/v1';
 
-/** On stale answers only: when the first event that is missing was recorded, and the position of the answer. */
-export const STALE_SINCE = 'Ledgerline-Stale-Since';
+/** The log position that the answer is as of, or of the last event that the request recorded. */
 export const POSITION = 'Ledgerline-Position';
+/** On stale answers only: why events are missing, and when the first of them was recorded. */
+export const STALE = 'Ledgerline-Stale';
+export const STALE_SINCE = 'Ledgerline-Stale-Since';
 
 /** Node reads other bytes as Latin-1: text in UTF-8 would become another text. */
 export const isAscii = (text: string): boolean => /^[\x20-\x7e]*$/.test(text);

@@ -1,4 +1,4 @@
-import { Body, Controller, Headers, HttpCode, Inject, Post } from '@nestjs/common';
+import { Body, Controller, Headers, HttpCode, Inject, Post, Res } from '@nestjs/common';
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
 import { isDomainError, parse, zId } from '#domain/schema';
@@ -9,7 +9,7 @@ import { Ledger } from '#operations/ledger';
 import { AllowedTo, AskedBy } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';
 import { EVENT_TYPE, eventOfHeaders, EVENTS_TYPE, isCloudEvent, readingOf } from './cloud-event.js';
-import { type Request, V1 } from './http.js';
+import { POSITION, type Reply, type Request, V1 } from './http.js';
 import type { zIngested } from './ingest.answer.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
@@ -43,6 +43,7 @@ export class IngestController {
     @Body() body: unknown,
     @Headers() headers: Request['headers'],
     @AskedBy() caller: Caller,
+    @Res({ passthrough: true }) reply: Reply,
   ): Promise<Answer> {
     const { items, areEvents } = sentItems(headers, body);
     const arrivedAt = this.clock.now();
@@ -64,6 +65,7 @@ export class IngestController {
     ).values();
     const verdicts = read.map((each) => ('verdict' in each ? each.verdict : next(decided)));
     const answer = answerOf(items, verdicts);
+    if (answer.position !== null) reply.header(POSITION, String(answer.position));
     for (const status of COUNTED) this.telemetry.metrics.ingested.inc({ status }, answer[status]);
     // One CloudEvent is a request of its own, and a sender of events reads the status only.
     const [only] = verdicts;

@@ -4,7 +4,7 @@ import { Ledger } from '#operations/ledger';
 import { QUERIES } from '#operations/operations';
 import { AnswersQuery, type Asked, Question } from './auth/access.js';
 import { fieldName } from './field-name.js';
-import { POSITION, type Reply, STALE_SINCE, V1 } from './http.js';
+import { POSITION, type Reply, STALE, STALE_SINCE, V1 } from './http.js';
 
 /** Has a route for every query, made from its declaration. */
 @Controller(V1)
@@ -15,8 +15,9 @@ export class QueriesController {
 function addRoute(query: DefinedQuery): void {
   const method = {
     async value(this: QueriesController, asked: Asked, reply: Reply): Promise<unknown> {
-      const { answer, position, staleSince } = await this.ledger.answer(query, ...asked);
-      if (staleSince !== null) reply.header(STALE_SINCE, staleSince).header(POSITION, String(position));
+      const { answer, position, stale } = await this.ledger.answer(query, ...asked);
+      reply.header(POSITION, String(position));
+      if (stale !== null) reply.header(STALE, stale.reason).header(STALE_SINCE, stale.since);
       return answer;
     },
     writable: true,

@@ -15,14 +15,22 @@ import {
   positionUpTo,
   withCursor,
 } from '#ledger/query';
+import { ProjectionHalted } from '#read-model/halted';
 import { withDatesOfQuery } from './dates.js';
 import { QUERIES } from './operations.js';
+
+/** Why an answer lacks events that are recorded. */
+export interface Staleness {
+  /** When the first event that is missing was recorded. */
+  readonly since: Instant;
+  readonly reason: string;
+}
 
 /** An answer and the log position that it is as of. */
 export interface Answered<Answer = unknown> {
   readonly position: number;
-  /** When the first event that is missing was recorded. null: the answer is current, or as of the moment asked for. */
-  readonly staleSince: Instant | null;
+  /** null: the answer is current, or as of the moment asked for. */
+  readonly stale: Staleness | null;
   /** Dates that were given in place of instants. */
   readonly dates: readonly DateRead[];
   readonly answer: Answer;
@@ -65,8 +73,19 @@ export async function answered<Answer extends z.ZodType>(
       ? { position: await positionUpTo(core, await core.log.head(), checked), stale: null }
       : await positionOf(core, checked);
   const answer = await query.handle(checked, contextFor(core, position, caller));
-  return { position, staleSince: stale?.since ?? null, dates, answer: pagedOn(name, given, answer) };
+  return {
+    position,
+    stale: stale === null ? null : { since: stale.since, reason: reasonOf(stale.cause) },
+    dates,
+    answer: pagedOn(name, given, answer),
+  };
 }
+
+/** Names no cause: the cause may contain what the caller may not see. */
+const reasonOf = (cause: unknown): string =>
+  cause instanceof ProjectionHalted
+    ? `The projections halted at position ${cause.position} (${cause.projection}).`
+    : 'The database is read-only, or its disk is full.';
 
 /** Errors: `unknown_query`. */
 export function queryNamed(name: string): DefinedQuery {

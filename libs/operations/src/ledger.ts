@@ -230,7 +230,7 @@ export class Ledger {
     caller: Caller,
   ): Promise<Answered<AnswerOf<Answer>>> {
     const answer = await this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
-    if (answer.staleSince !== null) this.hearStale(answer.position, answer.staleSince);
+    if (answer.stale !== null) this.hearStale(answer.position, answer.stale.since);
     return answer;
   }
 

@@ -8,10 +8,10 @@ import { CLOCK, type Clock } from '../clock.js';
 import { TokenReader } from '../auth/token.js';
 import { idsOf, type Reply, type Request } from '../http.js';
 import { answerProblem } from '../problem.filter.js';
+import { tellMoment } from './as-of.js';
 import { formatErrors, isAboutQuery } from './errors.js';
 import { assertValid, guardCost, MAX_DEPTH, MAX_TOKENS } from './limits.js';
 import { resolveRelations } from './relations.js';
-import { tellStale } from './stale.js';
 import { countSubscriptions, type Socket, Sockets } from './sockets.js';
 
 /** A request on arrival, by HTTP or as an upgrade to WebSocket. */
@@ -55,7 +55,7 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
         guardCost(schema, document, variables ?? {});
       },
       onResolution: (execution, context) => {
-        tellStale(execution, context);
+        tellMoment(execution, context);
       },
       preSubscriptionExecution: (schema, document) => {
         assertValid(schema, document);

@@ -5,8 +5,8 @@ import { QUERIES } from '#operations/operations';
 import type { DefinedQuery } from '#ledger/query';
 import { AnswersQuery, AskedBy } from '../auth/access.js';
 import { fieldName } from '../field-name.js';
+import { rememberMoment } from './as-of.js';
 import { addRelations, remembered } from './relations.js';
-import { rememberStale } from './stale.js';
 import { answerType, argumentsType } from './types.js';
 
 /** Has a root field for every query, made from its declaration: its parameters, roles and answer. */
@@ -22,7 +22,7 @@ function addQuery(query: DefinedQuery): void {
     // null means that a parameter is not given.
     const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
     const answered = await this.ledger.answer(query, given, caller);
-    rememberStale(context, answered);
+    rememberMoment(context, answered);
     return remembered(answered);
   };
   // The method needs a name: it appears in errors.

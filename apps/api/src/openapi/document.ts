@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { DefinedQuery } from '#ledger/query';
 import { fieldName } from '../field-name.js';
-import { POSITION, STALE_SINCE } from '../http.js';
+import { POSITION, STALE, STALE_SINCE } from '../http.js';
 import { zProblem } from '../problem.js';
 import type { Route } from '../routes.js';
 import { zWaiting } from '../wait-for.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject, type OperationObject } from './json-schema.js';
 import { aboutCommands, aboutIngest, aboutPreview, graphQlPaths } from './operations.js';
-import { json, problemResponse, refusals } from './responses.js';
+import { json, refusals } from './responses.js';
 
 /**
  * Builds the OpenAPI 3.1 document from the routes of the application, the schemas of queries and commands, and their
@@ -68,7 +68,7 @@ function aboutQuery(route: Route, query: DefinedQuery, components: Record<string
     responses: {
       200: {
         description: 'The answer',
-        headers: STALE_HEADERS,
+        headers: MOMENT_HEADERS,
         content: { [query.media ?? 'application/json']: { schema: { $ref: `#/components/schemas/${answerName}` } } },
       },
     },
@@ -97,13 +97,17 @@ function aboutQuery(route: Route, query: DefinedQuery, components: Record<string
   };
 }
 
-/** The headers of an answer that lacks events, because they can't be projected. */
-const STALE_HEADERS: JsonObject = {
+/** The headers of an answer: its moment, and whether it lacks events because they can't be projected. */
+const MOMENT_HEADERS: JsonObject = {
+  [POSITION]: { description: 'The log position that the answer is as of', schema: { type: 'integer' } },
+  [STALE]: {
+    description: 'Only if events that are recorded can’t be projected: the reason',
+    schema: { type: 'string' },
+  },
   [STALE_SINCE]: {
-    description: 'Only if events that are recorded can’t be projected: when the first of them was recorded',
+    description: 'With it: when the first of these events was recorded',
     schema: { type: 'string', format: 'date-time' },
   },
-  [POSITION]: { description: 'With it: the log position of the answer', schema: { type: 'integer' } },
 };
 
 const exampleOf = (example: Readonly<Record<string, unknown>>, field: string): JsonObject =>
@@ -125,7 +129,7 @@ function aboutRoute(route: Route, components: Record<string, Json>): OperationOb
     responses: {
       200: { description: 'OK', content: { [type]: schema === undefined ? {} : { schema } } },
       ...(last === 'ready'
-        ? { 503: problemResponse('Not ready, or only for reads: then also state, reason and the figures of 200') }
+        ? { 503: { description: 'Not ready, or only for reads', content: { [type]: { schema: NOT_READY } } } }
         : {}),
     },
     ...(last === 'ready' ? { parameters: [FOR_READS] } : {}),
@@ -138,6 +142,24 @@ const FOR_READS: JsonObject = {
   required: false,
   description: 'An API whose projections are halted, or whose database is read-only, is ready for reads',
   schema: { const: 'reads' },
+};
+
+const READINESS: JsonObject = {
+  ...Object.fromEntries(['position', 'head', 'lag', 'lagSeconds'].map((name) => [name, { type: 'integer' }])),
+  state: { enum: ['halted', 'read_only'] },
+  reason: { type: 'string' },
+  staleSince: { type: 'string', format: 'date-time' },
+};
+const NOT_READY: JsonObject = {
+  type: 'object',
+  properties: {
+    ...READINESS,
+    status: { enum: ['degraded', 'not_ready'] },
+    code: { type: 'string' },
+    position: { type: ['integer', 'null'], description: 'null: not known' },
+    head: { type: ['integer', 'null'], description: 'null: not known' },
+  },
+  required: ['status', 'code', 'reason', 'position', 'head'],
 };
 
 const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema?: JsonObject]> = new Map([
@@ -162,13 +184,7 @@ const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema
       'application/json',
       {
         type: 'object',
-        properties: {
-          status: { enum: ['ready', 'degraded'] },
-          ...Object.fromEntries(['position', 'head', 'lag', 'lagSeconds'].map((name) => [name, { type: 'integer' }])),
-          state: { enum: ['halted', 'read_only'] },
-          reason: { type: 'string' },
-          staleSince: { type: 'string', format: 'date-time' },
-        },
+        properties: { status: { enum: ['ready', 'degraded'] }, ...READINESS },
         required: ['status', 'position', 'head', 'lag', 'lagSeconds'],
       },
     ],

@@ -238,7 +238,11 @@ export function graphQlPaths(): Record<string, Json> {
       extensions: {
         type: 'object',
         description: 'Only if events that are recorded can’t be projected: the data is as of position',
-        properties: { staleSince: { type: 'string', format: 'date-time' }, position: { type: 'integer' } },
+        properties: {
+          staleSince: { type: 'string', format: 'date-time' },
+          stale: { type: 'string' },
+          position: { type: 'integer' },
+        },
       },
     },
   };

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from './json-schema.js';
 
 export const PROBLEM = { $ref: '#/components/schemas/Problem' };
 
-export const problemResponse = (description: string): Json => ({
+const problemResponse = (description: string): Json => ({
   description,
   content: { [PROBLEM_TYPE]: { schema: PROBLEM } },
 });
