@@ -260,6 +260,18 @@ export class TestApi {
     return this.post('operator', '/api/v1/commands', body);
   }
 
+  /** Events are recorded meanwhile, but no process projects them. */
+  async whileNothingIsProjected<Result>(work: () => Promise<Result>): Promise<Result> {
+    const blocker = await this.database.pool.connect();
+    try {
+      await blocker.query('BEGIN; SELECT FROM ledgerline.checkpoint FOR UPDATE');
+      return await work();
+    } finally {
+      await blocker.query('ROLLBACK');
+      blocker.release();
+    }
+  }
+
   async close(): Promise<void> {
     await this.app.close();
     await this.database.drop();

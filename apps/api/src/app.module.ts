@@ -1,10 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, DiscoveryModule } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import type { Logger } from 'pino';
 import type { UsageYears } from '#domain/usage/usage-span';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
 import { AccessGuard } from './auth/access.guard.js';
+import { Arrivals } from './auth/arrivals.js';
 import { TokenReader } from './auth/token.js';
 import { CLOCK, type Clock } from './clock.js';
 import { CommandsController } from './commands.http.js';
@@ -13,6 +14,7 @@ import { CommandsResolver } from './graphql/commands.graphql.js';
 import { graphQl } from './graphql/graphql.module.js';
 import { QueryFields } from './graphql/query-fields.js';
 import { SubscriptionsResolver } from './graphql/subscriptions.graphql.js';
+import type { Failures } from './failures.js';
 import { HealthController } from './health.http.js';
 import { IngestController } from './ingest.http.js';
 import { MetricsController } from './metrics.http.js';
@@ -21,7 +23,6 @@ import { ProblemFilter } from './problem.filter.js';
 import { QueriesController } from './queries.http.js';
 import { Routes } from './routes.js';
 import { Telemetry } from './telemetry/telemetry.js';
-import { WaitForPosition } from './wait-for.js';
 
 export interface AppOptions {
   readonly databaseUrl: string;
@@ -31,6 +32,8 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly tokens: TokenReader;
+  readonly arrivals: Arrivals;
+  readonly failures: Failures;
   readonly queryTimeoutMs: number;
   readonly usageYears?: UsageYears;
 }
@@ -69,19 +72,20 @@ class AccessModule {}
 
 @Module({})
 export class AppModule {
-  static forRoot({ tokens, logger, clock, telemetry, ...settings }: AppOptions): DynamicModule {
+  static forRoot({ tokens, arrivals, failures, logger, clock, telemetry, ...settings }: AppOptions): DynamicModule {
     const ledger = ledgerModule({ ...settings, logger, telemetry });
     const access: DynamicModule = {
       module: AccessModule,
       providers: [
         { provide: CLOCK, useValue: clock },
         { provide: TokenReader, useValue: tokens },
+        { provide: Arrivals, useValue: arrivals },
       ],
-      exports: [CLOCK, TokenReader],
+      exports: [CLOCK, TokenReader, Arrivals],
     };
     return {
       module: AppModule,
-      imports: [DiscoveryModule, ledger, access, graphQl([ledger, access], logger)],
+      imports: [DiscoveryModule, ledger, access, graphQl([ledger, access], failures)],
       controllers: [
         QueriesController,
         CommandsController,
@@ -98,8 +102,7 @@ export class AppModule {
         CommandsResolver,
         SubscriptionsResolver,
         { provide: APP_GUARD, useClass: AccessGuard },
-        { provide: APP_INTERCEPTOR, useClass: WaitForPosition },
-        { provide: APP_FILTER, useFactory: () => new ProblemFilter(logger) },
+        { provide: APP_FILTER, useFactory: () => new ProblemFilter(failures) },
       ],
     };
   }

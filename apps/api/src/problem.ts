@@ -32,8 +32,10 @@ const OF_HTTP: ReadonlyMap<number, { readonly code: string; readonly title: stri
   [400, { code: 'malformed_request', title: 'Invalid request' }],
   [401, { code: 'unauthenticated', title: 'Missing or invalid token' }],
   [404, { code: 'unknown_route', title: 'Unknown route' }],
+  [408, { code: 'request_timed_out', title: 'Request not complete in time' }],
   [413, { code: 'body_too_large', title: 'Body too large' }],
   [414, { code: 'url_too_long', title: 'URL too long' }],
+  [431, { code: 'headers_too_large', title: 'Headers too large' }],
   [429, { code: 'too_many_requests', title: 'Too many requests' }],
   [503, { code: 'overloaded', title: 'Temporarily unavailable' }],
   [415, { code: 'unsupported_media_type', title: 'Body is not JSON' }],
@@ -60,6 +62,11 @@ export class TooManyRequests extends Error {
 /** Too many requests at the same time: 503, with Retry-After. Nothing was processed. */
 export class Overloaded extends Error {
   readonly statusCode = 503;
+}
+
+/** The client closed the connection while its request waited. Nobody reads this answer. */
+export class HungUp extends Error {
+  readonly statusCode = 499;
 }
 
 const httpStatus = (error: unknown): number | undefined => {

@@ -1,9 +1,11 @@
+import type { IncomingMessage } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Request } from './http.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
 type Asked = Pick<Request, 'id' | 'method' | 'url' | 'headers'> & {
+  readonly raw: object;
   readonly routeOptions: { readonly url?: string | undefined };
 };
 /** `hungUp`: the client closed the connection before the response. `elapsedTime` is in milliseconds. */
@@ -72,6 +74,9 @@ export class RequestEnds {
   }
 }
 
+/** Whether Node takes a request as an upgrade: one to a WebSocket, at the only path that has them. */
+export const mayUpgrade = ({ method, url = '', headers }: IncomingMessage): boolean =>
+  method === 'GET' && /^\/graphql(\?|$)/.test(url) && headers.upgrade?.toLowerCase() === 'websocket';
+
 /** An open WebSocket is not a request under way. */
-export const isUpgrade = ({ headers, url }: Pick<Request, 'headers' | 'url'>): boolean =>
-  url.startsWith('/graphql') && headers['upgrade']?.toString().toLowerCase() === 'websocket';
+export const isUpgrade = ({ raw }: { readonly raw: object }): boolean => 'upgrade' in raw && raw.upgrade === true;

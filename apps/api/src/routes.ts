@@ -18,6 +18,7 @@ export interface Route {
 @Injectable()
 export class Routes implements OnModuleInit {
   all: readonly Route[] = [];
+  private readonly access = new Map<string, Access>();
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -26,6 +27,13 @@ export class Routes implements OnModuleInit {
 
   onModuleInit(): void {
     this.all = this.discovery.getControllers().flatMap(({ metatype, instance }) => this.routesOf(metatype, instance));
+    for (const { method, path, access } of this.all) this.access.set(`${method} ${path}`, access);
+  }
+
+  /** Who may use a route, by the path that Fastify has for it. */
+  accessOf(method: string, path: string | undefined): Access | undefined {
+    // Fastify answers HEAD where there is GET.
+    return this.access.get(`${method === 'HEAD' ? 'GET' : method} ${path === '' ? '/' : path}`);
   }
 
   private routesOf(controller: object | null, instance: unknown): Route[] {

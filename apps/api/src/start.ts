@@ -5,18 +5,25 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino, { type Logger } from 'pino';
 import { invalid } from '#domain/errors';
+import { Ledger } from '#operations/ledger';
+import { admit } from './admission.js';
+import { headersFor } from './answer-headers.js';
 import { AppModule } from './app.module.js';
+import { Arrivals } from './auth/arrivals.js';
 import { TokenReader } from './auth/token.js';
+import { answerClientError } from './client-errors.js';
 import { type Clock, systemClock } from './clock.js';
 import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
-import { correlationIdOf, givenId, isAscii, type Request, V1 } from './http.js';
+import { Failures } from './failures.js';
+import { givenId, isAscii, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
-import { protect, shedAbove } from './protection.js';
-import { RequestEnds } from './request-ends.js';
+import { cutSlowReaders, protect } from './protection.js';
+import { mayUpgrade, RequestEnds } from './request-ends.js';
+import { Routes } from './routes.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 export interface ApiOptions extends ApiSettings {
@@ -39,16 +46,15 @@ const MAX_PARAM_CHARS = 6144;
 /** Their bodies may be lists. Each item has its own outcome, whatever is in the others. */
 const LISTS: ReadonlySet<string> = new Set([`/${V1}/usage`, `/${V1}/commands`]);
 
+/** Enough for the largest body at 2 Mbit/s. */
+const TRANSFER_MS = 60_000;
+/** A connection without the headers of a request is closed after this time. */
+const HEADERS_MS = 10_000;
+/** How often Node looks for connections that are too slow. */
+const CHECKING_MS = 1000;
+
 /** So long a request may be under way on a connection that is idle for the server. */
 const LAST_REQUESTS_MS = 500;
-
-/** Responses are private and change at any time: proxies and browsers must not store them. */
-const NOT_KEPT = { 'cache-control': 'no-store' };
-
-const idHeadersOf = (request: Pick<Request, 'id' | 'headers'>) => ({
-  'x-request-id': request.id,
-  'x-correlation-id': correlationIdOf(request),
-});
 
 /**
  * Nest sets its error handler at the end of the start. A plugin loaded before (GraphQL's) makes Fastify use the handler
@@ -85,11 +91,19 @@ export async function createApi(
   }: ApiOptions,
   ends = new RequestEnds(),
 ): Promise<NestFastifyApplication> {
+  const { transferMs = TRANSFER_MS } = settings;
   const adapter = new Adapter({
     bodyLimit: MAX_BODY_BYTES,
     trustProxy: settings.trustedProxies ?? false,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     genReqId: ({ headers }: Pick<Request, 'headers'>) => givenId(headers, 'x-request-id') ?? randomUUID(),
+    requestTimeout: transferMs,
+    http: {
+      headersTimeout: Math.min(transferMs, HEADERS_MS),
+      connectionsCheckingInterval: Math.min(transferMs, CHECKING_MS),
+      shouldUpgradeCallback: mayUpgrade,
+    },
+    clientErrorHandler: answerClientError,
     // An invalid URL has no route, so neither hooks nor filters run for it.
     frameworkErrors: (
       error: Error,
@@ -98,22 +112,15 @@ export async function createApi(
     ) => {
       const problem = problemOf(error);
       raw
-        .writeHead(problem.status, {
-          ...idHeadersOf(request),
-          ...NOT_KEPT,
-          'x-content-type-options': 'nosniff',
-          'content-type': PROBLEM_TYPE,
-        })
+        .writeHead(problem.status, { ...headersFor(request), 'content-type': PROBLEM_TYPE })
         .end(JSON.stringify(problem));
     },
   });
   const fastify = adapter.getInstance();
+  const failures = new Failures(logger);
   const telemetry = new Telemetry(settings.otlpEndpoint);
-  shedAbove(fastify, settings, ends, () => {
-    telemetry.metrics.shed.inc();
-  });
   ends.attach(fastify);
-  fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, logger));
+  fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, failures));
   // The API accepts only JSON. Nest's parsers would also accept forms.
   fastify.removeContentTypeParser('text/plain');
   // The parser of JSON, which rejects poisoned prototypes. In a list they are rejected item by item, by the schemas.
@@ -131,17 +138,24 @@ export async function createApi(
     },
   );
   fastify.addHook('onRequest', (request, reply, next) => {
-    void reply.headers({ ...NOT_KEPT, ...idHeadersOf(request) });
-    assertUtf8(request.url);
+    void reply.headers(headersFor(request));
     next();
   });
   logRequests(ends, logger);
   telemetry.attach(fastify, ends);
+  // After what counts the requests: a refused one is counted too.
+  fastify.addHook('onRequest', (request, _reply, next) => {
+    assertUtf8(request.url);
+    next();
+  });
   tagReads(fastify);
   const tokens = new TokenReader(settings.jwtSecret, settings.jwksUrl, settings.tokenRules);
-  protect(fastify, settings, async (authorization) => tokens.goodTokenIn(authorization, clock.now()));
-  return NestFactory.create<NestFastifyApplication>(
-    AppModule.forRoot({ ...settings, logger, clock, telemetry, tokens }),
+  const arrivals = new Arrivals(tokens, clock);
+  arrivals.attach(fastify);
+  protect(fastify, settings, arrivals);
+  cutSlowReaders(fastify, transferMs);
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.forRoot({ ...settings, logger, clock, telemetry, tokens, arrivals, failures }),
     adapter,
     {
       logger: new NestLogger(logger),
@@ -149,6 +163,11 @@ export async function createApi(
       abortOnError: false,
     },
   );
+  const onShed = (): void => {
+    telemetry.metrics.shed.inc();
+  };
+  admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger: app.get(Ledger), ends, onShed });
+  return app;
 }
 
 export async function startApi(options: ApiOptions): Promise<RunningApi> {

@@ -1,10 +1,5 @@
-import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
-import type { Observable } from 'rxjs';
 import { z } from 'zod';
 import { parse } from '#domain/schema';
-import { Ledger } from '#operations/ledger';
-import { accessOf } from './auth/access.js';
-import type { Request } from './http.js';
 
 /** The longest and the default wait of a read, in milliseconds. */
 const LONGEST_MS = 30_000;
@@ -27,16 +22,6 @@ export const zWaiting = z.object({
     .describe('How long the read waits. After that: 503, position_not_reached'),
 });
 
-/** For reading one's own writes: a read can wait until a position is projected. */
-@Injectable()
-export class WaitForPosition implements NestInterceptor {
-  constructor(private readonly ledger: Ledger) {}
-
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-    if (context.getType() !== 'http' || accessOf(context.getHandler())?.query === undefined) return next.handle();
-    const { query } = context.switchToHttp().getRequest<Request>();
-    const { waitFor, waitTimeoutMs } = parse(zWaiting, query, 'query', 'invalid_parameter');
-    if (waitFor !== undefined) await this.ledger.waitFor(waitFor, waitTimeoutMs);
-    return next.handle();
-  }
-}
+/** How long a read waits, and for which position. Errors: `invalid_parameter`. */
+export const waitingIn = (query: unknown): z.output<typeof zWaiting> =>
+  parse(zWaiting, query, 'query', 'invalid_parameter');

@@ -260,8 +260,11 @@ export class Ledger {
     return readIsReadOnly(this.core.db);
   }
 
-  /** Waits until a position is projected. Errors: `position_not_reached`, after the timeout. */
-  async waitFor(position: number, timeoutMs: number): Promise<void> {
+  /**
+   * Waits until a position is projected, or the signal aborts. Errors: `position_ahead`, if the log does not have it;
+   * `position_not_reached`, after the timeout.
+   */
+  async waitFor(position: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (let at = await this.core.projector.position(); at < position; at = await this.core.projector.position()) {
       const left = deadline - performance.now();
@@ -271,10 +274,16 @@ export class Ledger {
           `Position ${position} was not projected within ${timeoutMs} ms (read models are at ${at}). Retry.`,
           'unavailable',
         );
-      // A position after the head of the log can't be projected yet. Another process may be the one that projects.
       if ((await this.core.log.head()) >= position)
-        await Promise.race([this.core.projector.catchUp(position), delay(left)]);
-      else await delay(Math.min(WAIT_MS, left));
+        await Promise.race([this.core.projector.catchUp(position), pause(left, signal)]);
+      // A standby may not have yet what the primary has recorded. No other log is behind the position of a command.
+      else if (await this.isReadOnly()) await pause(Math.min(WAIT_MS, left), signal);
+      else
+        throw invalid(
+          'position_ahead',
+          'waitFor is beyond the end of the log. Use the position that a command returned.',
+          [{ field: 'waitFor', message: 'is beyond the end of the log' }],
+        );
     }
   }
 
@@ -318,6 +327,12 @@ export class Ledger {
     if (outcome.status === 'refused') throw invalid(outcome.error.code, outcome.error.message, outcome.error.errors);
     return { date, count: zMetered.parse(outcome.result).count };
   }
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+    throw signal?.aborted === true ? signal.reason : error;
+  });
 }
 
 type CarriedOut = (command: ReadCommand) => Promise<CommandDone>;

@@ -53,11 +53,6 @@ export class TokenReader {
     this.published = jwksUrl === undefined ? undefined : new PublishedKeys(jwksUrl);
   }
 
-  /** The caller. Errors: see `read`. */
-  async callerOf(authorization: string | undefined, now: Instant, ids: RequestIds): Promise<Caller> {
-    return (await this.read(authorization, now, ids)).caller;
-  }
-
   /**
    * The caller and the expiry of the token. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable`
    * (503), if the keys can't be fetched.
@@ -88,16 +83,6 @@ export class TokenReader {
       ...(traceparent === undefined ? {} : { traceparent }),
     };
     return { caller, token, expires: payload.exp === undefined ? null : new Date(payload.exp * 1000) };
-  }
-
-  /** The token, if it is valid. */
-  async goodTokenIn(authorization: string | undefined, now: Instant): Promise<string | undefined> {
-    const token = bearerIn(authorization);
-    if (token === undefined) return undefined;
-    return this.verified(token, now).then(
-      () => token,
-      () => undefined,
-    );
   }
 
   private async verified(token: string, now: Instant): Promise<JWTPayload> {

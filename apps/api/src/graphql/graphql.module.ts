@@ -2,11 +2,12 @@ import type { DynamicModule } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { GraphQLError } from 'graphql';
-import type { Logger } from 'pino';
 import { Ledger } from '#operations/ledger';
 import { CLOCK, type Clock } from '../clock.js';
+import { Arrivals } from '../auth/arrivals.js';
 import { TokenReader } from '../auth/token.js';
-import { idsOf, type Reply, type Request } from '../http.js';
+import type { Failures } from '../failures.js';
+import { type Reply, type Request } from '../http.js';
 import { answerProblem } from '../problem.filter.js';
 import { tellMoment } from './as-of.js';
 import { formatErrors, isAboutQuery } from './errors.js';
@@ -20,16 +21,21 @@ type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & 
   readonly raw: { readonly socket: { destroy(): unknown } };
 };
 
-export const graphQl = (imports: NonNullable<DynamicModule['imports']>, logger: Logger): DynamicModule =>
+export const graphQl = (imports: NonNullable<DynamicModule['imports']>, failures: Failures): DynamicModule =>
   GraphQLModule.forRootAsync<MercuriusDriverConfig>({
     driver: MercuriusDriver,
     imports,
-    inject: [Ledger, TokenReader, CLOCK],
-    useFactory: (ledger: Ledger, tokens: TokenReader, clock: Clock) => configuration(ledger, tokens, clock, logger),
+    inject: [Ledger, TokenReader, CLOCK, Arrivals],
+    useFactory: (ledger: Ledger, tokens: TokenReader, clock: Clock, arrivals: Arrivals) =>
+      configuration(ledger, new Sockets(tokens, clock, failures), arrivals, failures),
   });
 
-function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger: Logger): MercuriusDriverConfig {
-  const sockets = new Sockets(tokens, clock, logger);
+function configuration(
+  ledger: Ledger,
+  sockets: Sockets,
+  arrivals: Arrivals,
+  failures: Failures,
+): MercuriusDriverConfig {
   return {
     path: '/graphql',
     autoSchemaFile: true,
@@ -42,7 +48,7 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
     errorHandler: (error: Error, request: Arriving, reply: Reply) => {
       // An error outside the query, such as an unreadable body, is a problem like elsewhere.
       if (!isAboutQuery(error)) {
-        answerProblem(error, request, reply, logger);
+        answerProblem(error, request, reply, failures);
         return;
       }
       const { statusCode, response } = formatErrors({
@@ -72,18 +78,13 @@ function configuration(ledger: Ledger, tokens: TokenReader, clock: Clock, logger
           sockets.arrive(request.raw.socket, next);
           return;
         }
-        const { authorization } = request.headers;
-        tokens
-          .callerOf(typeof authorization === 'string' ? authorization : undefined, clock.now(), idsOf(request))
-          .then(
-            (caller) => {
-              request.caller = caller;
-              next();
-            },
-            (error: unknown) => {
-              answerProblem(error, request, reply, logger);
-            },
-          );
+        try {
+          request.caller = arrivals.callerOf(request);
+        } catch (error) {
+          answerProblem(error, request, reply, failures);
+          return;
+        }
+        next();
       },
     },
     subscription: {

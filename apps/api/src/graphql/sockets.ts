@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
-import type { Logger } from 'pino';
 import { z } from 'zod';
 import { conflict, invalid } from '#domain/errors';
 import type { Caller } from '#ledger/caller';
 import type { Held, TokenReader } from '../auth/token.js';
 import type { Clock } from '../clock.js';
-import { problemOf, Unauthenticated } from '../problem.js';
+import type { Failures } from '../failures.js';
+import { type Problem, problemOf, Unauthenticated } from '../problem.js';
 import { coded } from './errors.js';
 
 /** A page needs a few. Each subscription queries the database while it is open. */
@@ -39,12 +39,12 @@ export class Sockets {
   constructor(
     private readonly tokens: TokenReader,
     private readonly clock: Clock,
-    private readonly logger: Logger,
+    private readonly failures: Failures,
   ) {}
 
   /** Called before the socket exists. `transport` is its connection. */
   arrive(transport: { destroy(): unknown }, next: () => void): void {
-    this.within.run(new Connection(transport, this.logger), next);
+    this.within.run(new Connection(transport, this.failures), next);
   }
 
   attach(socket: Socket): Connection {
@@ -127,7 +127,7 @@ class Connection {
 
   constructor(
     transport: { destroy(): unknown },
-    private readonly logger: Logger,
+    private readonly failures: Failures,
   ) {
     this.timer = setTimeout(() => transport.destroy(), INIT_WITHIN_MS).unref();
   }
@@ -233,10 +233,8 @@ class Connection {
     };
   }
 
-  private logged(error: unknown): ReturnType<typeof problemOf> {
-    const problem = problemOf(error);
-    if (problem.status >= 500) this.logger.error({ err: error }, 'a WebSocket or a subscription failed');
-    return problem;
+  private logged(error: unknown): Problem {
+    return this.failures.log(error, 'a WebSocket or a subscription failed');
   }
 
   private end(): void {
@@ -246,7 +244,7 @@ class Connection {
     this.leave = () => undefined;
     for (const values of this.open.values())
       values?.return?.().catch((error: unknown) => {
-        this.logger.warn({ err: error }, 'a subscription did not end cleanly');
+        this.failures.log(error, 'a subscription did not end cleanly');
       });
     this.open.clear();
   }

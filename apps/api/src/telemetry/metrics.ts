@@ -21,7 +21,7 @@ export class Metrics extends LedgerMetrics {
   });
   readonly shed = new Counter({
     name: 'ledgerline_http_requests_shed_total',
-    help: 'Requests refused with 503 because the server was busy',
+    help: 'Requests refused with 503 or 429 because too many were processed at the same time',
     registers: [this.registry],
   });
   readonly ingested = new Counter({

@@ -1,0 +1,39 @@
+import { DOCUMENT_STYLE_SOURCE } from '#exchange/documents/page';
+import { correlationIdOf, type Request } from './http.js';
+
+/** Pages load nothing external, have no inline script, and can't be framed. A document has one inline style. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  `style-src 'self' ${DOCUMENT_STYLE_SOURCE}`,
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join(';');
+
+/**
+ * Headers of every response, also of those that Node gives itself. There is no Strict-Transport-Security: a proxy that
+ * ends TLS sets it. Responses are private and change at any time, so proxies and browsers must not store them.
+ */
+const ALWAYS = {
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'origin-agent-cluster': '?1',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-dns-prefetch-control': 'off',
+  'x-download-options': 'noopen',
+  'x-frame-options': 'SAMEORIGIN',
+  'x-permitted-cross-domain-policies': 'none',
+  'x-xss-protection': '0',
+  'cache-control': 'no-store',
+};
+
+export const headersFor = (request: Pick<Request, 'id' | 'headers'>): Record<string, string> => ({
+  ...ALWAYS,
+  'x-request-id': request.id,
+  'x-correlation-id': correlationIdOf(request),
+});

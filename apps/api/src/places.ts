@@ -1,0 +1,94 @@
+import type { Role } from '#ledger/caller';
+
+/** A request that wants a place. */
+export interface Applicant {
+  readonly role: Role;
+  /** A tenant, or a token that belongs to none. */
+  readonly owner: string;
+  /** Called when it has its place. */
+  enter(): void;
+}
+
+export interface Sizes {
+  readonly all: number;
+  /** The most that one owner has. */
+  readonly perOwner: number;
+  /** Places that are kept free for requests of a role. */
+  readonly reserved: ReadonlyMap<Role, number>;
+}
+
+/**
+ * The places of the requests that are processed at the same time. A place that becomes free goes to the owner with the
+ * fewest: an owner who sends many requests does not delay one who sends few.
+ */
+export class Places {
+  private readonly inside = new Set<Applicant>();
+  /** In order of arrival. None of them can enter: each change of the places lets in those who can. */
+  private readonly line = new Set<Applicant>();
+  private readonly ofOwner = new Map<string, number>();
+  private readonly ofRole = new Map<Role, number>();
+
+  constructor(private readonly sizes: Sizes) {}
+
+  /** Enters at once, or waits in the line. Returns whether it entered. */
+  ask(applicant: Applicant): boolean {
+    const mayEnter = this.mayEnter(applicant);
+    if (mayEnter) this.enter(applicant);
+    else this.line.add(applicant);
+    return mayEnter;
+  }
+
+  /** Gives the place back, or leaves the line. It may be called again. */
+  leave(applicant: Applicant): void {
+    this.line.delete(applicant);
+    if (!this.inside.delete(applicant)) return;
+    this.count(applicant, -1);
+    for (let next = this.next(); next !== undefined; next = this.next()) {
+      this.line.delete(next);
+      this.enter(next);
+    }
+  }
+
+  /** Whether nobody of this role can enter, whoever the owner is. */
+  isFull({ role }: Pick<Applicant, 'role'>): boolean {
+    return this.sizes.all - this.inside.size <= this.keptFromRole(role);
+  }
+
+  private next(): Applicant | undefined {
+    let best: Applicant | undefined;
+    // Nobody can enter when all places are taken: the line need not be searched.
+    if (this.inside.size >= this.sizes.all) return best;
+    for (const each of this.line)
+      if (this.mayEnter(each) && (best === undefined || this.heldBy(each.owner) < this.heldBy(best.owner))) best = each;
+    return best;
+  }
+
+  private mayEnter(applicant: Applicant): boolean {
+    return this.heldBy(applicant.owner) < this.sizes.perOwner && !this.isFull(applicant);
+  }
+
+  private keptFromRole(role: Role): number {
+    let kept = 0;
+    for (const [other, places] of this.sizes.reserved)
+      if (other !== role) kept += Math.max(0, places - (this.ofRole.get(other) ?? 0));
+    return kept;
+  }
+
+  private enter(applicant: Applicant): void {
+    this.inside.add(applicant);
+    this.count(applicant, 1);
+    applicant.enter();
+  }
+
+  private count({ role, owner }: Applicant, change: 1 | -1): void {
+    this.ofRole.set(role, (this.ofRole.get(role) ?? 0) + change);
+    const held = this.heldBy(owner) + change;
+    // Owners come and go: those without a place are forgotten.
+    if (held === 0) this.ofOwner.delete(owner);
+    else this.ofOwner.set(owner, held);
+  }
+
+  private heldBy(owner: string): number {
+    return this.ofOwner.get(owner) ?? 0;
+  }
+}

@@ -1,0 +1,205 @@
+import { describe, expect, it } from '@jest/globals';
+import pino from 'pino';
+import { z } from 'zod';
+import { type ApiOptions, startApi } from '#api/start';
+import { mintToken } from '#runtime/token';
+import { apiForAll, clock, LISTENING, logger, NOW, problemIn, SECRET } from '../support/api.js';
+import { tenant } from '../support/commands.js';
+import { on } from '../support/log.js';
+import { RawSocket } from '../support/raw-socket.js';
+
+const api = apiForAll();
+
+/** An API of its own on the same ledger, with limits that are soon reached. */
+async function withApi<Result>(settings: Partial<ApiOptions>, work: (url: string) => Promise<Result>): Promise<Result> {
+  const small = await startApi({
+    ...on(api().database.url),
+    jwtSecret: SECRET,
+    ...LISTENING,
+    logger,
+    clock,
+    ...settings,
+  });
+  try {
+    return await work(small.url);
+  } finally {
+    await small.close();
+  }
+}
+
+/** The headers of a request whose body of 100 bytes does not come. */
+const withoutBody = (path: string, token?: string): string =>
+  `POST ${path} HTTP/1.1\r\nHost: ledger\r\nContent-Type: application/json\r\nContent-Length: 100\r\n` +
+  `${token === undefined ? '' : `Authorization: Bearer ${token}\r\n`}\r\n`;
+
+const tokenOf = (who: string): string => api().tokens.get(who) ?? '';
+
+async function asked(url: string, who: string, path: string, body?: object) {
+  const response = await fetch(`${url}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${api().tokens.get(who) ?? who}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const { status, headers } = response;
+  return { status, headers, body: await response.json() };
+}
+
+describe('idle senders', () => {
+  it('hold no place: without a token they are refused before their body', async () => {
+    await withApi({ requestsAtOnce: 4, patienceMs: 10 }, async (url) => {
+      const idle = Array.from({ length: 80 }, (_, n) =>
+        new RawSocket(url).send(withoutBody(n % 2 === 0 ? '/api/v1/usage' : '/graphql')),
+      );
+      expect(await Promise.all(idle.map(async (each) => each.status()))).toEqual(idle.map(() => 401));
+      expect((await asked(url, 'operator', '/api/v1/tenants')).status).toBe(200);
+      for (const each of idle) each.destroy();
+    });
+  });
+
+  it('hold no place with a token either', async () => {
+    await withApi({ requestsAtOnce: 4, patienceMs: 10 }, async (url) => {
+      const idle = Array.from({ length: 80 }, () =>
+        new RawSocket(url).send(withoutBody('/api/v1/usage', tokenOf('ingest'))),
+      );
+      // They have arrived once a later one on the same connection is answered.
+      for (let n = 0; n < 20; n += 1) {
+        expect((await asked(url, 'operator', '/api/v1/tenants')).status).toBe(200);
+        expect((await asked(url, 'ingest', '/api/v1/usage', reading(`idle-${n}`))).status).toBe(200);
+      }
+      for (const each of idle) each.destroy();
+    });
+  });
+
+  it.each([
+    ['of headers', (socket: RawSocket) => socket.send('GET / HTTP/1.1\r\nX-Slow: ').trickle('a', 20)],
+    ['of a body', (socket: RawSocket) => socket.send(withoutBody('/api/v1/usage', tokenOf('ingest'))).trickle('1', 20)],
+    [
+      'of a body in chunks',
+      (socket: RawSocket) =>
+        socket
+          .send(
+            withoutBody('/api/v1/usage', tokenOf('ingest')).replace(
+              'Content-Length: 100',
+              'Transfer-Encoding: chunked',
+            ),
+          )
+          .trickle('1\r\n1\r\n', 20),
+    ],
+    ['of nothing', (socket: RawSocket) => socket],
+  ])('%s are cut, with a problem', async (_, start) => {
+    await withApi({ transferMs: 300 }, async (url) => {
+      const { headers, problem } = await start(new RawSocket(url)).lastAnswer();
+      expect(problem).toMatchObject({ status: 408, code: 'request_timed_out' });
+      expect(headers.get('connection')).toBe('close');
+    });
+  });
+});
+
+describe('what Node refuses itself', () => {
+  it.each([
+    ['no HTTP', 'GARBAGE\r\n\r\n', 400, 'malformed_request'],
+    [
+      'two lengths',
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      400,
+      'malformed_request',
+    ],
+    ['large headers', `GET / HTTP/1.1\r\nHost: a\r\nX-Large: ${'a'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
+  ])('%s is a problem with the headers of all problems', async (_, sent, status, code) => {
+    const { headers, problem } = await new RawSocket(api().url).send(sent).lastAnswer();
+    expect(problem).toMatchObject({ status, code });
+    const usual = await api().get(null, '/api/v1/nothing', { 'accept-encoding': 'identity' });
+    expect(problemIn(usual).code).toBe('unknown_route');
+    const shown = (from: Headers) =>
+      [...from].filter(
+        ([name]) =>
+          !['content-length', 'date', 'x-request-id', 'x-correlation-id'].includes(name) &&
+          !/^(connection|keep-alive|vary|x-ratelimit)/.test(name),
+      );
+    expect(shown(headers)).toEqual(
+      shown(usual.headers).map(([name, value]) => [name, name === 'content-type' ? 'application/problem+json' : value]),
+    );
+    expect(headers.get('x-request-id')).toMatch(/^[\da-f-]{36}$/);
+  });
+});
+
+describe('one tenant', () => {
+  it('that waits for positions takes no place, and waits for no position that the log does not have', async () => {
+    const lines: string[] = [];
+    const kept = pino({ level: 'info' }, { write: (line) => void lines.push(line) });
+    await withApi({ requestsAtOnce: 4, patienceMs: 10, logger: kept }, async (url) => {
+      const far = Array.from({ length: 64 }, () => asked(url, 'tenant', '/api/v1/invoices?waitFor=900000'));
+      const codesOfFar = (await Promise.all(far)).map((answer) => problemIn(answer).code);
+      // Sixteen at once are compared with the log.
+      expect(new Set([...codesOfFar, 'too_many_requests'])).toEqual(new Set(['position_ahead', 'too_many_requests']));
+      await api().whileNothingIsProjected(async () => {
+        const { position } = zDone.parse((await api().command(tenant('not-projected'))).body);
+        const waits = Array.from({ length: 64 }, () =>
+          asked(url, 'tenant', `/api/v1/invoices?waitFor=${position}&waitTimeoutMs=3000`),
+        );
+        for (let n = 0; n < 10; n += 1) expect((await asked(url, 'operator', '/api/v1/audit/events')).status).toBe(200);
+        const codes = (await Promise.all(waits)).map((answer) => problemIn(answer).code);
+        expect(codes.filter((code) => code === 'position_not_reached')).toHaveLength(16);
+        expect(codes.filter((code) => code === 'too_many_requests')).toHaveLength(48);
+      });
+    });
+    expect(lines.filter((line) => line.includes('stack'))).toEqual([]);
+  });
+
+  it('has a share of the places, and usage and administrators have some of their own', async () => {
+    // Of eight places two are for ingest and one for administrators; one tenant, or one token, has at most two.
+    await withApi({ requestsAtOnce: 8, patienceMs: 10 }, async (url) => {
+      const blocker = await api().database.pool.connect();
+      const greedy: ReturnType<typeof asked>[] = [];
+      // Until all but those under way are refused.
+      const refusedOf = async (who: string) => {
+        const under: ReturnType<typeof asked>[] = Array.from({ length: 20 }, () => asked(url, who, '/api/v1/tenants'));
+        greedy.push(...under);
+        const over = Promise.withResolvers<undefined>();
+        const refused: number[] = [];
+        for (const each of under)
+          void each.then(({ status }) => refused.push(status) === 18 && over.resolve(undefined));
+        await over.promise;
+        return new Set(refused);
+      };
+      try {
+        await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
+        expect(await refusedOf('tenant')).toEqual(new Set([429]));
+        expect((await asked(url, 'globex', '/api/v1/rates')).status).toBe(200);
+        // A token that belongs to no tenant.
+        expect(await refusedOf('auditor')).toEqual(new Set([429]));
+        expect((await asked(url, 'globex', '/api/v1/rates')).status).toBe(200);
+        // The last one of those for all.
+        const last = await mintToken(SECRET, { sub: 'last', role: 'operator', ttl: '1h' }, NOW);
+        greedy.push(asked(url, last, '/api/v1/tenants'));
+        let busy = await asked(url, 'globex', '/api/v1/rates');
+        while (busy.status === 200) busy = await asked(url, 'globex', '/api/v1/rates');
+        expect(problemIn(busy)).toMatchObject({ status: 503, code: 'overloaded' });
+        expect(busy.headers.get('retry-after')).toBe('1');
+        expect((await asked(url, 'platform_admin', '/api/v1/rates')).status).toBe(200);
+        expect((await asked(url, 'ingest', '/api/v1/usage', reading('in-between'))).status).toBe(200);
+      } finally {
+        await blocker.query('ROLLBACK');
+        blocker.release();
+      }
+      const statuses = (await Promise.all(greedy)).map(({ status }) => status);
+      expect(statuses.filter((status) => status === 200)).toHaveLength(5);
+      // Every place was given back.
+      expect(
+        await Promise.all(
+          ['tenant', 'auditor', 'globex'].map(async (who) => (await asked(url, who, '/api/v1/rates')).status),
+        ),
+      ).toEqual([200, 200, 200]);
+    });
+  });
+});
+
+const zDone = z.object({ position: z.int() });
+const reading = (resourceId: string): object => ({
+  deploymentId: 'acme-prod',
+  resourceId,
+  billingKind: 'gateway',
+  period: { start: '2026-04-10T00:00:00Z', end: '2026-04-11T00:00:00Z' },
+  granularity: 'day',
+  quantity: '1',
+});
