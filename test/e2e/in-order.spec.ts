@@ -135,6 +135,21 @@ const COMMANDS: readonly unknown[] = [
   { command: 'create-invoice', tenantId: 't', asOf: T('05') },
   usage('d', reading('08', '8')),
   { command: 'create-invoice', tenantId: 't', asOf: T('09') },
+  // As a person enters tenants, one after the other, each command with a key. Some come twice, and one key of another.
+  ...['w', 'x', 'y'].flatMap((name) =>
+    [
+      tenant(name),
+      deployment(name, name),
+      started(name, name),
+      usage(name, reading('01', '1')),
+      tenant(name),
+      usage(name, reading('02', '1')),
+      started(name, 'd'),
+      seen(name, '06', { deploymentId: name }),
+      seen(name, '07', { deploymentId: name }),
+      started(`other ${name}`, name),
+    ].map((command, index) => ({ ...command, idempotencyKey: `${name} ${index % 9}` })),
+  ),
   'no command',
   { command: 'cancel-subscription', subscriptionId: 's', at: T('20') },
   { command: 'cancel-subscription', subscriptionId: 'x', at: T('20') },
@@ -186,6 +201,28 @@ describe.each(LOGS)('commands in order, on %s', (name, open) => {
 });
 
 describe('many small commands', () => {
+  it('with keys are recorded once, also if several lists of them are sent at the same time', async () => {
+    const test = await testLedger();
+    try {
+      await test.apply(COMMANDS[0] ?? {});
+      const commands = Array.from({ length: 20 }, (_, n) =>
+        [tenant(`t${n}`), deployment(`d${n}`, `t${n}`), started(`s${n}`, `d${n}`)].map((command, step) => ({
+          ...{ ...command, idempotencyKey: `key ${n} ${step}` },
+        })),
+      );
+      // The last list has the tenants from last to first: the locks of the lists are taken in one order all the same.
+      const lists = [commands, commands, commands.toReversed()].map((list) => list.flat());
+      const outcomes = await Promise.all(
+        lists.map(async (list) => Array.fromAsync(test.ledger.executeInOrder(list, ADMIN))),
+      );
+      const statuses = outcomes.flat().map(({ status }) => status);
+      expect(statuses.filter((status) => status === 'done')).toHaveLength(60);
+      expect(statuses.filter((status) => status === 'unchanged')).toHaveLength(120);
+    } finally {
+      await test.close();
+    }
+  });
+
   it('are in the log in the order of the file, also if many are executed in parallel', async () => {
     const test = await testLedger();
     try {

@@ -126,7 +126,7 @@ export function readCommand(
     );
   }
   const { command: name, idempotencyKey: keyGiven, occurredAt, ...given } = envelope;
-  const idempotencyKey = ownKey(caller, keyGiven ?? null);
+  const idempotencyKey = keyGiven === undefined ? null : ownKey(caller, keyGiven);
   const { basedOn, body } = isCorrection(name) ? withoutBasis(name, given) : { basedOn: null, body: given };
   assertCorrectable(definition, body);
   const fields = shaped(withReason(definition.fields, body), body, name);
@@ -164,9 +164,9 @@ function assertCorrectable({ name, fields, fixed = {} }: CommandDefinition, body
  * The keys of a tenant's device are separate: the device can neither use the key of an operator nor learn from a
  * conflict that it exists.
  */
-function ownKey(caller: Caller, key: string | null): string | null {
+export function ownKey(caller: Caller, key: string): string {
   const tenantId = confinedTo(caller);
-  return key === null || tenantId === null ? key : `${tenantId}${OF_TENANT}${key}`;
+  return tenantId === null ? key : `${tenantId}${OF_TENANT}${key}`;
 }
 
 function withoutPersonal({ personal }: CommandDefinition, fields: Record<string, unknown>): Record<string, unknown> {

@@ -16,6 +16,7 @@ import type { KeptTree } from '#transparency/kept-tree';
 import { readCommand } from '#projections/commands/commands.read';
 import { readModels } from '#projections/database';
 import type { ReadModels } from '#read-model/read-models';
+import { isLockOfKey, type NamedLock, USES_OF_PLANS } from './appending/at-once.js';
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
 import { TenantDetails } from './tenant-details.js';
@@ -36,7 +37,7 @@ export class LedgerCore {
   readonly tail: Tail;
   readonly usage: UsageLookups;
 
-  private readonly held = new AsyncLocalStorage<pg.PoolClient>();
+  private readonly held = new AsyncLocalStorage<Held>();
 
   constructor(
     readonly log: EventLog,
@@ -147,15 +148,37 @@ export class LedgerCore {
     return this.locking(SHARED, name, work);
   }
 
+  /**
+   * Runs `work`, which takes only these locks, while they are held. Locks of one rank are taken in the order of their
+   * names: two groups, or a group and a command, never wait for each other. Ranks: see `rankOf`.
+   */
+  async holding<Result>(locks: readonly NamedLock[], work: () => Promise<Result>): Promise<Result> {
+    if (locks.length === 0) return work();
+    const ordered = locks.toSorted((a, b) => rankOf(a) - rankOf(b) || (a.name < b.name ? -1 : 1));
+    return this.onLocks(
+      ordered.map(({ name, isShared }) => [isShared ? SHARED : EXCLUSIVE, name] as const),
+      work,
+    );
+  }
+
   private async locking<Result>(lock: Lock, name: string, work: () => Promise<Result>): Promise<Result> {
     // Nested work takes its lock on the same connection, so that it never waits for a second one.
     const outer = this.held.getStore();
-    if (outer !== undefined) return locked(outer, lock, name, work);
+    if (outer?.names.has(name) === true) return work();
+    if (outer !== undefined) return locked(outer.client, [[lock, name]], work);
+    return this.onLocks([[lock, name]], work);
+  }
+
+  private async onLocks<Result>(
+    locks: readonly (readonly [Lock, string])[],
+    work: () => Promise<Result>,
+  ): Promise<Result> {
     if (this.parts.locks === null) return work();
     const client = await this.parts.locks.connect();
+    const names = new Set(locks.map(([, name]) => name));
     let broken: Error | undefined;
     try {
-      return await this.held.run(client, async () => locked(client, lock, name, work));
+      return await locked(client, locks, async () => this.held.run({ client, names }, work));
     } catch (error) {
       // After a refusal the connection is fine. After any other error its lock may remain, so the connection is closed.
       if (!isDomainError(error)) broken = error instanceof Error ? error : new Error(String(error));
@@ -188,6 +211,12 @@ function mayHaveKey(event: StoredEvent, key: string): boolean {
   return metadata === undefined || (metadata.command !== undefined && hasKey(metadata.command, key));
 }
 
+/** The connection that holds locks, and their names. */
+interface Held {
+  readonly client: pg.PoolClient;
+  readonly names: ReadonlySet<string>;
+}
+
 interface Lock {
   readonly take: string;
   readonly release: string;
@@ -197,14 +226,29 @@ const SHARED: Lock = { take: 'pg_advisory_lock_shared', release: 'pg_advisory_un
 
 async function locked<Result>(
   client: pg.ClientBase,
-  { take, release }: Lock,
-  name: string,
+  locks: readonly (readonly [Lock, string])[],
   work: () => Promise<Result>,
 ): Promise<Result> {
-  await client.query(`SELECT ${take}(hashtextextended($1, 0))`, [`ledgerline:${name}`]);
+  const each = async (what: keyof Lock, of: typeof locks): Promise<void> => {
+    // One statement for locks of one kind that follow each other. They are taken one after the other.
+    for (const [first, last] of stretchesOf(of))
+      await client.query(`SELECT ${of[first]?.[0][what]}(hashtextextended(name, 0)) FROM unnest($1::text[]) name`, [
+        of.slice(first, last).map(([, name]) => `ledgerline:${name}`),
+      ]);
+  };
+  await each('take', locks);
   try {
     return await work();
   } finally {
-    await client.query(`SELECT ${release}(hashtextextended($1, 0))`, [`ledgerline:${name}`]);
+    await each('release', locks);
   }
 }
+
+/** Where locks of one kind begin and end. */
+function stretchesOf(locks: readonly (readonly [Lock, string])[]): [number, number][] {
+  const starts = [...locks.keys()].filter((index) => locks[index]?.[0] !== locks[index - 1]?.[0]);
+  return starts.map((start, index) => [start, starts[index + 1] ?? locks.length]);
+}
+
+/** The order in which one command takes its locks: its key, its subscription, and the plans. */
+const rankOf = ({ name }: NamedLock): number => (name === USES_OF_PLANS ? 2 : isLockOfKey(name) ? 0 : 1);

@@ -10,7 +10,7 @@ import type { Instant } from '#domain/time/instant';
 import type { Progress } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import { KeptTree } from '#transparency/kept-tree';
-import { groupsAtOnce } from '#ledger/appending/at-once';
+import { groupsAtOnce, lockOfKey } from '#ledger/appending/at-once';
 import { withSources } from '#exchange/backfill/backfill';
 import type { BackfillRequest } from '#exchange/backfill/request';
 import type { CarryOut } from '#exchange/backfill/command-import';
@@ -18,7 +18,7 @@ import { type DryRun, dryRun } from '#exchange/backfill/dry-run';
 import { type Imported, imported } from '#exchange/backfill/imported';
 import { assertRole, type Caller } from '#ledger/caller';
 import { type CommandCall, type CommandDone, type CommandOutcome, nameOf } from '#ledger/command';
-import { type CommandDefinition, type ReadCommand, readCommand, WRITERS } from '#ledger/define-command';
+import { type CommandDefinition, ownKey, type ReadCommand, readCommand, WRITERS } from '#ledger/define-command';
 import { answerIfKnown } from '#ledger/appending/event-book';
 import { type Export, exported, type ExportKind } from '#exchange/export/exports';
 import { inOrder, valueOf } from '#ledger/appending/in-order';
@@ -109,7 +109,8 @@ export class Ledger {
   }
 
   /**
-   * Executes commands in order. Independent commands run at the same time, with the same outcomes. If the signal
+   * Executes commands in order. Each starts after those that it depends on, and independent ones run at the same time,
+   * with the same outcomes and the same order in the log. If the signal
    * aborts, the remaining commands are left out. Commands before a failure stay recorded. `sources`: the place of each
    * command in a file.
    */
@@ -120,13 +121,13 @@ export class Ledger {
     sources: readonly EventSource[] = [],
   ): AsyncGenerator<CommandOutcome> {
     let done = 0;
-    for (const group of groupsAtOnce(inputs)) {
+    for (const { commands, locks } of groupsAtOnce(inputs, (key) => ownKey(caller, key))) {
       if (signal?.aborted === true) return;
-      const items = group.map((input, n) => ({ input, source: sources[done + n] }));
-      const outcomes = await inOrder(items, async ({ input, source }, inTurn) =>
-        this.execute(input, caller, { inTurn, ...(source === undefined ? {} : { sourceOf: () => source }) }),
-      );
-      done += group.length;
+      const items = commands.map((each, n) => ({ ...each, source: sources[done + n] }));
+      const carryOut = async ({ command, source }: (typeof items)[number], inTurn: () => Promise<void>) =>
+        this.execute(command, caller, { inTurn, ...(source === undefined ? {} : { sourceOf: () => source }) });
+      const outcomes = await this.core.holding(locks, async () => inOrder(items, carryOut, ({ after }) => after));
+      done += commands.length;
       for (const outcome of outcomes) yield valueOf(outcome);
     }
   }
@@ -372,7 +373,7 @@ async function executed(
 async function once(core: LedgerCore, command: ReadCommand, carryOut: CarriedOut): Promise<CommandDone> {
   const { call } = command;
   if (call.idempotencyKey === null) return carryOut(command);
-  const key = `idempotency:${call.idempotencyKey}`;
+  const key = lockOfKey(call.idempotencyKey);
   return core.exclusively(
     key,
     async () => answerIfKnown({ ...call, key }, [await core.knownKey(key)]) ?? (await carryOut(command)),

@@ -24,6 +24,7 @@ import { currenciesOf, foldTenant, tenantStream } from '#domain/tenants/tenant';
 import type { Instant } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import type { CommandCall, CommandDone } from '#ledger/command';
+import { USES_OF_PLANS } from '#ledger/appending/at-once';
 import { neverWith } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -50,7 +51,6 @@ import type { Operations } from './declared.js';
 import { zPublishedPlan } from './published-plan.js';
 import { APRIL, MID_APRIL } from './story.js';
 
-const USES_OF_PLANS = 'uses of plans';
 /** Runs `work`, which lets subscriptions use plans, while no plan is withdrawn. */
 export const usingPlans = async <Result>(core: LedgerCore, work: () => Promise<Result>): Promise<Result> =>
   core.together(USES_OF_PLANS, work);

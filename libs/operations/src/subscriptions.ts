@@ -20,6 +20,7 @@ import {
 import { withSubscription, withTimeline } from '#domain/tenants/deployment-correction';
 import type { StoredEvent } from '#event-store/port';
 import type { CommandCall, CommandDone } from '#ledger/command';
+import { lockOfSubscription } from '#ledger/appending/at-once';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -108,7 +109,7 @@ const startSubscription = defineCommand({
         await assertPlan(core, planId, from, deployment?.assignments ?? []);
         return { events: decided };
       });
-    return core.exclusively(`subscription:${subscriptionId}`, async () => usingPlans(core, start));
+    return core.exclusively(lockOfSubscription(subscriptionId), async () => usingPlans(core, start));
   },
 });
 

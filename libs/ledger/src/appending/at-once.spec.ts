@@ -26,7 +26,12 @@ const usage = (deploymentId: string, ...days: string[]) => ({
     quantity: '1',
   })),
 });
-const sizes = (...commands: unknown[]): number[] => [...groupsAtOnce(commands)].map(({ length }) => length);
+const subscription = (subscriptionId: string, deploymentId: string) => ({
+  ...{ command: 'start-subscription', subscriptionId, deploymentId, planId: 'p', from: '2026-04-01T00:00:00Z' },
+});
+/** For each group, the commands that each of its commands waits for. */
+const waits = (...commands: unknown[]): (readonly number[])[][] =>
+  [...groupsAtOnce(commands)].map((group) => group.commands.map(({ after }) => after));
 
 describe('groupsAtOnce', () => {
   it('keeps every command, in order', () => {
@@ -39,32 +44,61 @@ describe('groupsAtOnce', () => {
       { command: 'create-invoice', tenantId: 'a' },
       usage('d', '2026-04-01'),
     ];
-    expect([...groupsAtOnce(commands)].flat()).toEqual(commands);
+    expect([...groupsAtOnce(commands)].flatMap((group) => group.commands.map(({ command }) => command))).toEqual(
+      commands,
+    );
   });
 
-  it('groups commands with different subjects', () => {
+  it('lets commands with different subjects start at once', () => {
     expect(
-      sizes(tenant('a'), tenant('b'), deployment('d', 'c'), usage('e', '2026-04-01'), usage('f', '2026-04-01')),
-    ).toEqual([5]);
+      waits(tenant('a'), tenant('b'), deployment('d', 'c'), usage('e', '2026-04-01'), usage('f', '2026-04-01')),
+    ).toEqual([[[], [], [], [], []]]);
   });
 
-  it('separates commands that write what another reads or writes', () => {
-    expect(sizes(tenant('a'), deployment('d', 'a'))).toEqual([1, 1]);
-    expect(sizes(deployment('d', 'a'), tenant('a'))).toEqual([1, 1]);
-    expect(sizes(tenant('a'), tenant('a'))).toEqual([1, 1]);
-    expect(sizes(deployment('d', 'a'), usage('d', '2026-04-01'))).toEqual([1, 1]);
-    expect(sizes(usage('d', '2026-04-01'), usage('e', '2026-04-01'), usage('d', '2026-04-02'))).toEqual([2, 1]);
-  });
-
-  it('keeps separate a command that holds a lock, makes several appends, or names no subject', () => {
-    expect(sizes(tenant('a'), tenant('b', { idempotencyKey: 'k' }), tenant('c'))).toEqual([1, 1, 1]);
-    expect(sizes(usage('d', '2026-04-30', '2026-05-01'), usage('e', '2026-04-01'))).toEqual([1, 1]);
+  it('lets a command wait for those that write what it reads or writes, or read what it writes', () => {
+    expect(waits(tenant('a'), deployment('d', 'a'))).toEqual([[[], [0]]]);
+    expect(waits(deployment('d', 'a'), tenant('a'))).toEqual([[[], [0]]]);
+    expect(waits(tenant('a'), tenant('a'))).toEqual([[[], [0]]]);
+    expect(waits(deployment('d', 'a'), usage('d', '2026-04-01'))).toEqual([[[], [0]]]);
+    expect(waits(usage('d', '2026-04-01'), usage('e', '2026-04-01'), usage('d', '2026-04-02'))).toEqual([
+      [[], [], [0]],
+    ]);
+    // The subscription and the usage of a deployment do not wait for each other.
     expect(
-      sizes({ command: 'start-subscription', subscriptionId: 's' }, tenant('a'), { command: 'register-tenant' }, 7),
-    ).toEqual([1, 1, 1, 1]);
+      waits(deployment('d', 'a'), subscription('s', 'd'), usage('d', '2026-04-01'), subscription('t', 'd')),
+    ).toEqual([[[], [0], [0], [0, 1]]]);
+    expect(waits(subscription('s', 'd'), deployment('d', 'a'), subscription('s', 'e'))).toEqual([[[], [0], [0]]]);
   });
 
-  it('groups at most 32 commands', () => {
-    expect(sizes(...Array.from({ length: 70 }, (_, index) => tenant(`t${index}`)))).toEqual([32, 32, 6]);
+  it('takes the locks of all commands of a group, and lets those of one key wait for each other', () => {
+    const commands = [
+      tenant('a', { idempotencyKey: 'k' }),
+      subscription('s', 'd'),
+      tenant('b', { idempotencyKey: 'k' }),
+    ];
+    const [group] = [...groupsAtOnce(commands, (key) => `own ${key}`)];
+    expect(group?.commands.map(({ after }) => after)).toEqual([[], [], [0]]);
+    expect(group?.locks).toEqual([
+      { name: 'idempotency:own k', isShared: false },
+      { name: 'subscription:s', isShared: false },
+      { name: 'uses of plans', isShared: true },
+    ]);
+  });
+
+  it('keeps separate a command that makes several appends, names no subject, or corrects', () => {
+    expect(waits(usage('d', '2026-04-30', '2026-05-01'), usage('e', '2026-04-01'))).toEqual([[[]], [[]]]);
+    expect(waits({ command: 'start-subscription', subscriptionId: 's' }, tenant('a'), { command: 'x' }, 7)).toEqual([
+      ...[[[]], [[]], [[]], [[]]],
+    ]);
+    expect(waits({ command: 'correct-usage', deploymentId: 'd' }, tenant('a', { idempotencyKey: '' }))).toEqual([
+      ...[[[]], [[]]],
+    ]);
+  });
+
+  it('groups at most 128 commands, of which 32 start at once', () => {
+    const groups = waits(...Array.from({ length: 300 }, (_, index) => tenant(`t${index}`)));
+    expect(groups.map(({ length }) => length)).toEqual([128, 128, 44]);
+    expect(groups[0]?.slice(31, 34)).toEqual([[], [31], [31]]);
+    expect(groups[0]?.at(-1)).toEqual([95]);
   });
 });

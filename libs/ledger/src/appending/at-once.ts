@@ -1,32 +1,78 @@
 import { z } from 'zod';
+import { zId } from '#domain/schema';
 
-/** The subjects that a command reads and writes, by name. */
-interface Footprint {
-  readonly reads: readonly string[];
-  readonly writes: string;
+/** A lock that a command takes: exclusively, or together with others. */
+export interface NamedLock {
+  readonly name: string;
+  readonly isShared: boolean;
 }
 
+/** The subjects that a command reads and writes, by name, and the locks that it takes, in its order. */
+interface Footprint {
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+  readonly locks: readonly NamedLock[];
+}
+
+/** A command of a group. */
+export interface Grouped<Command> {
+  readonly command: Command;
+  /** The places in the group of earlier commands that must have ended before this one starts. */
+  readonly after: readonly number[];
+}
+
+/** Commands that are carried out together, and the locks that they take. */
+export interface Group<Command> {
+  readonly commands: readonly Grouped<Command>[];
+  readonly locks: readonly NamedLock[];
+}
+
+/** So many commands start at the same time. */
 const MOST_AT_ONCE = 32;
+/** A group holds its locks until all of it has ended. */
+const MOST_IN_GROUP = 128;
 /** This many fit into one append. */
 const MOST_READINGS = 100;
 
+/** Taken by commands that let a subscription use a plan. */
+export const USES_OF_PLANS = 'uses of plans';
+export const lockOfKey = (key: string): string => `idempotency:${key}`;
+export const isLockOfKey = (name: string): boolean => name.startsWith(lockOfKey(''));
+export const lockOfSubscription = (subscriptionId: string): string => `subscription:${subscriptionId}`;
+
 const zMonth = z.string().transform((start) => start.slice(0, 7));
 const id = z.string();
+const footprint = (
+  reads: readonly string[],
+  writes: readonly string[],
+  locks: readonly NamedLock[] = [],
+): Footprint => ({
+  ...{ reads, writes, locks },
+});
 
 /**
- * Small commands that files have many of, and whose fields name their subjects. Any other command runs alone. So do a
- * command with an idempotency key, which holds a lock, and readings of several months, which need several appends.
+ * Small commands that lists have many of, and whose fields name their subjects. Any other command runs alone: also
+ * readings of several months, which need several appends, and corrections, which look at what is appended meanwhile.
  */
 const FOOTPRINTS = z.discriminatedUnion('command', [
   z
     .looseObject({ command: z.literal('register-tenant'), tenantId: id })
-    .transform(({ tenantId }): Footprint => ({ reads: [], writes: `tenant ${tenantId}` })),
+    .transform(({ tenantId }) => footprint([], [`tenant ${tenantId}`])),
   z
     .looseObject({ command: z.literal('register-deployment'), deploymentId: id, tenantId: id })
-    .transform(({ deploymentId, tenantId }): Footprint => ({
-      reads: [`tenant ${tenantId}`],
-      writes: `deployment ${deploymentId}`,
-    })),
+    .transform(({ deploymentId, tenantId }) => footprint([`tenant ${tenantId}`], [`deployment ${deploymentId}`])),
+  z
+    .looseObject({ command: z.literal('start-subscription'), deploymentId: id, subscriptionId: id })
+    .transform(({ deploymentId, subscriptionId }) =>
+      footprint(
+        [`deployment ${deploymentId}`],
+        [`subscriptions of ${deploymentId}`, `subscription ${subscriptionId}`],
+        [
+          { name: lockOfSubscription(subscriptionId), isShared: false },
+          { name: USES_OF_PLANS, isShared: true },
+        ],
+      ),
+    ),
   z
     .looseObject({
       command: z.literal('observe-usage'),
@@ -34,52 +80,78 @@ const FOOTPRINTS = z.discriminatedUnion('command', [
       observations: z.array(z.looseObject({ period: z.looseObject({ start: zMonth }) })).max(MOST_READINGS),
     })
     .refine(({ observations }) => new Set(observations.map(({ period }) => period.start)).size === 1)
-    .transform(({ deploymentId }): Footprint => ({
-      reads: [`deployment ${deploymentId}`],
-      writes: `usage ${deploymentId}`,
-    })),
+    .transform(({ deploymentId }) => footprint([`deployment ${deploymentId}`], [`usage ${deploymentId}`])),
+  z
+    .looseObject({ command: z.literal('observe-resource'), provider: id })
+    .transform(({ provider }) => footprint([], [`inventory of ${provider}`])),
   z
     .looseObject({ command: z.literal('set-rate'), resourceType: id, resourceFamily: id, location: id })
-    .transform(({ resourceType, resourceFamily, location }): Footprint => ({
-      reads: [],
-      writes: `rate ${JSON.stringify([resourceType, resourceFamily, location])}`,
-    })),
+    .transform(({ resourceType, resourceFamily, location }) =>
+      footprint([], [`rate ${JSON.stringify([resourceType, resourceFamily, location])}`]),
+    ),
 ]);
 
-function footprintOf(command: unknown): Footprint | null {
-  if (typeof command !== 'object' || command === null || 'idempotencyKey' in command) return null;
-  return FOOTPRINTS.safeParse(command).data ?? null;
+const zKeyed = z.object({ idempotencyKey: zId.optional() });
+
+/** `keyOf`: the key under which an idempotency key of the caller is recorded. */
+function footprintOf(command: unknown, keyOf: (key: string) => string): Footprint | null {
+  const found = FOOTPRINTS.safeParse(command).data;
+  const keyed = zKeyed.safeParse(command).data;
+  if (found === undefined || keyed === undefined) return null;
+  if (keyed.idempotencyKey === undefined) return found;
+  const lock = lockOfKey(keyOf(keyed.idempotencyKey));
+  return footprint(found.reads, [...found.writes, lock], [{ name: lock, isShared: false }, ...found.locks]);
 }
 
 /**
- * Divides commands in order into groups that can run at the same time: no command of a group reads or writes what
- * another of the group writes, so each has the same outcome as in sequence.
+ * Divides commands in order into groups that are carried out together. A command starts after the commands before it
+ * that write what it reads or writes, or read what it writes. So each has the same outcome as in sequence.
  */
-export function* groupsAtOnce<Command>(commands: readonly Command[]): Generator<Command[]> {
-  let group: Command[] = [];
-  let written = new Set<string>();
-  let read = new Set<string>();
+export function* groupsAtOnce<Command>(
+  commands: readonly Command[],
+  keyOf: (key: string) => string = (key) => key,
+): Generator<Group<Command>> {
+  let group = new GroupOfCommands<Command>();
   for (const command of commands) {
-    const footprint = footprintOf(command);
-    const isIndependent =
-      footprint !== null &&
-      group.length < MOST_AT_ONCE &&
-      !written.has(footprint.writes) &&
-      !read.has(footprint.writes) &&
-      !footprint.reads.some((subject) => written.has(subject));
-    if (group.length > 0 && !isIndependent) {
+    const of = footprintOf(command, keyOf);
+    if (group.commands.length > 0 && (of === null || group.commands.length === MOST_IN_GROUP)) {
       yield group;
-      group = [];
-      [written, read] = [new Set(), new Set()];
+      group = new GroupOfCommands();
     }
-    group.push(command);
-    if (footprint === null) {
-      yield group;
-      group = [];
-      continue;
-    }
-    written.add(footprint.writes);
-    for (const subject of footprint.reads) read.add(subject);
+    if (of === null) yield { commands: [{ command, after: [] }], locks: [] };
+    else group.add(command, of);
   }
-  if (group.length > 0) yield group;
+  if (group.commands.length > 0) yield group;
+}
+
+class GroupOfCommands<Command> implements Group<Command> {
+  readonly commands: Grouped<Command>[] = [];
+  private readonly taken = new Map<string, NamedLock>();
+  /** The last command that writes a subject, and those that read it since. */
+  private readonly writer = new Map<string, number>();
+  private readonly readers = new Map<string, number[]>();
+
+  get locks(): readonly NamedLock[] {
+    return [...this.taken.values()];
+  }
+
+  add(command: Command, { reads, writes, locks }: Footprint): void {
+    const index = this.commands.length;
+    const after = new Set<number>();
+    // They start together, so that they share look-ups and appends.
+    const first = index - (index % MOST_AT_ONCE);
+    if (first > 0) after.add(first - 1);
+    for (const subject of [...reads, ...writes]) {
+      const writer = this.writer.get(subject);
+      if (writer !== undefined) after.add(writer);
+    }
+    for (const subject of writes) for (const reader of this.readers.get(subject) ?? []) after.add(reader);
+    for (const subject of reads) this.readers.set(subject, [...(this.readers.get(subject) ?? []), index]);
+    for (const subject of writes) {
+      this.writer.set(subject, index);
+      this.readers.delete(subject);
+    }
+    for (const lock of locks) this.taken.set(lock.name, lock);
+    this.commands.push({ command, after: [...after].sort((a, b) => a - b) });
+  }
 }

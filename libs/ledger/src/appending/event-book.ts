@@ -184,6 +184,7 @@ export class EventBook {
     call: CommandCall,
     result: object | undefined,
   ): Promise<void> {
+    await call.inTurn?.();
     await this.appendAt(stream, revision, call, [{ type: UNCHANGED, data: { command: call.name } }], result);
   }
 

@@ -1,28 +1,33 @@
 /**
- * Works on all items at the same time. Each calls `inTurn` before it appends, which waits until all items before it
- * have called it or have ended. So the log holds the events in the order of the items.
+ * Works on all items at the same time, but on each only after those before it that `afterOf` names. If one of them
+ * failed, it fails too. Each calls `inTurn` before it appends, which waits until all items before it have called it or
+ * have ended. So the log holds the events in the order of the items.
  */
 export async function inOrder<Item, Result>(
   items: readonly Item[],
   work: (item: Item, inTurn: () => Promise<void>) => Promise<Result>,
+  afterOf: (item: Item) => readonly number[] = () => [],
 ): Promise<PromiseSettledResult<Result>[]> {
   let turn = Promise.resolve();
-  return Promise.allSettled(
-    items.map(async (item) => {
-      const mine = turn;
-      const passed = Promise.withResolvers<void>();
-      turn = passed.promise;
-      const inTurn = async (): Promise<void> => {
-        await mine;
-        passed.resolve();
-      };
-      try {
-        return await work(item, inTurn);
-      } finally {
-        await inTurn();
-      }
-    }),
-  );
+  const begun: Promise<Result>[] = [];
+  const begin = async (item: Item): Promise<Result> => {
+    const mine = turn;
+    const passed = Promise.withResolvers<void>();
+    turn = passed.promise;
+    const inTurn = async (): Promise<void> => {
+      await mine;
+      passed.resolve();
+    };
+    const earlier = new Set(afterOf(item));
+    try {
+      await Promise.all(begun.filter((_, index) => earlier.has(index)));
+      return await work(item, inTurn);
+    } finally {
+      await inTurn();
+    }
+  };
+  for (const item of items) begun.push(begin(item));
+  return Promise.allSettled(begun);
 }
 
 export function valueOf<Result>(settled: PromiseSettledResult<Result>): Result {
