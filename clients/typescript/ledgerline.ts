@@ -73,6 +73,8 @@ export type MarginByKind = { readonly revenue: readonly (KindRevenue)[]; readonl
 export type KindRevenue = { readonly billingKind: string; readonly revenue: string };
 export type KindCogs = { readonly kind: string; readonly cogs: string };
 export type UnattributedCogs = { readonly cogs: string };
+export type MarginTrend = { readonly currency: string; readonly months: readonly (MonthMargin)[] };
+export type MonthMargin = { readonly month: string; readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null; readonly coveragePct: string | null; readonly byTenant?: readonly (TenantMargin)[]; readonly byDeployment?: readonly (DeploymentMargin)[]; readonly byKind?: MarginByKind };
 export type Accrual = { readonly at: string; readonly currency: string; readonly subscriptions: readonly (AccruedSubscription)[]; readonly accrued: string; readonly issued: string; readonly unbilled: string; readonly dueAtPeriodEnd: string; readonly total: string; readonly otherCurrencies: readonly (string)[] };
 export type AccruedSubscription = { readonly subscriptionId: string; readonly tenantId: string; readonly deploymentId: string; readonly lines: readonly (AccruedLine)[]; readonly accrued: string; readonly issued: string; readonly unbilled: string; readonly dueAtPeriodEnd: string; readonly total: string };
 export type AccruedLine = { readonly lineId: string; readonly billingKind: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly accrued: string; readonly issued: string; readonly unbilled: string; readonly dueAtPeriodEnd: string; readonly quarantine: Quarantine | null };
@@ -295,6 +297,11 @@ export class Ledgerline {
   /** Revenue, cost and margin of a month, overall and by tenant, deployment and kind, in one currency. */
   async margin(question: { asOf?: string | undefined; knownAt?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
     return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
+  }
+
+  /** Revenue, cost, margin and coverage of each month from one to another, in one currency. */
+  async marginTrend(question: { asOf?: string | undefined; knownAt?: string | undefined; from: string; to: string; currency?: string | undefined; by?: "tenant" | "deployment" | "kind" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<MarginTrend> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/margin/trend', query: question });
   }
 
   /** What each subscription comes to so far, what is issued of it, and what is unbilled, in one currency: its open period, and what ended and is not billed yet. */

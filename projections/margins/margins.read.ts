@@ -1,28 +1,29 @@
 import { type Kysely, sql } from 'kysely';
 import type { Series } from '#domain/invoices/invoice';
 import type { Period } from '#domain/time/period';
+import { anyOf } from '#read-model/any-of';
 import { at, type Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
 import type { RevenueRow } from './margins.table.js';
 
 type Db = Kysely<ReadModels>;
 
-export type RevenueSum = Pick<RevenueRow, 'tenant_id' | 'deployment_id' | 'billing_kind' | 'amount'>;
+export type RevenueSum = Pick<RevenueRow, 'tenant_id' | 'deployment_id' | 'billing_kind' | 'month' | 'amount'>;
 
 /**
- * The revenue of a month in one currency. Rows are permanent deltas: the revenue as of a position is their sum up to
+ * The revenue of months in one currency. Rows are permanent deltas: the revenue as of a position is their sum up to
  * it.
  */
 export async function readRevenue(
   db: Db,
   position: number,
-  { month, currency }: { readonly month: string; readonly currency: string },
+  { months, currency }: { readonly months: readonly string[]; readonly currency: string },
 ): Promise<RevenueSum[]> {
   const { rows } = await sql<RevenueSum>`
-    SELECT tenant_id, deployment_id, billing_kind, sum(amount) AS amount
+    SELECT tenant_id, deployment_id, billing_kind, month, sum(amount) AS amount
     FROM revenue
-    WHERE month = ${month} AND currency = ${currency} AND position_from <= ${position}
-    GROUP BY tenant_id, deployment_id, billing_kind
+    WHERE month = ${anyOf(months)} AND currency = ${currency} AND position_from <= ${position}
+    GROUP BY tenant_id, deployment_id, billing_kind, month
     ORDER BY billing_kind`.execute(db);
   return rows;
 }

@@ -104,6 +104,14 @@ const TABLE: ReadonlyMap<
     'GET /api/v1/dashboard/margin',
     { for: ADMIN, query: 'margin', example: () => '/api/v1/dashboard/margin?period=2026-04-15' },
   ],
+  [
+    'GET /api/v1/dashboard/margin/trend',
+    {
+      for: ADMIN,
+      query: 'margin-trend',
+      example: () => '/api/v1/dashboard/margin/trend?from=2026-03&to=2026-04&by=tenant',
+    },
+  ],
   ['GET /api/v1/dashboard/accrual', { for: ADMIN, query: 'accrual', example: () => '/api/v1/dashboard/accrual' }],
   ['GET /api/v1/resources', { for: STAFF, query: 'resources', example: () => '/api/v1/resources' }],
   ['GET /api/v1/tenants', { for: READ, query: 'tenants', example: () => '/api/v1/tenants' }],

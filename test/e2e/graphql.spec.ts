@@ -112,6 +112,14 @@ const TABLE: ReadonlyMap<
   ['lines', { for: READ, given: () => '(subscriptionId: "acme-sub")', rest: () => '/lines?subscriptionId=acme-sub' }],
   ['line', { for: READ, given: () => `(id: "${api().lineId}")`, rest: () => `/lines/${api().lineId}` }],
   ['margin', { for: ADMIN, given: () => '(period: "2026-04-15")', rest: () => '/dashboard/margin?period=2026-04-15' }],
+  [
+    'marginTrend',
+    {
+      for: ADMIN,
+      given: () => '(from: "2026-03", to: "2026-04")',
+      rest: () => '/dashboard/margin/trend?from=2026-03&to=2026-04',
+    },
+  ],
   ['accrual', { for: ADMIN, rest: () => '/dashboard/accrual' }],
   ['resources', { for: STAFF, rest: () => '/resources' }],
   ['tenants', { for: READ, rest: () => '/tenants' }],

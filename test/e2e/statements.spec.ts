@@ -13,7 +13,7 @@ import { creditNote } from '#operations/credit-notes';
 import { creditNoteDocument, invoiceDocument } from '#operations/documents';
 import { invoice, invoicePreview } from '#operations/invoices';
 import { line, lines } from '#operations/lines';
-import { margin } from '#operations/margin';
+import { margin, marginTrend } from '#operations/margin';
 import { meteredDays } from '#operations/metering';
 import { QUERIES } from '#operations/operations';
 import { projections } from '#operations/projections';
@@ -261,6 +261,8 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [usage, () => ({ deploymentId: 't00-prod' }), 5],
   [quote, () => ({ planId: 'plan-t00', usage: { requests: '8' }, tenantId: idOf(0) }), 7],
   [margin, () => ({ period: '2026-04' }), 8],
+  // As many months as are allowed.
+  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 7],
   [accrual, () => ({ at: april(15).start }), 17],
   [meteredDays, () => ({}), 3],
   [projections, () => ({}), 7],

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { zCurrency } from '#domain/schema';
-import { marginIn } from '#billing/costs/margin-month';
+import { coveragePercent, type Margin } from '#domain/margin/margin';
+import { decimal } from '#domain/money/decimal';
+import { isBefore } from '#domain/time/instant';
+import { monthOf, piecesOf } from '#domain/time/period';
+import { invalid } from '#domain/errors';
+import { marginIn, marginsIn } from '#billing/costs/margin-month';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
 import { zMonth } from '#ledger/month';
 import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
@@ -14,27 +19,31 @@ const figures = {
   marginPct: z.string().nullable().describe('null: revenue is 0'),
 };
 
+const zByTenant = z.array(z.object({ tenantId: z.string(), ...figures }).meta({ id: 'TenantMargin' }));
+const zByDeployment = z.array(
+  z
+    .object({
+      tenantId: z.string(),
+      deploymentId: z.string().nullable().describe('null: not of a deployment'),
+      ...figures,
+    })
+    .meta({ id: 'DeploymentMargin' }),
+);
+const zByKind = z
+  .object({
+    revenue: z.array(z.object({ billingKind: z.string(), revenue: zMoney }).meta({ id: 'KindRevenue' })),
+    cogs: z.array(z.object({ kind: z.string(), cogs: zMoney }).meta({ id: 'KindCogs' })),
+  })
+  .meta({ id: 'MarginByKind' });
+
 const zMargin = z
   .object({
     period: z.string().describe('The month: 2026-04'),
     currency: z.string(),
     overall: z.object(figures).meta({ id: 'MarginFigures' }),
-    byTenant: z.array(z.object({ tenantId: z.string(), ...figures }).meta({ id: 'TenantMargin' })),
-    byDeployment: z.array(
-      z
-        .object({
-          tenantId: z.string(),
-          deploymentId: z.string().nullable().describe('null: not of a deployment'),
-          ...figures,
-        })
-        .meta({ id: 'DeploymentMargin' }),
-    ),
-    byKind: z
-      .object({
-        revenue: z.array(z.object({ billingKind: z.string(), revenue: zMoney }).meta({ id: 'KindRevenue' })),
-        cogs: z.array(z.object({ kind: z.string(), cogs: zMoney }).meta({ id: 'KindCogs' })),
-      })
-      .meta({ id: 'MarginByKind' }),
+    byTenant: zByTenant,
+    byDeployment: zByDeployment,
+    byKind: zByKind,
     unattributed: z.object({ cogs: zMoney }).meta({ id: 'UnattributedCogs' }),
     otherCurrencies: z.array(z.string()).describe('Other currencies with revenue or cost'),
   })
@@ -61,6 +70,68 @@ export const margin = defineQuery({
   },
 });
 
+/** Ten years. */
+const MOST_MONTHS = 120;
+
+const zTrend = z
+  .object({
+    currency: z.string(),
+    months: z.array(
+      z
+        .object({
+          month: z.string().describe('2026-04'),
+          ...figures,
+          coveragePct: z.string().nullable().describe('Attributed cost in percent of all cost. null: there is no cost'),
+          byTenant: zByTenant.optional().describe('With by=tenant'),
+          byDeployment: zByDeployment.optional().describe('With by=deployment'),
+          byKind: zByKind.optional().describe('With by=kind'),
+        })
+        .meta({ id: 'MonthMargin' }),
+    ),
+  })
+  .meta({ id: 'MarginTrend' });
+
+const SHARES = { tenant: 'byTenant', deployment: 'byDeployment', kind: 'byKind' } as const;
+
+export const marginTrend = defineQuery({
+  name: 'margin-trend',
+  summary: 'Revenue, cost, margin and coverage of each month from one to another, in one currency',
+  path: 'dashboard/margin/trend',
+  params: zAsOf.extend({
+    from: zMonth.describe('The first month: 2026-01'),
+    to: zMonth.describe('The last month'),
+    currency: zCurrency.default('USD'),
+    by: z.enum(['tenant', 'deployment', 'kind']).optional().describe('Also the parts of each month'),
+  }),
+  roles: ADMIN,
+  answer: zTrend,
+  example: { from: '2026-01', to: '2026-06', currency: 'USD' },
+  async handle({ from, to, currency, by }, context) {
+    if (isBefore(to.start, from.start))
+      throw invalid('invalid_parameter', 'margin-trend: to is before from. Give the first month as from.', [
+        { field: 'to', message: 'must not be before from' },
+      ]);
+    const months = piecesOf({ start: from.start, end: to.end }, monthOf);
+    if (months.length > MOST_MONTHS)
+      throw invalid('invalid_parameter', `margin-trend: ${months.length} months. Ask for at most ${MOST_MONTHS}.`, [
+        { field: 'to', message: `must be at most ${MOST_MONTHS} months after from` },
+      ]);
+    const margins = await marginsIn(context, months, currency);
+    return {
+      currency,
+      months: margins.map((margin, index) => ({
+        month: (months[index] ?? from).start.slice(0, 7),
+        ...margin.overall,
+        coveragePct: coverageOf(margin),
+        ...(by === undefined ? {} : { [SHARES[by]]: margin[SHARES[by]] }),
+      })),
+    };
+  },
+});
+
+const coverageOf = ({ overall, unattributed }: Margin): string | null =>
+  coveragePercent(decimal(overall.cogs), decimal(unattributed.cogs));
+
 export const marginOperations: Operations = {
-  queries: [margin],
+  queries: [margin, marginTrend],
 };

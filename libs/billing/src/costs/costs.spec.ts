@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { deployment, plan, subscription, tenant } from '../../../../test/support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../../../../test/support/ledger.js';
 import { instant } from '#domain/time/instant';
-import { monthOf } from '#domain/time/period';
+import { monthOf, piecesOf } from '#domain/time/period';
 import { contextFor } from '#ledger/query';
 import { decideCosts } from './cost-writer.js';
-import { marginIn, marginMonths } from './margin-month.js';
+import { marginIn, marginMonths, marginsIn } from './margin-month.js';
 
 const APRIL = monthOf(instant('2026-04-01T00:00:00Z'));
 const MAY = '2026-05-01T00:00:00Z';
@@ -65,11 +65,28 @@ describe('the margin of a month', () => {
     });
   });
 
+  it('is the same in a trend, and a cost that crosses months is in each of them once', async () => {
+    const over = { start: instant('2026-04-16T00:00:00Z'), end: instant('2026-06-15T00:00:00Z') };
+    await test.apply({
+      command: 'record-cost',
+      ...{ provider: 'do', invoiceRef: '2026-04-b' },
+      lines: [line('9', '60.00', { chargePeriod: over })],
+    });
+    const context = contextFor(test.core, await test.core.projector.catchUp(), ADMIN);
+    const months = piecesOf({ start: instant('2026-03-01T00:00:00Z'), end: instant('2026-08-01T00:00:00Z') }, monthOf);
+    const trend = await marginsIn(context, months, 'USD');
+    // 60.00 over 60 days: 15 in April with 36.92 of before, 31 in May, 14 in June.
+    expect(trend.map(({ overall }) => overall.cogs)).toEqual(['0.00', '51.92', '31.00', '14.00', '0.00']);
+    const one = await Promise.all(months.map(async (month) => marginIn(context, month, 'USD')));
+    expect(trend).toEqual(one);
+  });
+
   it('has changed since a position only if something was recorded after it', async () => {
     const position = await test.core.projector.position();
     const context = contextFor(test.core, position, ADMIN);
-    expect(await marginMonths(context)).toEqual([{ month: '2026-04', currency: 'USD' }]);
-    expect(await marginMonths(context, costed)).toEqual([{ month: '2026-04', currency: 'USD' }]);
+    const costing = ['2026-04', '2026-05', '2026-06'].map((month) => ({ month, currency: 'USD' }));
+    expect(await marginMonths(context)).toEqual(costing);
+    expect(await marginMonths(context, costed)).toEqual(costing);
     expect(await marginMonths(context, position)).toEqual([]);
   });
 });

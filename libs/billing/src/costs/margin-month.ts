@@ -1,6 +1,7 @@
 import { attributedShares } from '#domain/margin/attribution';
 import { type CostShare, type Margin, marginOf } from '#domain/margin/margin';
 import { decimal } from '#domain/money/decimal';
+import { isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { readCostLines } from '#projections/costs/costs.read';
 import { readAssignments } from '#projections/deployments/deployments.read';
@@ -9,16 +10,31 @@ import { timelinesOf } from '../inventory/timelines.js';
 import type { QueryContext } from '#ledger/query';
 
 /** A UTC month's margin in one currency. */
-export async function marginIn(context: QueryContext, period: Period, currency: string): Promise<Margin> {
+export async function marginIn(context: QueryContext, month: Period, currency: string): Promise<Margin> {
+  const [margin] = await marginsIn(context, [month], currency);
+  if (margin === undefined) throw new Error('a month has no margin');
+  return margin;
+}
+
+/** The margins of neighbouring UTC months in one currency, with as many statements as that of one. */
+export async function marginsIn(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+): Promise<readonly Margin[]> {
   const { core, position } = context;
-  const revenue = await readRevenue(core.db, position, { month: period.start.slice(0, 7), currency });
-  const shares = revenue.map((row) => ({
-    tenantId: row.tenant_id,
-    deploymentId: row.deployment_id,
-    billingKind: row.billing_kind,
-    amount: decimal(row.amount),
-  }));
-  return marginOf(shares, await costsIn(context, period, currency), currency);
+  const names = months.map(({ start }) => start.slice(0, 7));
+  const revenue = Map.groupBy(await readRevenue(core.db, position, { months: names, currency }), ({ month }) => month);
+  const costs = await costsOf(context, months, currency);
+  return names.map((name, index) => {
+    const shares = (revenue.get(name) ?? []).map((row) => ({
+      tenantId: row.tenant_id,
+      deploymentId: row.deployment_id,
+      billingKind: row.billing_kind,
+      amount: decimal(row.amount),
+    }));
+    return marginOf(shares, costs[index] ?? [], currency);
+  });
 }
 
 /** A share of a cost line, and the log position at which the line was recorded. */
@@ -28,11 +44,18 @@ export interface CostLineShare extends CostShare {
 }
 
 /** The month's cost without tax. Each share names the tenant and the deployment that held the resource then. */
-export async function costsIn(
+export const costsIn = async (context: QueryContext, month: Period, currency: string): Promise<CostLineShare[]> =>
+  (await costsOf(context, [month], currency)).flat();
+
+/** The same for each of neighbouring months. */
+async function costsOf(
   { core, position }: QueryContext,
-  period: Period,
+  months: readonly Period[],
   currency: string,
-): Promise<CostLineShare[]> {
+): Promise<CostLineShare[][]> {
+  const [first, last] = [months[0], months.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const period = { start: first.start, end: last.end };
   const rows = await readCostLines(core.db, position, { period, currency });
   const resourceIds = [...new Set(rows.flatMap(({ resource_id }) => (resource_id === null ? [] : [resource_id])))];
   const timelines = new Map(
@@ -46,23 +69,27 @@ export async function costsIn(
     assigned.map((row) => ({ deploymentId: row.deployment_id, tenantId: row.tenant_id, from: row.effective_from })),
     ({ deploymentId }) => deploymentId,
   );
-  return rows.flatMap((row) => {
-    const resource =
-      row.resource_id === null ? null : (timelines.get(JSON.stringify([row.provider, row.resource_id])) ?? null);
-    const cost = {
-      amount: decimal(row.amount),
-      currency: row.currency,
-      chargePeriod: { start: row.charge_period_start, end: row.charge_period_end },
-      tenantId: row.tenant_id,
-      resource,
-    };
-    return attributedShares(cost, period, (id) => assignments.get(id) ?? []).map((share) => ({
-      ...share,
-      kind: row.kind,
-      costLine: `${row.provider}/${row.invoice_ref}/${row.line_key}`,
-      position: row.position_from,
-    }));
-  });
+  return months.map((month) =>
+    rows
+      .filter((row) => isBefore(row.charge_period_start, month.end) && isBefore(month.start, row.charge_period_end))
+      .flatMap((row) => {
+        const resource =
+          row.resource_id === null ? null : (timelines.get(JSON.stringify([row.provider, row.resource_id])) ?? null);
+        const cost = {
+          amount: decimal(row.amount),
+          currency: row.currency,
+          chargePeriod: { start: row.charge_period_start, end: row.charge_period_end },
+          tenantId: row.tenant_id,
+          resource,
+        };
+        return attributedShares(cost, month, (id) => assignments.get(id) ?? []).map((share) => ({
+          ...share,
+          kind: row.kind,
+          costLine: `${row.provider}/${row.invoice_ref}/${row.line_key}`,
+          position: row.position_from,
+        }));
+      }),
+  );
 }
 
 /**

@@ -15,6 +15,8 @@ export interface CostShare extends Attribution {
   readonly amount: Decimal;
 }
 
+type Holder = Pick<CostShare, 'tenantId' | 'deploymentId'>;
+
 export interface MarginFigures {
   readonly revenue: string;
   readonly cogs: string;
@@ -40,6 +42,10 @@ export interface Margin {
 export const marginPercent = (revenue: Decimal, margin: Decimal): string | null =>
   revenue.eq(ZERO) ? null : divide(margin.times(decimal('100')), revenue, 1).toFixed(1);
 
+/** attributed cost / all cost in percent, to one decimal, half away from zero; null where there is no cost. */
+export const coveragePercent = (cogs: Decimal, unattributed: Decimal): string | null =>
+  marginPercent(cogs, cogs.minus(unattributed));
+
 /** The exact amount: at the currency's scale, or with all decimals that it has (a provider's cost may have 18). */
 export const exactMoney = (amount: Decimal, currency: string): string =>
   amount.eq(ZERO)
@@ -63,30 +69,23 @@ export function marginOf(revenue: readonly RevenueShare[], costs: readonly CostS
     };
   };
   const attributed = costs.filter(({ tenantId }) => tenantId !== null);
-  const tenants = ordered([
-    ...revenue.map(({ tenantId }) => tenantId),
-    ...attributed.map(({ tenantId }) => tenantId ?? ''),
-  ]);
-  const holders = ordered(
-    [...revenue, ...attributed].map(({ tenantId, deploymentId }) => JSON.stringify([tenantId, deploymentId])),
-  );
+  /** The figures of each holder, in the order of its key. */
+  const figuresBy = (keyOf: (share: Holder) => string): [key: string, MarginFigures][] => {
+    const [earned, spent] = [Map.groupBy(revenue, keyOf), Map.groupBy(attributed, keyOf)];
+    const keys = [...new Set([...earned.keys(), ...spent.keys()])].sort();
+    return keys.map((key) => [key, figures(earned.get(key) ?? [], spent.get(key) ?? [])]);
+  };
   const total = (shares: readonly { amount: Decimal }[]): string =>
     exactMoney(sum(shares.map(({ amount }) => amount)), currency);
   return {
     overall: figures(revenue, costs),
-    byTenant: tenants.map((tenantId) => ({
-      tenantId,
-      ...figures(
-        revenue.filter((each) => each.tenantId === tenantId),
-        attributed.filter((each) => each.tenantId === tenantId),
-      ),
-    })),
-    byDeployment: holders.map((key) => {
-      const [tenantId, deploymentId] = JSON.parse(key) as [string, string | null];
-      const of = (each: { tenantId: string | null; deploymentId: string | null }): boolean =>
-        each.tenantId === tenantId && each.deploymentId === deploymentId;
-      return { tenantId, deploymentId, ...figures(revenue.filter(of), attributed.filter(of)) };
-    }),
+    byTenant: figuresBy(({ tenantId }) => tenantId ?? '').map(([tenantId, of]) => ({ tenantId, ...of })),
+    byDeployment: figuresBy(({ tenantId, deploymentId }) => JSON.stringify([tenantId, deploymentId])).map(
+      ([key, of]) => {
+        const [tenantId, deploymentId] = JSON.parse(key) as [string, string | null];
+        return { tenantId, deploymentId, ...of };
+      },
+    ),
     byKind: {
       revenue: [...Map.groupBy(revenue, ({ billingKind }) => billingKind)].map(([billingKind, shares]) => ({
         billingKind,
@@ -97,5 +96,3 @@ export function marginOf(revenue: readonly RevenueShare[], costs: readonly CostS
     unattributed: { cogs: total(costs.filter(({ tenantId }) => tenantId === null)) },
   };
 }
-
-const ordered = (values: readonly string[]): string[] => [...new Set(values)].sort();
