@@ -236,7 +236,7 @@ describe('tokens', () => {
     expect((await get(await sign({ roles: ['auditor'] }), '/api/v1/tenants')).status).toBe(200);
     expect(await bad(await sign({ role: 'auditor', exp: undefined }))).toMatchObject({
       ...{ status: 401, code: 'unauthenticated' },
-      detail: 'the token has no expiry (exp). Issue it with one.',
+      detail: 'the token has no expiry (exp), or it is not a number. Issue it with one.',
     });
   });
 
@@ -631,6 +631,7 @@ describe('the environment', () => {
       usageYears: { back: 10, ahead: 1 },
       logLevel: 'info',
       tokenRules: { withoutEnd: false },
+      transferMs: 60_000,
     });
   });
 

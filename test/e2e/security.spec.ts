@@ -229,6 +229,39 @@ describe('plans and rates', () => {
   });
 });
 
+describe('a small request', () => {
+  it('with very many faults gets a small answer soon', async () => {
+    const plan = { planId: 'a', items: Array.from({ length: 4000 }, () => ({})) };
+    const unknown = Object.fromEntries(Array.from({ length: 15_000 }, (_, n) => [`k${n}`, 1]));
+    const asked = await api().post('globex', '/api/v1/quotes', { usage: {}, plan });
+    // The plan has no name, currency, base fee, payment term and start; each of 4,000 items no billing kind and price.
+    expect(problemIn(asked).errors.at(-1)).toEqual({
+      ...{ field: '', message: 'and 7985 more faults, which are not listed' },
+    });
+    const sent = problemIn(await api().post('ingest', '/api/v1/commands', { command: 'observe-usage', ...unknown }));
+    // deploymentId and observations are missing: 15,002 faults, of which 20 are listed.
+    expect(sent.errors).toHaveLength(21);
+    expect(sent.errors.at(-1)?.message).toBe('and 14982 more faults, which are not listed');
+    const items = z
+      .object({ items: z.array(z.object({ error: z.object({ errors: z.array(z.unknown()) }) })) })
+      .parse((await api().post('ingest', '/api/v1/usage', [unknown])).body).items;
+    expect(items[0]?.error.errors).toHaveLength(21);
+  });
+
+  it('with very many values is no question', async () => {
+    const items = Array.from({ length: 20_001 }, () => ({}));
+    const { body } = await api().post('globex', '/graphql', {
+      query: 'query($plan: JSON!) { quote(plan: $plan, usage: {}) { total } }',
+      variables: { plan: { items } },
+    });
+    for (const answer of [
+      JSON.stringify(body),
+      problemIn(await api().post('globex', '/api/v1/quotes', { items })).detail,
+    ])
+      expect(answer).toContain('quote: the parameters have more than 20000 values. Ask for less.');
+  });
+});
+
 describe('SQL in parameters', () => {
   const ATTEMPTS = [
     "'; DROP TABLE ledgerline.tenants; --",

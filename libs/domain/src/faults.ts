@@ -82,14 +82,27 @@ export const fieldPath = (path: readonly PropertyKey[]): string =>
     '',
   );
 
+/** A small input can have millions of faults. A person mends the first ones, and sends it again. */
+const MOST_LISTED = 20;
+
+const faultsIn = (issue: z.core.$ZodIssue): number => (issue.code === 'unrecognized_keys' ? issue.keys.length : 1);
+
 /**
- * The faults that `checked` found, field by field. An unknown field is named itself. A field of a wrong type has no
- * other fault.
+ * The first faults that `checked` found, field by field. An unknown field is named itself. A field of a wrong type has
+ * no other fault.
  */
 export function fieldErrors(error: z.ZodError): FieldError[] {
-  const errors = error.issues.flatMap((issue): (FieldError & { readonly ofType: boolean })[] => {
+  const all = error.issues.reduce((total, issue) => total + faultsIn(issue), 0);
+  const first = faultsOf(error.issues.slice(0, 2 * MOST_LISTED));
+  if (all <= 2 * MOST_LISTED && first.length <= MOST_LISTED) return first;
+  const listed = first.slice(0, MOST_LISTED);
+  return [...listed, { field: '', message: `and ${all - listed.length} more faults, which are not listed` }];
+}
+
+function faultsOf(issues: readonly z.core.$ZodIssue[]): FieldError[] {
+  const errors = issues.flatMap((issue): (FieldError & { readonly ofType: boolean })[] => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, 2 * MOST_LISTED).map((key) => ({
         field: fieldPath([...issue.path, key]),
         message: 'is not a known field',
         ofType: false,

@@ -11,6 +11,20 @@ export interface Unstorable {
   readonly message: string;
 }
 
+/** Whether JSON has more than so many values, those within lists and objects included. It looks no further. */
+export function hasMoreValues(value: unknown, most: number): boolean {
+  const left: unknown[] = [value];
+  for (let seen = 1; left.length > 0;) {
+    const next = left.pop();
+    if (typeof next !== 'object' || next === null) continue;
+    const within: unknown[] = Array.isArray(next) ? next : Object.values(next);
+    seen += within.length;
+    if (seen > most) return true;
+    for (const each of within) left.push(each);
+  }
+  return false;
+}
+
 /** The first place in JSON, at any depth, that cannot be stored; undefined if all of it can. */
 export const unstorableIn = (value: unknown): Unstorable | undefined => search(value, []);
 

@@ -1,7 +1,8 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { z } from 'zod';
-import { notFound } from '#domain/errors';
+import { invalid, notFound } from '#domain/errors';
 import { parse } from '#domain/schema';
+import { hasMoreValues } from '#domain/storable';
 import type { Instant } from '#domain/time/instant';
 import { assertRole, type Caller } from '#ledger/caller';
 import type { DateRead } from '#ledger/command';
@@ -36,6 +37,9 @@ export interface Answered<Answer = unknown> {
   readonly answer: Answer;
 }
 
+/** Every tenant can ask. A plan of 1,000 items has 10,000 values. */
+const MOST_VALUES = 20_000;
+
 /** A query on the query bus. */
 export class LedgerQuery<Answer extends z.ZodType = z.ZodType> extends Query<Answered<AnswerOf<Answer>>> {
   constructor(
@@ -64,6 +68,8 @@ export async function answered<Answer extends z.ZodType>(
 ): Promise<Answered<AnswerOf<Answer>>> {
   const { name } = query;
   assertRole(caller, query.roles, `read ${name}`);
+  if (hasMoreValues(params, MOST_VALUES))
+    throw invalid('invalid_parameter', `${name}: the parameters have more than ${MOST_VALUES} values. Ask for less.`);
   const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
   const given = 'cursor' in query.params.shape ? withCursor(name, sent) : sent;
   const { params: dated, dates } = await withDatesOfQuery(core, query, given, caller);

@@ -42,7 +42,10 @@ describe('a token', () => {
   });
 
   it('must have an end, unless it is allowed to have none', async () => {
-    expect(await verdict({}, { exp: undefined })).toBe('the token has no expiry (exp). Issue it with one.');
+    expect(await verdict({}, { exp: undefined })).toBe(
+      'the token has no expiry (exp), or it is not a number. Issue it with one.',
+    );
+    expect(await verdict({}, { exp: 1e300 })).toBe('accepted');
     expect(await verdict({ withoutEnd: true }, { exp: undefined })).toBe('accepted');
     expect(await verdict({ withoutEnd: true }, { exp: seconds('2026-04-14T00:00:00Z') })).toBe('the token has expired');
   });

@@ -82,7 +82,7 @@ export class TokenReader {
       ...ids,
       ...(traceparent === undefined ? {} : { traceparent }),
     };
-    return { caller, token, expires: payload.exp === undefined ? null : new Date(payload.exp * 1000) };
+    return { caller, token, expires: expiryOf(payload) };
   }
 
   private async verified(token: string, now: Instant): Promise<JWTPayload> {
@@ -135,11 +135,17 @@ export class TokenReader {
     const faults: Readonly<Record<string, string>> = {
       iss: `the token has another issuer (iss) than ${issuer}`,
       aud: `the token is for another audience (aud) than ${audiences?.join(' or ')}`,
-      exp: 'the token has no expiry (exp). Issue it with one.',
+      exp: 'the token has no expiry (exp), or it is not a number. Issue it with one.',
       nbf: 'the token is not valid yet',
     };
     return faults[claim] ?? 'the token is not valid';
   }
+}
+
+/** null: it has none, or one after the last date. */
+function expiryOf({ exp }: JWTPayload): Date | null {
+  const expires = new Date((exp ?? Infinity) * 1000);
+  return Number.isNaN(expires.getTime()) ? null : expires;
 }
 
 const isValidAt = ({ exp, nbf }: JWTPayload, at: Date): boolean =>
