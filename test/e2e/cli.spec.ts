@@ -123,6 +123,11 @@ describe('ledgerline apply', () => {
       ],
       nextCursor: null,
     });
+    // Also as CSV: one line for each item, an object as JSON.
+    expect((await cli(['query', 'deployments', '--csv'], { env })).stdout).toBe(
+      'deploymentId,name,tenantId,assignments\nd,d,t,"[{""tenantId"":""t"",""from"":""2026-04-01T00:00:00Z""}]"\n',
+    );
+    expect(await cli(['query', 'deployments', '--csv', '--json'], { env })).toMatchObject({ code: 2 });
   });
 
   it('meters days and invoices what is due', async () => {
@@ -223,6 +228,23 @@ describe('wrong usage', () => {
     expect(asked).toContain('    [limit] [cursor] [tenantId] [status]\n');
     const applied = (await cli(['apply', '--help'])).stdout;
     for (const { name, summary } of COMMANDS.values()) expect(applied).toContain(`  ${name}: ${summary}`);
+  });
+
+  it('lists the commands, and shows one with its fields, without a database', async () => {
+    const { stdout } = await cli(['commands']);
+    for (const { name, summary } of COMMANDS.values()) expect(stdout).toMatch(new RegExp(`^${name} +${summary}`, 'm'));
+    const one = await cli(['commands', 'set-rate']);
+    expect(one.stdout).toMatch(/^unitPrice +yes +decimal +the price of one unit$/m);
+    expect(one.stdout).toContain('use correct-rate or withdraw.');
+    expect(one.stdout).toContain('example: {"command":"set-rate",');
+    expect(JSON.parse((await cli(['commands', 'set-rate', '--json'])).stdout)).toMatchObject({
+      name: 'set-rate',
+      fields: expect.arrayContaining([expect.objectContaining({ path: 'unitPrice', isRequired: true })]),
+    });
+    expect(await cli(['commands', 'nothing'])).toMatchObject({
+      code: 2,
+      stderr: 'ledgerline: unknown command "nothing". Run: ledgerline commands\n',
+    });
   });
 
   it('has an example in the help of every command', async () => {

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EXPORT_KINDS, type Export, type ExportKind } from '#exchange/export/exports';
-import { guarded } from '#exchange/rows/formulas';
+import { csvLine } from './csv.js';
 import { counted, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { WrongUsage } from './wrong-usage.js';
@@ -47,12 +47,10 @@ async function* linesOf(
   format: 'csv' | 'jsonl',
   written: { rows: number },
 ): AsyncGenerator<string> {
-  if (format === 'csv') yield `${columns.join(',')}\n`;
+  if (format === 'csv') yield `${csvLine(columns)}\n`;
   for await (const row of rows) {
     written.rows += 1;
-    yield format === 'csv'
-      ? `${columns.map((column) => cellOf(valueAt(row, column))).join(',')}\n`
-      : `${JSON.stringify(row)}\n`;
+    yield format === 'csv' ? `${csvLine(columns.map((column) => valueAt(row, column)))}\n` : `${JSON.stringify(row)}\n`;
   }
 }
 
@@ -62,12 +60,4 @@ function valueAt(row: unknown, column: string): unknown {
   for (const field of column.split('.'))
     value = typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
   return value;
-}
-
-const NEEDS_QUOTES = /[",\r\n]/;
-
-function cellOf(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  const text = typeof value === 'string' ? guarded(value) : JSON.stringify(value);
-  return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

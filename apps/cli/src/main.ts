@@ -68,6 +68,12 @@ const apply = command(
   .argument('<files...>')
   .option('--actor <name>', 'the actor that the events record', `cli:${process.env['USER'] ?? 'unknown'}`);
 command(
+  'commands',
+  'list the commands that apply takes, or show one with its fields, its correction and an example',
+  'ledgerline commands set-rate',
+  () => import('./commands.js'),
+).argument('[name]');
+command(
   'rate',
   'rate each request of a JSON array, without a database',
   'ledgerline rate requests.json',
@@ -179,7 +185,9 @@ const query = command(
 )
   .argument('<name>')
   .argument('[params...]', 'key=value, as in REST')
-  .option('--as-of <instant|position>', 'answer with what was known then');
+  .option('--as-of <instant|position>', 'answer with what was known then')
+  .option('--wide', 'show all columns, also if they are wider than the terminal', false)
+  .option('--csv', 'print the rows as CSV', false);
 command(
   'document',
   'write an invoice or a credit note as HTML, to print or to send',

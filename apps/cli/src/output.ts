@@ -51,9 +51,14 @@ export function progress(): { show(share: number | null, text: string): void; en
 /** A number and its noun: `1 row`, `2 rows`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
+type Row = Readonly<Record<string, unknown>>;
+
+const columnsOf = (rows: readonly Row[]): string[] => [...new Set(rows.flatMap((row) => Object.keys(row)))];
+
 /** Rows as a plain table with column names. An object in a cell is printed as JSON. */
-export function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+export const table = (rows: readonly Row[]): string => tableOf(rows, columnsOf(rows));
+
+function tableOf(rows: readonly Row[], columns: readonly string[]): string {
   const cells = [columns, ...rows.map((row) => columns.map((column) => cell(row[column])))];
   const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index]?.length ?? 0)));
   return cells
@@ -64,6 +69,34 @@ export function table(rows: readonly Readonly<Record<string, unknown>>[]): strin
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** What people read first, of any list. */
+const FIRST: readonly string[] = [
+  ...['position', 'number', 'name', 'tenantId', 'deploymentId', 'subscriptionId', 'planId', 'billingKind'],
+  ...['resourceType', 'resourceFamily', 'location', 'unitPrice', 'status', 'type', 'period', 'quantity', 'net'],
+  ...['total', 'amountDue', 'currency'],
+];
+/** Ids that were derived: people read them last. */
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** A table of at most this width, with the columns that people read first, and the names of those that do not fit. */
+export function fittedTable(rows: readonly Row[], width: number): { text: string; leftOut: readonly string[] } {
+  const columns = columnsOf(rows);
+  const cellsOf = (column: string): string[] => rows.map((row) => cell(row[column]));
+  const wideOf = (column: string): number => Math.max(column.length, ...cellsOf(column).map((each) => each.length));
+  const widthOf = (shown: readonly string[]): number =>
+    shown.reduce((sum, column) => sum + wideOf(column), 2 * (shown.length - 1));
+  if (widthOf(columns) <= width) return { text: tableOf(rows, columns), leftOut: [] };
+  const rank = (column: string): number => {
+    if (FIRST.includes(column)) return FIRST.indexOf(column);
+    const isLast = cellsOf(column).every((each) => each === '-' || UUID.test(each));
+    return FIRST.length + (isLast ? 1 : 0);
+  };
+  const shown: string[] = [];
+  for (const column of columns.toSorted((a, b) => rank(a) - rank(b)))
+    if (shown.length === 0 || widthOf([...shown, column]) <= width) shown.push(column);
+  return { text: tableOf(rows, shown), leftOut: columns.filter((column) => !shown.includes(column)) };
 }
 
 export function cell(value: unknown): string {

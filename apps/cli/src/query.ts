@@ -1,13 +1,17 @@
 import { QUERIES } from '#operations/operations';
-import { cell, isPeriod, print, printJson, say, table } from './output.js';
+import { csvLine } from './csv.js';
+import { cell, fittedTable, isPeriod, print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked, WrongUsage } from './wrong-usage.js';
 
 /** Queries a read model, with the same answers as REST. */
 export async function run(
   [name = '', ...parameters]: readonly string[],
-  options: { dataDir: string; json: boolean; asOf?: unknown },
+  options: { dataDir: string; json: boolean; csv?: unknown; wide?: unknown; asOf?: unknown },
 ): Promise<number> {
+  const isCsv = options.csv === true;
+  if (options.json && isCsv) throw new WrongUsage('--json and --csv exclude each other. Give one of them');
+  const width = options.wide === true ? Infinity : widthOfTerminal();
   const params = Object.fromEntries(parameters.map(pair));
   if (typeof options.asOf === 'string') params['asOf'] = options.asOf;
   const query = 'id' in params ? oneOf(name) : name;
@@ -15,7 +19,8 @@ export async function run(
     const { answer, dates } = await asked(ledger.answerNamed(query, params, cliCaller()));
     for (const { field, date, timeZone, instant } of dates) say(`${field} ${date} in ${timeZone} is ${instant}`);
     if (options.json) printJson(answer);
-    else show(answer);
+    else if (isCsv) printCsv(answer);
+    else show(answer, width);
     return 0;
   });
 }
@@ -32,9 +37,47 @@ function pair(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function show(answer: unknown): void {
+/** A pipe has no width: what reads it gets all columns. */
+const widthOfTerminal = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity);
+
+/** The rows of an answer: the items of a list, the only list of an object, or the object itself. */
+function rowsOf(answer: unknown): readonly object[] {
+  if (isList(answer)) return answer.items;
+  if (!isObject(answer)) throw new WrongUsage('this answer has no rows. Omit --csv');
+  const lists = Object.values(answer).filter((each): each is object[] => Array.isArray(each) && each.every(isObject));
+  return lists.length === 1 && lists[0] !== undefined ? lists[0] : [answer];
+}
+
+function printCsv(answer: unknown): void {
+  const rows = rowsOf(answer).map(withoutPeriods);
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  print([csvLine(columns), ...rows.map((row) => csvLine(columns.map((column) => row[column])))].join('\n'));
+  if (isList(answer) && answer.nextCursor !== null) say(`more: cursor=${answer.nextCursor}`);
+}
+
+/** `period` becomes `period.start` and `period.end`, as in exports. */
+const withoutPeriods = (row: object): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(row).flatMap(([key, value]) =>
+      isPeriod(value)
+        ? [
+            [`${key}.start`, value.start],
+            [`${key}.end`, value.end],
+          ]
+        : [[key, value]],
+    ),
+  );
+
+function showRows(rows: readonly Record<string, unknown>[], width: number): void {
+  const { text, leftOut } = fittedTable(rows, width);
+  print(text);
+  if (leftOut.length > 0) say(`left out: ${leftOut.join(', ')} (--wide, --csv or --json shows all)`);
+}
+
+function show(answer: unknown, width: number): void {
   if (isList(answer)) {
-    print(answer.items.length === 0 ? 'none' : table(answer.items.map(flat)));
+    if (answer.items.length === 0) print('none');
+    else showRows(answer.items.map(flat), width);
     if (answer.nextCursor !== null) print(`more: cursor=${answer.nextCursor}`);
     if (answer.pruned !== undefined)
       say(

@@ -1,0 +1,42 @@
+import { COMMANDS } from '#operations/operations';
+import { OF_EVERY_COMMAND } from '#operations/meanings';
+import { type CommandReference, referenceOf } from '#operations/reference';
+import { print, printJson, table } from './output.js';
+import { WrongUsage } from './wrong-usage.js';
+
+/** Shows the commands that `apply` takes, or one of them with its fields. */
+export async function run([name]: readonly string[], { json }: { json: boolean }): Promise<number> {
+  if (name === undefined) {
+    const all = [...COMMANDS.values()].map(referenceOf);
+    if (json) printJson(all);
+    else print(table(all.map((each) => ({ command: each.name, 'what it does': each.summary }))));
+    return 0;
+  }
+  const definition = COMMANDS.get(name);
+  if (definition === undefined)
+    throw new WrongUsage(`unknown command ${JSON.stringify(name)}. Run: ledgerline commands`);
+  const reference = referenceOf(definition);
+  if (json) printJson(reference);
+  else show(reference);
+  return 0;
+}
+
+function show({ name, summary, roles, fields, remedy, example }: CommandReference): void {
+  print(`${name}: ${summary}`);
+  print(`for ${roles.join(', ')}\n`);
+  print(
+    table([
+      ...fields.map(({ path, isRequired, type, meaning }) => ({
+        field: path,
+        required: isRequired ? 'yes' : '',
+        type,
+        meaning,
+      })),
+      ...Object.entries(OF_EVERY_COMMAND)
+        .filter(([field]) => field !== 'command' && !fields.some(({ path }) => path === field))
+        .map(([field, [type, meaning]]) => ({ field, required: '', type, meaning })),
+    ]),
+  );
+  print(`\nmistakes: ${remedy}`);
+  print(`example: ${JSON.stringify(example)}`);
+}

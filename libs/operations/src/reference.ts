@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import type { Role } from '#ledger/caller';
+import { type CommandDefinition, remedyText, WRITERS } from '#ledger/define-command';
+import { meaningOf } from './meanings.js';
+
+/** A field of a command. */
+export interface FieldReference {
+  /** `items[].price.tiers[].upTo` */
+  readonly path: string;
+  readonly isRequired: boolean;
+  /** `decimal`, `instant`, or the values that it can have: `month | year`. */
+  readonly type: string;
+  readonly meaning: string;
+}
+
+/** All that one needs to know of a command to send it. */
+export interface CommandReference {
+  readonly name: string;
+  readonly summary: string;
+  readonly roles: readonly Role[];
+  readonly fields: readonly FieldReference[];
+  /** How a fact that was stated wrongly is put right. */
+  readonly remedy: string;
+  readonly example: object;
+}
+
+/** The part of JSON Schema that fields of commands have. */
+const zSchema = z.object({
+  type: z.union([z.string(), z.array(z.string())]).optional(),
+  description: z.string().optional(),
+  enum: z.array(z.unknown()).optional(),
+  const: z.unknown().optional(),
+  get properties() {
+    return z.record(z.string(), zSchema).optional();
+  },
+  required: z.array(z.string()).optional(),
+  get items() {
+    return zSchema.optional();
+  },
+  get anyOf() {
+    return z.array(zSchema).optional();
+  },
+  get oneOf() {
+    return z.array(zSchema).optional();
+  },
+});
+type Schema = z.output<typeof zSchema>;
+
+export function referenceOf(definition: CommandDefinition): CommandReference {
+  const { name, summary, roles = WRITERS, fields, mistakes, example } = definition;
+  const root = zSchema.parse(z.toJSONSchema(fields, { io: 'input', unrepresentable: 'any', reused: 'inline' }));
+  return {
+    name,
+    summary,
+    roles,
+    fields: [...Map.groupBy(fieldsOf(root, '', null), ({ path }) => path)].map(([path, found]) => {
+      const [type, text] = meaningOf(name, path) ?? [];
+      const values = [...new Set(found.flatMap(({ schema }) => valuesOf(schema)))];
+      const described = found.map(({ schema }) => schema.description).find((each) => each !== undefined);
+      return {
+        path,
+        isRequired: found.every((each) => each.isRequired),
+        type: values.length > 0 ? values.join(' | ') : (type ?? typeOf(found)),
+        meaning: (described ?? text ?? '') + modelsText(found),
+      };
+    }),
+    remedy: remedyText(mistakes),
+    example: { command: name, ...example },
+  };
+}
+
+interface Found {
+  readonly path: string;
+  readonly isRequired: boolean;
+  readonly schema: Schema;
+  /** The price model that has the field. null: it belongs to no model. */
+  readonly model: string | null;
+}
+
+/** Depth first. Where a field has one of several shapes, such as the price models, the fields of all of them. */
+function* fieldsOf(schema: Schema, path: string, within: string | null): Generator<Found> {
+  for (const shape of shapesOf(schema)) {
+    const [model] = valuesOf(shape.properties?.['model'] ?? {});
+    yield* fieldsOf(shape, path, model ?? within);
+  }
+  if (schema.items !== undefined) yield* fieldsOf(schema.items, `${path}[]`, null);
+  for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    const at = path === '' ? name : `${path}.${name}`;
+    const model = name === 'model' ? null : within;
+    yield { path: at, isRequired: schema.required?.includes(name) === true, schema: field, model };
+    yield* fieldsOf(field, at, model);
+  }
+}
+
+/** `; of the price models graduated and volume` */
+function modelsText(found: readonly Found[]): string {
+  const models = found.flatMap(({ model }) => model ?? []);
+  return models.length === 0 ? '' : `; of the price model${models.length === 1 ? '' : 's'} ${models.join(' and ')}`;
+}
+
+const shapesOf = ({ anyOf = [], oneOf = [] }: Schema): readonly Schema[] => [...anyOf, ...oneOf];
+
+/** The values that a field can have, if it has only some. */
+const valuesOf = (schema: Schema): string[] => [
+  ...shapesOf(schema).flatMap(valuesOf),
+  ...[schema.const, ...(schema.enum ?? [])].flatMap((value) => (typeof value === 'string' ? [value] : [])),
+];
+
+const typeOf = (found: readonly Found[]): string =>
+  found.flatMap(({ schema }) => schema.type ?? []).find((each) => each !== 'null') ?? 'object';
