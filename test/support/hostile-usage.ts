@@ -86,6 +86,7 @@ export const hostile = (kind: string): readonly string[] => [
   ),
   event(kind, { data: '{"quantity":"1","value":"2"}' }),
   // Too large, too deep.
+  observation(kind, { attributes: `{"list":[${'1,'.repeat(150_000)}1]}` }),
   observation(kind, { attributes: `{"text":"${'x'.repeat(950_000)}"}` }),
   event(kind, { data: `{"text":"${'x'.repeat(950_000)}"}` }),
   ...[65, 10_000, 200_000].map((levels) => observation(kind, { attributes: nested(levels) })),

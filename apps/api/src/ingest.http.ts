@@ -2,6 +2,7 @@ import { Body, Controller, Headers, HttpCode, Inject, Post, Res } from '@nestjs/
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
 import { isDomainError, parse, zId } from '#domain/schema';
+import { hasMoreValues } from '#domain/storable';
 import { incomingReading, zObservation } from '#domain/usage/usage';
 import type { Caller } from '#ledger/caller';
 import type { Incoming, Ingested } from '#billing/usage/ingest';
@@ -15,6 +16,9 @@ import { Telemetry } from './telemetry/telemetry.js';
 
 /** A batch has one response. A larger batch would slow down other requests. */
 export const MAX_ITEMS = 10_000;
+
+/** Reading more of one item would keep other requests waiting. */
+const MAX_VALUES = 100_000;
 
 /** One reading and its deployment. */
 export const zSentObservation = incomingReading(z.strictObject({ deploymentId: zId, ...zObservation.shape })).meta({
@@ -49,6 +53,8 @@ export class IngestController {
     const arrivedAt = this.clock.now();
     const read = items.map((item): Read => {
       try {
+        if (hasMoreValues(item, MAX_VALUES))
+          throw invalid('event_too_large', `the item has more than ${MAX_VALUES} values: shorten its attributes`);
         if (areEvents || isCloudEvent(item)) return { incoming: readingOf(item, arrivedAt) };
         const { deploymentId, ...observation } = parse(zSentObservation, item, 'observation');
         return { incoming: { deploymentId, observation, isEvent: false } };

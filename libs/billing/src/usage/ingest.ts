@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { conflict, invalid, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
@@ -31,6 +32,9 @@ interface Job {
   readonly done: PromiseWithResolvers<readonly Ingested[]>;
 }
 
+/** So many deployments of a batch are worked on at the same time: other requests have their turn between them. */
+const MOST_DEPLOYMENTS = 128;
+
 /** One append holds this many small readings. */
 const MOST_READINGS = 5000;
 /** As long as every month in the name of a stream. */
@@ -62,13 +66,16 @@ export class UsageIntake {
     const verdicts = new Array<Ingested>(incoming.length);
     const indexed = incoming.map((each, index) => ({ ...each, index }));
     // Where one deployment's readings can't be decided on now, those of the others are recorded before the answer.
-    const ended = await Promise.allSettled(
-      [...Map.groupBy(indexed, ({ deploymentId }) => deploymentId)].map(async ([deploymentId, readings]) => {
-        const of = await this.ofDeployment(deploymentId, readings, caller);
-        for (const [at, { index }] of readings.entries()) verdicts[index] = of[at] ?? missing();
-      }),
+    const record = async (deploymentId: string, readings: readonly (typeof indexed)[number][]): Promise<void> => {
+      const of = await this.ofDeployment(deploymentId, readings, caller);
+      for (const [at, { index }] of readings.entries()) verdicts[index] = of[at] ?? missing();
+    };
+    const ended = await pMap(
+      Map.groupBy(indexed, ({ deploymentId }) => deploymentId),
+      async ([deploymentId, readings]) => Promise.allSettled([record(deploymentId, readings)]),
+      { concurrency: MOST_DEPLOYMENTS },
     );
-    for (const each of ended) valueOf(each);
+    for (const each of ended.flat()) valueOf(each);
     return verdicts;
   }
 
