@@ -201,6 +201,30 @@ describe.each(LOGS)('commands in order, on %s', (name, open) => {
 });
 
 describe('many small commands', () => {
+  it('with keys need no second connection for their locks within work that holds one', async () => {
+    const test = await testLedger();
+    try {
+      const core = test.app.get(LedgerCore);
+      // There are four connections for locks: with one more for each list, all would wait for ever.
+      const lists = Array.from({ length: 4 }, (_, n) => [{ ...tenant(`t${n}`), idempotencyKey: `key ${n}` }]);
+      const started = Promise.withResolvers<void>();
+      let holders = 0;
+      const outcomes = await Promise.all(
+        lists.map(async (list, n) =>
+          core.exclusively(`a file ${n}`, async () => {
+            holders += 1;
+            if (holders === lists.length) started.resolve();
+            await started.promise;
+            return Array.fromAsync(test.ledger.executeInOrder(list, ADMIN));
+          }),
+        ),
+      );
+      expect(outcomes.flat().map(({ status }) => status)).toEqual(['done', 'done', 'done', 'done']);
+    } finally {
+      await test.close();
+    }
+  });
+
   it('with keys are recorded once, also if several lists of them are sent at the same time', async () => {
     const test = await testLedger();
     try {

@@ -162,23 +162,29 @@ export class LedgerCore {
   }
 
   private async locking<Result>(lock: Lock, name: string, work: () => Promise<Result>): Promise<Result> {
-    // Nested work takes its lock on the same connection, so that it never waits for a second one.
-    const outer = this.held.getStore();
-    if (outer?.names.has(name) === true) return work();
-    if (outer !== undefined) return locked(outer.client, [[lock, name]], work);
     return this.onLocks([[lock, name]], work);
   }
 
   private async onLocks<Result>(
-    locks: readonly (readonly [Lock, string])[],
+    wanted: readonly (readonly [Lock, string])[],
     work: () => Promise<Result>,
   ): Promise<Result> {
     if (this.parts.locks === null) return work();
+    // Nested work takes its locks on the same connection, so that it never waits for a second one.
+    const outer = this.held.getStore();
+    const locks = wanted.filter(([lock, name]) => {
+      const known = outer?.locks.get(name);
+      return known !== EXCLUSIVE && known !== lock;
+    });
+    if (outer !== undefined && locks.length === 0) return work();
+    const held = new Map([...(outer?.locks ?? []), ...locks.map(([lock, name]) => [name, lock] as const)]);
+    const on = async (client: pg.PoolClient): Promise<Result> =>
+      locked(client, locks, async () => this.held.run({ client, locks: held }, work));
+    if (outer !== undefined) return on(outer.client);
     const client = await this.parts.locks.connect();
-    const names = new Set(locks.map(([, name]) => name));
     let broken: Error | undefined;
     try {
-      return await locked(client, locks, async () => this.held.run({ client, names }, work));
+      return await on(client);
     } catch (error) {
       // After a refusal the connection is fine. After any other error its lock may remain, so the connection is closed.
       if (!isDomainError(error)) broken = error instanceof Error ? error : new Error(String(error));
@@ -211,10 +217,10 @@ function mayHaveKey(event: StoredEvent, key: string): boolean {
   return metadata === undefined || (metadata.command !== undefined && hasKey(metadata.command, key));
 }
 
-/** The connection that holds locks, and their names. */
+/** The connection that holds locks, and these by name. */
 interface Held {
   readonly client: pg.PoolClient;
-  readonly names: ReadonlySet<string>;
+  readonly locks: ReadonlyMap<string, Lock>;
 }
 
 interface Lock {
