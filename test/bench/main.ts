@@ -12,6 +12,7 @@ import { httpBench } from './http.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
 import { liveBench } from './live.bench.js';
 import { peersBench } from './peers.bench.js';
+import { questionsBench } from './questions.bench.js';
 import { rebuildBench } from './rebuild.bench.js';
 import { rebuildAllBench } from './rebuild-all.bench.js';
 import { rerateBench } from './rerate.bench.js';
@@ -28,6 +29,7 @@ const BENCHES: readonly Bench[] = [
   verifyBench,
   liveBench,
   peersBench,
+  questionsBench,
   rebuildBench,
   rebuildAllBench,
   rerateBench,

@@ -194,6 +194,122 @@ describe('one tenant', () => {
   });
 });
 
+describe('an expensive query', () => {
+  it('may be asked for once in a request of GraphQL, under whatever names', async () => {
+    const aliases = Array.from({ length: 50 }, (_, n) => `a${n}: check { ok }`).join(' ');
+    for (const query of [
+      `{ ${aliases} }`,
+      '{ check { ok } ...more } fragment more on Query { b: check { ok } }',
+      '{ check { ok } diff(from: "1") { from } }',
+    ])
+      expect((await api().post('auditor', '/graphql', { query })).body).toMatchObject({
+        errors: [{ extensions: { code: 'query_too_costly', status: 400 } }],
+      });
+    expect(await api().post('auditor', '/graphql', { query: '{ check { ok } }' })).toMatchObject({
+      status: 200,
+      body: { data: { check: { ok: true } } },
+    });
+  });
+
+  it('runs at most twice at a time, by REST and GraphQL together', async () => {
+    await withApi({}, async (url) => {
+      await allProjected(url);
+      const blocker = await api().database.pool.connect();
+      const running: ReturnType<typeof asked>[] = [];
+      try {
+        await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+        running.push(asked(url, 'auditor', '/api/v1/audit/check'));
+        running.push(asked(url, 'operator', '/graphql', { query: '{ check { ok } }' }));
+        while ((await waitingForLocks()) < 2) await new Promise((resolve) => setImmediate(resolve));
+        const third = await asked(url, 'operator', '/api/v1/audit/diff?from=1');
+        expect(problemIn(third)).toMatchObject({ status: 503, code: 'overloaded' });
+        expect((await asked(url, 'operator', '/graphql', { query: '{ check { ok } }' })).body).toMatchObject({
+          errors: [{ extensions: { code: 'overloaded', status: 503 } }],
+        });
+      } finally {
+        await blocker.query('ROLLBACK');
+        blocker.release();
+      }
+      expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200]);
+      expect((await asked(url, 'operator', '/api/v1/audit/diff?from=1')).status).toBe(200);
+    });
+  });
+});
+
+describe('a query', () => {
+  it('ends with its time, not with that of each of its statements', async () => {
+    await withApi({ queryTimeoutMs: 1500 }, async (url) => {
+      await allProjected(url);
+      const blocker = await api().database.pool.connect();
+      try {
+        await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+        const answer = asked(url, 'auditor', '/api/v1/audit/check');
+        const { data, errors } = zGraphQl.parse(
+          (
+            await asked(url, 'operator', '/graphql', {
+              query: '{ a: invoices { items { invoiceId } } b: check { ok } }',
+            })
+          ).body,
+        );
+        expect({ data, codes: errors.map(({ extensions }) => extensions.code) }).toEqual({
+          data: { a: null, b: null },
+          codes: ['query_timed_out', 'query_timed_out'],
+        });
+        expect(problemIn(await answer)).toMatchObject({ status: 503, code: 'query_timed_out' });
+      } finally {
+        await blocker.query('ROLLBACK');
+        blocker.release();
+      }
+      expect((await asked(url, 'operator', '/api/v1/invoices')).status).toBe(200);
+    });
+  });
+
+  it('ends with its time also while it waits for the projections', async () => {
+    await withApi({ queryTimeoutMs: 200 }, async (url) => {
+      await api().whileNothingIsProjected(async () => {
+        expect((await api().command(tenant('projected-later'))).status).toBe(200);
+        expect(problemIn(await asked(url, 'operator', '/api/v1/tenants'))).toMatchObject({ code: 'query_timed_out' });
+      });
+    });
+  });
+
+  it('ends when its client is gone', async () => {
+    await withApi({}, async (url) => {
+      await allProjected(url);
+      const blocker = await api().database.pool.connect();
+      try {
+        await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+        const gone = new RawSocket(url).send(
+          `GET /api/v1/invoices HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${tokenOf('operator')}\r\n\r\n`,
+        );
+        while ((await waitingForLocks()) === 0) await new Promise((resolve) => setImmediate(resolve));
+        gone.destroy();
+        // Nobody lets it through: it is cancelled.
+        while ((await waitingForLocks()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      } finally {
+        await blocker.query('ROLLBACK');
+        blocker.release();
+      }
+    });
+  });
+});
+
+const allProjected = async (url: string): Promise<void> => {
+  expect((await asked(url, 'operator', '/api/v1/tenants')).status).toBe(200);
+};
+
+const zGraphQl = z.object({
+  data: z.record(z.string(), z.unknown()),
+  errors: z.array(z.object({ extensions: z.object({ code: z.string() }) })),
+});
+
+async function waitingForLocks(): Promise<number> {
+  const { rowCount } = await api().database.pool.query(
+    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+  );
+  return rowCount ?? 0;
+}
+
 const zDone = z.object({ position: z.int() });
 const reading = (resourceId: string): object => ({
   deploymentId: 'acme-prod',

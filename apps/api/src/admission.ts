@@ -55,8 +55,8 @@ const ownerOf = ({ role, tenantId }: Caller, token: string | undefined): string 
 
 /**
  * Lets requests in, in this order: the token (401) before the body is read, the body, the position that a read waits
- * for, and then a place. So nobody holds a place without a token, or while it is idle. Probes are exempt, and so is what
- * is open to all: it costs little. An open WebSocket does not count as a request.
+ * for, and then a place. So nobody holds a place without a token, or while it is idle. Probes are exempt, and so is
+ * what is open to all: it costs little. An open WebSocket does not count as a request.
  */
 export function admit(fastify: Fastify, limits: Limits, way: Way): void {
   const { arrivals, routes } = way;

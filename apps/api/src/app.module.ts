@@ -21,6 +21,7 @@ import { MetricsController } from './metrics.http.js';
 import { OpenApiController } from './openapi/openapi.http.js';
 import { ProblemFilter } from './problem.filter.js';
 import { QueriesController } from './queries.http.js';
+import { QueryLimits } from './query-limits.js';
 import { Routes } from './routes.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
@@ -80,8 +81,9 @@ export class AppModule {
         { provide: CLOCK, useValue: clock },
         { provide: TokenReader, useValue: tokens },
         { provide: Arrivals, useValue: arrivals },
+        { provide: QueryLimits, useValue: new QueryLimits(settings.queryTimeoutMs) },
       ],
-      exports: [CLOCK, TokenReader, Arrivals],
+      exports: [CLOCK, TokenReader, Arrivals, QueryLimits],
     };
     return {
       module: AppModule,

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Caller } from '#ledger/caller';
 
 /** The parts of Fastify's request and reply that this application uses. */
@@ -18,6 +19,7 @@ export interface Reply {
   header(name: string, value: string): this;
   getHeader(name: string): unknown;
   send(body: unknown): this;
+  readonly raw: ServerResponse;
 }
 
 /** Path of all routes except health and the console. */

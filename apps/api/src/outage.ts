@@ -13,6 +13,13 @@ const unavailable = (code: string, message: string): DomainError => new DomainEr
 const isTimedOut = (error: unknown): boolean =>
   error instanceof Error && (('code' in error && error.code === '57014') || isTimedOut(error.cause));
 
+/** The time of a query is over. */
+export const queryTimedOut = (): DomainError =>
+  unavailable(
+    'query_timed_out',
+    'The query took too long. Ask for less (a smaller limit or a shorter period), or retry later.',
+  );
+
 /** Turns an outage into a refusal that says to try again later. The message names no host and no table. */
 export function outageOf(error: unknown): DomainError | undefined {
   if (error instanceof UnknownOutcome)
@@ -31,11 +38,7 @@ export function outageOf(error: unknown): DomainError | undefined {
       'The log refuses the user of the ledger. An operator must check its rights. Retrying after that is safe.',
     );
   // Also for a projection: a timeout is not an event that can't be applied.
-  if (isTimedOut(error))
-    return unavailable(
-      'query_timed_out',
-      'The query took too long. Ask for less (a smaller limit or a shorter period), or retry later.',
-    );
+  if (isTimedOut(error)) return queryTimedOut();
   const halted = textWhileHalted(error);
   if (halted !== undefined) return unavailable('projections_halted', halted);
   if (error instanceof OtherLog)

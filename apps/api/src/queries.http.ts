@@ -4,18 +4,22 @@ import { Ledger } from '#operations/ledger';
 import { QUERIES } from '#operations/operations';
 import { AnswersQuery, type Asked, Question } from './auth/access.js';
 import { fieldName } from './field-name.js';
+import { QueryLimits } from './query-limits.js';
 import { POSITION, type Reply, STALE, STALE_SINCE, V1 } from './http.js';
 
 /** Has a route for every query, made from its declaration. */
 @Controller(V1)
 export class QueriesController {
-  constructor(readonly ledger: Ledger) {}
+  constructor(
+    readonly ledger: Ledger,
+    readonly limits: QueryLimits,
+  ) {}
 }
 
 function addRoute(query: DefinedQuery): void {
   const method = {
     async value(this: QueriesController, asked: Asked, reply: Reply): Promise<unknown> {
-      const { answer, position, stale } = await this.ledger.answer(query, ...asked);
+      const { answer, position, stale } = await this.ledger.answer(query, ...asked, this.limits.of(reply));
       reply.header(POSITION, String(position));
       if (stale !== null) reply.header(STALE, stale.reason).header(STALE_SINCE, stale.since);
       return answer;

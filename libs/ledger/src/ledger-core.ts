@@ -9,6 +9,7 @@ import { EventCodec } from '#event-store/codec';
 import type { MirroredLog } from '#event-store/mirrored';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { isNotWritable } from '#postgres/connection';
+import { unlessStopped } from '#postgres/stoppable';
 import { ProjectionHalted } from '#read-model/halted';
 import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
@@ -95,7 +96,7 @@ export class LedgerCore {
    */
   async readable(): Promise<Readable> {
     try {
-      return { position: await this.projector.catchUp(), stale: null };
+      return { position: await unlessStopped(this.projector.catchUp()), stale: null };
     } catch (error) {
       if (!(error instanceof ProjectionHalted) && !isNotWritable(error)) throw error;
       const position = await this.projector.position();

@@ -6,6 +6,7 @@ import { MirroredLog } from '#event-store/mirrored';
 import type { EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
 import { reason } from '#postgres/errors';
+import { stoppable } from '#postgres/stoppable';
 import { createPool } from '#postgres/pool';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
@@ -87,7 +88,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
   const asked =
     statementTimeoutMs === undefined
       ? pool
-      : createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs });
+      : stoppable(createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs }), pool);
   const locks = createPool(options.databaseUrl, { max: 4, ...named });
   const pools = new Set([pool, asked, locks]);
   let opened: EventLog | undefined;

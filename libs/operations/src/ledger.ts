@@ -7,6 +7,7 @@ import { DomainError, invalid } from '#domain/errors';
 import type { EventSource } from '#domain/events';
 import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
+import { stoppedBy } from '#postgres/stoppable';
 import type { Progress } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import { KeptTree } from '#transparency/kept-tree';
@@ -25,6 +26,7 @@ import { inOrder, valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
 import { type Answered, answered, LedgerQuery, queryNamed } from './answering.js';
+import { FewAtOnce } from './few-at-once.js';
 import { withDates } from './dates.js';
 import { withInvoiceId } from './invoice-numbers.js';
 import { invoices } from './invoices.js';
@@ -83,6 +85,7 @@ export interface Preview extends Effect {
 @Injectable()
 export class Ledger {
   private readonly intake: UsageIntake;
+  private readonly expensive = new FewAtOnce();
   private hearStale: (position: number, since: Instant) => void = () => undefined;
 
   constructor(
@@ -218,19 +221,33 @@ export class Ledger {
     query: DefinedQuery<Params, Answer>,
     params: z.input<Params>,
     caller: Caller,
+    signal?: AbortSignal,
   ): Promise<AnswerOf<Answer>>;
   ask(name: string, params: Readonly<Record<string, unknown>>, caller: Caller): Promise<unknown>;
-  async ask(query: DefinedQuery | string, params: Readonly<Record<string, unknown>>, caller: Caller): Promise<unknown> {
-    return (await this.answer(typeof query === 'string' ? queryNamed(query) : query, params, caller)).answer;
+  async ask(
+    query: DefinedQuery | string,
+    params: Readonly<Record<string, unknown>>,
+    caller: Caller,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    return (await this.answer(typeof query === 'string' ? queryNamed(query) : query, params, caller, signal)).answer;
   }
 
-  /** Like `ask`, with the position of the answer. Asked again as of this position, the answer is the same. */
+  /**
+   * Like `ask`, with the position of the answer. Asked again as of this position, the answer is the same. When
+   * the signal aborts, the query ends with its reason, or as cancelled. Errors: also `overloaded`, for an expensive
+   * query while others run.
+   */
   async answer<Params extends z.ZodObject, Answer extends z.ZodType>(
     query: DefinedQuery<Params, Answer>,
     params: z.input<Params>,
     caller: Caller,
+    signal?: AbortSignal,
   ): Promise<Answered<AnswerOf<Answer>>> {
-    const answer = await this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
+    const ask = async (): Promise<Answered<AnswerOf<Answer>>> =>
+      this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
+    const asked = async () => (signal === undefined ? ask() : stoppedBy(signal, ask));
+    const answer = await (query.isExpensive === true ? this.expensive.run(asked) : asked());
     if (answer.stale !== null) this.hearStale(answer.position, answer.stale.since);
     return answer;
   }

@@ -10,6 +10,7 @@ import type { Failures } from '../failures.js';
 import { type Reply, type Request } from '../http.js';
 import { answerProblem } from '../problem.filter.js';
 import { tellMoment } from './as-of.js';
+import { QueryLimits } from '../query-limits.js';
 import { formatErrors, isAboutQuery } from './errors.js';
 import { assertValid, guardCost, MAX_DEPTH, MAX_TOKENS } from './limits.js';
 import { resolveRelations } from './relations.js';
@@ -21,21 +22,24 @@ type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & 
   readonly raw: { readonly socket: { destroy(): unknown } };
 };
 
+interface Parts {
+  readonly ledger: Ledger;
+  readonly sockets: Sockets;
+  readonly arrivals: Arrivals;
+  readonly limits: QueryLimits;
+  readonly failures: Failures;
+}
+
 export const graphQl = (imports: NonNullable<DynamicModule['imports']>, failures: Failures): DynamicModule =>
   GraphQLModule.forRootAsync<MercuriusDriverConfig>({
     driver: MercuriusDriver,
     imports,
-    inject: [Ledger, TokenReader, CLOCK, Arrivals],
-    useFactory: (ledger: Ledger, tokens: TokenReader, clock: Clock, arrivals: Arrivals) =>
-      configuration(ledger, new Sockets(tokens, clock, failures), arrivals, failures),
+    inject: [Ledger, TokenReader, CLOCK, Arrivals, QueryLimits],
+    useFactory: (ledger: Ledger, tokens: TokenReader, clock: Clock, arrivals: Arrivals, limits: QueryLimits) =>
+      configuration({ ledger, sockets: new Sockets(tokens, clock, failures), arrivals, limits, failures }),
   });
 
-function configuration(
-  ledger: Ledger,
-  sockets: Sockets,
-  arrivals: Arrivals,
-  failures: Failures,
-): MercuriusDriverConfig {
+function configuration({ ledger, sockets, arrivals, limits, failures }: Parts): MercuriusDriverConfig {
   return {
     path: '/graphql',
     autoSchemaFile: true,
@@ -69,7 +73,7 @@ function configuration(
         guardCost(schema, document, {});
       },
     },
-    context: (request: Arriving) => ({ caller: request.caller }),
+    context: (request: Arriving, reply: Reply) => ({ caller: request.caller, signal: limits.of(reply) }),
     additionalRouteOptions: {
       // Before the query is read: without a token, even the schema is hidden.
       preHandler: (request: Arriving, reply: Reply, next: () => void) => {

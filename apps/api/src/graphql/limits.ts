@@ -16,6 +16,8 @@ import {
 } from 'graphql';
 import { invalid } from '#domain/errors';
 import { DEFAULT_LIMIT, MAX_LIMIT } from '#ledger/query';
+import { QUERIES } from '#operations/operations';
+import { fieldName } from '../field-name.js';
 import { RELATION_FIELDS } from './relations.js';
 
 /** A row's credits through a relation have depth 8, the standard introspection query has 15. */
@@ -26,6 +28,11 @@ export const MAX_TOKENS = 5000;
 const MAX_COST = 500_000;
 /** The cost of one query to the ledger, in printed fields. */
 const COST_OF_QUESTION = 500;
+
+/** Root fields of which a request has at most one, however it is named. */
+const EXPENSIVE: ReadonlySet<string> = new Set(
+  [...QUERIES.values()].filter(({ isExpensive }) => isExpensive === true).map(({ name }) => fieldName(name)),
+);
 
 interface Size {
   readonly printed: number;
@@ -66,14 +73,22 @@ export function guardCost(
     return { printed: inner.printed + 1, questions: inner.questions + (RELATION_FIELDS.has(name.value) ? 1 : 0) };
   };
   let cost = 0;
+  let expensive = 0;
   for (const operation of document.definitions.filter(isOperation)) {
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     // Introspection reads only the schema, and its depth is limited.
     for (const root of fieldsOf(operation.selectionSet).filter(({ name }) => !name.value.startsWith('__'))) {
       const { printed, questions } = sizeOf(root);
+      if (EXPENSIVE.has(root.name.value)) expensive += 1;
       cost += COST_OF_QUESTION * (1 + questions) + limitOf(schema, root, coerced) * printed;
     }
   }
+  if (expensive > 1)
+    throw invalid(
+      'query_too_costly',
+      `one of ${[...EXPENSIVE].sort().join(', ')} may be asked for once in a request, and not ${expensive} times. ` +
+        'Send a request for each.',
+    );
   if (cost > MAX_COST)
     throw invalid(
       'query_too_costly',

@@ -6,7 +6,7 @@ import type { DefinedQuery } from '#ledger/query';
 import { AnswersQuery, AskedBy } from '../auth/access.js';
 import { fieldName } from '../field-name.js';
 import { rememberMoment } from './as-of.js';
-import { addRelations, remembered } from './relations.js';
+import { addRelations, type Asking, remembered } from './relations.js';
 import { answerType, argumentsType } from './types.js';
 
 /** Has a root field for every query, made from its declaration: its parameters, roles and answer. */
@@ -18,10 +18,10 @@ export class QueryFields {
 function addQuery(query: DefinedQuery): void {
   const { summary, params, answer } = query;
   const field = fieldName(query.name);
-  const ask = async function (this: QueryFields, asked: object, caller: Caller, context: object): Promise<unknown> {
+  const ask = async function (this: QueryFields, asked: object, caller: Caller, context: Asking): Promise<unknown> {
     // null means that a parameter is not given.
     const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
-    const answered = await this.ledger.answer(query, given, caller);
+    const answered = await this.ledger.answer(query, given, caller, context.signal);
     rememberMoment(context, answered);
     return remembered(answered);
   };

@@ -28,6 +28,11 @@ interface Relation {
   readonly many: boolean;
 }
 type Item = Readonly<Record<string, unknown>>;
+/** Who asks, and what ends the queries of the request. A subscription has no end. */
+export interface Asking {
+  readonly caller: Caller;
+  readonly signal?: AbortSignal;
+}
 /** A query that answers in pages. */
 type Listing = DefinedQuery<z.ZodObject, z.ZodType<unknown, { items: Item[]; nextCursor: string | null }>>;
 
@@ -149,8 +154,7 @@ export function resolveRelations(schema: GraphQLSchema, ledger: Ledger): GraphQL
       const type = schema.getType(name);
       const field = isObjectType(type) ? type.getFields()[relation.field] : undefined;
       if (field === undefined) throw new Error(`${name}.${relation.field} is not in the schema`);
-      field.resolve = (item: Item, _args: unknown, context: { readonly caller: Caller }) =>
-        loaders.ask(relation, item, context);
+      field.resolve = (item: Item, _args: unknown, context: Asking) => loaders.ask(relation, item, context);
     }
   return schema;
 }
@@ -166,7 +170,7 @@ class RelationLoaders {
 
   constructor(private readonly ledger: Ledger) {}
 
-  async ask(relation: Relation, item: Item, context: { readonly caller: Caller }): Promise<unknown> {
+  async ask(relation: Relation, item: Item, context: Asking): Promise<unknown> {
     const id = item[relation.from];
     if (typeof id !== 'string') return relation.many ? [] : null;
     const position = positions.get(item);
@@ -175,7 +179,7 @@ class RelationLoaders {
     return relation.many ? found : (found[0] ?? null);
   }
 
-  private loaderFor(relation: Relation, position: number, context: { readonly caller: Caller }): RelationLoader {
+  private loaderFor(relation: Relation, position: number, context: Asking): RelationLoader {
     const loaders = this.ofContext.get(context) ?? new Map<string, RelationLoader>();
     this.ofContext.set(context, loaders);
     const name = JSON.stringify([relation.query.name, relation.parameter, position]);
@@ -185,7 +189,7 @@ class RelationLoaders {
       async (ids) => {
         // The context of a subscription lives as long as its socket, so a loader is used for one batch only.
         loaders.delete(name);
-        return this.find(relation, ids, position, context.caller);
+        return this.find(relation, ids, position, context);
       },
       // A batch has all ids requested in one turn of the event loop.
       { maxBatchSize: MOST_IDS, batchScheduleFn: (dispatch) => setImmediate(dispatch) },
@@ -199,10 +203,10 @@ class RelationLoaders {
     relation: Relation,
     ids: readonly string[],
     position: number,
-    caller: Caller,
+    context: Asking,
   ): Promise<readonly (readonly Item[])[]> {
     const found = new Map<unknown, Item[]>(ids.map((id) => [id, []]));
-    for await (const item of this.items(relation, ids, position, caller))
+    for await (const item of this.items(relation, ids, position, context))
       for (const key of new Set(relation.keysOf(item))) found.get(key)?.push(item);
     return ids.map((id) => found.get(id) ?? []);
   }
@@ -211,11 +215,11 @@ class RelationLoaders {
     { query, parameter }: Relation,
     ids: readonly string[],
     position: number,
-    caller: Caller,
+    { caller, signal }: Asking,
   ): AsyncGenerator<Item> {
     for (let cursor: string | null = null, isLast = false; !isLast; isLast = cursor === null) {
       const from: Record<string, unknown> = cursor === null ? { asOf: String(position) } : { cursor };
-      const page = await this.ledger.ask(query, { [parameter]: ids, ...from, limit: MAX_LIMIT }, caller);
+      const page = await this.ledger.ask(query, { [parameter]: ids, ...from, limit: MAX_LIMIT }, caller, signal);
       remembered({ answer: page.items, position });
       yield* page.items;
       cursor = page.nextCursor;

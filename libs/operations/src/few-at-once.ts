@@ -1,0 +1,25 @@
+import { DomainError } from '#domain/errors';
+
+/** Each of them keeps a processor of the database busy. */
+const MOST = 2;
+
+/** Expensive queries: few of them run at a time in a process, whoever asks. */
+export class FewAtOnce {
+  private running = 0;
+
+  /** Errors: `overloaded`. */
+  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.running >= MOST)
+      throw new DomainError(
+        'overloaded',
+        `${MOST} queries that read the whole ledger are running, the most at a time. Retry later.`,
+        'unavailable',
+      );
+    this.running += 1;
+    try {
+      return await work();
+    } finally {
+      this.running -= 1;
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import type { Ledger } from '#operations/ledger';
+import { QUERIES } from '#operations/operations';
+import { type Bench, BENCHER, figure, mustBe, timed } from './bench.js';
+import { onLedger } from './database.js';
+import { wholeLedger } from './whole-ledger.js';
+
+/** A query that takes so many times as long as the page of a list is expensive. */
+const EXPENSIVE_FROM = 20;
+
+const zFirst = z.object({ items: z.array(z.record(z.string(), z.unknown())).min(1) });
+
+/** The id of the first item of a list. */
+async function firstId(ledger: Ledger, name: string, field: string): Promise<string> {
+  const { items } = zFirst.parse(await ledger.ask(name, { limit: 1 }, BENCHER));
+  return z.string().parse(items[0]?.[field]);
+}
+
+/** The most that each query can be asked for in this ledger. A list is asked for one page of the default size. */
+async function asked(ledger: Ledger): Promise<ReadonlyMap<string, Readonly<Record<string, unknown>>>> {
+  const [invoice, line, tenantId, deploymentId] = [
+    await firstId(ledger, 'invoices', 'invoiceId'),
+    await firstId(ledger, 'lines', 'lineId'),
+    await firstId(ledger, 'tenants', 'tenantId'),
+    await firstId(ledger, 'deployments', 'deploymentId'),
+  ];
+  return new Map<string, Readonly<Record<string, unknown>>>([
+    ['invoice', { id: invoice }],
+    ['invoice-document', { id: invoice }],
+    ['explain', { id: invoice }],
+    ['line', { id: line }],
+    ['invoice-preview', { tenantId }],
+    ['usage', { deploymentId }],
+    ['usage-records', { deploymentId }],
+    ['margin', { period: '2026-04' }],
+    ['diff', { from: '1' }],
+  ]);
+}
+
+/** Asked for one thing that they name, or of what is given with the question. They take no longer in a large ledger. */
+const OF_ONE = ['credit-note', 'credit-note-document', 'quote'];
+
+export const questionsBench: Bench = {
+  name: 'questions',
+  summary: 'each query in a ledger of N readings, against a page of invoices: which of them are expensive',
+  size: 50_000,
+  async measure(size, say) {
+    return onLedger(async ({ ledger, core }) => {
+      await wholeLedger(ledger, core, size);
+      const params = await asked(ledger);
+      const ask = async (name: string): Promise<number> =>
+        (await timed(async () => ledger.ask(name, params.get(name) ?? {}, BENCHER))).ms;
+      const times = new Map<string, number>();
+      for (const name of [...QUERIES.keys()].filter((each) => !OF_ONE.includes(each))) {
+        // The first one plans and compiles.
+        await ask(name);
+        times.set(name, Math.min(await ask(name), await ask(name)));
+        say(`  ${name}: ${figure(times.get(name) ?? 0)} ms`);
+      }
+      const page = times.get('invoices') ?? 0;
+      const expensive = [...times].filter(([, ms]) => ms > EXPENSIVE_FROM * page).map(([name]) => name);
+      const undeclared = expensive.filter((name) => QUERIES.get(name)?.isExpensive !== true);
+      mustBe('expensive, and not declared so', undeclared, []);
+      return {
+        ratios: Object.fromEntries([...times].map(([name, ms]) => [name, figure(ms / page)])),
+        figures: { invoicesMs: figure(page) },
+        checked: true,
+      };
+    });
+  },
+};
