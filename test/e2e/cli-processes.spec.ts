@@ -95,7 +95,12 @@ describe('ledgerline up', () => {
   let messages: Promise<string>;
   let exited: Promise<number | null>;
   const start = async (): Promise<void> => {
-    up = startCli(['up', '--port', '0', '--json', '--data-dir', dataDir]);
+    // Its own token is as the configuration requires.
+    up = startCli(['up', '--port', '0', '--json', '--data-dir', dataDir], {
+      LEDGERLINE_JWT_ISSUER: 'https://id.example',
+      LEDGERLINE_JWT_AUDIENCE: 'ledger, ledger-eu',
+      LEDGERLINE_JWT_LONGEST_LIFE: '7d',
+    });
     const { stdout, stderr } = pipesOf(up);
     messages = text(stderr);
     exited = new Promise((resolve) => up.once('exit', resolve));
@@ -118,6 +123,8 @@ describe('ledgerline up', () => {
     expect(await (await fetch(new URL('console/console.js', served.console))).text()).toContain('signedIn();');
     expect((await fetch(`${served.api}/tenants`)).status).toBe(401);
     expect((await stat(join(dataDir, 'jwt-secret'))).mode & 0o777).toBe(0o600);
+    const claims: unknown = JSON.parse(Buffer.from(served.token.split('.')[1] ?? '', 'base64url').toString());
+    expect(claims).toMatchObject({ iss: 'https://id.example', aud: 'ledger' });
   });
 
   it('shares its Postgres with other commands, and serves what they write', async () => {

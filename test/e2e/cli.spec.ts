@@ -210,6 +210,7 @@ describe('wrong usage', () => {
     [['quote', '--plan', 'x']],
     [['query', 'usage', '--nonsense']],
     [['projections', 'nonsense']],
+    [['query', 'usage-records', 'deploymentId=d\uFFFD']],
   ])('%j exits 2', async (args) => {
     expect((await cli(args)).code).toBe(2);
   });

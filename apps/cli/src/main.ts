@@ -331,6 +331,13 @@ function endWithParent(): void {
   process.channel?.unref();
 }
 
+/** Node reads other bytes as U+FFFD: two ids would become one. */
+function assertUtf8Arguments(): void {
+  const wrong = process.argv.slice(2).find((each) => each.includes('\uFFFD'));
+  if (wrong !== undefined)
+    throw new WrongUsage(`the argument ${wrong} is not text in UTF-8. Check the encoding of the terminal or script.`);
+}
+
 /** Lists the operations in the help of `query` and `apply`. Other commands start without loading them. */
 async function listOperations(): Promise<void> {
   if (!process.argv.some((each) => each === query.name() || each === apply.name())) return;
@@ -342,6 +349,7 @@ async function listOperations(): Promise<void> {
 try {
   endWithParent();
   if (!(await endedInInstalledNode())) {
+    assertUtf8Arguments();
     await listOperations();
     await program.parseAsync();
   }

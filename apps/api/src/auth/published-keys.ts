@@ -19,6 +19,7 @@ export class PublishedKeys {
   private readonly keys: ReturnType<typeof createRemoteJWKSet>;
   private fetchedAt: number | undefined;
   private nextAt = Number.NEGATIVE_INFINITY;
+  private isFailing = false;
 
   constructor(url: string) {
     // The age is measured here, by the clock of the application.
@@ -31,7 +32,16 @@ export class PublishedKeys {
   /** The keys that are published at this instant. Errors: those of the request for them. */
   async at(now: Date): Promise<JWTVerifyGetKey> {
     const time = now.getTime();
-    if (time >= this.nextAt) await this.fetch(time);
+    if (time < this.nextAt) return this.keys;
+    this.nextAt = time + RETRY_AFTER_MS;
+    const fetched = this.fetch(time);
+    const isKept = this.fetchedAt !== undefined && time < this.fetchedAt + KEPT_MS;
+    // One request finds out that the provider does not respond. After that nobody waits for it while the keys are kept.
+    if (isKept && this.isFailing) void fetched.catch(() => undefined);
+    else
+      await fetched.catch((error: unknown) => {
+        if (!isKept) throw error;
+      });
     return this.keys;
   }
 
@@ -40,9 +50,12 @@ export class PublishedKeys {
       await this.keys.reload();
       this.fetchedAt = time;
       this.nextAt = time + FRESH_MS;
+      this.isFailing = false;
     } catch (error) {
-      if (this.fetchedAt === undefined || time >= this.fetchedAt + KEPT_MS) throw error;
-      this.nextAt = time + RETRY_AFTER_MS;
+      this.isFailing = true;
+      // Without keys to keep, each request asks again.
+      if (this.fetchedAt === undefined || time >= this.fetchedAt + KEPT_MS) this.nextAt = time;
+      throw error;
     }
   }
 }
