@@ -25,6 +25,7 @@ export const PROJECTIONS = [
   'restatements',
   'costs',
   'margins',
+  'tokens',
   'commands',
 ] as const;
 
@@ -100,6 +101,9 @@ export const flow = {
   CostWithdrawn: ['costs', 'commands'],
   CostDeliveryStarted: ['costs', 'commands'],
   CostDeliveryCompleted: ['costs', 'commands'],
+
+  TokenIssued: ['tokens', 'commands'],
+  TokenRevoked: ['tokens', 'commands'],
 
   CommandUnchanged: ['commands'],
   EventSkipped: ['commands'],

@@ -15,6 +15,7 @@ import { rateKeyUsageProjection } from './rate-key-usage/rate-key-usage.projecti
 import { ratesProjection } from './rates/rates.projection.js';
 import { restatementsProjection } from './restatements/restatements.projection.js';
 import { tenantsProjection } from './tenants/tenants.projection.js';
+import { tokensProjection } from './tokens/tokens.projection.js';
 import { usageRecordsProjection } from './usage-records/usage-records.projection.js';
 
 const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
@@ -33,6 +34,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   restatements: restatementsProjection,
   costs: costsProjection,
   margins: marginsProjection,
+  tokens: tokensProjection,
   commands: commandsProjection,
 };
 

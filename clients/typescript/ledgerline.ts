@@ -114,6 +114,8 @@ export type ProjectionPage = { readonly items: readonly (Projection)[]; readonly
 export type Projection = { readonly name: string; readonly version: number; readonly position: number; readonly head: number; readonly lag: number; readonly lagSeconds: number; readonly eventsPerSecond: number | null };
 export type Halt = { readonly position: number; readonly projection: string; readonly reason: string };
 export type ReadModelsBeside = { readonly projections: Readonly<Record<string, unknown>>; readonly position: number; readonly lag: number; readonly eventsPerSecond: number | null };
+export type TokenPage = { readonly items: readonly (Token)[]; readonly nextCursor: string | null };
+export type Token = { readonly tokenId: string; readonly actor: string; readonly role: string; readonly tenantId: string | null; readonly issuedAt: string; readonly expiresAt: string; readonly revokedAt: string | null; readonly reason: string | null };
 export type RegisterTenant = { readonly command: "register-tenant"; readonly tenantId: string; readonly name: string; readonly currency: string; readonly currencies?: readonly (string)[]; readonly timeZone?: string; readonly tax?: { readonly name: string; readonly ratePercent: string; readonly from: string }; readonly address?: string; readonly taxNumber?: string; readonly email?: string; readonly paymentTermsDays?: number; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type SetTax = { readonly command: "set-tax"; readonly name: string; readonly ratePercent: string; readonly from: string; readonly tenantId: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type CorrectTax = { readonly command: "correct-tax"; readonly tenantId: string; readonly name?: string; readonly ratePercent: string; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
@@ -154,8 +156,10 @@ export type GrantCredit = { readonly command: "grant-credit"; readonly creditId:
 export type GrantCoupon = { readonly command: "grant-coupon"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly from: string; readonly until?: string; readonly reason?: string; readonly percent: string; readonly billingKinds?: readonly (string)[]; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type RevokeCredit = { readonly command: "revoke-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly at: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type SkipEvent = { readonly command: "skip-event"; readonly position: number; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type IssueToken = { readonly command: "issue-token"; readonly tokenId: string; readonly actor: string; readonly role: "platform_admin" | "operator" | "auditor" | "tenant" | "ingest"; readonly tenantId?: string; readonly expiresAt: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type RevokeToken = { readonly command: "revoke-token"; readonly tokenId: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type Withdraw = { readonly command: "withdraw"; readonly what: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
-export type Command = RegisterTenant | SetTax | CorrectTax | SetGracePeriod | CorrectTenant | RegisterDeployment | AssignDeployment | CorrectAssignment | CorrectDeployment | StartSubscription | ChangePlan | CancelSubscription | CorrectSubscription | ObserveResource | SyncResources | RemoveResource | CorrectResource | ConfigureMetering | RunMetering | ObserveUsage | CorrectUsage | WaiveUsage | PruneUsage | SetRate | CorrectRate | WithdrawRate | PublishPlan | CorrectPrice | CorrectPlan | RecordCost | CorrectCost | CreateInvoice | IssueInvoice | VoidInvoice | PayInvoice | CreateCreditNote | GrantCredit | GrantCoupon | RevokeCredit | SkipEvent | Withdraw;
+export type Command = RegisterTenant | SetTax | CorrectTax | SetGracePeriod | CorrectTenant | RegisterDeployment | AssignDeployment | CorrectAssignment | CorrectDeployment | StartSubscription | ChangePlan | CancelSubscription | CorrectSubscription | ObserveResource | SyncResources | RemoveResource | CorrectResource | ConfigureMetering | RunMetering | ObserveUsage | CorrectUsage | WaiveUsage | PruneUsage | SetRate | CorrectRate | WithdrawRate | PublishPlan | CorrectPrice | CorrectPlan | RecordCost | CorrectCost | CreateInvoice | IssueInvoice | VoidInvoice | PayInvoice | CreateCreditNote | GrantCredit | GrantCoupon | RevokeCredit | SkipEvent | IssueToken | RevokeToken | Withdraw;
 export type CommandOutcome = { readonly index?: number; readonly command: string; readonly status: "done" | "unchanged" | "refused"; readonly dates?: readonly (DateRead)[]; readonly result?: Readonly<Record<string, unknown>>; readonly position?: number; readonly error?: Refusal };
 export type DateRead = { readonly field: string; readonly date: string; readonly timeZone: string; readonly instant: string };
 export type Refusal = { readonly code: string; readonly kind: string; readonly message: string; readonly errors?: readonly (FieldError)[] };
@@ -333,6 +337,11 @@ export class Ledgerline {
   /** The position, lag and version of each projection, and the state of a rebuild. With asOf: counts events up to then. */
   async projections(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
+  }
+
+  /** The bearer tokens that were issued, with their roles and ends. The tokens themselves are not kept. */
+  async tokens(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TokenPage> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/tokens', query: question });
   }
 
   /** Executes one command, or an array of commands in order. A refusal does not stop the rest. */

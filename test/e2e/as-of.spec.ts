@@ -22,6 +22,7 @@ const AT = '2026-05-01T00:00:00Z';
 const PARAMETERS: Readonly<Record<string, Record<string, string>>> = {
   usage: { deploymentId: 'd1' },
   margin: { period: '2026-04' },
+  'margin-trend': { from: '2026-03', to: '2026-06', by: 'tenant' },
   accrual: { at: AT },
   lines: { at: AT },
   'invoice-preview': { tenantId: 't1', at: AT },

@@ -160,6 +160,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'cancel-subscription',
   'correct-subscription',
   'waive-usage',
+  'issue-token',
+  'revoke-token',
 ];
 const exampleOf = (name: string): { readonly command: string } => ({ command: name, ...COMMANDS.get(name)?.example });
 
@@ -178,7 +180,7 @@ describe('the examples', () => {
     const accepts = validator(commands.requestBody?.content['application/json']?.schema, false);
     for (const example of STORY.map((each) => (typeof each === 'string' ? exampleOf(each) : each))) {
       expect({ example, faults: accepts(example) }).toEqual({ example, faults: [] });
-      const { status, body } = await api.post('operator', '/api/v1/commands', example);
+      const { status, body } = await api.post('platform_admin', '/api/v1/commands', example);
       const code = REFUSED.get(example.command);
       if (code !== undefined) {
         expect({ example, status, body }).toMatchObject({ status: 409, body: { code } });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -6,7 +7,9 @@ import { fieldName } from '#api/field-name';
 import { Routes } from '#api/routes';
 import { startApi } from '#api/start';
 import { instant } from '#domain/time/instant';
+import { LedgerCore } from '#ledger/ledger-core';
 import { QUERIES } from '#operations/operations';
+import { mintToken } from '#runtime/token';
 import { apiForAll, april, LISTENING, logger, NOW, problemIn, SECRET, type TestApi } from '../support/api.js';
 import { on } from '../support/log.js';
 
@@ -321,6 +324,46 @@ describe('SQL in parameters', () => {
           })
         ).status,
       ).toBe(200);
+    }
+  });
+});
+
+describe('a revoked token', () => {
+  it('is refused within five seconds, also while the projections are halted; others are not', async () => {
+    let now = NOW;
+    const running = await startApi({
+      ...on(api().database.url),
+      ...{ jwtSecret: SECRET, ...LISTENING, logger, clock: { now: () => now } },
+    });
+    const claims = { sub: 'acme', role: 'tenant', tenantId: 'acme', ttl: '1h' } as const;
+    const [lost, kept, without] = await Promise.all([
+      mintToken(SECRET, { id: 'lost', ...claims }, NOW),
+      mintToken(SECRET, { id: 'kept', ...claims }, NOW),
+      mintToken(SECRET, claims, NOW),
+    ]);
+    const status = async (token: string) =>
+      (await fetch(`${running.url}/api/v1/plans`, { headers: { authorization: `Bearer ${token}` } })).status;
+    const execute = async (command: object) => api().post('platform_admin', '/api/v1/commands', command);
+    const issue = { command: 'issue-token', actor: 'acme', role: 'tenant', tenantId: 'acme' };
+    const until = { expiresAt: '2026-07-01T00:00:00Z' };
+    try {
+      for (const tokenId of ['lost', 'kept'])
+        expect(await execute({ ...issue, tokenId, ...until })).toMatchObject({ body: { status: 'done' } });
+      expect(await Promise.all([lost, kept, without].map(status))).toEqual([200, 200, 200]);
+      const { log } = api().app.get(LedgerCore);
+      const unreadable = { id: randomUUID(), type: 'Strange', data: '{}', metadata: '{"actor":"another program"}' };
+      const { position } = await log.append('a-stream', await log.revisionOf('a-stream'), [unreadable]);
+      const revoked = await execute({ command: 'revoke-token', tokenId: 'lost', reason: 'sent by mail' });
+      expect(revoked).toMatchObject({ body: { status: 'done' } });
+      now = instant('2026-04-15T00:00:05Z');
+      expect(await Promise.all([lost, kept, without].map(status))).toEqual([401, 200, 200]);
+      await execute({ command: 'skip-event', position, reason: 'of another program' });
+      expect(await execute({ command: 'revoke-token', tokenId: 'none', reason: 'a typo' })).toMatchObject({
+        status: 404,
+        body: { code: 'unknown_token' },
+      });
+    } finally {
+      await running.close();
     }
   });
 });

@@ -123,6 +123,10 @@ function commandsOf(n: number): object[] {
       command: 'grant-credit',
       ...{ creditId: 'welcome', tenantId, currency: 'USD', amount: '1.00', from: april(1).start },
     },
+    {
+      command: 'issue-token',
+      ...{ tokenId: `token-${tenantId}`, actor: tenantId, role: 'tenant', tenantId, expiresAt: '2036-01-01T00:00:00Z' },
+    },
     { command: 'grant-coupon', creditId: 'spring', tenantId, currency: 'USD', percent: '10', from: april(1).start },
   ];
 }

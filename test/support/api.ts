@@ -229,6 +229,10 @@ export class TestApi {
       reason: 'a test',
     };
     this.creditNoteId = noted.parse((await this.command(credit)).body).result.creditNoteId;
+    await this.post('platform_admin', '/api/v1/commands', {
+      ...{ command: 'issue-token', tokenId: 'reader', actor: 'acme', role: 'tenant', tenantId: 'acme' },
+      expiresAt: '2027-01-01T00:00:00Z',
+    });
   }
 
   /** `who`: a role, or else a token; null: no one. */

@@ -10,6 +10,7 @@ import { admit } from './admission.js';
 import { headersFor } from './answer-headers.js';
 import { AppModule } from './app.module.js';
 import { Arrivals } from './auth/arrivals.js';
+import { Revocations } from './auth/revocations.js';
 import { TokenReader } from './auth/token.js';
 import { answerClientError } from './client-errors.js';
 import { type Clock, systemClock } from './clock.js';
@@ -163,10 +164,12 @@ export async function createApi(
       abortOnError: false,
     },
   );
+  const ledger = app.get(Ledger);
+  tokens.refuseRevoked(new Revocations(async (tokenId) => ledger.isTokenRevoked(tokenId)));
   const onShed = (): void => {
     telemetry.metrics.shed.inc();
   };
-  admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger: app.get(Ledger), ends, onShed });
+  admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger, ends, onShed });
   return app;
 }
 

@@ -177,6 +177,21 @@ command(
   .option('--version <1.2|1.3>', 'version of FOCUS (default: 1.2)')
   .option('--format <csv|jsonl>', 'file format (default: csv; with --json: jsonl)')
   .option('--out <file>', 'write to this file instead of stdout');
+command(
+  'token',
+  'issue a bearer token of the API, list the tokens that were issued, or revoke one',
+  'ledgerline token create --role tenant --tenant acme --expires 30d\n' +
+    '  ledgerline token list\n' +
+    "  ledgerline token revoke 4b2a7c1e-5d0f-4f6e-9c55-2f1f4c1f7a10 --reason 'sent by mail'",
+  () => import('./token.js'),
+)
+  .argument('<create|list|revoke>')
+  .argument('[id]', 'revoke: the id of the token')
+  .option('--role <role>', 'create: platform_admin, operator, auditor, tenant or ingest')
+  .option('--tenant <id>', 'create: the only tenant of the token')
+  .option('--expires <duration>', 'create: how long it is valid, such as 12h or 30d (default: 30d)')
+  .option('--actor <name>', 'create: who acts with it, as events name it (default: the tenant or the role)')
+  .option('--reason <text>', 'revoke: why');
 const query = command(
   'query',
   'query a read model, now or as of a log position or instant',

@@ -1,17 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { parse } from '#domain/schema';
 import { tokenRulesFrom } from '#runtime/environment';
-import { mintToken, secondsOf } from '#runtime/token';
+import { secondsOf } from '#runtime/token';
 import { openDatabase } from '#postgres/pool';
-import { hasCode } from './errors.js';
 import { print, printJson, say } from './output.js';
-import { now } from './session.js';
+import { minted, secretIn } from './token-secret.js';
 import { readOption } from './wrong-usage.js';
 
 const HOST = '127.0.0.1';
@@ -112,17 +108,9 @@ async function firstLine({ stdout }: ChildProcess): Promise<string | undefined> 
 }
 
 async function announce(url: string, secret: string, json: boolean): Promise<void> {
-  const { issuer, audiences: [audience] = [], longestLife = TOKEN_TTL } = tokenRulesFrom(process.env);
+  const { longestLife = TOKEN_TTL } = tokenRulesFrom(process.env);
   const ttl = secondsOf(longestLife) < secondsOf(TOKEN_TTL) ? longestLife : TOKEN_TTL;
-  const token = await mintToken(
-    secret,
-    {
-      ...{ sub: 'admin', role: 'platform_admin', ttl },
-      ...(issuer === undefined ? {} : { issuer }),
-      ...(audience === undefined ? {} : { audience }),
-    },
-    now(),
-  );
+  const token = await minted(secret, { sub: 'admin', role: 'platform_admin', ttl });
   const addresses = { console: `${url}/`, api: `${url}/api/v1`, docs: `${url}/api/docs`, token };
   if (json) printJson(addresses);
   else
@@ -133,18 +121,4 @@ async function announce(url: string, secret: string, json: boolean): Promise<voi
         `token    ${token}\n` +
         `         (platform_admin, ${ttl}; Ctrl-C stops)`,
     );
-}
-
-/** The secret that signs tokens. The first use creates it; only its owner can read it. */
-async function secretIn(dataDir: string): Promise<string> {
-  const given = process.env['LEDGERLINE_JWT_SECRET'];
-  if (given !== undefined && given !== '') return given;
-  await mkdir(dataDir, { recursive: true });
-  const file = join(dataDir, 'jwt-secret');
-  try {
-    await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
-  }
-  return readFile(file, 'utf8');
 }

@@ -11,6 +11,7 @@ import { planEventsWith } from './plans/plan.js';
 import { rateEventsWith } from './rates/rate.js';
 import { deploymentEventsWith } from './tenants/deployment.js';
 import { tenantEventsWith } from './tenants/tenant.js';
+import { tokenEventsWith } from './tokens/token.js';
 import { type IdSchema, zId, zRecordedId } from './schema.js';
 import type { Instant } from './time/instant.js';
 import { usageEventsWith } from './usage/usage.js';
@@ -33,6 +34,7 @@ const schemasWith = (id: IdSchema) => ({
   ...costEventsWith(id),
   ...commandEventsWith(id),
   ...operationEventsWith(id),
+  ...tokenEventsWith(id),
 });
 
 /** The shapes of events that are written. */

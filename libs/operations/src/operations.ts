@@ -21,6 +21,7 @@ import { resourceOperations } from './resources.js';
 import { retentionOperations } from './retention.js';
 import { subscriptionOperations } from './subscriptions.js';
 import { tenantOperations } from './tenants.js';
+import { tokenOperations } from './tokens.js';
 import { unbilledOperations } from './unbilled.js';
 import { usageOperations } from './usage.js';
 import { withdrawOf } from './withdraw.js';
@@ -48,6 +49,7 @@ const SUBJECTS: readonly Operations[] = [
   accrualOperations,
   auditOperations,
   projectionOperations,
+  tokenOperations,
 ];
 
 const STATING = SUBJECTS.flatMap(({ commands = [] }) => commands);

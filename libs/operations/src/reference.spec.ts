@@ -30,8 +30,8 @@ const document = (): string =>
   [
     '# Commands',
     'What `ledgerline apply` and `POST /api/v1/commands` accept. `ledgerline commands NAME` shows the same. Required ' +
-      'fields are bold. Decimals are text (`"0.01"`), instants are RFC 3339 (`2026-04-01T00:00:00Z`), and a period is ' +
-      '`{ "start", "end" }`, without its end.',
+      'fields are bold. Decimals are text (`"0.01"`), instants are RFC 3339 (`2026-04-01T00:00:00Z`), and a period ' +
+      'is `{ "start", "end" }`, without its end.',
     'Every command also has these fields:',
     [
       '| Field | Type | Meaning |',

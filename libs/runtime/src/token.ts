@@ -4,6 +4,8 @@ import type { Instant } from '#domain/time/instant';
 import type { Role } from '#ledger/caller';
 
 export interface TokenClaims {
+  /** The id of the token (`jti`), by which it can be revoked. */
+  readonly id?: string;
   readonly sub: string;
   readonly role: Role;
   readonly tenantId?: string;
@@ -28,13 +30,14 @@ export interface TokenRules {
 /** A bearer token, signed with HS256 and the shared secret, valid from `now`. */
 export async function mintToken(
   secret: string,
-  { sub, role, tenantId, ttl, issuer, audience }: TokenClaims,
+  { id, sub, role, tenantId, ttl, issuer, audience }: TokenClaims,
   now: Instant,
 ): Promise<string> {
   const issued = new Date(now);
   return new SignJWT({
     role,
     ...(tenantId === undefined ? {} : { tenantId }),
+    ...(id === undefined ? {} : { jti: id }),
     ...(issuer === undefined ? {} : { iss: issuer }),
     ...(audience === undefined ? {} : { aud: audience }),
   })

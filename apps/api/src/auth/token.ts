@@ -9,6 +9,7 @@ import { secondsOf, type TokenRules } from '#runtime/token';
 import type { RequestIds } from '../http.js';
 import { Unauthenticated } from '../problem.js';
 import { PublishedKeys } from './published-keys.js';
+import type { Revocations } from './revocations.js';
 
 const SHARED = 'HS256';
 /** Only algorithms with public keys. Without HS256, nobody can sign with a published key as the secret. */
@@ -43,6 +44,7 @@ export class TokenReader {
   private readonly published: PublishedKeys | undefined;
   /** Tokens with a verified HS256 signature. Their times are still checked on every use. */
   private readonly known = new Map<string, JWTPayload>();
+  private revocations: Revocations | undefined;
 
   constructor(
     secret: string,
@@ -53,6 +55,11 @@ export class TokenReader {
     this.published = jwksUrl === undefined ? undefined : new PublishedKeys(jwksUrl);
   }
 
+  /** From now on, a token with an id (`jti`) is refused if it is revoked. */
+  refuseRevoked(revocations: Revocations): void {
+    this.revocations = revocations;
+  }
+
   /**
    * The caller and the expiry of the token. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable`
    * (503), if the keys can't be fetched.
@@ -61,6 +68,8 @@ export class TokenReader {
     const token = bearerIn(authorization);
     if (token === undefined) throw new Unauthenticated('no token. Send Authorization: Bearer …');
     const payload = await this.verified(token, now);
+    if (payload.jti !== undefined && (await this.revocations?.has(payload.jti, now)) === true)
+      throw new Unauthenticated('the token was revoked');
     const claims = zClaims.safeParse(payload);
     if (!claims.success)
       throw new Unauthenticated(

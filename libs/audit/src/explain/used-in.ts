@@ -123,6 +123,8 @@ function wantedBy({
     case 'CostWithdrawn':
     case 'CostDeliveryStarted':
     case 'CostDeliveryCompleted':
+    case 'TokenIssued':
+    case 'TokenRevoked':
     case 'CommandUnchanged':
     case 'EventSkipped':
       return null;

@@ -117,7 +117,7 @@ async function reachedDeployments(trial: Trial): Promise<ReadonlySet<string>> {
     else if (type === 'RateKeyCorrected') keys.push({ ...data, from: data.changedFrom ?? FROM_EVER });
     else if (type === 'PlanPublished' || type === 'PlanPriceCorrected' || type === 'PlanCorrected')
       planIds.add(data.planId);
-    else if (TENANTS_OWN.has(type) && 'tenantId' in data) tenantIds.add(data.tenantId);
+    else if (TENANTS_OWN.has(type) && 'tenantId' in data && data.tenantId !== null) tenantIds.add(data.tenantId);
     else if ('deploymentId' in data) reached.add(data.deploymentId);
   }
   const ever = await readDeploymentsEver(trial.core.db, { planIds: [...planIds], tenantIds: [...tenantIds] });
