@@ -9,7 +9,7 @@ import { type Bench, figure, type Measured, mustBe } from './bench.js';
 import { onDatabase } from './database.js';
 import { onNode } from './on-node.js';
 
-const SECRET = 'a secret of the benches, longer than 32 characters';
+export const SECRET = 'a secret of the benches, longer than 32 characters';
 const DEPLOYMENTS = 100;
 const BATCH = 100;
 /** As many as a collector in front of many machines has open. */
@@ -27,7 +27,7 @@ interface Running {
 }
 
 /** The API and the worker, as `up` has them: processes of their own, on this machine with the database and the load. */
-async function withApi<Result>(
+export async function withApi<Result>(
   databaseUrl: string,
   work: (api: Running) => Promise<Result>,
   log: Readonly<Record<string, string>> = {},

@@ -11,6 +11,7 @@ import { grpcBench } from './grpc.bench.js';
 import { httpBench } from './http.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
 import { liveBench } from './live.bench.js';
+import { overloadBench } from './overload.bench.js';
 import { peersBench } from './peers.bench.js';
 import { questionsBench } from './questions.bench.js';
 import { rebuildBench } from './rebuild.bench.js';
@@ -28,6 +29,7 @@ const BENCHES: readonly Bench[] = [
   asOfBench,
   verifyBench,
   liveBench,
+  overloadBench,
   peersBench,
   questionsBench,
   rebuildBench,

@@ -56,6 +56,18 @@ describe('idle senders', () => {
     });
   });
 
+  it('are not an outage of the database when they hang up', async () => {
+    const lines: string[] = [];
+    const kept = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
+    await withApi({ logger: kept }, async (url) => {
+      const socket = new RawSocket(url).send(withoutBody('/api/v1/usage', tokenOf('ingest'))).send('[');
+      expect((await asked(url, 'operator', '/api/v1/tenants')).status).toBe(200);
+      socket.destroy();
+      await socket.closed;
+    });
+    expect(lines).toEqual([]);
+  });
+
   it('hold no place with a token either', async () => {
     await withApi({ requestsAtOnce: 4, patienceMs: 10 }, async (url) => {
       const idle = Array.from({ length: 80 }, () =>
@@ -309,6 +321,21 @@ async function waitingForLocks(): Promise<number> {
   );
   return rowCount ?? 0;
 }
+
+describe('a request from the line', () => {
+  it('goes on as itself: the end of the one before it does not end it', async () => {
+    await withApi({ requestsAtOnce: 2, requestsAtOncePerTenant: 2, patienceMs: 60_000 }, async (url) => {
+      const answers = Array.from({ length: 60 }, (_, n) =>
+        n % 3 === 0
+          ? asked(url, 'ingest', '/api/v1/usage', reading(`line-${n}`))
+          : n % 3 === 1
+            ? asked(url, 'operator', '/api/v1/usage?deploymentId=acme-prod')
+            : asked(url, 'auditor', '/graphql', { query: '{ tenants { items { tenantId } } }' }),
+      );
+      expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
+    });
+  });
+});
 
 const zDone = z.object({ position: z.int() });
 const reading = (resourceId: string): object => ({

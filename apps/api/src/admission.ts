@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { NotFoundException } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { assertRole, type Caller } from '#ledger/caller';
@@ -5,7 +6,7 @@ import type { Ledger } from '#operations/ledger';
 import { headersFor } from './answer-headers.js';
 import type { Access } from './auth/access.js';
 import type { Arrivals } from './auth/arrivals.js';
-import type { Request } from './http.js';
+import { type Request, V1 } from './http.js';
 import { type Applicant, Places } from './places.js';
 import { HungUp, Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
 import { isWatched, type Limits } from './protection.js';
@@ -34,6 +35,14 @@ interface Way {
  * that the server did little but refuse.
  */
 const PATIENCE_MS = 250;
+/** A query takes longer than a few readings, and a page may send more of them than the share of its tenant. */
+const WORK_PATIENCE_MS = 1000;
+const USAGE = `/${V1}/usage`;
+
+/** A body above this size, or of unknown size, is large: those under way are in memory. */
+const LARGE_BYTES = 256 * 1024;
+const LARGE_BODIES = 16;
+const LARGE_BODIES_PER_OWNER = 4;
 /** Reads of one owner that wait for a position at the same time. Each asks the database while it waits. */
 const WAITS_PER_OWNER = 16;
 /** The same of all owners. */
@@ -64,10 +73,15 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
   const isOpen = (request: Arrived): boolean =>
     isWatched(request.url) || isUpgrade(request) || accessOf(request)?.roles === 'everyone';
 
+  const takeLarge = largeBodies(way.ends);
   fastify.addHook('preParsing', (request, _reply, payload, done) => {
     try {
       if (request.is404) throw new NotFoundException(`Cannot ${request.method} ${request.url}`);
-      if (!isOpen(request)) arrivals.callerOf(request);
+      if (!isOpen(request)) {
+        const caller = arrivals.callerOf(request);
+        if (isLarge(request))
+          takeLarge(request, { role: caller.role, owner: ownerOf(caller, arrivals.tokenOf(request)) });
+      }
       done(null, payload);
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)));
@@ -98,30 +112,58 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
   takePlaces(fastify, limits, way, isOpen);
 }
 
+const isLarge = ({ headers }: Pick<Request, 'headers'>): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > LARGE_BYTES;
+
+/** Errors: `too_many_requests`, if too many large bodies are under way. */
+function largeBodies(ends: RequestEnds): (request: object, who: Omit<Applicant, 'enter'>) => void {
+  const bodies = new Places({ all: LARGE_BODIES, perOwner: LARGE_BODIES_PER_OWNER, reserved: new Map() });
+  const underWay = new WeakMap<object, Applicant>();
+  ends.onEnd((request) => {
+    const body = underWay.get(request);
+    if (body !== undefined) bodies.leave(body);
+  });
+  return (request, who) => {
+    const body: Applicant = { ...who, enter: () => underWay.set(request, body) };
+    if (bodies.ask(body)) return;
+    bodies.leave(body);
+    throw new TooManyRequests('Too many large requests at the same time. Retry after 1 s, or send less in each.');
+  };
+}
+
+const placesFor = (all: number, perOwner = Math.max(1, Math.floor(all / 4))): Places =>
+  new Places({
+    all,
+    perOwner,
+    reserved: new Map([
+      ['platform_admin', Math.floor(all / 8)],
+      ['ingest', Math.floor(all / 4)],
+    ]),
+  });
+
 function takePlaces(
   fastify: Fastify,
-  { requestsAtOnce, requestsAtOncePerTenant, patienceMs = PATIENCE_MS }: Limits,
+  { requestsAtOnce, queriesAtOnce = requestsAtOnce, requestsAtOncePerTenant, patienceMs }: Limits,
   { arrivals, ends, onShed }: Way,
   isOpen: (request: Arrived) => boolean,
 ): void {
-  const places = new Places({
-    all: requestsAtOnce,
-    perOwner: requestsAtOncePerTenant ?? Math.max(1, Math.floor(requestsAtOnce / 4)),
-    reserved: new Map([
-      ['platform_admin', Math.floor(requestsAtOnce / 8)],
-      ['ingest', Math.floor(requestsAtOnce / 4)],
-    ]),
-  });
-  const applicants = new WeakMap<object, Applicant>();
+  // Readings are gathered into few appends. All else works in the database for as long as it has its place: where more
+  // of it than the database takes are let in, the line is there, and it knows no owners.
+  const usage = { places: placesFor(requestsAtOnce, requestsAtOncePerTenant), patience: patienceMs ?? PATIENCE_MS };
+  const work = { places: placesFor(queriesAtOnce, requestsAtOncePerTenant), patience: patienceMs ?? WORK_PATIENCE_MS };
+  const inside = new WeakMap<object, () => void>();
   fastify.addHook('preValidation', (request, reply, done) => {
     if (isOpen(request)) {
       done();
       return;
     }
     const caller = arrivals.callerOf(request);
-    const patience: { timer?: NodeJS.Timeout } = {};
+    // Whoever gives a place back calls `enter`. The request goes on in its own context: its trace, and what ends it.
+    const goOn = AsyncResource.bind(done);
+    const { places, patience } = request.routeOptions.url === USAGE ? usage : work;
+    const waiting: { timer?: NodeJS.Timeout } = {};
     const stopWaiting = (): void => {
-      clearTimeout(patience.timer);
+      clearTimeout(waiting.timer);
       reply.raw.off('close', hangUp);
     };
     const applicant: Applicant = {
@@ -129,14 +171,16 @@ function takePlaces(
       owner: ownerOf(caller, arrivals.tokenOf(request)),
       enter: () => {
         stopWaiting();
-        applicants.set(request, applicant);
-        done();
+        inside.set(request, () => {
+          places.leave(applicant);
+        });
+        goOn();
       },
     };
     const hangUp = (): void => {
       stopWaiting();
       places.leave(applicant);
-      done(new HungUp());
+      goOn(new HungUp());
     };
     const refuse = (): void => {
       stopWaiting();
@@ -149,11 +193,10 @@ function takePlaces(
       reply.hijack();
     };
     if (places.ask(applicant)) return;
-    patience.timer = setTimeout(refuse, patienceMs);
+    waiting.timer = setTimeout(refuse, patience);
     reply.raw.once('close', hangUp);
   });
   ends.onEnd((request) => {
-    const applicant = applicants.get(request);
-    if (applicant !== undefined) places.leave(applicant);
+    inside.get(request)?.();
   });
 }

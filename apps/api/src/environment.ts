@@ -48,6 +48,7 @@ const zEnvironment = z.object({
     .optional(),
   LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
   LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(64),
+  LEDGERLINE_QUERIES_AT_ONCE: fromOne.default(10),
   LEDGERLINE_REQUESTS_AT_ONCE_PER_TENANT: fromOne.optional(),
   LEDGERLINE_TRANSFER_TIMEOUT_MS: fromOne.default(60_000),
   LEDGERLINE_QUERY_TIMEOUT_MS: fromOne.default(60_000),
@@ -98,6 +99,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     ...(data.LEDGERLINE_TRUSTED_PROXIES === undefined ? {} : { trustedProxies: data.LEDGERLINE_TRUSTED_PROXIES }),
     requestsPerMinute: data.LEDGERLINE_REQUESTS_PER_MINUTE,
     requestsAtOnce: data.LEDGERLINE_REQUESTS_AT_ONCE,
+    queriesAtOnce: data.LEDGERLINE_QUERIES_AT_ONCE,
     ...(data.LEDGERLINE_REQUESTS_AT_ONCE_PER_TENANT === undefined
       ? {}
       : { requestsAtOncePerTenant: data.LEDGERLINE_REQUESTS_AT_ONCE_PER_TENANT }),

@@ -77,12 +77,13 @@ const httpStatus = (error: unknown): number | undefined => {
 
 /** The problem for any error. Errors that are neither a refusal nor an outage are defects: 500, without details. */
 export function problemOf(error: unknown): Problem {
-  const refusal = error instanceof DomainError ? error : outageOf(error);
+  const status = httpStatus(error);
+  // A client that hangs up within its body is not a lost connection to the database.
+  const refusal = error instanceof DomainError ? error : status === undefined ? outageOf(error) : undefined;
   if (refusal !== undefined) {
     const { kind, code, message: detail, errors } = refusal;
     return problem({ kind, code, ...KINDS[kind], detail, errors });
   }
-  const status = httpStatus(error);
   const known = status === undefined ? undefined : OF_HTTP.get(status);
   if (status !== undefined && known !== undefined && error instanceof Error)
     return problem({ ...known, status, detail: error.message });

@@ -11,11 +11,13 @@ type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['
 export interface Limits {
   /** Requests per minute of one token, or of one address without a valid token. */
   readonly requestsPerMinute: number;
-  /** Requests processed at the same time. A request above this limit waits for a short time and is then refused. */
+  /** Requests with usage processed at the same time. A further one waits for a short time and is then refused. */
   readonly requestsAtOnce: number;
+  /** The same for all requests but those with usage. Default: `requestsAtOnce`. */
+  readonly queriesAtOnce?: number;
   /** The same for one tenant, or one token that belongs to no tenant. Default: a quarter. */
   readonly requestsAtOncePerTenant?: number;
-  /** How long such a request waits, in milliseconds. Default: 250. */
+  /** How long such a request waits, in milliseconds. Default: 250 with usage, else 1000. */
   readonly patienceMs?: number;
   /** The longest time in which a client may send a request, or read its response. Default: a minute. */
   readonly transferMs?: number;

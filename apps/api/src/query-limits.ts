@@ -11,7 +11,7 @@ export class QueryLimits {
     const stopping = new AbortController();
     const hangUp = (): void => {
       clearTimeout(timer);
-      stopping.abort(new HungUp());
+      if (!raw.writableFinished) stopping.abort(new HungUp());
     };
     const timer = setTimeout(() => {
       stopping.abort(queryTimedOut());

@@ -96,7 +96,7 @@ export class LedgerCore {
    */
   async readable(): Promise<Readable> {
     try {
-      return { position: await unlessStopped(this.projector.catchUp()), stale: null };
+      return { position: await unlessStopped(async () => this.projector.catchUp()), stale: null };
     } catch (error) {
       if (!(error instanceof ProjectionHalted) && !isNotWritable(error)) throw error;
       const position = await this.projector.position();

@@ -1,4 +1,5 @@
 import { isNotNow } from './connection.js';
+import { forAll } from './stoppable.js';
 
 interface Waiting<Key, Value> {
   readonly key: Key;
@@ -36,7 +37,7 @@ export class BatchLoader<Key, Value> {
         return;
       }
       this.waiting.push(waiting);
-      if (!this.isRunning) void this.run();
+      if (!this.isRunning) void forAll(async () => this.run());
     });
   }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { testDatabase, type TestDatabase } from '../../../test/support/postgres.js';
+import { BatchLoader } from './batch-loader.js';
 import { createPool } from './pool.js';
 import { stoppable, stoppedBy } from './stoppable.js';
 
@@ -41,6 +42,18 @@ describe('work on a stoppable pool', () => {
     // query_canceled
     await expect(sleeping).rejects.toMatchObject({ code: '57014' });
     expect((await pool.query<{ n: number }>('SELECT 1 AS n')).rows).toEqual([{ n: 1 }]);
+  });
+
+  it('that looks up for others too does not end with one of them', async () => {
+    const stopping = new AbortController();
+    const loader = new BatchLoader(async (keys: readonly number[]) => {
+      const { rows } = await pool.query<{ key: number }>('SELECT unnest($1::int[]) AS key', [keys]);
+      return rows.map(({ key }) => key);
+    });
+    const first = stoppedBy(stopping.signal, async () => loader.load(1));
+    const second = loader.load(2);
+    stopping.abort(stopped);
+    expect(await Promise.all([first, second, loader.load(3)])).toEqual([1, 2, 3]);
   });
 
   it('is not affected by the end of other work that waits for the same connection', async () => {

@@ -7,9 +7,13 @@ const stopping = new AsyncLocalStorage<AbortSignal>();
 export const stoppedBy = async <Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> =>
   stopping.run(signal, work);
 
+/** Runs work that is for others too: it does not end with the signal of whoever began it. */
+export const forAll = <Result>(work: () => Result): Result => stopping.exit(work);
+
 /** Work that others wait for too, such as projecting: it goes on, but who is stopped waits no longer. */
-export async function unlessStopped<Result>(work: Promise<Result>): Promise<Result> {
+export async function unlessStopped<Result>(shared: () => Promise<Result>): Promise<Result> {
   const signal = stopping.getStore();
+  const work = forAll(shared);
   if (signal === undefined) return work;
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const stop = (): void => {
