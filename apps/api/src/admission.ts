@@ -36,7 +36,7 @@ interface Way {
  */
 const PATIENCE_MS = 250;
 /** A query takes longer than a few readings, and a page may send more of them than the share of its tenant. */
-const WORK_PATIENCE_MS = 1000;
+const WORK_PATIENCE_MS = 2000;
 const USAGE = `/${V1}/usage`;
 
 /** A body above this size, or of unknown size, is large: those under way are in memory. */

@@ -17,7 +17,7 @@ export interface Limits {
   readonly queriesAtOnce?: number;
   /** The same for one tenant, or one token that belongs to no tenant. Default: a quarter. */
   readonly requestsAtOncePerTenant?: number;
-  /** How long such a request waits, in milliseconds. Default: 250 with usage, else 1000. */
+  /** How long such a request waits, in milliseconds. Default: 250 with usage, else 2000. */
   readonly patienceMs?: number;
   /** The longest time in which a client may send a request, or read its response. Default: a minute. */
   readonly transferMs?: number;
