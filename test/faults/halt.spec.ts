@@ -276,12 +276,15 @@ describe.each(BAD)('while the projections are halted at an event that %s', (_, e
         deployment('new'),
         // Its stream holds the event.
         deployment('globex'),
+        // It depends on that one: it is not told that there is no such deployment.
+        { command: 'observe-usage', deploymentId: 'of-globex', observations: [reading(5)] },
+        deployment('acme'),
         { command: 'create-invoice', tenantId: 'acme', asOf: NOW },
         { command: 'set-tax', tenantId: 'acme', name: 'VAT', ratePercent: '10', from: '2026-05-01' },
       ]),
     ).toMatchObject({
       status: 200,
-      body: [{ status: 'done' }, { status: 'done' }, halted, halted, halted],
+      body: [{ status: 'done' }, { status: 'done' }, halted, halted, { status: 'done' }, halted, halted],
     });
     expect(await api.command({ ...tenant('new'), idempotencyKey: 'a key' })).toMatchObject({
       body: { status: 'unchanged' },

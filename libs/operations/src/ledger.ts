@@ -114,9 +114,9 @@ export class Ledger {
 
   /**
    * Executes commands in order. Each starts after those that it depends on, and independent ones run at the same time,
-   * with the same outcomes and the same order in the log. If the signal
-   * aborts, the remaining commands are left out. Commands before a failure stay recorded. `sources`: the place of each
-   * command in a file.
+   * with the same outcomes and the same order in the log. What depends on a command that can't be decided now is not
+   * decided either. If the signal aborts, the remaining commands are left out. Commands before a failure stay recorded.
+   * `sources`: the place of each command in a file.
    */
   async *executeInOrder(
     inputs: readonly unknown[],
@@ -128,8 +128,21 @@ export class Ledger {
     for (const { commands, locks } of groupsAtOnce(inputs, (key) => ownKey(caller, key))) {
       if (signal?.aborted === true) return;
       const items = commands.map((each, n) => ({ ...each, source: sources[done + n] }));
-      const carryOut = async ({ command, source }: (typeof items)[number], inTurn: () => Promise<void>) =>
-        this.execute(command, caller, { inTurn, ...(source === undefined ? {} : { sourceOf: () => source }) });
+      const undecided = new Map<number, Refused>();
+      const carryOut = async (
+        { command, source, needs }: (typeof items)[number],
+        inTurn: () => Promise<void>,
+        at: number,
+      ) => {
+        const sourceOf = source === undefined ? {} : { sourceOf: () => source };
+        const { error } = needs.map((each) => undecided.get(each)).find((each) => each !== undefined) ?? {};
+        const outcome: CommandOutcome =
+          error === undefined
+            ? await this.execute(command, caller, { inTurn, ...sourceOf })
+            : { command: nameOf(command), status: 'refused', error };
+        if (outcome.status === 'refused' && outcome.error.kind === 'unavailable') undecided.set(at, outcome);
+        return outcome;
+      };
       const outcomes = await this.core.holding(locks, async () => inOrder(items, carryOut, ({ after }) => after));
       done += commands.length;
       for (const outcome of outcomes) yield valueOf(outcome);
@@ -358,6 +371,8 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
     throw signal?.aborted === true ? signal.reason : error;
   });
 }
+
+type Refused = Extract<CommandOutcome, { status: 'refused' }>;
 
 type CarriedOut = (command: ReadCommand) => Promise<CommandDone>;
 

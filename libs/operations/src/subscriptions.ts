@@ -21,6 +21,7 @@ import { withSubscription, withTimeline } from '#domain/tenants/deployment-corre
 import type { StoredEvent } from '#event-store/port';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { lockOfSubscription } from '#ledger/appending/at-once';
+import { valueOf } from '#ledger/appending/in-order';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -92,13 +93,19 @@ const startSubscription = defineCommand({
     const start = async (): Promise<CommandDone> =>
       core.book.decide(deploymentStream(deploymentId), call, async (events) => {
         const deployment = foldDeployment(events.filter(isDeploymentEvent));
-        const elsewhere = await deploymentOfSubscription(core, subscriptionId);
+        // Read together: a list has many of these, each after the registration of its deployment.
+        const [found, id, plan] = await Promise.allSettled([
+          deploymentOfSubscription(core, subscriptionId),
+          assertIdOf(core, subscriptionId, deploymentId),
+          assertPlan(core, planId, from, deployment?.assignments ?? []),
+        ]);
+        const elsewhere = valueOf(found);
         if (elsewhere !== undefined)
           throw conflict(
             'subscription_exists',
             `subscription ${subscriptionId} already exists, for deployment ${elsewhere}`,
           );
-        await assertIdOf(core, subscriptionId, deploymentId);
+        valueOf(id);
         const decided = decideStart(deployment, {
           subscriptionId,
           deploymentId,
@@ -106,7 +113,7 @@ const startSubscription = defineCommand({
           from,
           anchor: anchor ?? null,
         });
-        await assertPlan(core, planId, from, deployment?.assignments ?? []);
+        valueOf(plan);
         return { events: decided };
       });
     return core.exclusively(lockOfSubscription(subscriptionId), async () => usingPlans(core, start));

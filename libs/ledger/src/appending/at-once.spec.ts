@@ -100,5 +100,8 @@ describe('groupsAtOnce', () => {
     expect(groups.map(({ length }) => length)).toEqual([128, 128, 44]);
     expect(groups[0]?.slice(31, 34)).toEqual([[], [31], [31]]);
     expect(groups[0]?.at(-1)).toEqual([95]);
+    // It waits for its turn, and needs none of them.
+    const [group] = groupsAtOnce(Array.from({ length: 33 }, (_, index) => tenant(`t${index}`)));
+    expect(group?.commands.at(-1)).toMatchObject({ needs: [], after: [31] });
   });
 });

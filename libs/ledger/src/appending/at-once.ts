@@ -17,7 +17,9 @@ interface Footprint {
 /** A command of a group. */
 export interface Grouped<Command> {
   readonly command: Command;
-  /** The places in the group of earlier commands that must have ended before this one starts. */
+  /** The places in the group of earlier commands that this one depends on. */
+  readonly needs: readonly number[];
+  /** The places of all earlier commands that must have ended before this one starts. */
   readonly after: readonly number[];
 }
 
@@ -118,7 +120,7 @@ export function* groupsAtOnce<Command>(
       yield group;
       group = new GroupOfCommands();
     }
-    if (of === null) yield { commands: [{ command, after: [] }], locks: [] };
+    if (of === null) yield { commands: [{ command, needs: [], after: [] }], locks: [] };
     else group.add(command, of);
   }
   if (group.commands.length > 0) yield group;
@@ -137,21 +139,22 @@ class GroupOfCommands<Command> implements Group<Command> {
 
   add(command: Command, { reads, writes, locks }: Footprint): void {
     const index = this.commands.length;
-    const after = new Set<number>();
+    const needs = new Set<number>();
     // They start together, so that they share look-ups and appends.
     const first = index - (index % MOST_AT_ONCE);
-    if (first > 0) after.add(first - 1);
     for (const subject of [...reads, ...writes]) {
       const writer = this.writer.get(subject);
-      if (writer !== undefined) after.add(writer);
+      if (writer !== undefined) needs.add(writer);
     }
-    for (const subject of writes) for (const reader of this.readers.get(subject) ?? []) after.add(reader);
+    for (const subject of writes) for (const reader of this.readers.get(subject) ?? []) needs.add(reader);
     for (const subject of reads) this.readers.set(subject, [...(this.readers.get(subject) ?? []), index]);
     for (const subject of writes) {
       this.writer.set(subject, index);
       this.readers.delete(subject);
     }
     for (const lock of locks) this.taken.set(lock.name, lock);
-    this.commands.push({ command, after: [...after].sort((a, b) => a - b) });
+    const after = new Set([...needs, ...(first > 0 ? [first - 1] : [])]);
+    const inOrder = (places: ReadonlySet<number>): number[] => [...places].sort((a, b) => a - b);
+    this.commands.push({ command, needs: inOrder(needs), after: inOrder(after) });
   }
 }

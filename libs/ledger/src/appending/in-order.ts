@@ -5,12 +5,12 @@
  */
 export async function inOrder<Item, Result>(
   items: readonly Item[],
-  work: (item: Item, inTurn: () => Promise<void>) => Promise<Result>,
+  work: (item: Item, inTurn: () => Promise<void>, index: number) => Promise<Result>,
   afterOf: (item: Item) => readonly number[] = () => [],
 ): Promise<PromiseSettledResult<Result>[]> {
   let turn = Promise.resolve();
   const begun: Promise<Result>[] = [];
-  const begin = async (item: Item): Promise<Result> => {
+  const begin = async (item: Item, index: number): Promise<Result> => {
     const mine = turn;
     const passed = Promise.withResolvers<void>();
     turn = passed.promise;
@@ -20,13 +20,13 @@ export async function inOrder<Item, Result>(
     };
     const earlier = new Set(afterOf(item));
     try {
-      await Promise.all(begun.filter((_, index) => earlier.has(index)));
-      return await work(item, inTurn);
+      await Promise.all(begun.filter((_, place) => earlier.has(place)));
+      return await work(item, inTurn, index);
     } finally {
       await inTurn();
     }
   };
-  for (const item of items) begun.push(begin(item));
+  for (const [index, item] of items.entries()) begun.push(begin(item, index));
   return Promise.allSettled(begun);
 }
 
