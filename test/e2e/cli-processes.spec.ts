@@ -189,7 +189,7 @@ describe('an interrupted command', () => {
     async (signal) => {
       const own = join(files.path, signal);
       const { code, stdout, stderr } = await interrupted(['apply', '-', '--data-dir', own], `${tenant('a')}\n`, signal);
-      expect([code, stdout]).toEqual([1, '0\tdone\tregister-tenant\n']);
+      expect([code, stdout]).toEqual([1, '1\tdone\tregister-tenant\n']);
       expect(stderr).toContain('interrupted after 1 command. Finished commands are kept.');
       expect(isServed(own)).toBe(false);
       const again = await cli(['apply', '-', '--json', '--data-dir', own], { input: `${tenant('a')}\n${tenant('b')}` });

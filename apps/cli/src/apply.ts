@@ -113,5 +113,5 @@ async function* outcomesOf(
 function lineOf({ index, status, command, dates = [], ...rest }: Answer): string {
   const result = 'result' in rest && rest.result !== undefined ? `\t${JSON.stringify(rest.result)}` : '';
   const read = dates.map(({ field, date, timeZone, instant }) => `\t${field} ${date} in ${timeZone} is ${instant}`);
-  return `${index}\t${status}\t${command}${result}${read.join('')}`;
+  return `${index + 1}\t${status}\t${command}${result}${read.join('')}`;
 }

@@ -3,7 +3,7 @@ import type { AnswerOf } from '#ledger/query';
 import { explain } from '#operations/audit';
 import { counted, print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { type Node, treeLines } from './tree.js';
+import { type Node, treeLines, withoutEvidence } from './tree.js';
 import { asked } from './wrong-usage.js';
 
 type Explained = AnswerOf<typeof explain.answer>;
@@ -21,12 +21,14 @@ type Reference = ExplainedDocument['events'][number];
 /** Traces an amount down to its events, or an event up to the invoices that use it. */
 export async function run(
   [id = '']: readonly string[],
-  options: { dataDir: string; json: boolean; asOf?: string },
+  options: { dataDir: string; json: boolean; short?: unknown; asOf?: string },
 ): Promise<number> {
   return withLedger(options, async (ledger) => {
     const explained = await asked(ledger.ask(explain, { id, asOf: options.asOf }, cliCaller()));
     if (options.json) printJson(explained);
-    else for (const node of nodesOf(explained)) print(treeLines(node).join('\n'));
+    else
+      for (const node of nodesOf(explained))
+        print(treeLines(options.short === true ? withoutEvidence(node) : node).join('\n'));
     return 0;
   });
 }
@@ -154,7 +156,7 @@ function rowNode({
       ...(filter === null || filter === undefined ? [] : [{ text: `of usage with ${attributesText(filter)}` }]),
       { text: arithmetic },
       ...(row.taxRatePercent === '0' ? [] : [{ text: `tax: ${tax}` }]),
-      { text: `row ${row.rowId}, line ${row.lineId}` },
+      { text: `row ${row.rowId}, line ${row.lineId}`, isEvidence: true },
       ...(corrects.length === 0
         ? []
         : [
@@ -167,13 +169,15 @@ function rowNode({
       ...(correctedBy.length === 0 ? [] : [{ text: `corrected by ${relatedText(correctedBy)}` }]),
       {
         text: `price: plan ${price.planId} as of ${price.effectiveFrom}, ${price.amount}`,
+        isEvidence: true,
         below: price.setBy === null ? [] : [{ text: changeText(price.setBy) }],
       },
       ...rates.map((rate) => ({
         text: `rate: ${rateKey(rate)} ${rate.unitPrice} from ${rate.effectiveFrom}`,
+        isEvidence: true,
         below: rate.event === null ? [] : eventNodes([rate.event]),
       })),
-      ...(usage.readings === 0 ? [] : [{ text: `usage: ${usageText(usage)}` }]),
+      ...(usage.readings === 0 ? [] : [{ text: `usage: ${usageText(usage)}`, isEvidence: true }]),
       ...eventNodes(events),
     ],
   };
@@ -195,9 +199,14 @@ const MAX_SHOWN = 5;
 
 const eventNodes = (events: readonly Reference[]): Node[] =>
   [...Map.groupBy(events, ({ type }) => type)].flatMap(([type, group]) => [
-    ...group.slice(0, MAX_SHOWN).map((event) => ({ text: eventText(event) })),
+    ...group.slice(0, MAX_SHOWN).map((event): Node => ({ text: eventText(event), isEvidence: true })),
     ...(group.length > MAX_SHOWN
-      ? [{ text: `… and ${group.length - MAX_SHOWN} more ${type}, up to position ${group.at(-1)?.position ?? ''}` }]
+      ? [
+          {
+            text: `… and ${group.length - MAX_SHOWN} more ${type}, up to position ${group.at(-1)?.position ?? ''}`,
+            isEvidence: true,
+          },
+        ]
       : []),
   ]);
 

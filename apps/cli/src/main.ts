@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { messageOf } from './errors.js';
+import { CLI_ACTOR } from './actor.js';
 import { say } from './output.js';
 import { versionOfProduct } from './version.js';
 import { WrongUsage } from './wrong-usage.js';
@@ -58,6 +59,12 @@ command('up', 'serve API, worker and console on loopback', 'ledgerline up --port
   // The API on its own reads the same variable.
   process.env['LEDGERLINE_PORT'] ?? '3000',
 );
+command(
+  'init',
+  'write a small set of files to begin a ledger with: plan, tenant, resources, usage, costs',
+  'ledgerline init my-ledger',
+  () => import('./init.js'),
+).argument('<directory>');
 const apply = command(
   'apply',
   'execute commands from JSONL files, in order (-: stdin)',
@@ -66,7 +73,7 @@ const apply = command(
   () => import('./apply.js'),
 )
   .argument('<files...>')
-  .option('--actor <name>', 'the actor that the events record', `cli:${process.env['USER'] ?? 'unknown'}`);
+  .option('--actor <name>', 'the actor that the events record', CLI_ACTOR);
 command(
   'commands',
   'list the commands that apply takes, or show one with its fields, its correction and an example',
@@ -227,6 +234,7 @@ command(
     'id or number of an invoice or a credit note; id of a line, part or row; ' +
       'usage:…, margin:…; a log position, or STREAM#REVISION',
   )
+  .option('--short', 'show only how the amounts are computed', false)
   .option('--as-of <instant|position>', 'explain what was known then');
 command(
   'check',

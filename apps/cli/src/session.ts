@@ -8,13 +8,14 @@ import { LedgerModule } from '#operations/ledger.module';
 import type { WhenOutdated } from '#operations/outdated';
 import { openDatabase } from '#postgres/pool';
 import { eventStoreFrom, usageYearsFrom } from '#runtime/environment';
+import { CLI_ACTOR } from './actor.js';
 import { say } from './output.js';
 
 /** The only place where the CLI reads the clock. */
 export const now = (): Instant => instant(new Date().toISOString());
 
 /** Everybody who can run the CLI on a database may use all of its commands. */
-export const cliCaller = (actor = `cli:${process.env['USER'] ?? 'unknown'}`): Caller => ({
+export const cliCaller = (actor = CLI_ACTOR): Caller => ({
   actor,
   role: 'platform_admin',
   now: now(),
