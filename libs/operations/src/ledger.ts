@@ -22,7 +22,7 @@ import { type CommandCall, type CommandDone, type CommandOutcome, nameOf } from 
 import { type CommandDefinition, ownKey, type ReadCommand, readCommand, WRITERS } from '#ledger/define-command';
 import { answerIfKnown } from '#ledger/appending/event-book';
 import { type Export, exported, type ExportKind } from '#exchange/export/exports';
-import { inOrder, valueOf } from '#ledger/appending/in-order';
+import { valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
 import { type Answered, answered, LedgerQuery, queryNamed } from './answering.js';
@@ -34,6 +34,7 @@ import { lines } from './lines.js';
 import { margin } from './margin.js';
 import { zMetered } from './metering.js';
 import { COMMANDS } from './operations.js';
+import { carriedOutTogether } from './command-group.js';
 import { refusalOf, refusalWhileHalted, untilUnavailable, withRemedies } from './refusal.js';
 import { tenants } from './tenants.js';
 import { isTokenRevoked } from './tokens.js';
@@ -125,26 +126,14 @@ export class Ledger {
     sources: readonly EventSource[] = [],
   ): AsyncGenerator<CommandOutcome> {
     let done = 0;
-    for (const { commands, locks } of groupsAtOnce(inputs, (key) => ownKey(caller, key))) {
+    for (const group of groupsAtOnce(inputs, (key) => ownKey(caller, key))) {
       if (signal?.aborted === true) return;
-      const items = commands.map((each, n) => ({ ...each, source: sources[done + n] }));
-      const undecided = new Map<number, Refused>();
-      const carryOut = async (
-        { command, source, needs }: (typeof items)[number],
-        inTurn: () => Promise<void>,
-        at: number,
-      ) => {
-        const sourceOf = source === undefined ? {} : { sourceOf: () => source };
-        const { error } = needs.map((each) => undecided.get(each)).find((each) => each !== undefined) ?? {};
-        const outcome: CommandOutcome =
-          error === undefined
-            ? await this.execute(command, caller, { inTurn, ...sourceOf })
-            : { command: nameOf(command), status: 'refused', error };
-        if (outcome.status === 'refused' && outcome.error.kind === 'unavailable') undecided.set(at, outcome);
-        return outcome;
-      };
-      const outcomes = await this.core.holding(locks, async () => inOrder(items, carryOut, ({ after }) => after));
-      done += commands.length;
+      const first = done;
+      const outcomes = await carriedOutTogether(this.core, group, async (command, inTurn, at) => {
+        const source = sources[first + at];
+        return this.execute(command, caller, { inTurn, ...(source === undefined ? {} : { sourceOf: () => source }) });
+      });
+      done += group.commands.length;
       for (const outcome of outcomes) yield valueOf(outcome);
     }
   }
@@ -371,8 +360,6 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
     throw signal?.aborted === true ? signal.reason : error;
   });
 }
-
-type Refused = Extract<CommandOutcome, { status: 'refused' }>;
 
 type CarriedOut = (command: ReadCommand) => Promise<CommandDone>;
 
