@@ -5,7 +5,9 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino, { type Logger } from 'pino';
 import { invalid } from '#domain/errors';
+import { LedgerCore } from '#ledger/ledger-core';
 import { Ledger } from '#operations/ledger';
+import { isTokenRevoked } from '#operations/tokens';
 import { admit } from './admission.js';
 import { headersFor } from './answer-headers.js';
 import { AppModule } from './app.module.js';
@@ -164,8 +166,8 @@ export async function createApi(
       abortOnError: false,
     },
   );
-  const ledger = app.get(Ledger);
-  tokens.refuseRevoked(new Revocations(async (tokenId) => ledger.isTokenRevoked(tokenId)));
+  const [ledger, core] = [app.get(Ledger), app.get(LedgerCore)];
+  tokens.refuseRevoked(new Revocations(async (tokenId) => isTokenRevoked(core, tokenId)));
   const onShed = (): void => {
     telemetry.metrics.shed.inc();
   };

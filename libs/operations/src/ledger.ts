@@ -37,7 +37,6 @@ import { COMMANDS } from './operations.js';
 import { carriedOutTogether } from './command-group.js';
 import { refusalOf, refusalWhileHalted, untilUnavailable, withRemedies } from './refusal.js';
 import { tenants } from './tenants.js';
-import { isTokenRevoked } from './tokens.js';
 import { usageRecords } from './usage.js';
 import { bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
 import { ADMIN, type AnswerOf, type DefinedQuery, STAFF } from '#ledger/query';
@@ -274,11 +273,6 @@ export class Ledger {
   async catchUpIfPossible(): Promise<void> {
     const { position, stale } = await this.core.readable();
     if (stale !== null) this.hearStale(position, stale.since);
-  }
-
-  /** Whether a bearer token was revoked, by its id. */
-  async isTokenRevoked(tokenId: string): Promise<boolean> {
-    return isTokenRevoked(this.core, tokenId);
   }
 
   /** Whether the database is read-only, as a standby is. */
