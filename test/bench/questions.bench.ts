@@ -33,6 +33,7 @@ async function asked(ledger: Ledger): Promise<ReadonlyMap<string, Readonly<Recor
     ['usage', { deploymentId }],
     ['usage-records', { deploymentId }],
     ['margin', { period: '2026-04' }],
+    ['margin-trend', { from: '2026-01', to: '2026-12' }],
     ['diff', { from: '1' }],
   ]);
 }

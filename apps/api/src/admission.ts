@@ -42,7 +42,6 @@ const USAGE = `/${V1}/usage`;
 /** A body above this size, or of unknown size, is large: those under way are in memory. */
 const LARGE_BYTES = 256 * 1024;
 const LARGE_BODIES = 16;
-const LARGE_BODIES_PER_OWNER = 4;
 /** Reads of one owner that wait for a position at the same time. Each asks the database while it waits. */
 const WAITS_PER_OWNER = 16;
 /** The same of all owners. */
@@ -79,8 +78,7 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
       if (request.is404) throw new NotFoundException(`Cannot ${request.method} ${request.url}`);
       if (!isOpen(request)) {
         const caller = arrivals.callerOf(request);
-        if (isLarge(request))
-          takeLarge(request, { role: caller.role, owner: ownerOf(caller, arrivals.tokenOf(request)) });
+        if (isLarge(request)) takeLarge(request, caller, ownerOf(caller, arrivals.tokenOf(request)));
       }
       done(null, payload);
     } catch (error) {
@@ -88,7 +86,7 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
     }
   });
 
-  const waits = new Places({ all: WAITS, perOwner: WAITS_PER_OWNER, reserved: new Map() });
+  const waits = new Places({ all: WAITS, reserved: new Map() });
   fastify.addHook('preValidation', async (request, reply) => {
     const query = isOpen(request) ? undefined : accessOf(request)?.query;
     if (query === undefined) return;
@@ -100,7 +98,8 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
     reply.raw.once('close', () => {
       gone.abort(new HungUp());
     });
-    const waiting = { role: caller.role, owner: ownerOf(caller, arrivals.tokenOf(request)), enter: () => undefined };
+    const owner = ownerOf(caller, arrivals.tokenOf(request));
+    const waiting = { role: caller.role, owner, share: WAITS_PER_OWNER, enter: () => undefined };
     try {
       if (!waits.ask(waiting))
         throw new TooManyRequests('Too many reads of this caller wait for a position. Retry after 1 s.');
@@ -116,25 +115,29 @@ const isLarge = ({ headers }: Pick<Request, 'headers'>): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > LARGE_BYTES;
 
 /** Errors: `too_many_requests`, if too many large bodies are under way. */
-function largeBodies(ends: RequestEnds): (request: object, who: Omit<Applicant, 'enter'>) => void {
-  const bodies = new Places({ all: LARGE_BODIES, perOwner: LARGE_BODIES_PER_OWNER, reserved: new Map() });
+function largeBodies(ends: RequestEnds): (request: object, caller: Caller, owner: string) => void {
+  const bodies = placesFor(LARGE_BODIES);
   const underWay = new WeakMap<object, Applicant>();
   ends.onEnd((request) => {
     const body = underWay.get(request);
     if (body !== undefined) bodies.leave(body);
   });
-  return (request, who) => {
-    const body: Applicant = { ...who, enter: () => underWay.set(request, body) };
+  return (request, caller, owner) => {
+    const share = shareOf(LARGE_BODIES, caller);
+    const body: Applicant = { role: caller.role, owner, share, enter: () => underWay.set(request, body) };
     if (bodies.ask(body)) return;
     bodies.leave(body);
     throw new TooManyRequests('Too many large requests at the same time. Retry after 1 s, or send less in each.');
   };
 }
 
-const placesFor = (all: number, perOwner = Math.max(1, Math.floor(all / 4))): Places =>
+/** A tenant has a quarter of the places. A token of the staff is used by fewer, for more, and has half. */
+const shareOf = (all: number, { tenantId }: Caller): number =>
+  Math.max(1, Math.floor(all / (tenantId === undefined ? 2 : 4)));
+
+const placesFor = (all: number): Places =>
   new Places({
     all,
-    perOwner,
     reserved: new Map([
       ['platform_admin', Math.floor(all / 8)],
       ['ingest', Math.floor(all / 4)],
@@ -149,8 +152,9 @@ function takePlaces(
 ): void {
   // Readings are gathered into few appends. All else works in the database for as long as it has its place: where more
   // of it than the database takes are let in, the line is there, and it knows no owners.
-  const usage = { places: placesFor(requestsAtOnce, requestsAtOncePerTenant), patience: patienceMs ?? PATIENCE_MS };
-  const work = { places: placesFor(queriesAtOnce, requestsAtOncePerTenant), patience: patienceMs ?? WORK_PATIENCE_MS };
+  const laneOf = (all: number, patience: number) => ({ all, places: placesFor(all), patience: patienceMs ?? patience });
+  const usage = laneOf(requestsAtOnce, PATIENCE_MS);
+  const work = laneOf(queriesAtOnce, WORK_PATIENCE_MS);
   const inside = new WeakMap<object, () => void>();
   fastify.addHook('preValidation', (request, reply, done) => {
     if (isOpen(request)) {
@@ -160,7 +164,7 @@ function takePlaces(
     const caller = arrivals.callerOf(request);
     // Whoever gives a place back calls `enter`. The request goes on in its own context: its trace, and what ends it.
     const goOn = AsyncResource.bind(done);
-    const { places, patience } = request.routeOptions.url === USAGE ? usage : work;
+    const { all, places, patience } = request.routeOptions.url === USAGE ? usage : work;
     const waiting: { timer?: NodeJS.Timeout } = {};
     const stopWaiting = (): void => {
       clearTimeout(waiting.timer);
@@ -169,6 +173,7 @@ function takePlaces(
     const applicant: Applicant = {
       role: caller.role,
       owner: ownerOf(caller, arrivals.tokenOf(request)),
+      share: requestsAtOncePerTenant ?? shareOf(all, caller),
       enter: () => {
         stopWaiting();
         inside.set(request, () => {

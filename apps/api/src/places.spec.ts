@@ -5,9 +5,9 @@ import { type Applicant, Places } from './places.js';
 /** Names those who have entered, in their order. */
 function withPlaces(all: number, perOwner: number, reserved: readonly (readonly [Role, number])[] = []) {
   const entered: string[] = [];
-  const places = new Places({ all, perOwner, reserved: new Map(reserved) });
+  const places = new Places({ all, reserved: new Map(reserved) });
   const ask = (name: string, owner: string, role: Role = 'tenant'): Applicant => {
-    const applicant = { role, owner, enter: () => void entered.push(name) };
+    const applicant = { role, owner, share: perOwner, enter: () => void entered.push(name) };
     places.ask(applicant);
     return applicant;
   };

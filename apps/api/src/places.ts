@@ -5,14 +5,14 @@ export interface Applicant {
   readonly role: Role;
   /** A tenant, or a token that belongs to none. */
   readonly owner: string;
+  /** The most places that the owner may have. */
+  readonly share: number;
   /** Called when it has its place. */
   enter(): void;
 }
 
 export interface Sizes {
   readonly all: number;
-  /** The most that one owner has. */
-  readonly perOwner: number;
   /** Places that are kept free for requests of a role. */
   readonly reserved: ReadonlyMap<Role, number>;
 }
@@ -64,7 +64,7 @@ export class Places {
   }
 
   private mayEnter(applicant: Applicant): boolean {
-    return this.heldBy(applicant.owner) < this.sizes.perOwner && !this.isFull(applicant);
+    return this.heldBy(applicant.owner) < applicant.share && !this.isFull(applicant);
   }
 
   private keptFromRole(role: Role): number {
