@@ -63,7 +63,7 @@ const README = `# A ledger to begin with
 
 | File | What is in it | Read it with |
 |---|---|---|
-| setup.jsonl | one command on each line: a plan, a tenant, a deployment, a subscription | ledgerline apply setup.jsonl |
+| setup.jsonl | one command a line: plan, tenant, deployment, subscription | ledgerline apply setup.jsonl |
 | resources.csv | two servers of the deployment, from 1 April on | ledgerline backfill resources resources.csv |
 | usage.csv | readings that your own system counted | ledgerline backfill usage usage.csv |
 | costs.csv | the bill of the provider | ledgerline backfill costs costs.csv |
