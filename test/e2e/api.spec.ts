@@ -633,6 +633,7 @@ describe('the environment', () => {
       logLevel: 'info',
       tokenRules: { withoutEnd: false },
       transferMs: 60_000,
+      queriesAtOnce: 10,
     });
   });
 
