@@ -403,7 +403,7 @@ describe('the command line, while the projections are halted', () => {
       const file = await files.write('commands.jsonl', commands.map((each) => JSON.stringify(each)).join('\n'));
       const applied = await cli(['apply', file], { env });
       // It stops: what follows may depend on what is refused.
-      expect([applied.code, applied.stdout]).toEqual([1, '0\tdone\tregister-tenant\n']);
+      expect([applied.code, applied.stdout]).toEqual([1, '1\tdone\tregister-tenant\n']);
       expect(applied.stderr).toContain(`commands.jsonl:2: The projections halted at position ${position}`);
       expect((await cli(['projections', 'skip', String(position), '--reason', 'foreign'], { env })).code).toBe(0);
       expect((await cli(['apply', file], { env })).code).toBe(0);

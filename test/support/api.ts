@@ -6,9 +6,11 @@ import { zProblem } from '#api/problem';
 import { createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { ROLES } from '#ledger/caller';
+import { createPool } from '#postgres/pool';
 import { mintToken } from '#runtime/token';
+import { emptyLedger } from './ledger.js';
 import { isBehindGrpc, logBehindGrpc, on } from './log.js';
-import { testDatabase, type TestDatabase } from './postgres.js';
+import { templateDatabase, testDatabase, type TestDatabase } from './postgres.js';
 
 export const SECRET = 'a secret of the specs, longer than 32 characters';
 /** In the middle of the month that the story is billed for. */
@@ -156,8 +158,15 @@ export const STORY: readonly object[] = [
 const created = z.object({
   result: z.object({ invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })) }),
 });
-const noted = z.object({ result: z.object({ creditNoteId: z.string() }) });
-const withLines = z.object({ lines: z.array(z.object({ lineId: z.string() })) });
+const zInvoice = z.object({ invoiceId: z.string(), lines: z.array(z.object({ lineId: z.string() })) });
+const zNote = z.object({ creditNoteId: z.string() });
+
+async function makeStory(url: string): Promise<void> {
+  const pool = createPool(url, { max: 1 });
+  const api = await TestApi.on({ url, pool, drop: async () => pool.end() });
+  await api.happen();
+  await api.close();
+}
 
 /**
  * The API over HTTP, on a database of its own, where the story has happened; one token a role, of tenant acme where it
@@ -179,14 +188,21 @@ export class TestApi {
   ) {}
 
   static async start(): Promise<TestApi> {
-    const api = await TestApi.startEmpty();
-    await api.happen();
+    // A copy of a database in which the story has happened takes a tenth of the time that the story takes.
+    const story = isBehindGrpc ? undefined : await templateDatabase('api_story', makeStory);
+    const api = await TestApi.on(await testDatabase(story));
+    if (story === undefined) await api.happen();
+    await api.find();
     return api;
   }
 
   /** Without the story: nothing is recorded. */
   static async startEmpty(): Promise<TestApi> {
-    const database = await testDatabase();
+    return TestApi.on(await testDatabase(isBehindGrpc ? undefined : await emptyLedger()));
+  }
+
+  /** The API on a database, which it drops when it is closed. */
+  static async on(database: TestDatabase): Promise<TestApi> {
     const log = isBehindGrpc ? await logBehindGrpc(database.url) : null;
     const app = await createApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
     const api = new TestApi(database, app, log);
@@ -213,26 +229,35 @@ export class TestApi {
     );
   }
 
-  private async happen(): Promise<void> {
+  async happen(): Promise<void> {
     const story = await this.command(STORY);
     expect(story).toMatchObject({ status: 200, body: STORY.map((_, index) => ({ index, status: 'done' })) });
     const draft = created.parse((await this.command({ command: 'create-invoice', tenantId: 'acme', asOf: NOW })).body);
-    this.invoiceId = draft.result.invoices[0]?.invoiceId ?? '';
-    await this.command({ command: 'issue-invoice', invoiceId: this.invoiceId, at: NOW });
-    this.lineId =
-      withLines.parse((await this.get('operator', `/api/v1/invoices/${this.invoiceId}`)).body).lines[0]?.lineId ?? '';
+    const invoiceId = draft.result.invoices[0]?.invoiceId ?? '';
+    await this.command({ command: 'issue-invoice', invoiceId, at: NOW });
     const credit = {
       command: 'create-credit-note',
-      invoiceId: this.invoiceId,
+      invoiceId,
       at: NOW,
       amount: '0.01',
       reason: 'a test',
     };
-    this.creditNoteId = noted.parse((await this.command(credit)).body).result.creditNoteId;
+    await this.command(credit);
     await this.post('platform_admin', '/api/v1/commands', {
       ...{ command: 'issue-token', tokenId: 'reader', actor: 'acme', role: 'tenant', tenantId: 'acme' },
       expiresAt: '2027-01-01T00:00:00Z',
     });
+  }
+
+  /** What the story made. */
+  private async find(): Promise<void> {
+    const first = async (list: string): Promise<unknown> =>
+      z.object({ items: z.array(z.unknown()).min(1) }).parse((await this.get('operator', `/api/v1/${list}`)).body)
+        .items[0];
+    const { invoiceId, lines } = zInvoice.parse(await first('invoices'));
+    this.invoiceId = invoiceId;
+    this.lineId = lines[0]?.lineId ?? '';
+    this.creditNoteId = zNote.parse(await first('credit-notes')).creditNoteId;
   }
 
   /** `who`: a role, or else a token; null: no one. */

@@ -29,10 +29,12 @@ export interface TestLedger {
 
 export const testLedger = async (): Promise<TestLedger> => (isBehindGrpc ? onEventStoreDb() : onPostgres());
 
+/** A database to copy. Making the tables of a ledger takes longer than the work of most specs. */
+export const emptyLedger = async (): Promise<string> =>
+  templateDatabase('empty_ledger', async (url) => (await ledgerOn(url)).close());
+
 export async function onPostgres(): Promise<TestLedger> {
-  // Making the tables of a ledger takes longer than the work of most specs.
-  const empty = await templateDatabase('empty_ledger', async (url) => (await ledgerOn(url)).close());
-  const database = await testDatabase(empty);
+  const database = await testDatabase(await emptyLedger());
   const test = await ledgerOn(database.url);
   return {
     ...test,
