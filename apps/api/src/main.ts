@@ -1,3 +1,4 @@
+import { takeSecretFiles } from '#runtime/secret-files';
 import { settingsFrom } from './environment.js';
 import { startApi } from './start.js';
 
@@ -9,6 +10,7 @@ process.once('disconnect', () => {
 
 /** Serves until a signal; then finishes the open requests and ends. */
 try {
+  takeSecretFiles(process.env);
   const api = await startApi(settingsFrom(process.env));
   process.stdout.write(`${api.url}\n`);
   let stopping = false;

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { messageOf } from './errors.js';
+import { takeSecretFiles } from '#runtime/secret-files';
 import { CLI_ACTOR } from './actor.js';
 import { say } from './output.js';
 import { versionOfProduct } from './version.js';
@@ -373,6 +374,7 @@ try {
   endWithParent();
   if (!(await endedInInstalledNode())) {
     assertUtf8Arguments();
+    takeSecretFiles(process.env);
     await listOperations();
     await program.parseAsync();
   }

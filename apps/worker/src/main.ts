@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { pino } from 'pino';
+import { takeSecretFiles } from '#runtime/secret-files';
 import { settingsFrom } from './environment.js';
 import { startWorker } from './worker.js';
 
@@ -16,6 +17,7 @@ process.once('disconnect', () => {
  * is skipped.
  */
 try {
+  takeSecretFiles(process.env);
   const { logLevel, ...settings } = settingsFrom(process.env);
   logger.level = logLevel;
   const worker = await startWorker({ ...settings, logger });
