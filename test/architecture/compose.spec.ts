@@ -153,7 +153,7 @@ describe('docker-compose.yml', () => {
     expect(environment['LEDGERLINE_HOST']).toBe('0.0.0.0');
     expect(ports.map((published) => published.split(':').at(-1))).toEqual([port]);
     expect(texts('EXPOSE')).toEqual([port]);
-    expect(healthcheck?.test.join(' ')).toContain(`http://127.0.0.1:${port}/health/live`);
+    expect(healthcheck?.test.join(' ')).toContain(`http://127.0.0.1:${port}/health/ready`);
   });
 
   it('keeps what the stores write in volumes that it declares', () => {

@@ -262,7 +262,15 @@ describe('traces', () => {
           'ledgerline_append_events_count 0',
         ])
           expect(text.split('\n')).toContain(line);
-        expect((await fetch((worker.metricsUrl ?? '').replace('/metrics', '/'))).status).toBe(404);
+        const probe = async (path: string) => {
+          const response = await fetch((worker.metricsUrl ?? '').replace('/metrics', path));
+          return { status: response.status, text: await response.text() };
+        };
+        expect(await probe('/')).toEqual({ status: 404, text: '' });
+        expect(await probe('/health/live')).toEqual({ status: 200, text: '{"status":"live"}' });
+        const current = { position: 1, head: 1, lag: 0, lagSeconds: 0 };
+        const ready = await probe('/health/ready');
+        expect([ready.status, JSON.parse(ready.text)]).toEqual([200, { status: 'ready', ...current }]);
       } finally {
         await worker.stop();
         await database.drop();

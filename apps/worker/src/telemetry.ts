@@ -3,7 +3,17 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { LedgerMetrics } from '#runtime/telemetry/ledger-metrics';
 import { LedgerTelemetry } from '#runtime/telemetry/ledger-telemetry';
 import { LedgerTracing } from '#runtime/telemetry/ledger-tracing';
+import type { Readiness } from '#operations/readiness';
 import type { Progress } from '#read-model/projection';
+
+const NOT_READY = 503;
+
+interface Answer {
+  readonly status?: number;
+  readonly type: string;
+  readonly text: string;
+}
+const json = (body: object, status = 200): Answer => ({ status, type: 'application/json', text: JSON.stringify(body) });
 
 /** Metrics of the worker, and traces if a collector is set. */
 export class WorkerTelemetry extends LedgerTelemetry {
@@ -21,16 +31,38 @@ export class WorkerTelemetry extends LedgerTelemetry {
     this.tracing?.progressed(progress, Date.now());
   }
 
-  /** Serves `GET /metrics` only. Returns its address. */
-  async serve(core: LedgerCore, { host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+  /**
+   * Serves `GET /metrics`, `/health/live` and `/health/ready`. `ready` answers whether the worker can project. Returns
+   * the address.
+   */
+  async serve(
+    core: LedgerCore,
+    ready: () => Promise<Readiness>,
+    { host, port }: { readonly host: string; readonly port: number },
+  ): Promise<string> {
     this.metrics.watch(core);
+    const answers = new Map<string, () => Promise<Answer>>([
+      [
+        '/metrics',
+        async () => ({ type: this.metrics.registry.contentType, text: await this.metrics.registry.metrics() }),
+      ],
+      ['/health/live', async () => json({ status: 'live' })],
+      [
+        '/health/ready',
+        async () => {
+          const readiness = await ready();
+          return json(readiness, readiness.status === 'ready' ? 200 : NOT_READY);
+        },
+      ],
+    ]);
     const server = createServer((request, response) => {
-      if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+      const answer = request.method === 'GET' ? answers.get(request.url?.split('?')[0] ?? '') : undefined;
+      if (answer === undefined) {
         response.writeHead(404).end();
         return;
       }
-      this.metrics.registry.metrics().then(
-        (text) => response.writeHead(200, { 'content-type': this.metrics.registry.contentType }).end(text),
+      answer().then(
+        ({ status = 200, type, text }) => response.writeHead(status, { 'content-type': type }).end(text),
         () => response.writeHead(500).end(),
       );
     });

@@ -6,6 +6,7 @@ import { Ledger } from '#operations/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
+import { type Readiness, readinessOf } from '#operations/readiness';
 import type { Progress } from '#read-model/projection';
 import { scheduleMetering } from './schedule.js';
 import { WorkerTelemetry } from './telemetry.js';
@@ -13,7 +14,7 @@ import { WorkerTelemetry } from './telemetry.js';
 export interface WorkerSettings {
   readonly databaseUrl: string;
   readonly eventStore?: EventStoreSettings;
-  /** Where Prometheus metrics are served. Without it, they are not served. */
+  /** Where Prometheus metrics and the answers to probes are served. Without it, they are not served. */
   readonly metrics?: { readonly host: string; readonly port: number };
   /** Where traces are sent. Without it, there are none. */
   readonly otlpEndpoint?: string;
@@ -34,14 +35,24 @@ export interface RunningWorker {
 
 const systemNow = (): Instant => instant(new Date().toISOString());
 
+/** The worker retries by itself. Its log has the cause. */
+const unavailable = (): Readiness => ({
+  status: 'not_ready',
+  code: 'not_ready',
+  reason: 'The database or the log does not respond.',
+  ...{ position: null, head: null },
+});
+
 /** Errors: the address can't be served. The worker is then closed. */
 async function served(
   app: INestApplicationContext,
   telemetry: WorkerTelemetry,
+  now: () => Instant,
   at: NonNullable<WorkerSettings['metrics']>,
 ): Promise<string> {
   try {
-    return `${await telemetry.serve(app.get(LedgerCore), at)}/metrics`;
+    const ready = async (): Promise<Readiness> => readinessOf(app.get(Ledger), now()).catch(unavailable);
+    return `${await telemetry.serve(app.get(LedgerCore), ready, at)}/metrics`;
   } catch (error) {
     await app.close();
     throw new Error(`metrics can't be served on ${at.host}:${at.port} (LEDGERLINE_WORKER_PORT)`, {
@@ -72,7 +83,7 @@ export async function startWorker({
   });
   const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   const ledger = app.get(Ledger);
-  const metricsUrl = metrics === undefined ? null : await served(app, telemetry, metrics);
+  const metricsUrl = metrics === undefined ? null : await served(app, telemetry, now, metrics);
   if (metricsUrl !== null) logger.info(`Prometheus metrics are at ${metricsUrl}`);
   const stopping = new AbortController();
   const onProgress = (progress: Progress): void => {

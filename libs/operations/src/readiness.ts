@@ -1,0 +1,73 @@
+import { DomainError } from '#domain/errors';
+import type { Instant } from '#domain/time/instant';
+import type { Ledger } from './ledger.js';
+import { projections } from './projections.js';
+
+/** A probe must not hang: after this time, the database or the log counts as unavailable. */
+const PATIENCE_MS = 2000;
+
+/** `code` and `reason` are absent if the process is ready. `position` and `head`: null if not known. */
+export interface Readiness {
+  readonly status: 'ready' | 'degraded' | 'not_ready';
+  readonly code?: string;
+  readonly reason?: string;
+  /** Why a process that can read is not ready for writes. */
+  readonly state?: 'halted' | 'read_only';
+  readonly staleSince?: string | null;
+  readonly position: number | null;
+  readonly head: number | null;
+  readonly lag?: number;
+  readonly lagSeconds?: number;
+}
+
+/**
+ * Whether the database responds and can write, the read models are of this version, and the projections are not halted.
+ * Errors: those of an outage; `not_ready`, if there is no answer in time.
+ */
+export async function readinessOf(ledger: Ledger, now: Instant): Promise<Readiness> {
+  const caller = { actor: 'health', role: 'platform_admin' as const, now };
+  // If both are late, the database is to blame: the log may be in it.
+  const [isReadOnly, { items, state, halted, staleSince }] = await Promise.all([
+    withinPatience('database', ledger.isReadOnly()),
+    withinPatience('log', ledger.ask(projections, {}, caller)),
+  ]);
+  const [first] = items;
+  if (first === undefined) throw new Error('there is no projection');
+  const { position, head, lag, lagSeconds } = first;
+  const figures = { position, head, lag, lagSeconds };
+  const code = 'not_ready';
+  if (state === 'rebuilding' || state === 'other_log')
+    return { status: 'not_ready', code, reason: REASONS[state], ...figures };
+  if (halted !== null)
+    return {
+      status: 'degraded',
+      code,
+      state: 'halted',
+      staleSince,
+      reason:
+        `The projections halted at position ${halted.position} (${halted.projection}). Reads are stale, and` +
+        ' writes that depend on later events are refused. An operator must correct the cause or skip that event.',
+      ...figures,
+    };
+  if (isReadOnly) return { status: 'degraded', code, state: 'read_only', reason: REASONS.read_only, ...figures };
+  return { status: 'ready', ...figures };
+}
+
+const REASONS = {
+  rebuilding: 'The read models of this version are being built. The API is ready once they are complete.',
+  other_log: 'The log was set back or replaced behind the read models. An operator must restore it, or rebuild them.',
+  read_only: 'The database is read-only. Reads go on, and writes are refused.',
+};
+
+/** Errors: those of an outage, each with its own reason; `not_ready`, if there is no answer in time. */
+async function withinPatience<Answer>(of: 'database' | 'log', asked: Promise<Answer>): Promise<Answer> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new DomainError('not_ready', `The ${of} does not respond.`, 'unavailable'));
+  }, PATIENCE_MS);
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
