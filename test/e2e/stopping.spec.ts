@@ -244,7 +244,7 @@ describe('an expensive query', () => {
 });
 
 describe('a query', () => {
-  it('ends with its time, not with that of each of its statements', async () => {
+  it('ends with its time, by REST and GraphQL', async () => {
     await withApi({ queryTimeoutMs: 1500 }, async (url) => {
       await allProjected(url);
       const blocker = await api().database.pool.connect();
