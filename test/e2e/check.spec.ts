@@ -124,7 +124,7 @@ describe('check', () => {
       'two prices at once',
       [
         "INSERT INTO rates SELECT resource_type, resource_family, location, effective_from + interval '1 " +
-          "day', effective_until, unit_price, unit, currency, basis, position_from, position_to FROM rates " +
+          "day', effective_until, unit_price, unit, currency, basis, is_public, position_from, position_to FROM rates " +
           'WHERE position_to IS NULL LIMIT 1',
       ],
     ],
@@ -133,7 +133,7 @@ describe('check', () => {
       'two versions of a plan at once',
       [
         "INSERT INTO plan_versions SELECT plan_id, effective_from + interval '1 day', effective_until, name, " +
-          'currency, base_fee, payment_term, interval, items, position_from, position_to FROM plan_versions ' +
+          'currency, base_fee, payment_term, interval, is_public, items, position_from, position_to FROM plan_versions ' +
           'WHERE position_to IS NULL',
       ],
     ],
