@@ -97,6 +97,10 @@ describe('a replay from nothing', () => {
   beforeAll(async () => {
     test = await testLedger();
     await history(test);
+    await test.apply(
+      { command: 'issue-token', tokenId: 'k', actor: 'x', role: 'auditor', expiresAt: '2036-01-01T00:00:00Z' },
+      { command: 'revoke-token', tokenId: 'k', reason: 'lost' },
+    );
   });
   afterAll(async () => test.close());
 
