@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { anyOf } from '#read-model/any-of';
 import type { Instant } from '#domain/time/instant';
 import { type AsOf, at, isEffectiveAt } from '#read-model/at';
@@ -37,14 +37,21 @@ export async function readPlanPage(
   for (const ids of of.ids) query = query.where('plan_id', '=', anyOf(ids));
   const { visible } = of;
   if (visible !== null)
-    query = query.where((where) => where.or([where('is_public', '=', true), where('plan_id', '=', anyOf(visible))]));
+    query = query.where((where) => where.or([isPublicStill, where('plan_id', '=', anyOf(visible))]));
   if (of.at !== undefined) query = query.where(isEffectiveAt(of.at));
   return query.orderBy(PLAN_ORDER.order()).limit(limit).execute();
 }
 
-/** Whether a plan was ever published, at any position: `publicly`, so that every tenant sees it. */
+/** Public then, and now: what was public by mistake is shown no more, also as of an earlier position. */
+const isPublicStill = sql<boolean>`(
+  is_public AND EXISTS (
+    SELECT FROM plan_versions n
+    WHERE n.plan_id = plan_versions.plan_id AND n.effective_from = plan_versions.effective_from
+      AND n.position_to IS NULL AND n.is_public))`;
+
+/** Whether a plan was ever published, at any position: `publicly`, so that every tenant sees it now. */
 export async function isEverPublished(db: Kysely<ReadModels>, planId: string, publicly = false): Promise<boolean> {
   let query = db.selectFrom('plan_versions').select('plan_id').where('plan_id', '=', planId);
-  if (publicly) query = query.where('is_public', '=', true);
+  if (publicly) query = query.where('is_public', '=', true).where('position_to', 'is', null);
   return (await query.executeTakeFirst()) !== undefined;
 }

@@ -47,9 +47,17 @@ export async function readRatePage(
   if (of.resourceFamily !== undefined) query = query.where('resource_family', '=', of.resourceFamily);
   if (of.location !== undefined) query = query.where('location', '=', of.location);
   if (of.at !== undefined) query = query.where(isEffectiveAt(of.at));
-  if (of.visible !== null) query = query.where(sql<boolean>`(is_public OR ${isOneOf(of.visible)})`);
+  if (of.visible !== null) query = query.where(sql<boolean>`(${isPublicStill} OR ${isOneOf(of.visible)})`);
   return query.orderBy(RATE_ORDER.order()).limit(limit).execute();
 }
+
+/** Public then, and now: what was public by mistake is shown no more, also as of an earlier position. */
+const isPublicStill = sql<boolean>`(
+  is_public AND EXISTS (
+    SELECT FROM rates n
+    WHERE n.resource_type = rates.resource_type AND n.resource_family = rates.resource_family
+      AND n.location = rates.location AND n.effective_from = rates.effective_from
+      AND n.position_to IS NULL AND n.is_public))`;
 
 /** A rate before and after some log positions. null: it did not exist then. */
 export interface RateChange extends Pick<RateRow, 'resource_type' | 'resource_family' | 'location' | 'effective_from'> {

@@ -73,6 +73,20 @@ describe('projections', () => {
   });
 });
 
+describe('docs/decisions.md', () => {
+  it('has each record in its index, and links to no other', () => {
+    const page = readFileSync('docs/decisions.md', 'utf8');
+    const headings = [...page.matchAll(/^##+ (.+)$/gm)].map(([, title = '']) => title);
+    const slugOf = (title: string): string =>
+      title
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}_\- ]/gu, '')
+        .replaceAll(' ', '-');
+    const links = [...page.matchAll(/\[([^\]]+)\]\(#([^)]+)\)/g)].map(([, title, slug]) => [title, slug]);
+    expect(links).toEqual(headings.map((title) => [title, slugOf(title)]));
+  });
+});
+
 describe('sources', () => {
   const linesWith = (pattern: RegExp): string[] =>
     sources

@@ -111,7 +111,6 @@ module.exports = {
     // Imports of types count: they bind as much as others.
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
-      // `source` is the condition of package.json's imports that leads to the TypeScript files.
       conditionNames: ['import', 'node', 'default', 'types'],
       exportsFields: ['exports'],
     },

@@ -150,6 +150,13 @@ describe('ledgerline apply', () => {
       [['revoke'], 2, /token revoke ID/],
     ] as const)
       expect(await token(...args)).toMatchObject({ code, stderr: expect.stringMatching(said) });
+    const brief = { ...secret, LEDGERLINE_JWT_LONGEST_LIFE: '12h' };
+    const operator = ['token', 'create', '--role', 'operator'];
+    expect(await cli([...operator, '--expires', '1d'], { env: brief })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--expires 1d is longer than LEDGERLINE_JWT_LONGEST_LIFE (12h) allows'),
+    });
+    expect((await cli(operator, { env: brief })).stderr).toMatch(/^operator, id /m);
     expect(await cli(['token', 'create', '--role', 'operator'], { env })).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('Set LEDGERLINE_JWT_SECRET as the API has it'),

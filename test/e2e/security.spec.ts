@@ -84,6 +84,8 @@ describe('a tenant', () => {
   });
 });
 
+const zPlans = z.object({ items: z.array(z.object({ planId: z.string() })) });
+
 describe('plans and rates', () => {
   const start = '2026-01-01T00:00:00Z';
   const plan = (planId: string, more: object = {}) => ({
@@ -219,8 +221,13 @@ describe('plans and rates', () => {
     });
     await done(corrected(true));
     expect(await listed('plans')).toEqual([...OWN, 'secret'].sort());
+    const mistake = await api().app.get(LedgerCore).projector.position();
     await done(corrected(false));
     expect(await listed('plans')).toEqual(OWN);
+    // What was public by mistake is not shown as of then either.
+    const then = await api().get('globex', `/api/v1/plans?asOf=${mistake}`);
+    expect(zPlans.parse(then.body).items.map(({ planId }) => planId)).not.toContain('secret');
+    expect(await api().get('globex', `/api/v1/plans?planId=secret&asOf=${mistake}`)).toMatchObject({ status: 404 });
     // New terms are not public because earlier ones are.
     await done(plan('open', { effectiveFrom: '2026-05-01T00:00:00Z', baseFee: '8.00' }));
     expect((await api().get('globex', '/api/v1/plans?planId=open')).body).toMatchObject({

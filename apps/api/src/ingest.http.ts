@@ -18,7 +18,7 @@ import { Telemetry } from './telemetry/telemetry.js';
 export const MAX_ITEMS = 10_000;
 
 /** Reading more of one item would keep other requests waiting. */
-const MAX_VALUES = 100_000;
+const MOST_VALUES = 100_000;
 
 /** One reading and its deployment. */
 export const zSentObservation = incomingReading(z.strictObject({ deploymentId: zId, ...zObservation.shape })).meta({
@@ -53,8 +53,8 @@ export class IngestController {
     const arrivedAt = this.clock.now();
     const read = items.map((item): Read => {
       try {
-        if (hasMoreValues(item, MAX_VALUES))
-          throw invalid('event_too_large', `the item has more than ${MAX_VALUES} values: shorten its attributes`);
+        if (hasMoreValues(item, MOST_VALUES))
+          throw invalid('event_too_large', `the item has more than ${MOST_VALUES} values: shorten its attributes`);
         if (areEvents || isCloudEvent(item)) return { incoming: readingOf(item, arrivedAt) };
         const { deploymentId, ...observation } = parse(zSentObservation, item, 'observation');
         return { incoming: { deploymentId, observation, isEvent: false } };

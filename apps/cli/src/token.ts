@@ -6,7 +6,7 @@ import { tokens } from '#operations/tokens';
 import { secondsOf } from '#runtime/token';
 import { print, printJson, say, table } from './output.js';
 import { cliCaller, now, withLedger } from './session.js';
-import { minted, secretIn } from './token-secret.js';
+import { assertBriefEnough, minted, secretIn, usualLife } from './token-secret.js';
 import { readOption, WrongUsage } from './wrong-usage.js';
 
 interface Options {
@@ -38,8 +38,9 @@ async function create(options: Options): Promise<number> {
   const role = ROLES.find((each) => each === options.role);
   if (role === undefined) throw new WrongUsage(`--role must be one of ${ROLES.join(', ')}`);
   const tenantId = textOf(options.tenant);
-  const ttl = textOf(options.expires) ?? '30d';
+  const ttl = textOf(options.expires) ?? usualLife();
   const seconds = readOption(() => secondsOf(ttl));
+  assertBriefEnough(ttl);
   const expiresAt = instant(new Date(Date.parse(now()) + seconds * 1000).toISOString());
   const tokenId = randomUUID();
   const actor = textOf(options.actor) ?? tenantId ?? role;

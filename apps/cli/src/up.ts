@@ -3,15 +3,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { parse } from '#domain/schema';
-import { tokenRulesFrom } from '#runtime/environment';
-import { secondsOf } from '#runtime/token';
 import { openDatabase } from '#postgres/pool';
 import { print, printJson, say } from './output.js';
-import { minted, secretIn } from './token-secret.js';
+import { minted, secretIn, usualLife } from './token-secret.js';
 import { readOption } from './wrong-usage.js';
 
 const HOST = '127.0.0.1';
-const TOKEN_TTL = '30d';
 
 /** Serves until it is interrupted. API and worker are child processes: if one ends, the other is stopped too. */
 export async function run(
@@ -108,8 +105,7 @@ async function firstLine({ stdout }: ChildProcess): Promise<string | undefined> 
 }
 
 async function announce(url: string, secret: string, json: boolean): Promise<void> {
-  const { longestLife = TOKEN_TTL } = tokenRulesFrom(process.env);
-  const ttl = secondsOf(longestLife) < secondsOf(TOKEN_TTL) ? longestLife : TOKEN_TTL;
+  const ttl = usualLife();
   const token = await minted(secret, { sub: 'admin', role: 'platform_admin', ttl });
   const addresses = { console: `${url}/`, api: `${url}/api/v1`, docs: `${url}/api/docs`, token };
   if (json) printJson(addresses);

@@ -76,6 +76,9 @@ export function canonicalJson(value: unknown): string {
     .join(',')}}`;
 }
 
+/** The key under which a command with an idempotency key is recorded. */
+export const keyOfIdempotency = (idempotencyKey: string): string => `idempotency:${idempotencyKey}`;
+
 /** The key under which a command with a natural key is recorded. */
 export const naturalKey = (name: string, values: readonly unknown[]): string => `${name}:${JSON.stringify(values)}`;
 

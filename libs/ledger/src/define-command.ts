@@ -9,6 +9,7 @@ import {
   type CommandCall,
   type CommandDone,
   isCorrection,
+  keyOfIdempotency,
   naturalKey,
   OF_TENANT,
   sha256,
@@ -197,5 +198,5 @@ function keyOf(
   bodyHash: string,
 ): string {
   if (typeof key === 'function') return naturalKey(name, key(fields));
-  return idempotencyKey === null ? `${name}:${bodyHash}` : `idempotency:${idempotencyKey}`;
+  return idempotencyKey === null ? `${name}:${bodyHash}` : keyOfIdempotency(idempotencyKey);
 }

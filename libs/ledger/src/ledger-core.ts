@@ -21,6 +21,7 @@ import { isLockOfKey, type NamedLock, USES_OF_PLANS } from './appending/at-once.
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
 import { TenantDetails } from './tenant-details.js';
+import { keyOfIdempotency } from './command.js';
 import { UsageLookups } from '#projections/usage-records/usage-records.lookups';
 
 /** The position that reads answer as of, and why it is not the head of the log. */
@@ -208,7 +209,7 @@ const hasKey = (
   command: { readonly key: string; readonly idempotencyKey?: string | undefined },
   key: string,
 ): boolean =>
-  command.key === key || (command.idempotencyKey !== undefined && `idempotency:${command.idempotencyKey}` === key);
+  command.key === key || (command.idempotencyKey !== undefined && keyOfIdempotency(command.idempotencyKey) === key);
 
 const codec = new EventCodec();
 

@@ -5,6 +5,10 @@ import type { LedgerCore } from '#ledger/ledger-core';
 
 type Refused = Extract<CommandOutcome, { status: 'refused' }>;
 
+/** The command can't be decided now. */
+export const isUndecided = (outcome: CommandOutcome): outcome is Refused =>
+  outcome.status === 'refused' && outcome.error.kind === 'unavailable';
+
 /**
  * Carries out the commands of a group together, and holds their locks. What depends on a command that can't be decided
  * now gets the refusal of that command: a later price must not be recorded before an earlier one.
@@ -25,7 +29,7 @@ export async function carriedOutTogether(
       before === undefined
         ? await execute(command, inTurn, at)
         : { command: nameOf(command), status: 'refused', error: before.error };
-    if (outcome.status === 'refused' && outcome.error.kind === 'unavailable') undecided.set(at, outcome);
+    if (isUndecided(outcome)) undecided.set(at, outcome);
     return outcome;
   };
   return core.holding(locks, async () => inOrder(commands, carryOut, ({ after }) => after));

@@ -34,7 +34,7 @@ import { lines } from './lines.js';
 import { margin } from './margin.js';
 import { zMetered } from './metering.js';
 import { COMMANDS } from './operations.js';
-import { carriedOutTogether } from './command-group.js';
+import { carriedOutTogether, isUndecided } from './command-group.js';
 import { refusalOf, refusalWhileHalted, untilUnavailable, withRemedies } from './refusal.js';
 import { tenants } from './tenants.js';
 import { usageRecords } from './usage.js';
@@ -114,9 +114,9 @@ export class Ledger {
 
   /**
    * Executes commands in order. Each starts after those that it depends on, and independent ones run at the same time,
-   * with the same outcomes and the same order in the log. What depends on a command that can't be decided now is not
-   * decided either. If the signal aborts, the remaining commands are left out. Commands before a failure stay recorded.
-   * `sources`: the place of each command in a file.
+   * with the same outcomes and the same order in the log. After a command that can't be decided now, what depends on it
+   * and all later groups are not decided either. If the signal aborts, the remaining commands are left out. Commands
+   * before a failure stay recorded. `sources`: the place of each command in a file.
    */
   async *executeInOrder(
     inputs: readonly unknown[],
@@ -125,15 +125,24 @@ export class Ledger {
     sources: readonly EventSource[] = [],
   ): AsyncGenerator<CommandOutcome> {
     let done = 0;
+    let undecided: CommandOutcome | undefined;
     for (const group of groupsAtOnce(inputs, (key) => ownKey(caller, key))) {
       if (signal?.aborted === true) return;
+      if (undecided !== undefined) {
+        for (const { command } of group.commands) yield { ...undecided, command: nameOf(command) };
+        continue;
+      }
       const first = done;
       const outcomes = await carriedOutTogether(this.core, group, async (command, inTurn, at) => {
         const source = sources[first + at];
         return this.execute(command, caller, { inTurn, ...(source === undefined ? {} : { sourceOf: () => source }) });
       });
       done += group.commands.length;
-      for (const outcome of outcomes) yield valueOf(outcome);
+      for (const settled of outcomes) {
+        const outcome = valueOf(settled);
+        if (isUndecided(outcome)) undecided ??= outcome;
+        yield outcome;
+      }
     }
   }
 

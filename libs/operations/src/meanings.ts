@@ -87,7 +87,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   resourceId: ['id', 'the resource, as the provider identifies it'],
   resourceType: ['text', 'the first part of the key of a rate'],
   resources: ['list of objects', 'all resources that the provider lists'],
-  retentionDays: ['integer', 'how long raw usage records are kept; default: for ever'],
+  retentionDays: ['integer', 'how long raw usage records are kept; default: they are never deleted'],
   rounding: ['enum', 'how the converted quantity is rounded; default: none'],
   rowId: ['id', 'the row of the invoice'],
   rows: ['list of objects', 'what is credited, row by row'],

@@ -1,6 +1,6 @@
 import { DomainError } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
-import { canonicalJson, type CommandOutcome } from '#ledger/command';
+import { canonicalJson, type CommandOutcome, keyOfIdempotency } from '#ledger/command';
 import { type Mistakes, type ReadCommand, remedyText } from '#ledger/define-command';
 import type { Caller } from '#ledger/caller';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -133,7 +133,7 @@ function withRemedyText(said: string, mistakes: Mistakes): string {
 /** The event that was recorded under the key of the command, or under its idempotency key. */
 const recordedWith = async (core: LedgerCore, { call }: ReadCommand): Promise<RecordedEvent | undefined> =>
   (await core.eventUnder(call.key)) ??
-  (call.idempotencyKey === null ? undefined : core.eventUnder(`idempotency:${call.idempotencyKey}`));
+  (call.idempotencyKey === null ? undefined : core.eventUnder(keyOfIdempotency(call.idempotencyKey)));
 
 interface Difference {
   readonly field: string;

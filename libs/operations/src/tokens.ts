@@ -45,11 +45,11 @@ const issue = defineCommand({
       throw invalid('no_tenant', 'a token with role tenant needs a tenant. Give tenantId.', [
         { field: 'tenantId', message: 'is missing' },
       ]);
-    if (!isBefore(call.caller.now, expiresAt))
-      throw invalid('invalid_input', 'issue-token: expiresAt is in the past. Give a later instant.', [
-        { field: 'expiresAt', message: 'is in the past' },
-      ]);
     return core.book.decide(tokenStream(tokenId), call, async (events) => {
+      if (!isBefore(call.caller.now, expiresAt))
+        throw invalid('invalid_input', 'issue-token: expiresAt is in the past. Give a later instant.', [
+          { field: 'expiresAt', message: 'is in the past' },
+        ]);
       if (tenantId !== null) tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
       return { events: issueToken(eventsOf(events), { tokenId, actor, role, tenantId, expiresAt }) };
     });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { zId } from '#domain/schema';
+import { keyOfIdempotency } from '../command.js';
 
 /** A lock that a command takes: exclusively, or together with others. */
 export interface NamedLock {
@@ -38,7 +39,8 @@ const MOST_READINGS = 100;
 
 /** Taken by commands that let a subscription use a plan. */
 export const USES_OF_PLANS = 'uses of plans';
-export const lockOfKey = (key: string): string => `idempotency:${key}`;
+/** The key itself is locked. */
+export const lockOfKey = keyOfIdempotency;
 export const isLockOfKey = (name: string): boolean => name.startsWith(lockOfKey(''));
 export const lockOfSubscription = (subscriptionId: string): string => `subscription:${subscriptionId}`;
 
