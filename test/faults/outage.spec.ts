@@ -304,7 +304,7 @@ describe('an API', () => {
     const proxy = await postgresProxy(test.url);
     const api = await startApi({ ...on(proxy.url), jwtSecret: SECRET, ...LISTENING, logger: silent });
     try {
-      const { read, staleOf, write } = await clientOf(api.url);
+      const { read, staleOf, write, ready } = await clientOf(api.url);
       proxy.refuse({ ...DISK_FULL, statement: /^COPY usage_records |\.append\(/ });
       // Past the API.
       await record(test, 2);
@@ -314,8 +314,11 @@ describe('an API', () => {
         reason: 'The database is read-only, or its disk is full.',
       });
       expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
+      expect(await ready()).toMatchObject({ status: 503, body: { status: 'degraded', state: 'not_writable' } });
+      expect(await ready('?for=reads')).toMatchObject({ status: 200, body: { status: 'degraded' } });
       proxy.refuse(null);
       expect(await write()).toMatchObject({ status: 200 });
+      expect(await ready()).toMatchObject({ status: 200 });
       await until(read, { cpu: '3' });
       expect(await staleOf()).toMatchObject({ since: null, reason: null });
     } finally {

@@ -14,7 +14,7 @@ import { CommandsResolver } from './graphql/commands.graphql.js';
 import { graphQl } from './graphql/graphql.module.js';
 import { QueryFields } from './graphql/query-fields.js';
 import { SubscriptionsResolver } from './graphql/subscriptions.graphql.js';
-import type { Failures } from './failures.js';
+import { Failures } from './failures.js';
 import { HealthController } from './health.http.js';
 import { IngestController } from './ingest.http.js';
 import { MetricsController } from './metrics.http.js';
@@ -81,9 +81,10 @@ export class AppModule {
         { provide: CLOCK, useValue: clock },
         { provide: TokenReader, useValue: tokens },
         { provide: Arrivals, useValue: arrivals },
+        { provide: Failures, useValue: failures },
         { provide: QueryLimits, useValue: new QueryLimits(settings.queryTimeoutMs) },
       ],
-      exports: [CLOCK, TokenReader, Arrivals, QueryLimits],
+      exports: [CLOCK, TokenReader, Arrivals, Failures, QueryLimits],
     };
     return {
       module: AppModule,

@@ -29,4 +29,18 @@ describe('failures', () => {
       { level: 50, err: stack, msg: 'a request failed' },
     ]);
   });
+
+  it('are remembered by their code, until what failed works again or the time is over', () => {
+    let now = 0;
+    const failures = new Failures(pino({ enabled: false }), () => now);
+    expect(failures.sawWithin('outcome_unknown', 1000)).toBe(false);
+    failures.log(new UnknownOutcome('no answer'), 'a request failed');
+    now = 999;
+    expect(failures.sawWithin('outcome_unknown', 1000)).toBe(true);
+    now = 1000;
+    expect(failures.sawWithin('outcome_unknown', 1000)).toBe(false);
+    failures.log(new UnknownOutcome('no answer'), 'a request failed');
+    failures.forget('outcome_unknown');
+    expect(failures.sawWithin('outcome_unknown', 1000)).toBe(false);
+  });
 });

@@ -5,6 +5,7 @@ import { Ledger } from '#operations/ledger';
 import { type Readiness, readinessOf } from '#operations/readiness';
 import { OpenToAll } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';
+import { Failures, NOT_WRITABLE } from './failures.js';
 import type { Reply } from './http.js';
 import { problemOf } from './problem.js';
 
@@ -12,12 +13,15 @@ import { problemOf } from './problem.js';
 const zReadyQuestion = z.object({ for: z.literal('reads', 'must be "reads", or omitted').optional() });
 
 const NOT_READY = 503;
+/** So long after a write that failed, the API is not ready for writes. */
+const RECENT_MS = 10_000;
 
 @Controller('health')
 export class HealthController {
   constructor(
     private readonly ledger: Ledger,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly failures: Failures,
   ) {}
 
   /** The process responds. The database is not checked, so that its failure does not restart every API. */
@@ -35,10 +39,22 @@ export class HealthController {
   @OpenToAll()
   async ready(@Query() query: object, @Res({ passthrough: true }) reply: Reply): Promise<Readiness> {
     const { for: use } = parse(zReadyQuestion, query, 'ready', 'invalid_parameter');
-    const readiness = await readinessOf(this.ledger, this.clock.now()).catch(unavailable);
+    const readiness = this.withWrites(await readinessOf(this.ledger, this.clock.now()).catch(unavailable));
     const isServed = readiness.status === 'ready' || (readiness.status === 'degraded' && use === 'reads');
     if (!isServed) reply.status(NOT_READY).header('retry-after', '1');
     return readiness;
+  }
+
+  /** Nothing tells that a disk is full but a write that failed. */
+  private withWrites(readiness: Readiness): Readiness {
+    const isWritten = readiness.status !== 'ready' || !this.failures.sawWithin(NOT_WRITABLE, RECENT_MS);
+    return isWritten
+      ? readiness
+      : {
+          ...readiness,
+          ...{ status: 'degraded', code: 'not_ready', state: 'not_writable' },
+          reason: 'The database could not write a moment ago, as where its disk is full. Reads go on.',
+        };
   }
 }
 

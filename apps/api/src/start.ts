@@ -19,8 +19,8 @@ import { type Clock, systemClock } from './clock.js';
 import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
-import { Failures } from './failures.js';
-import { givenId, isAscii, type Request, V1 } from './http.js';
+import { Failures, NOT_WRITABLE } from './failures.js';
+import { givenId, isAscii, POSITION, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
@@ -152,6 +152,12 @@ export async function createApi(
     next();
   });
   tagReads(fastify);
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    // Something was recorded.
+    if (LISTS.has(request.routeOptions.url ?? '') && reply.statusCode === 200 && reply.hasHeader(POSITION))
+      failures.forget(NOT_WRITABLE);
+    done(null, payload);
+  });
   const tokens = new TokenReader(settings.jwtSecret, settings.jwksUrl, settings.tokenRules);
   const arrivals = new Arrivals(tokens, clock);
   arrivals.attach(fastify);

@@ -12,7 +12,7 @@ export interface Readiness {
   readonly code?: string;
   readonly reason?: string;
   /** Why a process that can read is not ready for writes. */
-  readonly state?: 'halted' | 'read_only';
+  readonly state?: 'halted' | 'read_only' | 'not_writable';
   readonly staleSince?: string | null;
   readonly position: number | null;
   readonly head: number | null;

@@ -146,7 +146,7 @@ const FOR_READS: JsonObject = {
 
 const READINESS: JsonObject = {
   ...Object.fromEntries(['position', 'head', 'lag', 'lagSeconds'].map((name) => [name, { type: 'integer' }])),
-  state: { enum: ['halted', 'read_only'] },
+  state: { enum: ['halted', 'read_only', 'not_writable'] },
   reason: { type: 'string' },
   staleSince: { type: 'string', format: 'date-time' },
 };
