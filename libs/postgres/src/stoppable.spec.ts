@@ -38,6 +38,8 @@ describe('work on a stoppable pool', () => {
   it('ends within a statement, and the pool goes on', async () => {
     const stopping = new AbortController();
     const sleeping = stoppedBy(stopping.signal, async () => pool.query('SELECT pg_sleep(3600)'));
+    const isAsleep = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    while ((await other.query(isAsleep)).rowCount === 0);
     stopping.abort(stopped);
     // query_canceled
     await expect(sleeping).rejects.toMatchObject({ code: '57014' });
@@ -62,7 +64,8 @@ describe('work on a stoppable pool', () => {
     const gone = stoppedBy(stopping.signal, async () => pool.query('SELECT 1'));
     const stays = pool.query<{ n: number }>('SELECT 2 AS n');
     stopping.abort(stopped);
-    await Promise.allSettled([first, gone]);
+    await expect(gone).rejects.toBe(stopped);
+    await first;
     expect((await stays).rows).toEqual([{ n: 2 }]);
   });
 });

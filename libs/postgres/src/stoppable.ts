@@ -41,6 +41,10 @@ export function stoppable(pool: pg.Pool, other: pg.Pool): pg.Pool {
     const signal = stopping.getStore();
     signal?.throwIfAborted();
     const client = await connect();
+    if (signal?.aborted === true) {
+      client.release();
+      throw signal.reason;
+    }
     if (signal !== undefined) stopWith(signal, client, other);
     return client;
   };
@@ -67,8 +71,7 @@ function stopWith(signal: AbortSignal, client: pg.PoolClient, other: pg.Pool): v
   const onAbort = (): void => {
     timer = setTimeout(cancel, Math.max(0, SHORT_MS - (performance.now() - begun)));
   };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
+  signal.addEventListener('abort', onAbort, { once: true });
   const release = client.release.bind(client);
   client.release = (error) => {
     signal.removeEventListener('abort', onAbort);
