@@ -1,8 +1,9 @@
 import { Controller, Get, Inject, Query, Res } from '@nestjs/common';
 import { z } from 'zod';
 import { parse } from '#domain/schema';
+import type { Instant } from '#domain/time/instant';
 import { Ledger } from '#operations/ledger';
-import { type Readiness, readinessOf } from '#operations/readiness';
+import { type Readiness, sharedReadiness } from '#operations/readiness';
 import { OpenToAll } from './auth/access.js';
 import { CLOCK, type Clock } from './clock.js';
 import { Failures, NOT_WRITABLE } from './failures.js';
@@ -18,11 +19,15 @@ const RECENT_MS = 10_000;
 
 @Controller('health')
 export class HealthController {
+  private readonly readiness: (now: Instant) => Promise<Readiness>;
+
   constructor(
-    private readonly ledger: Ledger,
+    ledger: Ledger,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly failures: Failures,
-  ) {}
+  ) {
+    this.readiness = sharedReadiness(ledger);
+  }
 
   /** The process responds. The database is not checked, so that its failure does not restart every API. */
   @Get('live')
@@ -39,7 +44,7 @@ export class HealthController {
   @OpenToAll()
   async ready(@Query() query: object, @Res({ passthrough: true }) reply: Reply): Promise<Readiness> {
     const { for: use } = parse(zReadyQuestion, query, 'ready', 'invalid_parameter');
-    const readiness = this.withWrites(await readinessOf(this.ledger, this.clock.now()).catch(unavailable));
+    const readiness = this.withWrites(await this.readiness(this.clock.now()).catch(unavailable));
     const isServed = readiness.status === 'ready' || (readiness.status === 'degraded' && use === 'reads');
     if (!isServed) reply.status(NOT_READY).header('retry-after', '1');
     return readiness;

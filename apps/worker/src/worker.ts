@@ -6,7 +6,7 @@ import { Ledger } from '#operations/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
-import { type Readiness, readinessOf } from '#operations/readiness';
+import { type Readiness, sharedReadiness } from '#operations/readiness';
 import type { Progress } from '#read-model/projection';
 import { scheduleMetering } from './schedule.js';
 import { WorkerTelemetry } from './telemetry.js';
@@ -51,7 +51,8 @@ async function served(
   at: NonNullable<WorkerSettings['metrics']>,
 ): Promise<string> {
   try {
-    const ready = async (): Promise<Readiness> => readinessOf(app.get(Ledger), now()).catch(unavailable);
+    const readiness = sharedReadiness(app.get(Ledger));
+    const ready = async (): Promise<Readiness> => readiness(now()).catch(unavailable);
     return `${await telemetry.serve(app.get(LedgerCore), ready, at)}/metrics`;
   } catch (error) {
     await app.close();

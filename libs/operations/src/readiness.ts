@@ -20,11 +20,36 @@ export interface Readiness {
   readonly lagSeconds?: number;
 }
 
+/** Probes come without a token: for so long, however many ask get the same answer. */
+const KEPT_MS = 1000;
+
+/**
+ * The readiness for all who ask: one reading serves those who ask until a second after its end. Errors: those of
+ * `readinessOf`, which are not kept.
+ */
+export function sharedReadiness(ledger: Ledger): (now: Instant) => Promise<Readiness> {
+  let kept: Promise<Readiness> | undefined;
+  let until = 0;
+  return async (now) => {
+    if (kept !== undefined && performance.now() < until) return kept;
+    kept = readinessOf(ledger, now);
+    until = Infinity;
+    try {
+      const readiness = await kept;
+      until = performance.now() + KEPT_MS;
+      return readiness;
+    } catch (error) {
+      kept = undefined;
+      throw error;
+    }
+  };
+}
+
 /**
  * Whether the database responds and can write, the read models are of this version, and the projections are not halted.
  * Errors: those of an outage; `not_ready`, if there is no answer in time.
  */
-export async function readinessOf(ledger: Ledger, now: Instant): Promise<Readiness> {
+async function readinessOf(ledger: Ledger, now: Instant): Promise<Readiness> {
   const caller = { actor: 'health', role: 'platform_admin' as const, now };
   // If both are late, the database is to blame: the log may be in it.
   const [isReadOnly, { items, state, halted, staleSince }] = await Promise.all([
