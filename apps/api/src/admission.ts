@@ -73,8 +73,10 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
     isWatched(request.url) || isUpgrade(request) || accessOf(request)?.roles === 'everyone';
 
   const takeLarge = largeBodies(way.ends);
-  fastify.addHook('preParsing', (request, _reply, payload, done) => {
+  fastify.addHook('preParsing', (request, reply, payload, done) => {
     try {
+      // Its end was reported before: nobody would hear of it again, and its body never ends.
+      if (reply.raw.closed) throw new HungUp();
       if (request.is404) throw new NotFoundException(`Cannot ${request.method} ${request.url}`);
       if (!isOpen(request)) {
         const caller = arrivals.callerOf(request);
@@ -95,9 +97,11 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
     const { waitFor, waitTimeoutMs } = waitingIn(request.query);
     if (waitFor === undefined) return;
     const gone = new AbortController();
-    reply.raw.once('close', () => {
+    const hangUp = (): void => {
       gone.abort(new HungUp());
-    });
+    };
+    if (reply.raw.closed) hangUp();
+    else reply.raw.once('close', hangUp);
     const owner = ownerOf(caller, arrivals.tokenOf(request));
     const waiting = { role: caller.role, owner, share: WAITS_PER_OWNER, enter: () => undefined };
     try {
@@ -107,6 +111,9 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
     } finally {
       waits.leave(waiting);
     }
+  });
+  fastify.addHook('preValidation', async (request) => {
+    if (!isOpen(request)) await arrivals.assertNotRevoked(request);
   });
   takePlaces(fastify, limits, way, isOpen);
 }
@@ -161,6 +168,7 @@ function takePlaces(
       done();
       return;
     }
+    if (reply.raw.closed) throw new HungUp();
     const caller = arrivals.callerOf(request);
     // Whoever gives a place back calls `enter`. The request goes on in its own context: its trace, and what ends it.
     const goOn = AsyncResource.bind(done);
