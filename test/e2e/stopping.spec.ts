@@ -1,8 +1,14 @@
+import { createServer } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import pino from 'pino';
 import { z } from 'zod';
 import { type ApiOptions, startApi } from '#api/start';
-import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
+import { instant } from '#domain/time/instant';
+import { Ledger } from '#operations/ledger';
+import { sharedReadiness } from '#operations/readiness';
+import { mintToken } from '#runtime/token';
+import { apiForAll, clock, LISTENING, logger, NOW, problemIn, SECRET } from '../support/api.js';
 import { tenant } from '../support/commands.js';
 import { on } from '../support/log.js';
 import { RawSocket } from '../support/raw-socket.js';
@@ -131,6 +137,93 @@ describe('what Node refuses itself', () => {
       shown(usual.headers).map(([name, value]) => [name, name === 'content-type' ? 'application/problem+json' : value]),
     );
     expect(headers.get('x-request-id')).toMatch(/^[\da-f-]{36}$/);
+  });
+});
+
+const revocable = async (id: string): Promise<string> =>
+  mintToken(SECRET, { id, sub: id, role: 'platform_admin', ttl: '1h' }, NOW);
+
+const get = (path: string, token: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: ledger\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+
+/** A token with a published key, and the server of that key, which answers only when it is released. */
+async function slowKeys() {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const token = await new SignJWT({ role: 'operator' })
+    .setProtectedHeader({ alg: 'ES256', kid: 'a' })
+    .setSubject('x')
+    .setExpirationTime(new Date('2026-04-16T00:00:00Z'))
+    .sign(privateKey);
+  const published = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'a', alg: 'ES256' }] });
+  const [asked, released] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  const server = createServer((_, response) => {
+    asked.resolve(undefined);
+    void released.promise.then(() => response.writeHead(200, { 'content-type': 'application/json' }).end(published));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = z.object({ port: z.number() }).parse(server.address());
+  return { token, jwksUrl: `http://127.0.0.1:${port}/`, asked: asked.promise, release: released.resolve, server };
+}
+
+describe('a client that hangs up while its token is read', () => {
+  it.each([
+    ['though it was to be refused', (token: string) => get('/api/v1/rates', token)],
+    ['though its body does not come', (token: string) => withoutBody('/api/v1/commands', token)],
+  ])('is not waited for when the API stops, %s', async (_, request) => {
+    const { token, jwksUrl, asked: keysAsked, release, server } = await slowKeys();
+    const blocker = await api().database.pool.connect();
+    await withApi({ jwksUrl, requestsAtOnce: 1, queriesAtOnce: 1, patienceMs: 10 }, async (url) => {
+      await allProjected(url);
+      await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
+      const holder = asked(url, 'operator', '/api/v1/tenants');
+      while ((await waitingForLocks()) < 1) await new Promise((resolve) => setImmediate(resolve));
+      const gone = new RawSocket(url).send(request(token));
+      await keysAsked;
+      gone.destroy();
+      await gone.closed;
+      // The server has heard of it by then. A probe does not wait for its token.
+      for (let n = 0; n < 2; n += 1) expect((await asked(url, token, '/health/live')).status).toBe(200);
+      release(undefined);
+      expect((await asked(url, token, '/api/v1/rates')).status).toBe(503);
+      await blocker.query('ROLLBACK');
+      blocker.release();
+      expect((await holder).status).toBe(200);
+    });
+    server.closeAllConnections();
+    server.close();
+  });
+});
+
+describe('a token that is revoked', () => {
+  it('ends also the request whose body comes after that', async () => {
+    let now = NOW;
+    await withApi({ clock: { now: () => now } }, async (url) => {
+      const token = await revocable('late');
+      const issue = { command: 'issue-token', tokenId: 'late', actor: 'late', role: 'platform_admin' };
+      await api().post('platform_admin', '/api/v1/commands', { ...issue, expiresAt: '2026-07-01T00:00:00Z' });
+      expect((await asked(url, token, '/api/v1/rates')).status).toBe(200);
+      const body = JSON.stringify(tenant('too-late'));
+      const late = new RawSocket(url).send(
+        `POST /api/v1/commands HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nConnection: close\r\n` +
+          `Expect: 100-continue\r\nContent-Length: ${body.length}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+      );
+      expect(await late.status()).toBe(100);
+      const revoke = { command: 'revoke-token', tokenId: 'late', reason: 'lost' };
+      expect(await api().post('platform_admin', '/api/v1/commands', revoke)).toMatchObject({ status: 200 });
+      now = instant('2026-04-15T00:01:00Z');
+      late.send(body);
+      await late.closed;
+      expect(late.text).toMatch(/HTTP\/1\.1 401 [^]*the token was revoked/);
+    });
+  });
+});
+
+describe('readiness', () => {
+  it('is read once for all who ask at the same time', async () => {
+    const readiness = sharedReadiness(api().app.get(Ledger));
+    const [first, second] = await Promise.all([readiness(NOW), readiness(NOW)]);
+    expect(first.status).toBe('ready');
+    expect(second).toBe(first);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Caller } from '#ledger/caller';
 import type { Clock } from '../clock.js';
 import { idsOf, type Request } from '../http.js';
 import { Unauthenticated } from '../problem.js';
+import { isWatched } from '../protection.js';
 import type { Held, TokenReader } from './token.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
@@ -18,6 +19,8 @@ export class Arrivals {
 
   attach(fastify: Fastify): void {
     fastify.addHook('onRequest', async (request) => {
+      // Probes must not depend on the log, where revocations are.
+      if (isWatched(request.url)) return;
       this.read.set(request, await this.readOf(request));
     });
   }
@@ -40,6 +43,12 @@ export class Arrivals {
     if (known.expires !== null && known.expires.getTime() <= Date.parse(now))
       throw new Unauthenticated('the token has expired');
     return { ...known.caller, now };
+  }
+
+  /** The token may have been revoked since it was read. Errors: `Unauthenticated`; those of the log. */
+  async assertNotRevoked(request: object): Promise<void> {
+    const known = this.read.get(request);
+    if (known !== undefined && 'token' in known) await this.tokens.assertNotRevoked(known, this.clock.now());
   }
 
   private async readOf(request: Pick<Request, 'id' | 'headers'>): Promise<Held | { readonly refused: unknown }> {

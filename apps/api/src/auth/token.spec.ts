@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { SignJWT } from 'jose';
+import { tokenStream } from '#domain/tokens/token';
 import { instant } from '#domain/time/instant';
 import type { TokenRules } from '#runtime/token';
+import { Revocations } from './revocations.js';
 import { TokenReader } from './token.js';
 
 const SECRET = 'a secret of the specs, longer than 32 characters';
@@ -11,6 +13,7 @@ const seconds = (text: string): number => Date.parse(text) / 1000;
 /** `accepted`, or why the token is refused. The second time, the token may be known. */
 async function verdict(rules: TokenRules, claims: Readonly<Record<string, unknown>>): Promise<string> {
   const reader = new TokenReader(SECRET, undefined, rules);
+  reader.refuseRevoked(new Revocations(async (tokenId) => Promise.resolve(tokenStream(tokenId) === '')));
   const token = await new SignJWT({ sub: 'x', role: 'operator', exp: seconds('2026-04-16T00:00:00Z'), ...claims })
     .setProtectedHeader({ alg: 'HS256' })
     .sign(new TextEncoder().encode(SECRET));
@@ -59,6 +62,11 @@ describe('a token', () => {
     expect(await issued('2036-04-01T00:00:00Z', '2036-04-02T00:00:00Z')).toBe(tooLong);
     expect(await verdict(rules, {})).toBe('the token does not say when it was issued (iat). Issue it with this claim.');
     expect(await verdict({ ...rules, withoutEnd: true }, { exp: undefined })).toBe('accepted');
+  });
+
+  it('is refused with an id that cannot be one', async () => {
+    const invalid = 'the token has a missing or invalid claim. It needs sub and role, and for role tenant a tenantId.';
+    for (const jti of ['\ud800', '', 'a\nb', 7]) expect(await verdict({}, { jti })).toBe(invalid);
   });
 
   it('is not valid before its time', async () => {

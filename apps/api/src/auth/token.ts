@@ -20,6 +20,7 @@ const MOST_KNOWN = 10_000;
 
 const zClaims = z.object({
   sub: zId,
+  jti: zId.optional(),
   role: z.string().optional(),
   roles: z.array(z.string()).optional(),
   tenantId: zId.optional(),
@@ -36,6 +37,8 @@ export interface Held {
   readonly token: string;
   /** null: it does not expire. */
   readonly expires: Date | null;
+  /** The id by which it can be revoked. */
+  readonly tokenId?: string;
 }
 
 /** Reads bearer tokens: HS256 with the shared secret, other algorithms with the published keys. */
@@ -68,14 +71,14 @@ export class TokenReader {
     const token = bearerIn(authorization);
     if (token === undefined) throw new Unauthenticated('no token. Send Authorization: Bearer …');
     const payload = await this.verified(token, now);
-    if (payload.jti !== undefined && (await this.revocations?.has(payload.jti, now)) === true)
-      throw new Unauthenticated('the token was revoked');
     const claims = zClaims.safeParse(payload);
     if (!claims.success)
       throw new Unauthenticated(
         'the token has a missing or invalid claim. It needs sub and role, and for role tenant a tenantId.',
       );
-    const { sub, roles, tenantId } = claims.data;
+    const { sub, jti, roles, tenantId } = claims.data;
+    const named = jti === undefined ? {} : { tokenId: jti };
+    await this.assertNotRevoked(named, now);
     const role = claims.data.role ?? roles?.[0];
     const known = ROLES.find((each) => each === role);
     if (known === undefined)
@@ -91,7 +94,13 @@ export class TokenReader {
       ...ids,
       ...(traceparent === undefined ? {} : { traceparent }),
     };
-    return { caller, token, expires: expiryOf(payload) };
+    return { caller, token, expires: expiryOf(payload), ...named };
+  }
+
+  /** Errors: Unauthenticated (401); those of the log. */
+  async assertNotRevoked({ tokenId }: Pick<Held, 'tokenId'>, now: Instant): Promise<void> {
+    if (tokenId !== undefined && (await this.revocations?.has(tokenId, now)) === true)
+      throw new Unauthenticated('the token was revoked');
   }
 
   private async verified(token: string, now: Instant): Promise<JWTPayload> {

@@ -17,6 +17,8 @@ const MOST_SOCKETS = 20;
 const INIT_WITHIN_MS = 3000;
 /** An open socket's token is read again after this time, and before each subscription: its key may be withdrawn. */
 const READ_AGAIN_MS = 30_000;
+/** The same of a token that can be revoked. */
+const ASK_AGAIN_MS = 5000;
 /** The maximum in a close frame, by RFC 6455. */
 const MAX_REASON_BYTES = 123;
 
@@ -70,8 +72,9 @@ export class Sockets {
     }
   }
 
-  private letIn(connection: Connection, { token, expires }: Held, read: () => Promise<Held>): boolean {
+  private letIn(connection: Connection, held: Held, read: () => Promise<Held>): boolean {
     if (connection.isOver) return false;
+    const { token } = held;
     const others = this.ofToken.get(token) ?? 0;
     if (others >= MOST_SOCKETS)
       throw invalid('too_many_websockets', `the token has ${MOST_SOCKETS} open WebSockets, the maximum. Close one.`);
@@ -82,20 +85,22 @@ export class Sockets {
     };
     connection.letIn(leave, async () => stillGood(read));
     this.ofToken.set(token, others + 1);
-    this.watch(connection, expires);
+    this.watch(connection, held);
     return true;
   }
 
   /** Closes the socket when its token expires, or is not valid anymore. */
-  private watch(connection: Connection, expires: Date | null): void {
-    const left = expires === null ? READ_AGAIN_MS : expires.getTime() - Date.parse(this.clock.now());
-    connection.after(Math.min(left, READ_AGAIN_MS), () => {
-      if (left < READ_AGAIN_MS) {
+  private watch(connection: Connection, held: Pick<Held, 'expires' | 'tokenId'>): void {
+    const { expires, tokenId } = held;
+    const again = tokenId === undefined ? READ_AGAIN_MS : ASK_AGAIN_MS;
+    const left = expires === null ? again : expires.getTime() - Date.parse(this.clock.now());
+    connection.after(Math.min(left, again), () => {
+      if (left < again) {
         connection.refuse(new Unauthenticated('the token has expired'));
         return;
       }
       void connection.readAgain().then(() => {
-        if (!connection.isOver) this.watch(connection, expires);
+        if (!connection.isOver) this.watch(connection, held);
       });
     });
   }
