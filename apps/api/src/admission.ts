@@ -9,8 +9,8 @@ import type { Arrivals } from './auth/arrivals.js';
 import { type Request, V1 } from './http.js';
 import { type Applicant, Places } from './places.js';
 import { HungUp, Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
-import { isWatched, type Limits } from './protection.js';
-import { isUpgrade, type RequestEnds } from './request-ends.js';
+import type { Limits } from './protection.js';
+import { isUpgrade, isWatched, type RequestEnds } from './request-ends.js';
 import type { Routes } from './routes.js';
 import { waitingIn } from './wait-for.js';
 

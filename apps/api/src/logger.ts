@@ -1,8 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { correlationIdOf } from './http.js';
-import { isWatched } from './protection.js';
-import type { RequestEnds } from './request-ends.js';
+import { isWatched, type RequestEnds } from './request-ends.js';
 
 /** Writes Nest's messages to our log. Its start messages are debug output; its warnings and errors are not. */
 export class NestLogger implements LoggerService {

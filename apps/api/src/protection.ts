@@ -4,7 +4,7 @@ import rateLimit from '@fastify/rate-limit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Arrivals } from './auth/arrivals.js';
 import { TooManyRequests } from './problem.js';
-import { isUpgrade } from './request-ends.js';
+import { isUpgrade, isWatched } from './request-ends.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
@@ -25,9 +25,6 @@ export interface Limits {
 
 /** Compressing smaller responses is not worth the time. */
 const COMPRESS_FROM_BYTES = 1024;
-/** Probes and metrics must work under overload. */
-export const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
-
 /** Sets compression and the rate limit. Registered before any route. */
 export function protect(fastify: Fastify, { requestsPerMinute }: Limits, arrivals: Pick<Arrivals, 'tokenOf'>): void {
   void fastify.register(compress, {

@@ -80,3 +80,6 @@ export const mayUpgrade = ({ method, url = '', headers }: IncomingMessage): bool
 
 /** An open WebSocket is not a request under way. */
 export const isUpgrade = ({ raw }: { readonly raw: object }): boolean => 'upgrade' in raw && raw.upgrade === true;
+
+/** Probes and metrics must work under overload. */
+export const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');

@@ -3,7 +3,7 @@ import type { Caller } from '#ledger/caller';
 import type { Clock } from '../clock.js';
 import { idsOf, type Request } from '../http.js';
 import { Unauthenticated } from '../problem.js';
-import { isWatched } from '../protection.js';
+import { isWatched } from '../request-ends.js';
 import type { Held, TokenReader } from './token.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
