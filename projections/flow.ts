@@ -26,6 +26,7 @@ export const PROJECTIONS = [
   'costs',
   'margins',
   'tokens',
+  'proposals',
   'commands',
 ] as const;
 
@@ -104,6 +105,10 @@ export const flow = {
 
   TokenIssued: ['tokens', 'commands'],
   TokenRevoked: ['tokens', 'commands'],
+
+  CommandProposed: ['proposals', 'commands'],
+  ProposalApproved: ['proposals', 'commands'],
+  ProposalRejected: ['proposals', 'commands'],
 
   CommandUnchanged: ['commands'],
   EventSkipped: ['commands'],

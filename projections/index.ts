@@ -11,6 +11,7 @@ import { invoicesProjection } from './invoices/invoices.projection.js';
 import { marginsProjection } from './margins/margins.projection.js';
 import { meteringProjection } from './metering/metering.projection.js';
 import { plansProjection } from './plans/plans.projection.js';
+import { proposalsProjection } from './proposals/proposals.projection.js';
 import { rateKeyUsageProjection } from './rate-key-usage/rate-key-usage.projection.js';
 import { ratesProjection } from './rates/rates.projection.js';
 import { restatementsProjection } from './restatements/restatements.projection.js';
@@ -35,6 +36,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   costs: costsProjection,
   margins: marginsProjection,
   tokens: tokensProjection,
+  proposals: proposalsProjection,
   commands: commandsProjection,
 };
 

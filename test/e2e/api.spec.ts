@@ -116,6 +116,7 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/resources', { for: STAFF, query: 'resources', example: () => '/api/v1/resources' }],
   ['GET /api/v1/tenants', { for: READ, query: 'tenants', example: () => '/api/v1/tenants' }],
   ['GET /api/v1/deployments', { for: READ, query: 'deployments', example: () => '/api/v1/deployments' }],
+  ['GET /api/v1/proposals', { for: STAFF, query: 'proposals', example: () => '/api/v1/proposals' }],
   ['GET /api/v1/tokens', { for: ADMIN, query: 'tokens', example: () => '/api/v1/tokens' }],
   ['GET /api/v1/plans', { for: READ, query: 'plans', example: () => '/api/v1/plans' }],
   ['GET /api/v1/subscriptions', { for: READ, query: 'subscriptions', example: () => '/api/v1/subscriptions' }],

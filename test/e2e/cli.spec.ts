@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { COMMANDS, QUERIES } from '#operations/operations';
 import { cli, folder } from '../support/cli.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { testDatabase } from '../support/postgres.js';
 
 let files: Awaited<ReturnType<typeof folder>>;
@@ -58,7 +59,7 @@ describe('ledgerline demo', () => {
     });
     const status = await cli(['projections', 'status', '--json', '--data-dir', dataDir]);
     const { items } = JSON.parse(status.stdout) as { items: { name: string; lag: number }[] };
-    expect(items).toHaveLength(17);
+    expect(items).toHaveLength(18);
     expect(items.every(({ lag }) => lag === 0)).toBe(true);
   });
 
@@ -128,6 +129,30 @@ describe('ledgerline apply', () => {
       'deploymentId,name,tenantId,assignments\nd,d,t,"[{""tenantId"":""t"",""from"":""2026-04-01T00:00:00Z""}]"\n',
     );
     expect(await cli(['query', 'deployments', '--csv', '--json'], { env })).toMatchObject({ code: 2 });
+  });
+
+  it('proposes a correction above its limit, and approves it as another actor', async () => {
+    const own = await testDatabase();
+    const limited = { DATABASE_URL: own.url, LEDGERLINE_FOUR_EYES: 'USD:1.00' };
+    const from = '2026-04-01T00:00:00Z';
+    const story = [
+      tenant('two'),
+      deployment('two', 'two'),
+      plan('two', '5.00', []),
+      subscription('two', 'two', 'two'),
+      // From 5.00 to 7.00
+      { command: 'correct-plan', planId: 'two', baseFee: '7.00', effectiveFrom: from, reason: 'as agreed' },
+    ];
+    const input = story.map((each) => JSON.stringify(each)).join('\n');
+    const proposed = await cli(['apply', '-', '--actor', 'mira'], { env: limited, input });
+    expect(proposed).toMatchObject({ code: 0, stderr: expect.stringContaining('4 accepted, 0 refused, 1 proposed') });
+    const [, proposalId = ''] = /5\tproposed\tcorrect-plan\t\{"proposalId":"([^"]+)"/.exec(proposed.stdout) ?? [];
+    const approval = JSON.stringify({ command: 'approve-proposal', proposalId });
+    expect(await cli(['apply', '-', '--actor', 'noor'], { env: limited, input: approval })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^1\tdone\tapprove-proposal\t/),
+    });
+    await own.drop();
   });
 
   it('issues, lists and revokes tokens of the API', async () => {

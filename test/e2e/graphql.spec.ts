@@ -120,6 +120,7 @@ const TABLE: ReadonlyMap<
       rest: () => '/dashboard/margin/trend?from=2026-03&to=2026-04',
     },
   ],
+  ['proposals', { for: STAFF, rest: () => '/proposals' }],
   ['tokens', { for: ADMIN, rest: () => '/tokens' }],
   ['accrual', { for: ADMIN, rest: () => '/dashboard/accrual' }],
   ['resources', { for: STAFF, rest: () => '/resources' }],

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import addFormats from 'ajv-formats';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
+import { LedgerCore } from '#ledger/ledger-core';
 import { COMMANDS } from '#operations/operations';
 import { TestApi } from '../support/api.js';
+import { propose } from '../support/proposals.js';
 import { sourcesIn } from '../architecture/sources.js';
 
 const zExamples = z.record(z.string(), z.object({ summary: z.string().optional(), value: z.unknown() }));
@@ -42,6 +44,7 @@ let operations: { path: string; method: string; operation: Operation }[];
 
 beforeAll(async () => {
   api = await TestApi.startEmpty();
+  await propose(api.app.get(LedgerCore), 'example');
   document = zDocument.parse((await api.get(null, '/api/docs-json')).body);
   operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
@@ -162,13 +165,17 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'waive-usage',
   'issue-token',
   'revoke-token',
+  'approve-proposal',
+  'reject-proposal',
 ];
 const exampleOf = (name: string): { readonly command: string } => ({ command: name, ...COMMANDS.get(name)?.example });
 
-/** What this story gives no cause for: the projections do not halt, and no retention is configured. */
+/** What this story gives no cause for: no halt of the projections, no retention, no proposal. */
 const REFUSED = new Map([
-  ['skip-event', 'not_halted'],
-  ['prune-usage', 'retention_not_over'],
+  ['skip-event', [409, 'not_halted']],
+  ['prune-usage', [409, 'retention_not_over']],
+  ['approve-proposal', [404, 'unknown_proposal']],
+  ['reject-proposal', [404, 'unknown_proposal']],
 ]);
 
 describe('the examples', () => {
@@ -181,9 +188,9 @@ describe('the examples', () => {
     for (const example of STORY.map((each) => (typeof each === 'string' ? exampleOf(each) : each))) {
       expect({ example, faults: accepts(example) }).toEqual({ example, faults: [] });
       const { status, body } = await api.post('platform_admin', '/api/v1/commands', example);
-      const code = REFUSED.get(example.command);
-      if (code !== undefined) {
-        expect({ example, status, body }).toMatchObject({ status: 409, body: { code } });
+      const refused = REFUSED.get(example.command);
+      if (refused !== undefined) {
+        expect({ example, refused: [status, body] }).toMatchObject({ refused: [refused[0], { code: refused[1] }] });
         continue;
       }
       expect({ example, status, body, faults: valid(body) }).toMatchObject({

@@ -7,6 +7,7 @@ import { fieldName } from '#api/field-name';
 import { RELATION_FIELDS } from '#api/graphql/relations';
 import type { Caller } from '#ledger/caller';
 import type { DefinedQuery } from '#ledger/query';
+import { LedgerCore } from '#ledger/ledger-core';
 import { Ledger } from '#operations/ledger';
 import { accrual } from '#operations/accrual';
 import { creditNote } from '#operations/credit-notes';
@@ -22,6 +23,7 @@ import { resources } from '#operations/resources';
 import { usage } from '#operations/usage';
 import { isBehindGrpc } from '../support/log.js';
 import { NOW, TestApi } from '../support/api.js';
+import { propose } from '../support/proposals.js';
 
 /**
  * A list costs the same number of statements whatever its length. How many that are depends on what is on it (a draft
@@ -145,6 +147,7 @@ async function happen(ledger: Ledger): Promise<void> {
   const tenants = [...Array(TENANTS).keys()];
   for (const n of tenants) for (const command of commandsOf(n)) await done(command);
   await done({ command: 'run-metering', date: '2026-04-02' });
+  for (const n of tenants) await propose(api.app.get(LedgerCore), idOf(n));
   for (const n of tenants) {
     const tenantId = idOf(n);
     const { invoices } = zCreated.parse(await done({ command: 'create-invoice', tenantId, asOf: MAY }));

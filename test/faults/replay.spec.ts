@@ -9,6 +9,7 @@ import { statementsIn } from '../support/histories/statements.js';
 import { CLASSIC, dayAt, setUp, TENANTS } from '../support/histories/world.js';
 import { history } from '../support/history.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
+import { propose } from '../support/proposals.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
 const T = (date: string) => `${date}T00:00:00Z`;
@@ -100,7 +101,9 @@ describe('a replay from nothing', () => {
     await test.apply(
       { command: 'issue-token', tokenId: 'k', actor: 'x', role: 'auditor', expiresAt: '2036-01-01T00:00:00Z' },
       { command: 'revoke-token', tokenId: 'k', reason: 'lost' },
+      { command: 'reject-proposal', proposalId: await propose(test.core, 'rejected'), reason: 'not agreed' },
     );
+    await propose(test.core, 'open');
   });
   afterAll(async () => test.close());
 

@@ -6,11 +6,13 @@ import { zProblem } from '#api/problem';
 import { createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { ROLES } from '#ledger/caller';
+import { LedgerCore } from '#ledger/ledger-core';
 import { createPool } from '#postgres/pool';
 import { mintToken } from '#runtime/token';
 import { emptyLedger } from './ledger.js';
 import { isBehindGrpc, logBehindGrpc, on } from './log.js';
 import { templateDatabase, testDatabase, type TestDatabase } from './postgres.js';
+import { propose } from './proposals.js';
 
 export const SECRET = 'a secret of the specs, longer than 32 characters';
 /** In the middle of the month that the story is billed for. */
@@ -247,6 +249,7 @@ export class TestApi {
       ...{ command: 'issue-token', tokenId: 'reader', actor: 'acme', role: 'tenant', tenantId: 'acme' },
       expiresAt: '2027-01-01T00:00:00Z',
     });
+    await propose(this.app.get(LedgerCore), 'story');
   }
 
   /** What the story made. */

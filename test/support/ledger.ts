@@ -5,7 +5,7 @@ import type { CommandOutcome } from '#ledger/command';
 import { Ledger } from '#operations/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
 import { check } from '#operations/audit';
-import { LedgerModule } from '#operations/ledger.module';
+import { LedgerModule, type LedgerOptions } from '#operations/ledger.module';
 import { instant } from '#domain/time/instant';
 import { isBehindGrpc, logBehindGrpc, on } from './log.js';
 import { templateDatabase, testDatabase } from './postgres.js';
@@ -27,15 +27,16 @@ export interface TestLedger {
   close(): Promise<void>;
 }
 
-export const testLedger = async (): Promise<TestLedger> => (isBehindGrpc ? onEventStoreDb() : onPostgres());
+export const testLedger = async (options: Partial<LedgerOptions> = {}): Promise<TestLedger> =>
+  isBehindGrpc ? onEventStoreDb(options) : onPostgres(options);
 
 /** A database to copy. Making the tables of a ledger takes longer than the work of most specs. */
 export const emptyLedger = async (): Promise<string> =>
   templateDatabase('empty_ledger', async (url) => (await ledgerOn(url)).close());
 
-export async function onPostgres(): Promise<TestLedger> {
+export async function onPostgres(options: Partial<LedgerOptions> = {}): Promise<TestLedger> {
   const database = await testDatabase(await emptyLedger());
-  const test = await ledgerOn(database.url);
+  const test = await ledgerOn(database.url, options);
   return {
     ...test,
     async close() {
@@ -46,8 +47,9 @@ export async function onPostgres(): Promise<TestLedger> {
 }
 
 /** A ledger on a database that is there, and stays. */
-export async function ledgerOn(databaseUrl: string): Promise<TestLedger> {
-  const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(on(databaseUrl)), { logger: false });
+export async function ledgerOn(databaseUrl: string, options: Partial<LedgerOptions> = {}): Promise<TestLedger> {
+  const module = LedgerModule.forRoot({ ...on(databaseUrl), ...options });
+  const app = await NestFactory.createApplicationContext(module, { logger: false });
   const ledger = app.get(Ledger);
   return {
     ledger,
@@ -83,10 +85,10 @@ export async function ledgerOn(databaseUrl: string): Promise<TestLedger> {
 }
 
 /** A ledger whose log is EventStoreDB, over real gRPC, with its mirror in Postgres. */
-async function onEventStoreDb(): Promise<TestLedger> {
+async function onEventStoreDb(options: Partial<LedgerOptions> = {}): Promise<TestLedger> {
   const database = await testDatabase();
   const log = await logBehindGrpc(database.url);
-  const test = await ledgerOn(database.url);
+  const test = await ledgerOn(database.url, options);
   return {
     ...test,
     async close() {

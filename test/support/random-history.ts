@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { CommandOutcome } from '#ledger/command';
 import { ADMIN, type TestLedger } from './ledger.js';
 
 const T = (date: string) => `${date}T00:00:00Z`;
@@ -160,10 +161,14 @@ export const step: fc.Arbitrary<object> = fc.oneof(
 
 /**
  * Carries out what happens; refusals are part of life. `bill` drafts and issues, `void` voids the last or the one
- * before.
+ * before. `run`: carries out a command.
  */
-export async function live({ ledger }: TestLedger, happening: object, issued: string[]): Promise<void> {
-  const run = async (command: object) => ledger.execute(command, ADMIN);
+export async function live(
+  { ledger }: TestLedger,
+  happening: object,
+  issued: string[],
+  run = async (command: object): Promise<CommandOutcome> => ledger.execute(command, ADMIN),
+): Promise<void> {
   if ('bill' in happening) {
     const { bill: tenantId, at } = happening as { bill: string; at: string };
     const created = await run({ command: 'create-invoice', tenantId, asOf: at });

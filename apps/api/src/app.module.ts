@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import type { Logger } from 'pino';
+import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
@@ -37,11 +38,12 @@ export interface AppOptions {
   readonly failures: Failures;
   readonly queryTimeoutMs: number;
   readonly usageYears?: UsageYears;
+  readonly fourEyes?: FourEyes;
 }
 
 type LedgerSettings = Pick<
   AppOptions,
-  'databaseUrl' | 'eventStore' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs' | 'usageYears'
+  'databaseUrl' | 'eventStore' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs' | 'usageYears' | 'fourEyes'
 >;
 
 /** While the read models of this version are being built, the API runs and reports that it is not ready. */
@@ -53,12 +55,14 @@ const ledgerModule = ({
   telemetry,
   queryTimeoutMs,
   usageYears,
+  fourEyes,
 }: LedgerSettings): DynamicModule =>
   LedgerModule.forRoot({
     databaseUrl,
     ...(eventStore === undefined ? {} : { eventStore }),
     ...(seller === undefined ? {} : { seller }),
     ...(usageYears === undefined ? {} : { usageYears }),
+    ...(fourEyes === undefined ? {} : { fourEyes }),
     measuring: telemetry,
     statementTimeoutMs: queryTimeoutMs,
     whenOutdated: 'serve',

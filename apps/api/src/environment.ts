@@ -1,14 +1,17 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
 import {
   eventStoreIn,
   type EventStoreSettings,
+  fourEyesIn,
   type LogLevel,
   readEnvironment,
   tokenRulesIn,
   zCount,
   zEventStore,
+  zFourEyes,
   zLogLevel,
   zTokens,
   zUrl,
@@ -53,6 +56,7 @@ const zEnvironment = z.object({
   LEDGERLINE_TRANSFER_TIMEOUT_MS: fromOne.default(60_000),
   LEDGERLINE_QUERY_TIMEOUT_MS: fromOne.default(60_000),
   ...zUsageYears,
+  ...zFourEyes,
   LEDGERLINE_LOG_LEVEL: zLogLevel,
   OTEL_EXPORTER_OTLP_ENDPOINT: zUrl('https', 'http').optional(),
 });
@@ -77,6 +81,8 @@ export interface ApiSettings extends Limits {
   readonly queryTimeoutMs: number;
   /** How far from now new usage may be. */
   readonly usageYears?: UsageYears;
+  /** Above these amounts, corrections and voids need a second actor. */
+  readonly fourEyes?: FourEyes;
   readonly logLevel?: LogLevel;
   /** Collector of traces. Without it, there are no traces. */
   readonly otlpEndpoint?: string;
@@ -106,6 +112,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     transferMs: data.LEDGERLINE_TRANSFER_TIMEOUT_MS,
     queryTimeoutMs: data.LEDGERLINE_QUERY_TIMEOUT_MS,
     usageYears: { back: data.LEDGERLINE_USAGE_YEARS_BACK, ahead: data.LEDGERLINE_USAGE_YEARS_AHEAD },
+    ...fourEyesIn(data),
     logLevel: data.LEDGERLINE_LOG_LEVEL,
     ...(data.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? {} : { otlpEndpoint: data.OTEL_EXPORTER_OTLP_ENDPOINT }),
   };

@@ -39,9 +39,11 @@ export async function run(
       } finally {
         if (options.json) printJson(answers);
       }
-      const refused = answers.filter(({ status }) => status === 'refused').length;
-      if (!options.json)
-        say(`${counted(answers.length, 'command')}: ${answers.length - refused} accepted, ${refused} refused`);
+      const count = (of: Answer['status']): number => answers.filter(({ status }) => status === of).length;
+      const [refused, proposed] = [count('refused'), count('proposed')];
+      const said = [`${answers.length - refused - proposed} accepted`, `${refused} refused`];
+      if (proposed > 0) said.push(`${proposed} proposed: another person must approve them with approve-proposal`);
+      if (!options.json) say(`${counted(answers.length, 'command')}: ${said.join(', ')}`);
       if (stopping.signal.aborted) say(`interrupted after ${counted(answers.length, 'command')}. ${FOR_THE_REST}`);
       return refused > 0 || stopping.signal.aborted ? 1 : 0;
     },

@@ -48,6 +48,8 @@ export async function run([action = '']: readonly string[], options: Options): P
     await ledger.catchUpIfPossible();
     if (options.json) printJson(outcome);
     else if (outcome.status === 'refused') say(`refused (${outcome.error.code}): ${outcome.error.message}`);
+    else if (outcome.status === 'proposed')
+      print(`proposed as ${outcome.result.proposalId}. Another person must approve it: approve-proposal.`);
     else
       print(
         outcome.status === 'done'

@@ -7,7 +7,7 @@ import { Ledger } from '#operations/ledger';
 import { LedgerModule } from '#operations/ledger.module';
 import type { WhenOutdated } from '#operations/outdated';
 import { openDatabase } from '#postgres/pool';
-import { eventStoreFrom, usageYearsFrom } from '#runtime/environment';
+import { eventStoreFrom, fourEyesFrom, usageYearsFrom } from '#runtime/environment';
 import { CLI_ACTOR } from './actor.js';
 import { say } from './output.js';
 
@@ -81,6 +81,7 @@ async function onDatabase<Result>(
       report: say,
       usageYears: usageYearsFrom(process.env),
       ...eventStoreFrom(process.env),
+      ...fourEyesFrom(process.env),
       ...(seller === undefined || seller === '' ? {} : { seller }),
     };
     const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(ledgerOptions), {

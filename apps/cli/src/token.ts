@@ -5,6 +5,7 @@ import type { Ledger } from '#operations/ledger';
 import { tokens } from '#operations/tokens';
 import { secondsOf } from '#runtime/token';
 import { print, printJson, say, table } from './output.js';
+import type { CommandOutcome } from '#ledger/command';
 import { cliCaller, now, withLedger } from './session.js';
 import { assertBriefEnough, minted, secretIn, usualLife } from './token-secret.js';
 import { readOption, WrongUsage } from './wrong-usage.js';
@@ -66,7 +67,7 @@ async function revoke(tokenId: string, options: Options): Promise<number> {
 }
 
 /** Errors: why the command was refused. */
-const execute = async (options: Options, command: object): Promise<'done' | 'unchanged'> =>
+const execute = async (options: Options, command: object): Promise<CommandOutcome['status']> =>
   withLedger(options, async (ledger) => {
     const outcome = await ledger.execute(command, cliCaller());
     if (outcome.status === 'refused') throw new Error(outcome.error.message);

@@ -8,6 +8,7 @@ import { lineEventsWith } from './lines/line.js';
 import { meteringEventsWith } from './metering/metering.js';
 import { operationEventsWith } from './operations/skip.js';
 import { planEventsWith } from './plans/plan.js';
+import { proposalEventsWith } from './proposals/proposal.js';
 import { rateEventsWith } from './rates/rate.js';
 import { deploymentEventsWith } from './tenants/deployment.js';
 import { tenantEventsWith } from './tenants/tenant.js';
@@ -35,6 +36,7 @@ const schemasWith = (id: IdSchema) => ({
   ...commandEventsWith(id),
   ...operationEventsWith(id),
   ...tokenEventsWith(id),
+  ...proposalEventsWith(id),
 });
 
 /** The shapes of events that are written. */

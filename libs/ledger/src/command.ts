@@ -11,6 +11,17 @@ export interface CommandDone {
   readonly position?: number;
 }
 
+/** The command was not carried out: another person must approve it. */
+export interface CommandProposed {
+  readonly status: 'proposed';
+  readonly result: {
+    readonly proposalId: string;
+    /** What it changes, and what one person may change alone. */
+    readonly amounts: readonly { readonly currency: string; readonly amount: string; readonly limit: string }[];
+  };
+  readonly position?: number;
+}
+
 /** A date that was given in place of an instant: midnight in the time zone of a tenant. */
 export interface DateRead {
   readonly field: string;
@@ -20,7 +31,7 @@ export interface DateRead {
 }
 
 export type CommandOutcome =
-  | ({ readonly command: string; readonly dates?: readonly DateRead[] } & CommandDone)
+  | ({ readonly command: string; readonly dates?: readonly DateRead[] } & (CommandDone | CommandProposed))
   | {
       readonly command: string;
       readonly dates?: readonly DateRead[];

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
+import type { FourEyes } from '#domain/proposals/proposal';
 import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
@@ -64,6 +65,8 @@ export class LedgerCore {
     readonly seller: string | null = null,
     /** How far from now new usage may be. */
     readonly usageYears: UsageYears = DEFAULT_USAGE_YEARS,
+    /** Above these amounts, corrections and voids need a second actor. null: they never do, as in a trial. */
+    readonly fourEyes: FourEyes | null = null,
   ) {
     this.db = readModels(pool);
     this.tail = new Tail(log, projector);

@@ -153,7 +153,9 @@ export const zOutcome = z
   .object({
     index: z.int().optional().describe('Place in the posted array'),
     command: z.string(),
-    status: z.enum(['done', 'unchanged', 'refused']),
+    status: z
+      .enum(['done', 'unchanged', 'proposed', 'refused'])
+      .describe('proposed: nothing is carried out until another person approves the proposal'),
     dates: z
       .array(
         z

@@ -13,6 +13,7 @@ import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
 import { KeptTree, OtherTree } from '#transparency/kept-tree';
 import { Audit } from '#audit/audit';
+import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
 import { READ_MODELS } from '#projections/database';
 import { LedgerCore } from '#ledger/ledger-core';
@@ -42,6 +43,8 @@ export interface LedgerOptions {
   readonly seller?: string;
   /** How far from now new usage may be. Default: 10 years back, 1 ahead. */
   readonly usageYears?: UsageYears;
+  /** Above these amounts, corrections and voids need a second actor. Default: they never do. */
+  readonly fourEyes?: FourEyes;
 }
 
 const OPENED = Symbol('opened ledger');
@@ -120,7 +123,8 @@ async function open(options: LedgerOptions): Promise<Opened> {
         : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
     const mirror = log instanceof MirroredLog ? log : null;
     const parts = { locks, trialPool, rebuilder, tree, mirror };
-    const core = new LedgerCore(used, projecting, asked, parts, options.seller ?? null, options.usageYears);
+    const { seller = null, usageYears, fourEyes = null } = options;
+    const core = new LedgerCore(used, projecting, asked, parts, seller, usageYears, fourEyes);
     await core.details.migrate();
     const close = async (): Promise<void> => {
       stopping.abort();

@@ -11,28 +11,29 @@ import { stoppedBy } from '#postgres/stoppable';
 import type { Progress } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import { KeptTree } from '#transparency/kept-tree';
-import { groupsAtOnce, lockOfKey } from '#ledger/appending/at-once';
+import { groupsAtOnce } from '#ledger/appending/at-once';
 import { withSources } from '#exchange/backfill/backfill';
 import type { BackfillRequest } from '#exchange/backfill/request';
 import type { CarryOut } from '#exchange/backfill/command-import';
 import { type DryRun, dryRun } from '#exchange/backfill/dry-run';
 import { type Imported, imported } from '#exchange/backfill/imported';
 import { assertRole, type Caller } from '#ledger/caller';
-import { type CommandCall, type CommandDone, type CommandOutcome, nameOf } from '#ledger/command';
+import { type CommandCall, type CommandDone, type CommandOutcome, type CommandProposed, nameOf } from '#ledger/command';
 import { type CommandDefinition, ownKey, type ReadCommand, readCommand, WRITERS } from '#ledger/define-command';
-import { answerIfKnown } from '#ledger/appending/event-book';
 import { type Export, exported, type ExportKind } from '#exchange/export/exports';
 import { valueOf } from '#ledger/appending/in-order';
 import { type Incoming, type Ingested, UsageIntake } from '#billing/usage/ingest';
 import { LedgerCore } from '#ledger/ledger-core';
 import { type Answered, answered, LedgerQuery, queryNamed } from './answering.js';
 import { FewAtOnce } from './few-at-once.js';
+import { unlessProposed } from './four-eyes.js';
 import { withDates } from './dates.js';
 import { withInvoiceId } from './invoice-numbers.js';
 import { invoices } from './invoices.js';
 import { lines } from './lines.js';
 import { margin } from './margin.js';
 import { zMetered } from './metering.js';
+import { once } from './once.js';
 import { COMMANDS } from './operations.js';
 import { carriedOutTogether, isUndecided } from './command-group.js';
 import { refusalOf, refusalWhileHalted, untilUnavailable, withRemedies } from './refusal.js';
@@ -107,8 +108,10 @@ export class Ledger {
     caller: Caller,
     options: Pick<CommandCall, 'inTurn' | 'sourceOf'> = {},
   ): Promise<CommandOutcome> {
-    return executed(this.core, input, caller, async ({ definition, call }) =>
-      this.commands.execute(new LedgerCommand(definition, { ...call, ...options })),
+    return executed(this.core, input, caller, async ({ definition, call }, given) =>
+      unlessProposed(this.core, { definition, call: { ...call, ...options } }, given, async (command) =>
+        this.commands.execute(new LedgerCommand(command.definition, command.call)),
+      ),
     );
   }
 
@@ -364,7 +367,8 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   });
 }
 
-type CarriedOut = (command: ReadCommand) => Promise<CommandDone>;
+/** `given`: the command as it was given. */
+type CarriedOut = (command: ReadCommand, given: unknown) => Promise<CommandDone | CommandProposed>;
 
 /** Executes commands on another core: the core of a trial. */
 const carriedOutOn =
@@ -386,7 +390,8 @@ async function executed(
     const given = await withDates(core, COMMANDS, await withInvoiceId(core, input));
     if (given.dates.length > 0) of = { command: name, dates: given.dates };
     command = readCommand(COMMANDS, given.input, caller);
-    const done = await once(core, command, carryOut);
+    const read = command;
+    const done = await once(core, read, async () => carryOut(read, given.input));
     if (done.status === 'unchanged') await command.definition.personal?.assertSame(command.call, core);
     return { ...of, ...done };
   } catch (error) {
@@ -395,17 +400,6 @@ async function executed(
     if (!isDomainError(error)) throw error;
     return { ...of, status: 'refused', error: await refusalOf(core, command, caller, error) };
   }
-}
-
-/** An idempotency key belongs to one command. The lock applies to all processes. */
-async function once(core: LedgerCore, command: ReadCommand, carryOut: CarriedOut): Promise<CommandDone> {
-  const { call } = command;
-  if (call.idempotencyKey === null) return carryOut(command);
-  const key = lockOfKey(call.idempotencyKey);
-  return core.exclusively(
-    key,
-    async () => answerIfKnown({ ...call, key }, [await core.knownKey(key)]) ?? (await carryOut(command)),
-  );
 }
 
 /** Errors: `not_previewed`, for a command with `isPreviewed: false`. */

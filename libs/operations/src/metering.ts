@@ -86,7 +86,7 @@ const isConfiguration = (event: RecordedEvent): event is RecordedConfiguration =
 /** The result of run-metering. */
 export const zMetered = z.object({ count: z.int() });
 
-const runMetering = defineCommand({
+export const runMetering = defineCommand({
   name: 'run-metering',
   summary: 'Meters a UTC day from the inventory. Again: records only what changed since',
   fields: z.strictObject({ date: zDate }),

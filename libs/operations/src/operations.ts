@@ -15,6 +15,7 @@ import { marginOperations } from './margin.js';
 import { meteringOperations } from './metering.js';
 import { planOperations } from './plans.js';
 import { projectionOperations } from './projections.js';
+import { decisionsOn, proposalOperations } from './proposals.js';
 import { quoteOperations } from './quotes.js';
 import { rateOperations } from './rates.js';
 import { resourceOperations } from './resources.js';
@@ -50,11 +51,16 @@ const SUBJECTS: readonly Operations[] = [
   auditOperations,
   projectionOperations,
   tokenOperations,
+  proposalOperations,
 ];
 
 const STATING = SUBJECTS.flatMap(({ commands = [] }) => commands);
+const STATING_AND_WITHDRAWING = [...STATING, withdrawOf(STATING)];
 
-export const COMMANDS: ReadonlyMap<string, CommandDefinition> = byName([...STATING, withdrawOf(STATING)]);
+export const COMMANDS: ReadonlyMap<string, CommandDefinition> = byName([
+  ...STATING_AND_WITHDRAWING,
+  ...decisionsOn(STATING_AND_WITHDRAWING),
+]);
 
 export const QUERIES: ReadonlyMap<string, DefinedQuery> = byName(SUBJECTS.flatMap(({ queries = [] }) => queries));
 

@@ -1,5 +1,9 @@
 import { z } from 'zod';
 import { isConnectionString } from '#event-store/connection-string';
+import { decimal, decimals } from '#domain/money/decimal';
+import { isCurrency, scaleOf } from '#domain/money/money';
+import type { FourEyes } from '#domain/proposals/proposal';
+import { zDecimal } from '#domain/schema';
 import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
 import { DURATION, type TokenRules } from './token.js';
 
@@ -68,6 +72,44 @@ export function usageYearsFrom(environment: Readonly<Record<string, string | und
   const read = readEnvironment(z.object(zUsageYears), environment);
   return { back: read.LEDGERLINE_USAGE_YEARS_BACK, ahead: read.LEDGERLINE_USAGE_YEARS_AHEAD };
 }
+/** Reads `USD:1000.00,EUR:900`. Errors: a text that says what is wrong. */
+function limitsIn(value: string): FourEyes | string {
+  const limits = new Map<string, string>();
+  const faults = value.split(',').flatMap((each) => {
+    const [currency = '', amount = '', ...more] = each.trim().split(':');
+    if (!isCurrency(currency)) return [`"${currency}" is not an ISO 4217 currency`];
+    if (limits.has(currency)) return [`${currency} is given twice`];
+    const limit = more.length === 0 ? zDecimal.safeParse(amount).data : undefined;
+    if (limit === undefined || limit.startsWith('-')) return [`"${each.trim()}" has no amount of at least 0`];
+    if (decimals(decimal(limit)) > scaleOf(currency)) return [`${each.trim()} has more decimals than ${currency}`];
+    limits.set(currency, limit);
+    return [];
+  });
+  return faults.length === 0 ? limits : faults.join('; ');
+}
+
+/** Above which amounts corrections and voids need a second actor. */
+export const zFourEyes = {
+  LEDGERLINE_FOUR_EYES: z
+    .string()
+    .transform((value, context): FourEyes => {
+      const limits = limitsIn(value);
+      if (typeof limits !== 'string') return limits;
+      context.addIssue({ code: 'custom', message: `must be limits such as "USD:1000.00,EUR:900": ${limits}` });
+      return z.NEVER;
+    })
+    .optional(),
+};
+/** Empty: the feature is off. */
+export const fourEyesIn = (data: {
+  readonly LEDGERLINE_FOUR_EYES?: FourEyes | undefined;
+}): { readonly fourEyes?: FourEyes } =>
+  data.LEDGERLINE_FOUR_EYES === undefined ? {} : { fourEyes: data.LEDGERLINE_FOUR_EYES };
+/** Errors: limits that can't be used. */
+export const fourEyesFrom = (
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly fourEyes?: FourEyes } => fourEyesIn(readEnvironment(z.object(zFourEyes), environment));
+
 /** Which tokens are accepted. */
 export const zTokens = {
   LEDGERLINE_JWT_ISSUER: z.string().optional(),

@@ -125,6 +125,9 @@ function wantedBy({
     case 'CostDeliveryCompleted':
     case 'TokenIssued':
     case 'TokenRevoked':
+    case 'CommandProposed':
+    case 'ProposalApproved':
+    case 'ProposalRejected':
     case 'CommandUnchanged':
     case 'EventSkipped':
       return null;

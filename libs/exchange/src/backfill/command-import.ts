@@ -17,6 +17,8 @@ const MOST_KEPT = 50_000;
  */
 export type CarryOut = (commands: readonly object[], sources: readonly EventSource[]) => AsyncIterable<CommandOutcome>;
 
+type Proposed = Extract<CommandOutcome, { status: 'proposed' }>;
+
 /** Refusals of a row because an earlier delivery of its key had other content. */
 const DIFFERS = ['conflicting_body', 'rate_overlap'];
 
@@ -60,7 +62,8 @@ export class CommandImport implements Importer<CommandItem> {
 
   private async reportOutcome(row: SourceRow, { correction }: CommandItem, outcome: CommandOutcome): Promise<void> {
     if (outcome.status !== 'refused') {
-      this.report.count(outcome.status === 'done' ? 'accepted' : 'duplicate');
+      if (outcome.status === 'proposed') this.rejectProposed(row, outcome);
+      else this.report.count(outcome.status === 'done' ? 'accepted' : 'duplicate');
       return;
     }
     const { code, message, errors = [] } = outcome.error;
@@ -76,7 +79,13 @@ export class CommandImport implements Importer<CommandItem> {
     for await (const corrected of this.carryOut([correction], [this.sourceOf(row)])) {
       if (corrected.status === 'refused')
         this.report.reject(row, { field: null, value: null, reason: corrected.error.message });
+      else if (corrected.status === 'proposed') this.rejectProposed(row, corrected);
       else this.report.count(corrected.status === 'done' ? 'correction' : 'duplicate');
     }
+  }
+
+  private rejectProposed(row: SourceRow, { command, result: { proposalId } }: Proposed): void {
+    const reason = `${command} is proposed. Another person must approve it: approve-proposal ${proposalId}`;
+    this.report.reject(row, { field: null, value: null, reason });
   }
 }
