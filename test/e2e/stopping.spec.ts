@@ -311,6 +311,18 @@ describe('an expensive query', () => {
     });
   });
 
+  it('costs more in a request of GraphQL than a page', async () => {
+    // 14 × (9 × 4000 + 2 fields) = 504,028, and 13 × (9 × 4000 + 2) = 468,026.
+    const margins = (count: number): string =>
+      `{ ${Array.from({ length: count }, (_, n) => `a${n}: margin(period: "2026-04") { currency }`).join(' ')} }`;
+    expect((await api().post('platform_admin', '/graphql', { query: margins(14) })).body).toMatchObject({
+      errors: [{ message: expect.stringContaining('costs up to 504028 '), extensions: { code: 'query_too_costly' } }],
+    });
+    expect((await api().post('platform_admin', '/graphql', { query: margins(13) })).body).toMatchObject({
+      data: { a12: { currency: 'USD' } },
+    });
+  });
+
   it('runs at most twice at a time, by REST and GraphQL together', async () => {
     await withApi({}, async (url) => {
       await allProjected(url);
@@ -333,6 +345,34 @@ describe('an expensive query', () => {
       expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200]);
       expect((await asked(url, 'operator', '/api/v1/audit/diff?from=1')).status).toBe(200);
     });
+  });
+});
+
+describe('a request of GraphQL', () => {
+  it('runs three of its queries at a time, and relations within relations come to their turn', async () => {
+    const blocker = await api().database.pool.connect();
+    const nested = 'items { tenantId deployments { subscriptions { deployment { tenant { name } } } } }';
+    const acme = {
+      tenantId: 'acme',
+      deployments: [{ subscriptions: [{ deployment: { tenant: { name: 'Acme' } } }] }],
+    };
+    const query = `{ ${Array.from({ length: 12 }, (_, n) => `a${n}: tenants { ${nested} }`).join(' ')} }`;
+    try {
+      await allProjected(api().url);
+      await blocker.query('BEGIN; LOCK TABLE ledgerline.tenants IN ACCESS EXCLUSIVE MODE');
+      const answer = asked(api().url, 'operator', '/graphql', { query });
+      while ((await waitingForLocks()) < 3) await new Promise((resolve) => setImmediate(resolve));
+      for (let n = 0; n < 5; n += 1) expect((await asked(api().url, 'operator', '/health/live')).status).toBe(200);
+      expect(await waitingForLocks()).toBe(3);
+      await blocker.query('ROLLBACK');
+      expect(await answer).toMatchObject({
+        status: 200,
+        body: { data: { a11: { items: expect.arrayContaining([acme]) } } },
+      });
+    } finally {
+      await blocker.query('ROLLBACK');
+      blocker.release();
+    }
   });
 });
 

@@ -79,6 +79,7 @@ export const explain = defineQuery({
   params: zAsOf.extend({ id: zId, ...zAt }),
   roles: ['platform_admin', 'auditor', 'operator'],
   answer: zExplained,
+  cost: 5,
   example: { id: INVOICE },
   handle: async ({ id, at }, context) => explanationOf(context, id, at ?? context.caller.now),
 });
@@ -91,6 +92,7 @@ export const diff = defineQuery({
   params: zAsOf.extend({ from: z.string(), to: z.string().optional() }),
   roles: STAFF,
   answer: zDifferences,
+  cost: 110,
   example: { from: '1' },
   async handle({ from, to }, context) {
     const { core, position } = context;
@@ -110,6 +112,7 @@ export const check = defineQuery({
   params: zAsOf,
   roles: STAFF,
   answer: zChecked,
+  cost: 45,
   example: {},
   async handle(asOf, context) {
     // As of an earlier moment, it is checked what was due then.

@@ -53,6 +53,7 @@ export const lines = defineQuery({
   }),
   roles: READERS,
   answer: listOf(zLine),
+  cost: 5,
   example: { subscriptionId: 'acme-sub', at: MID_APRIL },
   async handle({ tenantId, subscriptionId, billingKind, status, quarantined, at, ...page }, context) {
     if (subscriptionId !== undefined) await assertVisibleSubscription(context, subscriptionId);

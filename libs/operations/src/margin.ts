@@ -56,6 +56,7 @@ export const margin = defineQuery({
   params: zAsOf.extend({ period: zMonth, currency: zCurrency.default('USD') }),
   roles: ADMIN,
   answer: zMargin,
+  cost: 9,
   example: { period: '2026-04-15', currency: 'USD' },
   async handle({ period, currency }, context) {
     const month = period.start.slice(0, 7);
@@ -105,6 +106,7 @@ export const marginTrend = defineQuery({
   }),
   roles: ADMIN,
   answer: zTrend,
+  cost: 9,
   example: { from: '2026-01', to: '2026-06', currency: 'USD' },
   async handle({ from, to, currency, by }, context) {
     if (isBefore(to.start, from.start))

@@ -100,6 +100,7 @@ const unbilled = defineQuery({
   }),
   roles: STAFF,
   answer: listOf(zUnbilled),
+  cost: 6,
   example: { tenantId: 'acme' },
   async handle({ tenantId, deploymentId, ...page }, context) {
     return unbilledPage(context, await usageOf(context, tenantId, deploymentId), page);

@@ -26,8 +26,11 @@ export const MAX_DEPTH = 16;
 export const MAX_TOKENS = 5000;
 /** About 10,000 items with 50 fields each. */
 const MAX_COST = 500_000;
-/** The cost of one query to the ledger, in printed fields. */
-const COST_OF_QUESTION = 500;
+/** The cost of a query to the ledger that takes as long as a page, in printed fields: 125 of them are too many. */
+const COST_OF_QUESTION = 4000;
+const COSTS: ReadonlyMap<string, number> = new Map(
+  [...QUERIES.values()].map(({ name, cost = 1 }) => [fieldName(name), cost]),
+);
 
 /** Root fields of which a request has at most one, however it is named. */
 const EXPENSIVE: ReadonlySet<string> = new Set(
@@ -42,8 +45,9 @@ const NOTHING: Size = { printed: 0, questions: 0 };
 const sumOf = (a: Size, b: Size): Size => ({ printed: a.printed + b.printed, questions: a.questions + b.questions });
 
 /**
- * Refuses a GraphQL query that costs too much before anything is read. Each root field and each relation costs one
- * query to the ledger, and each field of up to `limit` items is printed. Errors: `query_too_costly`.
+ * Refuses a GraphQL query that costs too much before anything is read. Each root field costs what its query declares, a
+ * long page as many times as it is longer, and each relation a page. Each field of up to `limit` items is printed.
+ * Errors: `query_too_costly`.
  */
 export function guardCost(
   schema: GraphQLSchema,
@@ -80,7 +84,9 @@ export function guardCost(
     for (const root of fieldsOf(operation.selectionSet).filter(({ name }) => !name.value.startsWith('__'))) {
       const { printed, questions } = sizeOf(root);
       if (EXPENSIVE.has(root.name.value)) expensive += 1;
-      cost += COST_OF_QUESTION * (1 + questions) + limitOf(schema, root, coerced) * printed;
+      const limit = limitOf(schema, root, coerced);
+      const asked = (COSTS.get(root.name.value) ?? 1) * Math.max(1, limit / DEFAULT_LIMIT);
+      cost += COST_OF_QUESTION * (asked + questions) + limit * printed;
     }
   }
   if (expensive > 1)
@@ -92,7 +98,8 @@ export function guardCost(
   if (cost > MAX_COST)
     throw invalid(
       'query_too_costly',
-      `the query costs up to ${cost} (limit × fields, plus ${COST_OF_QUESTION} per root field and relation). ` +
+      `the query costs up to ${Math.ceil(cost)} (limit × fields, plus ${COST_OF_QUESTION} per root field and ` +
+        'relation, or more where it reads more). ' +
         `The maximum is ${MAX_COST}. Use a smaller limit, or ask for less in one query.`,
     );
 }

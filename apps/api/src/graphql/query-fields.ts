@@ -7,6 +7,7 @@ import { AnswersQuery, AskedBy } from '../auth/access.js';
 import { fieldName } from '../field-name.js';
 import { rememberMoment } from './as-of.js';
 import { addRelations, type Asking, remembered } from './relations.js';
+import { inTurn } from './turns.js';
 import { answerType, argumentsType } from './types.js';
 
 /** Has a root field for every query, made from its declaration: its parameters, roles and answer. */
@@ -21,7 +22,7 @@ function addQuery(query: DefinedQuery): void {
   const ask = async function (this: QueryFields, asked: object, caller: Caller, context: Asking): Promise<unknown> {
     // null means that a parameter is not given.
     const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null));
-    const answered = await this.ledger.answer(query, given, caller, context.signal);
+    const answered = await inTurn(context, async () => this.ledger.answer(query, given, caller, context.signal));
     rememberMoment(context, answered);
     return remembered(answered);
   };

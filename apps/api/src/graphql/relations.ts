@@ -10,6 +10,7 @@ import { deployments } from '#operations/deployments';
 import { plans } from '#operations/plans';
 import { subscriptions } from '#operations/subscriptions';
 import { tenants } from '#operations/tenants';
+import { inTurn } from './turns.js';
 import { type Class, objectTypes, typeNamed } from './types.js';
 
 /**
@@ -215,11 +216,12 @@ class RelationLoaders {
     { query, parameter }: Relation,
     ids: readonly string[],
     position: number,
-    { caller, signal }: Asking,
+    context: Asking,
   ): AsyncGenerator<Item> {
     for (let cursor: string | null = null, isLast = false; !isLast; isLast = cursor === null) {
       const from: Record<string, unknown> = cursor === null ? { asOf: String(position) } : { cursor };
-      const page = await this.ledger.ask(query, { [parameter]: ids, ...from, limit: MAX_LIMIT }, caller, signal);
+      const asked = { [parameter]: ids, ...from, limit: MAX_LIMIT };
+      const page = await inTurn(context, async () => this.ledger.ask(query, asked, context.caller, context.signal));
       remembered({ answer: page.items, position });
       yield* page.items;
       cursor = page.nextCursor;
