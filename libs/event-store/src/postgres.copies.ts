@@ -1,9 +1,10 @@
 import type pg from 'pg';
+import { joinedTexts } from '#postgres/joined-texts';
 import type { ServerRecord } from './eventstoredb.record.js';
 import { type Int8, safeNumber } from './safe-number.js';
 
 /** The parameters of `append_mirrored`. An event that is not text is in the last columns too, as bytes. */
-export function copyColumns(records: readonly ServerRecord[]): unknown[][] {
+export function copyColumns(records: readonly ServerRecord[]): unknown[] {
   const copied = records.filter((record) => 'event' in record);
   const unheld = copied.flatMap(({ position, original }) => (original === undefined ? [] : [{ position, original }]));
   const deleted = records.filter((record) => 'deleted' in record);
@@ -13,8 +14,8 @@ export function copyColumns(records: readonly ServerRecord[]): unknown[][] {
     copied.map(({ event }) => event.revision),
     copied.map(({ event }) => event.id),
     copied.map(({ event }) => event.type),
-    copied.map(({ event }) => event.data),
-    copied.map(({ event }) => event.metadata),
+    ...joinedTexts(copied.map(({ event }) => event.data)),
+    ...joinedTexts(copied.map(({ event }) => event.metadata)),
     copied.map(({ event }) => event.recordedAt),
     unheld.map(({ position }) => position),
     unheld.map(({ original }) => Buffer.from(original.type)),

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Instant } from '#domain/time/instant';
 import { isConnectionLost } from '#postgres/connection';
+import { joinedTexts, textsIn } from '#postgres/joined-texts';
 import { BatchLoader } from '#postgres/batch-loader';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
@@ -192,8 +193,8 @@ export class PostgresLog implements EventLog {
     if (records.length === 0) return;
     const columns = copyColumns(records);
     const query = `select ${this.schema}.append_mirrored($1::bigint[], $2::text[], $3::bigint[], $4::uuid[],
-      $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[],
-      $13::bigint[], $14::text[])`;
+      $5::text[], ${textsIn('$6', '$7')}, ${textsIn('$8', '$9')}, $10::timestamptz[],
+      $11::bigint[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bigint[], $16::text[])`;
     await this.settled(() => this.pool.query(query, columns));
   }
 
@@ -267,12 +268,12 @@ export class PostgresLog implements EventLog {
       events.map(({ place }) => place),
       events.map(({ event }) => event.id),
       events.map(({ event }) => event.type),
-      events.map(({ event }) => event.data),
-      events.map(({ event }) => event.metadata),
+      ...joinedTexts(events.map(({ event }) => event.data)),
+      ...joinedTexts(events.map(({ event }) => event.metadata)),
     ];
     const query = `select * from ${this.schema}.append($1::text[], $2::bigint[], $3::integer[], $4::integer[],
       $5::integer[], $6::uuid[],
-      $7::text[], $8::text[], $9::text[])`;
+      $7::text[], ${textsIn('$8', '$9')}, ${textsIn('$10', '$11')})`;
     const { rows } = await this.settled(() => this.pool.query<AnswerRow>(query, columns));
     return rows.map((row, n) => outcome(row, appends[n]));
   }
