@@ -201,6 +201,32 @@ describe('above the limit', () => {
     });
   });
 
+  it('a credit is withdrawn and a price ended by two', async () => {
+    const credit = { creditId: 'welcome', tenantId: 't1', currency: 'USD' };
+    await test.apply({ command: 'grant-credit', ...credit, amount: '150.00', from: T('2026-04-01') });
+    expect(await execute({ command: 'withdraw', what: 'grant-credit', ...credit, reason: 'a typo' })).toMatchObject({
+      status: 'proposed',
+      result: { amounts: [{ amount: '150.00' }] },
+    });
+    // The 4000 core hours of both tenants at 0.10 have no price any more
+    expect(
+      await execute({ command: 'withdraw-rate', ...RATE, from: T('2026-04-02'), reason: 'no more' }),
+    ).toMatchObject({
+      status: 'proposed',
+      result: { amounts: [{ amount: '400.00' }] },
+    });
+  });
+
+  it('two decisions at the same time are one', async () => {
+    const proposalId = await proposed(corrected('0.05'));
+    const outcomes = await Promise.all([decide('approve', proposalId), decide('approve', proposalId, by('kim'))]);
+    expect(outcomes.map(codeOf).sort()).toEqual(['done', 'unchanged']);
+    const other = await proposed(corrected('0.08'));
+    const both = await Promise.all([decide('approve', other), decide('reject', other)]);
+    expect(both.map(codeOf).sort()).toEqual(['done', 'proposal_decided']);
+    expect(await price()).toBe(codeOf(both[0]) === 'done' ? '0.08' : '0.05');
+  });
+
   it('a command of a file is proposed, and the others are carried out', async () => {
     const file = [corrected('0.11'), corrected('0.05'), tenant('t3'), corrected('-1')];
     const outcomes = await Array.fromAsync(test.ledger.executeInOrder(file, MIRA));
