@@ -112,6 +112,38 @@ describe('idle senders', () => {
   });
 });
 
+describe('slow readers', () => {
+  /** An answer of more than the buffers of a connection take. */
+  const large = (): string => {
+    const types = 'types { description fields { description name type { name } } inputFields { name description } }';
+    const query = `{ ${Array.from({ length: 60 }, (_, n) => `a${n}: __schema { ${types} }`).join(' ')} }`;
+    const body = JSON.stringify({ query });
+    return (
+      'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAuthorization: Bearer ' +
+      `${tokenOf('operator')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    );
+  };
+
+  it('hold no place', async () => {
+    await withApi({ requestsAtOnce: 1, queriesAtOnce: 1, patienceMs: 10, transferMs: 3_600_000 }, async (url) => {
+      const slow = new RawSocket(url).send(large());
+      expect(await slow.status()).toBe(200);
+      slow.stopReading();
+      expect((await asked(url, 'operator', '/api/v1/tenants')).status).toBe(200);
+      slow.destroy();
+    });
+  });
+
+  it('are cut', async () => {
+    await withApi({ transferMs: 500 }, async (url) => {
+      const slow = new RawSocket(url).send(large());
+      expect(await slow.status()).toBe(200);
+      await slow.readSlowly(100).closed;
+      expect(slow.text.length).toBeLessThan(Number(/content-length: (\d+)/.exec(slow.text)?.[1]));
+    });
+  });
+});
+
 describe('what Node refuses itself', () => {
   it.each([
     ['no HTTP', 'GARBAGE\r\n\r\n', 400, 'malformed_request'],

@@ -38,6 +38,17 @@ export class RawSocket {
     return this;
   }
 
+  /** Reads now and then: the transfer is never idle, and never soon at its end. */
+  readSlowly(everyMs: number): this {
+    const timer = setInterval(() => this.socket.resume(), everyMs);
+    this.socket
+      .on('data', () => this.socket.pause())
+      .once('close', () => {
+        clearInterval(timer);
+      });
+    return this;
+  }
+
   /** Sends one byte now and then until the connection is closed. */
   trickle(byte: string, everyMs: number): this {
     const timer = setInterval(() => this.socket.write(byte), everyMs);

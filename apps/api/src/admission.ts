@@ -12,6 +12,7 @@ import { HungUp, Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './
 import type { Limits } from './protection.js';
 import { isUpgrade, isWatched, type RequestEnds } from './request-ends.js';
 import type { Routes } from './routes.js';
+import { Unread } from './unread.js';
 import { waitingIn } from './wait-for.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
@@ -162,7 +163,8 @@ function takePlaces(
   const laneOf = (all: number, patience: number) => ({ all, places: placesFor(all), patience: patienceMs ?? patience });
   const usage = laneOf(requestsAtOnce, PATIENCE_MS);
   const work = laneOf(queriesAtOnce, WORK_PATIENCE_MS);
-  const inside = new WeakMap<object, () => void>();
+  const inside = new WeakMap<object, { readonly owner: string; readonly leave: () => void }>();
+  const unread = new Unread();
   fastify.addHook('preValidation', (request, reply, done) => {
     if (isOpen(request)) {
       done();
@@ -184,9 +186,10 @@ function takePlaces(
       share: requestsAtOncePerTenant ?? shareOf(all, caller),
       enter: () => {
         stopWaiting();
-        inside.set(request, () => {
+        const leave = (): void => {
           places.leave(applicant);
-        });
+        };
+        inside.set(request, { owner: applicant.owner, leave });
         goOn();
       },
     };
@@ -209,7 +212,15 @@ function takePlaces(
     waiting.timer = setTimeout(refuse, patience);
     reply.raw.once('close', hangUp);
   });
+  // The work is done. A client that reads slowly keeps its place only while there is no room for its answer.
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    const of = inside.get(request);
+    const chars = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
+    if (of !== undefined && !reply.raw.closed && unread.add(request, { owner: of.owner, chars })) of.leave();
+    done(null, payload);
+  });
   ends.onEnd((request) => {
-    inside.get(request)?.();
+    unread.remove(request);
+    inside.get(request)?.leave();
   });
 }

@@ -47,13 +47,15 @@ export function protect(fastify: Fastify, { requestsPerMinute }: Limits, arrival
   });
 }
 
-/**
- * Closes the connection of a client that does not read its response. Node waits without end for it. From the next
- * request on a connection, Node's own limits hold again.
- */
+/** Closes the connection of a client that has not read its response in time. Node waits without end for it. */
 export function cutSlowReaders(fastify: Fastify, transferMs: number): void {
-  fastify.addHook('onSend', (request, _reply, payload, done) => {
-    if (!isUpgrade(request)) request.raw.socket.setTimeout(transferMs);
+  fastify.addHook('onSend', (request, { raw }, payload, done) => {
+    if (!isUpgrade(request) && !raw.closed) {
+      const timer = setTimeout(() => request.raw.socket.destroy(), transferMs).unref();
+      raw.once('close', () => {
+        clearTimeout(timer);
+      });
+    }
     done(null, payload);
   });
 }
