@@ -344,6 +344,7 @@ describe('load', () => {
       jwtSecret: SECRET,
       ...LISTENING,
       requestsAtOnce: 2,
+      queriesAtOnce: 2,
       requestsAtOncePerTenant: 2,
       patienceMs,
       logger,
@@ -447,6 +448,7 @@ describe('load', () => {
       jwtSecret: SECRET,
       ...LISTENING,
       requestsAtOnce: 2,
+      queriesAtOnce: 2,
       requestsAtOncePerTenant: 2,
       patienceMs: 10,
       logger,
@@ -482,6 +484,7 @@ describe('load', () => {
       jwtSecret: SECRET,
       ...LISTENING,
       requestsAtOnce: 1,
+      queriesAtOnce: 1,
       logger,
       clock,
     });

@@ -21,6 +21,8 @@ async function withApi<Result>(settings: Partial<ApiOptions>, work: (url: string
     ...on(api().database.url),
     jwtSecret: SECRET,
     ...LISTENING,
+    // As it ships.
+    ...{ requestsAtOnce: 64, queriesAtOnce: 10 },
     logger,
     clock,
     ...settings,
@@ -51,7 +53,7 @@ async function asked(url: string, who: string, path: string, body?: object) {
 
 describe('idle senders', () => {
   it('hold no place: without a token they are refused before their body', async () => {
-    await withApi({ requestsAtOnce: 4, patienceMs: 10 }, async (url) => {
+    await withApi({ requestsAtOnce: 4, queriesAtOnce: 4, patienceMs: 10 }, async (url) => {
       const idle = Array.from({ length: 80 }, (_, n) =>
         new RawSocket(url).send(withoutBody(n % 2 === 0 ? '/api/v1/usage' : '/graphql')),
       );
@@ -74,7 +76,7 @@ describe('idle senders', () => {
   });
 
   it('hold no place with a token either', async () => {
-    await withApi({ requestsAtOnce: 4, patienceMs: 10 }, async (url) => {
+    await withApi({ requestsAtOnce: 4, queriesAtOnce: 4, patienceMs: 10 }, async (url) => {
       const idle = Array.from({ length: 80 }, () =>
         new RawSocket(url).send(withoutBody('/api/v1/usage', tokenOf('ingest'))),
       );
@@ -84,6 +86,28 @@ describe('idle senders', () => {
         expect((await asked(url, 'ingest', '/api/v1/usage', reading(`idle-${n}`))).status).toBe(200);
       }
       for (const each of idle) each.destroy();
+    });
+  });
+
+  it('hold no place of large bodies before the body is large', async () => {
+    await withApi({}, async (url) => {
+      const announced = withoutBody('/api/v1/usage', tokenOf('ingest')).replace('Length: 100', 'Length: 1000000');
+      const idle = Array.from({ length: 20 }, () =>
+        new RawSocket(url).send(announced.replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n')),
+      );
+      const large = async (): Promise<number> =>
+        (await asked(url, 'ingest', '/api/v1/usage', { ...reading('large'), resourceName: 'x'.repeat(300_000) }))
+          .status;
+      try {
+        expect(await Promise.all(idle.map(async (each) => each.status()))).toEqual(idle.map(() => 100));
+        expect(await large()).toBe(200);
+        // A quarter of 16.
+        for (const each of idle.slice(0, 4)) each.send(' '.repeat(300_000));
+        while ((await large()) !== 429);
+      } finally {
+        for (const each of idle) each.destroy();
+      }
+      while ((await large()) !== 200);
     });
   });
 
@@ -263,7 +287,7 @@ describe('one tenant', () => {
   it('that waits for positions takes no place, and waits for no position that the log does not have', async () => {
     const lines: string[] = [];
     const kept = pino({ level: 'info' }, { write: (line) => void lines.push(line) });
-    await withApi({ requestsAtOnce: 4, patienceMs: 10, logger: kept }, async (url) => {
+    await withApi({ requestsAtOnce: 4, queriesAtOnce: 4, patienceMs: 10, logger: kept }, async (url) => {
       const far = Array.from({ length: 64 }, () => asked(url, 'tenant', '/api/v1/invoices?waitFor=900000'));
       const codesOfFar = (await Promise.all(far)).map((answer) => problemIn(answer).code);
       // Sixteen at once are compared with the log.
@@ -283,8 +307,8 @@ describe('one tenant', () => {
   });
 
   it('has a share of the places, and usage and administrators have some of their own', async () => {
-    // Of eight places two are kept for ingest, which has others for usage, and one for administrators.
-    await withApi({ requestsAtOnce: 8, patienceMs: 10 }, async (url) => {
+    // Of eight places one is kept for administrators. Usage has others.
+    await withApi({ requestsAtOnce: 8, queriesAtOnce: 8, patienceMs: 10 }, async (url) => {
       const blocker = await api().database.pool.connect();
       const greedy: ReturnType<typeof asked>[] = [];
       // Until all but those under way are refused.
@@ -303,8 +327,12 @@ describe('one tenant', () => {
         // A quarter of eight.
         expect(await refusedOf('tenant', 18)).toEqual(new Set([429]));
         expect((await asked(url, 'globex', '/api/v1/rates')).status).toBe(200);
-        // The other three of those for all; it may have four.
-        expect(await refusedOf('auditor', 17)).toEqual(new Set([503]));
+        // Half of eight, with another token of the same actor too.
+        expect(await refusedOf('auditor', 16)).toEqual(new Set([429]));
+        const another = await mintToken(SECRET, { sub: 'auditor@specs', role: 'auditor', ttl: '2h' }, NOW);
+        expect((await asked(url, another, '/api/v1/rates')).status).toBe(429);
+        // The last one of those for all.
+        expect(await refusedOf('operator', 19)).toEqual(new Set([503]));
         const busy = await asked(url, 'globex', '/api/v1/rates');
         expect(problemIn(busy)).toMatchObject({ status: 503, code: 'overloaded' });
         expect(busy.headers.get('retry-after')).toBe('1');
@@ -315,7 +343,7 @@ describe('one tenant', () => {
         blocker.release();
       }
       const statuses = (await Promise.all(greedy)).map(({ status }) => status);
-      expect(statuses.filter((status) => status === 200)).toHaveLength(5);
+      expect(statuses.filter((status) => status === 200)).toHaveLength(7);
       // Every place was given back.
       expect(
         await Promise.all(
@@ -484,16 +512,19 @@ async function waitingForLocks(): Promise<number> {
 
 describe('a request from the line', () => {
   it('goes on as itself: the end of the one before it does not end it', async () => {
-    await withApi({ requestsAtOnce: 2, requestsAtOncePerTenant: 2, patienceMs: 60_000 }, async (url) => {
-      const answers = Array.from({ length: 60 }, (_, n) =>
-        n % 3 === 0
-          ? asked(url, 'ingest', '/api/v1/usage', reading(`line-${n}`))
-          : n % 3 === 1
-            ? asked(url, 'operator', '/api/v1/usage?deploymentId=acme-prod')
-            : asked(url, 'auditor', '/graphql', { query: '{ tenants { items { tenantId } } }' }),
-      );
-      expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
-    });
+    await withApi(
+      { requestsAtOnce: 2, queriesAtOnce: 2, requestsAtOncePerTenant: 2, patienceMs: 60_000 },
+      async (url) => {
+        const answers = Array.from({ length: 60 }, (_, n) =>
+          n % 3 === 0
+            ? asked(url, 'ingest', '/api/v1/usage', reading(`line-${n}`))
+            : n % 3 === 1
+              ? asked(url, 'operator', '/api/v1/usage?deploymentId=acme-prod')
+              : asked(url, 'auditor', '/graphql', { query: '{ tenants { items { tenantId } } }' }),
+        );
+        expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
+      },
+    );
   });
 });
 

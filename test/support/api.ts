@@ -23,6 +23,7 @@ export const LISTENING = {
   port: 0,
   requestsPerMinute: 1_000_000,
   requestsAtOnce: 1000,
+  queriesAtOnce: 1000,
   queryTimeoutMs: 60_000,
 };
 export const logger = pino({ level: 'silent' });

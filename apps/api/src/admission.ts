@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { type Readable, Transform } from 'node:stream';
 import { NotFoundException } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { assertRole, type Caller } from '#ledger/caller';
@@ -40,7 +41,7 @@ const PATIENCE_MS = 250;
 const WORK_PATIENCE_MS = 2000;
 const USAGE = `/${V1}/usage`;
 
-/** A body above this size, or of unknown size, is large: those under way are in memory. */
+/** A body is large when more than this of it has arrived. It is in memory until the work is done. */
 const LARGE_BYTES = 256 * 1024;
 const LARGE_BODIES = 16;
 /** Reads of one owner that wait for a position at the same time. Each asks the database while it waits. */
@@ -59,8 +60,8 @@ const OVER_SHARE = refusal(
 );
 
 /** Whose share a request counts in: those of a tenant count together, and its usage apart from its reads. */
-const ownerOf = ({ role, tenantId }: Caller, token: string | undefined): string =>
-  tenantId === undefined ? `token ${token ?? ''}` : `${role} ${tenantId}`;
+const ownerOf = ({ actor, role, tenantId }: Caller): string =>
+  tenantId === undefined ? `actor ${actor}` : `${role} ${tenantId}`;
 
 /**
  * Lets requests in, in this order: the token (401) before the body is read, the body, the position that a read waits
@@ -73,7 +74,7 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
   const isOpen = (request: Arrived): boolean =>
     isWatched(request.url) || isUpgrade(request) || accessOf(request)?.roles === 'everyone';
 
-  const takeLarge = largeBodies(way.ends);
+  const takeLarge = largeBodies(fastify, way.ends);
   fastify.addHook('preParsing', (request, reply, payload, done) => {
     try {
       // Its end was reported before: nobody would hear of it again, and its body never ends.
@@ -81,7 +82,15 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
       if (request.is404) throw new NotFoundException(`Cannot ${request.method} ${request.url}`);
       if (!isOpen(request)) {
         const caller = arrivals.callerOf(request);
-        if (isLarge(request)) takeLarge(request, caller, ownerOf(caller, arrivals.tokenOf(request)));
+        if (mayBeLarge(request)) {
+          done(
+            null,
+            counted(payload, () => {
+              takeLarge(request, caller);
+            }),
+          );
+          return;
+        }
       }
       done(null, payload);
     } catch (error) {
@@ -103,8 +112,7 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
     };
     if (reply.raw.closed) hangUp();
     else reply.raw.once('close', hangUp);
-    const owner = ownerOf(caller, arrivals.tokenOf(request));
-    const waiting = { role: caller.role, owner, share: WAITS_PER_OWNER, enter: () => undefined };
+    const waiting = { role: caller.role, owner: ownerOf(caller), share: WAITS_PER_OWNER, enter: () => undefined };
     try {
       if (!waits.ask(waiting))
         throw new TooManyRequests('Too many reads of this caller wait for a position. Retry after 1 s.');
@@ -119,19 +127,46 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
   takePlaces(fastify, limits, way, isOpen);
 }
 
-const isLarge = ({ headers }: Pick<Request, 'headers'>): boolean =>
+const mayBeLarge = ({ headers }: Pick<Request, 'headers'>): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > LARGE_BYTES;
 
+/** The body, which calls `onLarge` when it has become large. An error ends it. */
+function counted(body: Readable, onLarge: () => void): Readable {
+  let bytes = 0;
+  const passing = new Transform({
+    transform(chunk: Buffer, _encoding, next) {
+      const wasLarge = bytes > LARGE_BYTES;
+      bytes += chunk.length;
+      try {
+        if (!wasLarge && bytes > LARGE_BYTES) onLarge();
+        next(null, chunk);
+      } catch (error) {
+        next(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+  });
+  // Nobody reads the body of a request that is refused for its content type.
+  passing.on('error', () => undefined);
+  body.once('error', (error) => passing.destroy(error));
+  return body.pipe(passing);
+}
+
 /** Errors: `too_many_requests`, if too many large bodies are under way. */
-function largeBodies(ends: RequestEnds): (request: object, caller: Caller, owner: string) => void {
-  const bodies = placesFor(LARGE_BODIES);
+function largeBodies(fastify: Fastify, ends: RequestEnds): (request: object, caller: Caller) => void {
+  const bodies = placesFor(LARGE_BODIES, LARGE_BODIES / 4);
   const underWay = new WeakMap<object, Applicant>();
-  ends.onEnd((request) => {
+  const leave = (request: object): void => {
     const body = underWay.get(request);
     if (body !== undefined) bodies.leave(body);
+  };
+  fastify.addHook('onSend', (request, _reply, payload, done) => {
+    leave(request);
+    done(null, payload);
   });
-  return (request, caller, owner) => {
+  ends.onEnd(leave);
+  return (request, caller) => {
     const share = shareOf(LARGE_BODIES, caller);
+    const owner = ownerOf(caller);
     const body: Applicant = { role: caller.role, owner, share, enter: () => underWay.set(request, body) };
     if (bodies.ask(body)) return;
     bodies.leave(body);
@@ -139,30 +174,35 @@ function largeBodies(ends: RequestEnds): (request: object, caller: Caller, owner
   };
 }
 
-/** A tenant has a quarter of the places. A token of the staff is used by fewer, for more, and has half. */
+/** A tenant has a quarter of the places. One of the staff has half. */
 const shareOf = (all: number, { tenantId }: Caller): number =>
   Math.max(1, Math.floor(all / (tenantId === undefined ? 2 : 4)));
 
-const placesFor = (all: number): Places =>
+/** An eighth is kept for `platform_admin`. */
+const placesFor = (all: number, keptForIngest: number): Places =>
   new Places({
     all,
     reserved: new Map([
       ['platform_admin', Math.floor(all / 8)],
-      ['ingest', Math.floor(all / 4)],
+      ['ingest', keptForIngest],
     ]),
   });
 
 function takePlaces(
   fastify: Fastify,
-  { requestsAtOnce, queriesAtOnce = requestsAtOnce, requestsAtOncePerTenant, patienceMs }: Limits,
+  { requestsAtOnce, queriesAtOnce, requestsAtOncePerTenant, patienceMs }: Limits,
   { arrivals, ends, onShed }: Way,
   isOpen: (request: Arrived) => boolean,
 ): void {
   // Readings are gathered into few appends. All else works in the database for as long as it has its place: where more
   // of it than the database takes are let in, the line is there, and it knows no owners.
-  const laneOf = (all: number, patience: number) => ({ all, places: placesFor(all), patience: patienceMs ?? patience });
-  const usage = laneOf(requestsAtOnce, PATIENCE_MS);
-  const work = laneOf(queriesAtOnce, WORK_PATIENCE_MS);
+  const laneOf = (all: number, keptForIngest: number, patience: number) => ({
+    all,
+    places: placesFor(all, keptForIngest),
+    patience: patienceMs ?? patience,
+  });
+  const usage = laneOf(requestsAtOnce, Math.floor(requestsAtOnce / 4), PATIENCE_MS);
+  const work = laneOf(queriesAtOnce, 0, WORK_PATIENCE_MS);
   const inside = new WeakMap<object, { readonly owner: string; readonly leave: () => void }>();
   const unread = new Unread();
   fastify.addHook('preValidation', (request, reply, done) => {
@@ -182,7 +222,7 @@ function takePlaces(
     };
     const applicant: Applicant = {
       role: caller.role,
-      owner: ownerOf(caller, arrivals.tokenOf(request)),
+      owner: ownerOf(caller),
       share: requestsAtOncePerTenant ?? shareOf(all, caller),
       enter: () => {
         stopWaiting();

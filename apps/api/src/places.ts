@@ -3,7 +3,7 @@ import type { Role } from '#ledger/caller';
 /** A request that wants a place. */
 export interface Applicant {
   readonly role: Role;
-  /** A tenant, or a token that belongs to none. */
+  /** A tenant, or an actor that belongs to none. */
   readonly owner: string;
   /** The most places that the owner may have. */
   readonly share: number;

@@ -13,9 +13,9 @@ export interface Limits {
   readonly requestsPerMinute: number;
   /** Requests with usage processed at the same time. A further one waits for a short time and is then refused. */
   readonly requestsAtOnce: number;
-  /** The same for all requests but those with usage. Default: `requestsAtOnce`. */
-  readonly queriesAtOnce?: number;
-  /** The same for one tenant, or one token that belongs to no tenant. Default: a quarter. */
+  /** The same for all requests but those with usage. */
+  readonly queriesAtOnce: number;
+  /** The same for one tenant, or one actor that belongs to none. Default: a quarter, or half. */
   readonly requestsAtOncePerTenant?: number;
   /** How long such a request waits, in milliseconds. Default: 250 with usage, else 2000. */
   readonly patienceMs?: number;
