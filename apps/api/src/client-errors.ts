@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { invalid } from '#domain/errors';
 import { headersFor } from './answer-headers.js';
-import { PROBLEM_TYPE, problemOf } from './problem.js';
+import { ExpectationFailed, PROBLEM_TYPE, problemOf } from './problem.js';
 
 /** A request that Node's parser refuses, so that it never becomes one of Fastify. */
 class Unparsed extends Error {
@@ -43,6 +44,14 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('')}\r\n${body}`);
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
+
+/** Node would answer these requests itself, without a body. Errors: `malformed_request`; ExpectationFailed (417). */
+export function assertAnswerable({ raw }: { readonly raw: IncomingMessage }): void {
+  if (raw.headers.host === undefined && raw.httpVersion === '1.1')
+    throw invalid('malformed_request', 'The request has no Host header, which HTTP/1.1 requires.');
+  if (raw.headers.expect !== undefined && !/^100-continue$/i.test(raw.headers.expect))
+    throw new ExpectationFailed('Only Expect: 100-continue is supported. Send the request without this header.');
 }
 
 /** Whether a response is being sent: another one would garble it. */

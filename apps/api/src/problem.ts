@@ -69,6 +69,11 @@ export class HungUp extends Error {
   readonly statusCode = 499;
 }
 
+/** The request has an expectation (`Expect`) that the API does not know: 417. */
+export class ExpectationFailed extends Error {
+  readonly statusCode = 417;
+}
+
 const httpStatus = (error: unknown): number | undefined => {
   if (error instanceof Unauthenticated) return 401;
   if (error instanceof HttpException) return error.getStatus();
@@ -92,7 +97,7 @@ export function problemOf(error: unknown): Problem {
       code: 'malformed_request',
       status,
       title: 'Invalid request',
-      detail: 'The request is not valid HTTP.',
+      detail: error instanceof ExpectationFailed ? error.message : 'The request is not valid HTTP.',
     });
   return problem({
     code: 'internal',

@@ -14,7 +14,7 @@ import { AppModule } from './app.module.js';
 import { Arrivals } from './auth/arrivals.js';
 import { Revocations } from './auth/revocations.js';
 import { TokenReader } from './auth/token.js';
-import { answerClientError } from './client-errors.js';
+import { answerClientError, assertAnswerable } from './client-errors.js';
 import { type Clock, systemClock } from './clock.js';
 import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
@@ -105,6 +105,7 @@ export async function createApi(
       headersTimeout: Math.min(transferMs, HEADERS_MS),
       connectionsCheckingInterval: Math.min(transferMs, CHECKING_MS),
       shouldUpgradeCallback: mayUpgrade,
+      requireHostHeader: false,
     },
     clientErrorHandler: answerClientError,
     // An invalid URL has no route, so neither hooks nor filters run for it.
@@ -148,9 +149,11 @@ export async function createApi(
   telemetry.attach(fastify, ends);
   // After what counts the requests: a refused one is counted too.
   fastify.addHook('onRequest', (request, _reply, next) => {
+    assertAnswerable(request);
     assertUtf8(request.url);
     next();
   });
+  fastify.server.on('checkExpectation', (request, response) => fastify.server.emit('request', request, response));
   tagReads(fastify);
   fastify.addHook('onSend', (request, reply, payload, done) => {
     // Something was recorded.
