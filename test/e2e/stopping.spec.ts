@@ -451,6 +451,7 @@ describe('a query', () => {
       try {
         await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
         const answer = asked(url, 'auditor', '/api/v1/audit/check');
+        const preview = asked(url, 'operator', '/api/v1/preview', { commands: [tenant('previewed')] });
         const { data, errors } = zGraphQl.parse(
           (
             await asked(url, 'operator', '/graphql', {
@@ -462,7 +463,8 @@ describe('a query', () => {
           data: { a: null, b: null },
           codes: ['query_timed_out', 'query_timed_out'],
         });
-        expect(problemIn(await answer)).toMatchObject({ status: 503, code: 'query_timed_out' });
+        for (const each of [answer, preview])
+          expect(problemIn(await each)).toMatchObject({ status: 503, code: 'query_timed_out' });
       } finally {
         await blocker.query('ROLLBACK');
         blocker.release();

@@ -6,16 +6,21 @@ import type { CommandOutcome } from '#ledger/command';
 import { WRITERS } from '#ledger/define-command';
 import { Ledger } from '#operations/ledger';
 import { COMMAND_ROLES } from '#operations/operations';
+import { stoppedBy } from '#postgres/stoppable';
 import { z } from 'zod';
 import { AllowedTo, AskedBy } from './auth/access.js';
 import { isAscii, POSITION, type Reply, V1 } from './http.js';
+import { QueryLimits } from './query-limits.js';
 
 /** A batch has one response. A larger batch could exceed the timeout of a proxy. */
 export const MAX_COMMANDS = 10_000;
 
 @Controller(V1)
 export class CommandsController {
-  constructor(private readonly ledger: Ledger) {}
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly limits: QueryLimits,
+  ) {}
 
   /**
    * One command responds with its outcome, or with a problem if it is refused. An array is executed in order: a refusal
@@ -61,10 +66,16 @@ export class CommandsController {
   @Post('preview')
   @HttpCode(200)
   @AllowedTo(...WRITERS)
-  async preview(@Body() body: unknown, @AskedBy() caller: Caller): Promise<object> {
+  async preview(
+    @Body() body: unknown,
+    @AskedBy() caller: Caller,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<object> {
     const { commands, at, period, currency } = parse(zPreview, body, 'preview');
     const margin = period === undefined ? {} : { margin: { period, ...(currency === undefined ? {} : { currency }) } };
-    return this.ledger.preview(commands, caller, { ...(at === undefined ? {} : { at }), ...margin });
+    return stoppedBy(this.limits.of(reply), async () =>
+      this.ledger.preview(commands, caller, { ...(at === undefined ? {} : { at }), ...margin }),
+    );
   }
 }
 

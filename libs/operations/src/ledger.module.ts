@@ -116,7 +116,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const becoming = isCurrent ? Promise.resolve() : becomeCurrent(projector, rebuilder, options, stopping.signal);
     if (options.whenOutdated !== 'serve') await becoming;
     const trialPool = (): pg.Pool =>
-      createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named });
+      stoppable(createPool(options.databaseUrl, { schema: READ_MODELS, max: 1, idleTimeoutMs: 0, ...named }), pool);
     const [used, projecting] =
       measuring === undefined
         ? [log, projector]
