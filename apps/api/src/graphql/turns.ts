@@ -1,7 +1,7 @@
 /** Queries to the ledger that one request runs at the same time: fewer than the connections that all requests share. */
 const MOST_AT_ONCE = 3;
 
-/** Only the answer of the ledger takes a turn, never what waits for other answers. So turns can't wait for each other. */
+/** Only an answer of the ledger takes a turn, never what waits for other answers: turns do not wait for each other. */
 class Turns {
   private running = 0;
   private readonly line: (() => void)[] = [];
