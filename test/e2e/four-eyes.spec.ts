@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { settingsFrom } from '#api/environment';
@@ -6,6 +7,7 @@ import { instant } from '#domain/time/instant';
 import { proposalOf } from '#domain/proposals/proposal';
 import type { Caller, Role } from '#ledger/caller';
 import type { CommandOutcome } from '#ledger/command';
+import { FewInOrder } from '#operations/few-at-once';
 import { proposalEventsOf } from '#operations/four-eyes';
 import { COMMANDS } from '#operations/operations';
 import { carriedOut, commandOf } from '#operations/proposals';
@@ -171,12 +173,22 @@ describe('above the limit', () => {
       observations: [{ ...use('d1', '3000').observations[0], resourceId: 'r2' }],
     });
     expect(await decide('approve', proposalId)).toMatchObject({
-      error: { code: 'overtaken', message: expect.stringContaining('since then its amount became 350.00 USD') },
+      error: {
+        code: 'overtaken',
+        message:
+          `proposal ${proposalId}: its amount is now 350.00 USD, proposed were 200.00 USD. Nothing was recorded.` +
+          ' Reject the proposal and send the command again with another idempotencyKey.',
+      },
     });
     const other = await proposed(corrected('0.04', { idempotencyKey: 'other' }));
     // 7000 × 0.001 = 7.00
     expect(codeOf(await execute(corrected('0.101')))).toBe('done');
-    expect(codeOf(await decide('approve', other))).toBe('overtaken');
+    expect(await decide('approve', other)).toMatchObject({
+      error: {
+        code: 'overtaken',
+        message: expect.stringMatching(/Reject the proposal and .* another idempotencyKey\.$/),
+      },
+    });
     expect(await price()).toBe('0.101');
   });
 
@@ -184,7 +196,8 @@ describe('above the limit', () => {
     const { invoiceId } = await bill('t1');
     const note = { command: 'create-credit-note', invoiceId, at: T('2026-05-02'), reason: 'an outage' };
     expect(codeOf(await execute({ ...note, amount: '100.00' }))).toBe('done');
-    expect(await execute({ ...note, amount: '100.01' })).toMatchObject({
+    // With the note before it: 100.00 + 0.01
+    expect(await execute({ ...note, amount: '0.01' })).toMatchObject({
       status: 'proposed',
       result: { amounts: [{ amount: '100.01' }] },
     });
@@ -203,7 +216,17 @@ describe('above the limit', () => {
 
   it('a credit is withdrawn and a price ended by two', async () => {
     const credit = { creditId: 'welcome', tenantId: 't1', currency: 'USD' };
-    await test.apply({ command: 'grant-credit', ...credit, amount: '150.00', from: T('2026-04-01') });
+    const grant = { command: 'grant-credit', ...credit, from: T('2026-04-01') };
+    expect(codeOf(await execute({ ...grant, creditId: 'small', amount: '100.00' }))).toBe('done');
+    const granted = await proposed({ ...grant, amount: '150.00' });
+    expect(codeOf(await decide('approve', granted))).toBe('done');
+    const revoked = await proposed({
+      ...{ command: 'revoke-credit', ...credit, creditId: 'welcome' },
+      ...{ at: T('2026-06-01'), reason: 'a typo' },
+    });
+    expect(codeOf(await decide('approve', revoked))).toBe('done');
+    const back = await execute({ command: 'withdraw', what: 'revoke-credit', ...credit, reason: 'not a typo' });
+    expect(back).toMatchObject({ status: 'proposed', result: { amounts: [{ amount: '150.00' }] } });
     expect(await execute({ command: 'withdraw', what: 'grant-credit', ...credit, reason: 'a typo' })).toMatchObject({
       status: 'proposed',
       result: { amounts: [{ amount: '150.00' }] },
@@ -215,6 +238,53 @@ describe('above the limit', () => {
       status: 'proposed',
       result: { amounts: [{ amount: '400.00' }] },
     });
+  });
+
+  it('a fact from a billed date is proposed, by what it changes of issued lines', async () => {
+    const price = { command: 'set-rate', ...RATE, unitPrice: '0.40' };
+    const coupon = { command: 'grant-coupon', currency: 'USD', percent: '50', from: T('2026-04-01') };
+    // Nothing is issued: 0.30 × 4000 = 1200.00 more, but all of it is open
+    expect(codeOf(await execute({ ...price, effectiveFrom: T('2026-04-05') }))).toBe('done');
+    expect(codeOf(await execute({ ...coupon, creditId: 'c2', tenantId: 't2' }))).toBe('done');
+    // 50.00 + 2000 × 0.40 = 850.00, and 50.00 for May
+    expect(await bill('t1')).toMatchObject({ total: '900.00' });
+    const held = async (command: object): Promise<unknown> => {
+      const outcome = await execute(command);
+      return outcome.status === 'proposed' ? outcome.result.amounts.map(({ amount }) => amount) : codeOf(outcome);
+    };
+    // 2000 × (0.50 − 0.40) = 200.00, as much of t2 is open; after the usage nothing changes
+    expect(await held({ ...price, unitPrice: '0.50', effectiveFrom: T('2026-04-06') })).toEqual(['200.00']);
+    expect(await held({ ...price, unitPrice: '0.50', effectiveFrom: T('2026-04-07') })).toBe('done');
+    // Half of 900.00, a fifth of it as tax
+    expect(await held({ ...coupon, creditId: 'c1', tenantId: 't1' })).toEqual(['450.00']);
+    const tax = { command: 'set-tax', name: 'VAT', ratePercent: '20' };
+    expect(await held({ ...tax, tenantId: 't1', from: T('2026-04-01') })).toEqual(['180.00']);
+    expect(await held({ ...tax, tenantId: 't2', from: T('2026-04-01') })).toBe('done');
+    // The 50.00 of April and of May, and the 800.00 of 6 April
+    const end = { subscriptionId: 's1', at: T('2026-04-01') };
+    expect(await held({ command: 'cancel-subscription', ...end })).toEqual(['900.00']);
+    expect(
+      await held({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-04-01') }),
+    ).toEqual(['900.00']);
+    await test.apply(plan('q', '250.00', [{ billingKind: 'cores', price: { model: 'rate_card' } }]));
+    // 250.00 − 50.00 in April and in May
+    expect(await held({ command: 'change-plan', ...end, planId: 'q' })).toEqual(['400.00']);
+  });
+
+  it('an invoice counts by its rows, and a draft does not count', async () => {
+    const credit = { command: 'grant-credit', creditId: 'c', tenantId: 't1', currency: 'USD' };
+    await decide('approve', await proposed({ ...credit, amount: '1000.00', from: T('2026-04-01') }));
+    const { invoiceId, total } = await bill('t1');
+    expect(total).toBe('0.00');
+    const voiding = (id: string) => ({ command: 'void-invoice', invoiceId: id, at: T('2026-05-02') });
+    // 50.00 + 200.00, and 50.00 for May, all of it drawn from the credit
+    expect(await execute(voiding(invoiceId))).toMatchObject({
+      status: 'proposed',
+      result: { amounts: [{ amount: '300.00' }] },
+    });
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 't2', asOf: T('2026-05-01') });
+    const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+    expect(codeOf(await execute(voiding(invoices[0]?.invoiceId ?? 'none')))).toBe('done');
   });
 
   it('two decisions at the same time are one', async () => {
@@ -293,9 +363,34 @@ describe('above the limit', () => {
     await carriedOut(test.core, commandOf(COMMANDS, of, NOOR), of.data);
     expect([await price(), await listed('open')]).toMatchObject(['0.05', [{ proposalId }]]);
     expect(codeOf(await decide('reject', proposalId))).toBe('proposal_decided');
+    // It needs no second trial, which a later correction would overtake: 4000 × 0.001 = 4.00
+    expect(codeOf(await execute(corrected('0.051')))).toBe('done');
+    expect(codeOf(await decide('approve', proposalId, MIRA))).toBe('four_eyes');
     expect(codeOf(await decide('approve', proposalId))).toBe('done');
+    expect(await price()).toBe('0.051');
     expect(await listed('approved')).toMatchObject([{ proposalId, position: expect.any(Number) }]);
   });
+});
+
+it('two commands are tried at a time, the others in their order', async () => {
+  const trials = new FewInOrder(2);
+  const [begun, ends]: [number[], (() => void)[]] = [[], []];
+  const trial = async (n: number): Promise<void> =>
+    trials.run(async () => {
+      begun.push(n);
+      await new Promise<void>((resolve) => {
+        ends.push(resolve);
+      });
+      if (n === 1) throw new Error('refused');
+    });
+  const all = Promise.allSettled([1, 2, 3, 4].map(trial));
+  expect(begun).toEqual([1, 2]);
+  for (const n of [0, 1, 2, 3]) {
+    ends[n]?.();
+    await setImmediate();
+  }
+  await all;
+  expect(begun).toEqual([1, 2, 3, 4]);
 });
 
 describe('the limits', () => {
@@ -328,7 +423,12 @@ describe('the limits', () => {
     await test.apply(...STORY);
     const zone = { command: 'correct-tenant', tenantId: 't1', timeZone: 'Asia/Tokyo', reason: 'as agreed' };
     const details = { command: 'correct-tenant', tenantId: 't1', email: 'a@b.example', reason: 'as agreed' };
-    expect(codeOf(await execute({ ...zone, ...details }))).toBe('details_apart');
+    expect(await execute({ ...zone, ...details })).toMatchObject({
+      error: {
+        code: 'details_apart',
+        message: expect.stringContaining('Send the personal details (email) in a command of their own.'),
+      },
+    });
     expect(codeOf(await execute(details))).toBe('done');
     expect(codeOf(await execute(zone))).toBe('proposed');
     expect(codeOf(await execute({ ...zone, ...details, email: 'c@d.example' }))).toBe('details_apart');

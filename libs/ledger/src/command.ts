@@ -67,6 +67,8 @@ export interface CommandCall<Fields = unknown> {
   readonly bodyHash: string;
   /** The log position that a correction was prepared at. null: the current position. */
   readonly basedOn: number | null;
+  /** What to do if it is overtaken. undefined: preview it again. */
+  readonly ifOvertaken?: string;
   readonly caller: Caller;
   /** The place in a file that each event was read from. undefined: there is no file. */
   readonly sourceOf?: (event: LedgerEvent) => EventSource | undefined;

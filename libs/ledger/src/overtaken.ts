@@ -62,9 +62,9 @@ export async function corrected<Event extends RecordedEvent>(
 }
 
 /** `said`: what was recorded since the basis, such as `the price became 2`. */
-export const overtaken = ({ name }: CommandCall, basis: number, said: string): DomainError =>
+export const overtaken = ({ name, ifOvertaken }: CommandCall, basis: number, said: string): DomainError =>
   conflict(
     'overtaken',
     `${name}: prepared at position ${basis}, but since then ${said}. ` +
-      'Nothing was recorded. Preview again and resubmit.',
+      `Nothing was recorded. ${ifOvertaken ?? 'Preview again and resubmit.'}`,
   );

@@ -17,6 +17,7 @@ const recordCost = defineCommand({
     lines: z.array(z.strictObject(zCostLine.shape)).min(1).max(50_000),
   }),
   key: 'none',
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['correct-cost', 'withdraw'] },
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ provider: zId, invoiceRef: zId, lineKey: zId }),

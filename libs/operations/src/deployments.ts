@@ -48,6 +48,7 @@ const registerDeployment = defineCommand({
   summary: 'Registers a deployment of a tenant',
   fields: z.strictObject({ deploymentId: zId, tenantId: zId, name: zText, from: zInstant }),
   key: ({ deploymentId }) => [deploymentId],
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['correct-assignment', 'correct-deployment'] },
   stated: ({ from }, events) => [foldDeployment(events.filter(isDeploymentEvent))?.name, statedHolder(from, events)],
   example: { deploymentId: 'acme-prod', tenantId: 'acme', name: 'Production', from: APRIL.start },

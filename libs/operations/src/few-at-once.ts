@@ -27,3 +27,27 @@ export class FewAtOnce {
     }
   }
 }
+
+/** Runs a few works at a time. The others wait, in their order. */
+export class FewInOrder {
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private readonly most: number) {}
+
+  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.running < this.most) this.running += 1;
+    else
+      await new Promise<void>((resolve) => {
+        this.waiting.push(resolve);
+      });
+    try {
+      return await work();
+    } finally {
+      // The place passes on to the next, so that nobody gets ahead of it.
+      const next = this.waiting.shift();
+      if (next === undefined) this.running -= 1;
+      else next();
+    }
+  }
+}

@@ -1,5 +1,5 @@
 import { conflict } from '#domain/errors';
-import { type Decimal, decimal, max, text, ZERO } from '#domain/money/decimal';
+import { decimal, max, sum, text, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import {
   assertUndecided,
@@ -16,49 +16,62 @@ import {
 import type { RecordedEvent } from '#domain/events';
 import { isDomainError, parse, zJsonObject } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
-import { invoiceView } from '#billing/invoices/invoice-view';
-import { daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
-import { onTrial, type Trial } from '#billing/preview/trial';
+import { daysToMeterAgain, effectOf, type PreviewedLine } from '#billing/preview/preview';
+import { onTrial } from '#billing/preview/trial';
 import type { Caller } from '#ledger/caller';
 import { type CommandDone, type CommandProposed, isCorrection } from '#ledger/command';
-import { type ReadCommand, readCommand } from '#ledger/define-command';
+import { type CommandDefinition, type ReadCommand, readCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { contextFor } from '#ledger/query';
-import { readCredits } from '#projections/credits/credits.read';
-import { readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
+import { documentsOf, type Money } from './changed-documents.js';
+import { FewInOrder } from './few-at-once.js';
 import { runMetering } from './metering.js';
+import { knownBefore, once } from './once.js';
 
-/** Besides corrections, these change or give away what was billed. */
-const ALSO: ReadonlySet<string> = new Set(['void-invoice', 'create-credit-note', 'withdraw-rate', 'waive-usage']);
-const needsFourEyes = (name: string): boolean => isCorrection(name) || ALSO.has(name);
+/** What of a command is compared with the limit: see `CommandDefinition.fourEyes`. */
+const comparedOf = ({ name, fourEyes }: CommandDefinition): 'all' | 'issued' | 'nothing' =>
+  fourEyes ?? (isCorrection(name) ? 'all' : 'issued');
 
 /**
  * Carries the command out, unless its amount is above the limit: then it is proposed, and nothing else is recorded. A
- * trial decides what the amount is, and refuses what the command itself would refuse. `given`: the command as it was
- * given. Errors: `details_apart`, `proposal_decided`, and those of the command.
+ * trial decides what the amount is, and refuses what the command itself would refuse. It runs before the key is locked.
+ * `given`: the command as it was given. Errors: `details_apart`, `proposal_decided`, and those of the command.
  */
 export async function unlessProposed(
   core: LedgerCore,
-  { definition, call }: ReadCommand,
+  command: ReadCommand,
   given: unknown,
   carryOut: (command: ReadCommand) => Promise<CommandDone>,
 ): Promise<CommandDone | CommandProposed> {
-  if (core.fourEyes === null || !needsFourEyes(call.name)) return carryOut({ definition, call });
+  const { definition, call } = command;
+  if (core.fourEyes === null || comparedOf(definition) === 'nothing')
+    return once(core, command, async () => carryOut(command));
+  const answer = await knownBefore(core, command);
+  if (answer !== undefined) return answer;
   const proposalId = proposalIdOf(call);
-  const known = proposalIn(await proposalEventsOf(core, proposalId));
-  if (known?.status === 'open') {
-    // The hash of a body does not have the details.
-    assertNoDetails({ definition, call });
-    return propose(core, call, known.proposed.data);
-  }
-  const tried = await tryOut(core, { definition, call }, call.caller.now);
-  if (tried.status === 'unchanged' || !isAbove(core.fourEyes, tried.amounts))
-    return carryOut({ definition, call: { ...call, basedOn: call.basedOn ?? tried.position } });
-  assertUndecided(known);
-  assertNoDetails({ definition, call });
-  return propose(core, call, {
-    ...{ proposalId, command: call.name, fields: fieldsIn(given), key: call.key, idempotencyKey: call.idempotencyKey },
-    ...{ amounts: [...tried.amounts], preparedAt: tried.position, at: call.caller.now },
+  const before = proposalIn(await proposalEventsOf(core, proposalId));
+  const tried = before?.status === 'open' ? null : await tryOut(core, command, call.caller.now);
+  const isHeld = tried !== null && tried.status !== 'unchanged' && isAbove(core.fourEyes, tried.amounts);
+  return once(core, command, async () => {
+    // It may have been proposed during the trial.
+    const known = proposalIn(await proposalEventsOf(core, proposalId));
+    if (known?.status === 'open') {
+      // The hash of a body does not have the details.
+      assertNoDetails(command);
+      return propose(core, call, known.proposed.data);
+    }
+    if (!isHeld) return carryOut({ definition, call: { ...call, basedOn: call.basedOn ?? tried?.position ?? null } });
+    assertUndecided(known);
+    assertNoDetails(command);
+    return propose(core, call, {
+      ...{
+        proposalId,
+        command: call.name,
+        fields: fieldsIn(given),
+        key: call.key,
+        idempotencyKey: call.idempotencyKey,
+      },
+      ...{ amounts: [...tried.amounts], preparedAt: tried.position, at: call.caller.now },
+    });
   });
 }
 
@@ -103,7 +116,7 @@ function assertNoDetails({ definition: { personal }, call }: ReadCommand): void 
     throw conflict(
       'details_apart',
       `${call.name}: another person must approve the change, and a proposal can't keep details of a person.` +
-        ' Send the details and the time zone as two commands.',
+        ` Send the personal details (${given.join(', ')}) in a command of their own.`,
     );
 }
 
@@ -116,16 +129,26 @@ export interface Tried {
   readonly amounts: readonly ProposedAmount[];
 }
 
-/** Tries a command, with its amounts up to an instant. Nothing is recorded. Errors: those of the command. */
-export async function tryOut(core: LedgerCore, { definition, call }: ReadCommand, at: Instant): Promise<Tried> {
+/**
+ * Tries a command, with its amounts up to an instant. Nothing is recorded. If others are tried, it waits. Errors: those
+ * of the command.
+ */
+export async function tryOut(core: LedgerCore, command: ReadCommand, at: Instant): Promise<Tried> {
+  return TRIALS.run(async () => triedOut(core, command, at));
+}
+/** Each of them has a connection of its own, and keeps a processor of the database busy. */
+const TRIALS = new FewInOrder(2);
+
+async function triedOut(core: LedgerCore, { definition, call }: ReadCommand, at: Instant): Promise<Tried> {
   return onTrial(core, call.caller.now, async (trial) => {
     const { status } = await definition.handle({ ...call, inTurn: async () => undefined }, trial.core);
     await trial.core.projector.catchUp();
-    const documents = await documentsOf(trial, call.caller);
+    const documents = await documentsOf(trial);
     for (const date of await daysToMeterAgain(trial)) await meter(trial.core, date, call.caller);
     await trial.core.projector.catchUp();
-    const { effect } = await effectOf(trial, at);
-    return { position: trial.from, status, amounts: largest([...differences(effect), ...documents]) };
+    const { lines } = (await effectOf(trial, at)).effect;
+    const changed = differences(comparedOf(definition) === 'all' ? lines : lines.filter(isOfInvoice));
+    return { position: trial.from, status, amounts: largest([...changed, ...documents]) };
   });
 }
 
@@ -140,41 +163,22 @@ async function meter(core: LedgerCore, date: string, caller: Caller): Promise<vo
 }
 const METERING = new Map([[runMetering.name, runMetering]]);
 
-interface Money {
-  readonly currency: string;
-  readonly amount: Decimal;
-}
+const isOfInvoice = ({ invoiceId }: PreviewedLine): boolean => invoiceId !== null;
 
 /** What each tenant owes more or less, with tax, and the total: changes of two tenants must not cancel out. */
-function differences({ byTenant }: Effect): Money[] {
-  const tenants = byTenant.map(({ currency, difference, taxDifference }) => ({
-    currency,
-    amount: decimal(difference).plus(decimal(taxDifference)),
+function differences(lines: readonly PreviewedLine[]): Money[] {
+  const changes = lines.map(({ tenantId, currency, difference, tax }) => ({
+    ...{ tenantId, currency },
+    amount: decimal(difference).plus(decimal(tax.difference)),
   }));
-  const totals = [...Map.groupBy(tenants, ({ currency }) => currency)].map(([currency, group]) => ({
-    currency,
-    amount: group.reduce((total, { amount }) => total.plus(amount), ZERO),
-  }));
-  return [...tenants, ...totals];
-}
-
-/** The totals of invoices, credit notes and credits that the events of a trial issue, void or withdraw. */
-async function documentsOf(trial: Trial, caller: Caller): Promise<Money[]> {
-  const context = contextFor(trial.core, trial.from, caller);
-  const found: Money[] = [];
-  for (const { type, data } of trial.events()) {
-    if (type === 'CreditNoteIssued') found.push({ currency: data.currency, amount: decimal(data.total) });
-    if (type === 'InvoiceVoided' || type === 'InvoicePaymentWithdrawn') {
-      const row = await readInvoiceNamed(trial.core.db, trial.from, data.invoiceId);
-      if (row !== undefined)
-        found.push({ currency: row.currency, amount: decimal((await invoiceView(context, row)).total) });
-    }
-    if (type === 'GrantWithdrawn')
-      for (const credit of await readCredits(trial.core.db, trial.from, [data.tenantId]))
-        if (credit.credit_id === data.creditId && credit.currency === data.currency && credit.amount !== null)
-          found.push({ currency: data.currency, amount: decimal(credit.amount) });
-  }
-  return found;
+  const summed = (keyOf: (change: (typeof changes)[number]) => string): Money[] =>
+    [...Map.groupBy(changes, keyOf).values()].flatMap((group) =>
+      group.slice(0, 1).map(({ currency }) => ({ currency, amount: sum(group.map(({ amount }) => amount)) })),
+    );
+  return [
+    ...summed(({ tenantId, currency }) => JSON.stringify([tenantId, currency])),
+    ...summed(({ currency }) => currency),
+  ];
 }
 
 /** The largest absolute amount of each currency, without zeros. */

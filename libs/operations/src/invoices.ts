@@ -63,6 +63,7 @@ const createInvoice = defineCommand({
   }),
   key: 'none',
   isPreviewed: false,
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['void-invoice'] },
   example: { tenantId: 'acme', asOf: APRIL.end },
   async handle(call, core) {
@@ -79,6 +80,7 @@ const issueInvoice = defineCommand({
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['void-invoice', 'create-credit-note'] },
   example: { invoiceId: INVOICE, at: APRIL.end },
   async handle(call, core) {
@@ -114,6 +116,7 @@ const payInvoice = defineCommand({
   fields: zOnInvoice,
   key: ({ invoiceId }) => [invoiceId],
   isPreviewed: false,
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['withdraw', 'create-credit-note'] },
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ invoiceId: zId }),

@@ -373,8 +373,8 @@ type CarriedOut = (command: ReadCommand, given: unknown) => Promise<CommandDone 
 /** Executes commands on another core: the core of a trial. */
 const carriedOutOn =
   (core: LedgerCore): CarriedOut =>
-  async ({ definition, call }) =>
-    definition.handle(call, core);
+  async (command) =>
+    once(core, command, async () => command.definition.handle(command.call, core));
 
 async function executed(
   core: LedgerCore,
@@ -390,8 +390,7 @@ async function executed(
     const given = await withDates(core, COMMANDS, await withInvoiceId(core, input));
     if (given.dates.length > 0) of = { command: name, dates: given.dates };
     command = readCommand(COMMANDS, given.input, caller);
-    const read = command;
-    const done = await once(core, read, async () => carryOut(read, given.input));
+    const done = await carryOut(command, given.input);
     if (done.status === 'unchanged') await command.definition.personal?.assertSame(command.call, core);
     return { ...of, ...done };
   } catch (error) {

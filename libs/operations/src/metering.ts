@@ -91,6 +91,7 @@ export const runMetering = defineCommand({
   summary: 'Meters a UTC day from the inventory. Again: records only what changed since',
   fields: z.strictObject({ date: zDate }),
   key: 'none',
+  fourEyes: 'nothing',
   mistakes: { final: 'It follows from the inventory: correct the resource, and meter the day again.' },
   example: { date: '2026-04-02' },
   async handle(call, core) {

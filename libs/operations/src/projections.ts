@@ -18,6 +18,7 @@ const skipEvent = defineCommand({
   fields: z.strictObject({ position: z.int().positive(), reason: zText.min(1) }),
   key: ({ position }) => [position],
   isPreviewed: false,
+  fourEyes: 'nothing',
   mistakes: { final: 'A skipped event stays skipped in every rebuild. State what it said with other commands.' },
   example: { position: 4711, reason: 'written by a build that was withdrawn' },
   async handle(call, core) {

@@ -18,7 +18,6 @@ import { assertRole, type Caller } from '#ledger/caller';
 import { canonicalJson, type CommandDone } from '#ledger/command';
 import { type CommandDefinition, defineCommand, type ReadCommand, readCommand, WRITERS } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { overtaken } from '#ledger/overtaken';
 import { defineQuery, pageOfRows, STAFF, zPage } from '#ledger/query';
 import { PROPOSAL_ORDER, readProposalPage } from '#projections/proposals/proposals.read';
 import { listOf, zAny, zMoney, zPosition, zTimestamp } from './answers.js';
@@ -30,6 +29,8 @@ type Commands = ReadonlyMap<string, CommandDefinition>;
 
 const zProposalId = z.uuid().describe('The proposal, as the outcome of its command names it');
 const EXAMPLE = '0b9c1d0c-5a5b-5d53-9f0e-0d0a4a4f6a6e';
+/** The same key would find the same proposal. */
+const IF_OVERTAKEN = 'Reject the proposal and send the command again with another idempotencyKey.';
 const PROPOSED_AGAIN = 'Send the command again with another idempotencyKey.';
 
 /** The proposed command, as its proposer sent it. Its events name the proposal as their correlation. */
@@ -41,7 +42,10 @@ export function commandOf(
   const { proposalId, command, fields, key, idempotencyKey, preparedAt } = data;
   const asProposer = { ...caller, actor: metadata.actor, correlationId: proposalId };
   const { definition, call } = readCommand(commands, { ...fields, command }, asProposer);
-  return { definition, call: { ...call, key, idempotencyKey, basedOn: call.basedOn ?? preparedAt } };
+  return {
+    definition,
+    call: { ...call, key, idempotencyKey, basedOn: call.basedOn ?? preparedAt, ifOvertaken: IF_OVERTAKEN },
+  };
 }
 
 /** Whoever may carry out a command may decide on its proposal. Errors: `forbidden`. */
@@ -53,16 +57,23 @@ const assertMayDecide = (commands: Commands, caller: Caller, { command }: Propos
 const deciding = async <Result>(core: LedgerCore, proposalId: string, work: () => Promise<Result>): Promise<Result> =>
   core.exclusively(`proposal:${proposalId}`, work);
 
-/**
- * Carries a proposed command out. If it was carried out before, because an approval was interrupted, it is unchanged.
- * Errors: `overtaken`, if its amounts are not those that were proposed; those of the command.
- */
+/** Carries a proposed command out. Errors: `overtaken`, if its amounts changed since; those of the command. */
 export async function carriedOut(core: LedgerCore, command: ReadCommand, proposed: Proposed): Promise<CommandDone> {
   const { definition, call } = command;
   const { status, amounts } = await tryOut(core, command, proposed.at);
   if (status !== 'unchanged' && canonicalJson(amounts) !== canonicalJson(proposed.amounts))
-    throw overtaken(call, proposed.preparedAt, `its amount became ${amountsText(amounts)}`);
+    throw conflict(
+      'overtaken',
+      `proposal ${proposed.proposalId}: its amount is now ${amountsText(amounts)}, ` +
+        `proposed were ${amountsText(proposed.amounts)}. Nothing was recorded. ${IF_OVERTAKEN}`,
+    );
   return once(core, command, async () => definition.handle(call, core));
+}
+
+/** The event of a command that an interrupted approval carried out. undefined: none did. */
+async function carriedOutBefore(core: LedgerCore, { proposalId, key }: Proposed): Promise<RecordedEvent | undefined> {
+  const event = await core.eventUnder(key);
+  return event?.metadata.correlationId === proposalId ? event : undefined;
 }
 
 const amountsText = (amounts: readonly ProposedAmount[]): string =>
@@ -81,6 +92,7 @@ const approveOf = (commands: Commands) =>
     fields: z.strictObject({ proposalId: zProposalId, reason: zText.optional() }),
     key: ({ proposalId }) => [proposalId],
     isPreviewed: false,
+    fourEyes: 'nothing',
     mistakes: { final: 'The proposed command is carried out. Correct what it recorded.' },
     example: { proposalId: EXAMPLE, reason: 'checked with the contract' },
     async handle(call, core) {
@@ -88,10 +100,11 @@ const approveOf = (commands: Commands) =>
       return deciding(core, proposalId, async () => {
         const { proposed, status } = proposalOf(await proposalEventsOf(core, proposalId), proposalId);
         assertMayDecide(commands, call.caller, proposed.data);
-        let done: CommandDone | null = null;
-        let position: number | null = null;
-        if (status === 'open') {
-          assertOther(proposed.metadata.actor, call.caller.actor);
+        const before = status === 'open' ? await carriedOutBefore(core, proposed.data) : undefined;
+        let done: Pick<CommandDone, 'position' | 'result'> | null = before?.metadata.command ?? null;
+        let position = before?.position ?? null;
+        if (status === 'open') assertOther(proposed.metadata.actor, call.caller.actor);
+        if (status === 'open' && before === undefined) {
           const command = commandOf(commands, proposed, call.caller);
           done = await carriedOut(core, command, proposed.data);
           position = done.position ?? (await core.eventUnder(command.call.key))?.position ?? null;
@@ -115,6 +128,7 @@ const rejectOf = (commands: Commands) =>
     fields: z.strictObject({ proposalId: zProposalId, reason: zText.min(1) }),
     key: ({ proposalId }) => [proposalId],
     isPreviewed: false,
+    fourEyes: 'nothing',
     mistakes: { final: PROPOSED_AGAIN },
     example: { proposalId: EXAMPLE, reason: 'the old price was agreed' },
     async handle(call, core) {
@@ -123,7 +137,7 @@ const rejectOf = (commands: Commands) =>
         const { proposed } = proposalOf(await proposalEventsOf(core, proposalId), proposalId);
         assertMayDecide(commands, call.caller, proposed.data);
         // An approval that was interrupted has carried it out.
-        if ((await core.eventUnder(proposed.data.key))?.metadata.correlationId === proposalId)
+        if ((await carriedOutBefore(core, proposed.data)) !== undefined)
           throw conflict(
             'proposal_decided',
             `the command of proposal ${proposalId} was carried out. Correct what it recorded.`,

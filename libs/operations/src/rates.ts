@@ -128,6 +128,7 @@ const withdrawRate = defineCommand({
   summary: 'Withdraws the price of a rate key from an instant on',
   fields: zRateKey.extend({ from: zInstant, reason: zText.min(1) }),
   key: ({ resourceType, resourceFamily, location, from }) => [resourceType, resourceFamily, location, from],
+  fourEyes: 'all',
   mistakes: { correctedBy: ['withdraw', 'correct-rate'] },
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ ...zRateKey.shape, from: zInstant }),

@@ -37,6 +37,7 @@ const pruneUsage = defineCommand({
   summary: 'Deletes the raw usage records of a month after their retention',
   fields: z.strictObject({ month: zMonth, at: zInstant, deploymentId: zId.optional() }),
   key: 'none',
+  fourEyes: 'nothing',
   mistakes: { final: 'It removes raw records from the read models. The log keeps every reading.' },
   example: { month: '2026-04', at: MID_APRIL },
   async handle(call, core) {

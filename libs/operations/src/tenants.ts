@@ -100,6 +100,7 @@ const registerTenant = defineCommand({
       if (fields.length > 0) throw conflictingBody(call, fields);
     },
   },
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['correct-tenant', 'correct-tax'] },
   stated({ tax }, events) {
     const tenant = foldTenant(events.filter(isTenantEvent));
@@ -257,6 +258,7 @@ const setGracePeriod = defineCommand({
   summary: 'Sets the grace period of a tenant: hours between the end of a period and its billing',
   fields: z.strictObject({ tenantId: zId, hours: z.int().min(0).max(MAX_GRACE_HOURS), from: zInstant }),
   key: ({ tenantId, from }) => [tenantId, from],
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['withdraw'] },
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ tenantId: zId, from: zInstant }),

@@ -31,6 +31,7 @@ const issue = defineCommand({
   key: ({ tokenId }) => [tokenId],
   roles: ADMIN,
   isPreviewed: false,
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['revoke-token'] },
   example: {
     tokenId: 'acme-reader',
@@ -63,6 +64,7 @@ const revoke = defineCommand({
   key: ({ tokenId }) => [tokenId],
   roles: ADMIN,
   isPreviewed: false,
+  fourEyes: 'nothing',
   mistakes: { final: 'A revoked token stays revoked. Issue another one.' },
   example: { tokenId: 'acme-reader', reason: 'it was sent by mail' },
   async handle(call, core) {

@@ -29,6 +29,7 @@ const waiveUsage = defineCommand({
   summary: 'Waives usage without a line: it is no longer listed as unbilled',
   fields: z.strictObject({ deploymentId: zId, billingKind: zId, period: zPeriod, reason: zText.min(1) }),
   key: ({ deploymentId, billingKind, period }) => [deploymentId, billingKind, period.start, period.end],
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['withdraw'] },
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ deploymentId: zId, billingKind: zId, period: zPeriod }),

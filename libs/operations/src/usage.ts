@@ -65,6 +65,7 @@ export const observeUsage = defineCommand({
   }),
   key: 'none',
   roles: [...WRITERS, 'ingest'],
+  fourEyes: 'nothing',
   mistakes: { correctedBy: ['correct-usage'] },
   example: {
     deploymentId: 'acme-prod',
