@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import {
   eventStoreIn,
-  fourEyesIn,
   type LogLevel,
   readEnvironment,
   zCount,
   zEventStore,
-  zFourEyes,
   zLogLevel,
   zUrl,
 } from '#runtime/environment';
@@ -16,7 +14,6 @@ import type { WorkerSettings } from './worker.js';
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
   ...zEventStore,
-  ...zFourEyes,
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_WORKER_PORT: zCount(65_535, 'must be a port number from 0 to 65535').optional(),
   LEDGERLINE_LOG_LEVEL: zLogLevel,
@@ -33,7 +30,6 @@ export function settingsFrom(
     databaseUrl: data.DATABASE_URL,
     logLevel: data.LEDGERLINE_LOG_LEVEL,
     ...eventStoreIn(data),
-    ...fourEyesIn(data),
     ...(data.LEDGERLINE_WORKER_PORT === undefined
       ? {}
       : { metrics: { host: data.LEDGERLINE_HOST, port: data.LEDGERLINE_WORKER_PORT } }),

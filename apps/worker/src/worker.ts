@@ -4,7 +4,6 @@ import type { Logger } from 'pino';
 import { type Instant, instant } from '#domain/time/instant';
 import { Ledger } from '#operations/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
-import type { FourEyes } from '#domain/proposals/proposal';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
 import { type Readiness, sharedReadiness } from '#operations/readiness';
@@ -15,7 +14,6 @@ import { WorkerTelemetry } from './telemetry.js';
 export interface WorkerSettings {
   readonly databaseUrl: string;
   readonly eventStore?: EventStoreSettings;
-  readonly fourEyes?: FourEyes;
   /** Where Prometheus metrics and the answers to probes are served. Without it, they are not served. */
   readonly metrics?: { readonly host: string; readonly port: number };
   /** Where traces are sent. Without it, there are none. */
@@ -68,7 +66,6 @@ async function served(
 export async function startWorker({
   databaseUrl,
   eventStore,
-  fourEyes,
   metrics,
   otlpEndpoint,
   logger,
@@ -81,7 +78,6 @@ export async function startWorker({
   const module = LedgerModule.forRoot({
     databaseUrl,
     ...(eventStore === undefined ? {} : { eventStore }),
-    ...(fourEyes === undefined ? {} : { fourEyes }),
     applicationName: 'ledgerline worker',
     measuring: telemetry,
     report,
