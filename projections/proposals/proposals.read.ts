@@ -20,3 +20,16 @@ export async function readProposalPage(
     .limit(limit)
     .execute();
 }
+
+export const readOpenProposals = async (
+  db: Kysely<ReadModels>,
+  position: number,
+): Promise<Pick<ProposalRow, 'proposal_id' | 'command'>[]> =>
+  db
+    .selectFrom('proposals')
+    .select(['proposal_id', 'command'])
+    .where(at(position))
+    .where('status', '=', 'open')
+    .orderBy('proposed_at')
+    .orderBy('proposal_id')
+    .execute();

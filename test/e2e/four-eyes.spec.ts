@@ -362,12 +362,24 @@ describe('above the limit', () => {
     const { proposed: of } = proposalOf(await proposalEventsOf(test.core, proposalId), proposalId);
     await carriedOut(test.core, commandOf(COMMANDS, of, NOOR), of.data);
     expect([await price(), await listed('open')]).toMatchObject(['0.05', [{ proposalId }]]);
+    const [recorded] = (await Array.fromAsync(test.core.log.readAll(0))).filter(({ type }) => type === 'RateCorrected');
+    const unfinished = async () =>
+      (await test.ask<{ notices: { code: string }[] }>('check')).notices.filter(
+        ({ code }) => code === 'proposal_unfinished',
+      );
+    expect(await unfinished()).toMatchObject([
+      {
+        ids: { proposalId, command: 'correct-rate', position: recorded?.position },
+        remedy: 'Send approve-proposal again.',
+      },
+    ]);
     expect(codeOf(await decide('reject', proposalId))).toBe('proposal_decided');
     // It needs no second trial, which a later correction would overtake: 4000 × 0.001 = 4.00
     expect(codeOf(await execute(corrected('0.051')))).toBe('done');
     expect(codeOf(await decide('approve', proposalId, MIRA))).toBe('four_eyes');
     expect(codeOf(await decide('approve', proposalId))).toBe('done');
     expect(await price()).toBe('0.051');
+    expect(await unfinished()).toEqual([]);
     expect(await listed('approved')).toMatchObject([{ proposalId, position: expect.any(Number) }]);
   });
 });

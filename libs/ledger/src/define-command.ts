@@ -54,8 +54,9 @@ export interface CommandDefinition<Fields extends z.ZodObject = z.ZodObject> {
    */
   readonly isPreviewed?: false;
   /**
-   * What of its changes four eyes compare with the limit. Default: of a correction all of them, of another command those
-   * of issued lines, documents and credits. `all`: as of a correction. `nothing`: it never changes what was issued.
+   * What of its changes four eyes compare with the limit. Default: of a correction all of them, of another command
+   * those of issued lines, documents and credits. `all`: as of a correction. `nothing`: it never changes what was
+   * issued.
    */
   readonly fourEyes?: 'all' | 'nothing';
   /** Fields that the documentation shows. The examples of all operations tell one story. */

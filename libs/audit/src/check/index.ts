@@ -5,6 +5,7 @@ import { BOOKS } from './books.checks.js';
 import { DETAILS_NOTICES } from './details.checks.js';
 import type { Check, Finding } from './finding.js';
 import { COST_NOTICES, MARGIN } from './margin.checks.js';
+import { PROPOSAL_NOTICES } from './proposal.checks.js';
 import { SETTLEMENTS } from './settlement.checks.js';
 import { TERM_NOTICES, TERMS } from './terms.checks.js';
 import { USAGE, USAGE_NOTICES } from './usage.checks.js';
@@ -18,7 +19,13 @@ export interface Checked {
 }
 
 const FAILURES: readonly Check[] = [againstServer, ...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
-const NOTICES: readonly Check[] = [...TERM_NOTICES, ...USAGE_NOTICES, ...COST_NOTICES, ...DETAILS_NOTICES];
+const NOTICES: readonly Check[] = [
+  ...TERM_NOTICES,
+  ...USAGE_NOTICES,
+  ...COST_NOTICES,
+  ...DETAILS_NOTICES,
+  ...PROPOSAL_NOTICES,
+];
 
 /** Checks all invariants over all data as of a position. */
 export async function checkAll(context: QueryContext): Promise<Checked> {
