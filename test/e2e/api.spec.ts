@@ -304,6 +304,8 @@ describe('data of another tenant', () => {
       `/api/v1/invoices/${api().invoiceId}`,
       `/api/v1/lines/${api().lineId}`,
       `/api/v1/credit-notes/${api().creditNoteId}`,
+      '/api/v1/credit-notes?invoiceId=INV-000001',
+      '/api/v1/credit-notes?invoiceId=INV-000999',
       '/api/v1/credits?tenantId=acme',
       '/api/v1/invoices/preview?tenantId=acme',
       '/api/v1/invoices?tenantId=acme',

@@ -59,6 +59,9 @@ describe('the API at SIGTERM', () => {
     api.kill('SIGTERM');
     // It takes no more connections.
     while ((await get('/health/live')) === 200) continue;
+    // Both the terminal and `up` may send a signal.
+    api.kill('SIGTERM');
+    api.kill('SIGINT');
     await blocker.query('ROLLBACK');
     blocker.release();
     expect(await Promise.all(waiting)).toEqual(Array.from({ length: 10 }, () => 200));

@@ -27,7 +27,8 @@ try {
     );
   };
   orphaned = stop;
-  process.once('SIGTERM', stop).once('SIGINT', stop);
+  // A signal without a listener would end the process at once: they may come twice.
+  process.on('SIGTERM', stop).on('SIGINT', stop);
 } catch (error) {
   process.stderr.write(`ledgerline API: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

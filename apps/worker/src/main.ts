@@ -25,7 +25,8 @@ try {
     void worker.stop().then(() => process.exit(0));
   };
   orphaned = stop;
-  process.once('SIGTERM', stop).once('SIGINT', stop);
+  // A signal without a listener would end the process at once: they may come twice.
+  process.on('SIGTERM', stop).on('SIGINT', stop);
   await worker.ended;
 } catch (error) {
   logger.fatal({ error: error instanceof Error ? error.message : String(error) }, 'the worker stopped');

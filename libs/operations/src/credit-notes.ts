@@ -105,8 +105,11 @@ const creditNotes = defineQuery({
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     const isNumber = invoiceId !== undefined && !isUuid(invoiceId);
-    const invoice = isNumber ? (await readInvoiceNamed(core.db, position, invoiceId))?.invoice_id : invoiceId;
-    if (isNumber && invoice === undefined) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
+    const named = isNumber ? await readInvoiceNamed(core.db, position, invoiceId) : undefined;
+    // Another tenant's number is as unknown as one that was never given.
+    const isKnown = named !== undefined && [null, named.tenant_id].includes(context.confinedTo);
+    if (isNumber && !isKnown) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
+    const invoice = named?.invoice_id ?? invoiceId;
     return pageOfRows({
       order: CREDIT_NOTE_ORDER,
       page,

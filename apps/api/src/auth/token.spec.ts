@@ -48,7 +48,10 @@ describe('a token', () => {
     expect(await verdict({}, { exp: undefined })).toBe(
       'the token has no expiry (exp), or it is not a number. Issue it with one.',
     );
-    expect(await verdict({}, { exp: 1e300 })).toBe('accepted');
+    expect(await verdict({}, { exp: 1e300 })).toBe(
+      'the expiry of the token (exp) is after the last date. Issue it for a shorter time.',
+    );
+    expect(await verdict({ withoutEnd: true }, { exp: 1e300 })).toBe('accepted');
     expect(await verdict({ withoutEnd: true }, { exp: undefined })).toBe('accepted');
     expect(await verdict({ withoutEnd: true }, { exp: seconds('2026-04-14T00:00:00Z') })).toBe('the token has expired');
   });

@@ -135,10 +135,12 @@ export class TokenReader {
     }
   }
 
-  /** Refuses a token that is valid for a longer time than allowed. */
+  /** Refuses a token that is valid for a longer time than allowed, or without an end that it should have. */
   private briefEnough(payload: JWTPayload, at: Date): JWTPayload {
-    const { longestLife } = this.rules;
+    const { longestLife, withoutEnd = false } = this.rules;
     const { exp, iat } = payload;
+    if (!withoutEnd && expiryOf(payload) === null)
+      throw new Unauthenticated('the expiry of the token (exp) is after the last date. Issue it for a shorter time.');
     if (longestLife === undefined || exp === undefined) return payload;
     if (iat === undefined)
       throw new Unauthenticated('the token does not say when it was issued (iat). Issue it with this claim.');
