@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { settingsFrom } from '#api/environment';
 import { startApi } from '#api/start';
+import { decimal, sum, text } from '#domain/money/decimal';
 import { instant } from '#domain/time/instant';
 import { proposalOf } from '#domain/proposals/proposal';
 import type { Caller, Role } from '#ledger/caller';
@@ -55,6 +56,7 @@ const STORY = [
     use(`d${n}`, '2000'),
   ]),
 ];
+const RESOURCE = { providerId: 'web-1', kind: 'droplet', name: 'web', status: 'active' };
 const corrected = (unitPrice: string, more: object = {}) => ({
   ...{ command: 'correct-rate', ...RATE, unitPrice, effectiveFrom: T('2026-04-01'), reason: 'as agreed' },
   ...more,
@@ -77,8 +79,8 @@ const price = async (): Promise<unknown> =>
   (await test.ask<{ items: { unitPrice: string }[] }>('rates', { at: T('2026-04-06') })).items[0]?.unitPrice;
 const listed = async (status?: string): Promise<object[]> =>
   (await test.ask<{ items: object[] }>('proposals', status === undefined ? {} : { status })).items;
-async function bill(tenantId: string): Promise<{ invoiceId: string; total: string }> {
-  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T('2026-05-01') });
+async function bill(tenantId: string, more: object = {}): Promise<{ invoiceId: string; total: string }> {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T('2026-05-01'), ...more });
   const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
   const invoiceId = invoices[0]?.invoiceId ?? 'none';
   await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-05-01') });
@@ -269,6 +271,36 @@ describe('above the limit', () => {
     await test.apply(plan('q', '250.00', [{ billingKind: 'cores', price: { model: 'rate_card' } }]));
     // 250.00 − 50.00 in April and in May
     expect(await held({ command: 'change-plan', ...end, planId: 'q' })).toEqual(['400.00']);
+  });
+
+  it('an inventory and a plan from a billed date are proposed', async () => {
+    const hours = [{ billingKind: 'droplet_hours', price: { model: 'unit', unitAmount: '10.00' } }];
+    const seen = {
+      ...{ command: 'observe-resource', provider: 'do', ...RESOURCE },
+      ...{ deploymentId: 'd3', seenAt: T('2026-04-01') },
+    };
+    await test.apply(plan('h', '300.00', hours), tenant('t3'), deployment('d3', 't3'), subscription('s3', 'd3', 'h'));
+    await test.apply(seen, ...['01', '02'].map((day) => ({ command: 'run-metering', date: `2026-04-${day}` })));
+    // 24 h × 10.00 on each of two days, 300.00, and 300.00 for May
+    expect(await bill('t3', { unmetered: 'bill' })).toMatchObject({ total: '1080.00' });
+    const moved = { ...seen, deploymentId: 'd2', seenAt: T('2026-04-02') };
+    // The 240.00 of 2 April
+    for (const command of [
+      moved,
+      {
+        command: 'sync-resources',
+        provider: 'do',
+        seenAt: T('2026-04-02'),
+        resources: [{ ...RESOURCE, deploymentId: 'd2' }],
+      },
+      { command: 'remove-resource', provider: 'do', providerId: 'web-1', at: T('2026-04-02') },
+    ])
+      expect(await execute(command)).toMatchObject({ status: 'proposed', result: { amounts: [{ amount: '240.00' }] } });
+    // 600.00 − 300.00 of May
+    expect(await execute(plan('h', '600.00', hours, { effectiveFrom: T('2026-05-01') }))).toMatchObject({
+      status: 'proposed',
+      result: { amounts: [{ amount: '300.00' }] },
+    });
   });
 
   it('an invoice counts by its rows, and a draft does not count', async () => {
@@ -492,3 +524,79 @@ describe('proposed and approved', () => {
     expect(approved).toBeGreaterThan(0);
   });
 });
+
+const FACTS: fc.Arbitrary<object> = fc
+  .record({
+    n: fc.constantFrom('1', '2'),
+    from: fc.integer({ min: 1, max: 30 }).map((day) => T(`2026-04-${String(day).padStart(2, '0')}`)),
+  })
+  .chain(({ n, from }) =>
+    fc.constantFrom(
+      {
+        command: 'set-rate',
+        resourceType: 'VmCores',
+        resourceFamily: 'standard',
+        location: 'eu',
+        unitPrice: '0.7',
+        effectiveFrom: from,
+      },
+      { command: 'set-tax', tenantId: `t${n}`, name: 'VAT', ratePercent: '7', from },
+      { command: 'grant-coupon', creditId: 'c', tenantId: `t${n}`, currency: 'USD', percent: '10', from },
+      { command: 'cancel-subscription', subscriptionId: `s${n}`, at: from },
+      { command: 'assign-deployment', deploymentId: `d${n}`, tenantId: n === '1' ? 't2' : 't1', from },
+    ),
+  );
+
+describe('with the limit 0', () => {
+  it('no command that one person carries out changes what was issued', async () => {
+    let [alone, proposedAbove] = [0, 0];
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(step, FACTS), { minLength: 15, maxLength: 25 }), async (happenings) => {
+        test = await started('USD:0');
+        try {
+          await test.apply(...BEGINNING);
+          const issued: string[] = [];
+          const compared = async (command: object): Promise<CommandOutcome> => {
+            const before = await billedOf(test);
+            const outcome = await test.ledger.execute(command, ADMIN);
+            if (outcome.status === 'proposed') proposedAbove += 1;
+            if (outcome.status === 'done' && !CHANGING.has(outcome.command)) {
+              alone += 1;
+              expect([command, await billedOf(test)]).toEqual([command, before]);
+            }
+            return outcome;
+          };
+          for (const happening of happenings) await live(test, happening, issued, compared);
+        } finally {
+          await test.close();
+        }
+      }),
+      checkedOn(2),
+    );
+    expect([alone, proposedAbove].map((count) => count > 0)).toEqual([true, true]);
+  });
+});
+
+/** Readings are not held, and these bill. */
+const CHANGING: ReadonlySet<string> = new Set(['observe-usage', 'create-invoice', 'issue-invoice']);
+
+/** Of each tenant, the total of its issued invoices with the corrections that the next one would book. */
+async function billedOf(of: TestLedger): Promise<string[]> {
+  const { items } = await of.ask<{ items: { tenantId: string; status: string; total: string }[] }>('invoices');
+  return Promise.all(
+    ['t1', 't2'].map(async (tenantId) => {
+      const { lines } = await of.ask<{ lines: { correction: boolean; rows: { net: string; tax: string }[] }[] }>(
+        'invoice-preview',
+        { tenantId, at: ADMIN.now },
+      );
+      const corrections = lines.filter(({ correction }) => correction).flatMap(({ rows }) => rows);
+      const totals = items.filter((each) => each.tenantId === tenantId && each.status === 'issued');
+      return text(
+        sum([
+          ...totals.map(({ total }) => decimal(total)),
+          ...corrections.flatMap(({ net, tax }) => [decimal(net), decimal(tax)]),
+        ]),
+      );
+    }),
+  );
+}
