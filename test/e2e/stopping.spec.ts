@@ -390,6 +390,26 @@ describe('an expensive query', () => {
     });
   });
 
+  it('runs once at a time for each actor', async () => {
+    await withApi({}, async (url) => {
+      await allProjected(url);
+      const blocker = await api().database.pool.connect();
+      const running: ReturnType<typeof asked>[] = [];
+      try {
+        await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+        running.push(asked(url, 'auditor', '/api/v1/audit/check'));
+        while ((await waitingForLocks()) < 1) await new Promise((resolve) => setImmediate(resolve));
+        expect(problemIn(await asked(url, 'auditor', '/api/v1/audit/check'))).toMatchObject({ code: 'overloaded' });
+        running.push(asked(url, 'operator', '/api/v1/audit/check'));
+        while ((await waitingForLocks()) < 2) await new Promise((resolve) => setImmediate(resolve));
+      } finally {
+        await blocker.query('ROLLBACK');
+        blocker.release();
+      }
+      expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200]);
+    });
+  });
+
   it('runs at most twice at a time, by REST and GraphQL together', async () => {
     await withApi({}, async (url) => {
       await allProjected(url);

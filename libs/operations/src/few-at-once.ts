@@ -5,25 +5,27 @@ import { DomainError } from '#domain/errors';
 const MOST = 2;
 /** Slows down who asks again at once: refused without a wait, four connections asked 200 times a second. */
 const PATIENCE_MS = 1000;
+const LOOK_EVERY_MS = 50;
 
-/** Expensive queries: few of them run at a time in a process, whoever asks. */
+/** Expensive queries: few of them run at a time in a process, and one of an owner. */
 export class FewAtOnce {
-  private running = 0;
+  private readonly running = new Set<string>();
 
-  /** Errors: `overloaded`. */
-  async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.running >= MOST) await delay(PATIENCE_MS);
-    if (this.running >= MOST)
+  /** `owner`: a tenant, or an actor that belongs to none. Errors: `overloaded`. */
+  async run<Result>(owner: string, work: () => Promise<Result>): Promise<Result> {
+    const isFull = (): boolean => this.running.size >= MOST || this.running.has(owner);
+    for (const end = performance.now() + PATIENCE_MS; isFull() && performance.now() < end;) await delay(LOOK_EVERY_MS);
+    if (isFull())
       throw new DomainError(
         'overloaded',
-        `${MOST} queries that read the whole ledger are running, the most at a time. Retry later.`,
+        `Queries that read the whole ledger are running: one of a caller and ${MOST} in all at a time. Retry later.`,
         'unavailable',
       );
-    this.running += 1;
+    this.running.add(owner);
     try {
       return await work();
     } finally {
-      this.running -= 1;
+      this.running.delete(owner);
     }
   }
 }

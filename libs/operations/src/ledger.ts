@@ -261,7 +261,9 @@ export class Ledger {
     const ask = async (): Promise<Answered<AnswerOf<Answer>>> =>
       this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
     const asked = async () => (signal === undefined ? ask() : stoppedBy(signal, ask));
-    const answer = await (query.isExpensive === true ? this.expensive.run(asked) : asked());
+    const answer = await (query.isExpensive === true
+      ? this.expensive.run(caller.tenantId ?? caller.actor, asked)
+      : asked());
     if (answer.stale !== null) this.hearStale(answer.position, answer.stale.since);
     return answer;
   }
