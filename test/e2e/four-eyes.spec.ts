@@ -158,6 +158,10 @@ describe('above the limit', () => {
       error: { code: 'proposal_decided', message: expect.stringContaining('with another idempotencyKey') },
     });
     expect(await price()).toBe('0.1');
+    // The key of a small change, 4000 × 0.001 = 4.00, can't propose a large one
+    expect(codeOf(await execute(corrected('0.101', { idempotencyKey: 'first' })))).toBe('done');
+    expect(codeOf(await execute(corrected('0.05', { idempotencyKey: 'first' })))).toBe('conflicting_body');
+    expect(await listed('open')).toEqual([]);
     const second = await proposed(corrected('0.05', { idempotencyKey: 'second' }));
     expect(second).not.toBe(proposalId);
     expect(codeOf(await execute(corrected('0.04', { idempotencyKey: 'second' })))).toBe('conflicting_body');
