@@ -16,7 +16,7 @@ async function firstId(ledger: Ledger, name: string, field: string): Promise<str
   return z.string().parse(items[0]?.[field]);
 }
 
-/** The most that each query can be asked for in this ledger. A list is asked for one page of the default size. */
+/** Each query with the largest request that this ledger allows. A list is asked for one page of the default size. */
 async function asked(ledger: Ledger): Promise<ReadonlyMap<string, Readonly<Record<string, unknown>>>> {
   const [invoice, line, tenantId, deploymentId] = [
     await firstId(ledger, 'invoices', 'invoiceId'),

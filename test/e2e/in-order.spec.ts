@@ -205,7 +205,7 @@ describe('many small commands', () => {
     const test = await testLedger();
     try {
       const core = test.app.get(LedgerCore);
-      // There are four connections for locks: with one more for each list, all would wait for ever.
+      // There are four connections for locks: with one more for each list, none would ever go on.
       const lists = Array.from({ length: 4 }, (_, n) => [{ ...tenant(`t${n}`), idempotencyKey: `key ${n}` }]);
       const started = Promise.withResolvers<void>();
       let holders = 0;

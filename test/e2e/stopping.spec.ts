@@ -392,31 +392,22 @@ describe('an expensive query', () => {
 
   it('runs once at a time for each actor', async () => {
     await withApi({}, async (url) => {
-      await allProjected(url);
-      const blocker = await api().database.pool.connect();
       const running: ReturnType<typeof asked>[] = [];
-      try {
-        await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+      await whileInvoicesAreLocked(url, async () => {
         running.push(asked(url, 'auditor', '/api/v1/audit/check'));
         while ((await waitingForLocks()) < 1) await new Promise((resolve) => setImmediate(resolve));
         expect(problemIn(await asked(url, 'auditor', '/api/v1/audit/check'))).toMatchObject({ code: 'overloaded' });
         running.push(asked(url, 'operator', '/api/v1/audit/check'));
         while ((await waitingForLocks()) < 2) await new Promise((resolve) => setImmediate(resolve));
-      } finally {
-        await blocker.query('ROLLBACK');
-        blocker.release();
-      }
+      });
       expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200]);
     });
   });
 
   it('runs at most twice at a time, by REST and GraphQL together', async () => {
     await withApi({}, async (url) => {
-      await allProjected(url);
-      const blocker = await api().database.pool.connect();
       const running: ReturnType<typeof asked>[] = [];
-      try {
-        await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+      await whileInvoicesAreLocked(url, async () => {
         running.push(asked(url, 'auditor', '/api/v1/audit/check'));
         running.push(asked(url, 'operator', '/graphql', { query: '{ check { ok } }' }));
         while ((await waitingForLocks()) < 2) await new Promise((resolve) => setImmediate(resolve));
@@ -425,10 +416,7 @@ describe('an expensive query', () => {
         expect((await asked(url, 'operator', '/graphql', { query: '{ check { ok } }' })).body).toMatchObject({
           errors: [{ extensions: { code: 'overloaded', status: 503 } }],
         });
-      } finally {
-        await blocker.query('ROLLBACK');
-        blocker.release();
-      }
+      });
       expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200]);
       expect((await asked(url, 'operator', '/api/v1/audit/diff?from=1')).status).toBe(200);
     });
@@ -466,10 +454,7 @@ describe('a request of GraphQL', () => {
 describe('a query', () => {
   it('ends with its time, by REST and GraphQL', async () => {
     await withApi({ queryTimeoutMs: 1500 }, async (url) => {
-      await allProjected(url);
-      const blocker = await api().database.pool.connect();
-      try {
-        await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+      await whileInvoicesAreLocked(url, async () => {
         const answer = asked(url, 'auditor', '/api/v1/audit/check');
         const preview = asked(url, 'operator', '/api/v1/preview', { commands: [tenant('previewed')] });
         const { data, errors } = zGraphQl.parse(
@@ -485,10 +470,7 @@ describe('a query', () => {
         });
         for (const each of [answer, preview])
           expect(problemIn(await each)).toMatchObject({ status: 503, code: 'query_timed_out' });
-      } finally {
-        await blocker.query('ROLLBACK');
-        blocker.release();
-      }
+      });
       expect((await asked(url, 'operator', '/api/v1/invoices')).status).toBe(200);
     });
   });
@@ -504,10 +486,7 @@ describe('a query', () => {
 
   it('ends when its client is gone', async () => {
     await withApi({}, async (url) => {
-      await allProjected(url);
-      const blocker = await api().database.pool.connect();
-      try {
-        await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+      await whileInvoicesAreLocked(url, async () => {
         const gone = new RawSocket(url).send(
           `GET /api/v1/invoices HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${tokenOf('operator')}\r\n\r\n`,
         );
@@ -515,10 +494,7 @@ describe('a query', () => {
         gone.destroy();
         // Nobody lets it through: it is cancelled.
         while ((await waitingForLocks()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-      } finally {
-        await blocker.query('ROLLBACK');
-        blocker.release();
-      }
+      });
     });
   });
 });
@@ -531,6 +507,19 @@ const zGraphQl = z.object({
   data: z.record(z.string(), z.unknown()),
   errors: z.array(z.object({ extensions: z.object({ code: z.string() }) })),
 });
+
+/** Runs the work while every query that reads invoices waits. */
+async function whileInvoicesAreLocked(url: string, work: () => Promise<void>): Promise<void> {
+  await allProjected(url);
+  const blocker = await api().database.pool.connect();
+  try {
+    await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+    await work();
+  } finally {
+    await blocker.query('ROLLBACK');
+    blocker.release();
+  }
+}
 
 async function waitingForLocks(): Promise<number> {
   const { rowCount } = await api().database.pool.query(

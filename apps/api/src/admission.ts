@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { type Readable, Transform } from 'node:stream';
 import { NotFoundException } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { errorOf } from '#domain/errors';
 import { assertRole, type Caller } from '#ledger/caller';
 import type { Ledger } from '#operations/ledger';
 import { headersFor } from './answer-headers.js';
@@ -94,7 +95,7 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
       }
       done(null, payload);
     } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
+      done(errorOf(error));
     }
   });
 
@@ -141,7 +142,7 @@ function counted(body: Readable, onLarge: () => void): Readable {
         if (!wasLarge && bytes > LARGE_BYTES) onLarge();
         next(null, chunk);
       } catch (error) {
-        next(error instanceof Error ? error : new Error(String(error)));
+        next(errorOf(error));
       }
     },
   });

@@ -52,14 +52,12 @@ export class HealthController {
 
   /** Nothing tells that a disk is full but a write that failed. */
   private withWrites(readiness: Readiness): Readiness {
-    const isWritten = readiness.status !== 'ready' || !this.failures.sawWithin(NOT_WRITABLE, RECENT_MS);
-    return isWritten
-      ? readiness
-      : {
-          ...readiness,
-          ...{ status: 'degraded', code: 'not_ready', state: 'not_writable' },
-          reason: 'The database could not write a moment ago, as where its disk is full. Reads go on.',
-        };
+    if (readiness.status !== 'ready' || !this.failures.sawWithin(NOT_WRITABLE, RECENT_MS)) return readiness;
+    return {
+      ...readiness,
+      ...{ status: 'degraded', code: 'not_ready', state: 'not_writable' },
+      reason: 'The database could not write a moment ago, as where its disk is full. Reads go on.',
+    };
   }
 }
 

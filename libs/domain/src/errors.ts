@@ -29,3 +29,6 @@ export const invalid = (code: string, message: string, errors: readonly FieldErr
 export const notFound = (code: string, message: string): DomainError => new DomainError(code, message, 'not_found');
 export const conflict = (code: string, message: string, errors: readonly FieldError[] = []): DomainError =>
   new DomainError(code, message, 'conflict', errors);
+
+/** What was thrown, as an error: JavaScript can throw anything. */
+export const errorOf = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));

@@ -95,3 +95,9 @@ export type RecordedEvent<Type extends EventType = EventType> = {
     readonly metadata: EventMetadata;
   };
 }[Type];
+
+/** Whether an event is of one of the types that the schemas are for, such as those of one aggregate. */
+export const isEventOf =
+  <Type extends EventType>(schemas: Readonly<Record<Type, unknown>>) =>
+  (event: RecordedEvent): event is Extract<RecordedEvent, { readonly type: Type }> =>
+    event.type in schemas;

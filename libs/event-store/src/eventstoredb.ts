@@ -7,6 +7,7 @@ import {
   UnknownError,
 } from '@eventstore/db-client';
 import type { AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import { errorOf } from '#domain/errors';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
@@ -363,5 +364,4 @@ export class EventStoreDbLog implements EventLog {
   }
 }
 
-const commandError = (error: unknown): Error =>
-  convertToCommandError(error instanceof Error ? error : new Error(String(error)));
+const commandError = (error: unknown): Error => convertToCommandError(errorOf(error));

@@ -9,6 +9,7 @@ import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
 import { EventCodec } from '#event-store/codec';
 import type { MirroredLog } from '#event-store/mirrored';
 import type { EventLog, StoredEvent } from '#event-store/port';
+import { withClient } from '#postgres/client';
 import { isNotWritable } from '#postgres/connection';
 import { unlessStopped } from '#postgres/stoppable';
 import { ProjectionHalted } from '#read-model/halted';
@@ -186,17 +187,8 @@ export class LedgerCore {
     const on = async (client: pg.PoolClient): Promise<Result> =>
       locked(client, locks, async () => this.held.run({ client, locks: held }, work));
     if (outer !== undefined) return on(outer.client);
-    const client = await this.parts.locks.connect();
-    let broken: Error | undefined;
-    try {
-      return await on(client);
-    } catch (error) {
-      // After a refusal the connection is fine. After any other error its lock may remain, so the connection is closed.
-      if (!isDomainError(error)) broken = error instanceof Error ? error : new Error(String(error));
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+    // After a refusal the connection is fine. After any other error its lock may remain.
+    return withClient(this.parts.locks, on, (error) => !isDomainError(error));
   }
 }
 

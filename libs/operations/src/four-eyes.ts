@@ -13,7 +13,7 @@ import {
   type Proposed,
   type ProposedAmount,
 } from '#domain/proposals/proposal';
-import type { RecordedEvent } from '#domain/events';
+import { isEventOf } from '#domain/events';
 import { isDomainError, parse, zJsonObject } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { daysToMeterAgain, effectOf, type PreviewedLine } from '#billing/preview/preview';
@@ -82,8 +82,7 @@ const fieldsIn = (given: unknown): Proposed['fields'] =>
     ),
   );
 
-export const isProposalEvent = (event: RecordedEvent): event is RecordedEvent<keyof typeof proposalEvents> =>
-  event.type in proposalEvents;
+export const isProposalEvent = isEventOf(proposalEvents);
 
 /** The events of a proposal. */
 export const proposalEventsOf = async (core: LedgerCore, proposalId: string) =>

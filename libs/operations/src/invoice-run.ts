@@ -1,3 +1,4 @@
+import { errorOf } from '#domain/errors';
 import { parse, zDate, zInstant } from '#domain/schema';
 import { midnight } from '#domain/time/calendar';
 import { earlier, FROM_EVER, type Instant, later } from '#domain/time/instant';
@@ -140,7 +141,7 @@ async function unlessFailed<Billed extends TenantBilled<unknown>>(
   try {
     return await work();
   } catch (error) {
-    return { ...billed, failure: error instanceof Error ? error : new Error(String(error)) };
+    return { ...billed, failure: errorOf(error) };
   }
 }
 

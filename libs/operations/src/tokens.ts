@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
-import type { RecordedEvent } from '#domain/events';
+import { isEventOf, type RecordedEvent } from '#domain/events';
 import { zId, zInstant, zText } from '#domain/schema';
 import { isRevoked, issueToken, revokeToken, type TokenEvent, tokenEvents, tokenStream } from '#domain/tokens/token';
 import { tenantStream } from '#domain/tenants/tenant';
@@ -14,9 +14,7 @@ import { readTokenPage, TOKEN_ORDER } from '#projections/tokens/tokens.read';
 import { listOf, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 
-const isTokenEvent = (event: RecordedEvent): event is RecordedEvent<keyof typeof tokenEvents> =>
-  event.type in tokenEvents;
-const eventsOf = (events: readonly RecordedEvent[]): readonly TokenEvent[] => events.filter(isTokenEvent);
+const eventsOf = (events: readonly RecordedEvent[]): readonly TokenEvent[] => events.filter(isEventOf(tokenEvents));
 
 const issue = defineCommand({
   name: 'issue-token',

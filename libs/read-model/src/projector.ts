@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
+import { withClient } from '#postgres/client';
 import { isNotNow, isNotWritable } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
@@ -196,7 +197,7 @@ export class Projector implements Projecting {
 
   /** Runs the work with the writer's lock, unless another process has it. */
   private async asWriter(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
-    await this.connected(async (client) => {
+    await withClient(this.pool, async (client) => {
       const { rows } = await client.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${this.lock}) AS locked`);
       if (rows[0]?.locked !== true) return;
       try {
@@ -205,20 +206,6 @@ export class Projector implements Projecting {
         await client.query(`SELECT pg_advisory_unlock(${this.lock})`);
       }
     });
-  }
-
-  private async connected<Result>(work: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
-    const client = await this.pool.connect();
-    let broken: Error | undefined;
-    try {
-      return await work(client);
-    } catch (error) {
-      broken = error instanceof Error ? error : new Error(String(error));
-      throw error;
-    } finally {
-      // A client that failed is closed, not returned to the pool: its lock and settings end with it.
-      client.release(broken);
-    }
   }
 
   private get lock(): string {
@@ -249,7 +236,7 @@ export class Projector implements Projecting {
     if (at >= target) return at;
     if (!this.isOfLog) await this.assertSameLog();
     await this.assertNotStopped(at);
-    return this.connected(async (client) => {
+    return withClient(this.pool, async (client) => {
       try {
         // What follows the event of the last halt would be read in vain.
         if (this.haltedAt === at + 1)

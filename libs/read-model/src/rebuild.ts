@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { conflict, invalid } from '#domain/errors';
 import type { EventLog } from '#event-store/port';
+import { withClient } from '#postgres/client';
 import { bulkMark } from './bulk-progress.js';
 import { BulkRebuild, indexesBefore, prepareBulkRebuild } from './bulk-rebuild.js';
 import { type Comparison, compareSchemas, isEqual } from './compare.js';
@@ -199,9 +200,7 @@ export class Rebuilder {
   }
 
   private async alone<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
-    const client = await this.pool.connect();
-    let broken: Error | undefined;
-    try {
+    return withClient(this.pool, async (client) => {
       const { rows } = await client.query<{ locked: boolean }>(
         `SELECT pg_try_advisory_lock(hashtext('ledgerline:rebuild:${this.live}')) AS locked`,
       );
@@ -215,12 +214,7 @@ export class Rebuilder {
       } finally {
         await client.query(`SELECT pg_advisory_unlock(hashtext('ledgerline:rebuild:${this.live}'))`);
       }
-    } catch (error) {
-      broken = error instanceof Error ? error : new Error(String(error));
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+    });
   }
 
   /**

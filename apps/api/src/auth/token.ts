@@ -119,10 +119,10 @@ export class TokenReader {
       // Verified on every use: a withdrawn key must stop working.
       if (alg !== SHARED && this.published !== undefined) {
         const keys = await this.published.at(at);
-        return this.briefEnough((await jwtVerify(token, keys, { ...required, algorithms: PUBLISHED })).payload, at);
+        return this.endingInTime((await jwtVerify(token, keys, { ...required, algorithms: PUBLISHED })).payload, at);
       }
       const verified = await jwtVerify(token, this.secret, { ...required, algorithms: [SHARED] });
-      const payload = this.briefEnough(verified.payload, at);
+      const payload = this.endingInTime(verified.payload, at);
       if (this.known.size === MOST_KNOWN) this.known.clear();
       this.known.set(token, payload);
       return payload;
@@ -136,7 +136,7 @@ export class TokenReader {
   }
 
   /** Refuses a token that is valid for a longer time than allowed, or without an end that it should have. */
-  private briefEnough(payload: JWTPayload, at: Date): JWTPayload {
+  private endingInTime(payload: JWTPayload, at: Date): JWTPayload {
     const { longestLife, withoutEnd = false } = this.rules;
     const { exp, iat } = payload;
     if (!withoutEnd && expiryOf(payload) === null)

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';
-import { invalid } from '#domain/errors';
+import { errorOf, invalid } from '#domain/errors';
 import { type CsvRecord, PlainLines } from './plain-lines.js';
 import type { SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
@@ -178,7 +178,7 @@ function assertHeader(source: Source, columns: readonly string[], used: string):
 
 /** `line`: the first line of the record that can't be read. */
 function unreadable(source: Source, error: unknown, line: number): Error {
-  if (!(error instanceof CsvError)) return error instanceof Error ? error : new Error(String(error));
+  if (!(error instanceof CsvError)) return errorOf(error);
   const isOpen = error.code === 'CSV_QUOTE_NOT_CLOSED' || error.code === 'CSV_MAX_RECORD_SIZE';
   const why = isOpen
     ? 'the row that starts here opens a quote and never closes it.' +

@@ -156,7 +156,7 @@ class GroupOfCommands<Command> implements Group<Command> {
     }
     for (const lock of locks) this.taken.set(lock.name, lock);
     const after = new Set([...needs, ...(first > 0 ? [first - 1] : [])]);
-    const inOrder = (places: ReadonlySet<number>): number[] => [...places].sort((a, b) => a - b);
-    this.commands.push({ command, needs: inOrder(needs), after: inOrder(after) });
+    const ascending = (places: ReadonlySet<number>): number[] => [...places].sort((a, b) => a - b);
+    this.commands.push({ command, needs: ascending(needs), after: ascending(after) });
   }
 }
