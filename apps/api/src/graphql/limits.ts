@@ -18,6 +18,7 @@ import { invalid } from '#domain/errors';
 import { DEFAULT_LIMIT, MAX_LIMIT } from '#ledger/query';
 import { QUERIES } from '#operations/operations';
 import { fieldName } from '../field-name.js';
+import { printedBy } from './introspection.js';
 import { RELATION_FIELDS } from './relations.js';
 
 /** A row's credits through a relation have depth 8, the standard introspection query has 15. */
@@ -80,8 +81,11 @@ export function guardCost(
   let expensive = 0;
   for (const operation of document.definitions.filter(isOperation)) {
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
-    // Introspection reads only the schema, and its depth is limited.
-    for (const root of fieldsOf(operation.selectionSet).filter(({ name }) => !name.value.startsWith('__'))) {
+    for (const root of fieldsOf(operation.selectionSet)) {
+      if (root.name.value.startsWith('__')) {
+        cost += printedBy(schema, root, (set) => fieldsOf(set));
+        continue;
+      }
       const { printed, questions } = sizeOf(root);
       if (EXPENSIVE.has(root.name.value)) expensive += 1;
       const limit = limitOf(schema, root, coerced);
