@@ -361,6 +361,38 @@ describe('one tenant', () => {
   });
 });
 
+describe('a caller with more work at once than it can have', () => {
+  it('has one place while others are there, and they have theirs', async () => {
+    let ms = 0;
+    await withApi({ queriesAtOnce: 8, patienceMs: 10, stopwatch: () => ms }, async (url) => {
+      const first: ReturnType<typeof asked>[] = [];
+      await whileTenantsAreLocked(url, async () => {
+        for (let n = 0; n < 2; n += 1) first.push(asked(url, 'tenant', '/api/v1/tenants'));
+        while ((await waitingForLocks()) < 2) await new Promise((resolve) => setImmediate(resolve));
+        // Its requests take a minute each.
+        ms += 60_000;
+      });
+      expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
+      const second: ReturnType<typeof asked>[] = [];
+      await whileTenantsAreLocked(url, async () => {
+        for (const who of ['operator', 'auditor'])
+          for (let n = 0; n < 2; n += 1) second.push(asked(url, who, '/api/v1/tenants'));
+        while ((await waitingForLocks()) < 4) await new Promise((resolve) => setImmediate(resolve));
+        ms += 60_000;
+        second.push(asked(url, 'tenant', '/api/v1/tenants'));
+        while ((await waitingForLocks()) < 5) await new Promise((resolve) => setImmediate(resolve));
+        // It has a second place where nobody else is there.
+        expect((await asked(url, 'tenant', '/api/v1/rates')).status).toBe(429);
+        for (const who of ['operator', 'auditor', 'globex', 'platform_admin'])
+          expect((await asked(url, who, '/api/v1/rates')).status).toBe(200);
+      });
+      expect((await Promise.all(second)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+      ms += 60_000;
+      expect((await asked(url, 'tenant', '/api/v1/rates')).status).toBe(200);
+    });
+  });
+});
+
 describe('an expensive query', () => {
   it('may be asked for once in a request of GraphQL, under whatever names', async () => {
     const aliases = Array.from({ length: 50 }, (_, n) => `a${n}: check { ok }`).join(' ');
@@ -508,18 +540,22 @@ const zGraphQl = z.object({
   errors: z.array(z.object({ extensions: z.object({ code: z.string() }) })),
 });
 
-/** Runs the work while every query that reads invoices waits. */
-async function whileInvoicesAreLocked(url: string, work: () => Promise<void>): Promise<void> {
+/** Runs the work while every query that reads the table waits. */
+async function whileLocked(url: string, table: 'invoices' | 'tenants', work: () => Promise<void>): Promise<void> {
   await allProjected(url);
   const blocker = await api().database.pool.connect();
   try {
-    await blocker.query('BEGIN; LOCK TABLE ledgerline.invoices IN ACCESS EXCLUSIVE MODE');
+    await blocker.query(`BEGIN; LOCK TABLE ledgerline.${table} IN ACCESS EXCLUSIVE MODE`);
     await work();
   } finally {
     await blocker.query('ROLLBACK');
     blocker.release();
   }
 }
+const whileInvoicesAreLocked = async (url: string, work: () => Promise<void>): Promise<void> =>
+  whileLocked(url, 'invoices', work);
+const whileTenantsAreLocked = async (url: string, work: () => Promise<void>): Promise<void> =>
+  whileLocked(url, 'tenants', work);
 
 async function waitingForLocks(): Promise<number> {
   const { rowCount } = await api().database.pool.query(

@@ -8,6 +8,7 @@ import type { Ledger } from '#operations/ledger';
 import { headersFor } from './answer-headers.js';
 import type { Access } from './auth/access.js';
 import type { Arrivals } from './auth/arrivals.js';
+import { Crowd, type Lane } from './crowd.js';
 import { type Request, V1 } from './http.js';
 import { type Applicant, Places } from './places.js';
 import { HungUp, Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
@@ -40,6 +41,9 @@ interface Way {
 const PATIENCE_MS = 250;
 /** A query takes longer than a few readings, and a page may send more of them than the share of its tenant. */
 const WORK_PATIENCE_MS = 2000;
+/** The places that a caller who asks for much has in any case, on average. */
+const LEAST_OF_WORK = 0.25;
+const LEAST_OF_USAGE = 1;
 const USAGE = `/${V1}/usage`;
 
 /** A body is large when more than this of it has arrived. It is in memory until the work is done. */
@@ -180,9 +184,10 @@ const shareOf = (all: number, { tenantId }: Caller): number =>
   Math.max(1, Math.floor(all / (tenantId === undefined ? 2 : 4)));
 
 /** An eighth is kept for `platform_admin`. */
-const placesFor = (all: number, keptForIngest: number): Places =>
+const placesFor = (all: number, keptForIngest: number, lane?: Lane): Places =>
   new Places({
     all,
+    ...(lane === undefined ? {} : { lane }),
     reserved: new Map([
       ['platform_admin', Math.floor(all / 8)],
       ['ingest', keptForIngest],
@@ -191,19 +196,23 @@ const placesFor = (all: number, keptForIngest: number): Places =>
 
 function takePlaces(
   fastify: Fastify,
-  { requestsAtOnce, queriesAtOnce, requestsAtOncePerTenant, patienceMs }: Limits,
+  { requestsAtOnce, queriesAtOnce, requestsAtOncePerTenant, patienceMs, stopwatch }: Limits,
   { arrivals, ends, onShed }: Way,
   isOpen: (request: Arrived) => boolean,
 ): void {
   // Readings are gathered into few appends. All else works in the database for as long as it has its place: where more
   // of it than the database takes are let in, the line is there, and it knows no owners.
-  const laneOf = (all: number, keptForIngest: number, patience: number) => ({
-    all,
-    places: placesFor(all, keptForIngest),
-    patience: patienceMs ?? patience,
-  });
-  const usage = laneOf(requestsAtOnce, Math.floor(requestsAtOnce / 4), PATIENCE_MS);
-  const work = laneOf(queriesAtOnce, 0, WORK_PATIENCE_MS);
+  const crowd = new Crowd(queriesAtOnce / 4, stopwatch);
+  const usage = {
+    all: requestsAtOnce,
+    places: placesFor(requestsAtOnce, Math.floor(requestsAtOnce / 4), crowd.lane('usage', LEAST_OF_USAGE)),
+    patience: patienceMs ?? PATIENCE_MS,
+  };
+  const work = {
+    all: queriesAtOnce,
+    places: placesFor(queriesAtOnce, 0, crowd.lane('work', LEAST_OF_WORK)),
+    patience: patienceMs ?? WORK_PATIENCE_MS,
+  };
   const inside = new WeakMap<object, { readonly owner: string; readonly leave: () => void }>();
   const unread = new Unread();
   fastify.addHook('preValidation', (request, reply, done) => {

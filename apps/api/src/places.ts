@@ -1,4 +1,8 @@
 import type { Role } from '#ledger/caller';
+import type { Lane } from './crowd.js';
+
+/** How often those are looked at who let others go first: their turn comes with time. */
+const LOOK_EVERY_MS = 20;
 
 /** A request that wants a place. */
 export interface Applicant {
@@ -15,6 +19,8 @@ export interface Sizes {
   readonly all: number;
   /** Places that are kept free for requests of a role. */
   readonly reserved: ReadonlyMap<Role, number>;
+  /** Who lets others go first. Without it: nobody. */
+  readonly lane?: Lane;
 }
 
 /**
@@ -22,31 +28,37 @@ export interface Sizes {
  * fewest: an owner who sends many requests does not delay one who sends few.
  */
 export class Places {
-  private readonly inside = new Set<Applicant>();
+  /** Since when, in milliseconds. */
+  private readonly inside = new Map<Applicant, number>();
   /** In order of arrival. None of them can enter: each change of the places lets in those who can. */
   private readonly line = new Set<Applicant>();
   private readonly ofOwner = new Map<string, number>();
   private readonly ofRole = new Map<Role, number>();
+  private looking: NodeJS.Timeout | undefined;
 
   constructor(private readonly sizes: Sizes) {}
 
   /** Enters at once, or waits in the line. Returns whether it entered. */
   ask(applicant: Applicant): boolean {
-    const mayEnter = this.mayEnter(applicant);
+    this.sizes.lane?.arrive(applicant.owner);
+    const mayEnter = this.mayEnter(applicant) && !this.yields(applicant);
     if (mayEnter) this.enter(applicant);
-    else this.line.add(applicant);
+    else {
+      this.line.add(applicant);
+      this.lookAgain();
+    }
     return mayEnter;
   }
 
   /** Gives the place back, or leaves the line. It may be called again. */
   leave(applicant: Applicant): void {
-    this.line.delete(applicant);
-    if (!this.inside.delete(applicant)) return;
+    const since = this.inside.get(applicant);
+    if (this.line.delete(applicant)) this.sizes.lane?.leave(applicant.owner, undefined);
+    if (since === undefined) return;
+    this.inside.delete(applicant);
+    this.sizes.lane?.leave(applicant.owner, since);
     this.count(applicant, -1);
-    for (let next = this.next(); next !== undefined; next = this.next()) {
-      this.line.delete(next);
-      this.enter(next);
-    }
+    this.letIn();
   }
 
   /** Whether nobody of this role can enter, whoever the owner is. */
@@ -54,13 +66,38 @@ export class Places {
     return this.sizes.all - this.inside.size <= this.keptFromRole(role);
   }
 
+  private letIn(): void {
+    for (let next = this.next(); next !== undefined; next = this.next()) {
+      this.line.delete(next);
+      this.enter(next);
+    }
+  }
+
   private next(): Applicant | undefined {
     let best: Applicant | undefined;
     // Nobody can enter when all places are taken: the line need not be searched.
     if (this.inside.size >= this.sizes.all) return best;
     for (const each of this.line)
-      if (this.mayEnter(each) && (best === undefined || this.heldBy(each.owner) < this.heldBy(best.owner))) best = each;
+      if (
+        this.mayEnter(each) &&
+        (best === undefined || this.heldBy(each.owner) < this.heldBy(best.owner)) &&
+        !this.yields(each)
+      )
+        best = each;
     return best;
+  }
+
+  private yields(applicant: Pick<Applicant, 'role' | 'owner'>): boolean {
+    return applicant.role !== 'platform_admin' && this.sizes.lane?.mustWait(applicant.owner) === true;
+  }
+
+  private lookAgain(): void {
+    if (this.sizes.lane === undefined) return;
+    this.looking ??= setTimeout(() => {
+      this.looking = undefined;
+      this.letIn();
+      if (this.line.size > 0) this.lookAgain();
+    }, LOOK_EVERY_MS).unref();
   }
 
   private mayEnter(applicant: Applicant): boolean {
@@ -75,7 +112,7 @@ export class Places {
   }
 
   private enter(applicant: Applicant): void {
-    this.inside.add(applicant);
+    this.inside.set(applicant, this.sizes.lane?.enter(applicant.owner) ?? 0);
     this.count(applicant, 1);
     applicant.enter();
   }

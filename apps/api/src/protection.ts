@@ -3,6 +3,7 @@ import compress from '@fastify/compress';
 import rateLimit from '@fastify/rate-limit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Arrivals } from './auth/arrivals.js';
+import type { Stopwatch } from './crowd.js';
 import { TooManyRequests } from './problem.js';
 import { isUpgrade, isWatched } from './request-ends.js';
 
@@ -21,6 +22,8 @@ export interface Limits {
   readonly patienceMs?: number;
   /** The longest time in which a client may send a request, or read its response. Default: a minute. */
   readonly transferMs?: number;
+  /** Measures how long requests take. Default: the clock of the process. */
+  readonly stopwatch?: Stopwatch;
 }
 
 /** Compressing smaller responses is not worth the time. */

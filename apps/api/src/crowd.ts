@@ -1,0 +1,113 @@
+/** The places that others use are an average over about this time. */
+const MEMORY_MS = 1000;
+/** A caller asks for much when the requests that it has at once are more than so much work. */
+const MUCH_MS = 2000;
+/** Part of a new duration in the average of its owner. */
+const NEW_PART = 0.2;
+/** A caller waits at most for this time after a long request, if it has a quarter of a place: 10 s. */
+const MOST_DEBT_MS = 2500;
+/** So long what the others use is not added up again: it is asked for whenever a place becomes free. */
+const ADDED_UP_MS = 10;
+/** Above this number, owners without requests are forgotten. */
+const MOST_OWNERS = 1000;
+
+/** In milliseconds from any moment. */
+export type Stopwatch = () => number;
+export const stopwatch: Stopwatch = () => performance.now();
+
+interface Owner {
+  /** Requests that have a place or wait for one. */
+  asking: number;
+  holding: number;
+  /** What its requests take on average. */
+  requestMs: number;
+  /** Places that it held on average, as of `at`. */
+  used: number;
+  /** How long it held a place beyond what it was to have. */
+  debtMs: number;
+  at: number;
+}
+
+/** The owners of one kind of requests. */
+export interface Lane {
+  arrive(owner: string): void;
+  /** Returns since when the owner has the place. */
+  enter(owner: string): number;
+  /** `since`: as `enter` has it. undefined: the request had no place. */
+  leave(owner: string, since: number | undefined): void;
+  mustWait(owner: string): boolean;
+}
+
+/**
+ * Knows who uses how many places, and who must let others go first: an owner that asks for much has only what the
+ * others leave. So many requests at once, or long ones, get their owner less, and not more, while others are there.
+ */
+export class Crowd {
+  private readonly owners = new Map<string, Owner>();
+  private others = { places: 0, at: -Infinity };
+
+  /** `enough`: while others use so many places on average, nothing is left. */
+  constructor(
+    private readonly enough: number,
+    private readonly now: Stopwatch = stopwatch,
+  ) {}
+
+  /** `atLeast`: the places that an owner has in any case, on average. */
+  lane(name: string, atLeast: number): Lane {
+    const named = (owner: string): Owner => this.updated(`${name} ${owner}`, atLeast);
+    return {
+      arrive: (owner) => {
+        named(owner).asking += 1;
+      },
+      enter: (owner) => {
+        named(owner).holding += 1;
+        return this.now();
+      },
+      leave: (owner, since) => {
+        this.leave(named(owner), since);
+      },
+      mustWait: (owner) => {
+        const of = named(owner);
+        return asksForMuch(of) && (of.debtMs > 0 || of.holding + 1 > Math.max(1, this.left(atLeast)));
+      },
+    };
+  }
+
+  private leave(owner: Owner, since: number | undefined): void {
+    owner.asking -= 1;
+    if (since !== undefined) {
+      owner.holding -= 1;
+      owner.requestMs += (this.now() - since - owner.requestMs) * NEW_PART;
+    }
+    if (this.owners.size > MOST_OWNERS)
+      for (const [name, { asking }] of this.owners) if (asking === 0) this.owners.delete(name);
+  }
+
+  /** The places of an owner that asks for much. */
+  private left(atLeast: number): number {
+    const now = this.now();
+    if (now - this.others.at >= ADDED_UP_MS) {
+      let places = 0;
+      for (const owner of this.owners.values()) if (!asksForMuch(owner)) places += usedAt(now, owner);
+      this.others = { places, at: now };
+    }
+    return Math.max(atLeast, this.enough - this.others.places);
+  }
+
+  private updated(name: string, atLeast: number): Owner {
+    const now = this.now();
+    const owner = this.owners.get(name) ?? { asking: 0, holding: 0, requestMs: 0, used: 0, debtMs: 0, at: now };
+    this.owners.set(name, owner);
+    const debtMs = owner.debtMs + (owner.holding - this.left(atLeast)) * (now - owner.at);
+    owner.debtMs = Math.min(MOST_DEBT_MS, Math.max(0, debtMs));
+    owner.used = usedAt(now, owner);
+    owner.at = now;
+    return owner;
+  }
+}
+
+const asksForMuch = ({ asking, requestMs }: Owner): boolean => asking * requestMs > MUCH_MS;
+
+/** The average moves towards what is held now. */
+const usedAt = (now: number, { holding, used, at }: Owner): number =>
+  holding + (used - holding) * Math.exp((at - now) / MEMORY_MS);
