@@ -481,6 +481,25 @@ describe('a request of GraphQL', () => {
       blocker.release();
     }
   });
+
+  it('runs all but its first three queries one at a time, together with the other requests of its owner', async () => {
+    await withApi({}, async (url) => {
+      const few = Array.from({ length: 3 }, (_, n) => `a${n}: rates { items { resourceType } }`);
+      const many = Array.from({ length: 6 }, (_, n) => `b${n}: tenants { items { tenantId } }`);
+      const query = `{ ${[...few, ...many].join(' ')} }`;
+      const answers: ReturnType<typeof asked>[] = [];
+      await whileTenantsAreLocked(url, async () => {
+        for (let n = 0; n < 3; n += 1) answers.push(asked(url, 'operator', '/graphql', { query }));
+        while ((await waitingForLocks()) < 1) await new Promise((resolve) => setImmediate(resolve));
+        for (let n = 0; n < 20; n += 1) expect((await asked(url, 'auditor', '/api/v1/rates')).status).toBe(200);
+        expect(await waitingForLocks()).toBe(1);
+      });
+      for (const each of await Promise.all(answers)) {
+        expect(each.body).toMatchObject({ data: { b5: { items: expect.any(Array) } } });
+        expect(each.body).not.toHaveProperty('errors');
+      }
+    });
+  });
 });
 
 describe('a query', () => {

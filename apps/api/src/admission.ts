@@ -8,8 +8,9 @@ import type { Ledger } from '#operations/ledger';
 import { headersFor } from './answer-headers.js';
 import type { Access } from './auth/access.js';
 import type { Arrivals } from './auth/arrivals.js';
-import { Crowd, type Lane } from './crowd.js';
+import { type Crowd, type Lane, LEAST_OF_WORK } from './crowd.js';
 import { type Request, V1 } from './http.js';
+import { ownerOf } from './owner.js';
 import { type Applicant, Places } from './places.js';
 import { HungUp, Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
 import type { Limits } from './protection.js';
@@ -31,6 +32,7 @@ interface Way {
   readonly routes: Pick<Routes, 'accessOf'>;
   readonly ledger: Pick<Ledger, 'waitFor'>;
   readonly ends: RequestEnds;
+  readonly crowd: Crowd;
   readonly onShed: () => void;
 }
 
@@ -41,8 +43,7 @@ interface Way {
 const PATIENCE_MS = 250;
 /** A query takes longer than a few readings, and a page may send more of them than the share of its tenant. */
 const WORK_PATIENCE_MS = 2000;
-/** The places that a caller who asks for much has in any case, on average. */
-const LEAST_OF_WORK = 0.25;
+/** Readings are what is billed: a caller who asks for much has this place in any case. */
 const LEAST_OF_USAGE = 1;
 const USAGE = `/${V1}/usage`;
 
@@ -63,10 +64,6 @@ const BUSY = refusal(new Overloaded('Server busy. This request was not processed
 const OVER_SHARE = refusal(
   new TooManyRequests('Too many requests at the same time. This request was not processed; retry after 1 s.'),
 );
-
-/** Whose share a request counts in: those of a tenant count together, and its usage apart from its reads. */
-const ownerOf = ({ actor, role, tenantId }: Caller): string =>
-  tenantId === undefined ? `actor ${actor}` : `${role} ${tenantId}`;
 
 /**
  * Lets requests in, in this order: the token (401) before the body is read, the body, the position that a read waits
@@ -196,13 +193,12 @@ const placesFor = (all: number, keptForIngest: number, lane?: Lane): Places =>
 
 function takePlaces(
   fastify: Fastify,
-  { requestsAtOnce, queriesAtOnce, requestsAtOncePerTenant, patienceMs, stopwatch }: Limits,
-  { arrivals, ends, onShed }: Way,
+  { requestsAtOnce, queriesAtOnce, requestsAtOncePerTenant, patienceMs }: Limits,
+  { arrivals, ends, crowd, onShed }: Way,
   isOpen: (request: Arrived) => boolean,
 ): void {
   // Readings are gathered into few appends. All else works in the database for as long as it has its place: where more
   // of it than the database takes are let in, the line is there, and it knows no owners.
-  const crowd = new Crowd(queriesAtOnce / 4, stopwatch);
   const usage = {
     all: requestsAtOnce,
     places: placesFor(requestsAtOnce, Math.floor(requestsAtOnce / 4), crowd.lane('usage', LEAST_OF_USAGE)),

@@ -11,10 +11,12 @@ import { TokenReader } from './auth/token.js';
 import { CLOCK, type Clock } from './clock.js';
 import { CommandsController } from './commands.http.js';
 import { ConsoleController } from './console/console.http.js';
+import type { Crowd } from './crowd.js';
 import { CommandsResolver } from './graphql/commands.graphql.js';
 import { graphQl } from './graphql/graphql.module.js';
 import { QueryFields } from './graphql/query-fields.js';
 import { SubscriptionsResolver } from './graphql/subscriptions.graphql.js';
+import { Turns } from './graphql/turns.js';
 import { Failures } from './failures.js';
 import { HealthController } from './health.http.js';
 import { IngestController } from './ingest.http.js';
@@ -35,6 +37,7 @@ export interface AppOptions {
   readonly telemetry: Telemetry;
   readonly tokens: TokenReader;
   readonly arrivals: Arrivals;
+  readonly crowd: Crowd;
   readonly failures: Failures;
   readonly queryTimeoutMs: number;
   readonly usageYears?: UsageYears;
@@ -77,7 +80,16 @@ class AccessModule {}
 
 @Module({})
 export class AppModule {
-  static forRoot({ tokens, arrivals, failures, logger, clock, telemetry, ...settings }: AppOptions): DynamicModule {
+  static forRoot({
+    tokens,
+    arrivals,
+    crowd,
+    failures,
+    logger,
+    clock,
+    telemetry,
+    ...settings
+  }: AppOptions): DynamicModule {
     const ledger = ledgerModule({ ...settings, logger, telemetry });
     const access: DynamicModule = {
       module: AccessModule,
@@ -92,7 +104,7 @@ export class AppModule {
     };
     return {
       module: AppModule,
-      imports: [DiscoveryModule, ledger, access, graphQl([ledger, access], failures)],
+      imports: [DiscoveryModule, ledger, access, graphQl([ledger, access], { failures, turns: new Turns(crowd) })],
       controllers: [
         QueriesController,
         CommandsController,

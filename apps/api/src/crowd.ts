@@ -1,11 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The places that callers who ask for much have in any case, together and on average. */
+export const LEAST_OF_WORK = 0.3;
+const LONGEST_PAUSE_MS = 1000;
 /** The places that others use are an average over about this time. */
 const MEMORY_MS = 1000;
 /** A caller asks for much when the requests that it has at once are more than so much work. */
 const MUCH_MS = 2000;
-/** Part of a new duration in the average of its owner. */
-const NEW_PART = 0.2;
-/** A caller waits at most for this time after a long request, if it has a quarter of a place: 10 s. */
-const MOST_DEBT_MS = 2500;
+/**
+ * Part of a new duration in that of its owner. A longer one counts little: where all requests become slow, nobody asks
+ * for more than before.
+ */
+const PART_OF_SHORTER = 0.3;
+const PART_OF_LONGER = 0.05;
+/** A caller waits for so much after a long request: 5 s where it has 0.3 places. */
+const MOST_DEBT_MS = 1500;
 /** So long what the others use is not added up again: it is asked for whenever a place becomes free. */
 const ADDED_UP_MS = 10;
 /** Above this number, owners without requests are forgotten. */
@@ -13,14 +22,14 @@ const MOST_OWNERS = 1000;
 
 /** In milliseconds from any moment. */
 export type Stopwatch = () => number;
-export const stopwatch: Stopwatch = () => performance.now();
+const stopwatch: Stopwatch = () => performance.now();
 
 interface Owner {
   /** Requests that have a place or wait for one. */
   asking: number;
   holding: number;
-  /** What its requests take on average. */
-  requestMs: number;
+  /** What its requests take. undefined: none has ended. */
+  requestMs: number | undefined;
   /** Places that it held on average, as of `at`. */
   used: number;
   /** How long it held a place beyond what it was to have. */
@@ -44,7 +53,7 @@ export interface Lane {
  */
 export class Crowd {
   private readonly owners = new Map<string, Owner>();
-  private others = { places: 0, at: -Infinity };
+  private added = { others: 0, asking: 1, at: -Infinity };
 
   /** `enough`: while others use so many places on average, nothing is left. */
   constructor(
@@ -52,7 +61,7 @@ export class Crowd {
     private readonly now: Stopwatch = stopwatch,
   ) {}
 
-  /** `atLeast`: the places that an owner has in any case, on average. */
+  /** `atLeast`: the places that owners who ask for much have in any case, together and on average. */
   lane(name: string, atLeast: number): Lane {
     const named = (owner: string): Owner => this.updated(`${name} ${owner}`, atLeast);
     return {
@@ -73,30 +82,40 @@ export class Crowd {
     };
   }
 
+  /** Waits after work that took so long, so that its share of the time is what others leave of a place. */
+  async pauseAfter(workMs: number): Promise<void> {
+    const pauseMs = workMs * (1 / Math.min(1, this.left(LEAST_OF_WORK)) - 1);
+    if (pauseMs > 0) await delay(Math.min(pauseMs, LONGEST_PAUSE_MS));
+  }
+
   private leave(owner: Owner, since: number | undefined): void {
     owner.asking -= 1;
     if (since !== undefined) {
       owner.holding -= 1;
-      owner.requestMs += (this.now() - since - owner.requestMs) * NEW_PART;
+      const took = this.now() - since;
+      const { requestMs: before = took } = owner;
+      owner.requestMs = before + (took - before) * (took < before ? PART_OF_SHORTER : PART_OF_LONGER);
     }
     if (this.owners.size > MOST_OWNERS)
       for (const [name, { asking }] of this.owners) if (asking === 0) this.owners.delete(name);
   }
 
-  /** The places of an owner that asks for much. */
+  /** The places of an owner that asks for much: together, such owners have `atLeast` in any case. */
   private left(atLeast: number): number {
     const now = this.now();
-    if (now - this.others.at >= ADDED_UP_MS) {
-      let places = 0;
-      for (const owner of this.owners.values()) if (!asksForMuch(owner)) places += usedAt(now, owner);
-      this.others = { places, at: now };
+    if (now - this.added.at >= ADDED_UP_MS) {
+      let [others, asking] = [0, 0];
+      for (const owner of this.owners.values())
+        if (asksForMuch(owner)) asking += 1;
+        else others += usedAt(now, owner);
+      this.added = { others, asking: Math.max(1, asking), at: now };
     }
-    return Math.max(atLeast, this.enough - this.others.places);
+    return Math.max(atLeast / this.added.asking, this.enough - this.added.others);
   }
 
   private updated(name: string, atLeast: number): Owner {
     const now = this.now();
-    const owner = this.owners.get(name) ?? { asking: 0, holding: 0, requestMs: 0, used: 0, debtMs: 0, at: now };
+    const owner = this.owners.get(name) ?? { asking: 0, holding: 0, requestMs: undefined, used: 0, debtMs: 0, at: now };
     this.owners.set(name, owner);
     const debtMs = owner.debtMs + (owner.holding - this.left(atLeast)) * (now - owner.at);
     owner.debtMs = Math.min(MOST_DEBT_MS, Math.max(0, debtMs));
@@ -106,7 +125,7 @@ export class Crowd {
   }
 }
 
-const asksForMuch = ({ asking, requestMs }: Owner): boolean => asking * requestMs > MUCH_MS;
+const asksForMuch = ({ asking, requestMs }: Owner): boolean => asking * (requestMs ?? 0) > MUCH_MS;
 
 /** The average moves towards what is held now. */
 const usedAt = (now: number, { holding, used, at }: Owner): number =>

@@ -16,6 +16,7 @@ import { Revocations } from './auth/revocations.js';
 import { TokenReader } from './auth/token.js';
 import { answerClientError, assertAnswerable } from './client-errors.js';
 import { type Clock, systemClock } from './clock.js';
+import { Crowd } from './crowd.js';
 import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
@@ -166,8 +167,10 @@ export async function createApi(
   arrivals.attach(fastify);
   protect(fastify, settings, arrivals);
   cutSlowReaders(fastify, transferMs);
+  // Where others hold a quarter of the places on average, the database is busy with them.
+  const crowd = new Crowd(settings.queriesAtOnce / 4, settings.stopwatch);
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.forRoot({ ...settings, logger, clock, telemetry, tokens, arrivals, failures }),
+    AppModule.forRoot({ ...settings, logger, clock, telemetry, tokens, arrivals, crowd, failures }),
     adapter,
     {
       logger: new NestLogger(logger),
@@ -177,10 +180,11 @@ export async function createApi(
   );
   const [ledger, core] = [app.get(Ledger), app.get(LedgerCore)];
   tokens.refuseRevoked(new Revocations(async (tokenId) => isTokenRevoked(core, tokenId)));
+  ledger.pauseAfterExpensive(async (workMs) => crowd.pauseAfter(workMs));
   const onShed = (): void => {
     telemetry.metrics.shed.inc();
   };
-  admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger, ends, onShed });
+  admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger, ends, crowd, onShed });
   return app;
 }
 

@@ -11,6 +11,9 @@ const LOOK_EVERY_MS = 50;
 export class FewAtOnce {
   private readonly running = new Set<string>();
 
+  /** `pauseAfter`: waits before another one takes the place of one that took so long. */
+  constructor(private readonly pauseAfter: (workMs: number) => Promise<void>) {}
+
   /** `owner`: a tenant, or an actor that belongs to none. Errors: `overloaded`. */
   async run<Result>(owner: string, work: () => Promise<Result>): Promise<Result> {
     const isFull = (): boolean => this.running.size >= MOST || this.running.has(owner);
@@ -22,10 +25,11 @@ export class FewAtOnce {
         'unavailable',
       );
     this.running.add(owner);
+    const begun = performance.now();
     try {
       return await work();
     } finally {
-      this.running.delete(owner);
+      void this.pauseAfter(performance.now() - begun).finally(() => this.running.delete(owner));
     }
   }
 }
@@ -36,6 +40,10 @@ export class FewInOrder {
   private readonly waiting: (() => void)[] = [];
 
   constructor(private readonly most: number) {}
+
+  get isIdle(): boolean {
+    return this.running === 0;
+  }
 
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.running < this.most) this.running += 1;

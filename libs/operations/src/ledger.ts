@@ -87,7 +87,8 @@ export interface Preview extends Effect {
 @Injectable()
 export class Ledger {
   private readonly intake: UsageIntake;
-  private readonly expensive = new FewAtOnce();
+  private pauseAfter: (workMs: number) => Promise<void> = async () => Promise.resolve();
+  private readonly expensive = new FewAtOnce(async (workMs) => this.pauseAfter(workMs));
   private hearStale: (position: number, since: Instant) => void = () => undefined;
 
   constructor(
@@ -271,6 +272,11 @@ export class Ledger {
   /** Calls the listener with the position of what is stale, and with the instant since which it is. */
   onStale(listener: (position: number, since: Instant) => void): void {
     this.hearStale = listener;
+  }
+
+  /** Waits like this after an expensive query, before another one begins in its place. */
+  pauseAfterExpensive(pauseAfter: (workMs: number) => Promise<void>): void {
+    this.pauseAfter = pauseAfter;
   }
 
   /** Like `answer`, of the query with this name. Errors: also `unknown_query`. */

@@ -8,6 +8,7 @@ import { Arrivals } from '../auth/arrivals.js';
 import { TokenReader } from '../auth/token.js';
 import type { Failures } from '../failures.js';
 import { type Reply, type Request } from '../http.js';
+import { ownerOf } from '../owner.js';
 import { answerProblem } from '../problem.filter.js';
 import { tellMoment } from './as-of.js';
 import { QueryLimits } from '../query-limits.js';
@@ -15,6 +16,7 @@ import { formatErrors, isAboutQuery } from './errors.js';
 import { assertValid, guardCost, MAX_DEPTH, MAX_TOKENS } from './limits.js';
 import { resolveRelations } from './relations.js';
 import { countSubscriptions, type Socket, Sockets } from './sockets.js';
+import type { Turns } from './turns.js';
 
 /** A request on arrival, by HTTP or as an upgrade to WebSocket. */
 type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & {
@@ -28,18 +30,22 @@ interface Parts {
   readonly arrivals: Arrivals;
   readonly limits: QueryLimits;
   readonly failures: Failures;
+  readonly turns: Turns;
 }
 
-export const graphQl = (imports: NonNullable<DynamicModule['imports']>, failures: Failures): DynamicModule =>
+export const graphQl = (
+  imports: NonNullable<DynamicModule['imports']>,
+  { failures, turns }: Pick<Parts, 'failures' | 'turns'>,
+): DynamicModule =>
   GraphQLModule.forRootAsync<MercuriusDriverConfig>({
     driver: MercuriusDriver,
     imports,
     inject: [Ledger, TokenReader, CLOCK, Arrivals, QueryLimits],
     useFactory: (ledger: Ledger, tokens: TokenReader, clock: Clock, arrivals: Arrivals, limits: QueryLimits) =>
-      configuration({ ledger, sockets: new Sockets(tokens, clock, failures), arrivals, limits, failures }),
+      configuration({ ledger, sockets: new Sockets(tokens, clock, failures), arrivals, limits, failures, turns }),
   });
 
-function configuration({ ledger, sockets, arrivals, limits, failures }: Parts): MercuriusDriverConfig {
+function configuration({ ledger, sockets, arrivals, limits, failures, turns }: Parts): MercuriusDriverConfig {
   return {
     path: '/graphql',
     autoSchemaFile: true,
@@ -73,7 +79,11 @@ function configuration({ ledger, sockets, arrivals, limits, failures }: Parts): 
         guardCost(schema, document, {});
       },
     },
-    context: (request: Arriving, reply: Reply) => ({ caller: request.caller, signal: limits.of(reply) }),
+    context: (request: Arriving, reply: Reply) => ({
+      caller: request.caller,
+      signal: limits.of(reply),
+      ...(request.caller === undefined ? {} : { turns: turns.of(ownerOf(request.caller)) }),
+    }),
     additionalRouteOptions: {
       // Before the query is read: without a token, even the schema is hidden.
       preHandler: (request: Arriving, reply: Reply, next: () => void) => {

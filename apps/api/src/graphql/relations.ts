@@ -10,7 +10,7 @@ import { deployments } from '#operations/deployments';
 import { plans } from '#operations/plans';
 import { subscriptions } from '#operations/subscriptions';
 import { tenants } from '#operations/tenants';
-import { inTurn } from './turns.js';
+import { inTurn, type RequestTurns } from './turns.js';
 import { type Class, objectTypes, typeNamed } from './types.js';
 
 /**
@@ -29,9 +29,10 @@ interface Relation {
   readonly many: boolean;
 }
 type Item = Readonly<Record<string, unknown>>;
-/** Who asks, and what ends the queries of the request. A subscription has no end. */
+/** Who asks, in which turns, and what ends the queries of the request. A subscription has no end. */
 export interface Asking {
   readonly caller: Caller;
+  readonly turns?: RequestTurns;
   readonly signal?: AbortSignal;
 }
 /** A query that answers in pages. */
