@@ -361,6 +361,21 @@ describe('one tenant', () => {
   });
 });
 
+describe('a long page', () => {
+  it('takes more of its owner’s places, and the longest one all of them', async () => {
+    await withApi({ queriesAtOnce: 8, patienceMs: 10 }, async (url) => {
+      const pages: ReturnType<typeof asked>[] = [];
+      await whileTenantsAreLocked(url, async () => {
+        for (const who of ['operator', 'tenant']) pages.push(asked(url, who, '/api/v1/tenants?limit=10000'));
+        while ((await waitingForLocks()) < 2) await new Promise((resolve) => setImmediate(resolve));
+        for (const who of ['operator', 'tenant']) expect((await asked(url, who, '/api/v1/rates')).status).toBe(429);
+        expect((await asked(url, 'globex', '/api/v1/rates')).status).toBe(200);
+      });
+      expect((await Promise.all(pages)).map(({ status }) => status)).toEqual([200, 200]);
+    });
+  });
+});
+
 describe('a caller with more work at once than it can have', () => {
   it('has one place while others are there, and they have theirs', async () => {
     let ms = 0;

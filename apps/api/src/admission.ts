@@ -176,6 +176,13 @@ function largeBodies(fastify: Fastify, ends: RequestEnds): (request: object, cal
   };
 }
 
+/** A page of more rows is worth several: the longest one, of 10,000, all that a caller may have at the same time. */
+const ROWS_OF_A_PLACE = 2000;
+function weightOf(query: unknown): number {
+  const limit = typeof query === 'object' && query !== null && 'limit' in query ? Number(query.limit) : 0;
+  return limit > ROWS_OF_A_PLACE ? Math.ceil(limit / ROWS_OF_A_PLACE) : 1;
+}
+
 /** A tenant has a quarter of the places. One of the staff has half. */
 const shareOf = (all: number, { tenantId }: Caller): number =>
   Math.max(1, Math.floor(all / (tenantId === undefined ? 2 : 4)));
@@ -226,10 +233,12 @@ function takePlaces(
       clearTimeout(waiting.timer);
       reply.raw.off('close', hangUp);
     };
+    const share = requestsAtOncePerTenant ?? shareOf(all, caller);
     const applicant: Applicant = {
       role: caller.role,
       owner: ownerOf(caller),
-      share: requestsAtOncePerTenant ?? shareOf(all, caller),
+      share,
+      weight: Math.min(share, weightOf(request.query)),
       enter: () => {
         stopWaiting();
         const leave = (): void => {

@@ -6,8 +6,8 @@ import { type Applicant, Places } from './places.js';
 function withPlaces(all: number, perOwner: number, reserved: readonly (readonly [Role, number])[] = []) {
   const entered: string[] = [];
   const places = new Places({ all, reserved: new Map(reserved) });
-  const ask = (name: string, owner: string, role: Role = 'tenant'): Applicant => {
-    const applicant = { role, owner, share: perOwner, enter: () => void entered.push(name) };
+  const ask = (name: string, owner: string, role: Role = 'tenant', weight = 1): Applicant => {
+    const applicant = { role, owner, share: perOwner, weight, enter: () => void entered.push(name) };
     places.ask(applicant);
     return applicant;
   };
@@ -42,6 +42,14 @@ describe('places', () => {
     expect(places.isFull(third)).toBe(false);
     places.leave(first);
     expect(entered).toEqual(['a1', 'a2', 'b1', 'a3']);
+  });
+
+  it('are taken by weight from the share of an owner, and one by one from those of all', () => {
+    const { places, entered, ask } = withPlaces(3, 2);
+    const [heavy] = [ask('a1', 'A', 'tenant', 2), ask('a2', 'A'), ask('b1', 'B'), ask('c1', 'C')];
+    expect(entered).toEqual(['a1', 'b1', 'c1']);
+    places.leave(heavy);
+    expect(entered).toEqual(['a1', 'b1', 'c1', 'a2']);
   });
 
   it('go to the owner with the fewest first', () => {

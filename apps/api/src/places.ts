@@ -11,6 +11,8 @@ export interface Applicant {
   readonly owner: string;
   /** The most places that the owner may have. */
   readonly share: number;
+  /** How many places of its owner's share the request takes: at most the share. Default: 1. */
+  readonly weight?: number;
   /** Called when it has its place. */
   enter(): void;
 }
@@ -101,7 +103,7 @@ export class Places {
   }
 
   private mayEnter(applicant: Applicant): boolean {
-    return this.heldBy(applicant.owner) < applicant.share && !this.isFull(applicant);
+    return this.heldBy(applicant.owner) + (applicant.weight ?? 1) <= applicant.share && !this.isFull(applicant);
   }
 
   private keptFromRole(role: Role): number {
@@ -117,9 +119,9 @@ export class Places {
     applicant.enter();
   }
 
-  private count({ role, owner }: Applicant, change: 1 | -1): void {
+  private count({ role, owner, weight = 1 }: Applicant, change: 1 | -1): void {
     this.ofRole.set(role, (this.ofRole.get(role) ?? 0) + change);
-    const held = this.heldBy(owner) + change;
+    const held = this.heldBy(owner) + change * weight;
     // Owners come and go: those without a place are forgotten.
     if (held === 0) this.ofOwner.delete(owner);
     else this.ofOwner.set(owner, held);
