@@ -41,6 +41,7 @@ export async function withApi<Result>(
     LEDGERLINE_PORT: '0',
     LEDGERLINE_LOG_LEVEL: 'warn',
     LEDGERLINE_REQUESTS_PER_MINUTE: '100000000',
+    LEDGERLINE_CONNECTIONS_PER_ADDRESS: '10000',
   };
   const start = (app: string): ChildProcess =>
     spawn(process.execPath, [`dist/apps/${app}/src/main.js`], {

@@ -280,6 +280,7 @@ describe('load', () => {
       jwtSecret: SECRET,
       ...LISTENING,
       requestsPerMinute: 3,
+      unauthenticatedPerMinute: 3,
       logger,
       clock,
     });
@@ -318,6 +319,7 @@ describe('load', () => {
       ...LISTENING,
       ...trusted,
       requestsPerMinute: 3,
+      unauthenticatedPerMinute: 3,
       logger,
       clock,
     });

@@ -39,6 +39,9 @@ const withoutBody = (path: string, token?: string): string =>
   `POST ${path} HTTP/1.1\r\nHost: ledger\r\nContent-Type: application/json\r\nContent-Length: 100\r\n` +
   `${token === undefined ? '' : `Authorization: Bearer ${token}\r\n`}\r\n`;
 
+const get = (path: string, token: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: ledger\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+
 const tokenOf = (who: string): string => api().tokens.get(who) ?? '';
 
 async function asked(url: string, who: string, path: string, body?: object) {
@@ -168,6 +171,79 @@ describe('slow readers', () => {
   });
 });
 
+describe('a flood', () => {
+  const forged = get('/api/v1/rates', 'forged');
+  const statusesOf = (text: string): number[] =>
+    [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
+
+  it('of refused tokens is cut, and its address is refused for the rest of the minute', async () => {
+    let ms = 0;
+    const lines: string[] = [];
+    const kept = pino({ level: 'info' }, { write: (line) => void lines.push(line) });
+    await withApi({ unauthenticatedPerMinute: 3, stopwatch: () => ms, logger: kept }, async (url) => {
+      const flood = new RawSocket(url).send(forged.repeat(6));
+      await flood.closed;
+      expect(statusesOf(flood.text)).toEqual([401, 401, 401, 429]);
+      expect(flood.text).toMatch(/retry-after: 60\r\n[^]*connection: close\r\n[^]*"code":"too_many_requests"/i);
+      const next = new RawSocket(url).send(get('/health/live', 'x'));
+      await next.closed;
+      expect(next.text).toBe('');
+      ms += 60_000;
+      expect((await asked(url, 'operator', '/api/v1/rates')).status).toBe(200);
+    });
+    // Requests that are cut would fill the log.
+    expect(lines.filter((line) => line.includes('"status":401'))).toHaveLength(3);
+    expect(lines.filter((line) => line.includes('"status":429'))).toEqual([]);
+  });
+
+  it('of refused tokens does not shut out others with a token behind the same address', async () => {
+    await withApi({ unauthenticatedPerMinute: 3 }, async (url) => {
+      expect((await asked(url, 'operator', '/api/v1/rates')).status).toBe(200);
+      for (let n = 0; n < 2; n += 1) {
+        const flood = new RawSocket(url).send(forged.repeat(6));
+        await flood.closed;
+        expect(statusesOf(flood.text).at(-1)).toBe(429);
+      }
+      expect((await asked(url, 'auditor', '/api/v1/rates')).status).toBe(200);
+    });
+  });
+
+  it('of connections of an address is cut, but not of a trusted proxy', async () => {
+    await withApi({ connectionsPerAddress: 5 }, async (url) => {
+      const open = Array.from({ length: 5 }, () => new RawSocket(url).send(get('/health/live', 'x')));
+      expect(await Promise.all(open.map(async (each) => each.status()))).toEqual([200, 200, 200, 200, 200]);
+      const more = new RawSocket(url).send(get('/health/live', 'x'));
+      await more.closed;
+      expect(more.text).toBe('');
+      for (const each of open) each.destroy();
+      await Promise.all(open.map(async (each) => each.closed));
+      for (let status = 0; status !== 200;) {
+        const again = new RawSocket(url).send(get('/health/live', 'x'));
+        status = await again.status().catch(() => 0);
+        again.destroy();
+      }
+    });
+    await withApi({ connectionsPerAddress: 5, trustedProxies: '127.0.0.1' }, async (url) => {
+      const open = Array.from({ length: 20 }, () => new RawSocket(url).send(get('/health/live', 'x')));
+      expect(new Set(await Promise.all(open.map(async (each) => each.status())))).toEqual(new Set([200]));
+      for (const each of open) each.destroy();
+    });
+  });
+
+  it('of requests on one connection is cut after those that came first', async () => {
+    await withApi({ queriesAtOnce: 8, patienceMs: 600_000 }, async (url) => {
+      let pipeline: RawSocket | undefined;
+      await whileTenantsAreLocked(url, async () => {
+        pipeline = new RawSocket(url).send(get('/api/v1/tenants', tokenOf('operator')).repeat(64));
+        while ((await waitingForLocks()) < 1) await new Promise((resolve) => setImmediate(resolve));
+        for (let n = 0; n < 20; n += 1) expect((await asked(url, 'auditor', '/api/v1/rates')).status).toBe(200);
+      });
+      await pipeline?.closed;
+      expect(statusesOf(pipeline?.text ?? '')).toEqual([...Array.from({ length: 32 }, () => 200), 429]);
+    });
+  });
+});
+
 describe('what Node refuses itself', () => {
   it.each([
     ['no HTTP', 'GARBAGE\r\n\r\n', 400, 'malformed_request'],
@@ -205,9 +281,6 @@ describe('what Node refuses itself', () => {
 
 const revocable = async (id: string): Promise<string> =>
   mintToken(SECRET, { id, sub: id, role: 'platform_admin', ttl: '1h' }, NOW);
-
-const get = (path: string, token: string): string =>
-  `GET ${path} HTTP/1.1\r\nHost: ledger\r\nAuthorization: Bearer ${token}\r\n\r\n`;
 
 /** A token with a published key, and the server of that key, which answers only when it is released. */
 async function slowKeys() {

@@ -22,6 +22,8 @@ export const LISTENING = {
   host: '127.0.0.1',
   port: 0,
   requestsPerMinute: 1_000_000,
+  unauthenticatedPerMinute: 1_000_000,
+  connectionsPerAddress: 10_000,
   requestsAtOnce: 1000,
   queriesAtOnce: 1000,
   queryTimeoutMs: 60_000,

@@ -22,7 +22,7 @@ const MOST_OWNERS = 1000;
 
 /** In milliseconds from any moment. */
 export type Stopwatch = () => number;
-const stopwatch: Stopwatch = () => performance.now();
+export const stopwatch: Stopwatch = () => performance.now();
 
 interface Owner {
   /** Requests that have a place or wait for one. */

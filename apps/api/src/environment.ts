@@ -18,6 +18,7 @@ import {
   zUsageYears,
 } from '#runtime/environment';
 import type { TokenRules } from '#runtime/token';
+import type { FloodLimits } from './floods.js';
 import type { Limits } from './protection.js';
 
 /** The length of an HS256 hash: a shorter secret can be guessed from one token. */
@@ -50,6 +51,8 @@ const zEnvironment = z.object({
     .refine(areNetworks, 'must be addresses or networks separated by commas, such as "127.0.0.1,10.0.0.0/8"')
     .optional(),
   LEDGERLINE_REQUESTS_PER_MINUTE: fromOne.default(120_000),
+  LEDGERLINE_UNAUTHENTICATED_PER_MINUTE: fromOne.default(600),
+  LEDGERLINE_CONNECTIONS_PER_ADDRESS: fromOne.default(1000),
   LEDGERLINE_REQUESTS_AT_ONCE: fromOne.default(64),
   LEDGERLINE_QUERIES_AT_ONCE: fromOne.default(10),
   LEDGERLINE_REQUESTS_AT_ONCE_PER_TENANT: fromOne.optional(),
@@ -62,7 +65,7 @@ const zEnvironment = z.object({
 });
 export const VARIABLES: readonly string[] = Object.keys(zEnvironment.shape);
 
-export interface ApiSettings extends Limits {
+export interface ApiSettings extends Limits, FloodLimits {
   readonly databaseUrl: string;
   readonly eventStore?: EventStoreSettings;
   /** HS256, at least 32 characters. */
@@ -104,6 +107,8 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     port: data.LEDGERLINE_PORT,
     ...(data.LEDGERLINE_TRUSTED_PROXIES === undefined ? {} : { trustedProxies: data.LEDGERLINE_TRUSTED_PROXIES }),
     requestsPerMinute: data.LEDGERLINE_REQUESTS_PER_MINUTE,
+    unauthenticatedPerMinute: data.LEDGERLINE_UNAUTHENTICATED_PER_MINUTE,
+    connectionsPerAddress: data.LEDGERLINE_CONNECTIONS_PER_ADDRESS,
     requestsAtOnce: data.LEDGERLINE_REQUESTS_AT_ONCE,
     queriesAtOnce: data.LEDGERLINE_QUERIES_AT_ONCE,
     ...(data.LEDGERLINE_REQUESTS_AT_ONCE_PER_TENANT === undefined

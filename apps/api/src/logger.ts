@@ -23,16 +23,16 @@ export class NestLogger implements LoggerService {
 
 /**
  * Logs one line per request: path, status and duration. Not headers, bodies or URL parameters: they may contain
- * secrets.
+ * secrets. Requests of a flood would fill the log.
  */
-export function logRequests(ends: RequestEnds, logger: Logger): void {
+export function logRequests(ends: RequestEnds, logger: Logger, isFlood: (request: object) => boolean): void {
   ends.onEnd((request, reply, hungUp) => {
     const { id: requestId, method } = request;
     const [path] = request.url.split('?');
     const correlationId = correlationIdOf(request);
     const more = { ...(correlationId === requestId ? {} : { correlationId }), ...(hungUp ? { hungUp } : {}) };
     const line = { requestId, ...more, method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
-    if (isWatched(request.url)) logger.debug(line, 'answered');
+    if (isWatched(request.url) || isFlood(request)) logger.debug(line, 'answered');
     else logger.info(line, 'answered');
   });
 }

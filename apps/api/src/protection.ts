@@ -10,7 +10,7 @@ import { isUpgrade, isWatched } from './request-ends.js';
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
 export interface Limits {
-  /** Requests per minute of one token, or of one address without a valid token. */
+  /** Requests per minute of one token. */
   readonly requestsPerMinute: number;
   /** Requests with usage processed at the same time. A further one waits for a short time and is then refused. */
   readonly requestsAtOnce: number;
@@ -38,13 +38,13 @@ export function protect(fastify: Fastify, { requestsPerMinute }: Limits, arrival
   void fastify.register(rateLimit, {
     max: requestsPerMinute,
     timeWindow: 60_000,
-    // Only a valid token has its own limit: made-up tokens would each get a new one. The key is a hash, because a token
-    // is a secret.
-    keyGenerator: (request) => {
-      const token = arrivals.tokenOf(request);
-      return token === undefined ? request.ip : createHash('sha256').update(token).digest('base64url');
-    },
-    allowList: ({ url }) => isWatched(url),
+    // A hash, because a token is a secret.
+    keyGenerator: (request) =>
+      createHash('sha256')
+        .update(arrivals.tokenOf(request) ?? '')
+        .digest('base64url'),
+    // Requests without a valid token have a limit by address: made-up tokens would each get a new one.
+    allowList: (request) => isWatched(request.url) || arrivals.tokenOf(request) === undefined,
     errorResponseBuilder: (_request, { ttl, max }) =>
       new TooManyRequests(`More than ${max} requests in a minute. Retry after ${Math.ceil(ttl / 1000)} s.`),
   });

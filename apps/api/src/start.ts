@@ -21,6 +21,7 @@ import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
 import { Failures, NOT_WRITABLE } from './failures.js';
+import { refuseFloods } from './floods.js';
 import { givenId, isAscii, POSITION, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
@@ -146,7 +147,6 @@ export async function createApi(
     void reply.headers(headersFor(request));
     next();
   });
-  logRequests(ends, logger);
   telemetry.attach(fastify, ends);
   // After what counts the requests: a refused one is counted too.
   fastify.addHook('onRequest', (request, _reply, next) => {
@@ -165,6 +165,11 @@ export async function createApi(
   const tokens = new TokenReader(settings.jwtSecret, settings.jwksUrl, settings.tokenRules);
   const arrivals = new Arrivals(tokens, clock);
   arrivals.attach(fastify);
+  const onShed = (): void => {
+    telemetry.metrics.shed.inc();
+  };
+  const isFlood = refuseFloods(fastify, settings, arrivals, onShed);
+  logRequests(ends, logger, isFlood);
   protect(fastify, settings, arrivals);
   cutSlowReaders(fastify, transferMs);
   // Where others hold a quarter of the places on average, the database is busy with them.
@@ -181,9 +186,6 @@ export async function createApi(
   const [ledger, core] = [app.get(Ledger), app.get(LedgerCore)];
   tokens.refuseRevoked(new Revocations(async (tokenId) => isTokenRevoked(core, tokenId)));
   ledger.pauseAfterExpensive(async (workMs) => crowd.pauseAfter(workMs));
-  const onShed = (): void => {
-    telemetry.metrics.shed.inc();
-  };
   admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger, ends, crowd, onShed });
   return app;
 }
