@@ -35,7 +35,8 @@ function wantedLines(which: LinesWanted) {
 
 /**
  * The valid parts of lines, each with the invoice that claims it: the one of the latest instant, if what another
- * claims fell due later. An issued invoice does not claim a part of a line that it could not rate.
+ * claims fell due later. An issued invoice does not claim a part of a line that it could not rate. OFFSET 0: Postgres
+ * starts from the part, also while it has no statistics. From the invoices, it would read all of them for each part.
  */
 export async function readRecordedParts(db: Db, position: number, which: LinesWanted): Promise<ClaimablePartRow[]> {
   const { rows } = await sql<ClaimablePartRow>`
@@ -44,8 +45,9 @@ export async function readRecordedParts(db: Db, position: number, which: LinesWa
     FROM invoice_lines l
     LEFT JOIN LATERAL (
       SELECT p.invoice_id, ${isIssued('i')} AS issued, p.period_end AS claimed_until, i.as_of AS claimed_as_of
-      FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt
-      WHERE p.part_id = l.line_id AND i.status <> 'void' AND ${at(position, 'i')}
+      FROM (SELECT * FROM invoice_parts WHERE part_id = l.line_id OFFSET 0) p
+      CROSS JOIN LATERAL (SELECT * FROM invoices WHERE invoice_id = p.invoice_id OFFSET 0) i
+      WHERE i.parts_attempt = p.attempt AND i.status <> 'void' AND ${at(position, 'i')}
         AND (i.quarantined IS NULL OR NOT ${quarantines('i', 'p.line_id')})
       ORDER BY i.as_of DESC, i.invoice_id LIMIT 1) c ON true
     WHERE ${wantedLines(which)} AND l.status = 'valid' AND ${at(position, 'l')}`.execute(db);

@@ -1,6 +1,7 @@
 import { type Expression, type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
+import { isUuid } from '#domain/uuid';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
@@ -47,15 +48,20 @@ export const readInvoices = async (
 
 export const INVOICE_ORDER = keyset<InvoiceRow>({ tenant_id: 'text', as_of: 'timestamptz', invoice_id: 'uuid' });
 
-/** Invoices of one tenant (null: all) and one status (undefined: any), in the order of their list. */
+/** Invoices of one tenant (null: all), one status and these ids (undefined: any), in the order of their list. */
 export async function readInvoicePage(
   db: Db,
   position: number,
-  of: { readonly tenantId: string | null; readonly status: InvoiceStatus | undefined },
+  of: {
+    readonly tenantId: string | null;
+    readonly status: InvoiceStatus | undefined;
+    readonly invoiceIds: readonly string[] | undefined;
+  },
   { after, limit }: Rows,
 ): Promise<History<InvoiceRow>[]> {
   let query = db.selectFrom('invoices').selectAll().where(at(position)).where(INVOICE_ORDER.after(after));
   if (of.tenantId !== null) query = query.where('tenant_id', '=', of.tenantId);
+  if (of.invoiceIds !== undefined) query = query.where('invoice_id', '=', anyOf(of.invoiceIds.filter(isUuid), 'uuid'));
   if (of.status !== undefined) query = query.where('status', '=', of.status);
   return query.orderBy(INVOICE_ORDER.order()).limit(limit).execute();
 }
@@ -81,19 +87,21 @@ export const readClaimedParts = async (
     .execute();
 
 /**
- * Parts that drafts of an account claim up to an instant within their line, if no other part of the line starts there
- * yet.
+ * Parts that drafts of these accounts claim up to an instant within their line, if no other part of the line starts
+ * there yet.
  */
 export async function readUncutClaims(
   db: Db,
   position: number,
-  { tenantId, currency }: AccountKey,
-): Promise<ClaimedPartRow[]> {
-  const { rows } = await sql<ClaimedPartRow>`
-    SELECT i.invoice_id, p.line_id, p.part_id, p.period_start, p.period_end
-    FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
+  accounts: readonly AccountKey[],
+): Promise<(ClaimedPartRow & { readonly tenant_id: string; readonly currency: string })[]> {
+  const { rows } = await sql<ClaimedPartRow & { tenant_id: string; currency: string }>`
+    SELECT i.tenant_id, i.currency, i.invoice_id, p.line_id, p.part_id, p.period_start, p.period_end
+    FROM ${unnestedAccounts(accounts)}
+    JOIN invoices i ON i.tenant_id = a.tenant_id AND i.currency = a.currency
+    JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
     JOIN invoice_lines l ON l.root_line_id = p.line_id AND l.parent_line_id IS NULL AND ${at(position, 'l')}
-    WHERE i.tenant_id = ${tenantId} AND i.currency = ${currency} AND i.status = 'draft' AND ${at(position, 'i')}
+    WHERE i.status = 'draft' AND ${at(position, 'i')}
       AND (
         NOT EXISTS (
           SELECT FROM invoice_lines c

@@ -509,6 +509,22 @@ describe('usage that no line covers', () => {
   });
 });
 
+describe('invoices by their ids', () => {
+  it('are those of the tenants that may be seen, and unknown ids match nothing', async () => {
+    await onPlan(plan('p1'));
+    await test.apply(usage('2026-04-03', '10'));
+    const { invoiceId } = await issue('2026-04-10');
+    await test.apply(usage('2026-04-15', '10'));
+    const { invoiceId: second } = await issue('2026-04-20');
+    const idsOf = async (params: object): Promise<string[]> =>
+      (await test.ask<{ items: Invoice[] }>('invoices', { ...params })).items.map((each) => each.invoiceId);
+    expect(await idsOf({})).toEqual([invoiceId, second]);
+    expect(await idsOf({ invoiceIds: [second, 'INV-1', '6b0c6d0e-0000-4000-8000-000000000000'] })).toEqual([second]);
+    expect(await idsOf({ invoiceIds: invoiceId, tenantId: 't1' })).toEqual([invoiceId]);
+    expect(await idsOf({ invoiceIds: [invoiceId, second], status: 'draft' })).toEqual([]);
+  });
+});
+
 describe('what was believed', () => {
   it('is answered as of a position, for usage, rates, invoices and margin', async () => {
     await onPlan(plan('p1'));

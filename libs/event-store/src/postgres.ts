@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Instant } from '#domain/time/instant';
 import { isConnectionLost } from '#postgres/connection';
 import { joinedTexts, textsIn } from '#postgres/joined-texts';
-import { BatchLoader } from '#postgres/batch-loader';
+import { BatchLoader, sharedRead } from '#postgres/batch-loader';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import type { Bell } from './bell.js';
@@ -52,6 +52,10 @@ export class PostgresLog implements EventLog {
   private readonly sources = new BatchLoader(async (positions: readonly number[]) =>
     this.positionsOfSources(positions),
   );
+  private readonly readHead = sharedRead(async () => {
+    const { rows } = await this.pool.query<{ position: Int8 }>(`select position from ${this.schema}.head`);
+    return safeNumber(rows[0]?.position ?? '0');
+  });
   private readonly listener: LogListener;
   private readonly closing = new AbortController();
 
@@ -146,8 +150,7 @@ export class PostgresLog implements EventLog {
   }
 
   async head(): Promise<number> {
-    const { rows } = await this.pool.query<{ position: Int8 }>(`select position from ${this.schema}.head`);
-    return safeNumber(rows[0]?.position ?? '0');
+    return this.readHead();
   }
 
   async positionAt(at: Instant): Promise<number> {

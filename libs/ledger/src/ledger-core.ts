@@ -10,13 +10,14 @@ import { EventCodec } from '#event-store/codec';
 import type { MirroredLog } from '#event-store/mirrored';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { withClient } from '#postgres/client';
+import { BatchLoader } from '#postgres/batch-loader';
 import { isNotWritable } from '#postgres/connection';
 import { unlessStopped } from '#postgres/stoppable';
 import { ProjectionHalted } from '#read-model/halted';
 import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import type { KeptTree } from '#transparency/kept-tree';
-import { readCommand } from '#projections/commands/commands.read';
+import { readCommands } from '#projections/commands/commands.read';
 import { readModels } from '#projections/database';
 import type { ReadModels } from '#read-model/read-models';
 import { isLockOfKey, type NamedLock, USES_OF_PLANS } from './appending/at-once.js';
@@ -41,6 +42,11 @@ export class LedgerCore {
   readonly tail: Tail;
   readonly usage: UsageLookups;
 
+  /** The commands under keys. Commands that are decided at the same time share the statements. */
+  private readonly commands = new BatchLoader(async (keys: readonly string[]) => {
+    const rows = new Map((await readCommands(this.db, keys)).map((row) => [row.key, row]));
+    return keys.map((key) => rows.get(key));
+  });
   private readonly held = new AsyncLocalStorage<Held>();
 
   constructor(
@@ -129,14 +135,14 @@ export class LedgerCore {
     const { events } = await this.tail.read(() => false);
     const recent = events.findLast(({ metadata: { command } }) => command !== undefined && hasKey(command, key));
     if (recent !== undefined) return recent;
-    const row = await readCommand(this.db, key);
+    const row = await this.commands.load(key);
     for await (const stored of this.log.readAt(row === undefined ? [] : [row.position_from]))
       return codec.decode(stored);
     return undefined;
   }
 
   private async commandOf(key: string): Promise<KnownCommand> {
-    const row = await readCommand(this.db, key);
+    const row = await this.commands.load(key);
     return row === undefined
       ? undefined
       : { key: row.key, bodyHash: row.body_hash, ...(row.result === null ? {} : { result: row.result }) };

@@ -5,7 +5,7 @@ import { earlier, FROM_EVER, type Instant, later } from '#domain/time/instant';
 import type { Caller } from '#ledger/caller';
 import { inOrder, valueOf } from '#ledger/appending/in-order';
 import type { AnswerOf } from '#ledger/query';
-import { type Invoice, invoice, zDrafted, zIssued } from './invoices.js';
+import { type Invoice, invoices, zDrafted, zIssued } from './invoices.js';
 import type { Ledger } from './ledger.js';
 import { meterDue } from './metering-run.js';
 import { tenants } from './tenants.js';
@@ -51,8 +51,8 @@ async function allTenants(ledger: Ledger, caller: Caller): Promise<AnswerOf<type
   return all;
 }
 
-/** Tenants billed at the same time: their events are appended and projected together. */
-const AT_ONCE = 32;
+/** Tenants billed at the same time: they are read, appended and projected together. */
+const AT_ONCE = 64;
 
 /**
  * Meters the days that are due, then bills tenants as of an instant and issues their invoices in order. A second run
@@ -62,16 +62,26 @@ export async function* invoiceRun(ledger: Ledger, caller: Caller, run: InvoiceRu
   const asOf = await instantsOf(ledger, caller, run.asOf);
   const last = ['', ...run.tenantIds].map(asOf).reduce<Instant>(later, FROM_EVER);
   for await (const day of meterDue(ledger, caller, earlier(last, caller.now))) run.onMetered?.(day);
-  for (let from = 0; from < run.tenantIds.length; from += AT_ONCE) {
-    const drafted = await Promise.all(
+  const draftedFrom = async (from: number): Promise<Billing[]> =>
+    Promise.all(
       run.tenantIds
         .slice(from, from + AT_ONCE)
-        .map((tenantId) => draft(ledger, caller, tenantId, { ...run, asOf: asOf(tenantId) })),
+        .map(async (tenantId) => draft(ledger, caller, tenantId, { ...run, asOf: asOf(tenantId) })),
     );
-    const issued = run.issue
-      ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, inTurn))).map(valueOf)
-      : drafted;
-    yield* await Promise.all(issued.map((each) => viewed(ledger, caller, each)));
+  let next = draftedFrom(0);
+  try {
+    for (let from = AT_ONCE; from < run.tenantIds.length + AT_ONCE; from += AT_ONCE) {
+      const drafted = await next;
+      // The database writes the next drafts while these invoices are rated.
+      next = draftedFrom(from);
+      const issued = run.issue
+        ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, inTurn))).map(valueOf)
+        : drafted;
+      yield* await viewed(ledger, caller, issued);
+    }
+  } finally {
+    // Whoever stops early closes the ledger next.
+    await next;
   }
 }
 
@@ -126,18 +136,33 @@ async function issue(ledger: Ledger, caller: Caller, billing: Billing, inTurn: (
   });
 }
 
-async function viewed(ledger: Ledger, caller: Caller, { invoices, ...billing }: Billing): Promise<TenantBilled> {
-  return unlessFailed<TenantBilled>({ ...billing, invoices: [] }, async () => ({
-    ...billing,
-    invoices: await Promise.all(invoices.map(async (id) => ledger.ask(invoice, { id }, caller))),
-  }));
+/** The invoices of all these tenants are read together. If they can't be, it is a failure of each tenant. */
+async function viewed(ledger: Ledger, caller: Caller, billed: readonly Billing[]): Promise<TenantBilled[]> {
+  const ids = billed.flatMap(({ invoices: of }) => of);
+  try {
+    const found = new Map((await invoicesOf(ledger, caller, ids)).map((each) => [each.invoiceId, each]));
+    return billed.map((each) => ({ ...each, invoices: each.invoices.flatMap((id) => found.get(id) ?? []) }));
+  } catch (error) {
+    const failure = errorOf(error);
+    return billed.map((each) => ({ ...each, invoices: [], failure: each.failure ?? failure }));
+  }
+}
+
+/** A page has this many invoices: all their lines are in memory at once. */
+const INVOICES_AT_ONCE = 250;
+
+async function invoicesOf(ledger: Ledger, caller: Caller, ids: readonly string[]): Promise<Invoice[]> {
+  const all: Invoice[] = [];
+  for (let from = 0; from < ids.length; from += INVOICES_AT_ONCE) {
+    const invoiceIds = ids.slice(from, from + INVOICES_AT_ONCE);
+    const { items } = await ledger.ask(invoices, { invoiceIds, limit: INVOICES_AT_ONCE }, caller);
+    all.push(...items);
+  }
+  return all;
 }
 
 /** Records a failure in the result of its tenant, with what was done before. */
-async function unlessFailed<Billed extends TenantBilled<unknown>>(
-  billed: Billed,
-  work: () => Promise<Billed>,
-): Promise<Billed> {
+async function unlessFailed(billed: Billing, work: () => Promise<Billing>): Promise<Billing> {
   try {
     return await work();
   } catch (error) {

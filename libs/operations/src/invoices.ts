@@ -28,6 +28,7 @@ import {
   zAsOf,
   zAt,
   zOptionalId,
+  zOptionalIds,
   zPage,
 } from '#ledger/query';
 import { listOf, zAny, zFilter, zMoney, zPosition, zQuantity, zRow, zSpan, zTimestamp } from './answers.js';
@@ -229,18 +230,22 @@ export const invoices = defineQuery({
   name: 'invoices',
   summary: 'Invoices: issued ones as frozen, drafts as rated now',
   path: 'invoices',
-  params: zPage.extend({ tenantId: zOptionalId, status: z.enum(INVOICE_STATUSES).optional() }),
+  params: zPage.extend({
+    tenantId: zOptionalId,
+    status: z.enum(INVOICE_STATUSES).optional(),
+    invoiceIds: zOptionalIds,
+  }),
   roles: READERS,
   answer: listOf(zInvoice),
   example: { tenantId: 'acme' },
-  async handle({ tenantId, status, ...page }, context) {
+  async handle({ tenantId, status, invoiceIds, ...page }, context) {
     const visible = await visibleTenant(context, tenantId);
     const { core, position } = context;
     return pageOfRows({
       order: INVOICE_ORDER,
       page,
       position,
-      read: async (rows) => readInvoicePage(core.db, position, { tenantId: visible, status }, rows),
+      read: async (rows) => readInvoicePage(core.db, position, { tenantId: visible, status, invoiceIds }, rows),
       toItems: async (rows) => invoiceViews(context, rows),
     });
   },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { BatchLoader } from './batch-loader.js';
+import { BatchLoader, sharedRead } from './batch-loader.js';
 
 /** Returns twice the number, one turn later. `statements`: the keys of each batch. */
 const doubled = (refuses: (question: number) => Error | undefined = () => undefined) => {
@@ -84,5 +84,21 @@ describe('a batch loader', () => {
     isAway = false;
     expect(await loader.load(3)).toBe(6);
     expect(statements).toEqual([[1, 2], [3]]);
+  });
+});
+
+describe('a shared read', () => {
+  it('is one for all who ask at the same time, and begins after each of them asked', async () => {
+    let reads = 0;
+    const read = sharedRead(async () => {
+      const value = (reads += 1);
+      await new Promise((resolve) => setImmediate(resolve));
+      return value;
+    });
+    const first = [read(), read()];
+    await Promise.resolve();
+    await Promise.resolve();
+    // The first read is under way: it may have read before this one asked.
+    expect(await Promise.all([...first, read(), read()])).toEqual([1, 1, 2, 2]);
   });
 });

@@ -71,3 +71,12 @@ export class BatchLoader<Key, Value> {
 
 /** Postgres error 57014: the statement exceeded its timeout. */
 const isTimeout = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '57014';
+
+/** One value that many want at the same time: while it is read, those who ask wait for the next read, and share it. */
+export function sharedRead<Value>(read: () => Promise<Value>): () => Promise<Value> {
+  const loader = new BatchLoader<undefined, Value>(async (askers) => {
+    const value = await read();
+    return askers.map(() => value);
+  });
+  return async () => loader.load(undefined);
+}

@@ -3,6 +3,7 @@ import type { EventLog, StoredEvent } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
 import { withClient } from '#postgres/client';
+import { sharedRead } from '#postgres/batch-loader';
 import { isNotNow, isNotWritable } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
@@ -29,6 +30,12 @@ export class Projector implements Projecting {
   private isOfLog = false;
   private underWay: Promise<number | undefined> | undefined;
   private readonly skips: KnownSkips;
+  private readonly checkpoint = sharedRead(async () => {
+    const { rows } = await this.pool.query<{ position: number; versions: string; halted: Halt | null }>(
+      `SELECT position, versions, halted FROM ${this.schema}.checkpoint`,
+    );
+    return rows[0];
+  });
 
   /** The halt as it was read last. */
   private seen: { readonly halt: Halt | null; readonly at: number } | undefined;
@@ -95,11 +102,9 @@ export class Projector implements Projecting {
 
   /** The same, with the event at which the projections halted there. */
   async projected(): Promise<Projected> {
-    const { rows } = await this.pool.query<{ position: number; versions: string; halted: Halt | null }>(
-      `SELECT position, versions, halted FROM ${this.schema}.checkpoint`,
-    );
-    if (rows[0] !== undefined && rows[0].versions !== this.versions) throw new OtherVersions(this.schema);
-    const projected = { position: rows[0]?.position ?? 0, halt: rows[0]?.halted ?? null };
+    const row = await this.checkpoint();
+    if (row !== undefined && row.versions !== this.versions) throw new OtherVersions(this.schema);
+    const projected = { position: row?.position ?? 0, halt: row?.halted ?? null };
     this.seen = { halt: projected.halt, at: performance.now() };
     return projected;
   }

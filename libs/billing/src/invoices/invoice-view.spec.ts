@@ -65,7 +65,12 @@ afterAll(async () => test.close());
 
 const context = (position: number) => contextFor(test.core, position, ADMIN);
 const invoicesAt = async (position: number) =>
-  readInvoicePage(test.core.db, position, { tenantId: null, status: undefined }, { after: null, limit: 100 });
+  readInvoicePage(
+    test.core.db,
+    position,
+    { tenantId: null, status: undefined, invoiceIds: undefined },
+    { after: null, limit: 100 },
+  );
 
 describe('views of many invoices', () => {
   it('are those of each by itself, as of every position', async () => {

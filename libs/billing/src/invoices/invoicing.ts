@@ -21,17 +21,17 @@ import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { isUuid } from '#domain/uuid';
 import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
-import { type TenantAccount, tenantAccount } from './accounts.js';
+import type { TenantAccount } from './accounts.js';
 import { billingFacts } from './billing-facts.js';
 import { issuedEvents, quarantinedIn, treeAt, voided } from './issued-events.js';
 import { isInvoiceEvent, type RecordedInvoiceEvent } from './invoice-events.js';
 import { assertMeteredIn } from './metered-currencies.js';
-import { claimedParts, isNothing, leftOut, rated, toClaimedPart } from './rated-invoice.js';
+import { isNothing, leftOut } from './rated-invoice.js';
+import { type ReadTogether, readTogether } from './read-together.js';
 import { assertMetered } from '../metering/not-metered.js';
 import { canonicalJson, type CommandCall, type CommandDone, sha256, stepOf } from '#ledger/command';
 import { answerIfKnown, type AppendCause, type Decision } from '#ledger/appending/event-book';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readInvoices, readUncutClaims } from '#projections/invoices/invoices.read';
 
 const zCreated = z.object({
   invoices: z.array(z.object({ invoiceId: z.string(), currency: z.string() })).default([]),
@@ -62,14 +62,18 @@ export interface InvoiceToCreate {
  * A process may stop between any two steps. The next run for the tenant finishes what is half done.
  */
 export class Invoicing {
-  constructor(private readonly core: LedgerCore) {}
+  private readonly read: ReadTogether;
+
+  constructor(private readonly core: LedgerCore) {
+    this.read = readTogether(core);
+  }
 
   /**
    * Creates the drafts of what is due as of an instant, one for each currency. Where it exists, or nothing is due, the
    * answer is the same and `unchanged`. Errors: `not_metered`, unless days that are not metered are to be billed too.
    */
   async create(call: CommandCall, wanted: InvoiceToCreate): Promise<CommandDone> {
-    const own = await tenantAccount(this.core, await this.core.projector.catchUp(), wanted.tenantId);
+    const own = await this.read.account({ position: await this.core.projector.catchUp(), tenantId: wanted.tenantId });
     const others = own.currencies.filter((currency) => currency !== own.currency);
     if (wanted.unmetered !== 'bill' && others.length > 0) await assertMeteredIn(this.core, own.currencies, wanted);
     let before: CommandDone | null = null;
@@ -111,12 +115,15 @@ export class Invoicing {
               result: withBefore([{ invoiceId: live.invoiceId, currency }], { quarantined: [] }),
             }),
           );
-        const { invoice, facts } = await rated(this.core, at, {
-          invoiceId: nextId,
-          account,
-          until: asOf,
-          selection,
-          select: (each) => billingAsOf(each, asOf),
+        const { invoice, facts } = await this.read.rated({
+          position: at,
+          invoice: {
+            invoiceId: nextId,
+            account,
+            until: asOf,
+            selection,
+            select: (each) => billingAsOf(each, asOf),
+          },
         });
         if (unmetered !== 'bill') await assertMetered(this.core, at, facts, asOf);
         if (isNothing(invoice))
@@ -137,7 +144,7 @@ export class Invoicing {
       } catch (error) {
         // Another run appended first: start again from what is recorded now.
         if (!(error instanceof WrongExpectedRevision)) throw error;
-        account = await tenantAccount(this.core, await this.core.projector.catchUp(), tenantId, currency);
+        account = await this.read.account({ position: await this.core.projector.catchUp(), tenantId, currency });
       }
     }
   }
@@ -180,18 +187,21 @@ export class Invoicing {
       const state = invoices.get(invoiceId);
       assertIssuable(state, invoiceId);
       const known = await this.core.projector.catchUp();
-      const account = await tenantAccount(this.core, known, tenantId, currency);
+      const account = await this.read.account({ position: known, tenantId, currency });
       const position = (await this.finishClaims(call, account, invoices, known))
         ? await this.core.projector.catchUp()
         : known;
-      const claimed = await claimedParts(this.core, position, invoiceId);
+      const claimed = await this.read.claimedParts({ position, invoiceId });
       const asOf = state?.asOf ?? issuedAt;
-      const { invoice: claim, facts } = await rated(this.core, position, {
-        invoiceId,
-        account,
-        until: asOf,
-        selection: state?.selection ?? null,
-        select: (all) => billingOfClaim(all, { invoiceId, asOf, claimed }),
+      const { invoice: claim, facts } = await this.read.rated({
+        position,
+        invoice: {
+          invoiceId,
+          account,
+          until: asOf,
+          selection: state?.selection ?? null,
+          select: (all) => billingOfClaim(all, { invoiceId, asOf, claimed }),
+        },
       });
       const invoice = {
         ...claim,
@@ -217,7 +227,7 @@ export class Invoicing {
 
   private async invoiceRow(invoiceId: string): Promise<{ tenantId: string; currency: string }> {
     const position = await this.core.projector.catchUp();
-    const [row] = isUuid(invoiceId) ? await readInvoices(this.core.db, position, [invoiceId]) : [];
+    const row = isUuid(invoiceId) ? await this.read.invoice({ position, invoiceId }) : undefined;
     if (row === undefined) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
     return { tenantId: row.tenant_id, currency: row.currency };
   }
@@ -346,7 +356,7 @@ export class Invoicing {
     invoices: ReadonlyMap<string, InvoiceState>,
     position: number,
   ): Promise<boolean> {
-    const unfinished = await uncutClaims(this.core, position, account);
+    const unfinished = await this.read.uncutClaims({ position, ...account });
     for (const [invoiceId, claimed] of unfinished) {
       const draft = invoices.get(invoiceId);
       if (draft?.status !== 'draft') continue;
@@ -355,19 +365,6 @@ export class Invoicing {
     }
     return unfinished.size > 0;
   }
-}
-
-/** Parts that drafts claim up to an instant within their line, where no other part begins yet: by draft. */
-async function uncutClaims(
-  { db }: LedgerCore,
-  position: number,
-  { tenantId, currency }: TenantAccount,
-): Promise<Map<string, ClaimedPart[]>> {
-  const claims = Map.groupBy(
-    await readUncutClaims(db, position, { tenantId, currency }),
-    ({ invoice_id }) => invoice_id,
-  );
-  return new Map([...claims].map(([invoiceId, of]) => [invoiceId, of.map(toClaimedPart)]));
 }
 
 /** This many appends at a time. The batcher of the log makes one transaction of them. */

@@ -70,9 +70,15 @@ export interface Rated {
 
 /** Rates what is due of a tenant, or what a draft claims, as known at one position. Nothing is stored. */
 export async function rated(core: LedgerCore, position: number, invoice: InvoiceToRate, known?: Lines): Promise<Rated> {
-  const [billing] = await billingsOf(core, position, [invoice], known);
-  if (billing === undefined) throw new Error(`invoice ${invoice.invoiceId} was not rated`);
-  return { invoice: rate(billing, await loadUsageAt(core, usageNeededFor(billing))), facts: billing.facts };
+  const [of] = await ratedFrom(core, await billingsOf(core, position, [invoice], known));
+  if (of === undefined) throw new Error(`invoice ${invoice.invoiceId} was not rated`);
+  return of;
+}
+
+/** Reads the usage of all invoices together. */
+export async function ratedFrom(core: LedgerCore, billings: readonly InvoiceBilling[]): Promise<Rated[]> {
+  const usage = await loadUsageAt(core, billings.flatMap(usageNeededFor));
+  return billings.map((billing) => ({ invoice: rate(billing, usage), facts: billing.facts }));
 }
 
 /** Due lines that an invoice does not claim, because they can't be rated. Its answer names them. */
@@ -84,6 +90,7 @@ export async function leftOut(
 ): Promise<Quarantined[]> {
   const ids = new Set(claimed.map(({ lineId }) => lineId));
   const due = billingAsOf({ ...facts, marks: new Map() }, asOf).filter(({ lineId }) => !ids.has(lineId));
+  if (due.length === 0) return [];
   const usage = await loadUsage(core, position, usageNeeded(due));
   return [...rateInvoice('left out', facts, due, usage).quarantined];
 }
