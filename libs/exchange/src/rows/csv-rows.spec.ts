@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { checkedOn } from '../../../../test/support/properties.js';
 import { folder } from '../../../../test/support/cli.js';
 import { csvRows } from './csv-rows.js';
-import { type CsvRecord, PlainLines } from './plain-lines.js';
+import { type CsvRecord, PlainCsv } from './plain-csv.js';
 import type { SourceRow } from './row.js';
 import { openSource } from './source.js';
 
@@ -83,7 +83,7 @@ const attempted = <Result>(work: () => Result): Result | 'unreadable' => {
   }
 };
 
-describe('plain lines', () => {
+describe('plain CSV', () => {
   it('are the same for any division into chunks', () => {
     fc.assert(
       fc.property(
@@ -93,35 +93,86 @@ describe('plain lines', () => {
         (parts, isWindows, cuts) => {
           const content = (isWindows ? parts.map((part) => part.replaceAll('\n', '\r\n')) : parts).join('');
           const at = [0, ...cuts.filter((cut) => cut < content.length), content.length].sort((a, b) => a - b);
-          const plain = new PlainLines(',', LONGEST);
+          const plain = new PlainCsv(',', LONGEST);
           const records = at.slice(1).flatMap((end, index) => taken(plain, content.slice(at[index], end)));
           const expected = content
             .split(isWindows ? '\r\n' : '\n')
             .flatMap((line, index) => (line === '' ? [] : [{ record: line.split(','), line: index + 1 }]));
-          expect([...records, ...plain.end()]).toEqual(expected);
+          expect([...records, ...(plain.end() ?? [])]).toEqual(expected);
         },
       ),
       RUNS,
     );
   });
 
-  it('end at a quote, at another line ending, and at a line that is too long', () => {
+  it('has whole fields in quotes, with newlines, delimiters and quotes', () => {
+    const plain = new PlainCsv(',', LONGEST);
+    // The second piece ends after a quote that may be the first of two.
+    const pieces = ['"a,1",b\n"x\ny', 'z",2\n\n"say ""', 'hi""",""\n3,', '"4"'];
+    expect(pieces.map((piece) => taken(plain, piece))).toEqual([
+      [{ record: ['a,1', 'b'], line: 1 }],
+      [{ record: ['x\nyz', '2'], line: 2 }],
+      [{ record: ['say "hi"', ''], line: 5 }],
+      [],
+    ]);
+    expect(plain.end()).toEqual([{ record: ['3', '4'], line: 6 }]);
+  });
+
+  it('has the records of a full CSV parser for any division into chunks, as long as it is plain', () => {
+    const part = fc.constantFrom('a', ',', ',', '\n', '"', '"x"', '"",', '"é,\n""b"', '\r\n', '\r', ' ');
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 40 }), fc.array(fc.nat(40), { maxLength: 5 }), (parts, cuts) => {
+        const content = parts.join('');
+        const at = [0, ...cuts.filter((cut) => cut < content.length), content.length].sort((a, b) => a - b);
+        const plain = new PlainCsv(',', LONGEST);
+        const blocks = [...at.slice(1).map((end, index) => plain.take(content.slice(at[index], end))), plain.end()];
+        if (blocks.includes(null)) return;
+        const records = blocks.flatMap((block) => block ?? []);
+        expect(records.map(({ record }) => record)).toEqual(
+          parse(content, { relax_column_count: true, relax_quotes: true, skip_empty_lines: true }),
+        );
+        const lines = content.split('\n');
+        // A record begins on its line, and the lines before it have their quotes in pairs.
+        for (const { record, line } of records) {
+          const [beginning = ''] = (record[0] ?? '').split(/["\r\n]/);
+          expect((lines[line - 1] ?? '').replace(/^"/, '').startsWith(beginning)).toBe(true);
+          expect(
+            (lines
+              .slice(0, line - 1)
+              .join('\n')
+              .split('"').length -
+              1) %
+              2,
+          ).toBe(0);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('ends at a quote within a field, at another line ending, and at a record that is too long', () => {
     for (const chunk of [
-      '1,2\n3,"4"\n',
+      '1,2\n3,4"\n',
+      '1,2\n3, "4"\n',
+      '1,2\n3,"4"5\n',
+      '"1",2\n3,4\r\n',
+      '"1",2\r\n3,4\n',
+      '"1",2\n3,4\r,5\n',
+      `"1",2\n"${'x'.repeat(LONGEST)}"\n`,
       '1,2\n3,4\r\n',
       '1,2\r\n3,4\n',
       '1,2\n3\r4\n',
       `1,2\n${'x'.repeat(LONGEST + 1)}\n`,
       'x'.repeat(LONGEST + 1),
     ]) {
-      const plain = new PlainLines(',', LONGEST);
+      const plain = new PlainCsv(',', LONGEST);
       expect(plain.take(chunk)).toBeNull();
       expect(plain).toMatchObject({ rest: chunk, lines: 0 });
     }
   });
 });
 
-function taken(plain: PlainLines, piece: string): readonly CsvRecord[] {
+function taken(plain: PlainCsv, piece: string): readonly CsvRecord[] {
   const records = plain.take(piece);
   if (records === null) throw new Error(`${JSON.stringify(plain.rest)} is plain`);
   return records;

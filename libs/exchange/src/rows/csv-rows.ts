@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';
 import { errorOf, invalid } from '#domain/errors';
-import { type CsvRecord, PlainLines } from './plain-lines.js';
+import { type CsvRecord, PlainCsv } from './plain-csv.js';
 import type { SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
@@ -63,9 +63,9 @@ async function* pagesOf(
   }
 }
 
-/** Records in blocks: lines are split while they are plain, and parsed from the first line that is not. */
+/** Records in blocks: split while they are plain, and parsed from the first block that is not. */
 async function* csvRecords(source: Source, content: Readable, delimiter: string): AsyncGenerator<readonly CsvRecord[]> {
-  const plain = new PlainLines(delimiter, LONGEST_RECORD);
+  const plain = new PlainCsv(delimiter, LONGEST_RECORD);
   const chunks = content[Symbol.asyncIterator]() as AsyncIterator<string, undefined>;
   for (let chunk = await chunks.next(); chunk.done !== true; chunk = await chunks.next()) {
     const records = plain.take(chunk.value);
@@ -75,7 +75,9 @@ async function* csvRecords(source: Source, content: Readable, delimiter: string)
     }
     yield records;
   }
-  yield plain.end();
+  const last = plain.end();
+  if (last === null) yield* parsedRecords(source, restOf(plain.rest, chunks), delimiter, plain);
+  else yield last;
 }
 
 async function* restOf(begun: string, chunks: AsyncIterator<string, undefined>): AsyncGenerator<string> {
@@ -87,7 +89,7 @@ async function* parsedRecords(
   source: Source,
   text: AsyncIterable<string>,
   delimiter: string,
-  { newline, lines: before }: PlainLines,
+  { newline, lines: before }: PlainCsv,
 ): AsyncGenerator<readonly CsvRecord[]> {
   let [lines, blank] = [0, 0];
   const lineAfter = (info: Pick<Info, 'empty_lines'>): number => before + lines + 1 + info.empty_lines - blank;
