@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { checkedOn } from '../../../../test/support/properties.js';
 import {
+  canonicalText,
   ceiling,
   decimal,
   divide,
@@ -21,6 +22,24 @@ const RUNS = checkedOn(200);
 const d = (value: string) => decimal(value);
 
 describe('a decimal', () => {
+  it('has a canonical text, which is that of its value', () => {
+    for (const [written, canonical] of [
+      ['0.010', '0.01'],
+      ['-007.50', '-7.5'],
+      ['-0.00', '0'],
+      ['000', '0'],
+      ['100', '100'],
+      ['10.0', '10'],
+    ] as const)
+      expect(canonicalText(written)).toBe(canonical);
+    fc.assert(
+      fc.property(fc.stringMatching(/^-?[0-3]{1,6}(\.[0-3]{1,6})?$/), (written) => {
+        expect(canonicalText(written)).toBe(text(d(written)));
+      }),
+      RUNS,
+    );
+  });
+
   it.each(['0', '-0', '12.50', '-12.5', '007', '0.000171296', '9'.repeat(60), `0.${'0'.repeat(59)}1`])(
     'is written plainly: %s',
     (written) => {

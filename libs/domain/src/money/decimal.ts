@@ -30,7 +30,22 @@ const CANONICAL = /^(?:0|-?(?:[1-9]\d{0,59}|0(?=\.))(?:\.\d{0,59}[1-9])?)$/;
 
 /** The canonical text of a plain decimal: "0.010" is "0.01". Errors as in `decimal`. */
 export const canonicalText = (value: string, what?: string): string =>
-  CANONICAL.test(value) ? value : text(decimal(value, what));
+  CANONICAL.test(value) ? value : PLAIN.test(value) ? withoutZeros(value) : text(decimal(value, what));
+
+const [ZERO_DIGIT, POINT] = [48, 46];
+
+/** A plain decimal without what does not count: leading zeros, trailing zeros, and the sign of zero. */
+function withoutZeros(value: string): string {
+  const isNegative = value.startsWith('-');
+  let [start, end] = [isNegative ? 1 : 0, value.length];
+  while (value.charCodeAt(start) === ZERO_DIGIT && start + 1 < end && value.charCodeAt(start + 1) !== POINT) start += 1;
+  if (value.includes('.')) {
+    while (value.charCodeAt(end - 1) === ZERO_DIGIT) end -= 1;
+    if (value.charCodeAt(end - 1) === POINT) end -= 1;
+  }
+  const digits = value.slice(start, end);
+  return isNegative && digits !== '0' ? `-${digits}` : digits;
+}
 
 export const ZERO: Decimal = new Exact('0');
 export const ONE: Decimal = new Exact('1');

@@ -21,7 +21,7 @@ export interface CostItem {
 }
 
 /** Parts of a line key, in order. */
-export const keyOf = (...parts: readonly (string | undefined)[]): string => parts.map((part) => part ?? '').join('|');
+export const keyOf = (...parts: readonly (string | undefined)[]): string => parts.join('|');
 
 export function chargePeriod(start: Instant, end: Instant): Period {
   if (!isBefore(start, end))

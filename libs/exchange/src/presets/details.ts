@@ -19,12 +19,32 @@ export function detailsOf(
   known: KnownDetails = {},
   left: ReadonlySet<string> = NONE,
 ): FocusDetails {
-  const details: { [Column in FocusDetail]?: string } = {};
+  const columnsFound: FocusDetail[] = [];
+  const values: string[] = [];
   for (const column of FOCUS_DETAILS) {
-    if (left.has(column)) continue;
-    const written = known[column] ?? (columns[column] === undefined ? undefined : cells.asWritten(column));
-    const detail = written === undefined ? undefined : cells.kept(column, written, isNumericDetail(column));
-    if (detail !== undefined) details[column] = detail;
+    const isRead = columns[column] !== undefined && cells.isIn(column);
+    const written = known[column] ?? (isRead ? cells.asWritten(column) : undefined);
+    if (written === undefined || left.has(column)) continue;
+    const detail = cells.kept(column, written, isNumericDetail(column));
+    if (detail === undefined) continue;
+    columnsFound.push(column);
+    values.push(detail);
+  }
+  return detailsWith(columnsFound, values);
+}
+
+/** A row without values, of the columns of the last row. Its copy has room for them, while an object that grows is slow. */
+let blank: FocusDetails = {};
+let columnsOfBlank: readonly FocusDetail[] = [];
+
+function detailsWith(columns: readonly FocusDetail[], values: readonly string[]): FocusDetails {
+  const isSame =
+    columns.length === columnsOfBlank.length && columns.every((column, index) => column === columnsOfBlank[index]);
+  if (!isSame) [blank, columnsOfBlank] = [Object.fromEntries(columns.map((column) => [column, ''])), columns];
+  const details: { [Column in FocusDetail]?: string } = { ...blank };
+  for (let index = 0; index < columns.length; index += 1) {
+    const column = columns[index];
+    if (column !== undefined) details[column] = values[index] ?? '';
   }
   return details;
 }

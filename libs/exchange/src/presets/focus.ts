@@ -7,7 +7,7 @@ import type { Cells } from '../rows/cells.js';
 import { type DetailColumns, detailFields, detailsOf, type KnownDetails } from './details.js';
 import type { Preset } from './preset.js';
 import { namesOf, type Tag, tagPairs, tagsText } from './tags.js';
-import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import { chargePeriod, type CostItem, currencyOf, descriptionOf, keyOf } from './costs.js';
 
 /** Columns of FOCUS 1.0 to 1.3. Others must begin with `x_`. */
 const COLUMNS: ReadonlySet<string> = new Set([...FOCUS_FIELDS, ...FOCUS_DETAILS]);
@@ -104,24 +104,28 @@ export const focusCosts: Preset<CostItem> = {
     noteOdd(cells, { amount, category, isCorrection, chargedFrom: period.start, billedFrom, billedUntil });
     const provider = cells.id('provider');
     const bill = `${cells.id('BillingAccountId')} ${billingMonth(billedFrom)}`;
+    // Rows that are for no service, such as a tax, may leave it out.
+    const kind = cells.optionalId('ServiceName') ?? cells.optionalId('ServiceCategory') ?? category;
+    const currency = currencyOf(cells, 'BillingCurrency');
+    const resourceId = cells.optionalId('ResourceId');
+    const tenantId = cells.idOrTagged('tenantId', namesOf(tags));
+    const effectiveAmount = cells.optionalDecimal('EffectiveCost');
+    const description = descriptionOf(cells, 'ChargeDescription');
     return {
       provider,
       delivery: bill,
       invoiceRef: bill,
       line: {
-        // Rows that are for no service, such as a tax, may leave it out.
-        kind: cells.optionalId('ServiceName') ?? cells.optionalId('ServiceCategory') ?? category,
+        kind,
         chargePeriod: period,
         amount,
-        currency: currencyOf(cells, 'BillingCurrency'),
+        currency,
         category,
         ...(isCorrection ? { class: 'correction' as const } : {}),
-        ...given({
-          resourceId: cells.optionalId('ResourceId'),
-          tenantId: cells.idOrTagged('tenantId', namesOf(tags)),
-          effectiveAmount: cells.optionalDecimal('EffectiveCost'),
-          description: descriptionOf(cells, 'ChargeDescription'),
-        }),
+        ...(resourceId === undefined ? {} : { resourceId }),
+        ...(tenantId === undefined ? {} : { tenantId }),
+        ...(effectiveAmount === undefined ? {} : { effectiveAmount }),
+        ...(description === undefined ? {} : { description }),
         focus: detailsOf(cells, DETAILS, {
           ...unlikeExported(cells, provider, period, { start: billedFrom, end: billedUntil }),
           Tags: objectOf(cells, tags),
@@ -211,7 +215,8 @@ function noteOdd(cells: Cells, { amount, category, isCorrection, chargedFrom, bi
     price === undefined ||
     quantity === undefined ||
     cost === undefined ||
-    ![price, quantity, cost].every(isDecimalText)
+    ![price, quantity, cost].every(isDecimalText) ||
+    (quantity === '1' && price === cost)
   )
     return;
   const off = decimal(price).times(decimal(quantity)).minus(decimal(cost)).abs();

@@ -88,6 +88,7 @@ export function cellsFor<Item>(
   if (columns !== null) assertColumns({ preset, mapping, file, columns, resolved });
   const options: CellOptions = {
     columns: resolved,
+    header: columns,
     values: mapping.values ?? {},
     tags: mapping.tags ?? {},
     zone: mapping.zone ?? preset.zone ?? null,

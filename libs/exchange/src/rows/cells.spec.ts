@@ -6,6 +6,7 @@ import { RowFault } from './row.js';
 const cells = (fields: Record<string, unknown>, options: Partial<CellOptions> = {}, text?: string): Cells =>
   new Cells({
     columns: new Map(),
+    header: null,
     values: {},
     tags: {},
     zone: null,

@@ -7,6 +7,7 @@ import { instantsAt } from '#domain/time/calendar';
 import { type Instant, readInstant } from '#domain/time/instant';
 import { isObject } from './answers.js';
 import { type DateFormat, isOffset } from './date-format.js';
+import { Field } from './field.js';
 import { unguarded } from './formulas.js';
 import { looseJson } from './loose-json.js';
 import { exactly } from './raw-numbers.js';
@@ -15,6 +16,8 @@ import { RowFault, type RowNote, type SourceRow } from './row.js';
 export interface CellOptions {
   /** Field → its possible columns. A field without an entry is looked up by its own name. */
   readonly columns: ReadonlyMap<string, readonly string[]>;
+  /** The header of a CSV file. null: the rows are objects. */
+  readonly header: readonly string[] | null;
   readonly values: Readonly<Record<string, string>>;
   /** Prefix of a tag → the field whose value follows. */
   readonly tags: Readonly<Record<string, 'tenantId' | 'deploymentId'>>;
@@ -48,8 +51,16 @@ export class Cells {
   private exact: Readonly<Record<string, unknown>> | null = null;
   private readonly instants = new Map<string, Instant>();
   private notes: RowNote[] = [];
+  private readonly fieldsOf = new Map<string, Field>();
+  private readonly isSkipped: (text: string) => boolean;
+  /** The field that is read. */
+  private reading = '';
 
-  constructor(private readonly options: CellOptions) {}
+  constructor(private readonly options: CellOptions) {
+    const { nulls } = options;
+    const longest = Math.max(0, ...[...nulls].map(({ length }) => length));
+    this.isSkipped = (text) => text.length <= longest && nulls.has(text) && this.isNull(text);
+  }
 
   /** Moves to a row. */
   on(row: SourceRow): this {
@@ -73,6 +84,20 @@ export class Cells {
     this.notes.push({ code, field, value, message });
   }
 
+  private field(name: string): Field {
+    const known = this.fieldsOf.get(name);
+    if (known !== undefined) return known;
+    const { values, columns, header } = this.options;
+    const field = new Field(values[name], columns.get(name) ?? [name], header);
+    this.fieldsOf.set(name, field);
+    return field;
+  }
+
+  /** Whether a row of the file may have the field. */
+  isIn(field: string): boolean {
+    return this.field(field).isIn;
+  }
+
   /** All fields of the row, unchanged. */
   fields(): Readonly<Record<string, unknown>> {
     return this.row.fields;
@@ -84,30 +109,33 @@ export class Cells {
     return value === undefined ? undefined : storable(field, value);
   }
 
-  private written(field: string): unknown {
-    const { columns, values, nulls, isGuarded } = this.options;
-    const fixed = values[field];
-    if (fixed !== undefined) return fixed;
-    for (const column of columns.get(field) ?? [field]) {
-      const value = lookUp(this.row.fields, column);
-      if (value === undefined || value === null || value === '') continue;
-      if (typeof value === 'string' && nulls.has(value)) {
-        this.note('null_text', field, value, 'null written as text. Read as empty.');
-        continue;
-      }
-      return isGuarded && typeof value === 'string' ? unguarded(value) : value;
-    }
-    return undefined;
+  private written(name: string, field = this.field(name)): unknown {
+    if (field.fixed !== undefined) return field.fixed;
+    this.reading = name;
+    const { record } = this.row;
+    const value =
+      record === undefined ? field.inFields(this.row.fields, this.isSkipped) : field.inRecord(record, this.isSkipped);
+    return this.options.isGuarded && typeof value === 'string' ? unguarded(value) : value;
+  }
+
+  private isNull(value: string): boolean {
+    this.note('null_text', this.reading, value, 'null written as text. Read as empty.');
+    return true;
   }
 
   optional(field: string): string | undefined {
-    const value = this.raw(field);
-    if (value === undefined) return undefined;
+    const known = this.field(field);
+    const written = this.written(field, known);
+    if (written === undefined || written === known.clean) return known.clean === written ? known.clean : undefined;
+    const value = storable(field, written);
     if (typeof value === 'object') throw new RowFault(field, value, 'must be text, not an object or a list');
     const found = typeof value === 'string' ? value : this.exactText(field, value);
     const first = found.charCodeAt(0);
     const last = found.charCodeAt(found.length - 1);
-    if (first > 32 && last > 32) return found;
+    if (first > 32 && last > 32) {
+      if (found === written) known.clean = found;
+      return found;
+    }
     const trimmed = found.trim();
     if (trimmed === '') return undefined;
     this.note('spaces', field, found, 'has spaces around it. Read without them.');
@@ -118,26 +146,37 @@ export class Cells {
   quietly(field: string): string | undefined {
     const noted = this.notes.length;
     const value = this.optional(field);
-    this.notes.length = noted;
+    this.forget(noted);
     return value;
+  }
+
+  /** The later notes. To set a length takes longer than to compare it. */
+  private forget(noted: number): void {
+    if (this.notes.length > noted) this.notes.length = noted;
   }
 
   /** A value as it was written, without notes about oddities. undefined: there is none. */
   asWritten(field: string): string | undefined {
     const noted = this.notes.length;
     const value = this.written(field);
-    this.notes.length = noted;
+    this.forget(noted);
     if (value === undefined) return undefined;
     if (typeof value === 'object') return JSON.stringify(value);
     const found = typeof value === 'string' ? value : this.exactText(field, value);
-    return found.trim() === '' ? undefined : found;
+    return isBlank(found) ? undefined : found;
   }
 
   /** A detail, from which nothing is computed, as it can be kept. What can't be kept is noted, and left out. */
   kept(field: string, value: string, isNumeric: boolean): string | undefined {
+    const known = this.field(field);
+    if (known.writtenDetail === value) return known.keptDetail;
     const found = isNumeric ? plainDecimal(value.trim()) : value;
     const fault = found === null ? 'is not a plain decimal such as "12.50"' : faultOfDetail(found);
-    if (fault === undefined && found !== null) return found;
+    if (fault === undefined && found !== null) {
+      known.writtenDetail = value;
+      known.keptDetail = found;
+      return found;
+    }
     this.note('not_kept', field, value.slice(0, 60), `${fault}. The row is imported without it.`);
     return undefined;
   }
@@ -178,7 +217,12 @@ export class Cells {
   }
 
   private asId(field: string, value: string): string {
-    if (isId(value)) return value;
+    const known = this.field(field);
+    if (value === known.id) return value;
+    if (isId(value)) {
+      known.id = value;
+      return value;
+    }
     throw new RowFault(
       field,
       value,
@@ -337,11 +381,7 @@ export class Cells {
     const { text, fields } = this.row;
     if (text !== undefined) this.exact ??= exactly(text) as Readonly<Record<string, unknown>>;
     const exact = this.exact ?? fields;
-    for (const column of this.options.columns.get(field) ?? [field]) {
-      const found = lookUp(exact, column);
-      if (found !== undefined && found !== null && found !== '') return found;
-    }
-    return undefined;
+    return this.field(field).inFields(exact);
   }
 }
 
@@ -354,22 +394,15 @@ export function storable<Value>(field: string, value: Value): Value {
   throw new RowFault(fieldPath([field, ...found.path]), value, found.message);
 }
 
+/** Nearly no text begins with a space. */
+const isBlank = (text: string): boolean => !(text.charCodeAt(0) > 32 && text.charCodeAt(0) < 127) && text.trim() === '';
+
 function objectOf(value: string): unknown {
   try {
     return JSON.parse(value);
   } catch {
     return undefined;
   }
-}
-
-/** A column by its name. In JSON, also inside an object: `period.start`. */
-function lookUp(fields: Readonly<Record<string, unknown>>, column: string): unknown {
-  const value = fields[column];
-  if (value !== undefined || !column.includes('.')) return value;
-  let at: unknown = fields;
-  for (const step of column.split('.'))
-    at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
-  return at;
 }
 
 /** `2023-11-13T10:00Z` as `2023-11-13T10:00:00Z`, `… +0200` as `…+02:00`. Other texts stay as they are. */

@@ -35,7 +35,9 @@ describe('rows of a CSV', () => {
       [3, 8, { a: '4', b: '5' }],
       [4, 9, { a: '6', b: '7' }],
     ]);
-    expect((await read('\uFEFFa,b\r\n\r\n1,2\r\n')).rows).toEqual([{ row: 1, line: 3, fields: { a: '1', b: '2' } }]);
+    expect((await read('\uFEFFa,b\r\n\r\n1,2\r\n')).rows).toMatchObject([
+      { row: 1, line: 3, fields: { a: '1', b: '2' } },
+    ]);
   });
 
   it('are read up to a quote that is never closed', async () => {

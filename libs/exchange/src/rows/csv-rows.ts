@@ -52,9 +52,8 @@ async function* pagesOf(
   close: () => void,
 ): AsyncGenerator<SourceRow[]> {
   let row = 0;
-  const blank = Object.fromEntries(columns.map((column) => [column, '']));
   const page = (records: readonly CsvRecord[]): SourceRow[] =>
-    records.map(({ record, line }) => rowOf(columns, blank, record, { row: (row += 1), line }));
+    records.map((record) => rowOf(columns, record, (row += 1)));
   try {
     yield page(first);
     for await (const records of blocks) yield page(records);
@@ -136,18 +135,25 @@ const written = async (write: (done: (error?: Error | null) => void) => void): P
     });
   });
 
-/** `blank`: a row without values. Its copy has room for them, while an object that grows is moved several times. */
-function rowOf(
-  columns: readonly string[],
-  blank: Readonly<Record<string, string>>,
-  record: readonly string[],
-  { row, line }: Pick<SourceRow, 'row' | 'line'>,
-): SourceRow {
-  const isWhole = record.length === columns.length;
-  const fields: Record<string, string> = isWhole ? { ...blank } : {};
-  const read = Math.min(columns.length, record.length);
-  for (let index = 0; index < read; index += 1) fields[columns[index] ?? ''] = record[index] ?? '';
-  if (isWhole) return { row, line, fields };
+/** A row of CSV. Only few need their fields by name. */
+class CsvRow implements SourceRow {
+  constructor(
+    readonly row: number,
+    readonly line: number,
+    readonly record: readonly string[],
+    private readonly columns: readonly string[],
+  ) {}
+
+  get fields(): Readonly<Record<string, unknown>> {
+    return Object.fromEntries(this.columns.map((column, index) => [column, this.record[index] ?? '']));
+  }
+}
+
+function rowOf(columns: readonly string[], { record, line }: CsvRecord, row: number): SourceRow {
+  if (record.length === columns.length) return new CsvRow(row, line, record, columns);
+  const fields = Object.fromEntries(
+    record.slice(0, columns.length).map((value, index) => [columns[index] ?? '', value]),
+  );
   const fault =
     `has ${record.length} fields, but the header has ${columns.length}.` +
     ' Check for an unquoted delimiter or newline.';

@@ -8,6 +8,20 @@ const CONSTANTS: Readonly<Record<string, string>> = { None: 'null', True: 'true'
  * of Azure), and a list as Python prints it (a table of BigQuery saved by pandas). undefined: none of these.
  */
 export function looseJson(text: string): unknown {
+  if (text.length > LONGEST_REMEMBERED) return read(text);
+  if (remembered.has(text)) return remembered.get(text);
+  if (remembered.size === MOST_REMEMBERED) remembered.clear();
+  const value = read(text);
+  remembered.set(text, value);
+  return value;
+}
+
+/** The tags of a resource are the same in each of its rows. Nobody changes a value. */
+const remembered = new Map<string, unknown>();
+const MOST_REMEMBERED = 1000;
+const LONGEST_REMEMBERED = 2000;
+
+function read(text: string): unknown {
   const trimmed = text.trim();
   return (
     parsed(trimmed) ??

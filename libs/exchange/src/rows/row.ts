@@ -5,6 +5,8 @@ export interface SourceRow {
   /** The line on which it starts. null: the file has no lines of its own (a JSON document). */
   readonly line: number | null;
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Of CSV: its values, in the order of the header. */
+  readonly record?: readonly string[];
   /** Its JSON text, to read numbers exactly as they were written. */
   readonly text?: string;
   /** The reason why it could not be read. */
