@@ -1,4 +1,7 @@
 import type { RecordedEvent } from '#domain/events';
+import { COPY_NULL, CopyLines, copyText } from '#read-model/copy';
+import { copiedAsNew } from '#read-model/new-rows';
+import type { Projection } from '#read-model/projection';
 import { changing, type Handler } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { costDeliveries, type CostDeliveryRow, type CostLineRow, costLines } from './costs.table.js';
@@ -44,7 +47,7 @@ const ofDelivery = ({ data }: { readonly data: Pick<CostDeliveryRow, 'provider' 
   data.delivery,
 ];
 
-export const costsProjection = versionedProjection('costs', {
+const costs = versionedProjection('costs', {
   version: 3,
   tables: [costLines, costDeliveries],
   on: {
@@ -77,3 +80,52 @@ export const costsProjection = versionedProjection('costs', {
     ),
   },
 });
+
+/** An event of so many lines is copied by itself. Smaller ones are looked up together. */
+const COPIED_FROM = 100;
+
+/** The lines of a bill are nearly always new: `CostRecorded` is decided only for lines that are not in force. */
+export const costsProjection: Projection<'costs'> = {
+  ...costs,
+  async project(batch, client) {
+    for (const events of neighbours(batch)) {
+      const lines = events.every(isLarge) ? newLines(events) : null;
+      if (lines === null || !(await copiedAsNew(client, lines))) await costs.project(events, client);
+    }
+  },
+};
+
+const isLarge = (event: RecordedEvent): event is RecordedEvent<'CostRecorded'> =>
+  event.type === 'CostRecorded' && event.data.lines.length >= COPIED_FROM;
+
+/** Events in their order, the large ones apart. */
+function neighbours(batch: readonly RecordedEvent[]): RecordedEvent[][] {
+  const groups: RecordedEvent[][] = [];
+  for (const event of batch) {
+    const last = groups.at(-1);
+    if (last?.[0] !== undefined && isLarge(last[0]) === isLarge(event)) last.push(event);
+    else groups.push([event]);
+  }
+  return groups;
+}
+
+const TARGET = { table: costLines.name, columns: [...Object.keys(costLines.columns), 'position_from'] };
+
+function newLines(events: readonly RecordedEvent<'CostRecorded'>[]): CopyLines {
+  const lines = new CopyLines();
+  for (const { data, position } of events) {
+    const bill = `${copyText(data.provider)}\t${copyText(data.invoiceRef)}`;
+    for (const line of data.lines) lines.add(TARGET, `${bill}\t${columnsOf(line)}\t${position}`);
+  }
+  return lines;
+}
+
+const orNull = (value: string | null | undefined): string =>
+  value === null || value === undefined ? COPY_NULL : copyText(value);
+
+/** In the order of the table. */
+const columnsOf = (line: Line): string =>
+  `${copyText(line.lineKey)}\t${orNull(line.resourceId)}\t${copyText(line.kind)}\t${line.chargePeriod.start}\t` +
+  `${line.chargePeriod.end}\t${line.amount}\t${orNull(line.effectiveAmount)}\t${line.currency}\t${line.category}\t` +
+  `${orNull(line.class)}\t${orNull(line.tenantId)}\t${orNull(line.description)}\t` +
+  (line.focus === undefined ? COPY_NULL : copyText(JSON.stringify(line.focus)));

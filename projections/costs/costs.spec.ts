@@ -3,7 +3,7 @@ import { projected } from '../../test/support/projections.js';
 import { costsProjection } from './costs.projection.js';
 import { costLines } from './costs.table.js';
 
-const { given, when, rows } = projected(costsProjection);
+const { given, when, rows, versions } = projected(costsProjection);
 
 const APRIL = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
 const OF = { provider: 'do', invoiceRef: '2026-04' };
@@ -47,5 +47,76 @@ it('keeps a provider’s cost, and the corrected version of a line', async () =>
   expect(await rows(costLines, 1)).toEqual([
     { ...line, amount: '24', effective_amount: '21.333333333333333333', category: 'usage', tenant_id: 't' },
     ofTax,
+  ]);
+});
+
+/** 600 lines of one dollar: `line 0` to `line 599`. */
+const sixHundred = Array.from({ length: 600 }, (_, n) => ({
+  ...droplet,
+  lineKey: `line ${n}`,
+  amount: '1',
+  category: 'usage' as const,
+}));
+
+it('copies the lines of a large bill with all that they have', async () => {
+  const full = {
+    ...droplet,
+    lineKey: 'a\\b',
+    amount: '-0.5',
+    effectiveAmount: '0.25',
+    category: 'credit',
+    class: 'correction',
+    tenantId: 't',
+    description: 'tab\tand\nline \\N',
+    focus: { Tags: '{"a":"\\"b\\""}', ListCost: '1.50' },
+  } as const;
+  await when({ CostRecorded: { ...OF, lines: [full, ...sixHundred] } });
+
+  const found = await rows(costLines);
+  expect(found).toHaveLength(601);
+  expect(found[0]).toEqual({
+    ...ROW,
+    line_key: 'a\\b',
+    resource_id: 'r',
+    kind: 'droplet',
+    amount: '-0.5',
+    effective_amount: '0.25',
+    category: 'credit',
+    class: 'correction',
+    tenant_id: 't',
+    description: 'tab\tand\nline \\N',
+    focus: { Tags: '{"a":"\\"b\\""}', ListCost: '1.50' },
+  });
+  expect(found[1]).toEqual({
+    ...ROW,
+    line_key: 'line 0',
+    resource_id: 'r',
+    kind: 'droplet',
+    amount: '1',
+    category: 'usage',
+  });
+});
+
+it('makes the next version of a line that a large bill records again', async () => {
+  await given({ CostRecorded: { ...OF, lines: [{ ...droplet, lineKey: 'line 7', amount: '5', category: 'usage' }] } });
+  await when(
+    { CostRecorded: { ...OF, lines: sixHundred } },
+    { CostWithdrawn: { ...OF, lineKey: 'line 8', reason: 'never was' } },
+    { CostRecorded: { ...OF, lines: sixHundred.slice(8, 9) } },
+  );
+
+  const found = await versions(costLines);
+  expect(found).toHaveLength(602);
+  const of = (key: string) =>
+    found
+      .filter(({ line_key }) => line_key === key)
+      .map(({ amount, position_from, position_to = null }) => [amount, position_from, position_to]);
+  expect(of('line 7')).toEqual([
+    ['5', 1, 2],
+    ['1', 2, null],
+  ]);
+  expect(of('line 8')).toEqual([
+    ['1', 2, 3],
+    ['1', 4, null],
   ]);
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   type EventData,
   type EventMetadata,
+  type EventSource,
   type EventType,
   eventSchemas,
   recordedSchemas,
@@ -38,6 +39,13 @@ const zMetadata = z.object({
   /** Version of the event's shape. Default: 1. */
   v: z.number().int().positive().exactOptional(),
 });
+
+/** An event whose data is JSON text already, of parts that were checked as `encode` would, and where it is from. */
+export interface WrittenEvent {
+  readonly type: EventType;
+  readonly written: string;
+  readonly source: EventSource;
+}
 
 /** Converts the data of one version of an event's shape to the next version. */
 type Upcaster = (data: unknown) => unknown;
@@ -99,17 +107,17 @@ export class EventCodec {
   /** Refuses an event that does not match its schema: a defect of the decision that made it. */
   encode(id: string, event: LedgerEvent, metadata: EventMetadata): NewEvent {
     const data = isPlain(event) ? event.data : this.canonical(event);
-    const version = this.version(event.type);
-    const encoded = {
-      data: JSON.stringify(data),
-      metadata: JSON.stringify(version === 1 ? metadata : { ...metadata, v: version }),
-    };
+    return this.encodeWritten(id, event.type, JSON.stringify(data), metadata);
+  }
+
+  /** The same for data that is written already. */
+  encodeWritten(id: string, type: EventType, data: string, metadata: EventMetadata): NewEvent {
+    const version = this.version(type);
+    const encoded = { data, metadata: JSON.stringify(version === 1 ? metadata : { ...metadata, v: version }) };
     for (const [where, text] of Object.entries(encoded))
       if (text.includes('\\u') && UNSTORABLE.test(text))
-        throw new Error(
-          `${event.type} contains a NUL or half a surrogate pair in ${where}, which no read model can store`,
-        );
-    return { id, type: event.type, ...encoded };
+        throw new Error(`${type} contains a NUL or half a surrogate pair in ${where}, which no read model can store`);
+    return { id, type, ...encoded };
   }
 
   private canonical({ type, data }: LedgerEvent): unknown {

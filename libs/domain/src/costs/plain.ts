@@ -14,6 +14,17 @@ type Check = (value: unknown) => boolean;
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** A check that remembers the last value that passed: neighbours nearly always have the same in most fields. */
+const remembering = (check: Check): Check => {
+  let last: unknown;
+  return (value) => {
+    if (value !== undefined && value === last) return true;
+    if (!check(value)) return false;
+    last = value;
+    return true;
+  };
+};
+
 const orAbsent =
   (check: Check): Check =>
   (value) =>
@@ -21,12 +32,12 @@ const orAbsent =
 const isDecimal: Check = (value) => typeof value === 'string' && isDecimalText(value) && canonicalText(value) === value;
 const isText: Check = (value) => typeof value === 'string' && value.length <= 2000 && !value.includes('\u0000');
 
-const isCanonical = (value: unknown): value is Instant => typeof value === 'string' && readInstant(value) === value;
+const isInstant = (value: unknown): value is Instant => typeof value === 'string' && readInstant(value) === value;
 
 function isPeriod(value: unknown): boolean {
   if (!isObject(value) || Object.keys(value).length !== 2) return false;
   const { start, end } = value;
-  return isCanonical(start) && isCanonical(end) && isBefore(start, end);
+  return isInstant(start) && isInstant(end) && isBefore(start, end);
 }
 
 const DETAILS: ReadonlyMap<string, Check> = new Map(
@@ -34,11 +45,13 @@ const DETAILS: ReadonlyMap<string, Check> = new Map(
     const isNumeric = isNumericDetail(column);
     return [
       column,
-      (value) =>
-        typeof value === 'string' &&
-        value.length <= LONGEST_DETAIL &&
-        !value.includes('\u0000') &&
-        (!isNumeric || isDecimalText(value)),
+      remembering(
+        (value) =>
+          typeof value === 'string' &&
+          value.length <= LONGEST_DETAIL &&
+          !value.includes('\u0000') &&
+          (!isNumeric || isDecimalText(value)),
+      ),
     ];
   }),
 );
@@ -51,21 +64,22 @@ function areDetails(value: unknown): boolean {
 
 const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['lineKey', isId],
-  ['resourceId', orAbsent(isId)],
-  ['kind', isId],
+  ['resourceId', remembering(orAbsent(isId))],
+  ['kind', remembering(isId)],
   ['chargePeriod', isPeriod],
   ['amount', isDecimal],
-  ['currency', (value) => typeof value === 'string' && isCurrency(value)],
+  ['currency', remembering((value) => typeof value === 'string' && isCurrency(value))],
   ['category', (value) => COST_CATEGORIES.some((each) => each === value)],
   ['class', (value) => value === undefined || value === null || value === 'correction'],
-  ['tenantId', orAbsent(isId)],
+  ['tenantId', remembering(orAbsent(isId))],
   ['effectiveAmount', orAbsent(isDecimal)],
-  ['description', orAbsent(isText)],
+  ['description', remembering(orAbsent(isText))],
   ['focus', orAbsent(areDetails)],
 ]);
 const REQUIRED = ['lineKey', 'kind', 'chargePeriod', 'amount', 'currency', 'category'];
 
-function isPlainLine(value: unknown): boolean {
+/** Whether the schema of a line accepts this unchanged; false also if only the schema can tell. */
+export function isPlainLine(value: unknown): boolean {
   if (!isObject(value)) return false;
   for (const name in value) if (FIELDS.get(name)?.(value[name]) !== true) return false;
   return REQUIRED.every((name) => value[name] !== undefined);

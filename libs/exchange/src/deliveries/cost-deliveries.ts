@@ -14,7 +14,7 @@ import type { CostItem } from '../presets/costs.js';
 import type { Importer, RowReport } from '../rows/outcome.js';
 import type { SourceRow } from '../rows/row.js';
 import { type Decided, type Delivery, DeliveryWriter, type WrittenFile } from './delivery-writer.js';
-import { digestsOf, digestsOfRow } from './lines.js';
+import { digestsOf, digestsOfRow, lineText } from './lines.js';
 import {
   assertReplaces,
   comparisonOf,
@@ -81,11 +81,8 @@ export class CostDeliveries {
     };
   }
 
-  private add(
-    file: number,
-    item: CostItem,
-    { row, line, fields, text, identity }: SourceRow,
-  ): Promise<void> | undefined {
+  private add(file: number, item: CostItem, source: SourceRow): Promise<void> | undefined {
+    const { row } = source;
     const { provider, delivery, invoiceRef, isOwnId } = item;
     const name = idOf(item);
     const known = this.deliveries.get(name) ?? {
@@ -98,17 +95,19 @@ export class CostDeliveries {
     this.deliveries.set(name, known);
     known.files.add(file);
     if (invoiceRef !== delivery) known.withBills = true;
+    const key =
+      isId(item.key) && Buffer.byteLength(item.key) <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex');
     this.rows.push({
       file,
       row,
       delivery: known.index,
       invoiceRef,
-      key: isId(item.key) && Buffer.byteLength(item.key) <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex'),
+      key,
       isOwnId,
       ...digestsOf(item.line),
       hasInvoiceId: item.line.focus?.InvoiceId !== undefined,
-      line: JSON.stringify(item.line),
-      record: isOwnId ? JSON.stringify({ row, line, fields, text, identity }) : null,
+      line: lineText(item.line, key),
+      record: isOwnId ? recordText(source) : null,
     });
     return this.rows.length >= ROWS_PER_STATEMENT ? this.beginStaging() : undefined;
   }
@@ -247,6 +246,9 @@ export class CostDeliveries {
     };
   }
 }
+
+const recordText = ({ row, line, fields, text, identity }: SourceRow): string =>
+  JSON.stringify({ row, line, fields, text, identity });
 
 const idOf = ({ provider, delivery }: Pick<Delivery, 'provider' | 'delivery'>): string =>
   JSON.stringify([provider, delivery]);

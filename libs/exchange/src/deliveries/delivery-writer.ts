@@ -1,14 +1,14 @@
 import pMap from 'p-map';
-import { type CostLine, costStream, type DeliveryMode } from '#domain/costs/cost';
+import { costStream, type DeliveryMode } from '#domain/costs/cost';
 import { conflict } from '#domain/errors';
-import type { LedgerEvent } from '#domain/events';
 import { MAX_APPEND_BYTES, WrongExpectedRevision } from '#event-store/port';
+import type { AppendedEvent } from '#ledger/appending/event-book';
 import type { CommandCall } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { RE_DELIVERED } from '../rows/outcome.js';
 import type { Source } from '../rows/source.js';
-import { lineIn, runsOf } from './lines.js';
+import { runsOf, writtenLines } from './lines.js';
 import type { Comparison } from './mode.js';
 import type { Compared, GoneLine, RowToWrite, Staging } from './staging.js';
 
@@ -24,7 +24,6 @@ const MAX_ATTEMPTS = 1000;
 const INVOICED = 'the invoice has its id';
 /** The room that an append leaves for an event's id and metadata, which name the rows of its lines. */
 const BYTES_BESIDE_EVENT = 2048;
-const BYTES_OF_ROW_NUMBER = 12;
 
 /** A file that lines are written from. */
 export interface WrittenFile {
@@ -56,7 +55,7 @@ export interface Decided {
 /** An event of a delivery, and the import of the file that it comes from. */
 interface Step {
   readonly stream: string;
-  readonly event: LedgerEvent;
+  readonly event: AppendedEvent;
   readonly call: CommandCall;
 }
 
@@ -167,17 +166,17 @@ export class DeliveryWriter {
     if (first === undefined) return [];
     const { invoiceRef, file, outcome } = first;
     const rows = run.map(({ row }) => row);
-    const lines = run.map(({ lineKey, line }): CostLine => ({ lineKey, ...lineIn(line) }));
     const { source, call } = this.fileOf(file);
-    const written = { provider, invoiceRef, lines };
+    const reason = outcome === 'accepted' ? {} : { reason: outcome === 'invoiced' ? INVOICED : RE_DELIVERED };
     return [
       {
         stream: costStream(provider, invoiceRef),
-        call: { ...call, sourceOf: () => sourceInFile(source, rows) },
-        event:
-          outcome === 'accepted'
-            ? { type: 'CostRecorded', data: written }
-            : { type: 'CostCorrected', data: { ...written, reason: outcome === 'invoiced' ? INVOICED : RE_DELIVERED } },
+        call,
+        event: {
+          type: outcome === 'accepted' ? 'CostRecorded' : 'CostCorrected',
+          written: writtenLines({ provider, invoiceRef, lines: run, ...reason }),
+          source: sourceInFile(source, rows),
+        },
       },
     ];
   }
@@ -256,10 +255,11 @@ function neighbours<Item>(
   return groups;
 }
 
-const sizeOf = ({ event: { data } }: Step): number =>
-  Buffer.byteLength(JSON.stringify(data)) +
+const sizeOf = ({ event }: Step): number =>
   BYTES_BESIDE_EVENT +
-  ('lines' in data ? data.lines.length * BYTES_OF_ROW_NUMBER : 0);
+  ('written' in event
+    ? Buffer.byteLength(event.written) + event.source.rows.length
+    : Buffer.byteLength(JSON.stringify(event.data)));
 
 /** Errors: the first failure, once no work is under way any more: another import may begin then. */
 async function allSettled<Item>(

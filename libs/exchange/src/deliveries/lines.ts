@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
-import type { CostLine } from '#domain/costs/cost';
+import { type CostLine, zCostLine } from '#domain/costs/cost';
+import { isPlainLine } from '#domain/costs/plain';
+import { parse } from '#domain/schema';
 import { MAX_EVENT_BYTES } from '#domain/usage/usage';
 import type { CostLineContent } from '#projections/costs/costs.table';
 import type { RowToWrite } from './staging.js';
@@ -33,8 +35,29 @@ export function digestsOfRow(row: CostLineContent): Digests {
   return { digest: digestOf([...alike, ...rest]), likeness: digestOf(alike) };
 }
 
-/** Written by `add`, from a line that its preset checked. The event is checked as a whole when it is appended. */
-export const lineIn = (text: string): Omit<CostLine, 'lineKey'> => JSON.parse(text) as Omit<CostLine, 'lineKey'>;
+/** A line as JSON, without its key, which the comparison gives it. Errors: an Error (a defect), if it is none. */
+export function lineText(line: Omit<CostLine, 'lineKey'>, key: string): string {
+  const keyed = { lineKey: key, ...line };
+  if (isPlainLine(keyed)) return JSON.stringify(line);
+  const { lineKey: _key, ...checked } = parse(zCostLine, keyed, 'a cost line');
+  return JSON.stringify(checked);
+}
+
+interface WrittenLines {
+  readonly provider: string;
+  readonly invoiceRef: string;
+  readonly lines: readonly Pick<RowToWrite, 'lineKey' | 'line'>[];
+  /** Of a correction. */
+  readonly reason?: string;
+}
+
+/** The data of CostRecorded or CostCorrected as JSON, of lines as `lineText` wrote them. */
+export function writtenLines({ provider, invoiceRef, lines, reason }: WrittenLines): string {
+  const written = lines.map(({ lineKey, line }) => `{"lineKey":${JSON.stringify(lineKey)},${line.slice(1)}`);
+  const bill = `"provider":${JSON.stringify(provider)},"invoiceRef":${JSON.stringify(invoiceRef)}`;
+  const why = reason === undefined ? '' : `,"reason":${JSON.stringify(reason)}`;
+  return `{${bill},"lines":[${written.join(',')}]${why}}`;
+}
 
 /** Neighbours of one file, bill and outcome, at most as many as fit into one event. */
 export function runsOf(rows: readonly RowToWrite[]): RowToWrite[][] {

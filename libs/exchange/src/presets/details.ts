@@ -33,7 +33,7 @@ export function detailsOf(
   return detailsWith(columnsFound, values);
 }
 
-/** A row without values, of the columns of the last row. Its copy has room for them, while an object that grows is slow. */
+/** The columns of the last row, without values. A copy has room for them, while an object that grows is slow. */
 let blank: FocusDetails = {};
 let columnsOfBlank: readonly FocusDetail[] = [];
 

@@ -9,6 +9,7 @@ import { isObject } from './answers.js';
 import { type DateFormat, isOffset } from './date-format.js';
 import { Field } from './field.js';
 import { unguarded } from './formulas.js';
+import { plainDecimal } from './plain-decimal.js';
 import { looseJson } from './loose-json.js';
 import { exactly } from './raw-numbers.js';
 import { RowFault, type RowNote, type SourceRow } from './row.js';
@@ -35,7 +36,6 @@ export interface CellOptions {
 
 /** A decimal that is only too long. */
 const TOO_LONG = /^-?\d+(?:\.\d+)?$/;
-const EXPONENT = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/;
 const WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$/;
 /** ISO 8601 with a zone, in forms that RFC 3339 lacks: without seconds, `+0200`, `+02`, or the `UTC` of BigQuery. */
 const LOOSE = /^(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(:\d{2}(?:\.\d+)?)? ?(?:([Zz]|UTC)|([+-]\d{2}):?(\d{2})?)$/;
@@ -415,21 +415,3 @@ function strictly(value: string): string {
 
 const faultOfDetail = (value: string): string | undefined =>
   value.length > LONGEST_DETAIL ? `is longer than ${LONGEST_DETAIL} characters` : unstorableIn(value)?.message;
-
-/** The decimal in its canonical form, also if it is written with an exponent. null: it is none. */
-function plainDecimal(value: string): string | null {
-  const plain = isDecimalText(value) ? value : withoutExponent(value);
-  return plain === null || !isDecimalText(plain) ? null : canonicalText(plain);
-}
-
-/** `1.81E-8` as `0.0000000181`: the same digits, only the point moves. */
-function withoutExponent(value: string): string | null {
-  const parts = EXPONENT.exec(value);
-  if (parts === null) return null;
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = parts;
-  const digits = whole + fraction;
-  const point = whole.length + Number(exponent);
-  if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`;
-  if (point >= digits.length) return `${sign}${digits}${'0'.repeat(point - digits.length)}`;
-  return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
-}

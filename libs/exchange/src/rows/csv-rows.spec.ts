@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { checkedOn } from '../../../../test/support/properties.js';
 import { folder } from '../../../../test/support/cli.js';
 import { csvRows } from './csv-rows.js';
-import { type CsvRecord, PlainCsv } from './plain-csv.js';
-import type { SourceRow } from './row.js';
+import { PlainCsv } from './plain-csv.js';
+import type { CsvRecord, SourceRow } from './row.js';
 import { openSource } from './source.js';
 
 const RUNS = checkedOn(100);

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';
 import { errorOf, invalid } from '#domain/errors';
-import { type CsvRecord, PlainCsv } from './plain-csv.js';
-import type { SourceRow } from './row.js';
+import { PlainCsv } from './plain-csv.js';
+import type { CsvRecord, SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
 /** A longer field means that a quote was opened and never closed. */

@@ -1,15 +1,10 @@
 import { type Newline, newlineIn, quotedRecords } from './quoted-records.js';
-
-/** A record of a CSV file, and the line on which it starts. */
-export interface CsvRecord {
-  readonly record: readonly string[];
-  readonly line: number;
-}
+import type { CsvRecord } from './row.js';
 
 /**
- * A CSV file as long as it is plain: each field is in quotes as a whole or has none, and all lines end alike. Nearly all
- * files are. Searching for the next delimiter takes a fraction of the time of a parser that looks at each character. It
- * stops at the first chunk that is not plain. Parsing then continues from `rest`.
+ * A CSV file as long as it is plain: each field is in quotes as a whole or has none, and all lines end alike. Nearly
+ * all files are. Searching for the next delimiter takes a fraction of the time of a parser that looks at each
+ * character. It stops at the first chunk that is not plain. Parsing then continues from `rest`.
  */
 export class PlainCsv {
   /** The text that is not a complete record yet. */

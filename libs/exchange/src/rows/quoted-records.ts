@@ -1,4 +1,4 @@
-import type { CsvRecord } from './plain-csv.js';
+import type { CsvRecord } from './row.js';
 
 export type Newline = '\n' | '\r\n';
 
@@ -20,8 +20,8 @@ interface Read {
 }
 
 /**
- * The complete records of a text with quotes. null: one is not plain, for example because a quote is within a field that
- * has none around it.
+ * The complete records of a text with quotes. null: one is not plain, for example because a quote is within a field
+ * that has none around it.
  */
 export function quotedRecords(text: string, format: Format): Read | null {
   const scan = new Scan(text, format);

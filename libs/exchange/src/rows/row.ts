@@ -1,3 +1,9 @@
+/** A record of a CSV file, and the line on which it starts. */
+export interface CsvRecord {
+  readonly record: readonly string[];
+  readonly line: number;
+}
+
 /** A row as it was read from a file. Only its place is known so far. */
 export interface SourceRow {
   /** Data rows are counted from 1, without the header of a CSV file. */

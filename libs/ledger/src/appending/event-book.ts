@@ -3,7 +3,7 @@ import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError, invalid } from '#domain/errors';
 import { derivedId } from '#domain/derived-id';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
-import { EventCodec } from '#event-store/codec';
+import { EventCodec, type WrittenEvent } from '#event-store/codec';
 import {
   type Appended,
   AppendTooLarge,
@@ -234,20 +234,26 @@ export class EventBook {
     stream: string,
     revision: number,
     call: AppendCause,
-    events: readonly LedgerEvent[],
+    events: readonly AppendedEvent[],
     result?: object,
-    causes?: ReadonlyMap<LedgerEvent, AppendCause>,
+    causes?: ReadonlyMap<AppendedEvent, AppendCause>,
   ): Promise<Appended> {
     return this.appendEncoded(stream, revision, this.encoded(call, events, result, causes));
   }
 
   private encoded(
     call: AppendCause,
-    events: readonly LedgerEvent[],
+    events: readonly AppendedEvent[],
     result: object | undefined,
-    causes: ReadonlyMap<LedgerEvent, AppendCause> | undefined,
+    causes: ReadonlyMap<AppendedEvent, AppendCause> | undefined,
   ): Unnamed[] {
-    return events.map((event) => this.codec.encode('', event, metadataOf(causes?.get(event) ?? call, event, result)));
+    return events.map((event) => {
+      const cause = causes?.get(event) ?? call;
+      if (!('written' in event))
+        return this.codec.encode('', event, { ...metadataOf(cause, result), ...sourceIn(cause, event) });
+      const { type, written, source } = event;
+      return this.codec.encodeWritten('', type, written, { ...metadataOf(cause, result), source });
+    });
   }
 
   private async appendEncoded(stream: string, revision: number, events: readonly Unnamed[]): Promise<Appended> {
@@ -282,6 +288,9 @@ export class EventBook {
   }
 }
 
+/** An event, also one that is written already. */
+export type AppendedEvent = LedgerEvent | WrittenEvent;
+
 /** An event whose id is not derived yet. */
 type Unnamed = Omit<NewEvent, 'id'>;
 
@@ -306,7 +315,7 @@ function refusalOf(error: unknown): unknown {
 const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>
   metadata.command?.bodyHash === call.bodyHash && (metadata.occurredAt ?? null) === call.occurredAt;
 
-const metadataOf = (call: AppendCause, event: LedgerEvent, result: object | undefined): EventMetadata => ({
+const metadataOf = (call: AppendCause, result: object | undefined): EventMetadata => ({
   actor: call.caller.actor,
   ...(call.occurredAt === null ? {} : { occurredAt: call.occurredAt }),
   ...(call.key === null
@@ -323,7 +332,6 @@ const metadataOf = (call: AppendCause, event: LedgerEvent, result: object | unde
   ...(call.caller.correlationId === undefined ? {} : { correlationId: call.caller.correlationId }),
   ...(call.caller.requestId === undefined ? {} : { requestId: call.caller.requestId }),
   ...(call.caller.traceparent === undefined ? {} : { traceparent: call.caller.traceparent }),
-  ...sourceIn(call, event),
 });
 
 function sourceIn(call: AppendCause, event: LedgerEvent): Pick<EventMetadata, 'source'> {
