@@ -518,9 +518,10 @@ describe('CloudEvents', () => {
     expect(
       await send({ specversion, id: 'b2', source: 'café 1', subject, type }, 'ingest', 'application/cloudevents+json'),
     ).toMatchObject({ duplicate: 1 });
-    expect(await sent({ 'ce-id': 'b3', 'ce-specversion': '1.0' })).toMatchObject({
-      rejected: 1,
-      items: [{ error: { errors: [{ field: 'source' }, { field: 'type' }, { field: 'subject' }] } }],
+    const bad = { 'ce-id': 'b3', 'ce-specversion': '1.0' };
+    expect(problemIn(await api().ask('ingest', 'POST', '/api/v1/usage', undefined, bad))).toMatchObject({
+      status: 400,
+      errors: [{ field: 'source' }, { field: 'type' }, { field: 'subject' }],
     });
   });
 
@@ -541,10 +542,18 @@ describe('CloudEvents', () => {
         code: 'invalid_input',
         detail: expect.stringContaining(detail),
       });
-    expect(await send(observation, 'ingest', 'application/cloudevents+json')).toMatchObject({
-      rejected: 1,
-      items: [{ error: { message: expect.stringMatching(/^event: /) } }],
+    const typed = { 'content-type': 'application/cloudevents+json' };
+    expect(problemIn(await api().post('ingest', '/api/v1/usage', observation, typed))).toMatchObject({
+      status: 400,
+      detail: expect.stringMatching(/^event: /),
     });
+    // By itself it is a request. In an array each has its own answer.
+    const unknown = { ...EVENT, id: 'lost', subject: 'nobody' };
+    expect(problemIn(await api().post('ingest', '/api/v1/usage', unknown))).toMatchObject({
+      status: 404,
+      code: 'unknown_deployment',
+    });
+    expect(await send([unknown])).toMatchObject({ rejected: 1 });
   });
 
   it('are identified by source and id without a time limit, also with another time', async () => {

@@ -75,7 +75,8 @@ export class IngestController {
     for (const status of COUNTED) this.telemetry.metrics.ingested.inc({ status }, answer[status]);
     // One CloudEvent is a request of its own, and a sender of events reads the status only.
     const [only] = verdicts;
-    if (only?.status === 'conflict' && !Array.isArray(body) && (areEvents || isCloudEvent(body))) throw only.error;
+    if (only !== undefined && 'error' in only && !Array.isArray(body) && (areEvents || isCloudEvent(body)))
+      throw only.error;
     return answer;
   }
 }
