@@ -229,12 +229,18 @@ describe('tokens', () => {
 
   it('refuses an unknown role, and role tenant without a tenant', async () => {
     const sign = (claims: Record<string, unknown>) =>
-      new SignJWT({ exp: Date.parse(NOW) / 1000 + 60, ...claims })
+      new SignJWT({ sub: 'x', exp: Date.parse(NOW) / 1000 + 60, ...claims })
         .setProtectedHeader({ alg: 'HS256' })
-        .setSubject('x')
         .sign(new TextEncoder().encode(SECRET));
     expect(await bad(await sign({ role: 'root' }))).toMatchObject({ status: 403, code: 'unknown_role' });
     expect(await bad(await sign({ role: 'tenant' }))).toMatchObject({ status: 403, code: 'no_tenant' });
+    for (const role of ['platform_admin', 'operator', 'auditor'])
+      expect(await bad(await sign({ role, tenantId: 'acme' }))).toMatchObject({
+        ...{ status: 403, code: 'tenant_not_allowed' },
+        detail: `a token with role ${role} reads all tenants, so it must not have a tenantId. Use role tenant, or omit it.`,
+      });
+    for (const sub of [' ', ' x', 'x\u00a0'])
+      expect(await bad(await sign({ role: 'auditor', sub }))).toMatchObject({ status: 401, code: 'unauthenticated' });
     expect((await get(await sign({ roles: ['auditor'] }), '/api/v1/tenants')).status).toBe(200);
     expect(await bad(await sign({ role: 'auditor', exp: undefined }))).toMatchObject({
       ...{ status: 401, code: 'unauthenticated' },
@@ -632,6 +638,8 @@ describe('the environment', () => {
       host: '127.0.0.1',
       port: 3000,
       requestsPerMinute: 120_000,
+      unauthenticatedPerMinute: 600,
+      connectionsPerAddress: 1000,
       requestsAtOnce: 64,
       queryTimeoutMs: 60_000,
       usageYears: { back: 10, ahead: 1 },

@@ -305,6 +305,25 @@ describe('wrong usage', () => {
       code: 2,
       stderr: 'ledgerline: unknown command "nothing". Run: ledgerline commands\n',
     });
+    expect(await cli(['commands', 'set-rat'])).toMatchObject({
+      code: 2,
+      stderr: 'ledgerline: unknown command "set-rat". Did you mean "set-rate"? Run: ledgerline commands\n',
+    });
+  });
+
+  it('refuses an unknown query, and a file in place of a folder, before anything is started or written', async () => {
+    const dataDir = join(files.path, 'not-there-yet');
+    const unknown = await cli(['query', 'margn', '--data-dir', dataDir], { env: { DATABASE_URL: '' } });
+    expect(unknown).toMatchObject({ code: 2, stdout: '' });
+    expect(unknown.stderr).toMatch(/^ledgerline: unknown query "margn"\. Did you mean "margin"\? Queries: /);
+    expect(existsSync(dataDir)).toBe(false);
+    const file = await files.write('a-file', 'mine');
+    for (const name of [file, join(file, 'in-it')])
+      expect(await cli(['init', name])).toMatchObject({
+        code: 2,
+        stderr: `ledgerline: ${name} is a file, or lies in one. Give the name of a folder\n`,
+      });
+    expect(await readFile(file, 'utf8')).toBe('mine');
   });
 
   it('has an example in the help of every command', async () => {

@@ -124,6 +124,7 @@ export const ERROR_CODES: readonly string[] = [
   'subscription_overlap',
   'tax_exists',
   'tenant_exists',
+  'tenant_not_allowed',
   'tiers_out_of_order',
   'token_exists',
   'too_large_for_dry_run',

@@ -1,4 +1,5 @@
 import { COMMANDS } from '#operations/operations';
+import { didYouMean } from '#ledger/nearest';
 import { OF_EVERY_COMMAND } from '#operations/meanings';
 import { type CommandReference, referenceOf } from '#operations/reference';
 import { print, printJson, table } from './output.js';
@@ -14,7 +15,9 @@ export async function run([name]: readonly string[], { json }: { json: boolean }
   }
   const definition = COMMANDS.get(name);
   if (definition === undefined)
-    throw new WrongUsage(`unknown command ${JSON.stringify(name)}. Run: ledgerline commands`);
+    throw new WrongUsage(
+      `unknown command ${JSON.stringify(name)}.${didYouMean(name, COMMANDS.keys())} Run: ledgerline commands`,
+    );
   const reference = referenceOf(definition);
   if (json) printJson(reference);
   else show(reference);

@@ -1,8 +1,9 @@
+import { queryNamed } from '#operations/answering';
 import { QUERIES } from '#operations/operations';
 import { csvLine } from './csv.js';
 import { cell, fittedTable, isPeriod, print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { asked, WrongUsage } from './wrong-usage.js';
+import { asked, readOption, WrongUsage } from './wrong-usage.js';
 
 /** Queries a read model, with the same answers as REST. */
 export async function run(
@@ -15,6 +16,8 @@ export async function run(
   const params = Object.fromEntries(parameters.map(pair));
   if (typeof options.asOf === 'string') params['asOf'] = options.asOf;
   const query = 'id' in params ? oneOf(name) : name;
+  // Before an embedded Postgres is started for it.
+  readOption(() => queryNamed(query));
   return withLedger(options, async (ledger) => {
     const { answer, dates } = await asked(ledger.answerNamed(query, params, cliCaller()));
     for (const { field, date, timeZone, instant } of dates) say(`${field} ${date} in ${timeZone} is ${instant}`);

@@ -4,6 +4,9 @@ import type { Instant } from '#domain/time/instant';
 export const ROLES = ['platform_admin', 'operator', 'auditor', 'tenant', 'ingest'] as const;
 export type Role = (typeof ROLES)[number];
 
+/** Roles whose tokens may be bound to a tenant. To the others all tenants are open. */
+export const ROLES_OF_TENANTS: readonly Role[] = ['tenant', 'ingest'];
+
 /** Who makes a request, with which role, and at what time. Code below the apps does not read the clock. */
 export interface Caller {
   readonly actor: string;

@@ -14,6 +14,7 @@ import {
   OF_TENANT,
   sha256,
 } from './command.js';
+import { didYouMean } from './nearest.js';
 import type { LedgerCore } from './ledger-core.js';
 
 /** The roles that may execute a command that names no roles. */
@@ -129,7 +130,8 @@ export function readCommand(
   if (definition === undefined) {
     throw invalid(
       'unknown_command',
-      `unknown command ${JSON.stringify(envelope.command)}. Commands: ${[...definitions.keys()].join(', ')}`,
+      `unknown command ${JSON.stringify(envelope.command)}.${didYouMean(envelope.command, definitions.keys())} ` +
+        `Commands: ${[...definitions.keys()].join(', ')}`,
     );
   }
   const { command: name, idempotencyKey: keyGiven, occurredAt, ...given } = envelope;

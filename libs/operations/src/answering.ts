@@ -6,6 +6,7 @@ import { hasMoreValues } from '#domain/storable';
 import type { Instant } from '#domain/time/instant';
 import { assertRole, type Caller } from '#ledger/caller';
 import type { DateRead } from '#ledger/command';
+import { didYouMean } from '#ledger/nearest';
 import { LedgerCore } from '#ledger/ledger-core';
 import {
   type AnswerOf,
@@ -97,5 +98,9 @@ const reasonOf = (cause: unknown): string =>
 export function queryNamed(name: string): DefinedQuery {
   const query = QUERIES.get(name);
   if (query !== undefined) return query;
-  throw notFound('unknown_query', `unknown query ${JSON.stringify(name)}. Queries: ${[...QUERIES.keys()].join(', ')}`);
+  throw notFound(
+    'unknown_query',
+    `unknown query ${JSON.stringify(name)}.${didYouMean(name, QUERIES.keys())} ` +
+      `Queries: ${[...QUERIES.keys()].join(', ')}`,
+  );
 }

@@ -5,7 +5,7 @@ import { zId, zInstant, zText } from '#domain/schema';
 import { isRevoked, issueToken, revokeToken, type TokenEvent, tokenEvents, tokenStream } from '#domain/tokens/token';
 import { tenantStream } from '#domain/tenants/tenant';
 import { isBefore } from '#domain/time/instant';
-import { ROLES } from '#ledger/caller';
+import { ROLES, ROLES_OF_TENANTS } from '#ledger/caller';
 import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { ADMIN, defineQuery, pageOfRows, zPage } from '#ledger/query';
@@ -23,7 +23,7 @@ const issue = defineCommand({
     tokenId: zId.describe('The id of the token, as its claim jti'),
     actor: zId.describe('Who acts with it, as events name it: its claim sub'),
     role: z.enum(ROLES).describe('What it may do'),
-    tenantId: zId.optional().describe('Its only tenant. The role tenant needs one'),
+    tenantId: zId.optional().describe('Its only tenant, for the roles tenant (which needs one) and ingest'),
     expiresAt: zInstant.describe('When it ends'),
   }),
   key: ({ tokenId }) => [tokenId],
@@ -43,6 +43,10 @@ const issue = defineCommand({
     if (role === 'tenant' && tenantId === null)
       throw invalid('no_tenant', 'a token with role tenant needs a tenant. Give tenantId.', [
         { field: 'tenantId', message: 'is missing' },
+      ]);
+    if (tenantId !== null && !ROLES_OF_TENANTS.includes(role))
+      throw invalid('tenant_not_allowed', `a token with role ${role} reads all tenants. Omit tenantId.`, [
+        { field: 'tenantId', message: `is not for role ${role}` },
       ]);
     return core.book.decide(tokenStream(tokenId), call, async (events) => {
       if (!isBefore(call.caller.now, expiresAt))

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DomainError } from '#domain/errors';
 import { zId } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
-import { type Caller, ROLES } from '#ledger/caller';
+import { type Caller, ROLES, ROLES_OF_TENANTS } from '#ledger/caller';
 import { traceparentNow } from '#runtime/telemetry/ledger-tracing';
 import { secondsOf, type TokenRules } from '#runtime/token';
 import type { RequestIds } from '../http.js';
@@ -19,7 +19,8 @@ const PUBLISHED = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 const MOST_KNOWN = 10_000;
 
 const zClaims = z.object({
-  sub: zId,
+  // Events name the actor: two names that look alike would be two actors.
+  sub: zId.refine((sub) => sub.trim() === sub, 'begins or ends with a space'),
   jti: zId.optional(),
   role: z.string().optional(),
   roles: z.array(z.string()).optional(),
@@ -64,7 +65,8 @@ export class TokenReader {
   }
 
   /**
-   * The caller and the expiry of the token. Errors: Unauthenticated (401); `unknown_role` (403); `keys_unavailable`
+   * The caller and the expiry of the token. Errors: Unauthenticated (401); `unknown_role`, `no_tenant` and
+   * `tenant_not_allowed` (403); `keys_unavailable`
    * (503), if the keys can't be fetched.
    */
   async read(authorization: string | undefined, now: Instant, ids: RequestIds): Promise<Held> {
@@ -74,7 +76,8 @@ export class TokenReader {
     const claims = zClaims.safeParse(payload);
     if (!claims.success)
       throw new Unauthenticated(
-        'the token has a missing or invalid claim. It needs sub and role, and for role tenant a tenantId.',
+        'the token has a missing or invalid claim. It needs sub, without spaces around it, and role, and for role tenant' +
+          ' a tenantId.',
       );
     const { sub, jti, roles, tenantId } = claims.data;
     const named = jti === undefined ? {} : { tokenId: jti };
@@ -85,6 +88,12 @@ export class TokenReader {
       throw new DomainError('unknown_role', `the token's role must be one of ${ROLES.join(', ')}`, 'forbidden');
     if (known === 'tenant' && tenantId === undefined)
       throw new DomainError('no_tenant', 'a token with role tenant must have a tenantId', 'forbidden');
+    if (tenantId !== undefined && !ROLES_OF_TENANTS.includes(known))
+      throw new DomainError(
+        'tenant_not_allowed',
+        `a token with role ${known} reads all tenants, so it must not have a tenantId. Use role tenant, or omit it.`,
+        'forbidden',
+      );
     const traceparent = traceparentNow();
     const caller = {
       actor: sub,
