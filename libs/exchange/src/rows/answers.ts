@@ -23,15 +23,14 @@ export function itemsOf(value: unknown): Fields[] | null {
 /** Of the lists of DigitalOcean, or of the named responses that contain them, as in files of examples. */
 function listed(value: Fields): Fields[] | null {
   const lists = listsIn(value);
-  if (lists.length > 0)
-    return lists.flatMap(({ name, items }) =>
-      items.map((item) => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name })),
-    );
+  if (lists.length > 0) return lists.flatMap(({ name, items }) => items.map((item) => listItem(name, item)));
   const nested = Object.values(value).flatMap((answer) =>
     isObject(answer) && listsIn(answer).length > 0 ? [listed(answer) ?? []] : [],
   );
   return nested.length === 0 ? null : nested.flat();
 }
+
+const listItem = (name: string, item: unknown): Fields => ({ ...(isObject(item) ? item : { '': item }), [LIST]: name });
 
 interface ApiList {
   readonly name: string;
@@ -66,3 +65,41 @@ function samples({ data }: Fields): Fields[] | null {
 /** Stripe's lists: `{"object": "list", "data": […]}`. */
 const stripeList = ({ object, data }: Fields): Fields[] | null =>
   object === 'list' && Array.isArray(data) ? data.filter(isObject) : null;
+
+/** The lists of large responses, by the keys that lead to them. */
+export const LISTS_OF_ANSWERS: readonly (readonly string[])[] = [
+  ...LISTS.map((name) => [name]),
+  ['data'],
+  ['data', 'result'],
+];
+
+/** A list of a response: the keys that lead to it, and the rows of one of its items. */
+export interface ListOfAnswer {
+  readonly path: readonly string[];
+  readonly rows: (item: unknown) => readonly Fields[];
+}
+
+/**
+ * The lists whose items are the rows of a response, in the order of `itemsOf`. `rest`: the response with empty lists.
+ * `areAllocations`: whether each object in `data` has only allocations, and there is one. null: none is known, or they
+ * are within named responses.
+ */
+export function listsOf(rest: unknown, areAllocations: boolean): readonly ListOfAnswer[] | null {
+  if (!isObject(rest)) return null;
+  const lists = listsIn(rest);
+  if (lists.length > 0) return lists.map(({ name }) => ({ path: [name], rows: (item) => [listItem(name, item)] }));
+  const { data, object } = rest;
+  if (listed(rest) !== null) return null;
+  if (Array.isArray(data)) {
+    if (areAllocations) return [{ path: ['data'], rows: (window) => allocations({ data: [window] }) ?? [] }];
+    return object === 'list' ? [{ path: ['data'], rows: (item) => (isObject(item) ? [item] : []) }] : null;
+  }
+  if (!isObject(data) || !Array.isArray(data['result'])) return null;
+  return [{ path: ['data', 'result'], rows: (series) => samples({ data: { result: [series] } }) ?? [] }];
+}
+
+/** Whether a window has something else than allocations, nothing, or only these. */
+export function isWindow(window: unknown): boolean | undefined {
+  if (!isObject(window) || Object.keys(window).length === 0) return undefined;
+  return allocations({ data: [window] }) !== null;
+}

@@ -1,33 +1,15 @@
 import { createInterface } from 'node:readline';
-import { text as wholeOf } from 'node:stream/consumers';
-import { invalid } from '#domain/errors';
 import { isObject, itemsOf, mayBeAnswer } from './answers.js';
 import type { SourceRows } from './csv-rows.js';
 import { verbatim } from './raw-numbers.js';
 import type { SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
-const PAGE_ROWS = 1000;
-/** The maximum size of a JSON document, because it is read into memory. JSON lines have no limit. */
-const LONGEST_DOCUMENT = 64 * 1024 * 1024;
+export const PAGE_ROWS = 1000;
 
 type Fields = Readonly<Record<string, unknown>>;
-/** The first non-blank line of a file, and its first character. */
-export async function startOf(source: Source): Promise<{ readonly first: string; readonly line: string }> {
-  const content = contentOf(source);
-  try {
-    for await (const line of createInterface({ input: content, crlfDelay: Infinity })) {
-      const text = line.replace(/^\uFEFF/, '').trim();
-      if (text !== '') return { first: text.charAt(0), line: text };
-    }
-    return { first: '', line: '' };
-  } finally {
-    content.destroy();
-  }
-}
-
 /** The path of the list in each object whose items are the rows, by the mapping. undefined: each object is a row. */
-type List = string | undefined;
+export type List = string | undefined;
 
 /** JSON lines: each is an object, or a page of a provider's API. */
 export function jsonLines(source: Source, onRead: (bytes: number) => void, list: List): SourceRows {
@@ -97,56 +79,12 @@ function recordIn(text: string): unknown {
   return isObject(reject) ? reject['record'] : undefined;
 }
 
-/** One JSON document: a list of objects, or a provider's API response. Errors: `unreadable_file`. */
-export async function jsonDocument(source: Source, onRead: (bytes: number) => void, list: List): Promise<SourceRows> {
-  if (source.bytes > LONGEST_DOCUMENT)
-    throw invalid(
-      'unreadable_file',
-      `${source.name} is one JSON document of ${source.bytes} bytes. The maximum is ${LONGEST_DOCUMENT}.` +
-        " Convert it to JSON lines, for example with jq -c '.[]'.",
-    );
-  const text = (await wholeOf(contentOf(source, onRead))).replace(/^\uFEFF/, '');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw invalid(
-      'unreadable_file',
-      `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}. Nothing was imported.`,
-    );
-  }
-  const written = verbatim(text);
-  if (list !== undefined) {
-    const records = recordsOf(written);
-    const rows = recordsOf(value).flatMap((each, index) => itemsIn(each, records[index], list));
-    return { columns: null, pages: documentPages(rows) };
-  }
-  const items = rowsOfDocument(value);
-  if (items === null)
-    throw invalid(
-      'unreadable_file',
-      `${source.name} is neither a list of objects nor an API response that is known (DigitalOcean, OpenCost,` +
-        ' Prometheus, Stripe).' +
-        ' In a mapping file (--map), name the path of its list, {"list": "data.items"}. Nothing was imported.',
-    );
-  return { columns: null, pages: documentPages(withTexts(items, rowsOfDocument(written) ?? [])) };
-}
-
-const rowsOfDocument = (value: unknown): readonly unknown[] | null => (Array.isArray(value) ? value : itemsOf(value));
-
 /** Rows, each with its JSON text. `written`: the same rows, verbatim. */
-const withTexts = (rows: readonly unknown[], written: readonly unknown[]): Found[] =>
+export const withTexts = (rows: readonly unknown[], written: readonly unknown[]): Found[] =>
   rows.map((row, index) => ({ ...rowOf(row), text: JSON.stringify(rowOf(written[index]).fields) }));
 
-const recordsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [value]);
-
-async function* documentPages(rows: readonly Found[]): AsyncGenerator<SourceRow[]> {
-  for (let from = 0; from < rows.length; from += PAGE_ROWS)
-    yield rows.slice(from, from + PAGE_ROWS).map((found, index) => ({ row: from + index + 1, line: null, ...found }));
-}
-
 /** A row whose place is not known yet. */
-type Found = Omit<SourceRow, 'row' | 'line'>;
+export type Found = Omit<SourceRow, 'row' | 'line'>;
 
 const rowOf = (item: unknown): Found =>
   isObject(item) ? { fields: item } : { fields: { '': item }, fault: 'is not a JSON object' };
@@ -155,7 +93,7 @@ const rowOf = (item: unknown): Found =>
  * A row for each item of a list in an object: the item's own fields, and those of the objects around it. A field that
  * both have is the item's. `written`: the object, verbatim.
  */
-function itemsIn(record: unknown, written: unknown, path: string): Found[] {
+export function itemsIn(record: unknown, written: unknown, path: string): Found[] {
   if (!isObject(record)) return [rowOf(record)];
   if (listIn(record, path) === undefined)
     return [{ fields: record, fault: `has no list ${path}. Add it, or correct "list" in the mapping.` }];
@@ -166,7 +104,7 @@ function itemsIn(record: unknown, written: unknown, path: string): Found[] {
   }));
 }
 
-const listIn = (record: Fields, path: string): readonly unknown[] | undefined => {
+export const listIn = (record: Fields, path: string): readonly unknown[] | undefined => {
   const found = path.split('.').reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), record);
   return Array.isArray(found) ? found : undefined;
 };

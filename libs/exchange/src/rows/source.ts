@@ -16,6 +16,8 @@ export interface Source {
   /** The size of the file itself, compressed or not. */
   readonly bytes: number;
   readonly isGzip: boolean;
+  /** The size of the content, without compression. */
+  readonly size: number;
   /** Number of lines of the content: usually one more than its rows. */
   readonly lines: number;
   /** SHA-256 of the uncompressed content, so that a compressed copy is the same file. */
@@ -120,13 +122,16 @@ export function contentOf(
   return file.pipe(unpacked);
 }
 
-async function contentsOf(source: Pick<Source, 'name' | 'path' | 'isGzip'>): Promise<Pick<Source, 'digest' | 'lines'>> {
+async function contentsOf(
+  source: Pick<Source, 'name' | 'path' | 'isGzip'>,
+): Promise<Pick<Source, 'digest' | 'lines' | 'size'>> {
   const hash = createHash('sha256');
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  let lines = 0;
+  let [lines, size] = [0, 0];
   try {
     for await (const chunk of contentOf(source) as AsyncIterable<Buffer>) {
       hash.update(chunk);
+      size += chunk.length;
       const text = decoder.decode(chunk, { stream: true });
       for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines += 1;
     }
@@ -134,7 +139,7 @@ async function contentsOf(source: Pick<Source, 'name' | 'path' | 'isGzip'>): Pro
   } catch (error) {
     throw unreadable(`${source.name}: ${causeOf(error, lines)}`);
   }
-  return { digest: hash.digest('hex'), lines };
+  return { digest: hash.digest('hex'), lines, size };
 }
 
 function causeOf(error: unknown, lines: number): string {
