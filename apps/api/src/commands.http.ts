@@ -73,9 +73,9 @@ export class CommandsController {
   ): Promise<object> {
     const { commands, at, period, currency } = parse(zPreview, body, 'preview');
     const margin = period === undefined ? {} : { margin: { period, ...(currency === undefined ? {} : { currency }) } };
-    return stoppedBy(this.limits.of(reply), async () =>
-      this.ledger.preview(commands, caller, { ...(at === undefined ? {} : { at }), ...margin }),
-    );
+    const preview = async (): Promise<object> =>
+      this.ledger.preview(commands, caller, { ...(at === undefined ? {} : { at }), ...margin });
+    return this.ledger.expensive.run(caller, async () => stoppedBy(this.limits.of(reply), preview));
   }
 }
 

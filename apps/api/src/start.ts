@@ -185,7 +185,7 @@ export async function createApi(
   );
   const [ledger, core] = [app.get(Ledger), app.get(LedgerCore)];
   tokens.refuseRevoked(new Revocations(async (tokenId) => isTokenRevoked(core, tokenId)));
-  ledger.pauseAfterExpensive(async (workMs) => crowd.pauseAfter(workMs));
+  ledger.expensive.pauseWith(async (workMs) => crowd.pauseAfter(workMs));
   admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger, ends, crowd, onShed });
   return app;
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError } from '#domain/errors';
+import type { Caller } from '#ledger/caller';
 
 /** Each of them keeps a processor of the database busy. */
 const MOST = 2;
@@ -7,21 +8,27 @@ const MOST = 2;
 const PATIENCE_MS = 1000;
 const LOOK_EVERY_MS = 50;
 
-/** Expensive queries: few of them run at a time in a process, and one of an owner. */
+/** Expensive work: little of it runs at a time in a process, and one of an owner: a tenant, or an actor without one. */
 export class FewAtOnce {
   private readonly running = new Set<string>();
 
-  /** `pauseAfter`: waits before another one takes the place of one that took so long. */
-  constructor(private readonly pauseAfter: (workMs: number) => Promise<void>) {}
+  private pauseAfter: (workMs: number) => Promise<void> = async () => Promise.resolve();
 
-  /** `owner`: a tenant, or an actor that belongs to none. Errors: `overloaded`. */
-  async run<Result>(owner: string, work: () => Promise<Result>): Promise<Result> {
+  /** `pauseAfter`: waits before other work takes the place of work that took so long. */
+  pauseWith(pauseAfter: (workMs: number) => Promise<void>): void {
+    this.pauseAfter = pauseAfter;
+  }
+
+  /** Errors: `overloaded`. */
+  async run<Result>(caller: Pick<Caller, 'tenantId' | 'actor'>, work: () => Promise<Result>): Promise<Result> {
+    const owner = caller.tenantId ?? caller.actor;
     const isFull = (): boolean => this.running.size >= MOST || this.running.has(owner);
     for (const end = performance.now() + PATIENCE_MS; isFull() && performance.now() < end;) await delay(LOOK_EVERY_MS);
     if (isFull())
       throw new DomainError(
         'overloaded',
-        `Queries that read the whole ledger are running: one of a caller and ${MOST} in all at a time. Retry later.`,
+        `Queries that read the whole ledger, or previews, are running: one of a caller and ${MOST} in all at a time.` +
+          ' Retry later.',
         'unavailable',
       );
     this.running.add(owner);

@@ -87,8 +87,8 @@ export interface Preview extends Effect {
 @Injectable()
 export class Ledger {
   private readonly intake: UsageIntake;
-  private pauseAfter: (workMs: number) => Promise<void> = async () => Promise.resolve();
-  private readonly expensive = new FewAtOnce(async (workMs) => this.pauseAfter(workMs));
+  /** Where expensive queries and previews run. */
+  readonly expensive = new FewAtOnce();
   private hearStale: (position: number, since: Instant) => void = () => undefined;
 
   constructor(
@@ -262,9 +262,7 @@ export class Ledger {
     const ask = async (): Promise<Answered<AnswerOf<Answer>>> =>
       this.queries.execute(new LedgerQuery<Answer>(query, params, caller));
     const asked = async () => (signal === undefined ? ask() : stoppedBy(signal, ask));
-    const answer = await (query.isExpensive === true
-      ? this.expensive.run(caller.tenantId ?? caller.actor, asked)
-      : asked());
+    const answer = await (query.isExpensive === true ? this.expensive.run(caller, asked) : asked());
     if (answer.stale !== null) this.hearStale(answer.position, answer.stale.since);
     return answer;
   }
@@ -272,11 +270,6 @@ export class Ledger {
   /** Calls the listener with the position of what is stale, and with the instant since which it is. */
   onStale(listener: (position: number, since: Instant) => void): void {
     this.hearStale = listener;
-  }
-
-  /** Waits like this after an expensive query, before another one begins in its place. */
-  pauseAfterExpensive(pauseAfter: (workMs: number) => Promise<void>): void {
-    this.pauseAfter = pauseAfter;
   }
 
   /** Like `answer`, of the query with this name. Errors: also `unknown_query`. */
