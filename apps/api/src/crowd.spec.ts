@@ -67,8 +67,8 @@ describe('a crowd', () => {
     lane.arrive('a');
     pass(60_000);
     lane.leave('a', since);
-    // 1500 ms, paid by a quarter: 6 s
-    pass(5999);
+    // 1000 ms, paid by a quarter: 4 s
+    pass(3999);
     expect(lane.mustWait('a')).toBe(true);
     pass(1);
     expect(lane.mustWait('a')).toBe(false);

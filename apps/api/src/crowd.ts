@@ -13,8 +13,8 @@ const MUCH_MS = 2000;
  */
 const PART_OF_SHORTER = 0.3;
 const PART_OF_LONGER = 0.05;
-/** A caller waits for so much after a long request: 5 s where it has 0.3 places. */
-const MOST_DEBT_MS = 1500;
+/** A caller waits for so much after a long request: 3.3 s where it has 0.3 places. */
+const MOST_DEBT_MS = 1000;
 /** So long what the others use is not added up again: it is asked for whenever a place becomes free. */
 const ADDED_UP_MS = 10;
 /** Above this number, owners without requests are forgotten. */
