@@ -5,5 +5,6 @@ import { EventStoreDbNode } from '../support/eventstoredb-node.js';
  * started it.
  */
 const node = await EventStoreDbNode.start();
-process.stdout.write(`${node.connectionString}\n`);
+process.stdout.write(`${node.directConnectionString}\n`);
 process.once('disconnect', () => process.exit(0));
+process.once('SIGTERM', () => process.exit(0));

@@ -1,6 +1,3 @@
-import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
-import type { AppendReq, AppendResp } from '@eventstore/db-client/generated/streams_pb.js';
-import sharedPb from '@eventstore/db-client/generated/shared_pb.js';
 import * as grpc from '@grpc/grpc-js';
 
 export interface Recorded {
@@ -33,8 +30,11 @@ interface Stream {
   tombstone: boolean;
 }
 
+/** Why an append was refused. `actual`: the stream is at another revision. */
+export type Refused = { readonly actual: number } | { readonly refused: Partial<grpc.StatusObject> };
+
 const TICKS_PER_MS = 10_000n;
-const NO_STREAM = -1;
+export const NO_STREAM = -1;
 /** The size of a record in the log in addition to its data. Positions are byte offsets, as in the real server. */
 const RECORD_BYTES = 137;
 const TOMBSTONE_REVISION = '9223372036854775807';
@@ -131,31 +131,26 @@ export class ServerLog {
 
   /**
    * The rules of the real server for an exact revision. Equal to the stream's revision: it appends. Smaller: it
-   * compares with the events there. Greater: it refuses.
+   * compares with the events there. Greater: it refuses. Answers the last event of the append.
    */
-  append(
-    options: AppendReq.Options,
-    proposals: readonly AppendReq.ProposedMessage[],
-  ): AppendResp | Partial<grpc.StatusObject> {
-    const name = text(options.getStreamIdentifier()?.getStreamName_asU8());
-    const expected = options.hasNoStream() ? NO_STREAM : Number(options.getRevision());
+  append(name: string, expected: number, proposals: readonly Proposal[]): Recorded | Refused {
     const { events, revision: current, tombstone, truncateBefore } = this.of(name);
-    if (tombstone) return streamDeleted(name);
+    if (tombstone) return { refused: streamDeleted(name) };
     const isGone = current >= 0 && truncateBefore > current;
     if (expected === current || (expected === NO_STREAM && isGone)) {
-      const last = this.record(name, proposals.map(proposalOf));
+      const last = this.record(name, proposals);
       this.appended += 1;
       // The server's own events come between ours.
       if (this.appended % 3 === 0)
         this.record('$stats-127.0.0.1:2113', [{ type: '$statsCollected', data: json('{}') }]);
-      return success(last);
+      return last;
     }
-    if (expected > current) return wrongExpectedVersion(expected, current);
-    const matches = proposals.map((proposed, i) => events[expected + 1 + i]?.id === proposed.getId()?.getString());
+    if (expected > current) return { actual: current };
+    const matches = proposals.map(({ id }, i) => events[expected + 1 + i]?.id === id);
     const last = events[expected + proposals.length];
-    if (last !== undefined && matches.every(Boolean)) return success(last);
-    if (matches[0] === true) return { code: grpc.status.UNKNOWN, details: 'corrupted idempotency' };
-    return wrongExpectedVersion(expected, current);
+    if (last !== undefined && matches.every(Boolean)) return last;
+    if (matches[0] === true) return { refused: { code: grpc.status.UNKNOWN, details: 'corrupted idempotency' } };
+    return { actual: current };
   }
 
   private of(name: string): Stream {
@@ -166,10 +161,11 @@ export class ServerLog {
     return made;
   }
 
-  private record(name: string, proposals: readonly Proposal[], revision?: string): Recorded | undefined {
+  private record(name: string, proposals: readonly Proposal[], revision?: string): Recorded {
     const stream = this.of(name);
     const now = BigInt(Date.now()) * TICKS_PER_MS + 1_234n;
     const createdTicks = [now, this.events.at(-1)?.createdTicks ?? now].reduce((a, b) => (a > b ? a : b));
+    let last: Recorded | undefined;
     for (const { id, type, contentType = 'application/json', data, metadata = new Uint8Array() } of proposals) {
       if (revision === undefined) stream.revision += 1;
       const event = {
@@ -187,38 +183,11 @@ export class ServerLog {
       this.events.push(event);
       stream.events.push(event);
       for (const deliver of this.subscribers) deliver(event);
+      last = event;
     }
-    return this.events.at(-1);
+    if (last === undefined) throw new Error('an append has at least one event');
+    return last;
   }
-}
-
-function proposalOf(proposed: AppendReq.ProposedMessage): Proposal {
-  const map = proposed.getMetadataMap();
-  return {
-    id: proposed.getId()?.getString() ?? '',
-    type: map.get('type') ?? '',
-    contentType: map.get('content-type') ?? '',
-    data: proposed.getData_asU8(),
-    metadata: proposed.getCustomMetadata_asU8(),
-  };
-}
-
-function success(last: Recorded | undefined): AppendResp {
-  const position = String(last?.position);
-  return new streamsPb.AppendResp().setSuccess(
-    new streamsPb.AppendResp.Success()
-      .setCurrentRevision(String(last?.revision))
-      .setPosition(new streamsPb.AppendResp.Position().setCommitPosition(position).setPreparePosition(position)),
-  );
-}
-
-function wrongExpectedVersion(expected: number, current: number): AppendResp {
-  const wrong = new streamsPb.AppendResp.WrongExpectedVersion();
-  if (expected === NO_STREAM) wrong.setExpectedNoStream(new sharedPb.Empty());
-  else wrong.setExpectedRevision(String(expected));
-  if (current === NO_STREAM) wrong.setCurrentNoStream(new sharedPb.Empty());
-  else wrong.setCurrentRevision(String(current));
-  return new streamsPb.AppendResp().setWrongExpectedVersion(wrong);
 }
 
 export function streamDeleted(name: string): Partial<grpc.StatusObject> {

@@ -4,13 +4,24 @@ import { GossipService } from '@eventstore/db-client/generated/gossip_grpc_pb.js
 import gossipPb from '@eventstore/db-client/generated/gossip_pb.js';
 import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
-import type { AppendReq, AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import type {
+  AppendReq,
+  AppendResp,
+  BatchAppendReq,
+  BatchAppendResp,
+  ReadReq,
+  ReadResp,
+} from '@eventstore/db-client/generated/streams_pb.js';
 import sharedPb from '@eventstore/db-client/generated/shared_pb.js';
 import * as grpc from '@grpc/grpc-js';
-import { type Recorded, ServerLog, streamDeleted, text } from './eventstoredb-log.js';
+import { NO_STREAM, type Recorded, ServerLog, streamDeleted, text } from './eventstoredb-log.js';
+import { accessDenied, appendAnswer, notLeader, proposalOf, readEvent, sharedAnswer } from './eventstoredb-messages.js';
 
 type AppendCall = grpc.ServerReadableStream<AppendReq, AppendResp>;
+type SharedCall = grpc.ServerDuplexStream<BatchAppendReq, BatchAppendResp>;
 type ReadCall = grpc.ServerWritableStream<ReadReq, ReadResp>;
+
+const CHECKPOINT_INTERVAL = 8;
 
 const { VNodeState } = gossipPb.MemberInfo;
 
@@ -38,10 +49,12 @@ export class EventStoreDbNode {
   private denials = 0;
   private behind = 0;
   private isDown = false;
+  private isOld = false;
 
   private constructor(private readonly cluster: Cluster) {
     this.server.addService(StreamsService, {
       append: (call: AppendCall, answer: grpc.sendUnaryData<AppendResp>) => this.append(call, answer),
+      batchAppend: (call: SharedCall) => this.appendTogether(call),
       read: (call: ReadCall) => this.read(call),
     });
     this.server.addService(GossipService, {
@@ -83,6 +96,11 @@ export class EventStoreDbNode {
     return `esdb://${this.address}?tls=false`;
   }
 
+  /** Past the proxy, for benches. */
+  get directConnectionString(): string {
+    return `esdb://127.0.0.1:${this.grpcPort}?tls=false`;
+  }
+
   get address(): string {
     return `127.0.0.1:${this.proxyPort}`;
   }
@@ -114,6 +132,11 @@ export class EventStoreDbNode {
   /** The next n calls are refused: the user lacks a right. */
   denyAccess(n: number): void {
     this.denials = n;
+  }
+
+  /** As a server before 21.10, it does not have the call that appends share. */
+  beforeSharedAppends(): void {
+    this.isOld = true;
   }
 
   /** This node leads from now on. A cluster without a leader: `lead` of no node, by `resign`. */
@@ -211,16 +234,50 @@ export class EventStoreDbNode {
         this.refusals -= 1;
         return answer(notLeader(this.proxyPort));
       }
-      const decided = this.log.append(options, proposals);
-      const send = (): void => (decided instanceof streamsPb.AppendResp ? answer(null, decided) : answer(decided));
-      if (this.lateMs === 0) return send();
-      const timer = setTimeout(() => {
-        this.late.delete(timer);
-        send();
-      }, this.lateMs);
-      this.late.add(timer);
+      const name = text(options.getStreamIdentifier()?.getStreamName_asU8());
+      const expected = options.hasNoStream() ? NO_STREAM : Number(options.getRevision());
+      const decided = this.log.append(name, expected, proposals.map(proposalOf));
+      this.sendLate(() =>
+        'refused' in decided ? answer(decided.refused) : answer(null, appendAnswer(decided, expected)),
+      );
     });
     call.on('error', () => undefined);
+  }
+
+  /** Appends that share a call. As with the real server, the call ends when this node does not lead. */
+  private appendTogether(call: SharedCall): void {
+    call.on('error', () => undefined);
+    if (this.isOld) {
+      call.emit('error', { code: grpc.status.UNIMPLEMENTED, details: 'unknown method' });
+      return;
+    }
+    call.on('data', (request: BatchAppendReq) => {
+      const refused = this.denials > 0 ? undefined : this.refusal(true);
+      if (refused !== undefined || this.refusals > 0) {
+        if (refused === undefined) this.refusals -= 1;
+        call.emit('error', refused ?? notLeader(this.proxyPort));
+        return;
+      }
+      const options = request.getOptions();
+      const name = text(options?.getStreamIdentifier()?.getStreamName_asU8());
+      const expected = options?.hasNoStream() === true ? NO_STREAM : Number(options?.getStreamPosition());
+      const decided =
+        this.denials > 0
+          ? undefined
+          : this.log.append(name, expected, request.getProposedMessagesList().map(proposalOf));
+      const last = decided !== undefined && 'position' in decided ? decided : undefined;
+      this.sendLate(() => call.write(sharedAnswer(request, last)));
+    });
+    call.on('end', () => call.end());
+  }
+
+  private sendLate(send: () => void): void {
+    if (this.lateMs === 0) return send();
+    const timer = setTimeout(() => {
+      this.late.delete(timer);
+      send();
+    }, this.lateMs);
+    this.late.add(timer);
   }
 
   private read(call: ReadCall): void {
@@ -233,6 +290,10 @@ export class EventStoreDbNode {
       (this.log.isTombstoned(stream) ? streamDeleted(stream) : undefined);
     if (refused !== undefined) {
       call.emit('error', refused);
+      return;
+    }
+    if (options.hasSubscription() && all === undefined) {
+      confirm(call);
       return;
     }
     if (options.hasSubscription() && all !== undefined) return this.subscribe(call, all, options.getFilter());
@@ -283,19 +344,18 @@ export class EventStoreDbNode {
     filter: ReadReq.Options.FilterOptions | undefined,
   ): void {
     let after = Number(all.getPosition()?.getCommitPosition() ?? -1);
+    let delivered = 0;
     const deliver = (event: Recorded): void => {
       after = event.position;
       if (isWanted(event, filter)) call.write(readEvent(event));
-      // As the real server's, these run ahead of what the consumer has in hand.
+      // As the real server's, these run ahead of what the consumer has in hand. The server sends one now and then.
+      delivered += 1;
+      if (delivered % CHECKPOINT_INTERVAL !== 1) return;
       const position = String(this.log.nextPosition);
       const checkpoint = new streamsPb.ReadResp.Checkpoint().setCommitPosition(position).setPreparePosition(position);
       call.write(new streamsPb.ReadResp().setCheckpoint(checkpoint));
     };
-    call.write(
-      new streamsPb.ReadResp().setConfirmation(
-        new streamsPb.ReadResp.SubscriptionConfirmation().setSubscriptionId('one'),
-      ),
-    );
+    confirm(call);
     const known = this.known;
     for (const event of known.slice(firstFrom(known, after + 1))) deliver(event);
     call.write(new streamsPb.ReadResp().setCaughtUp(new streamsPb.ReadResp.CaughtUp()));
@@ -307,6 +367,12 @@ export class EventStoreDbNode {
     call.on('cancelled', () => this.log.subscribers.delete(live));
     call.on('close', () => this.log.subscribers.delete(live));
   }
+}
+
+/** No event comes to a stream that is subscribed to: what watches the connection alone subscribes to one. */
+function confirm(call: ReadCall): void {
+  const confirmation = new streamsPb.ReadResp.SubscriptionConfirmation().setSubscriptionId('one');
+  call.write(new streamsPb.ReadResp().setConfirmation(confirmation));
 }
 
 /** The index of the first event at a position or after it. */
@@ -323,38 +389,4 @@ function firstFrom(events: readonly Recorded[], position: number): number {
 function isWanted(event: Recorded, filter: ReadReq.Options.FilterOptions | undefined): boolean {
   const prefixes = filter?.getStreamIdentifier()?.getPrefixList();
   return prefixes === undefined || prefixes.some((prefix) => event.stream.startsWith(prefix));
-}
-
-function notLeader(port: number): Partial<grpc.StatusObject> {
-  const metadata = new grpc.Metadata();
-  metadata.set('exception', 'not-leader');
-  metadata.set('leader-endpoint-host', '127.0.0.1');
-  metadata.set('leader-endpoint-port', String(port));
-  return { code: grpc.status.NOT_FOUND, details: 'Leader info available', metadata };
-}
-
-function accessDenied(): Partial<grpc.StatusObject> {
-  const metadata = new grpc.Metadata();
-  metadata.set('exception', 'access-denied');
-  return { code: grpc.status.PERMISSION_DENIED, details: 'Access Denied', metadata };
-}
-
-function readEvent(event: Recorded): ReadResp {
-  const position = String(event.position);
-  const recorded = new streamsPb.ReadResp.ReadEvent.RecordedEvent()
-    .setId(new sharedPb.UUID().setString(event.id))
-    .setStreamIdentifier(new sharedPb.StreamIdentifier().setStreamName(new Uint8Array(Buffer.from(event.stream))))
-    .setStreamRevision(event.revision)
-    .setCommitPosition(position)
-    .setPreparePosition(position)
-    .setData(event.data)
-    .setCustomMetadata(event.metadata);
-  recorded
-    .getMetadataMap()
-    .set('type', event.type)
-    .set('content-type', event.contentType)
-    .set('created', String(event.createdTicks));
-  return new streamsPb.ReadResp().setEvent(
-    new streamsPb.ReadResp.ReadEvent().setEvent(recorded).setCommitPosition(position),
-  );
 }

@@ -68,6 +68,13 @@ describe('EventStoreDB', () => {
     expect((await all(log.read('a'))).map((each) => each.position)).toEqual([again.position]);
   });
 
+  it('appends to a server that has no call for many appends', async () => {
+    node.beforeSharedAppends();
+    for (let n = 0; n < 3; n += 1) expect((await log.append('a', n - 1, [event(n)])).revision).toBe(n);
+    await expect(log.append('a', 0, [event(9)])).rejects.toMatchObject({ name: 'WrongExpectedRevision', actual: 2 });
+    expect(node.appends).toBe(3);
+  });
+
   it('sends an append again if the connection breaks before the answer', async () => {
     node.answerLate(60_000);
     const append = log.append('a', NO_STREAM, [event(1)]);

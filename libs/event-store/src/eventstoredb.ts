@@ -21,6 +21,7 @@ import {
   type ReadLimits,
   streamBackwards,
   streamFrom,
+  subscriptionTo,
 } from './eventstoredb.wire.js';
 import { passes } from './filter.js';
 import {
@@ -76,13 +77,24 @@ export class EventStoreDbLog implements EventLog {
     this.patienceMs = options.patienceMs ?? PATIENCE_MS;
   }
 
-  async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
+  /** `isReady`: awaited before each attempt. After a lost connection, the server may be another one. */
+  async append(
+    stream: string,
+    expectedRevision: number,
+    events: readonly NewEvent[],
+    isReady: () => Promise<unknown> = async () => undefined,
+  ): Promise<Appended> {
     const append = checkedAppend(stream, expectedRevision, events);
     // Repeated as it is: with the same ids at the same revision, the server recognises what it has.
     return this.patiently(`an append to ${stream}`, async (leftMs) => {
+      await isReady();
       const named = { ...append, stream: this.prefix + stream };
       try {
-        const appended = await this.answer(append, await this.wire.append(named, leftMs));
+        const position = await this.wire.appendTogether(named, leftMs);
+        const appended =
+          position === undefined
+            ? await this.answer(append, await this.wire.append(named, leftMs))
+            : { revision: expectedRevision + events.length, position: safeNumber(position) };
         this.lastIs(appended.position, appended.position);
         return appended;
       } catch (error) {
@@ -135,6 +147,17 @@ export class EventStoreDbLog implements EventLog {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+
+  /** Waits until the signal aborts. Errors: UnknownOutcome, if the connection to the server is lost. */
+  async watch(signal: AbortSignal): Promise<never> {
+    try {
+      // No event is ever in this stream.
+      for await (const _ of this.responses(subscriptionTo(`${this.prefix}$none`), { signal })) continue;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    throw new UnknownOutcome('EventStoreDB ended a subscription');
   }
 
   /** The position of the last event of the server, of whatever stream. */

@@ -3,10 +3,10 @@ import { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.j
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
 import type { AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import sharedPb from '@eventstore/db-client/generated/shared_pb.js';
-import type { CallOptions, Channel, Client, Metadata } from '@grpc/grpc-js';
-import type { Readable } from 'node:stream';
 import type { Append } from './append.js';
 import { forClient } from './connection-string.js';
+import { SharedAppends } from './eventstoredb.appends.js';
+import { bytes, type ClientInternals, streamIdentifier } from './eventstoredb.client.js';
 import { NO_STREAM } from './port.js';
 
 /**
@@ -21,6 +21,7 @@ import { NO_STREAM } from './port.js';
 export class EventStoreDbWire {
   private readonly client: EventStoreDBClient;
   private readonly internals: ClientInternals;
+  private readonly sharedAppends: SharedAppends;
 
   constructor(connectionString: string) {
     this.client = EventStoreDBClient.connectionString(forClient(connectionString));
@@ -29,9 +30,15 @@ export class EventStoreDbWire {
     // an unhandled rejection would end the process.
     const { handleError } = this.internals;
     this.internals.handleError = (client, error) => handleError(client, error).catch(() => undefined);
+    this.sharedAppends = new SharedAppends(this.internals);
   }
 
-  /** One append. It is answered before the deadline, or rejected with the gRPC error. */
+  /** One append, on the call that all appends share. See SharedAppends. */
+  appendTogether(append: Append, deadlineMs: number): Promise<string | undefined> {
+    return this.sharedAppends.append(append, deadlineMs);
+  }
+
+  /** One append, on a call of its own. It is answered before the deadline, or rejected with the gRPC error. */
   append({ stream, expectedRevision, events }: Append, deadlineMs: number): Promise<AppendResp> {
     return this.internals.execute(
       StreamsClient,
@@ -105,27 +112,6 @@ export interface ReadLimits {
   readonly deadlineMs?: number | undefined;
 }
 
-/**
- * What the client declares as protected, for its own commands. The client is pinned to 6.2.1, and the contract suite
- * tests this.
- */
-interface ClientInternals {
-  execute<C extends Client, T>(
-    client: ClientConstructor<C>,
-    name: string,
-    action: (client: C) => Promise<T>,
-  ): Promise<T>;
-  GRPCStreamCreator<C extends Client, T extends Readable>(
-    client: ClientConstructor<C>,
-    name: string,
-    create: (client: C) => T,
-  ): () => Promise<T>;
-  callArguments(base: { requiresLeader?: boolean; deadline?: number }, options?: CallOptions): [Metadata, CallOptions];
-  getChannel(): Promise<Channel>;
-  handleError: (client: Client, error: unknown) => Promise<void>;
-}
-type ClientConstructor<C extends Client> = new (...parameters: ConstructorParameters<typeof StreamsClient>) => C;
-
 function appendOptions(stream: string, expectedRevision: number): InstanceType<typeof streamsPb.AppendReq.Options> {
   const options = new streamsPb.AppendReq.Options().setStreamIdentifier(streamIdentifier(stream));
   return expectedRevision === NO_STREAM
@@ -141,11 +127,6 @@ function proposed(event: Append['events'][number]): InstanceType<typeof streamsP
   message.getMetadataMap().set('type', event.type).set('content-type', 'application/json');
   return message;
 }
-
-/** A plain Uint8Array: the messages do not accept a Buffer. */
-const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'utf8'));
-const streamIdentifier = (stream: string): InstanceType<typeof sharedPb.StreamIdentifier> =>
-  new sharedPb.StreamIdentifier().setStreamName(bytes(stream));
 
 const FORWARDS = 0;
 const BACKWARDS = 1;
@@ -205,6 +186,17 @@ export const allAfter = (position: number, streamPrefix: string): ReadReq.Option
     .setAll(allOptions(position))
     .setSubscription(new streamsPb.ReadReq.Options.SubscriptionOptions())
     .setFilter(ofStreams(streamPrefix));
+
+/** A subscription to what will be appended to a stream. */
+export const subscriptionTo = (stream: string): ReadReq.Options =>
+  new streamsPb.ReadReq.Options()
+    .setStream(
+      new streamsPb.ReadReq.Options.StreamOptions()
+        .setStreamIdentifier(streamIdentifier(stream))
+        .setEnd(new sharedPb.Empty()),
+    )
+    .setSubscription(new streamsPb.ReadReq.Options.SubscriptionOptions())
+    .setNoFilter(new sharedPb.Empty());
 
 /** The server looks through this many events before it says how far it is. */
 const SEARCH_WINDOW = 1_000;
