@@ -15,6 +15,8 @@ export interface ServerEvent {
   readonly position: number;
   readonly event: StoredEvent;
   readonly original?: Original;
+  /** The texts of the event, as they came. */
+  readonly bytes?: { readonly data: Uint8Array; readonly metadata: Uint8Array };
 }
 
 /** An event as its server has it, byte for byte. */
@@ -60,7 +62,9 @@ export function serverRecord(response: ReadResp, prefix: string): ServerRecord |
     recordedAt: fromMicros(BigInt(map.get('created') ?? '0') / TICKS_PER_MICROSECOND),
   };
   const reason = unheldReason(event, data, metadata);
-  return reason === undefined ? { position, event } : { position, ...standIn(event, { type, data, metadata, reason }) };
+  return reason === undefined
+    ? { position, event, bytes: { data, metadata } }
+    : { position, ...standIn(event, { type, data, metadata, reason }) };
 }
 
 /** Why the mirror can't hold an event as text. undefined: it can. */
@@ -95,4 +99,5 @@ const nameOf = (stream: string): string => (isName(stream) ? stream : `=${sha256
 /** A name that can be stored: shortened, and without a NUL. */
 const storableText = (name: string): string => name.replaceAll('\0', '\u{FFFD}').slice(0, LONGEST_NAME).toWellFormed();
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('utf8');
+const text = (bytes: Uint8Array = new Uint8Array()): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');

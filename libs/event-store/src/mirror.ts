@@ -1,54 +1,164 @@
 import { isConnectionLost, isNotNow, isNotWritable } from '#postgres/connection';
 import { Backoff } from './backoff.js';
+import { Bell } from './bell.js';
+import type { CopierLock } from './copier-lock.js';
+import { Arriving } from './arriving.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
-import type { ServerRecord } from './eventstoredb.record.js';
 import { UnknownOutcome } from './port.js';
+import type { Copied } from './postgres.copies.js';
 import type { PostgresLog } from './postgres.js';
 
-/** One write contains what has arrived, up to these limits. A larger write would only make each commit longer. */
-const MAX_EVENTS = 1_000;
-const MAX_BYTES = 4 * 1024 * 1024;
+/**
+ * While more is arriving, writes begin at least so long after each other. Many small ones would take several times as
+ * much of both processors, and each of them wakes whoever follows the log.
+ */
+const PACE_MS = 10;
+/** Appends under way. So few never wait for each other. */
+const FEW = 3;
+
+/** How often a process that does not copy looks whether it is to. */
+const STANDBY_MS = 1_000;
+/** How long a process copies without the lock, when the one that has it is stuck. */
+const STEP_IN_MS = 30_000;
 
 export interface MirrorState {
-  /** The source has what was copied. */
-  readonly isCompared: boolean;
+  /** The source has what was copied, and had no event of ours after this position then. null: not compared. */
+  readonly comparedUpTo: number | null;
+  /** This process copies what comes after this position. null: another one does. */
+  readonly copiesAfter: number | null;
   /** Why nothing can be copied at present: the disk is full, or the database is read-only. */
   readonly notWritable: Error | null;
 }
 
+interface MirrorOptions {
+  readonly signal: AbortSignal;
+  readonly onState?: (state: MirrorState) => void;
+  /** What this process copied, up to a position of the source. */
+  readonly onCopied?: (copied: readonly Copied[], upTo: number) => void;
+  /** How many appends of this process wait for their copies. */
+  readonly inFlight?: () => number;
+  /** Rings when a copy is late, so that this process copies, too. */
+  readonly late?: Bell;
+}
+
 /**
  * Copies all events of EventStoreDB into the Postgres log, in order, each exactly once, until the signal aborts. It
- * continues where an earlier run ended. Several mirrors may run: each skips what another has copied. What the server
- * removed before it was copied gets an event that stands for it. Errors: it ends with an error if the source repeats a
- * revision of a stream, because it is another log then.
+ * continues where an earlier run ended. Of several mirrors one copies, and the others stand by. What the server removed
+ * before it was copied gets an event that stands for it. Errors: it ends with an error if the source repeats a revision
+ * of a stream, because it is another log then.
  */
-export async function mirrorLog(
-  source: EventStoreDbLog,
-  target: PostgresLog,
-  { signal, onState = () => undefined }: { signal: AbortSignal; onState?: (state: MirrorState) => void },
-): Promise<void> {
+export async function mirrorLog(source: EventStoreDbLog, target: PostgresLog, options: MirrorOptions): Promise<void> {
+  const { signal } = options;
+  const mirroring = new Mirroring(source, target, options);
   const backoff = new Backoff();
   while (!signal.aborted) {
-    // Stops the subscription after a failed write, without stopping the mirror.
     const attempt = new AbortController();
+    const ending = AbortSignal.any([signal, attempt.signal]);
+    const lock = target.copierLock(() => {
+      if (attempt.signal.aborted) return;
+      attempt.abort();
+      mirroring.isLost();
+    });
     try {
-      const copied = await fromMirror(() => target.lastSourcePosition());
-      await assertSameSource(source, target, copied);
-      onState({ isCompared: true, notWritable: null });
-      for await (const batch of gathered(source.records(copied, AbortSignal.any([signal, attempt.signal])))) {
-        await target.appendMirrored(batch);
-        onState({ isCompared: true, notWritable: null });
-        backoff.reset();
-      }
+      await mirroring.run(lock, ending, () => backoff.reset());
     } catch (error) {
       // The target says how far it is. Events that it did not store are read again.
       if (!(error instanceof UnknownOutcome || isNotNow(error))) throw error;
-      // When the server is back, it may be another one.
-      onState({ isCompared: false, notWritable: error instanceof Error && isNotWritable(error) ? error : null });
+      mirroring.failed(error);
     } finally {
       attempt.abort();
+      await lock.release();
     }
+    mirroring.isLost();
     await backoff.wait(signal);
+  }
+}
+
+class Mirroring {
+  private state: MirrorState = { comparedUpTo: null, copiesAfter: null, notWritable: null };
+
+  constructor(
+    private readonly source: EventStoreDbLog,
+    private readonly target: PostgresLog,
+    private readonly options: MirrorOptions,
+  ) {}
+
+  /** When the server is back, it may be another one, and so may the database. */
+  isLost(): void {
+    this.become({ comparedUpTo: null, copiesAfter: null });
+  }
+
+  failed(error: unknown): void {
+    if (error instanceof Error && isNotWritable(error)) this.become({ notWritable: error });
+  }
+
+  /** Compares, waits for its turn, and copies. */
+  async run(lock: CopierLock, signal: AbortSignal, onProgress: () => void): Promise<void> {
+    const { source, target } = this;
+    // Before anything is read: from now on it is noticed if the database restarts.
+    const isTurn = await fromMirror(() => lock.take());
+    const compared = await fromMirror(() => target.lastSourcePosition());
+    await assertSameSource(source, target, compared);
+    const comparedUpTo = await source.head();
+    if (signal.aborted) return;
+    this.become({ comparedUpTo, ...(comparedUpTo <= compared ? { notWritable: null } : {}) });
+    const hasLock = isTurn || (await this.standBy(lock, signal));
+    if (signal.aborted) return;
+    const copiesAfter = await fromMirror(() => target.lastSourcePosition());
+    this.become({ copiesAfter });
+    const until = hasLock ? signal : AbortSignal.any([signal, AbortSignal.timeout(STEP_IN_MS)]);
+    await this.copy(copiesAfter, until, onProgress);
+  }
+
+  private async copy(copiesAfter: number, signal: AbortSignal, onProgress: () => void): Promise<void> {
+    const arriving = new Arriving((ending) => this.source.records(copiesAfter, AbortSignal.any([signal, ending])));
+    let after = copiesAfter;
+    try {
+      for (let batch = await arriving.next(); batch.length > 0; batch = await arriving.next()) {
+        const started = performance.now();
+        const copied = await this.target.appendMirrored(batch, after);
+        after = batch.at(-1)?.position ?? after;
+        if (this.state.notWritable !== null) this.become({ notWritable: null });
+        this.options.onCopied?.(copied, after);
+        onProgress();
+        const early = started + PACE_MS - performance.now();
+        if ((arriving.hasMore || (this.options.inFlight?.() ?? 0) > FEW) && early > 0)
+          await new Bell().wait(0, signal, early);
+      }
+    } finally {
+      await arriving.end();
+    }
+  }
+
+  /**
+   * Waits until this process has the lock (true), or a copy is late (false). Errors: UnknownOutcome, if the connection
+   * to the server is lost.
+   */
+  private async standBy(lock: CopierLock, signal: AbortSignal): Promise<boolean> {
+    const { late = new Bell() } = this.options;
+    const standing = new AbortController();
+    const ending = AbortSignal.any([signal, standing.signal]);
+    const wait = async (): Promise<boolean> => {
+      while (!ending.aborted) {
+        const seen = late.rings;
+        await late.wait(seen, ending, STANDBY_MS);
+        if (ending.aborted || (await fromMirror(() => lock.take()))) return true;
+        if (late.rings !== seen) return false;
+      }
+      return true;
+    };
+    const [turn, watched] = [wait(), this.source.watch(ending)];
+    try {
+      return await Promise.race([turn, watched]);
+    } finally {
+      standing.abort();
+      await Promise.allSettled([turn, watched]);
+    }
+  }
+
+  private become(state: Partial<MirrorState>): void {
+    this.state = { ...this.state, ...state };
+    this.options.onState?.(this.state);
   }
 }
 
@@ -112,37 +222,3 @@ async function fromMirror<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
     throw new UnknownOutcome('the mirror does not answer', { cause: error });
   }
 }
-
-/** The events that arrived while the previous batch was written: at least one. */
-async function* gathered(events: AsyncIterable<ServerRecord>): AsyncIterable<readonly ServerRecord[]> {
-  const iterator = events[Symbol.asyncIterator]();
-  const pull = (): Promise<IteratorResult<ServerRecord>> => {
-    const pulled = iterator.next();
-    // The error is thrown where the event is awaited. Until then the previous batch is written, and nobody listens.
-    pulled.catch(() => undefined);
-    return pulled;
-  };
-  let next = pull();
-  for (;;) {
-    const first = await next;
-    if (first.done === true) return;
-    const batch = [first.value];
-    let bytes = size(first.value);
-    next = pull();
-    for (;;) {
-      const ready = await Promise.race([next, nothingMore()]);
-      if (ready === undefined || ready.done === true || batch.length === MAX_EVENTS || bytes > MAX_BYTES) break;
-      batch.push(ready.value);
-      bytes += size(ready.value);
-      next = pull();
-    }
-    yield batch;
-  }
-}
-
-const size = (record: ServerRecord): number =>
-  'event' in record
-    ? record.event.data.length + record.event.metadata.length + (record.original?.data.length ?? 0)
-    : record.deleted.length;
-/** One turn of the event loop. Everything that has arrived is delivered before it ends. */
-const nothingMore = (): Promise<undefined> => new Promise((resolve) => setImmediate(() => resolve(undefined)));

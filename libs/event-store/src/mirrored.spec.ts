@@ -37,6 +37,18 @@ const onBoth = async (): Promise<DroppableLog> => {
 eventLogContract('EventStoreDB with its mirror', onBoth);
 droppedConnectionsContract('EventStoreDB with its mirror', onBoth);
 
+/** The mirror says that it can write when it has written something. */
+async function whenWritable<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.includes('read-only')) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
 describe('EventStoreDB whose mirror can’t write for a while', () => {
   it('refuses appends before they are written, answers reads, and goes on after the repair', async () => {
     const [node, database] = [await EventStoreDbNode.start(), await testDatabase()];
@@ -61,8 +73,7 @@ describe('EventStoreDB whose mirror can’t write for a while', () => {
       await owner.query(`ALTER DATABASE "${name}" RESET default_transaction_read_only`);
       await owner.end();
       await dropDatabaseConnections(database.url);
-      while ((await log.head()) < 2) await new Promise((resolve) => setImmediate(resolve));
-      expect(await log.append('b', NO_STREAM, [event(3)])).toMatchObject({ position: 3 });
+      expect(await whenWritable(async () => log.append('b', NO_STREAM, [event(3)]))).toMatchObject({ position: 3 });
       await other.close();
     } finally {
       await log.close();
@@ -113,5 +124,99 @@ describe('EventStoreDB whose mirror stops', () => {
 
   it('ends a subscription without an error if its subscriber ends it', async () => {
     expect(await all(log.subscribe(1, { signal: AbortSignal.abort() }))).toEqual([]);
+  });
+});
+
+describe('several processes with one mirror', () => {
+  let node: EventStoreDbNode;
+  let database: TestDatabase;
+  let logs: MirroredLog[];
+  beforeEach(async () => {
+    node = await EventStoreDbNode.start();
+    database = await testDatabase();
+    logs = [];
+  });
+  afterEach(async () => {
+    await Promise.all(logs.map((log) => log.close()));
+    await node.stop();
+    await database.drop();
+  });
+
+  async function start(): Promise<MirroredLog> {
+    const mirror = new PostgresLog(database.pool);
+    await mirror.migrate();
+    const log = new MirroredLog(new EventStoreDbLog(node.connectionString), mirror);
+    logs.push(log);
+    return log;
+  }
+
+  it('copy each event once, and another one takes over from the one that ends', async () => {
+    const first = await start();
+    expect(await first.append('a', NO_STREAM, [event(1)])).toEqual({ revision: 0, position: 1 });
+    const second = await start();
+    // What is answered by one is found by the other, and each event reaches one of them.
+    for (let n = 2; n < 10; n += 2) {
+      expect(await second.append('a', n - 2, [event(n)])).toEqual({ revision: n - 1, position: n });
+      expect(await first.append('a', n - 1, [event(n + 1)])).toEqual({ revision: n, position: n + 1 });
+      expect([await first.head(), await second.revisionOf('a')]).toEqual([n + 1, n]);
+    }
+    expect(node.log.subscribers.size).toBe(1);
+    await first.close();
+    expect(await second.append('b', NO_STREAM, [event(20)])).toEqual({ revision: 0, position: 10 });
+    expect(node.log.subscribers.size).toBe(1);
+  });
+
+  it('go on where the one that is to copy is stuck', async () => {
+    const stuck = new pg.Client({ connectionString: database.url });
+    await stuck.connect();
+    await stuck.query("SELECT pg_advisory_lock(hashtext('mirror of ledgerline_log'))");
+    const log = await start();
+    expect(await log.append('a', NO_STREAM, [event(1)])).toEqual({ revision: 0, position: 1 });
+    await stuck.end();
+  });
+
+  it('know the event that an append was in conflict with', async () => {
+    const [first, second] = [await start(), await start()];
+    await first.append('a', NO_STREAM, [event(1)]);
+    const writer = new EventStoreDbLog(node.connectionString);
+    for (let n = 0; n < 10; n += 1) {
+      await writer.append('a', n, [event(100 + n)]);
+      for (const log of [first, second]) {
+        await expect(log.append('a', n, [event(200 + n)])).rejects.toMatchObject({ actual: n + 1 });
+        expect((await all(log.read('a', n + 1))).map((each) => each.id)).toEqual([id(100 + n)]);
+      }
+    }
+    await writer.close();
+  });
+
+  it('copy again what Postgres lost, although nobody noticed that it restarted', async () => {
+    const log = await start();
+    await log.append('a', NO_STREAM, [event(1)]);
+    await log.append('b', NO_STREAM, [event(2)]);
+    await log.append('a', 0, [event(3)]);
+    await database.pool.query(
+      `ALTER TABLE ledgerline_log.events DISABLE TRIGGER refuse_change;
+       DELETE FROM ledgerline_log.events WHERE position > 1;
+       ALTER TABLE ledgerline_log.events ENABLE TRIGGER refuse_change;
+       DELETE FROM ledgerline_log.streams WHERE name = 'b';
+       UPDATE ledgerline_log.streams SET revision = 0;
+       UPDATE ledgerline_log.head SET position = 1,
+         source_position = (SELECT source_position FROM ledgerline_log.events)`,
+    );
+    expect(await log.append('a', 1, [event(4)])).toEqual({ revision: 2, position: 4 });
+    expect((await all(log.readAll(0))).map((each) => each.id)).toEqual([id(1), id(2), id(3), id(4)]);
+  });
+
+  it('refuse to write to a server that was set back, also those that only stand by', async () => {
+    const [first, second] = [await start(), await start()];
+    await first.append('a', NO_STREAM, [event(1)]);
+    const backup = node.log.backup(node.log.events.length);
+    await first.append('a', 0, [event(2)]);
+    await second.append('a', 1, [event(3)]);
+    node.log.restore(backup);
+    node.dropConnections();
+    for (const log of [first, second])
+      await expect(log.append('b', NO_STREAM, [event(4)])).rejects.toBeInstanceOf(MirrorStopped);
+    expect(node.log.stream('ledgerline-b')).toBeUndefined();
   });
 });

@@ -1,8 +1,8 @@
 import type { Instant } from '#domain/time/instant';
-import { BatchLoader } from '#postgres/batch-loader';
 import { isConnectionLost } from '#postgres/connection';
 import { reason } from '#postgres/errors';
 import { Backoff } from './backoff.js';
+import { Bell } from './bell.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
 import { compareWithServer, type MirrorDifference } from './mirror.compare.js';
 import { mirrorLog, type MirrorState } from './mirror.js';
@@ -13,14 +13,24 @@ import {
   type NewEvent,
   type StoredEvent,
   UnknownOutcome,
+  WrongExpectedRevision,
 } from './port.js';
+import type { Copied } from './postgres.copies.js';
 import type { PostgresLog } from './postgres.js';
 
 /** Until the mirror is compared with the source. */
 const POLL_MS = 5;
 /** For a copy that nobody told: the notification was lost. */
 const LOOK_AGAIN_MS = 50;
+/** A copy of this process is in memory. After this time, the mirror is asked for it all the same. */
+const ASK_ALL_THE_SAME_MS = 1_000;
+/** A copy is late: the process that copies may be stuck. */
+const LATE_MS = 2_000;
 const MIRROR_TIMEOUT_MS = 30_000;
+/** While the server is away, or is compared. */
+const SERVER_TIMEOUT_MS = 10_000;
+/** Copies that no append has asked for: of other processes. */
+const MOST_COPIES = 10_000;
 
 /** Copying failed permanently. Until someone repairs it, nothing is written, and no new event can be read. */
 export class MirrorStopped extends Error {
@@ -40,42 +50,59 @@ export class MirrorStopped extends Error {
  * permanently, waiting calls fail with MirrorStopped.
  */
 export class MirroredLog implements EventLog {
-  /** One question for all that ask at the same time. */
-  private readonly heads = new BatchLoader(async (askers: readonly undefined[]) => {
-    const head = await this.source.head();
-    return askers.map(() => head);
-  });
   private readonly closing = new AbortController();
   private readonly stopped = new AbortController();
   private readonly mirroring: Promise<void>;
   private readonly ending = AbortSignal.any([this.closing.signal, this.stopped.signal]);
-  private state: MirrorState = { isCompared: false, notWritable: null };
+  private state: MirrorState = { comparedUpTo: null, copiesAfter: null, notWritable: null };
+  /** Up to this position of the source, appends were answered. Who reads must find them. */
+  private answered = 0;
+  /** Up to this position of the source, the mirror has everything. */
+  private copied = 0;
+  /** What this process copied last, by its position in the source. */
+  private readonly copies = new Map<number, Copied>();
+  /** Rings when this process has copied something. */
+  private readonly copying = new Bell();
+  private readonly late = new Bell();
+  private inFlight = 0;
 
   constructor(
     private readonly source: EventStoreDbLog,
     private readonly mirror: PostgresLog,
   ) {
-    const onState = (state: MirrorState): void => {
-      this.state = state;
-    };
-    this.mirroring = mirrorLog(source, mirror, { signal: this.closing.signal, onState }).catch((error: unknown) => {
+    this.mirroring = mirrorLog(source, mirror, {
+      signal: this.closing.signal,
+      late: this.late,
+      inFlight: () => this.inFlight,
+      onState: (state) => this.become(state),
+      onCopied: (copied, upTo) => this.remember(copied, upTo),
+    }).catch((error: unknown) => {
       this.stopped.abort(new MirrorStopped(error));
     });
   }
 
   /** The position is the ordinal of the event, so the answer waits until the mirror has it. */
   async append(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
-    // What nobody could read is not written either, nor is anything written to another server.
-    await this.mirrored('is not compared with EventStoreDB', async () => true);
-    if (this.state.notWritable !== null) throw this.state.notWritable;
-    const { revision, position } = await this.source.append(stream, expectedRevision, events);
-    const copy = await this.mirrored(`did not reach position ${position} of EventStoreDB`, async () =>
-      this.mirror.copyOf(position),
-    );
+    this.inFlight += 1;
+    try {
+      return await this.appendedAndCopied(stream, expectedRevision, events);
+    } finally {
+      this.inFlight -= 1;
+    }
+  }
+
+  private async appendedAndCopied(
+    stream: string,
+    expectedRevision: number,
+    events: readonly NewEvent[],
+  ): Promise<Appended> {
+    const { revision, position } = await this.appended(stream, expectedRevision, events);
+    const copy = await this.copyOf(position);
     if (copy.id !== events.at(-1)?.id)
       throw new UnknownOutcome(
         `EventStoreDB gave an append the position ${position}, where the mirror has another event`,
       );
+    this.answered = Math.max(this.answered, position);
     return { revision, position: copy.position };
   }
 
@@ -116,6 +143,11 @@ export class MirroredLog implements EventLog {
     return this.mirror.head();
   }
 
+  /** Whether EventStoreDB answers, and lets the user read. Errors: UnknownOutcome, AccessDenied. */
+  async probe(): Promise<void> {
+    await this.source.head();
+  }
+
   /** What EventStoreDB and the mirror do not agree on. */
   differences(): Promise<readonly MirrorDifference[]> {
     return compareWithServer(this.source, this.mirror);
@@ -128,12 +160,72 @@ export class MirroredLog implements EventLog {
     await this.mirror.close();
   }
 
-  /** Resolves when the mirror has everything that the source has now, or can't write. */
+  /** What nobody could read is not written either, nor is anything written to another server. */
+  private async readyToWrite(): Promise<void> {
+    await this.mirrored('is not compared with EventStoreDB', async () => true);
+    if (this.state.notWritable !== null) throw this.state.notWritable;
+  }
+
+  /** Before a conflict is told, the mirror has the events that it is with: who decides again reads them. */
+  private async appended(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
+    try {
+      return await this.source.append(stream, expectedRevision, events, async () => this.readyToWrite());
+    } catch (error) {
+      if (error instanceof WrongExpectedRevision)
+        await this.mirrored(`did not reach revision ${error.actual} of ${stream}`, async () =>
+          (await this.mirror.revisionOf(stream)) >= error.actual ? true : undefined,
+        );
+      throw error;
+    }
+  }
+
+  private async copyOf(position: number): Promise<Pick<Copied, 'position' | 'id'>> {
+    let askedAt = performance.now();
+    return this.mirrored(`did not reach position ${position} of EventStoreDB`, async () => {
+      const copy = this.copies.get(position);
+      if (copy !== undefined) {
+        this.copies.delete(position);
+        return copy;
+      }
+      const { copiesAfter } = this.state;
+      const isOwn = copiesAfter !== null && position > copiesAfter;
+      if (isOwn && performance.now() - askedAt < ASK_ALL_THE_SAME_MS) return undefined;
+      askedAt = performance.now();
+      return this.mirror.copyOf(position);
+    });
+  }
+
+  /**
+   * Resolves when the mirror has every event whose append was answered, or can't write. The server is not asked: what
+   * was answered is in the mirror, except after a restart or restore of either side. Then the mirror first comes to
+   * where the server was when they were compared. An event that another writer has just appended may be missing, and
+   * the server refuses a decision that does not know it.
+   */
   private async current(): Promise<void> {
-    const position = await this.heads.load(undefined);
-    await this.mirrored(`did not reach position ${position} of EventStoreDB`, async () =>
-      (await this.mirror.lastSourcePosition()) >= position || this.state.notWritable !== null ? true : undefined,
-    );
+    await this.mirrored(`did not reach position ${this.answered} of EventStoreDB`, async () => {
+      if (this.copied >= this.answered || this.state.notWritable !== null) return true;
+      const { state } = this;
+      const copied = await this.mirror.lastSourcePosition();
+      if (state.comparedUpTo !== null && state.comparedUpTo === this.state.comparedUpTo) this.copied = copied;
+      return copied >= this.answered ? true : undefined;
+    });
+  }
+
+  private become(state: MirrorState): void {
+    this.state = state;
+    if (state.comparedUpTo === null) this.copied = 0;
+    else this.answered = Math.max(this.answered, state.comparedUpTo);
+    this.copying.ring();
+  }
+
+  private remember(copied: readonly Copied[], upTo: number): void {
+    this.copied = Math.max(this.copied, upTo);
+    for (const copy of copied) this.copies.set(copy.sourcePosition, copy);
+    for (const position of this.copies.keys()) {
+      if (this.copies.size <= MOST_COPIES) break;
+      this.copies.delete(position);
+    }
+    this.copying.ring();
   }
 
   /**
@@ -141,27 +233,37 @@ export class MirroredLog implements EventLog {
    * connection. `delay`: what the mirror did not do in time, for the error.
    */
   private async mirrored<Answer>(delay: string, ask: () => Promise<Answer | undefined>): Promise<Answer> {
-    const deadline = performance.now() + MIRROR_TIMEOUT_MS;
+    const started = performance.now();
     const backoff = new Backoff();
     for (;;) {
       this.stopped.signal.throwIfAborted();
-      const { bell } = this.mirror;
+      const { notWritable, copiesAfter } = this.state;
+      const bell = copiesAfter === null ? this.mirror.bell : this.copying;
       const seen = bell.rings;
       let lost: unknown;
       try {
-        const answer = this.state.isCompared || this.state.notWritable !== null ? await ask() : undefined;
+        const answer = this.isCompared || notWritable !== null ? await ask() : undefined;
         if (answer !== undefined) return answer;
         backoff.reset();
       } catch (error) {
         if (!isConnectionLost(error)) throw error;
         lost = error;
       }
-      const { notWritable } = this.state;
-      if (this.closing.signal.aborted || notWritable !== null || performance.now() > deadline)
+      const waited = performance.now() - started;
+      if (
+        this.closing.signal.aborted ||
+        notWritable !== null ||
+        waited > (this.isCompared ? MIRROR_TIMEOUT_MS : SERVER_TIMEOUT_MS)
+      )
         throw new UnknownOutcome(`the mirror ${delay} in time`, { cause: lost ?? notWritable });
+      if (copiesAfter === null && waited > LATE_MS) this.late.ring();
       await (lost === undefined
-        ? bell.wait(seen, this.ending, this.state.isCompared ? LOOK_AGAIN_MS : POLL_MS)
+        ? bell.wait(seen, this.ending, this.isCompared ? LOOK_AGAIN_MS : POLL_MS)
         : backoff.wait(this.ending));
     }
+  }
+
+  private get isCompared(): boolean {
+    return this.state.comparedUpTo !== null;
   }
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { joinedTexts } from '#postgres/joined-texts';
+import { type Instant, isBefore } from '#domain/time/instant';
+import { binaryTexts } from '#postgres/binary-texts';
 import type { ServerRecord } from './eventstoredb.record.js';
 import { type Int8, safeNumber } from './safe-number.js';
 
@@ -14,9 +15,9 @@ export function copyColumns(records: readonly ServerRecord[]): unknown[] {
     copied.map(({ event }) => event.revision),
     copied.map(({ event }) => event.id),
     copied.map(({ event }) => event.type),
-    ...joinedTexts(copied.map(({ event }) => event.data)),
-    ...joinedTexts(copied.map(({ event }) => event.metadata)),
-    copied.map(({ event }) => event.recordedAt),
+    binaryTexts(copied.map(({ event, bytes }) => bytes?.data ?? Buffer.from(event.data))),
+    binaryTexts(copied.map(({ event, bytes }) => bytes?.metadata ?? Buffer.from(event.metadata))),
+    neverBack(copied.map(({ event }) => event.recordedAt)),
     unheld.map(({ position }) => position),
     unheld.map(({ original }) => Buffer.from(original.type)),
     unheld.map(({ original }) => Buffer.from(original.data)),
@@ -24,6 +25,29 @@ export function copyColumns(records: readonly ServerRecord[]): unknown[] {
     deleted.map(({ position }) => position),
     deleted.map((record) => record.deleted),
   ];
+}
+
+/** An instant before an earlier one becomes the earlier one. */
+function neverBack(instants: readonly Instant[]): readonly Instant[] {
+  let last: Instant | undefined;
+  return instants.map((each) => (last = last !== undefined && isBefore(each, last) ? last : each));
+}
+
+/** Where the mirror has an event of the source. */
+export interface Copied {
+  readonly sourcePosition: number;
+  readonly position: number;
+  readonly id: string;
+}
+
+/** From what `append_mirrored` returns: the positions of the last events of the batch, as the first ones are skipped. */
+export function copiedOf(records: readonly ServerRecord[], positions: readonly Int8[]): readonly Copied[] {
+  const events = records.filter((record) => 'event' in record);
+  return events.slice(events.length - positions.length).map(({ position: sourcePosition, event: { id } }, index) => ({
+    sourcePosition,
+    position: safeNumber(positions[index] ?? '0'),
+    id,
+  }));
 }
 
 /** What the source removed. */

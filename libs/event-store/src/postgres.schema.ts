@@ -1,3 +1,10 @@
+/** The revision of each event that `append_mirrored` got, and the one at which its stream goes on. */
+const revisions = (schema: string): string => `
+    select m.*, coalesce(lag(m.revision) over (partition by m.stream order by m.source_position),
+      (select s.revision from ${schema}.streams s where s.name = m.stream), -1) + 1 as due
+    from unnest(source_positions, streams, revisions) as m(source_position, stream, revision)
+    where m.source_position > coalesce(last_source, -1)`;
+
 /** What `append_mirrored` got and has not copied yet, with the revision at which each stream goes on. */
 const incoming = (schema: string): string => `
     select m.*, coalesce(lag(m.revision) over (partition by m.stream order by m.source_position),
@@ -174,20 +181,27 @@ $append$;
 -- Copies events of another log, in its order, to the next dense positions. Events up to the last copied one are
 -- skipped, so that a batch may be sent again. recordedAt is that of the source, except if the clock of the source went
 -- back: then the earlier instant is kept, because an instant must identify one position here. Where the source lacks
--- revisions of a stream, an event that stands for them comes before. Returns the last position.
+-- revisions of a stream, an event that stands for them comes before. read_after: where the source was read from, so that
+-- nothing is missing between it and these. Returns the positions of the copied events, in order; the skipped ones are
+-- the first of the batch. Almost always nothing is skipped and nothing is missing. Then the events go from the arrays to
+-- the table as they come: no step in between keeps their data, which may be more than work_mem.
 drop function if exists ${schema}.append_mirrored(bigint[], text[], bigint[], uuid[], text[], text[], text[],
   timestamptz[]);
+drop function if exists ${schema}.append_mirrored(bigint[], text[], bigint[], uuid[], text[], text[], text[],
+  timestamptz[], bigint[], bytea[], bytea[], bytea[], bigint[], text[]);
 create or replace function ${schema}.append_mirrored(
-  source_positions bigint[], streams text[], revisions bigint[], event_ids uuid[], types text[], datas text[],
-    metadatas text[], recorded_ats timestamptz[],
+  read_after bigint, source_positions bigint[], streams text[], revisions bigint[], event_ids uuid[], types text[],
+    datas text[], metadatas text[], recorded_ats timestamptz[],
   unheld_positions bigint[], unheld_types bytea[], unheld_datas bytea[], unheld_metadatas bytea[],
   deleted_positions bigint[], deleted_streams text[]
-) returns bigint language plpgsql as $mirror$
+) returns bigint[] language plpgsql as $mirror$
 declare
+  copied        bigint[];
   last_position bigint;
   last_recorded timestamptz;
   last_source   bigint;
-  broken        record;
+  odd           record;
+  count         bigint := cardinality(source_positions);
 begin
   -- The source has the events on disk. What a crash of this server loses is copied again, to the same positions.
   perform set_config('synchronous_commit', 'off', true);
@@ -197,12 +211,34 @@ begin
     raise exception 'this log has its own events: it can''t become a mirror'
       using errcode = 'object_not_in_prerequisite_state';
   end if;
+  if coalesce(last_source, 0) < read_after then
+    raise exception 'the mirror ends at source position %, and what comes after % is to be copied',
+      coalesce(last_source, 0), read_after
+      using errcode = 'serialization_failure', hint = 'Did the server lose its last commits?';
+  end if;
 
-  select i.* into broken from (${incoming(schema)}) i where i.revision < i.due order by i.source_position limit 1;
-  if found then
+  select r.* into odd from (${revisions(schema)}) r where r.revision <> r.due
+    order by r.revision > r.due, r.source_position limit 1;
+  if odd.revision < odd.due then
     raise exception 'the source repeats: % comes at revision % where % is due (source position %)',
-      broken.stream, broken.revision, broken.due, broken.source_position
+      odd.stream, odd.revision, odd.due, odd.source_position
       using errcode = 'data_exception', hint = 'Is the source another server, or was it restored?';
+  end if;
+
+  if odd is null and source_positions[1] > coalesce(last_source, -1) and cardinality(unheld_positions) = 0
+      and cardinality(deleted_positions) = 0 then
+    insert into ${schema}.events (position, stream, revision, event_id, type, data, metadata, recorded_at,
+      source_position)
+    select generate_series(last_position + 1, last_position + count), unnest(streams), unnest(revisions),
+      unnest(event_ids), unnest(types), unnest(datas), unnest(metadatas), greatest(last_recorded, unnest(recorded_ats)),
+      unnest(source_positions);
+    insert into ${schema}.streams (name, revision)
+    select m.stream, max(m.revision) from unnest(streams, revisions) as m(stream, revision) group by m.stream
+    on conflict (name) do update set revision = excluded.revision;
+    update ${schema}.head h set position = last_position + count, source_position = source_positions[count],
+      recorded_at = greatest(last_recorded, recorded_ats[count]);
+    perform pg_notify('${schema}', (last_position + count)::text);
+    return array(select generate_series(last_position + 1, last_position + count));
   end if;
 
   with incoming as materialized (${incoming(schema)}),
@@ -249,11 +285,13 @@ begin
   update ${schema}.head h
     set position = greatest(h.position, w.position), recorded_at = greatest(h.recorded_at, w.recorded_at),
       source_position = greatest(h.source_position, w.source_position, d.source_position)
-  from (select max(position) as position, max(recorded_at) as recorded_at, max(source_position) as source_position
-    from written) w, (select max(p) as source_position from unnest(deleted_positions) as p) d;
+  from (select max(position) as position, max(recorded_at) as recorded_at, max(source_position) as source_position,
+    array_agg(position order by position) filter (where source_position is not null) as positions
+    from written) w, (select max(p) as source_position from unnest(deleted_positions) as p) d
+  returning w.positions into copied;
 
   perform pg_notify('${schema}', h.position::text) from ${schema}.head h where h.position > last_position;
-  return (select h.position from ${schema}.head h);
+  return coalesce(copied, '{}');
 end
 $mirror$;
 `;

@@ -7,12 +7,21 @@ import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import type { Bell } from './bell.js';
 import { Batcher, type Outcome } from './batcher.js';
+import { CopierLock } from './copier-lock.js';
 import type { ServerRecord } from './eventstoredb.record.js';
 import type { Leaf } from './leaf.js';
 import { leavesOf } from './postgres.leaves.js';
 import { LogListener } from './postgres.listener.js';
 import { type Int8, safeNumber } from './safe-number.js';
-import { copiesIn, type Copy, copyColumns, type Removal, removalsIn } from './postgres.copies.js';
+import {
+  type Copied,
+  copiedOf,
+  copiesIn,
+  type Copy,
+  copyColumns,
+  type Removal,
+  removalsIn,
+} from './postgres.copies.js';
 import { schemaSql } from './postgres.schema.js';
 import {
   type Appended,
@@ -188,17 +197,25 @@ export class PostgresLog implements EventLog {
   // As the mirror of another log: its events get dense positions, and each keeps its position in the source.
 
   /**
-   * Copies what the source has, in its order. `position` is the position there. What is already copied is skipped, so a
-   * batch may be sent again. An event that is not text is kept as bytes, beside the event that stands for it. Refused
-   * if the log has its own events, or if the source repeats a revision.
+   * Copies what the source has, in its order. `position` is the position there. `after`: nothing of the source is
+   * missing between this position and the first record; refused if the mirror ends before it. What is already copied is
+   * skipped, so a batch may be sent again. An event that is not text is kept as bytes, beside the event that stands for
+   * it. Refused if the log has its own events, or if the source repeats a revision. Returns what was copied.
    */
-  async appendMirrored(records: readonly ServerRecord[]): Promise<void> {
-    if (records.length === 0) return;
-    const columns = copyColumns(records);
-    const query = `select ${this.schema}.append_mirrored($1::bigint[], $2::text[], $3::bigint[], $4::uuid[],
-      $5::text[], ${textsIn('$6', '$7')}, ${textsIn('$8', '$9')}, $10::timestamptz[],
-      $11::bigint[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bigint[], $16::text[])`;
-    await this.settled(() => this.pool.query(query, columns));
+  async appendMirrored(records: readonly ServerRecord[], after = 0): Promise<readonly Copied[]> {
+    if (records.length === 0) return [];
+    const query = `select ${this.schema}.append_mirrored($1::bigint, $2::bigint[], $3::text[], $4::bigint[],
+      $5::uuid[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
+      $10::bigint[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bigint[], $15::text[]) as positions`;
+    const { rows } = await this.settled(() =>
+      this.pool.query<{ positions: readonly Int8[] }>(query, [after, ...copyColumns(records)]),
+    );
+    return copiedOf(records, rows[0]?.positions ?? []);
+  }
+
+  /** The lock of the process that copies. See CopierLock. */
+  copierLock(onLost: () => void): CopierLock {
+    return new CopierLock(this.pool.options, `mirror of ${this.schema}`, onLost);
   }
 
   /** The source position of the last copied event. 0 if there is none. */
@@ -233,7 +250,7 @@ export class PostgresLog implements EventLog {
   }
 
   /** The position here, and the id, of the event at a source position. undefined: not copied (yet). */
-  async copyOf(sourcePosition: number): Promise<{ readonly position: number; readonly id: string } | undefined> {
+  async copyOf(sourcePosition: number): Promise<Omit<Copied, 'sourcePosition'> | undefined> {
     return this.sources.load(sourcePosition);
   }
 

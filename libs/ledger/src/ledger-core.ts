@@ -66,7 +66,7 @@ export class LedgerCore {
       /** The Merkle tree of the log. null: a trial has none. */
       readonly tree: KeptTree | null;
       /** The mirror of EventStoreDB. null: the log is in Postgres, or this is a trial. */
-      readonly mirror: Pick<MirroredLog, 'differences'> | null;
+      readonly mirror: Pick<MirroredLog, 'differences' | 'probe'> | null;
     },
     /** The seller as documents show it: free text with line breaks. null: not configured. */
     readonly seller: string | null = null,
@@ -92,7 +92,7 @@ export class LedgerCore {
     return this.parts.trialPool;
   }
 
-  get mirror(): Pick<MirroredLog, 'differences'> | null {
+  get mirror(): Pick<MirroredLog, 'differences' | 'probe'> | null {
     return this.parts.mirror;
   }
 

@@ -288,6 +288,11 @@ export class Ledger {
     if (stale !== null) this.hearStale(position, stale.since);
   }
 
+  /** Whether the log can be written: with EventStoreDB, whether the server answers. Errors: those of an outage. */
+  async probeLog(): Promise<void> {
+    await this.core.mirror?.probe();
+  }
+
   /** Whether the database is read-only, as a standby is. */
   async isReadOnly(): Promise<boolean> {
     return readIsReadOnly(this.core.db);

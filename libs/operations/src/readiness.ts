@@ -55,6 +55,7 @@ async function readinessOf(ledger: Ledger, now: Instant): Promise<Readiness> {
   const [isReadOnly, { items, state, halted, staleSince }] = await Promise.all([
     withinPatience('database', ledger.isReadOnly()),
     withinPatience('log', ledger.ask(projections, {}, caller)),
+    withinPatience('log', ledger.probeLog()),
   ]);
   const [first] = items;
   if (first === undefined) throw new Error('there is no projection');
