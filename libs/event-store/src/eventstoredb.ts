@@ -153,7 +153,7 @@ export class EventStoreDbLog implements EventLog {
   async watch(signal: AbortSignal): Promise<never> {
     try {
       // No event is ever in this stream.
-      for await (const _ of this.responses(subscriptionTo(`${this.prefix}$none`), { signal })) continue;
+      await Array.fromAsync(this.responses(subscriptionTo(`${this.prefix}$none`), { signal }));
     } catch (error) {
       if (!signal.aborted) throw error;
     }
