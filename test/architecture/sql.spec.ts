@@ -18,6 +18,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'libs/billing/src/preview/trial.ts': 'begins a transaction and rolls it back',
   'libs/exchange/src/deliveries/staging.ts': 'compares a delivery in temporary tables of its own',
   'libs/ledger/src/ledger-core.ts': 'advisory locks, and the keys of commands',
+  'libs/ledger/src/free-locks.ts': 'advisory locks',
   'libs/ledger/src/tenant-details.ts': 'the private table of names is its own',
 };
 

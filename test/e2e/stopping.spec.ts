@@ -524,7 +524,7 @@ describe('an expensive query', () => {
     });
   });
 
-  it('runs at most twice at a time, by REST and GraphQL together', async () => {
+  it('runs at most twice at a time, by REST and GraphQL and all processes together', async () => {
     await withApi({}, async (url) => {
       const running: ReturnType<typeof asked>[] = [];
       await whileInvoicesAreLocked(url, async () => {
@@ -533,7 +533,9 @@ describe('an expensive query', () => {
         while ((await waitingForLocks()) < 2) await new Promise((resolve) => setImmediate(resolve));
         const third = await asked(url, 'operator', '/api/v1/audit/diff?from=1');
         const preview = await asked(url, 'platform_admin', '/api/v1/preview', { commands: [tenant('previewed')] });
-        for (const each of [third, preview]) expect(problemIn(each)).toMatchObject({ status: 503, code: 'overloaded' });
+        const elsewhere = await withApi({}, async (another) => asked(another, 'platform_admin', '/api/v1/audit/check'));
+        for (const each of [third, preview, elsewhere])
+          expect(problemIn(each)).toMatchObject({ status: 503, code: 'overloaded' });
         expect((await asked(url, 'operator', '/graphql', { query: '{ check { ok } }' })).body).toMatchObject({
           errors: [{ extensions: { code: 'overloaded', status: 503 } }],
         });

@@ -117,7 +117,7 @@ describe('a crowd', () => {
     const { lane, pass, crowd } = crowded();
     const paused = async (): Promise<number> => {
       const begun = performance.now();
-      await crowd.pauseAfter(100);
+      await crowd.pauseAfter(100, 'a');
       return performance.now() - begun;
     };
     othersUse(lane, pass, 2);

@@ -62,8 +62,8 @@ export class Crowd {
   ) {}
 
   /** `atLeast`: the places that owners who ask for much have in any case, together and on average. */
-  lane(name: string, atLeast: number): Lane {
-    const named = (owner: string): Owner => this.updated(`${name} ${owner}`, atLeast);
+  lane(name: 'work' | 'usage', atLeast: number): Lane {
+    const named = (owner: string): Owner => this.updated(nameIn(name, owner), atLeast);
     return {
       arrive: (owner) => {
         named(owner).asking += 1;
@@ -82,9 +82,11 @@ export class Crowd {
     };
   }
 
-  /** Waits after work that took so long, so that its share of the time is what others leave of a place. */
-  async pauseAfter(workMs: number): Promise<void> {
-    const pauseMs = workMs * (1 / Math.min(1, this.left(LEAST_OF_WORK)) - 1);
+  /** Waits after work of an owner that took so long: its share of the time becomes what others leave of a place. */
+  async pauseAfter(workMs: number, owner: string): Promise<void> {
+    const own = this.owners.get(nameIn('work', owner));
+    const ofOwn = own === undefined || asksForMuch(own) ? 0 : usedAt(this.now(), own);
+    const pauseMs = workMs * (1 / Math.min(1, this.left(LEAST_OF_WORK, ofOwn)) - 1);
     if (pauseMs > 0) await delay(Math.min(pauseMs, LONGEST_PAUSE_MS));
   }
 
@@ -101,7 +103,7 @@ export class Crowd {
   }
 
   /** The places of an owner that asks for much: together, such owners have `atLeast` in any case. */
-  private left(atLeast: number): number {
+  private left(atLeast: number, ofOwn = 0): number {
     const now = this.now();
     if (now - this.added.at >= ADDED_UP_MS) {
       let [others, asking] = [0, 0];
@@ -110,7 +112,7 @@ export class Crowd {
         else others += usedAt(now, owner);
       this.added = { others, asking: Math.max(1, asking), at: now };
     }
-    return Math.max(atLeast / this.added.asking, this.enough - this.added.others);
+    return Math.max(atLeast / this.added.asking, this.enough - (this.added.others - ofOwn));
   }
 
   private updated(name: string, atLeast: number): Owner {
@@ -124,6 +126,8 @@ export class Crowd {
     return owner;
   }
 }
+
+const nameIn = (lane: 'work' | 'usage', owner: string): string => `${lane} ${owner}`;
 
 const asksForMuch = ({ asking, requestMs }: Owner): boolean => asking * (requestMs ?? 0) > MUCH_MS;
 

@@ -24,6 +24,7 @@ import { Failures, NOT_WRITABLE } from './failures.js';
 import { refuseFloods } from './floods.js';
 import { givenId, isAscii, POSITION, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
+import { ownerOf } from './owner.js';
 import { answerProblem } from './problem.filter.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 import { cutSlowReaders, protect } from './protection.js';
@@ -57,6 +58,9 @@ const TRANSFER_MS = 60_000;
 const HEADERS_MS = 10_000;
 /** How often Node looks for connections that are too slow. */
 const CHECKING_MS = 1000;
+
+/** Slows down who asks again at once: refused without a wait, four connections asked 200 times a second. */
+const EXPENSIVE_PATIENCE_MS = 1000;
 
 /** So long a request may be under way on a connection that is idle for the server. */
 const LAST_REQUESTS_MS = 500;
@@ -185,7 +189,10 @@ export async function createApi(
   );
   const [ledger, core] = [app.get(Ledger), app.get(LedgerCore)];
   tokens.refuseRevoked(new Revocations(async (tokenId) => isTokenRevoked(core, tokenId)));
-  ledger.expensive.pauseWith(async (workMs) => crowd.pauseAfter(workMs));
+  ledger.expensive.behave({
+    patienceMs: EXPENSIVE_PATIENCE_MS,
+    pauseAfter: async (workMs, caller) => crowd.pauseAfter(workMs, ownerOf(caller)),
+  });
   admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger, ends, crowd, onShed });
   return app;
 }

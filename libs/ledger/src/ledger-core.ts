@@ -20,6 +20,7 @@ import type { KeptTree } from '#transparency/kept-tree';
 import { readCommands } from '#projections/commands/commands.read';
 import { readModels } from '#projections/database';
 import type { ReadModels } from '#read-model/read-models';
+import { takeFree } from './free-locks.js';
 import { isLockOfKey, type NamedLock, USES_OF_PLANS } from './appending/at-once.js';
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
@@ -171,6 +172,11 @@ export class LedgerCore {
       ordered.map(({ name, isShared }) => [isShared ? SHARED : EXCLUSIVE, name] as const),
       work,
     );
+  }
+
+  /** Takes locks that nobody has, or none: see `takeFree`. */
+  async takeFree(choices: readonly (readonly string[])[]): Promise<(() => Promise<void>) | null> {
+    return this.parts.locks === null ? async () => Promise.resolve() : takeFree(this.parts.locks, choices);
   }
 
   private async locking<Result>(lock: Lock, name: string, work: () => Promise<Result>): Promise<Result> {

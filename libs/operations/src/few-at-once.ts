@@ -1,43 +1,74 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError } from '#domain/errors';
 import type { Caller } from '#ledger/caller';
+import type { LedgerCore } from '#ledger/ledger-core';
 
 /** Each of them keeps a processor of the database busy. */
 const MOST = 2;
-/** Slows down who asks again at once: refused without a wait, four connections asked 200 times a second. */
-const PATIENCE_MS = 1000;
+const SLOTS = Array.from({ length: MOST }, (_, n) => `expensive work ${n + 1}`);
+/** On the command line: such work of others ends in this time, or takes too long to wait for. */
+const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 50;
 
-/** Expensive work: little of it runs at a time in a process, and one of an owner: a tenant, or an actor without one. */
+/** How expensive work waits. */
+interface Manners {
+  readonly patienceMs: number;
+  /** Waits before other work takes the place of work that took so long. */
+  pauseAfter(workMs: number, caller: Caller): Promise<void>;
+}
+
+/** Expensive work: little of it runs at a time in a ledger, and one of an owner: a tenant, or an actor without one. */
 export class FewAtOnce {
   private readonly running = new Set<string>();
+  private manners: Manners = { patienceMs: PATIENCE_MS, pauseAfter: async () => Promise.resolve() };
 
-  private pauseAfter: (workMs: number) => Promise<void> = async () => Promise.resolve();
+  constructor(private readonly core: Pick<LedgerCore, 'takeFree'>) {}
 
-  /** `pauseAfter`: waits before other work takes the place of work that took so long. */
-  pauseWith(pauseAfter: (workMs: number) => Promise<void>): void {
-    this.pauseAfter = pauseAfter;
+  behave(manners: Manners): void {
+    this.manners = manners;
   }
 
   /** Errors: `overloaded`. */
-  async run<Result>(caller: Pick<Caller, 'tenantId' | 'actor'>, work: () => Promise<Result>): Promise<Result> {
+  async run<Result>(caller: Caller, work: () => Promise<Result>): Promise<Result> {
     const owner = caller.tenantId ?? caller.actor;
-    const isFull = (): boolean => this.running.size >= MOST || this.running.has(owner);
-    for (const end = performance.now() + PATIENCE_MS; isFull() && performance.now() < end;) await delay(LOOK_EVERY_MS);
-    if (isFull())
-      throw new DomainError(
-        'overloaded',
-        `Queries that read the whole ledger, or previews, are running: one of a caller and ${MOST} in all at a time.` +
-          ' Retry later.',
-        'unavailable',
-      );
-    this.running.add(owner);
+    const giveBack = await this.taken(owner);
     const begun = performance.now();
     try {
       return await work();
     } finally {
-      void this.pauseAfter(performance.now() - begun).finally(() => this.running.delete(owner));
+      await giveBack();
+      void this.manners.pauseAfter(performance.now() - begun, caller).finally(() => this.running.delete(owner));
     }
+  }
+
+  /** Other processes are asked only where this one has room. */
+  private async taken(owner: string): Promise<() => Promise<void>> {
+    const end = performance.now() + this.manners.patienceMs;
+    for (;;) {
+      if (this.running.size < MOST && !this.running.has(owner)) {
+        const giveBack = await this.tryTake(owner);
+        if (giveBack !== null) return giveBack;
+      }
+      if (performance.now() >= end)
+        throw new DomainError(
+          'overloaded',
+          `Queries that read the whole ledger, or previews, are running: one of a caller and ${MOST} in all at a time.` +
+            ' Retry later.',
+          'unavailable',
+        );
+      await delay(LOOK_EVERY_MS);
+    }
+  }
+
+  private async tryTake(owner: string): Promise<(() => Promise<void>) | null> {
+    this.running.add(owner);
+    let giveBack: (() => Promise<void>) | null = null;
+    try {
+      giveBack = await this.core.takeFree([[`expensive work of ${owner}`], SLOTS]);
+    } finally {
+      if (giveBack === null) this.running.delete(owner);
+    }
+    return giveBack;
   }
 }
 

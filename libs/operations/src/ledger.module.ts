@@ -92,7 +92,8 @@ async function open(options: LedgerOptions): Promise<Opened> {
     statementTimeoutMs === undefined
       ? pool
       : stoppable(createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs }), pool);
-  const locks = createPool(options.databaseUrl, { max: 4, ...named });
+  // Two of them are for expensive work.
+  const locks = createPool(options.databaseUrl, { max: 6, ...named });
   const pools = new Set([pool, asked, locks]);
   let opened: EventLog | undefined;
   try {

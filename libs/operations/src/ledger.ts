@@ -88,7 +88,7 @@ export interface Preview extends Effect {
 export class Ledger {
   private readonly intake: UsageIntake;
   /** Where expensive queries and previews run. */
-  readonly expensive = new FewAtOnce();
+  readonly expensive: FewAtOnce;
   private hearStale: (position: number, since: Instant) => void = () => undefined;
 
   constructor(
@@ -98,6 +98,7 @@ export class Ledger {
     private readonly tree: KeptTree,
   ) {
     this.intake = new UsageIntake(core);
+    this.expensive = new FewAtOnce(core);
   }
 
   /**

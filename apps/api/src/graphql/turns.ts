@@ -44,7 +44,7 @@ export class Turns {
       await new Promise((done) => setImmediate(done));
       return performance.now() - begun;
     };
-    const ended = turns.run(async () => this.crowd.pauseAfter(await own.run(answer)));
+    const ended = turns.run(async () => this.crowd.pauseAfter(await own.run(answer), owner));
     void ended.finally(() => {
       if (turns.isIdle) this.long.delete(owner);
     });
