@@ -106,16 +106,29 @@ export class DeliveryWriter {
     const { index, provider } = one.of;
     const gone = await this.goneOf([one]);
     await this.inOrder(this.beginning(one, gone.get(index) ?? []));
-    for (let after = 0; ;) {
-      const rows = await this.staging.rowsToWrite([index], after, LINES_PER_WRITE);
+    for (let page = this.pageOf(index, 0); ;) {
+      const rows = await page;
+      const last = rows.at(-1);
+      const hasMore = last !== undefined && rows.length === LINES_PER_WRITE;
+      // The next page is read while this one is written.
+      if (hasMore) page = this.pageOf(index, last.n);
       const steps = runsOf(rows).flatMap((run) => this.lines(provider, run));
       await allSettled(steps, WRITES_AT_ONCE, async (step) => this.append([step]));
       await this.projectBehind();
-      after = rows.at(-1)?.n ?? after;
-      if (rows.length < LINES_PER_WRITE) break;
-      if (signal.aborted) return;
+      if (!hasMore) break;
+      if (signal.aborted) {
+        await page;
+        return;
+      }
     }
     await this.append([this.completion(one)]);
+  }
+
+  private pageOf(delivery: number, after: number): Promise<RowToWrite[]> {
+    const page = this.staging.rowsToWrite([delivery], after, LINES_PER_WRITE);
+    // Whoever waits for the page gets its failure.
+    page.catch(() => undefined);
+    return page;
   }
 
   private async goneOf(group: readonly Decided[]): Promise<Map<number, GoneLine[]>> {
