@@ -9,11 +9,18 @@ describe('occurrences of keys', () => {
   });
 
   it('are kept if there are more keys than slots', () => {
-    // It starts with 1,024 slots, of which three quarters may be used. 5,000 keys make it grow three times.
+    // It starts with 256 times 64 slots, of which four fifths may be used. 100,000 keys make each of them grow.
     const occurrences = new Occurrences();
-    const keys = Array.from({ length: 5000 }, (_, index) => `key ${index}`);
+    const keys = Array.from({ length: 100_000 }, (_, index) => `key ${index}`);
     for (const key of keys) occurrences.next(key);
     expect(keys.every((key) => occurrences.count(key) === 1)).toBe(true);
     expect(occurrences.next('key 17')).toBe(2);
+  });
+
+  it('are numbered beyond what a slot can count', () => {
+    const occurrences = new Occurrences();
+    const numbers = Array.from({ length: 600 }, () => occurrences.next('often'));
+    expect(numbers).toEqual(Array.from({ length: 600 }, (_, index) => index + 1));
+    expect([occurrences.count('often'), occurrences.next('other'), occurrences.count('never')]).toEqual([600, 1, 0]);
   });
 });
