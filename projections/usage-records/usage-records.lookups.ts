@@ -31,7 +31,8 @@ interface Keys {
 /** A separator. Ids contain no control characters. */
 const SEPARATOR = '\u0001';
 export const looseKey = ({ resourceId, billingKind, period, granularity, sourceId = '' }: ReadingKey): string =>
-  [resourceId, billingKind, period.start, period.end, granularity, sourceId].join(SEPARATOR);
+  `${resourceId}${SEPARATOR}${billingKind}${SEPARATOR}${period.start}${SEPARATOR}${period.end}${SEPARATOR}` +
+  `${granularity}${SEPARATOR}${sourceId}`;
 export const looseKeyOfRow = (row: Omit<UsageProviderRow, 'provider'>): string =>
   [row.resource_id, row.billing_kind, row.period_start, row.period_end, row.granularity, row.source_id].join(SEPARATOR);
 

@@ -116,6 +116,7 @@ export const isInstant = (text: string): text is Instant => CANONICAL.test(text)
  */
 export function compareInstants(a: Instant, b: Instant): number {
   if (a === b) return 0;
+  if (a.length === b.length) return a < b ? -1 : 1;
   return a.slice(0, -1) < b.slice(0, -1) ? -1 : 1;
 }
 export const isBefore = (a: Instant, b: Instant): boolean => compareInstants(a, b) < 0;

@@ -47,16 +47,25 @@ export function isPlainlyObserved({ deploymentId, month, origin, observations, .
   return observations.length > 0 && observations.length <= MAX_READINGS_PER_EVENT && observations.every(isPlain);
 }
 
+/** What passed last: readings of an event share their kind, and those of an hour their period. */
+let [soundKind, soundPeriod]: [string | null, Observation['period'] | null] = [null, null];
+
 function isPlain(reading: Observation): boolean {
   const { provider, resourceId, billingKind, period, granularity, sourceId, quantity } = reading;
-  if (!hasPlainFields(reading) || !isId(resourceId) || !isId(billingKind) || !GRANULARITIES.includes(granularity))
-    return false;
+  if (!hasPlainFields(reading) || !isId(resourceId) || !GRANULARITIES.includes(granularity)) return false;
+  if (billingKind !== soundKind && !isId(billingKind)) return false;
+  soundKind = billingKind;
   if ((provider !== undefined && !isId(provider)) || (sourceId !== undefined && !isId(sourceId))) return false;
-  const { start, end } = period;
-  if (Object.keys(period).length !== 2 || instant(start) !== start || instant(end) !== end || !isBefore(start, end))
-    return false;
+  if (period !== soundPeriod && !isSound(period)) return false;
+  soundPeriod = period;
   return typeof quantity === 'string' && canonicalText(quantity) === quantity;
 }
+
+const isSound = (period: Observation['period']): boolean =>
+  Object.keys(period).length === 2 &&
+  instant(period.start) === period.start &&
+  instant(period.end) === period.end &&
+  isBefore(period.start, period.end);
 
 /** Names of all fields, quotes, braces and commas. */
 const BYTES_BESIDE_VALUES = 144;

@@ -144,11 +144,13 @@ export class UsageDelivery {
 
   /** The rows from which the readings of an event came. */
   private sourceOf({ observations, rows }: UsageBatch): NonNullable<CommandCall['sourceOf']> {
-    const rowOf = new Map<object, number | undefined>(observations.map((each, index) => [each, rows[index]]));
     return ({ type, data }) => {
       if (type !== 'UsageObserved' && type !== 'UsageCorrected') return undefined;
       const named: readonly ReadingKey[] = type === 'UsageObserved' ? data.observations : data.corrections;
-      // Usually the incoming readings themselves, otherwise what was made of them.
+      // Nearly always all incoming readings, in their order, else some of them, or what was made of them.
+      if (named.length === observations.length && named.every((each, index) => each === observations[index]))
+        return sourceInFile(this.source, rows);
+      const rowOf = new Map<object, number | undefined>(observations.map((each, index) => [each, rows[index]]));
       const found = named.every((each) => rowOf.has(each))
         ? named.map((each) => rowOf.get(each))
         : rowsByKey(named, observations, rows);

@@ -9,14 +9,15 @@ import { Occurrences } from '../rows/occurrences.js';
  * readings excludes another, and nothing has to be remembered or looked up.
  */
 export class SeenGranularities {
-  private readonly seen = new Set<string>();
+  private readonly seen = { hour: new Set<string>(), day: new Set<string>() };
 
   /** Whether a kind of these readings has both days and hours, with all readings added so far. */
   add(readings: readonly Observation[]): boolean {
-    for (const { granularity, billingKind } of readings) this.seen.add(`${granularity}${billingKind}`);
-    return readings.some(
-      ({ billingKind }) => this.seen.has(`day${billingKind}`) && this.seen.has(`hour${billingKind}`),
-    );
+    const { hour, day } = this.seen;
+    for (const { granularity, billingKind } of readings)
+      if (granularity !== 'event') this.seen[granularity].add(billingKind);
+    if (hour.size === 0 || day.size === 0) return false;
+    return readings.some(({ billingKind }) => day.has(billingKind) && hour.has(billingKind));
   }
 }
 

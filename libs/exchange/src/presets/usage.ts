@@ -1,6 +1,7 @@
 import { type Observation, periodFault } from '#domain/usage/usage';
 import { isBefore, type Instant, micros, fromMicros, plusHours } from '#domain/time/instant';
 import type { Cells } from '../rows/cells.js';
+import type { Period } from '#domain/time/period';
 import type { Preset } from './preset.js';
 import { RowFault } from '../rows/row.js';
 
@@ -43,6 +44,7 @@ export const genericUsage: Preset<UsageItem> = {
     const granularity = given ?? granularityOf(start, end);
     const fault = periodFault({ period: { start, end }, granularity });
     if (fault !== null) throw new RowFault('start', start, fault);
+    const period = periodOf(start, end);
     const provider = cells.optionalId('provider');
     const sourceId = cells.optionalId('sourceId');
     const rateKey = rateKeyOf(cells);
@@ -54,7 +56,7 @@ export const genericUsage: Preset<UsageItem> = {
         ...(provider === undefined ? {} : { provider }),
         resourceId: cells.id('resourceId'),
         billingKind: cells.id('billingKind'),
-        period: { start, end },
+        period,
         granularity,
         ...(sourceId === undefined ? {} : { sourceId }),
         quantity: cells.decimal('quantity'),
@@ -83,6 +85,14 @@ export function rateKeyOf(cells: Cells): Observation['rateKey'] {
     null,
     'a rate has resourceType, resourceFamily and location. Give all three, or none.',
   );
+}
+
+let lastPeriod: Period | null = null;
+
+/** Neighbours nearly always have the same period, and share it: many rows are kept until they are written. */
+function periodOf(start: Instant, end: Instant): Period {
+  if (lastPeriod?.start !== start || lastPeriod.end !== end) lastPeriod = { start, end };
+  return lastPeriod;
 }
 
 const INSTANT_LENGTH = 1n;
