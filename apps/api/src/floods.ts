@@ -111,8 +111,8 @@ export function refuseFloods(
     else {
       const seconds = addresses.countUnauthenticated(request.ip);
       if (seconds !== undefined) {
-        const of = `More than ${unauthenticatedPerMinute} requests in a minute from this address without a valid token.`;
-        refuse(`${of} Retry after ${seconds} s, with a token.`, seconds);
+        const most = `More than ${unauthenticatedPerMinute} requests in a minute`;
+        refuse(`${most} from this address without a valid token. Retry after ${seconds} s, with one.`, seconds);
         return;
       }
     }

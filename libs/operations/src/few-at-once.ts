@@ -52,8 +52,8 @@ export class FewAtOnce {
       if (performance.now() >= end)
         throw new DomainError(
           'overloaded',
-          `Queries that read the whole ledger, or previews, are running: one of a caller and ${MOST} in all at a time.` +
-            ' Retry later.',
+          'Queries that read the whole ledger, or previews, are running:' +
+            ` one of a caller and ${MOST} in all at a time. Retry later.`,
           'unavailable',
         );
       await delay(LOOK_EVERY_MS);

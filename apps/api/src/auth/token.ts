@@ -76,8 +76,8 @@ export class TokenReader {
     const claims = zClaims.safeParse(payload);
     if (!claims.success)
       throw new Unauthenticated(
-        'the token has a missing or invalid claim. It needs sub, without spaces around it, and role, and for role tenant' +
-          ' a tenantId.',
+        'the token has a missing or invalid claim. It needs sub, without spaces around it, and role, and for role' +
+          ' tenant a tenantId.',
       );
     const { sub, jti, roles, tenantId } = claims.data;
     const named = jti === undefined ? {} : { tokenId: jti };
