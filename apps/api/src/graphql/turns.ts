@@ -44,7 +44,8 @@ export class Turns {
       await new Promise((done) => setImmediate(done));
       return performance.now() - begun;
     };
-    const ended = turns.run(async () => this.crowd.pauseAfter(await own.run(answer), owner));
+    // The turn of the request comes first: its slow queries do not keep other requests from theirs.
+    const ended = own.run(async () => turns.run(async () => this.crowd.pauseAfter(await answer(), owner)));
     void ended.finally(() => {
       if (turns.isIdle) this.long.delete(owner);
     });
