@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { identityOf } from './import-file.js';
@@ -58,25 +57,37 @@ export class Rejects {
   }
 }
 
-/** A file of JSON lines, which is only created when it has a line. */
+const WRITTEN_AT_ONCE = 64 * 1024;
+
+/**
+ * A file of JSON lines, which is only created when it has a line. Rows are rejected faster than a stream writes them:
+ * where all rows of a large file are, it would keep them in memory.
+ */
 class SideFile {
-  private stream: WriteStream | null = null;
+  private file: number | null = null;
+  private waiting = '';
   constructor(readonly path: string) {}
 
   write(line: string): void {
-    this.stream ??= createWriteStream(this.path);
-    this.stream.write(`${line}\n`);
+    this.waiting += `${line}\n`;
+    if (this.waiting.length >= WRITTEN_AT_ONCE) this.flush();
   }
 
   async close(): Promise<string | null> {
-    if (this.stream === null) {
+    if (this.waiting !== '') this.flush();
+    if (this.file === null) {
       // An earlier run's file lists rows that are repaired now.
       await rm(this.path, { force: true });
       return null;
     }
-    this.stream.end();
-    await once(this.stream, 'close');
+    closeSync(this.file);
     return this.path;
+  }
+
+  private flush(): void {
+    this.file ??= openSync(this.path, 'w');
+    writeFileSync(this.file, this.waiting);
+    this.waiting = '';
   }
 }
 
