@@ -1,3 +1,4 @@
+import { ownText } from '../own-text.js';
 import { invalid } from '../errors.js';
 
 /**
@@ -60,7 +61,7 @@ export function readInstant(text: string): Instant | InstantFault {
   const found = parsed(text);
   if (typeof found !== 'string') return found;
   if (read.size === MOST_READ) read.clear();
-  read.set(text, found);
+  read.set(ownText(text), found);
   return found;
 }
 

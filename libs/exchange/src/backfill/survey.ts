@@ -1,4 +1,5 @@
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
+import { ownText } from '#domain/own-text';
 import { type Instant, isBefore } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readHolders } from '#projections/deployments/deployments.read';
@@ -54,8 +55,8 @@ export class Surveyor {
 
   add({ kind, from, until, deploymentId, tenantId, amount, currency }: Surveyed): void {
     this.covered.add({ from, until });
-    if (deploymentId !== undefined) this.deployments.add(deploymentId);
-    if (tenantId !== undefined) this.tenants.add(tenantId);
+    if (deploymentId !== undefined) addOwn(this.deployments, deploymentId);
+    if (tenantId !== undefined) addOwn(this.tenants, tenantId);
     const name = JSON.stringify([kind, currency ?? null]);
     const known = this.kinds.get(name) ?? {
       kind,
@@ -83,6 +84,10 @@ export class Surveyor {
       tenants: [...this.tenants].sort(compareText),
     };
   }
+}
+
+function addOwn(ids: Set<string>, id: string): void {
+  if (!ids.has(id)) ids.add(ownText(id));
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

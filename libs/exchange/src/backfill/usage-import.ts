@@ -1,3 +1,4 @@
+import { ownText } from '#domain/own-text';
 import { isDomainError } from '#domain/schema';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { type Observation, usageMonth } from '#domain/usage/usage';
@@ -130,7 +131,7 @@ export class UsageImport implements Importer<UsageItem> {
       if (!isDomainError(error)) throw error;
       reason = 'is not registered. Register it (register-deployment), then import the file of rejects.';
     }
-    this.refused.set(deploymentId, reason);
+    this.refused.set(ownText(deploymentId), reason);
     return reason;
   }
 

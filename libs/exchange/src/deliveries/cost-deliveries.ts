@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { basename } from 'node:path';
+import { ownText } from '#domain/own-text';
 import { isId } from '#domain/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import {
@@ -87,8 +88,8 @@ export class CostDeliveries {
     const name = idOf(item);
     const known = this.deliveries.get(name) ?? {
       index: this.deliveries.size,
-      provider,
-      delivery,
+      provider: ownText(provider),
+      delivery: ownText(delivery),
       files: new Set(),
       withBills: false,
     };

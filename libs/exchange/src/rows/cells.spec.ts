@@ -1,6 +1,9 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { type CellOptions, Cells } from './cells.js';
 import { dateFormat } from './date-format.js';
+import { looseJson } from './loose-json.js';
 import { RowFault } from './row.js';
 
 const cells = (fields: Record<string, unknown>, options: Partial<CellOptions> = {}, text?: string): Cells =>
@@ -30,6 +33,27 @@ function fault(read: () => unknown): readonly [string | null, string] {
 }
 
 const LENIENT = { exponents: true, isLenient: true };
+
+it('remembers the times of a file without the pages that they are in', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const used = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  const read = cells({});
+  for (let hour = 0; hour < 400; hour += 1) {
+    const at = new Date(hour * 3_600_000).toISOString();
+    const page = `${'x'.repeat(250_000)}${at},${JSON.stringify({ hour: `hour ${hour}` })}`;
+    const [time, tags] = [page.slice(250_000, 250_000 + at.length), page.slice(250_001 + at.length)];
+    read.on({ row: hour, line: hour, fields: { time, tags } });
+    expect(read.instant('time')).toBe(at.replace('.000', ''));
+    expect(looseJson(tags)).toEqual({ hour: `hour ${hour}` });
+  }
+  // The pages have 100 MB.
+  expect(used() - before).toBeLessThan(20_000_000);
+});
 
 describe('a decimal in a cell', () => {
   it('is converted to its canonical form', () => {

@@ -1,6 +1,7 @@
 import { fieldPath } from '#domain/faults';
 import { LONGEST_DETAIL } from '#domain/costs/focus';
 import { isId } from '#domain/schema';
+import { ownText } from '#domain/own-text';
 import { isStorable, unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { instantsAt } from '#domain/time/calendar';
@@ -282,7 +283,7 @@ export class Cells {
     const read = this.readInstant(field, isWithout ? this.zoned(field, written) : strictly(written), value);
     if (isWithout && this.options.isLenient) return read;
     if (this.instants.size === MOST_KEPT) this.instants.clear();
-    this.instants.set(value, read);
+    this.instants.set(ownText(value), read);
     return read;
   }
 

@@ -1,3 +1,4 @@
+import { ownText } from '#domain/own-text';
 import { exactly } from './raw-numbers.js';
 
 const TOKEN = /'((?:[^'\\]|\\.)*)'|("(?:[^"\\]|\\.)*")|\b(None|True|False)\b/g;
@@ -12,7 +13,7 @@ export function looseJson(text: string): unknown {
   if (remembered.has(text)) return remembered.get(text);
   if (remembered.size === MOST_REMEMBERED) remembered.clear();
   const value = read(text);
-  remembered.set(text, value);
+  remembered.set(ownText(text), value);
   return value;
 }
 
