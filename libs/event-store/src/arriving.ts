@@ -70,7 +70,8 @@ export class Arriving {
   }
 }
 
-const size = (record: ServerRecord): number =>
-  'event' in record
-    ? record.event.data.length + record.event.metadata.length + (record.original?.data.length ?? 0)
-    : record.deleted.length;
+const size = (record: ServerRecord): number => {
+  if ('deleted' in record) return record.deleted.length;
+  const { bytes, original = bytes } = record;
+  return original === undefined ? 0 : original.data.length + original.metadata.length;
+};

@@ -54,8 +54,13 @@ export function serverRecord(response: ReadResp, prefix: string): ServerRecord |
   const event: StoredEvent = {
     id: recorded.getId()?.getString() ?? '',
     type,
-    data: text(data),
-    metadata: text(metadata),
+    // The mirror copies the bytes. Only who looks at an event needs the texts.
+    get data() {
+      return text(data);
+    },
+    get metadata() {
+      return text(metadata);
+    },
     stream,
     revision: safeNumber(recorded.getStreamRevision()),
     position,
@@ -71,8 +76,8 @@ export function serverRecord(response: ReadResp, prefix: string): ServerRecord |
 function unheldReason(event: StoredEvent, data: Uint8Array, metadata: Uint8Array): string | undefined {
   if (!isUtf8(data)) return 'its data is not text in UTF-8';
   if (!isUtf8(metadata)) return 'its metadata is not text in UTF-8';
-  if (!isStorable(event.data)) return 'its data contains a NUL';
-  if (!isStorable(event.metadata)) return 'its metadata contains a NUL';
+  if (hasNul(data)) return 'its data contains a NUL';
+  if (hasNul(metadata)) return 'its metadata contains a NUL';
   if (!isName(event.type)) return 'its type is no name of an event';
   return isName(event.stream) ? undefined : 'the name of its stream is too long or contains a NUL';
 }
@@ -99,5 +104,6 @@ const nameOf = (stream: string): string => (isName(stream) ? stream : `=${sha256
 /** A name that can be stored: shortened, and without a NUL. */
 const storableText = (name: string): string => name.replaceAll('\0', '\u{FFFD}').slice(0, LONGEST_NAME).toWellFormed();
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const text = (bytes: Uint8Array = new Uint8Array()): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+const hasNul = (bytes: Uint8Array): boolean => buffer(bytes).includes(0);
+const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const text = (bytes: Uint8Array = new Uint8Array()): string => buffer(bytes).toString('utf8');

@@ -15,6 +15,7 @@ import {
   UnknownOutcome,
   WrongExpectedRevision,
 } from './port.js';
+import { OwnCopies } from './own-copies.js';
 import type { Copied } from './postgres.copies.js';
 import type { PostgresLog } from './postgres.js';
 
@@ -22,15 +23,11 @@ import type { PostgresLog } from './postgres.js';
 const POLL_MS = 5;
 /** For a copy that nobody told: the notification was lost. */
 const LOOK_AGAIN_MS = 50;
-/** A copy of this process is in memory. After this time, the mirror is asked for it all the same. */
-const ASK_ALL_THE_SAME_MS = 1_000;
 /** A copy is late: the process that copies may be stuck. */
 const LATE_MS = 2_000;
 const MIRROR_TIMEOUT_MS = 30_000;
 /** While the server is away, or is compared. */
 const SERVER_TIMEOUT_MS = 10_000;
-/** Copies that no append has asked for: of other processes. */
-const MOST_COPIES = 10_000;
 
 /** Copying failed permanently. Until someone repairs it, nothing is written, and no new event can be read. */
 export class MirrorStopped extends Error {
@@ -59,8 +56,7 @@ export class MirroredLog implements EventLog {
   private answered = 0;
   /** Up to this position of the source, the mirror has everything. */
   private copied = 0;
-  /** What this process copied last, by its position in the source. */
-  private readonly copies = new Map<number, Copied>();
+  private readonly own = new OwnCopies();
   /** Rings when this process has copied something. */
   private readonly copying = new Bell();
   private readonly late = new Bell();
@@ -180,19 +176,15 @@ export class MirroredLog implements EventLog {
   }
 
   private async copyOf(position: number): Promise<Pick<Copied, 'position' | 'id'>> {
-    let askedAt = performance.now();
-    return this.mirrored(`did not reach position ${position} of EventStoreDB`, async () => {
-      const copy = this.copies.get(position);
-      if (copy !== undefined) {
-        this.copies.delete(position);
-        return copy;
-      }
-      const { copiesAfter } = this.state;
-      const isOwn = copiesAfter !== null && position > copiesAfter;
-      if (isOwn && performance.now() - askedAt < ASK_ALL_THE_SAME_MS) return undefined;
-      askedAt = performance.now();
-      return this.mirror.copyOf(position);
-    });
+    const { copiesAfter } = this.state;
+    const isOwn = copiesAfter !== null && position > copiesAfter;
+    const copy = isOwn ? await this.own.of(position) : undefined;
+    return (
+      copy ??
+      (await this.mirrored(`did not reach position ${position} of EventStoreDB`, async () =>
+        this.mirror.copyOf(position),
+      ))
+    );
   }
 
   /**
@@ -202,6 +194,7 @@ export class MirroredLog implements EventLog {
    * the server refuses a decision that does not know it.
    */
   private async current(): Promise<void> {
+    if (this.isCompared && this.copied >= this.answered && !this.stopped.signal.aborted) return;
     await this.mirrored(`did not reach position ${this.answered} of EventStoreDB`, async () => {
       if (this.copied >= this.answered || this.state.notWritable !== null) return true;
       const { state } = this;
@@ -213,6 +206,7 @@ export class MirroredLog implements EventLog {
 
   private become(state: MirrorState): void {
     this.state = state;
+    if (state.copiesAfter === null) this.own.end();
     if (state.comparedUpTo === null) this.copied = 0;
     else this.answered = Math.max(this.answered, state.comparedUpTo);
     this.copying.ring();
@@ -220,11 +214,7 @@ export class MirroredLog implements EventLog {
 
   private remember(copied: readonly Copied[], upTo: number): void {
     this.copied = Math.max(this.copied, upTo);
-    for (const copy of copied) this.copies.set(copy.sourcePosition, copy);
-    for (const position of this.copies.keys()) {
-      if (this.copies.size <= MOST_COPIES) break;
-      this.copies.delete(position);
-    }
+    this.own.add(copied);
     this.copying.ring();
   }
 
