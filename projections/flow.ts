@@ -112,6 +112,7 @@ export const flow = {
 
   CommandUnchanged: ['commands'],
   EventSkipped: ['commands'],
+  RemovalAcknowledged: ['commands'],
 } as const satisfies Record<EventType, Line>;
 
 /** The event types whose line names a projection. */

@@ -159,6 +159,7 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'correct-plan',
   'prune-usage',
   'skip-event',
+  'acknowledge-removal',
   'change-plan',
   'cancel-subscription',
   'correct-subscription',
@@ -170,9 +171,10 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
 ];
 const exampleOf = (name: string): { readonly command: string } => ({ command: name, ...COMMANDS.get(name)?.example });
 
-/** What this story gives no cause for: no halt of the projections, no retention, no proposal. */
+/** What this story gives no cause for: no halt of the projections, no removed event, no retention, no proposal. */
 const REFUSED = new Map([
   ['skip-event', [409, 'not_halted']],
+  ['acknowledge-removal', [409, 'nothing_removed']],
   ['prune-usage', [409, 'retention_not_over']],
   ['approve-proposal', [404, 'unknown_proposal']],
   ['reject-proposal', [404, 'unknown_proposal']],

@@ -116,6 +116,41 @@ describe('a ledger on an EventStoreDB that others use and administer', () => {
     });
   });
 
+  it('takes for a notice what the server removed, once an operator has acknowledged it', async () => {
+    const acknowledged = { command: 'acknowledge-removal', stream: 'tenant-t1', revision: 0, reason: 'a mistake' };
+    expect(await test.refused(acknowledged)).toMatchObject({
+      code: 'nothing_removed',
+      message: 'EventStoreDB still has revision 0 of the stream tenant-t1',
+    });
+    node.log.tombstone('ledgerline-tenant-t1');
+    node.log.scavenge();
+    expect(await test.refused({ ...acknowledged, revision: 1 })).toMatchObject({
+      message: 'the stream tenant-t1 has no revision 1',
+    });
+    await test.apply(acknowledged);
+    const { ok, failures: failed, notices } = await test.check();
+    expect([ok, failed]).toEqual([true, []]);
+    expect(notices).toEqual([
+      expect.objectContaining({ code: 'removed_from_server' }),
+      expect.objectContaining({ code: 'stream_deleted' }),
+    ]);
+    await test.app.get(Audit).keepUp();
+    const { code, stdout } = await verify();
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: true,
+      failures: [],
+      acknowledged: [{ code: 'removed_from_server', stream: 'tenant-t1' }, { code: 'stream_deleted' }],
+    });
+    // A later removal is not known.
+    await test.apply(tenant('t2'));
+    node.log.tombstone('ledgerline-tenant-t2');
+    node.log.scavenge();
+    // By then the tombstone is copied, too.
+    await test.apply(tenant('t3'));
+    expect(await failures()).toMatchObject([{ code: 'removed_from_server' }, { code: 'stream_deleted' }]);
+  });
+
   it('finds what the server has otherwise, or what the mirror lacks', async () => {
     await test.app.get(Audit).keepUp();
     expect(JSON.parse((await verify()).stdout)).toMatchObject({ ok: true, compared: { server: true }, failures: [] });

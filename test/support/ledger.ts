@@ -23,7 +23,7 @@ export interface TestLedger {
   /** Carries out a command that must be refused, and answers why. */
   refused(command: object): Promise<{ readonly code: string; readonly message: string }>;
   ask<Answer>(name: string, params?: Record<string, unknown>): Promise<Answer>;
-  check(): Promise<{ readonly failures: readonly object[] }>;
+  check(): Promise<{ readonly ok: boolean; readonly failures: readonly object[]; readonly notices: readonly object[] }>;
   close(): Promise<void>;
 }
 

@@ -83,6 +83,7 @@ export const ERROR_CODES: readonly string[] = [
   'not_ready',
   'not_withdrawable',
   'not_yet',
+  'nothing_removed',
   'nothing_to_allocate_to',
   'nothing_to_correct',
   'nothing_to_credit',

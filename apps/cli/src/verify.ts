@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { acknowledgedIn } from '#audit/check/against-server';
 import { compareWithServer, type MirrorDifference } from '#event-store/mirror.compare';
 import { PostgresLog } from '#event-store/postgres';
 import { createPool, openDatabase } from '#postgres/pool';
@@ -48,33 +49,39 @@ export async function run(_args: readonly string[], options: Options): Promise<n
 }
 
 /** What EventStoreDB lacks of the mirror that is verified. null: the log is in Postgres. */
-async function serverDifferences(mirror: PostgresLog): Promise<readonly MirrorDifference[] | null> {
+async function serverDifferences(mirror: PostgresLog): Promise<readonly ServerDifference[] | null> {
   const { eventStore } = eventStoreFrom(process.env);
   if (eventStore === undefined) return null;
   const server = await openEventStoreDb(eventStore);
   try {
-    return await compareWithServer(server, mirror);
+    const isKnown = await acknowledgedIn(mirror);
+    return (await compareWithServer(server, mirror)).map((each) => ({ ...each, isAcknowledged: isKnown(each) }));
   } finally {
     await server.close();
   }
 }
 
-/** `server`: whether the mirror was compared with EventStoreDB. */
-type VerifiedWithServer = Verified & { readonly compared: Verified['compared'] & { readonly server: boolean } };
+/** `isAcknowledged`: an operator recorded that the server removed this. */
+type ServerDifference = MirrorDifference & { readonly isAcknowledged: boolean };
 
-function withServer(verified: Verified, differences: readonly MirrorDifference[] | null): VerifiedWithServer {
-  const found = (differences ?? []).map(({ code, position, message, remedy, stream }) => ({
-    code,
-    position,
-    message,
-    remedy,
-    stream,
-  }));
+/** `server`: whether the mirror was compared with EventStoreDB. `acknowledged`: differences that do not count. */
+type VerifiedWithServer = Verified & {
+  readonly compared: Verified['compared'] & { readonly server: boolean };
+  readonly acknowledged: Verified['failures'];
+};
+
+function withServer(verified: Verified, differences: readonly ServerDifference[] | null): VerifiedWithServer {
+  const of = (wanted: boolean) =>
+    (differences ?? [])
+      .filter(({ isAcknowledged }) => isAcknowledged === wanted)
+      .map(({ code, position, message, remedy, stream }) => ({ code, position, message, remedy, stream }));
+  const found = of(false);
   return {
     ...verified,
     ok: verified.ok && found.length === 0,
     compared: { ...verified.compared, server: differences !== null },
     failures: [...verified.failures, ...found],
+    acknowledged: of(true),
   };
 }
 
@@ -86,7 +93,7 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-function show({ ok, size, root, kept, compared, invoice, failures }: VerifiedWithServer): void {
+function show({ ok, size, root, kept, compared, invoice, failures, acknowledged }: VerifiedWithServer): void {
   print(`${counted(size, 'event')}, root ${root}`);
   const { checkpoints, invoices, ofOtherKeys } = compared;
   print(`compared with kept hashes: ${kept}, signed checkpoints: ${checkpoints}, issued invoices: ${invoices}`);
@@ -102,5 +109,6 @@ function show({ ok, size, root, kept, compared, invoice, failures }: VerifiedWit
     print(`${position === null ? 'FAILS' : `FAILS at ${position}`}  ${message} (${code})`);
     print(`  ${remedy}`);
   }
+  for (const { message, code } of acknowledged) print(`acknowledged  ${message} (${code})`);
   print(ok ? 'the log is as it was recorded' : 'the log is not as it was recorded');
 }

@@ -20,7 +20,8 @@ type DifferenceCode =
   | 'changed_on_server'
   | 'missing_in_mirror'
   | 'lost_before_copy'
-  | 'stream_deleted';
+  | 'stream_deleted'
+  | 'not_compared';
 
 const REMEDIES: Readonly<Record<DifferenceCode, string>> = {
   removed_from_server:
@@ -34,6 +35,7 @@ const REMEDIES: Readonly<Record<DifferenceCode, string>> = {
   stream_deleted:
     'Nothing can be appended to this stream any more. Restore the server from a backup that has it, or go on without' +
     ' it.',
+  not_compared: 'Run "ledgerline check" or "ledgerline verify", which have no time limit.',
 };
 
 /** At most this many streams are listed for each kind of difference. */
@@ -41,9 +43,14 @@ const MOST_STREAMS = 20;
 
 /**
  * Reads the whole log of the server, and compares it event by event with what the mirror has copied. Events that are
- * not copied yet do not count. Takes as long as reading the log from the server.
+ * not copied yet do not count. Takes as long as reading the log from the server; `signal` ends it earlier, and
+ * the rest counts as not compared.
  */
-export async function compareWithServer(server: EventStoreDbLog, mirror: PostgresLog): Promise<MirrorDifference[]> {
+export async function compareWithServer(
+  server: EventStoreDbLog,
+  mirror: PostgresLog,
+  signal?: AbortSignal,
+): Promise<MirrorDifference[]> {
   const upTo = await mirror.lastSourcePosition();
   const found = new Differences();
   const copies = copiesUpTo(mirror, upTo)[Symbol.asyncIterator]();
@@ -53,6 +60,10 @@ export async function compareWithServer(server: EventStoreDbLog, mirror: Postgre
     found.add('removed_from_server', copy.value.event, copy.value.event.position);
   };
   for await (const { position, event } of server.recorded({ upTo })) {
+    if (signal?.aborted === true) {
+      if (copy.done !== true) found.add('not_compared', copy.value.event, copy.value.event.position);
+      return found.list();
+    }
     while (copy.done !== true && copy.value.sourcePosition < position) {
       removed();
       copy = await copies.next();
@@ -123,6 +134,8 @@ class Differences {
 }
 
 function messageOf({ code, stream, revisions, position }: Omit<MirrorDifference, 'message' | 'remedy'>): string {
+  if (code === 'not_compared')
+    return `EventStoreDB was compared with the mirror up to position ${(position ?? 1) - 1}. Then the time was up.`;
   if (revisions === null) return `EventStoreDB permanently deleted the stream ${stream}.`;
   const { first, last, count } = revisions;
   const which = first === last ? `revision ${first}` : `${count} events from revision ${first} to ${last}`;

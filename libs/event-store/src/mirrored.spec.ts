@@ -161,6 +161,8 @@ describe('several processes with one mirror', () => {
       expect([await first.head(), await second.revisionOf('a')]).toEqual([n + 1, n]);
     }
     expect(node.log.subscribers.size).toBe(1);
+    expect(await second.differences()).toEqual([]);
+    expect(await second.differences(AbortSignal.abort())).toMatchObject([{ code: 'not_compared', position: 1 }]);
     await first.close();
     expect(await second.append('b', NO_STREAM, [event(20)])).toEqual({ revision: 0, position: 10 });
     expect(node.log.subscribers.size).toBe(1);

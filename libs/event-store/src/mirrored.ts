@@ -144,9 +144,13 @@ export class MirroredLog implements EventLog {
     await this.source.head();
   }
 
-  /** What EventStoreDB and the mirror do not agree on. */
-  differences(): Promise<readonly MirrorDifference[]> {
-    return compareWithServer(this.source, this.mirror);
+  async isOnServer(stream: string, revision: number): Promise<boolean> {
+    return (await this.source.eventOf(stream, revision)) !== undefined;
+  }
+
+  /** What EventStoreDB and the mirror do not agree on. `signal`: ends it earlier. */
+  differences(signal?: AbortSignal): Promise<readonly MirrorDifference[]> {
+    return compareWithServer(this.source, this.mirror, signal);
   }
 
   async close(): Promise<void> {

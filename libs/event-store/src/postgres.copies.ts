@@ -40,7 +40,7 @@ export interface Copied {
   readonly id: string;
 }
 
-/** From what `append_mirrored` returns: the positions of the last events of the batch, as the first ones are skipped. */
+/** From what `append_mirrored` returns: the positions of the last events of the batch. The first may be skipped. */
 export function copiedOf(records: readonly ServerRecord[], positions: readonly Int8[]): readonly Copied[] {
   const events = records.filter((record) => 'event' in record);
   return events.slice(events.length - positions.length).map(({ position: sourcePosition, event: { id } }, index) => ({

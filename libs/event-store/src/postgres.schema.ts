@@ -181,10 +181,10 @@ $append$;
 -- Copies events of another log, in its order, to the next dense positions. Events up to the last copied one are
 -- skipped, so that a batch may be sent again. recordedAt is that of the source, except if the clock of the source went
 -- back: then the earlier instant is kept, because an instant must identify one position here. Where the source lacks
--- revisions of a stream, an event that stands for them comes before. read_after: where the source was read from, so that
--- nothing is missing between it and these. Returns the positions of the copied events, in order; the skipped ones are
--- the first of the batch. Almost always nothing is skipped and nothing is missing. Then the events go from the arrays to
--- the table as they come: no step in between keeps their data, which may be more than work_mem.
+-- revisions of a stream, an event that stands for them comes before. read_after: where the source was read from, so
+-- that nothing is missing between it and these. Returns the positions of the copied events, in order; the skipped ones
+-- are the first of the batch. Almost always nothing is skipped and nothing is missing. Then the events go from the
+-- arrays to the table as they come: no step in between keeps their data, which may be more than work_mem.
 drop function if exists ${schema}.append_mirrored(bigint[], text[], bigint[], uuid[], text[], text[], text[],
   timestamptz[]);
 drop function if exists ${schema}.append_mirrored(bigint[], text[], bigint[], uuid[], text[], text[], text[],

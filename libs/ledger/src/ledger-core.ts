@@ -67,7 +67,7 @@ export class LedgerCore {
       /** The Merkle tree of the log. null: a trial has none. */
       readonly tree: KeptTree | null;
       /** The mirror of EventStoreDB. null: the log is in Postgres, or this is a trial. */
-      readonly mirror: Pick<MirroredLog, 'differences' | 'probe'> | null;
+      readonly mirror: Pick<MirroredLog, 'differences' | 'isOnServer' | 'probe'> | null;
     },
     /** The seller as documents show it: free text with line breaks. null: not configured. */
     readonly seller: string | null = null,
@@ -93,7 +93,7 @@ export class LedgerCore {
     return this.parts.trialPool;
   }
 
-  get mirror(): Pick<MirroredLog, 'differences' | 'probe'> | null {
+  get mirror(): Pick<MirroredLog, 'differences' | 'isOnServer' | 'probe'> | null {
     return this.parts.mirror;
   }
 

@@ -104,6 +104,9 @@ export const diff = defineQuery({
   },
 });
 
+/** The log of the server may take minutes to read. The command line has no limit. */
+const SERVER_LIMIT_MS = 10_000;
+
 export const check = defineQuery({
   name: 'check',
   summary: 'Checks all invariants of the recorded data: failures and notices, each with ids and a remedy',
@@ -117,7 +120,7 @@ export const check = defineQuery({
   async handle(asOf, context) {
     // As of an earlier moment, it is checked what was due then.
     const now = await momentOf(context, asOf);
-    return checkAll({ ...context, caller: { ...context.caller, now } });
+    return checkAll({ ...context, caller: { ...context.caller, now } }, SERVER_LIMIT_MS);
   },
 });
 

@@ -32,6 +32,33 @@ const skipEvent = defineCommand({
   },
 });
 
+const acknowledgeRemoval = defineCommand({
+  name: 'acknowledge-removal',
+  summary: 'Records that events which EventStoreDB removed are known to be removed',
+  fields: z.strictObject({
+    stream: zText.min(1).describe('The stream, as `check` names it'),
+    revision: z.int().nonnegative().describe('The last revision that EventStoreDB lacks, as `check` names it'),
+    reason: zText.min(1),
+  }),
+  key: ({ stream, revision }) => [stream, revision],
+  isPreviewed: false,
+  fourEyes: 'nothing',
+  mistakes: { final: 'It stays recorded. check and verify go on to list what was removed.' },
+  example: { stream: 'tenant-acme', revision: 41, reason: 'deleted by the administrator of the server on 2026-04-02' },
+  async handle(call, core) {
+    const { stream, revision, reason } = call.fields;
+    return core.book.decide(PROJECTIONS_STREAM, call, async () => {
+      if (core.mirror === null)
+        throw conflict('nothing_removed', 'the log is in Postgres, and no event can be removed from it');
+      if (revision > (await core.log.revisionOf(stream)))
+        throw conflict('nothing_removed', `the stream ${stream} has no revision ${revision}`);
+      if (await core.mirror.isOnServer(stream, revision))
+        throw conflict('nothing_removed', `EventStoreDB still has revision ${revision} of the stream ${stream}`);
+      return { events: [{ type: 'RemovalAcknowledged', data: { stream, revision, reason } }] };
+    });
+  },
+});
+
 /**
  * Only an event that halts the projections can be skipped. An applied event needs a correction, and an event that was
  * not tried yet may work.
@@ -159,6 +186,6 @@ async function secondsSince(core: LedgerCore, position: number, now: Instant): P
 }
 
 export const projectionOperations: Operations = {
-  commands: [skipEvent],
+  commands: [skipEvent, acknowledgeRemoval],
   queries: [projections],
 };

@@ -18,7 +18,7 @@ export interface Checked {
   readonly notices: readonly Finding[];
 }
 
-const FAILURES: readonly Check[] = [againstServer, ...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
+const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
 const NOTICES: readonly Check[] = [
   ...TERM_NOTICES,
   ...USAGE_NOTICES,
@@ -27,9 +27,11 @@ const NOTICES: readonly Check[] = [
   ...PROPOSAL_NOTICES,
 ];
 
-/** Checks all invariants over all data as of a position. */
-export async function checkAll(context: QueryContext): Promise<Checked> {
-  const [failures, notices] = [await found(FAILURES, context), await found(NOTICES, context)];
+/** Checks all invariants over all data as of a position. `serverLimitMs`: of the comparison with EventStoreDB. */
+export async function checkAll(context: QueryContext, serverLimitMs?: number): Promise<Checked> {
+  const server = await againstServer(context, serverLimitMs);
+  const failures = [...server.failures, ...(await found(FAILURES, context))];
+  const notices = [...(await found(NOTICES, context)), ...server.notices];
   return { ok: failures.length === 0, position: context.position, failures, notices };
 }
 

@@ -130,6 +130,7 @@ function wantedBy({
     case 'ProposalRejected':
     case 'CommandUnchanged':
     case 'EventSkipped':
+    case 'RemovalAcknowledged':
       return null;
   }
 }
