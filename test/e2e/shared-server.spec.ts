@@ -116,6 +116,27 @@ describe('a ledger on an EventStoreDB that others use and administer', () => {
     });
   });
 
+  it('keeps instants and positions in one order where the clock of the server goes back an hour', async () => {
+    await test.apply(tenant('t2'));
+    node.log.clockOffsetMs = -3_600_000;
+    await test.apply(tenant('t3'), deployment('d1', 't3'));
+    await test.ledger.catchUp();
+    const { items } = await test.ask<{ items: (Event & { recordedAt: string })[] }>('events', {});
+    const instants = items.map(({ recordedAt }) => recordedAt);
+    // The clock of the server is an hour late: all later events have the instant of the last one before.
+    expect(instants.length).toBe(4);
+    expect(instants).toEqual([instants[0], instants[1], instants[1], instants[1]]);
+    expect(await test.ask('tenants', { asOf: instants[1] ?? '' })).toMatchObject({
+      items: [{ tenantId: 't1' }, { tenantId: 't2' }, { tenantId: 't3' }],
+    });
+    node.log.clockOffsetMs = 0;
+    await test.apply(tenant('t4'));
+    await test.ledger.catchUp();
+    expect(await failures()).toEqual([]);
+    await test.app.get(Audit).keepUp();
+    expect(JSON.parse((await verify()).stdout)).toMatchObject({ ok: true, failures: [] });
+  });
+
   it('takes for a notice what the server removed, once an operator has acknowledged it', async () => {
     const acknowledged = { command: 'acknowledge-removal', stream: 'tenant-t1', revision: 0, reason: 'a mistake' };
     expect(await test.refused(acknowledged)).toMatchObject({

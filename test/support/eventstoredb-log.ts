@@ -48,6 +48,8 @@ export class ServerLog {
   events: Recorded[] = [];
   readonly subscribers = new Set<(event: Recorded) => void>();
   private readonly streams = new Map<string, Stream>();
+  /** By how much the clock of the server is wrong. */
+  clockOffsetMs = 0;
   private appended = 0;
   private end = 0;
 
@@ -163,8 +165,7 @@ export class ServerLog {
 
   private record(name: string, proposals: readonly Proposal[], revision?: string): Recorded {
     const stream = this.of(name);
-    const now = BigInt(Date.now()) * TICKS_PER_MS + 1_234n;
-    const createdTicks = [now, this.events.at(-1)?.createdTicks ?? now].reduce((a, b) => (a > b ? a : b));
+    const createdTicks = BigInt(Date.now() + this.clockOffsetMs) * TICKS_PER_MS + 1_234n;
     let last: Recorded | undefined;
     for (const { id, type, contentType = 'application/json', data, metadata = new Uint8Array() } of proposals) {
       if (revision === undefined) stream.revision += 1;
