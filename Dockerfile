@@ -9,6 +9,7 @@ COPY tsconfig.json ./
 COPY apps apps
 COPY libs libs
 COPY projections projections
+COPY clients clients
 RUN npm run build
 RUN npm prune --omit=dev --ignore-scripts
 

@@ -21,6 +21,11 @@ import path from 'node:path';
  */
 const ROOT = path.resolve(import.meta.dirname, '..');
 const DIST = path.join(ROOT, 'dist');
+/** The processes, then the console, which the API serves. */
+const COMMANDS = [
+  (target: string) => ['node_modules/rolldown/bin/cli.mjs', '--config', 'apps/rolldown.config.ts', '--dir', target],
+  (target: string) => ['node_modules/vite/bin/vite.js', 'build', 'apps/console', '--outDir', `${target}/apps/console`],
+];
 const EXECUTABLE = 'apps/cli/src/main.js';
 /** The hash of the sources that `dist` was built from. */
 const BUILT_FROM = path.join(DIST, '.sources');
@@ -44,7 +49,7 @@ if (!isBuilt || process.argv.includes('--again')) {
 
 /** Of what the bundler reads, and of the versions that are installed. */
 function hashOfSources(): string {
-  const files = globSync(['{apps,libs,projections}/**/*.{ts,json}', '*.json'], {
+  const files = globSync(['{apps,libs,projections,clients}/**/*.{ts,tsx,css,html,json}', '*.json'], {
     cwd: ROOT,
     exclude: (name) => name === 'node_modules',
   });
@@ -55,8 +60,10 @@ function hashOfSources(): string {
 
 async function build(work: string): Promise<number> {
   const target = path.join(work, 'dist');
-  const code = await bundle(target);
-  if (code !== 0) return code;
+  for (const command of COMMANDS) {
+    const code = await run(command(target));
+    if (code !== 0) return code;
+  }
   chmodSync(path.join(target, EXECUTABLE), 0o755);
   writeFileSync(path.join(target, '.sources'), sources);
   takePlace(work, target);
@@ -79,9 +86,7 @@ function takePlace(work: string, target: string): void {
 }
 
 /** Its exit code. */
-async function bundle(target: string): Promise<number> {
-  const bundler = path.join(ROOT, 'node_modules/rolldown/bin/cli.mjs');
-  const args = [bundler, '--config', 'apps/rolldown.config.ts', '--dir', target];
+async function run(args: readonly string[]): Promise<number> {
   // Its stdout is a list of the files that it wrote.
   const bundling = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   // The bundler ends first, so that its folder can be removed.

@@ -12,21 +12,18 @@ const NOT_BUNDLED = [
   /^(@apollo|@as-integrations|@fastify\/(multipart|static|view)|@mercuriusjs)(\/|$)/,
 ];
 
-export default defineConfig([
-  {
-    input: { api: 'apps/api/src/main.ts', cli: 'apps/cli/src/main.ts', worker: 'apps/worker/src/main.ts' },
-    platform: 'node',
-    external: NOT_BUNDLED,
-    // As Node resolves: a package that is imported and required must not be loaded twice.
-    resolve: { mainFields: ['main'] },
-    output: {
-      entryFileNames: 'apps/[name]/src/main.js',
-      // As deep as the sources of an app: their paths to other files hold here too.
-      chunkFileNames: 'apps/shared/src/[name]-[hash].js',
-      // Nest tells providers and commands apart by the names of their classes.
-      keepNames: true,
-      sourcemap: true,
-    },
+export default defineConfig({
+  input: { api: 'apps/api/src/main.ts', cli: 'apps/cli/src/main.ts', worker: 'apps/worker/src/main.ts' },
+  platform: 'node',
+  external: NOT_BUNDLED,
+  // As Node resolves: a package that is imported and required must not be loaded twice.
+  resolve: { mainFields: ['main'] },
+  output: {
+    entryFileNames: 'apps/[name]/src/main.js',
+    // As deep as the sources of an app: their paths to other files hold here too.
+    chunkFileNames: 'apps/shared/src/[name]-[hash].js',
+    // Nest tells providers and commands apart by the names of their classes.
+    keepNames: true,
+    sourcemap: true,
   },
-  { input: { console: 'apps/api/src/console/browser/console.ts' }, output: { entryFileNames: 'apps/console.js' } },
-]);
+});

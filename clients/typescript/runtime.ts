@@ -9,6 +9,8 @@ export interface ClientOptions {
    * safe.
    */
   readonly retries?: number;
+  /** Called with the headers of each response. `ledgerline-stale` says why an answer lacks what was recorded last. */
+  readonly onHeaders?: (headers: Headers) => void;
 }
 
 /** A refusal as the API reports it (RFC 9457). `code` is stable, and `errors` has the faulty fields. */
@@ -60,7 +62,8 @@ export class Requester {
     for (let attempt = 0; ; attempt += 1) {
       try {
         const response = await this.fetch(call);
-        if (response.ok) return (await response.json()) as Answer;
+        this.options().onHeaders?.(response.headers);
+        if (response.ok) return (await answerOf(response)) as Answer;
         const problem = await problemOf(response);
         if (!SHED.includes(response.status) || attempt >= retries) throw problem;
         await wait(Number(response.headers.get('retry-after') ?? '0') * 1000 || FIRST_WAIT_MS * 2 ** attempt);
@@ -82,6 +85,10 @@ export class Requester {
     return fetch(url, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   }
 }
+
+/** A document is a text. All other answers are JSON. */
+const answerOf = async (response: Response): Promise<unknown> =>
+  response.headers.get('content-type')?.startsWith('text/') === true ? response.text() : response.json();
 
 async function problemOf(response: Response): Promise<LedgerlineProblem> {
   const text = await response.text();

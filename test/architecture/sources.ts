@@ -7,6 +7,6 @@ interface Source {
 
 /** The TypeScript files under a folder, its path from the root of the repository, where Jest runs. */
 export const sourcesIn = (folder: string): Source[] =>
-  globSync(`${folder}/**/*.ts`)
+  globSync(`${folder}/**/*.{ts,tsx}`)
     .sort()
     .map((path) => ({ path, text: readFileSync(path, 'utf8') }));

@@ -1,74 +1,66 @@
-import { createContext, Script } from 'node:vm';
+import chromium from '@sparticuz/chromium';
+import { type Browser, type BrowserContext, chromium as launcher, type Page } from 'playwright-core';
 
-type Child = FakeElement | string;
+/** A machine that is loaded to eight times its cores is slow, not wrong. */
+const PATIENCE_MS = 300_000;
 
-/** As much of an element as the program of the console uses. */
-class FakeElement {
-  hidden = false;
-  className = '';
-  hash = '';
-  private children: Child[] = [];
+/** As root there is no sandbox, and a container may have no processor for graphics. */
+const ARGS = ['--no-sandbox', '--disable-gpu'];
 
-  get childNodes(): readonly Child[] {
-    return this.children;
-  }
-  get textContent(): string {
-    return this.children.map((child) => (typeof child === 'string' ? child : child.textContent)).join(' ');
-  }
-  set textContent(text: string) {
-    this.children = [text];
-  }
-  append(...children: Child[]): void {
-    this.children.push(...children);
-  }
-  replaceChildren(...children: Child[]): void {
-    this.children = children;
-  }
-  setAttribute(): void {
-    // No spec looks at attributes.
-  }
-  removeAttribute(): void {
-    // No spec looks at attributes.
-  }
-  addEventListener(): void {
-    // No spec clicks.
-  }
+let browser: Promise<Browser> | undefined;
+
+/** A real Chromium, which runs as any user and needs nothing installed. One for all specs of a file. */
+const started = async (): Promise<Browser> =>
+  (browser ??= (async () =>
+    launcher.launch({ executablePath: await chromium.executablePath(), args: ARGS, headless: true }))());
+
+export async function closeBrowser(): Promise<void> {
+  await (await browser)?.close();
+  browser = undefined;
 }
 
-export interface ShownConsole {
-  /** The text of the view, once it is shown. */
-  readonly view: string;
-  /** The text of the banner. null: it is hidden. */
-  readonly stale: string | null;
+export interface Look {
+  readonly width?: number;
+  readonly colorScheme?: 'light' | 'dark';
 }
 
-/** Runs the program of the console, as a browser with a token does, and shows the view of a hash such as `#tenants`. */
-export async function shownConsole(apiUrl: string, token: string, hash: string): Promise<ShownConsole> {
-  const program = await (await fetch(`${apiUrl}/console/console.js`)).text();
-  const page = await (await fetch(apiUrl)).text();
-  const ids = new Map(
-    [...page.matchAll(/<\w+ id="([\w-]+)"( [^>]*hidden)?/g)].map(([, id = '', hidden]) => {
-      const element = new FakeElement();
-      element.hidden = hidden !== undefined;
-      return [id, element];
-    }),
-  );
-  const elementNamed = (id: string): FakeElement => {
-    const found = ids.get(id);
-    if (found === undefined) throw new Error(`the page has no element ${id}`);
-    return found;
-  };
-  const context = createContext({
-    document: { getElementById: elementNamed, createElement: () => new FakeElement(), querySelectorAll: () => [] },
-    sessionStorage: { getItem: () => token },
-    location: { hash, origin: apiUrl },
-    addEventListener: () => undefined,
-    Node: FakeElement,
-    HTMLInputElement: FakeElement,
-    ...{ fetch, URL, URLSearchParams, Symbol, Error },
+/** A person at a browser of their own. `faults`: what the browser complained about. `asked`: the paths of requests. */
+export interface Visitor {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  readonly faults: string[];
+  readonly asked: string[];
+}
+
+export async function visiting<Result>(look: Look, work: (visitor: Visitor) => Promise<Result>): Promise<Result> {
+  const context = await (
+    await started()
+  ).newContext({
+    viewport: { width: look.width ?? 1440, height: 900 },
+    colorScheme: look.colorScheme ?? 'light',
+    // Nothing moves, so that what is looked at is what stays.
+    reducedMotion: 'reduce',
   });
-  new Script(program).runInContext(context);
-  const [view, stale] = [elementNamed('view'), elementNamed('stale')];
-  while (view.textContent === '') await new Promise((resolve) => setTimeout(resolve, 5));
-  return { view: view.textContent, stale: stale.hidden ? null : stale.textContent };
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  const faults: string[] = [];
+  const asked: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  try {
+    return await work({ page, context, faults, asked });
+  } finally {
+    await context.close();
+  }
+}
+
+/** Signs in with a token, and waits for the first page. */
+export async function signIn(page: Page, url: string, token: string): Promise<void> {
+  await page.goto(`${url}/console`);
+  await page.locator('input[type=password]').fill(token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('navigation', { name: 'Pages' }).waitFor();
 }

@@ -1,24 +1,25 @@
 import { DOCUMENT_STYLE_SOURCE } from '#exchange/documents/page';
 import { correlationIdOf, type Request } from './http.js';
 
-/** Pages load nothing external, have no inline script, and can't be framed. A document has one inline style. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  `style-src 'self' ${DOCUMENT_STYLE_SOURCE}`,
-  "connect-src 'self'",
-  'img-src data:',
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join(';');
+/** Pages load nothing external, have no inline script, and can't be framed. `style`: what else may be a style. */
+export const contentSecurityPolicy = (style: string): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' ${style}`,
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join(';');
 
 /**
  * Headers of every response, also of those that Node gives itself. There is no Strict-Transport-Security: a proxy that
  * ends TLS sets it. Responses are private and change at any time, so proxies and browsers must not store them.
  */
 const ALWAYS = {
-  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'content-security-policy': contentSecurityPolicy(DOCUMENT_STYLE_SOURCE),
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
   'origin-agent-cluster': '?1',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { V1 } from './http.js';
+import { STALE_SINCE, V1 } from './http.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
@@ -20,7 +20,9 @@ export function tagReads(fastify: Fastify): void {
       return;
     }
     // Weak: the compressed response has the same content.
-    const tag = `W/"${createHash('sha256').update(payload).digest('base64url').slice(0, 27)}"`;
+    // A 304 can't remove a header from what a browser has kept: what is stale and what is not have different tags.
+    const content = `${String(reply.getHeader(STALE_SINCE) ?? '')} ${payload}`;
+    const tag = `W/"${createHash('sha256').update(content).digest('base64url').slice(0, 27)}"`;
     void reply.header('etag', tag).header('cache-control', 'private, no-cache');
     if (!isAmong(request.headers['if-none-match'], tag)) {
       done(null, payload);

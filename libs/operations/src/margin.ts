@@ -36,7 +36,7 @@ const zByKind = z
   })
   .meta({ id: 'MarginByKind' });
 
-const zMargin = z
+export const zMargin = z
   .object({
     period: z.string().describe('The month: 2026-04'),
     currency: z.string(),

@@ -1,30 +1,61 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import { Controller, Get, Header, Param, Redirect, Res, StreamableFile } from '@nestjs/common';
+import { notFound } from '#domain/errors';
+import { contentSecurityPolicy } from '../answer-headers.js';
 import { OpenToAll } from '../auth/access.js';
-import { CONSOLE_PAGE } from './page.js';
-import { CONSOLE_SCRIPT } from './script.js';
-import { CONSOLE_STYLE } from './style.js';
+import type { Reply } from '../http.js';
+import { consoleFiles } from './files.js';
+
+const HTML = 'text/html; charset=utf-8';
+const NONCE_BYTES = 16;
 
 /** The page is empty without a token. It uses the API with the rights of the token. */
 @Controller()
 export class ConsoleController {
   @Get()
-  @Header('content-type', 'text/html; charset=utf-8')
+  @Redirect('/console', 302)
   @OpenToAll()
-  page(): string {
-    return CONSOLE_PAGE;
+  root(): void {
+    // The addresses of the console are below its own path.
   }
 
-  @Get('console/console.js')
-  @Header('content-type', 'text/javascript; charset=utf-8')
+  @Get('console')
+  @Header('content-type', HTML)
   @OpenToAll()
-  script(): string {
-    return CONSOLE_SCRIPT;
+  start(@Res({ passthrough: true }) reply: Reply): string {
+    return page(reply);
   }
 
-  @Get('console/console.css')
-  @Header('content-type', 'text/css; charset=utf-8')
+  @Get('console/:page')
+  @Header('content-type', HTML)
   @OpenToAll()
-  style(): string {
-    return CONSOLE_STYLE;
+  list(@Res({ passthrough: true }) reply: Reply): string {
+    return page(reply);
   }
+
+  @Get('console/:page/:id')
+  @Header('content-type', HTML)
+  @OpenToAll()
+  detail(@Res({ passthrough: true }) reply: Reply): string {
+    return page(reply);
+  }
+
+  /** The name of a file has the hash of its content. */
+  @Get('console/assets/:name')
+  @Header('cache-control', 'public, max-age=31536000, immutable')
+  @OpenToAll()
+  asset(@Param('name') name: string, @Res({ passthrough: true }) reply: Reply): StreamableFile {
+    const file = consoleFiles().assets.get(name);
+    if (file === undefined) throw notFound('unknown_route', `the console has no file ${name}. Load the page again.`);
+    reply.header('content-type', file.type);
+    return new StreamableFile(file.bytes);
+  }
+}
+
+/** The page of every address: its program shows what the address says. */
+function page(reply: Reply): string {
+  // The components have styles in elements, which a policy allows only by a nonce of each response.
+  const nonce = randomBytes(NONCE_BYTES).toString('base64');
+  reply.header('content-security-policy', contentSecurityPolicy(`'nonce-${nonce}'`));
+  return consoleFiles().page.replace('%NONCE%', nonce);
 }

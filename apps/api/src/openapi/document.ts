@@ -17,7 +17,7 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
   const components: Record<string, Json> = {};
   components['Problem'] = jsonSchema('Problem', zProblem, 'output', components);
   const paths: Record<string, Record<string, Json>> = {};
-  for (const route of routes)
+  for (const route of routes.filter(({ path }) => !isConsole(path)))
     (paths[documentedPath(route)] ??= {})[route.method.toLowerCase()] = operation(route, components);
   paths['/graphql'] = graphQlPaths();
   return {
@@ -46,6 +46,9 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
     },
   };
 }
+
+/** The console is for people: programs use what it uses. */
+const isConsole = (path: string): boolean => path === '/' || path.startsWith('/console');
 
 const documentedPath = ({ path }: Route): string => path.replace(/:(\w+)/g, '{$1}');
 
@@ -123,7 +126,7 @@ function aboutRoute(route: Route, components: Record<string, Json>): OperationOb
   if (summary === undefined || type === undefined)
     throw new Error(`${route.path} is not described in the OpenAPI document`);
   return {
-    operationId: fieldName(last === '' ? 'console' : last.replaceAll('.', '-')),
+    operationId: fieldName(last.replaceAll('.', '-')),
     tags: [subjectOf(route)],
     summary,
     responses: {
@@ -163,9 +166,7 @@ const NOT_READY: JsonObject = {
 };
 
 const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema?: JsonObject]> = new Map([
-  ['/', ['The console', 'text/html']],
-  ['/console/console.js', ['The script of the console', 'text/javascript']],
-  ['/console/console.css', ['The style of the console and the docs', 'text/css']],
+  ['/api/docs.css', ['The style of this document as a web page', 'text/css']],
   ['/api/docs', ['This document as a web page', 'text/html']],
   ['/api/docs-json', ['This document as JSON', 'application/json']],
   ['/metrics', ['Metrics for Prometheus', 'text/plain']],

@@ -4,6 +4,7 @@ import { Routes } from '../routes.js';
 import { openApiDocument } from './document.js';
 import type { JsonObject } from './json-schema.js';
 import { docsPage } from './page.js';
+import { DOCS_STYLE } from './style.js';
 
 @Controller('api')
 export class OpenApiController {
@@ -16,6 +17,13 @@ export class OpenApiController {
   @OpenToAll()
   page(): string {
     return docsPage(this.document());
+  }
+
+  @Get('docs.css')
+  @Header('content-type', 'text/css; charset=utf-8')
+  @OpenToAll()
+  style(): string {
+    return DOCS_STYLE;
   }
 
   @Get('docs-json')

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { zMargin } from '#operations/margin';
 import { zId, zInstant, zText } from '#domain/schema';
 import { ROLES } from '#ledger/caller';
 import { isCorrection } from '#ledger/command';
@@ -201,6 +202,15 @@ const zPreviewed = z.looseObject({
     z.looseObject({ tenantId: z.string(), currency: z.string(), difference: z.string(), taxDifference: z.string() }),
   ),
   total: z.string().nullable().describe('null: the lines are in several currencies'),
+  position: z
+    .int()
+    .describe('The log position of the preview. A correction with it as basedOn is refused if it changed'),
+  commands: z.array(z.looseObject({ index: z.int(), command: z.string(), status: z.string() })),
+  remetered: z.array(z.string()).describe('Days that would be metered again'),
+  margin: z
+    .strictObject({ before: zMargin, after: zMargin })
+    .optional()
+    .describe('Of the month that was given, without and with the commands'),
 });
 
 const GRAPHQL_EXAMPLE = {

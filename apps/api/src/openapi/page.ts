@@ -37,12 +37,12 @@ export function docsPage(document: JsonObject): string {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${info.title} API</title>
-        <link rel="stylesheet" href="/console/console.css" />
+        <link rel="stylesheet" href="/api/docs.css" />
       </head>
       <body>
         <header>
           <h1>${info.title} API</h1>
-          <nav><a href="/api/docs-json">OpenAPI 3.1 as JSON</a> <a href="/">Console</a></nav>
+          <nav><a href="/api/docs-json">OpenAPI 3.1 as JSON</a> <a href="/console">Console</a></nav>
         </header>
         <main>
           <p>${info.description}</p>

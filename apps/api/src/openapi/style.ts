@@ -1,5 +1,5 @@
-/** The style of the console and the docs. */
-export const CONSOLE_STYLE = `
+/** The style of the docs. */
+export const DOCS_STYLE = `
 :root { color-scheme: light dark; --line: light-dark(#d8dce2, #3a3f47); --soft: light-dark(#f4f6f8, #1d2126);
   --quiet: light-dark(#5b6470, #9aa3ae); --field: light-dark(#fff, #22272d);
   --accent: light-dark(#0b5cad, #7ab8ff); --bad: light-dark(#a4161a, #ff8f8f); }
@@ -10,10 +10,8 @@ header { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1.5rem
 header { border-bottom: 1px solid var(--line); background: var(--soft); }
 header h1 { margin: 0; font-size: 1.15rem; }
 header nav { display: flex; flex-wrap: wrap; gap: 0 1.1rem; flex: 1; }
-[hidden] { display: none !important; }
 a { color: var(--accent); }
 nav a { text-decoration: none; padding: 0.2rem 0; border-bottom: 2px solid transparent; }
-nav a[aria-current] { border-color: var(--accent); font-weight: 600; }
 main { max-width: 82rem; margin: 0 auto; padding: 1rem 1.5rem 4rem; }
 main h2 { margin: 1.4rem 0 0.5rem; font-size: 1.15rem; }
 main h3 { margin: 1.2rem 0 0.3rem; font-size: 1rem; }
@@ -21,22 +19,8 @@ main h3 { margin: 1.2rem 0 0.3rem; font-size: 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 0.4rem 0 1rem; }
 th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { color: var(--quiet); font-weight: 600; white-space: nowrap; }
-td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-tr.part td:first-child { padding-left: 2rem; }
-tr.part td:first-child::before { content: "└ "; color: var(--quiet); }
-tr.row td { color: var(--quiet); font-size: 0.9em; border-bottom-style: dotted; }
-tr.row td:first-child { padding-left: 3.2rem; }
-tr.parent td { background: var(--soft); }
-.quiet { color: var(--quiet); }
 .problem { border-left: 4px solid var(--bad); padding: 0.5rem 1rem; background: var(--soft); }
-#stale { margin: 0; padding: 0.5rem 1.5rem; }
 .problem strong { color: var(--bad); }
-input, select, button { font: inherit; padding: 0.25rem 0.6rem; border: 1px solid var(--line); border-radius: 4px;
-  color: inherit; }
-input, select, button { background: var(--field); }
-button { cursor: pointer; }
-form { display: flex; flex-wrap: wrap; gap: 0.6rem 1rem; align-items: end; margin: 0.5rem 0; }
-header form { margin: 0; }
 pre { overflow: auto; max-height: 30rem; padding: 0.7rem; background: var(--soft); font-size: 0.85em; }
 code { overflow-wrap: anywhere; }
 summary { cursor: pointer; }

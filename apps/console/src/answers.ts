@@ -1,0 +1,65 @@
+import { useInfiniteQuery, type UseInfiniteQueryResult, useQuery, type UseQueryResult } from '@tanstack/react-query';
+import type { Ledgerline } from '../../../clients/typescript/ledgerline.ts';
+import { useMoment } from './moment.ts';
+import { useSession } from './session.tsx';
+
+type Questions = {
+  [
+    Name in keyof Ledgerline as Ledgerline[Name] extends (question: never) => Promise<unknown> ? Name : never
+  ]: Ledgerline[Name] extends (question: infer Question) => Promise<infer Answer>
+    ? { readonly question: Question; readonly answer: Answer }
+    : never;
+};
+
+type Asking<Question> = (question: Question) => Promise<unknown>;
+
+/**
+ * The answer of a query at the moment of the page. null in place of a question: it is not asked. `now`: it is asked as
+ * of now, whatever the moment.
+ */
+export function useAnswer<Name extends keyof Questions>(
+  name: Name,
+  question: Questions[Name]['question'] | null,
+  options: { readonly now?: boolean; readonly everyMs?: number } = {},
+): UseQueryResult<Questions[Name]['answer']> {
+  const { client } = useSession();
+  const { asOf } = useMoment();
+  const at = options.now === true ? undefined : asOf;
+  return useQuery({
+    queryKey: [name, question, at],
+    enabled: question !== null,
+    refetchInterval: options.everyMs ?? false,
+    queryFn: async () =>
+      (client[name] as Asking<unknown>).call(client, { ...(question as object), asOf: at }) as Promise<
+        Questions[Name]['answer']
+      >,
+  });
+}
+
+interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly nextCursor: string | null;
+}
+type ItemOf<Name extends keyof Questions> = Questions[Name]['answer'] extends Page<infer Item> ? Item : never;
+
+/** A page is large enough for most lists to be whole. */
+const PAGE = 500;
+
+/** A list at the moment of the page, page by page. */
+export function useList<Name extends keyof Questions>(
+  name: Name,
+  question: Omit<Questions[Name]['question'] & object, 'cursor' | 'limit' | 'asOf'>,
+): UseInfiniteQueryResult<readonly ItemOf<Name>[]> {
+  const { client } = useSession();
+  const { asOf } = useMoment();
+  return useInfiniteQuery({
+    queryKey: [name, question, asOf, 'list'],
+    initialPageParam: undefined as string | undefined,
+    queryFn: async ({ pageParam }) =>
+      (client[name] as Asking<unknown>).call(client, { ...question, asOf, limit: PAGE, cursor: pageParam }) as Promise<
+        Page<ItemOf<Name>>
+      >,
+    getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
+    select: ({ pages }) => pages.flatMap(({ items }) => items),
+  });
+}

@@ -1,0 +1,47 @@
+/** The most that browsers print. */
+const MOST_DIGITS = 20;
+
+/** An amount such as `-1234.50` in the form of its currency. The text is formatted, never a number made of it. */
+export function moneyText(amount: string, currency: string): string {
+  // Prices may have more digits than the currency.
+  const format = new Intl.NumberFormat('en', { style: 'currency', currency, maximumFractionDigits: MOST_DIGITS });
+  return format.format(amount as Intl.StringNumericLiteral);
+}
+
+/** A quantity with thousands, and all of its digits. */
+export const quantityText = (quantity: string): string =>
+  new Intl.NumberFormat('en', { maximumFractionDigits: MOST_DIGITS }).format(quantity as Intl.StringNumericLiteral);
+
+/** An instant in a time zone: `16 Apr 2026, 02:00`. */
+export const instantText = (instant: string, timeZone = 'UTC'): string =>
+  new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone }).format(new Date(instant));
+
+/** The day of an instant in a time zone: `16 Apr 2026`. */
+export const dayText = (instant: string, timeZone = 'UTC'): string =>
+  new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone }).format(new Date(instant));
+
+/** A charge period. Its end is the day after its last. */
+export const periodText = ({ start, end }: { readonly start: string; readonly end: string | null }): string =>
+  `${dayText(start)} – ${end === null ? 'open' : dayText(end)}`;
+
+/** `2026-04` and such: the UTC month of an instant, some months later. */
+export function monthOf(instant: Date, later = 0): string {
+  return new Date(Date.UTC(instant.getUTCFullYear(), instant.getUTCMonth() + later, 1)).toISOString().slice(0, 7);
+}
+
+export const monthText = (month: string): string =>
+  new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(
+    new Date(`${month}-01T00:00:00Z`),
+  );
+
+export const isNegative = (amount: string): boolean => amount.startsWith('-') && /[1-9]/.test(amount);
+
+/** Where a share of a whole period begins and ends, in percent. For drawing, not for money. */
+export function shareOf(
+  { start, end }: { readonly start: string; readonly end: string },
+  whole: { readonly start: string; readonly end: string },
+): { readonly from: number; readonly width: number } {
+  const [first, last] = [Date.parse(whole.start), Date.parse(whole.end)];
+  const at = (instant: string): number => (100 * (Date.parse(instant) - first)) / (last - first);
+  return { from: at(start), width: at(end) - at(start) };
+}

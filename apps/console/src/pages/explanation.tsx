@@ -1,0 +1,215 @@
+import { Code, List, Text } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { useParams } from 'wouter';
+import type {
+  EventReference,
+  Explained,
+  ExplainedDocument,
+  ExplainedRow,
+  UsedIn,
+} from '../../../../clients/typescript/ledgerline.ts';
+import { useAnswer } from '../answers.ts';
+import { instantText, periodText, quantityText } from '../formats.ts';
+import { Answered, Page } from '../parts/states.tsx';
+import { To } from '../parts/table.tsx';
+
+/** Why an amount is what it is: arithmetic first, then usage, price, events, and the file and row of each. */
+export function Explanation() {
+  const { id = '' } = useParams();
+  const explained = useAnswer('explain', { id: decodeURIComponent(id) });
+  return (
+    <Page title="Explanation">
+      <Answered answer={explained}>{(data) => <Tree of={data} />}</Answered>
+    </Page>
+  );
+}
+
+function Tree({ of }: { readonly of: Explained }) {
+  return <div className="tree">{contentsOf(of)}</div>;
+}
+
+function contentsOf(of: Explained): ReactNode {
+  switch (of.is) {
+    case 'issued':
+    case 'draft':
+      return (
+        <>
+          {of.documents.map((each) => (
+            <Document key={each.documentId} of={each} />
+          ))}
+          {of.rows.map((each) => (
+            <Row key={each.row.rowId ?? each.arithmetic} of={each} />
+          ))}
+        </>
+      );
+    case 'open line':
+      return (
+        <Branch title={`${of.billingKind}, ${periodText(of.period)}, not billed yet`} isOpen>
+          {of.quarantine !== null && <Text c="red">{of.quarantine}</Text>}
+          {of.parts.flatMap(({ partId, rows }) =>
+            rows.map((row, index) => (
+              <Text key={`${partId} ${index}`}>{row.arithmetic ?? `${row.ref}: ${row.net}`}</Text>
+            )),
+          )}
+          <Text size="sm">{`${of.usage.readings} readings, ${quantityText(of.usage.quantity)} in all`}</Text>
+          <Events of={of.events} />
+        </Branch>
+      );
+    case 'usage record':
+      return (
+        <>
+          {of.versions.map((each, index) => (
+            <Branch
+              key={each.event?.eventId ?? index}
+              title={`${quantityText(each.quantity)} ${each.billingKind}${each.isInForce ? '' : ' (replaced)'}`}
+              isOpen
+            >
+              <Text size="sm">{`${each.deploymentId}, ${each.resourceId}, ${periodText(each.period)}`}</Text>
+              {each.file !== null && <Text size="sm">{`${each.file.file}, row ${each.file.row}`}</Text>}
+              <Events of={each.event === null ? [] : [each.event]} />
+            </Branch>
+          ))}
+          <Uses of={of.usedIn} />
+        </>
+      );
+    case 'margin':
+      return (
+        <Branch title={of.arithmetic} isOpen>
+          <Branch title={`Revenue: ${of.revenue.length} amounts`}>
+            {of.revenue.map((each, index) => (
+              <Text key={index} size="sm">
+                <To path={`/invoices/${each.number ?? each.invoiceId}`}>{each.number ?? each.invoiceId}</To>
+                {` ${each.deploymentId} ${each.billingKind} ${each.amount}`}
+              </Text>
+            ))}
+          </Branch>
+          <Branch title={`Cost: ${of.costs.length} lines`}>
+            {of.costs.map((each, index) => (
+              <Text key={index} size="sm">
+                {`${each.costLine} ${each.kind} ${each.amount}`}
+                {each.file === null ? '' : ` (${each.file.file}, row ${each.file.row})`}
+              </Text>
+            ))}
+          </Branch>
+        </Branch>
+      );
+    case 'event':
+      return (
+        <Branch title={`${of.event.type} at position ${of.event.position}`} isOpen>
+          <Events of={[of.event]} />
+          <Code block>{JSON.stringify(of.event.data, null, 2)}</Code>
+          <Uses of={of.usedIn ?? []} />
+          {of.margin.map((each) => (
+            <To key={each} path={`/explain/${encodeURIComponent(each)}`}>
+              {each}
+            </To>
+          ))}
+        </Branch>
+      );
+  }
+}
+
+function Branch({ title, isOpen, children }: { title: ReactNode; isOpen?: boolean; children: ReactNode }) {
+  return (
+    <details open={isOpen ?? false}>
+      <summary>{title}</summary>
+      {children}
+    </details>
+  );
+}
+
+function Document({ of }: { readonly of: ExplainedDocument }) {
+  return (
+    <Branch title={`${of.number ?? 'Draft'}: ${of.arithmetic}`} isOpen>
+      {of.reason !== null && <Text size="sm">{of.reason}</Text>}
+      <Text size="sm">
+        <To path={`/invoices/${of.number ?? of.documentId}`}>open the invoice</To>
+      </Text>
+      <Events of={of.events} />
+    </Branch>
+  );
+}
+
+function Row({ of }: { readonly of: ExplainedRow }) {
+  const { row, price, usage } = of;
+  return (
+    <Branch title={`${row.billingKind}: ${of.arithmetic}`} isOpen>
+      <Text size="sm">{of.tax}</Text>
+      <Branch title={`Usage: ${usage.readings} readings, ${quantityText(usage.quantity)}`}>
+        <Text size="sm">
+          {`${row.deploymentId}, from ${instantText(usage.since)} until ${instantText(usage.until)} UTC. `}
+          <To path="/usage">records</To>
+        </Text>
+      </Branch>
+      <Branch title={`Price: ${price.amount}, ${price.rateKey ?? `plan ${price.planId}`}`}>
+        <Text size="sm">{`in force from ${price.effectiveFrom}`}</Text>
+        {price.setBy !== null && (
+          <Text size="sm">
+            {`set at position ${price.setBy.position}`}
+            {price.setBy.reason === null ? '' : `: ${price.setBy.reason}`}
+          </Text>
+        )}
+        {of.rates.map((rate) => (
+          <Text key={`${rate.resourceType} ${rate.effectiveFrom}`} size="sm">
+            {`${rate.resourceType}/${rate.resourceFamily}@${rate.location}: ${rate.unitPrice} `}
+            {`from ${rate.effectiveFrom}`}
+          </Text>
+        ))}
+      </Branch>
+      {(['corrects', 'correctedBy'] as const).map(
+        (relation) =>
+          of[relation].length > 0 && (
+            <Branch key={relation} title={relation === 'corrects' ? 'Corrects' : 'Corrected by'} isOpen>
+              {of[relation].map(({ rowId, number, kind }) => (
+                <Text key={rowId} size="sm">
+                  <To path={`/explain/${rowId}`}>{`${kind} on ${number ?? 'a draft'}`}</To>
+                </Text>
+              ))}
+            </Branch>
+          ),
+      )}
+      {of.because.length > 0 && (
+        <Branch title="Because of" isOpen>
+          <Events of={of.because} />
+        </Branch>
+      )}
+      <Branch title={`Events: ${of.events.length}`}>
+        <Events of={of.events} />
+      </Branch>
+    </Branch>
+  );
+}
+
+function Events({ of }: { readonly of: readonly EventReference[] }) {
+  return (
+    <List size="sm">
+      {of.map((each) => (
+        <List.Item key={each.eventId}>
+          <To path={`/explain/${each.position}`}>{`${each.position} ${each.type}`}</To>
+          {` by ${each.actor}, recorded ${each.recordedAt}`}
+          {each.reason === null ? '' : `, because: ${each.reason}`}
+          {each.source === null ? '' : `, from ${each.source.file}, rows ${each.source.rows}`}
+        </List.Item>
+      ))}
+    </List>
+  );
+}
+
+function Uses({ of }: { readonly of: readonly UsedIn[] }) {
+  if (of.length === 0) return <Text size="sm">No invoice uses it.</Text>;
+  return (
+    <Branch title="Used in" isOpen>
+      {of.map(({ invoiceId, number, net, rows }) => (
+        <Text key={invoiceId} size="sm">
+          <To path={`/invoices/${number ?? invoiceId}`}>{number ?? invoiceId}</To>
+          {`: ${net} in `}
+          {rows.map(({ rowId }) => (
+            <To key={rowId} path={`/explain/${rowId}`}>
+              {rowId.slice(0, 8)}{' '}
+            </To>
+          ))}
+        </Text>
+      ))}
+    </Branch>
+  );
+}

@@ -1,0 +1,131 @@
+import { Alert, Anchor, List, Stack } from '@mantine/core';
+import { lazy, Suspense } from 'react';
+import { Link } from 'wouter';
+import { useAnswer } from '../answers.ts';
+import { monthOf, monthText } from '../formats.ts';
+import { useHref } from '../moment.ts';
+import { Answered, Figure, Money, Page, Section } from '../parts/states.tsx';
+import { useMay } from '../session.tsx';
+
+const MonthBars = lazy(async () => ({ default: (await import('../charts/month-bars.tsx')).MonthBars }));
+
+/** This month and the last twelve, and what needs someone. */
+export function Home() {
+  const isAdmin = useMay('platform_admin');
+  return (
+    <Page title="Home">
+      <NeedsSomeone />
+      {isAdmin && (
+        <>
+          <Accrued />
+          <Year />
+        </>
+      )}
+    </Page>
+  );
+}
+
+/** Lists are asked for one page: what matters here is whether there is any, and about how many. */
+const FEW = { limit: 100 };
+
+function NeedsSomeone() {
+  const href = useHref();
+  const unbilled = useAnswer('unbilled', FEW);
+  const days = useAnswer('daysToMeter', {});
+  const quarantined = useAnswer('lines', { ...FEW, quarantined: 'true' });
+  const drafts = useAnswer('invoices', { ...FEW, status: 'draft' });
+  const proposals = useAnswer('proposals', { ...FEW, status: 'open' });
+  const projections = useAnswer('projections', {}, { now: true });
+  const counted = (of: {
+    readonly data: { readonly items: readonly unknown[]; nextCursor: string | null } | undefined;
+  }) => (of.data === undefined ? 0 : of.data.items.length);
+  const halted = projections.data?.halted ?? null;
+  const open = [
+    { count: counted(unbilled), what: 'kinds of usage that no line bills', to: '/usage' },
+    { count: counted(days), what: 'days to be metered', to: '/usage' },
+    { count: counted(quarantined), what: "lines that can't be rated", to: '/usage' },
+    { count: counted(drafts), what: 'drafts to be issued', to: '/invoices' },
+    { count: counted(proposals), what: 'proposals to be decided on', to: '/settings' },
+  ].filter(({ count }) => count > 0);
+  return (
+    <Section title="Needs someone">
+      <Answered answer={drafts}>
+        {() => (
+          <Stack gap="xs">
+            {halted !== null && (
+              <Alert color="red" title={`The projections halted at position ${halted.position}`}>
+                {halted.reason}
+              </Alert>
+            )}
+            {open.length === 0 && halted === null ? (
+              'Nothing: all usage is billed or covered, no draft waits, and the projections run.'
+            ) : (
+              <List>
+                {open.map(({ count, what, to }) => (
+                  <List.Item key={what}>
+                    <Anchor component={Link} href={href(to)} underline="always">
+                      {`${count >= FEW.limit ? `${count} or more` : count} ${what}`}
+                    </Anchor>
+                  </List.Item>
+                ))}
+              </List>
+            )}
+          </Stack>
+        )}
+      </Answered>
+    </Section>
+  );
+}
+
+function Accrued() {
+  const accrual = useAnswer('accrual', {});
+  return (
+    <Section title="This month so far">
+      <Answered answer={accrual}>
+        {({ currency, accrued, issued, unbilled, dueAtPeriodEnd, total }) => (
+          <div className="figures">
+            {(
+              [
+                ['Accrued', accrued],
+                ['Of it issued', issued],
+                ['Of it not billed yet', unbilled],
+                ['Due at the end of periods', dueAtPeriodEnd],
+                ['In all', total],
+              ] as const
+            ).map(([title, amount]) => (
+              <Figure key={title} title={title}>
+                <Money amount={amount} currency={currency} />
+              </Figure>
+            ))}
+          </div>
+        )}
+      </Answered>
+    </Section>
+  );
+}
+
+function Year() {
+  const now = new Date();
+  const [from, to] = [monthOf(now, -11), monthOf(now)];
+  const trend = useAnswer('marginTrend', { from, to });
+  return (
+    <Section title="Revenue, cost and margin of twelve months">
+      <Answered answer={trend}>
+        {({ currency, months }) => (
+          <>
+            <div className="figures">
+              {(['revenue', 'cogs', 'margin'] as const).map((of) => (
+                <Figure key={of} title={`${of === 'cogs' ? 'Cost' : of} in ${monthText(to)}`}>
+                  <Money amount={months.at(-1)?.[of] ?? '0'} currency={currency} />
+                </Figure>
+              ))}
+            </div>
+            <Suspense fallback="Loading the chart">
+              <MonthBars months={months} currency={currency} />
+            </Suspense>
+          </>
+        )}
+      </Answered>
+    </Section>
+  );
+}

@@ -1,0 +1,208 @@
+import { Button, Group, ScrollArea, Table, Text } from '@mantine/core';
+import { useParams } from 'wouter';
+import type { Invoice, InvoiceLine, Line } from '../../../../clients/typescript/ledgerline.ts';
+import { useAnswer } from '../answers.ts';
+import { periodText, quantityText } from '../formats.ts';
+import { useHref } from '../moment.ts';
+import { Commands } from '../parts/commands.tsx';
+import { Scale } from '../parts/scale.tsx';
+import { Answered, Figure, Money, Page, Section, Status, When } from '../parts/states.tsx';
+import { Explain, To } from '../parts/table.tsx';
+import { useIsStaff, useMay, useSession } from '../session.tsx';
+
+export function InvoicePage() {
+  const { id = '' } = useParams();
+  const invoice = useAnswer('invoice', { id });
+  return <Answered answer={invoice}>{(data) => <Shown invoice={data} />}</Answered>;
+}
+
+function Shown({ invoice }: { readonly invoice: Invoice }) {
+  const { invoiceId, number, tenantId, currency, status, lines } = invoice;
+  const mayWrite = useMay('platform_admin', 'operator');
+  const isStaff = useIsStaff();
+  return (
+    <Page
+      title={number ?? `Draft ${invoiceId.slice(0, 8)}`}
+      aside={
+        <Group>
+          <Status of={status} />
+          <Document id={number ?? invoiceId} />
+          {mayWrite && <Commands invoice={invoice} />}
+        </Group>
+      }
+    >
+      <Text size="sm">
+        {isStaff ? <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{tenantId}</To> : tenantId}
+        {' · as of '}
+        <When at={invoice.asOf} />
+        {' · issued '}
+        <When at={invoice.issuedAt} />
+        {' · due '}
+        <When at={invoice.dueAt} />
+      </Text>
+      <div className="figures">
+        {(
+          [
+            ['Subtotal', invoice.subtotal],
+            ['Tax', invoice.tax],
+            ['Total', invoice.total],
+            ['Paid from credit', invoice.creditTaken],
+            ['Due', invoice.amountDue],
+          ] as const
+        ).map(([title, amount]) => (
+          <Figure key={title} title={title}>
+            <Money amount={amount} currency={currency} />
+          </Figure>
+        ))}
+      </div>
+      {lines.map((line) => (
+        <LineSection key={`${line.lineId} ${line.correction}`} invoice={invoice} line={line} />
+      ))}
+      {lines.length === 0 && <Text c="dimmed">Nothing is billed on it.</Text>}
+    </Page>
+  );
+}
+
+function LineSection({ invoice, line }: { readonly invoice: Invoice; readonly line: InvoiceLine }) {
+  const { currency } = invoice;
+  const title = `${line.billingKind}${line.deploymentId === null ? '' : ` · ${line.deploymentId}`}`;
+  return (
+    <Section title={line.correction ? `${title} (correction)` : title}>
+      <Text size="sm" c="dimmed">
+        {`${periodText(line.period)} · quantity ${quantityText(line.quantity)}`}
+        {line.included === null ? '' : ` · ${quantityText(line.included)} included in the whole period`}
+      </Text>
+      {line.parentLineId !== null && line.parentPeriod !== null && (
+        <SplitLine parentId={line.parentLineId} whole={line.parentPeriod} invoiceId={invoice.invoiceId} />
+      )}
+      {line.rows.length === 0 ? (
+        <Text size="sm">Nothing to pay: it used nothing beyond what is included.</Text>
+      ) : (
+        <Rows line={line} currency={currency} title={title} />
+      )}
+    </Section>
+  );
+}
+
+function Rows({
+  line,
+  currency,
+  title,
+}: {
+  readonly line: InvoiceLine;
+  readonly currency: string;
+  readonly title: string;
+}) {
+  const isStaff = useIsStaff();
+  return (
+    <ScrollArea>
+      <Table aria-label={`Rows of ${title}`}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Price</Table.Th>
+            <Table.Th ta="right">Quantity</Table.Th>
+            <Table.Th ta="right">Unit amount</Table.Th>
+            <Table.Th ta="right">Gross</Table.Th>
+            <Table.Th ta="right">Discount</Table.Th>
+            <Table.Th ta="right">Credit</Table.Th>
+            <Table.Th ta="right">Net</Table.Th>
+            <Table.Th ta="right">Tax</Table.Th>
+            <Table.Th>Why</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {line.rows.map((row, index) => (
+            <Table.Tr key={row.rowId ?? index}>
+              <Table.Td>
+                {row.ref}
+                {row.corrects !== undefined && row.corrects.length > 0 && (
+                  <Text size="xs">
+                    {'corrects '}
+                    {row.corrects.map((id) => (
+                      <Explain key={id} id={id}>
+                        {id.slice(0, 8)}{' '}
+                      </Explain>
+                    ))}
+                    {row.reason ?? ''}
+                  </Text>
+                )}
+              </Table.Td>
+              <Table.Td ta="right" className="number">
+                {quantityText(row.quantity)}
+              </Table.Td>
+              <Table.Td ta="right" className="number">
+                {row.unitAmount}
+              </Table.Td>
+              {[row.gross, row.discount, row.credit, row.net, row.tax ?? '0'].map((amount, place) => (
+                // Amounts have no other identity than their column.
+                <Table.Td key={place} ta="right">
+                  <Money amount={amount} currency={currency} />
+                </Table.Td>
+              ))}
+              <Table.Td>
+                {row.rowId === undefined || !isStaff ? '–' : <Explain id={row.rowId}>explain</Explain>}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </ScrollArea>
+  );
+}
+
+/** A line that several invoices bill: its parts to scale, with the invoice of each. */
+function SplitLine({
+  parentId,
+  whole,
+  invoiceId,
+}: {
+  readonly parentId: string;
+  readonly whole: { readonly start: string; readonly end: string };
+  readonly invoiceId: string;
+}) {
+  const href = useHref();
+  const line = useAnswer('line', { id: parentId });
+  const stateOf = (part: Line) => (part.invoiceId === invoiceId ? 'own' : part.invoiceId === null ? 'open' : 'other');
+  return (
+    <Answered answer={line}>
+      {({ parts = [], currency, net, partsNet }) => (
+        <>
+          <Scale
+            label="Parts of the line over its period"
+            whole={whole}
+            parts={parts.map((part) => ({
+              key: part.lineId,
+              title: { own: `this invoice ${part.net}`, open: `gathering ${part.net}`, other: `billed ${part.net}` }[
+                stateOf(part)
+              ],
+              state: stateOf(part),
+              period: part.period,
+              href: part.invoiceId === null ? undefined : `/console${href(`/invoices/${part.invoiceId}`)}`,
+            }))}
+          />
+          <Text size="xs" c="dimmed">
+            {`${periodText(whole)} in ${parts.length} parts: `}
+            <Money amount={partsNet ?? net} currency={currency} />
+            {' in all. Blue: this invoice. Grey: other invoices. Orange: not billed yet.'}
+          </Text>
+        </>
+      )}
+    </Answered>
+  );
+}
+
+/** The printable page needs the token in a header, so it is fetched and shown from memory. */
+function Document({ id }: { readonly id: string }) {
+  const { client } = useSession();
+  const open = async (): Promise<void> => {
+    const page = window.open('', '_blank');
+    const text = await client.invoiceDocument({ id });
+    const url = URL.createObjectURL(new Blob([text], { type: 'text/html' }));
+    if (page !== null) page.location.href = url;
+  };
+  return (
+    <Button size="xs" variant="default" onClick={() => void open()}>
+      Document
+    </Button>
+  );
+}

@@ -1,0 +1,83 @@
+import { Select } from '@mantine/core';
+import { useList } from '../answers.ts';
+import { useParam } from '../moment.ts';
+import { Answered, Money, Page, Status, When } from '../parts/states.tsx';
+import { DataTable, To } from '../parts/table.tsx';
+import { useSession } from '../session.tsx';
+
+const STATUSES = ['draft', 'issued', 'paid', 'void'] as const;
+
+export function Invoices() {
+  const [status, setStatus] = useParam('status', '');
+  return (
+    <Page
+      title="Invoices"
+      aside={
+        <Select
+          aria-label="Status"
+          placeholder="All statuses"
+          clearable
+          data={[...STATUSES]}
+          value={status === '' ? null : status}
+          onChange={(value) => {
+            setStatus(value ?? '');
+          }}
+        />
+      }
+    >
+      <InvoiceList status={STATUSES.find((each) => each === status)} />
+    </Page>
+  );
+}
+
+/** Of one tenant, or of all that the signed-in role may see. */
+export function InvoiceList({
+  tenantId,
+  status,
+}: {
+  readonly tenantId?: string;
+  readonly status?: (typeof STATUSES)[number] | undefined;
+}) {
+  const own = useSession().tenantId;
+  const invoices = useList('invoices', { tenantId, status });
+  return (
+    <Answered answer={invoices}>
+      {(rows) => (
+        <DataTable
+          name="invoices"
+          rows={rows}
+          keyOf={({ invoiceId }) => invoiceId}
+          empty="There is no invoice. Create one with the command create-invoice, or run ledgerline invoice."
+          more={invoices.hasNextPage ? () => void invoices.fetchNextPage() : undefined}
+          columns={[
+            {
+              title: 'Number',
+              value: ({ number, invoiceId }) => number ?? invoiceId.slice(0, 8),
+              show: ({ number, invoiceId }) => (
+                <To path={`/invoices/${number ?? invoiceId}`}>{number ?? `draft ${invoiceId.slice(0, 8)}`}</To>
+              ),
+            },
+            ...(own === null && tenantId === undefined
+              ? [{ title: 'Tenant', value: (row: { readonly tenantId: string }) => row.tenantId }]
+              : []),
+            { title: 'Status', value: (row) => row.status, show: (row) => <Status of={row.status} /> },
+            { title: 'As of', value: ({ asOf }) => asOf, show: ({ asOf }) => <When at={asOf} /> },
+            { title: 'Issued', value: ({ issuedAt }) => issuedAt, show: ({ issuedAt }) => <When at={issuedAt} /> },
+            {
+              title: 'Total',
+              value: ({ total }) => total,
+              show: ({ total, currency }) => <Money amount={total} currency={currency} />,
+              isNumber: true,
+            },
+            {
+              title: 'Due',
+              value: ({ amountDue }) => amountDue,
+              show: ({ amountDue, currency }) => <Money amount={amountDue} currency={currency} />,
+              isNumber: true,
+            },
+          ]}
+        />
+      )}
+    </Answered>
+  );
+}

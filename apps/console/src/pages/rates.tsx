@@ -1,0 +1,159 @@
+import { Button, Text } from '@mantine/core';
+import { useState } from 'react';
+import type { Rate } from '../../../../clients/typescript/ledgerline.ts';
+import { useAnswer, useList } from '../answers.ts';
+import { dayText, moneyText } from '../formats.ts';
+import { useMoment, useParam } from '../moment.ts';
+import { CorrectRate } from '../parts/correct-rate.tsx';
+import { Answered, Money, Page, Section, When } from '../parts/states.tsx';
+import { Scale } from '../parts/scale.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { useMay } from '../session.tsx';
+
+const keyText = ({ resourceType, resourceFamily, location }: Rate): string =>
+  `${resourceType}/${resourceFamily}@${location}`;
+
+export function Rates() {
+  const [key, setKey] = useParam('key', '');
+  const rates = useList('rates', {});
+  return (
+    <Page title="Rates">
+      <Answered answer={rates}>
+        {(rows) => {
+          const chosen = rows.filter((each) => keyText(each) === key);
+          return (
+            <>
+              {chosen.length > 0 && <Price rates={chosen} />}
+              <DataTable
+                name="rates"
+                rows={rows}
+                keyOf={(each) => `${keyText(each)} ${each.effectiveFrom}`}
+                empty="There is no rate. Set one with the command set-rate."
+                more={rates.hasNextPage ? () => void rates.fetchNextPage() : undefined}
+                columns={[
+                  {
+                    title: 'Key',
+                    value: keyText,
+                    show: (each) => (
+                      <Button
+                        variant="subtle"
+                        size="compact-sm"
+                        onClick={() => {
+                          setKey(keyText(each));
+                        }}
+                      >
+                        {keyText(each)}
+                      </Button>
+                    ),
+                  },
+                  {
+                    title: 'Price',
+                    value: ({ unitPrice }) => unitPrice,
+                    show: ({ unitPrice, currency }) => <Money amount={unitPrice} currency={currency} />,
+                    isNumber: true,
+                  },
+                  { title: 'Unit', value: ({ unit }) => unit },
+                  {
+                    title: 'From',
+                    value: ({ effectiveFrom }) => effectiveFrom,
+                    show: ({ effectiveFrom }) => <When at={effectiveFrom} />,
+                  },
+                  {
+                    title: 'Until',
+                    value: ({ effectiveUntil }) => effectiveUntil,
+                    show: ({ effectiveUntil }) => <When at={effectiveUntil} />,
+                  },
+                ]}
+              />
+            </>
+          );
+        }}
+      </Answered>
+    </Page>
+  );
+}
+
+/** The price of a key through time, known now and known at the moment of the page, in one picture. */
+function Price({ rates }: { readonly rates: readonly Rate[] }) {
+  const { asOf } = useMoment();
+  const mayCorrect = useMay('platform_admin', 'operator') && asOf === undefined;
+  const [isCorrecting, setIsCorrecting] = useState(false);
+  const [rate] = rates;
+  const known = useAnswer(
+    'rates',
+    rate === undefined
+      ? null
+      : { resourceType: rate.resourceType, resourceFamily: rate.resourceFamily, location: rate.location },
+    { now: true },
+  );
+  if (rate === undefined) return null;
+  const all = [...rates, ...(known.data?.items ?? [])];
+  const start = all.map(({ effectiveFrom }) => effectiveFrom).sort()[0] ?? rate.effectiveFrom;
+  const whole = { start, end: new Date().toISOString() };
+  return (
+    <Section title={keyText(rate)}>
+      {asOf !== undefined && (
+        <>
+          <Text size="sm">Known at the moment of this page</Text>
+          <Steps rates={rates} whole={whole} label="Price as known then" />
+        </>
+      )}
+      <Text size="sm">Known now</Text>
+      <Answered answer={known}>
+        {({ items }) => <Steps rates={items} whole={whole} label="Price as known now" />}
+      </Answered>
+      {mayCorrect && (
+        <Button
+          mt="sm"
+          onClick={() => {
+            setIsCorrecting(true);
+          }}
+        >
+          Correct this price
+        </Button>
+      )}
+      {isCorrecting && (
+        <CorrectRate
+          rate={rates.at(-1) ?? rate}
+          close={() => {
+            setIsCorrecting(false);
+          }}
+        />
+      )}
+    </Section>
+  );
+}
+
+function Steps({
+  rates,
+  whole,
+  label,
+}: {
+  readonly rates: readonly Rate[];
+  readonly whole: { readonly start: string; readonly end: string };
+  readonly label: string;
+}) {
+  const begun = rates.filter(({ effectiveFrom }) => effectiveFrom < whole.end);
+  return (
+    <>
+      <Scale
+        label={label}
+        whole={whole}
+        parts={begun.map(({ effectiveFrom, effectiveUntil, unitPrice, currency }, index) => ({
+          key: effectiveFrom,
+          title: moneyText(unitPrice, currency),
+          state: index % 2 === 0 ? 'own' : 'other',
+          period: {
+            start: effectiveFrom,
+            end: effectiveUntil === null || effectiveUntil > whole.end ? whole.end : effectiveUntil,
+          },
+        }))}
+      />
+      <Text size="xs" c="dimmed" mb="xs">
+        {begun
+          .map((each) => `${moneyText(each.unitPrice, each.currency)} from ${dayText(each.effectiveFrom)}`)
+          .join(', ')}
+      </Text>
+    </>
+  );
+}

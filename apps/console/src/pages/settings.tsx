@@ -1,0 +1,158 @@
+import { Button, Group, Text } from '@mantine/core';
+import { useState } from 'react';
+import type { Command, Proposal, Token } from '../../../../clients/typescript/ledgerline.ts';
+import { useList } from '../answers.ts';
+import { instantText } from '../formats.ts';
+import { useSend } from '../parts/commands.tsx';
+import { Answered, Failure, Page, Section, Status, When } from '../parts/states.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { useMay, useSession } from '../session.tsx';
+
+export function Settings() {
+  const { actor, role, tenantId, expires } = useSession();
+  return (
+    <Page title="Settings">
+      <Section title="Signed in">
+        <Text>
+          {`${actor}, ${role}${tenantId === null ? '' : ` of ${tenantId}`}`}
+          {expires === null ? '' : `, until ${instantText(new Date(expires * 1000).toISOString())} UTC`}
+        </Text>
+      </Section>
+      {useMay('platform_admin', 'operator', 'auditor') && (
+        <Section title="Proposals">
+          <Proposals />
+        </Section>
+      )}
+      {useMay('platform_admin') && (
+        <Section title="Tokens">
+          <Tokens />
+        </Section>
+      )}
+    </Page>
+  );
+}
+
+/** Carries out one command of a row, and says why it is refused. */
+function useAct(): { readonly failure: Error | null; readonly act: (command: Command) => void } {
+  const send = useSend();
+  const [failure, setFailure] = useState<Error | null>(null);
+  return {
+    failure,
+    act(command) {
+      send(command).then(
+        () => {
+          setFailure(null);
+        },
+        (error: unknown) => {
+          setFailure(error instanceof Error ? error : new Error(String(error)));
+        },
+      );
+    },
+  };
+}
+
+function Proposals() {
+  const proposals = useList('proposals', {});
+  const mayDecide = useMay('platform_admin', 'operator');
+  const { actor } = useSession();
+  const { failure, act } = useAct();
+  const decisions = ({ proposalId, status, proposedBy }: Proposal) =>
+    status !== 'open' || !mayDecide ? null : proposedBy === actor ? (
+      'someone else decides'
+    ) : (
+      <Group gap="xs">
+        <Button
+          size="compact-xs"
+          onClick={() => {
+            act({ command: 'approve-proposal', proposalId });
+          }}
+        >
+          Approve
+        </Button>
+        <Button
+          size="compact-xs"
+          variant="default"
+          onClick={() => {
+            act({ command: 'reject-proposal', proposalId, reason: 'rejected in the console' });
+          }}
+        >
+          Reject
+        </Button>
+      </Group>
+    );
+  return (
+    <Answered answer={proposals}>
+      {(rows) => (
+        <>
+          {failure !== null && <Failure error={failure} />}
+          <DataTable
+            name="proposals"
+            rows={rows}
+            keyOf={({ proposalId }) => proposalId}
+            empty="No change waits for a second person."
+            columns={[
+              { title: 'Command', value: ({ command }) => command },
+              {
+                title: 'Amount',
+                value: ({ amounts }) => amounts.map(({ amount, currency }) => `${amount} ${currency}`).join(', '),
+              },
+              { title: 'Proposed by', value: ({ proposedBy }) => proposedBy },
+              { title: 'Status', value: ({ status }) => status, show: ({ status }) => <Status of={status} /> },
+              {
+                title: 'Decision',
+                value: ({ decidedBy }) => decidedBy,
+                show: (each) => decisions(each) ?? each.decidedBy,
+              },
+            ]}
+          />
+        </>
+      )}
+    </Answered>
+  );
+}
+
+function Tokens() {
+  const tokens = useList('tokens', {});
+  const { failure, act } = useAct();
+  const revocation = ({ tokenId, revokedAt }: Token) =>
+    revokedAt === null ? (
+      <Button
+        size="compact-xs"
+        variant="default"
+        onClick={() => {
+          act({ command: 'revoke-token', tokenId, reason: 'revoked in the console' });
+        }}
+      >
+        Revoke
+      </Button>
+    ) : (
+      <When at={revokedAt} />
+    );
+  return (
+    <Answered answer={tokens}>
+      {(rows) => (
+        <>
+          {failure !== null && <Failure error={failure} />}
+          <DataTable
+            name="tokens"
+            rows={rows}
+            keyOf={({ tokenId }) => tokenId}
+            empty="No token was issued. ledgerline token create issues one."
+            columns={[
+              { title: 'Id', value: ({ tokenId }) => tokenId },
+              { title: 'Actor', value: ({ actor }) => actor },
+              { title: 'Role', value: ({ role }) => role },
+              { title: 'Tenant', value: ({ tenantId }) => tenantId },
+              {
+                title: 'Expires',
+                value: ({ expiresAt }) => expiresAt,
+                show: ({ expiresAt }) => <When at={expiresAt} />,
+              },
+              { title: 'Revoked', value: ({ revokedAt }) => revokedAt, show: revocation },
+            ]}
+          />
+        </>
+      )}
+    </Answered>
+  );
+}

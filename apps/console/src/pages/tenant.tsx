@@ -1,0 +1,156 @@
+import { Text } from '@mantine/core';
+import { useParams } from 'wouter';
+import { useAnswer, useList } from '../answers.ts';
+import { dayText, periodText } from '../formats.ts';
+import { Answered, Figure, Money, Page, Section } from '../parts/states.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { Scale } from '../parts/scale.tsx';
+import { UsageChart } from '../parts/usage-chart.tsx';
+import { useSession } from '../session.tsx';
+import { InvoiceList } from './invoices.tsx';
+
+export function TenantPage() {
+  const { id = '' } = useParams();
+  return <Tenant tenantId={id} />;
+}
+
+/** What a tenant sees of itself. */
+export function Own() {
+  const { tenantId } = useSession();
+  return tenantId === null ? null : <Tenant tenantId={tenantId} />;
+}
+
+function Tenant({ tenantId }: { readonly tenantId: string }) {
+  const { role } = useSession();
+  const tenants = useAnswer('tenants', role === 'tenant' ? {} : { tenantId });
+  return (
+    <Answered answer={tenants}>
+      {({ items }) => {
+        const tenant = items.find((each) => each.tenantId === tenantId);
+        if (tenant === undefined) return <Text>{`There is no tenant ${tenantId} at this moment.`}</Text>;
+        return (
+          <Page title={tenant.name ?? tenant.tenantId}>
+            <Text size="sm" c="dimmed">
+              {[
+                tenant.tenantId,
+                [...new Set([tenant.currency, ...tenant.currencies])].join(', '),
+                tenant.timeZone,
+                tenant.address,
+                tenant.taxNumber,
+                tenant.email,
+              ]
+                .filter((each) => each !== null && each !== '')
+                .join(' · ')}
+            </Text>
+            <Gathering tenantId={tenantId} />
+            <Subscriptions tenantId={tenantId} zone={tenant.timeZone} />
+            <Section title="Usage this month">
+              <UsageChart tenantId={tenantId} />
+            </Section>
+            <Section title="Invoices">
+              <InvoiceList tenantId={tenantId} />
+            </Section>
+            <Credits tenantId={tenantId} />
+          </Page>
+        );
+      }}
+    </Answered>
+  );
+}
+
+/** What no invoice bills yet, as it is rated now. */
+function Gathering({ tenantId }: { readonly tenantId: string }) {
+  const lines = useList('lines', { tenantId, status: 'valid' });
+  return (
+    <Section title="Gathering now">
+      <Answered answer={lines}>
+        {(all) => (
+          <DataTable
+            name="gathering"
+            rows={all.filter(({ invoiceId }) => invoiceId === null)}
+            keyOf={({ lineId }) => lineId}
+            empty="Nothing is gathering: no subscription runs."
+            more={lines.hasNextPage ? () => void lines.fetchNextPage() : undefined}
+            columns={[
+              { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
+              { title: 'Kind', value: ({ billingKind }) => billingKind },
+              { title: 'Period', value: ({ period }) => periodText(period) },
+              { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+              {
+                title: 'Net so far',
+                value: ({ net }) => net,
+                show: ({ net, currency }) => <Money amount={net} currency={currency} />,
+                isNumber: true,
+              },
+              {
+                title: 'Why not rated',
+                value: ({ quarantine }) => quarantine?.message ?? '',
+              },
+            ]}
+          />
+        )}
+      </Answered>
+    </Section>
+  );
+}
+
+const DAY_MS = 86_400_000;
+
+/** Each subscription on one time line, from the first start to now: its plans one after another. */
+function Subscriptions({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
+  const subscriptions = useAnswer('subscriptions', { tenantId });
+  return (
+    <Section title="Subscriptions">
+      <Answered answer={subscriptions}>
+        {({ items }) => {
+          const now = new Date().toISOString();
+          const starts = items.map(({ period }) => period.start).sort();
+          const whole = { start: starts[0] ?? now, end: now };
+          if (items.length === 0 || Date.parse(whole.end) - Date.parse(whole.start) < DAY_MS)
+            return <Text c="dimmed">There is no subscription that has begun.</Text>;
+          return items.map(({ subscriptionId, deploymentId, plans, period }) => (
+            <div key={subscriptionId}>
+              <Text size="sm">
+                {`${subscriptionId} · ${deploymentId} · since ${dayText(period.start, zone)}`}
+                {period.end === null ? '' : ` until ${dayText(period.end, zone)}`}
+              </Text>
+              <Scale
+                label={`Plans of ${subscriptionId} over time`}
+                whole={whole}
+                parts={plans.map(({ planId, from }, index) => ({
+                  key: `${planId} ${from}`,
+                  title: planId,
+                  state: index % 2 === 0 ? 'own' : 'other',
+                  period: { start: from, end: plans[index + 1]?.from ?? period.end ?? whole.end },
+                }))}
+              />
+            </div>
+          ));
+        }}
+      </Answered>
+    </Section>
+  );
+}
+
+function Credits({ tenantId }: { readonly tenantId: string }) {
+  const credits = useAnswer('credits', { tenantId });
+  return (
+    <Section title="Credits and coupons">
+      <Answered answer={credits}>
+        {({ items }) => (
+          <div className="figures">
+            {items.length === 0 && <Text c="dimmed">None was granted.</Text>}
+            {items.map(({ creditId, kind, currency, percent, left, period }) => (
+              <Figure key={`${creditId} ${currency}`} title={`${kind} ${creditId}`}>
+                {percent === undefined ? <Money amount={left ?? '0'} currency={currency} /> : `${percent} %`}
+                <Text size="xs" c="dimmed">
+                  {periodText(period)}
+                </Text>
+              </Figure>
+            ))}
+          </div>
+        )}
+      </Answered>
+    </Section>
+  );
+}

@@ -1,0 +1,129 @@
+import { Select, TextInput } from '@mantine/core';
+import { useAnswer, useList } from '../answers.ts';
+import { monthOf, periodText } from '../formats.ts';
+import { useParam } from '../moment.ts';
+import { Answered, Page, Section, When } from '../parts/states.tsx';
+import { DataTable, Explain } from '../parts/table.tsx';
+import { UsageChart } from '../parts/usage-chart.tsx';
+import { useIsStaff } from '../session.tsx';
+
+const REASONS = {
+  no_subscription: 'no subscription covers it: start or correct one',
+  no_plan_item: 'the plan has no item for it: correct the plan',
+  not_metered: 'its day is not metered: run ledgerline meter',
+  changed_since: 'its day changed since it was metered: run ledgerline meter',
+} as const;
+
+export function UsagePage() {
+  const isStaff = useIsStaff();
+  const deployments = useAnswer('deployments', { limit: 10_000 });
+  const ids = (deployments.data?.items ?? []).map(({ deploymentId }) => deploymentId);
+  const [chosen, choose] = useParam('deployment', '');
+  const [month, setMonth] = useParam('month', monthOf(new Date()));
+  const deploymentId = chosen === '' ? ids[0] : chosen;
+  return (
+    <Page title="Usage">
+      <Answered answer={deployments}>
+        {() => (
+          <>
+            <Select
+              label="Deployment"
+              searchable
+              limit={100}
+              data={ids}
+              value={deploymentId ?? null}
+              nothingFoundMessage="No deployment is called so"
+              onChange={(value) => {
+                if (value !== null) choose(value);
+              }}
+            />
+            <TextInput
+              label="Month"
+              type="month"
+              value={month}
+              onChange={({ currentTarget }) => {
+                setMonth(currentTarget.value);
+              }}
+            />
+            {deploymentId !== undefined && (
+              <>
+                <Section title="By day">
+                  <UsageChart deploymentId={deploymentId} month={month} />
+                </Section>
+                <Section title="Records">
+                  <Records deploymentId={deploymentId} month={month} />
+                </Section>
+              </>
+            )}
+          </>
+        )}
+      </Answered>
+      {isStaff && (
+        <Section title="Not billed by any line">
+          <Unbilled />
+        </Section>
+      )}
+    </Page>
+  );
+}
+
+function Records({ deploymentId, month }: { readonly deploymentId: string; readonly month: string }) {
+  const start = `${month}-01T00:00:00Z`;
+  const records = useList('usageRecords', {
+    deploymentId,
+    start,
+    end: `${monthOf(new Date(start), 1)}-01T00:00:00Z`,
+  });
+  return (
+    <Answered answer={records}>
+      {(rows) => (
+        <DataTable
+          name="usage records"
+          rows={rows}
+          keyOf={(each) => JSON.stringify([each.resourceId, each.billingKind, each.period.start, each.sourceId])}
+          empty="There is no record in this month."
+          more={records.hasNextPage ? () => void records.fetchNextPage() : undefined}
+          columns={[
+            {
+              title: 'Start',
+              value: ({ period }) => period.start,
+              show: (each) => (
+                <Explain id={`usage:${each.deploymentId}/${each.billingKind}/${each.resourceId}/${each.period.start}`}>
+                  <When at={each.period.start} />
+                </Explain>
+              ),
+            },
+            { title: 'Granularity', value: ({ granularity }) => granularity },
+            { title: 'Kind', value: ({ billingKind }) => billingKind },
+            { title: 'Resource', value: ({ resourceId }) => resourceId },
+            { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+          ]}
+        />
+      )}
+    </Answered>
+  );
+}
+
+function Unbilled() {
+  const unbilled = useList('unbilled', {});
+  return (
+    <Answered answer={unbilled}>
+      {(rows) => (
+        <DataTable
+          name="unbilled usage"
+          rows={rows}
+          keyOf={(each) => `${each.deploymentId} ${each.billingKind} ${each.reason}`}
+          empty="All usage has a line that bills it."
+          columns={[
+            { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
+            { title: 'Kind', value: ({ billingKind }) => billingKind },
+            { title: 'Why, and what to do', value: ({ reason }) => REASONS[reason] },
+            { title: 'Period', value: ({ period }) => periodText(period) },
+            { title: 'Readings', value: ({ readings }) => readings, isNumber: true },
+            { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+          ]}
+        />
+      )}
+    </Answered>
+  );
+}

@@ -1,0 +1,128 @@
+import { Button, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import type { Command, Invoice } from '../../../../clients/typescript/ledgerline.ts';
+import { moneyText } from '../formats.ts';
+import { useMoment } from '../moment.ts';
+import { useSession } from '../session.tsx';
+import { Failure } from './states.tsx';
+
+/** Sends commands. After one is recorded, all answers are asked for again. Errors: LedgerlineProblem. */
+export function useSend(): (command: Command) => Promise<string> {
+  const { client } = useSession();
+  const answers = useQueryClient();
+  return async (command) => {
+    const outcome = await client.commands(command);
+    await answers.invalidateQueries();
+    // One command has one outcome.
+    return 'status' in outcome ? outcome.status : (outcome[0]?.status ?? '');
+  };
+}
+
+interface Action {
+  readonly title: string;
+  readonly asks: string;
+  readonly needsReason: boolean;
+  commandOf(reason: string, at: string): Command;
+}
+
+/** What can be done with an invoice in its status. Each asks before it is recorded. */
+function actionsOf({ invoiceId, status, number, total, currency }: Invoice): Action[] {
+  const named = number ?? 'the draft';
+  const amount = moneyText(total, currency);
+  const issue: Action = {
+    title: 'Issue',
+    asks: `Issue the draft over ${amount}? It gets the next number, and its rows can't be changed any more.`,
+    needsReason: false,
+    commandOf: (_reason, at) => ({ command: 'issue-invoice', invoiceId, at }),
+  };
+  const pay: Action = {
+    title: 'Mark as paid',
+    asks: `Record that ${named} over ${amount} was paid?`,
+    needsReason: false,
+    commandOf: (_reason, at) => ({ command: 'pay-invoice', invoiceId, at }),
+  };
+  const void_: Action = {
+    title: 'Void',
+    asks: `Void ${named} over ${amount}? What it billed becomes open again. A void invoice stays void.`,
+    needsReason: true,
+    commandOf: (reason, at) => ({ command: 'void-invoice', invoiceId, at, reason }),
+  };
+  const byStatus: Readonly<Record<Invoice['status'], readonly Action[]>> = {
+    draft: [issue, void_],
+    issued: [pay, void_],
+    paid: [],
+    void: [],
+  };
+  return [...byStatus[status]];
+}
+
+export function Commands({ invoice }: { readonly invoice: Invoice }) {
+  const { asOf } = useMoment();
+  const [action, setAction] = useState<Action | null>(null);
+  // The past is looked at, and not changed.
+  if (asOf !== undefined) return null;
+  return (
+    <>
+      {actionsOf(invoice).map((each) => (
+        <Button
+          key={each.title}
+          size="xs"
+          variant={each.needsReason ? 'default' : 'filled'}
+          onClick={() => {
+            setAction(each);
+          }}
+        >
+          {each.title}
+        </Button>
+      ))}
+      {action !== null && (
+        <Confirmation
+          action={action}
+          close={() => {
+            setAction(null);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function Confirmation({ action, close }: { readonly action: Action; readonly close: () => void }) {
+  const send = useSend();
+  const [reason, setReason] = useState('');
+  const [failure, setFailure] = useState<Error | null>(null);
+  const [isSending, setIsSending] = useState(false);
+  return (
+    <Modal opened onClose={close} title={action.title} lockScroll={false}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          setIsSending(true);
+          send(action.commandOf(reason, new Date().toISOString())).then(close, (error: unknown) => {
+            setFailure(error instanceof Error ? error : new Error(String(error)));
+            setIsSending(false);
+          });
+        }}
+      >
+        <Stack>
+          <Text>{action.asks}</Text>
+          {action.needsReason && (
+            <TextInput
+              label="Reason"
+              required
+              value={reason}
+              onChange={({ currentTarget }) => {
+                setReason(currentTarget.value);
+              }}
+            />
+          )}
+          {failure !== null && <Failure error={failure} />}
+          <Button type="submit" loading={isSending}>
+            {action.title}
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

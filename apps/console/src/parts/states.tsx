@@ -1,0 +1,108 @@
+import { Alert, Badge, Button, Card, Group, Loader, Stack, Text, Title } from '@mantine/core';
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
+import { instantText, isNegative, moneyText } from '../formats.ts';
+
+/** What went wrong, and what to do. */
+export function Failure({ error, retry }: { readonly error: Error; readonly retry?: () => void }) {
+  const isProblem = error instanceof LedgerlineProblem;
+  return (
+    <Alert color="red" title={isProblem ? error.code : 'No answer'} role="alert">
+      <Text size="sm">
+        {isProblem ? error.message : 'The API did not answer. Check that it runs and can be reached, then retry.'}
+      </Text>
+      {isProblem &&
+        error.errors.map(({ field, message }) => <Text key={field} size="sm">{`${field} ${message}`}</Text>)}
+      {retry !== undefined && (
+        <Button mt="xs" size="xs" variant="default" onClick={retry}>
+          Retry
+        </Button>
+      )}
+    </Alert>
+  );
+}
+
+/** Shows an answer once it is there. */
+export function Answered<Answer>({
+  answer,
+  children,
+}: {
+  readonly answer: Pick<UseQueryResult<Answer>, 'data' | 'error' | 'refetch'>;
+  readonly children: (data: Answer) => ReactNode;
+}) {
+  if (answer.error !== null) return <Failure error={answer.error} retry={() => void answer.refetch()} />;
+  if (answer.data === undefined) return <Loader size="sm" role="status" aria-label="Loading" />;
+  return children(answer.data);
+}
+
+export function Money({ amount, currency }: { readonly amount: string; readonly currency: string }) {
+  return <span className={isNegative(amount) ? 'number negative' : 'number'}>{moneyText(amount, currency)}</span>;
+}
+
+/** In a time zone, and in UTC where the mouse points at it. */
+export function When({ at, timeZone = 'UTC' }: { readonly at: string | null; readonly timeZone?: string }) {
+  if (at === null) return '–';
+  return (
+    <time dateTime={at} title={at}>
+      {instantText(at, timeZone)}
+    </time>
+  );
+}
+
+/** Orange that white text can be read on. */
+const WAITING = '#a33b00';
+
+const COLORS: Readonly<Record<string, string>> = {
+  issued: 'blue.8',
+  paid: 'green.9',
+  void: 'gray.7',
+  draft: WAITING,
+  open: WAITING,
+  approved: 'green.9',
+  rejected: 'red.9',
+};
+
+export const Status = ({ of }: { readonly of: string }) => (
+  <Badge color={COLORS[of] ?? 'gray.7'} variant="filled">
+    {of}
+  </Badge>
+);
+
+export function Figure({ title, children }: { readonly title: string; readonly children: ReactNode }) {
+  return (
+    <Card withBorder padding="sm" className="figure">
+      <Text size="sm" c="dimmed">
+        {title}
+      </Text>
+      <Text fz="xl" fw={700} component="div">
+        {children}
+      </Text>
+    </Card>
+  );
+}
+
+export function Page({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
+  return (
+    <Stack gap="md">
+      <Group justify="space-between" align="center">
+        <Title order={1} fz="h2">
+          {title}
+        </Title>
+        {aside}
+      </Group>
+      {children}
+    </Stack>
+  );
+}
+
+export function Section({ title, children }: { readonly title: string; readonly children: ReactNode }) {
+  return (
+    <section aria-label={title}>
+      <Title order={2} fz="h4" mb="xs">
+        {title}
+      </Title>
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,177 @@
+import { Anchor, Button, Group, ScrollArea, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
+import { type ReactNode, useState } from 'react';
+import { Link } from 'wouter';
+import { useHref } from '../moment.ts';
+import { useIsStaff } from '../session.tsx';
+
+export interface Column<Row> {
+  readonly title: string;
+  /** What is filtered, sorted and exported. */
+  readonly value: (row: Row) => string | number | null;
+  /** What is shown, if it is not the value. */
+  readonly show?: (row: Row) => ReactNode;
+  /** Amounts and quantities: right-aligned, and sorted as numbers. */
+  readonly isNumber?: boolean;
+}
+
+/** Drawing thousands of rows takes a browser longer than asking for them. */
+const [FIRST_ROWS, MORE_ROWS] = [50, 200];
+
+/** A list that can be filtered, sorted and exported. `more`: asks for the next page. */
+export function DataTable<Row>({
+  name,
+  rows,
+  columns,
+  keyOf,
+  empty,
+  more,
+}: {
+  readonly name: string;
+  readonly rows: readonly Row[];
+  readonly columns: readonly Column<Row>[];
+  readonly keyOf: (row: Row) => string;
+  /** What to do where there is nothing. */
+  readonly empty: string;
+  readonly more?: (() => void) | undefined;
+}) {
+  const [filter, setFilter] = useState('');
+  const [most, setMost] = useState(FIRST_ROWS);
+  const [sort, setSort] = useState<{ readonly by: number; readonly down: boolean } | null>(null);
+  const found = rows.filter((row) =>
+    columns.some(({ value }) =>
+      String(value(row) ?? '')
+        .toLowerCase()
+        .includes(filter.toLowerCase()),
+    ),
+  );
+  const column = sort === null ? undefined : columns[sort.by];
+  const shown = column === undefined ? found : found.toSorted(comparedBy(column));
+  if (sort?.down === true) shown.reverse();
+  if (rows.length === 0) return <Text c="dimmed">{empty}</Text>;
+  return (
+    <>
+      <Group justify="space-between" mb="xs">
+        <TextInput
+          aria-label={`Filter ${name}`}
+          placeholder="Filter"
+          value={filter}
+          onChange={({ currentTarget }) => {
+            setFilter(currentTarget.value);
+          }}
+        />
+        <Group gap="xs">
+          <Text size="sm" c="dimmed">
+            {found.length === rows.length ? rows.length : `${found.length} of ${rows.length}`}
+            {more === undefined ? '' : ' or more'}
+          </Text>
+          <Button
+            variant="default"
+            size="xs"
+            onClick={() => {
+              download(`${name}.csv`, csvOf(columns, shown));
+            }}
+          >
+            CSV
+          </Button>
+        </Group>
+      </Group>
+      <ScrollArea>
+        <Table striped highlightOnHover aria-label={name}>
+          <Table.Thead>
+            <Table.Tr>
+              {columns.map(({ title, isNumber }, index) => (
+                <Table.Th
+                  key={title}
+                  ta={isNumber === true ? 'right' : 'left'}
+                  aria-sort={sort?.by !== index ? 'none' : sort.down ? 'descending' : 'ascending'}
+                >
+                  <UnstyledButton
+                    fw={700}
+                    fz="sm"
+                    onClick={() => {
+                      setSort({ by: index, down: sort?.by === index && !sort.down });
+                    }}
+                  >
+                    {title}
+                    {sort?.by === index ? (sort.down ? ' ↓' : ' ↑') : ''}
+                  </UnstyledButton>
+                </Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {shown.slice(0, most).map((row) => (
+              <Table.Tr key={keyOf(row)}>
+                {columns.map(({ title, value, show, isNumber }) => (
+                  <Table.Td key={title} ta={isNumber === true ? 'right' : 'left'} className={isNumber ? 'number' : ''}>
+                    {show === undefined ? (value(row) ?? '–') : show(row)}
+                  </Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </ScrollArea>
+      {(shown.length > most || more !== undefined) && (
+        <Button
+          variant="default"
+          mt="sm"
+          onClick={() => {
+            setMost(most + MORE_ROWS);
+            if (shown.length <= most + MORE_ROWS) more?.();
+          }}
+        >
+          Show more
+        </Button>
+      )}
+    </>
+  );
+}
+
+/** Order only: an amount stays a text everywhere else. */
+const comparedBy =
+  <Row,>({ value, isNumber }: Column<Row>) =>
+  (a: Row, b: Row): number => {
+    const [one, other] = [value(a), value(b)];
+    return isNumber === true
+      ? Number(one ?? 0) - Number(other ?? 0)
+      : String(one ?? '').localeCompare(String(other ?? ''));
+  };
+
+/** A text that a spreadsheet would read as a formula begins with an apostrophe. */
+const cellOf = (value: string | number | null, isNumber: boolean): string => {
+  const text = String(value ?? '');
+  const safe = !isNumber && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+};
+
+const csvOf = <Row,>(columns: readonly Column<Row>[], rows: readonly Row[]): string =>
+  [
+    columns.map(({ title }) => cellOf(title, false)).join(','),
+    ...rows.map((row) => columns.map(({ value, isNumber }) => cellOf(value(row), isNumber === true)).join(',')),
+    '',
+  ].join('\r\n');
+
+function download(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
+/** A link to another page, at the same moment. */
+export function To({ path, children }: { readonly path: string; readonly children: ReactNode }) {
+  const href = useHref();
+  return (
+    <Anchor component={Link} href={href(path)} inherit underline="always">
+      {children}
+    </Anchor>
+  );
+}
+
+/** A link to the explanation of something, for who may read it. */
+export function Explain({ id, children }: { readonly id: string; readonly children: ReactNode }) {
+  return useIsStaff() ? <To path={`/explain/${encodeURIComponent(id)}`}>{children}</To> : children;
+}

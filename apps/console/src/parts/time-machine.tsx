@@ -1,0 +1,113 @@
+import { Button, Group, Popover, Slider, Stack, Text, TextInput } from '@mantine/core';
+import { DateTimePicker } from '@mantine/dates';
+import { useState } from 'react';
+import { useAnswer } from '../answers.ts';
+import { instantText } from '../formats.ts';
+import { useMoment } from '../moment.ts';
+import { useMay } from '../session.tsx';
+
+/** Chooses the moment that all pages answer for: now, an instant of recording, or a log position. */
+export function TimeMachine() {
+  const { asOf, set } = useMoment();
+  const isStaff = useMay('platform_admin', 'operator', 'auditor');
+  const shown = asOf === undefined ? 'now' : /^\d+$/.test(asOf) ? `position ${asOf}` : instantText(asOf);
+  return (
+    <Popover width={360} position="bottom-end" withArrow trapFocus>
+      <Popover.Target>
+        <Button
+          size="xs"
+          variant={asOf === undefined ? 'default' : 'filled'}
+          color={asOf === undefined ? '' : 'grape.9'}
+        >
+          {`As of ${shown}`}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Stack gap="sm">
+          <Text size="sm">All pages show what was known at this moment.</Text>
+          <DateTimePicker
+            label="Instant (UTC)"
+            clearable
+            valueFormat="DD MMM YYYY HH:mm"
+            value={asOf === undefined || /^\d+$/.test(asOf) ? null : asOf.slice(0, 19).replace('T', ' ')}
+            popoverProps={{ withinPortal: false }}
+            onChange={(value) => {
+              set(value === null ? undefined : `${value.replace(' ', 'T')}Z`);
+            }}
+          />
+          {isStaff && <Positions asOf={asOf} set={set} />}
+          <Button
+            variant="default"
+            disabled={asOf === undefined}
+            onClick={() => {
+              set(undefined);
+            }}
+          >
+            Back to now
+          </Button>
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+/** Corrections of facts, and invoices: where a ledger looks different before and after. */
+const MARKED = { issued: 'InvoiceIssued', corrected: 'RateCorrected' } as const;
+const MOST_MARKS = 200;
+
+function Positions({ asOf, set }: { readonly asOf: string | undefined; readonly set: (asOf: string) => void }) {
+  const { data } = useAnswer('projections', {}, { now: true });
+  const issued = useAnswer('events', { type: MARKED.issued, limit: MOST_MARKS }, { now: true });
+  const corrected = useAnswer('events', { type: MARKED.corrected, limit: MOST_MARKS }, { now: true });
+  const head = Math.max(0, ...(data?.items ?? []).map((each) => each.head));
+  const at = asOf !== undefined && /^\d+$/.test(asOf) ? Number(asOf) : head;
+  const [typed, setTyped] = useState(String(at));
+  if (head === 0) return null;
+  const marks = [
+    ...(issued.data?.items ?? []).map(({ position }) => ({ position, kind: 'issued' })),
+    ...(corrected.data?.items ?? []).map(({ position }) => ({ position, kind: 'corrected' })),
+  ];
+  return (
+    <>
+      <Text size="sm" fw={500}>
+        {`Log position, 1 to ${head}`}
+      </Text>
+      <div className="timeline">
+        <Slider
+          thumbLabel="Log position"
+          min={1}
+          max={head}
+          defaultValue={at}
+          onChangeEnd={(value) => {
+            setTyped(String(value));
+            set(String(value));
+          }}
+        />
+        {marks.map(({ position, kind }) => (
+          <span key={position} className="mark" data-kind={kind} style={{ left: `${(100 * position) / head}%` }} />
+        ))}
+      </div>
+      <Text size="xs" c="dimmed">
+        Blue: issued invoices. Red: corrected rates.
+      </Text>
+      <Group gap="xs">
+        <TextInput
+          aria-label="Log position as a number"
+          value={typed}
+          onChange={({ currentTarget }) => {
+            setTyped(currentTarget.value);
+          }}
+        />
+        <Button
+          variant="default"
+          disabled={!/^[1-9]\d*$/.test(typed) || Number(typed) > head}
+          onClick={() => {
+            set(typed);
+          }}
+        >
+          Go
+        </Button>
+      </Group>
+    </>
+  );
+}

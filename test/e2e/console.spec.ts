@@ -1,0 +1,272 @@
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { z } from 'zod';
+import { apiForAll } from '../support/api.js';
+import { closeBrowser, signIn, visiting, type Visitor } from '../support/browser.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
+
+// A real browser against the real API, as people use the console.
+
+const api = apiForAll();
+const KEY = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
+const HOSTILE = '<img src=x onerror="window.hacked = true">';
+
+/** 10 hours at 0.30 before the middle of April, and 5 after it. The first are invoiced. */
+const COMMANDS = [
+  tenant('shop', { name: 'Shop' }),
+  tenant('hostile', { name: HOSTILE }),
+  deployment('shop-prod', 'shop'),
+  plan('cloud', '0', [{ billingKind: 'vm', price: { model: 'rate_card' } }], { paymentTerm: 'in_arrears' }),
+  subscription('shop-sub', 'shop-prod', 'cloud'),
+  { command: 'set-rate', ...KEY, unitPrice: '0.30', effectiveFrom: '2026-01-01T00:00:00Z' },
+  ...[
+    ['2026-04-02', '10'],
+    ['2026-04-13', '5'],
+  ].map(([date, quantity]) => ({
+    command: 'observe-usage',
+    deploymentId: 'shop-prod',
+    observations: [
+      {
+        resourceId: 'vm-1',
+        billingKind: 'vm',
+        period: { start: `${date}T00:00:00Z`, end: `${date}T01:00:00Z` },
+        granularity: 'hour',
+        quantity,
+        rateKey: KEY,
+      },
+    ],
+  })),
+];
+const zCreated = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) });
+const zInvoice = z.object({ number: z.string() });
+
+let number = '';
+beforeAll(async () => {
+  const outcomes = await api().command(COMMANDS);
+  expect(outcomes.body).toEqual(COMMANDS.map(() => expect.objectContaining({ status: 'done' })));
+  const at = '2026-04-10T00:00:00Z';
+  const { body } = await api().command({ command: 'create-invoice', tenantId: 'shop', asOf: at });
+  const invoiceId = zCreated.parse(body).result.invoices[0]?.invoiceId ?? '';
+  await api().command({ command: 'issue-invoice', invoiceId, at });
+  number = zInvoice.parse((await api().get('operator', `/api/v1/invoices/${invoiceId}`)).body).number;
+});
+afterAll(closeBrowser);
+
+const signedIn = async <Result>(
+  who: string,
+  work: (visitor: Visitor) => Promise<Result>,
+  look: Parameters<typeof visiting>[0] = {},
+): Promise<Result> =>
+  visiting(look, async (visitor) => {
+    await signIn(visitor.page, api().url, api().tokens.get(who) ?? '');
+    const result = await work(visitor);
+    expect(visitor.faults).toEqual([]);
+    return result;
+  });
+
+const open = async (page: Page, path: string): Promise<void> => {
+  await page.goto(`${api().url}/console/${path}`);
+};
+
+describe('signing in', () => {
+  it('refuses a wrong token at once, and says so', async () => {
+    await visiting({}, async ({ page }) => {
+      await page.goto(`${api().url}/`);
+      const field = page.locator('input[type=password]');
+      await field.fill('not a token');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('This is not a token of Ledgerline. Paste all of it.').waitFor();
+      const forged = (api().tokens.get('operator') ?? '').replace(/\.[^.]*$/, '.AAAA');
+      await field.fill(forged);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('alert').getByText('Not signed in').waitFor();
+      expect(await page.getByRole('navigation').count()).toBe(0);
+    });
+  });
+
+  it('stays in its tab, or in all tabs if asked to, until signing out', async () => {
+    await signedIn('operator', async ({ page, context }) => {
+      const other = await context.newPage();
+      await other.goto(`${api().url}/console`);
+      await other.getByRole('button', { name: 'Sign in' }).waitFor();
+      await other.locator('input[type=password]').fill(api().tokens.get('operator') ?? '');
+      await other.getByLabel('Stay signed in, in all tabs of this browser').check();
+      await other.getByRole('button', { name: 'Sign in' }).click();
+      await other.getByRole('navigation', { name: 'Pages' }).waitFor();
+      const third = await context.newPage();
+      await third.goto(`${api().url}/console`);
+      await third.getByRole('navigation', { name: 'Pages' }).waitFor();
+      await third.getByRole('button', { name: 'Sign out' }).click();
+      await third.getByRole('button', { name: 'Sign in' }).waitFor();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.reload();
+      await page.getByRole('button', { name: 'Sign in' }).waitFor();
+      expect(await context.cookies()).toEqual([]);
+    });
+  });
+});
+
+describe('an invoice', () => {
+  it('is found by its number, drawn to scale, and explained down to its events', async () => {
+    await signedIn('operator', async ({ page }) => {
+      await page.getByLabel('Search').fill(number.toLowerCase());
+      await page.getByLabel('Search').press('Enter');
+      await page.getByRole('heading', { name: number }).waitFor();
+      // 10 × 0.30 = 3.00
+      await page.getByText('$3.00').first().waitFor();
+      const scale = page.getByRole('list', { name: 'Parts of the line over its period' });
+      // 9 of 30 days: 1 to 10 April of April.
+      const own = scale.getByText('this invoice 3.00');
+      await own.waitFor();
+      expect(await scale.locator('li').first().getAttribute('style')).toContain('width: 30%');
+      // The line goes on: 5 × 0.30 = 1.50 is gathering.
+      await scale.getByText('gathering 1.50').waitFor();
+      await page.getByRole('link', { name: 'explain' }).first().click();
+      await page.getByText('vm: 10 × 0.30 = 3.00').waitFor();
+      await page.getByText(/^Usage: 1 readings, 10$/).waitFor();
+      await page.getByText(/^Price: /).click();
+      await page.getByText(/^VmCores.standard@eu: 0.30? from 2026-01-01T00:00:00Z$/).waitFor();
+      await page.getByText(/^Events: /).click();
+      await page
+        .getByRole('link', { name: /UsageObserved/ })
+        .first()
+        .click();
+      // And upwards again: what the event is used in.
+      await page.getByText('Used in').waitFor();
+      await page.getByRole('link', { name: number }).waitFor();
+    });
+  });
+});
+
+describe('the time machine', () => {
+  it('shows every page as of the moment in its address', async () => {
+    const events = z
+      .object({ items: z.array(z.object({ position: z.number() })) })
+      .parse((await api().get('operator', '/api/v1/audit/events?type=InvoiceIssued')).body);
+    const last = events.items.at(-1)?.position ?? 0;
+    await signedIn('operator', async ({ page }) => {
+      await open(page, `invoices?asOf=${last - 1}`);
+      await page.getByRole('button', { name: `As of position ${last - 1}` }).waitFor();
+      await page.getByText(/^draft /).waitFor();
+      expect(await page.getByText(number).count()).toBe(0);
+      // Links keep the moment, and "Back to now" leaves it.
+      await page.getByRole('link', { name: 'Tenants' }).click();
+      await page.waitForURL(`**/tenants?asOf=${last - 1}`);
+      await page.getByRole('link', { name: 'Shop' }).waitFor();
+      await page.getByRole('button', { name: /^As of position/ }).click();
+      await page.getByRole('button', { name: 'Back to now' }).click();
+      await page.getByRole('link', { name: 'Invoices' }).click();
+      await page.getByRole('link', { name: number }).waitFor();
+    });
+  });
+});
+
+describe('a price', () => {
+  it('is corrected after a preview in money', async () => {
+    await signedIn('operator', async ({ page }) => {
+      await open(page, 'rates?key=VmCores%2Fstandard%40eu');
+      await page.getByRole('button', { name: 'Correct this price' }).click();
+      await page.getByLabel('Price in USD').fill('0.20');
+      await page.getByRole('button', { name: 'Preview in money' }).click();
+      // 15 × (0.20 − 0.30) = −1.50, of which 10 × −0.10 = −1.00 on the invoice.
+      await page.getByRole('table', { name: 'preview by tenant' }).getByText('-$1.50').waitFor();
+      await page.getByRole('table', { name: 'preview by invoice' }).getByText('-1.00').waitFor();
+      expect(await page.getByRole('button', { name: 'Apply' }).isDisabled()).toBe(true);
+      await page.getByLabel('Reason').fill('typed wrong');
+      await page.getByRole('button', { name: 'Apply' }).click();
+      await page.getByText('The correction is recorded. The next invoices book the difference.').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('list', { name: 'Price as known now' }).getByText('$0.20').waitFor();
+      await open(page, 'audit');
+      await page.getByLabel('Type').fill('RateCorrected');
+      await page.getByLabel('Type').blur();
+      await page.getByRole('table', { name: 'events' }).getByText('typed wrong').waitFor();
+    });
+  });
+});
+
+describe('what a role may not see', () => {
+  it('is not there for a tenant, and is not asked for', async () => {
+    await signedIn('globex', async ({ page, asked }) => {
+      await page.getByRole('heading', { name: 'Globex' }).waitFor();
+      const names = await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').allInnerTexts();
+      expect(names).toEqual(['Overview', 'Invoices', 'Usage', 'Rates', 'Settings']);
+      await open(page, 'tenants/shop');
+      await page.getByText('There is no such page for your role. Choose one on the left.').waitFor();
+      const forbidden = /margin|audit\/(events|diff|check)|projections|tokens|proposals/;
+      expect(asked.filter((path) => forbidden.test(path))).toEqual([]);
+    });
+  });
+
+  it('is nothing to be written for an auditor', async () => {
+    await signedIn('auditor', async ({ page }) => {
+      await open(page, `invoices/${number}`);
+      await page.getByRole('heading', { name: number }).waitFor();
+      expect(await page.getByRole('button', { name: 'Void' }).count()).toBe(0);
+    });
+  });
+});
+
+it('shows hostile names as text', async () => {
+  await signedIn('operator', async ({ page }) => {
+    await open(page, 'tenants');
+    await page.getByText(HOSTILE).click();
+    await page.getByRole('heading', { name: HOSTILE }).waitFor();
+    expect(await page.evaluate('window.hacked')).toBeUndefined();
+  });
+});
+
+describe('all pages', () => {
+  const PAGES = [
+    'home',
+    'margin?month=2026-04',
+    'tenants',
+    'tenants/shop',
+    'invoices',
+    'usage?deployment=shop-prod&month=2026-04',
+    'rates?key=VmCores%2Fstandard%40eu',
+    'projections',
+    'audit',
+    'settings',
+  ];
+  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  const zFound = z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) }));
+
+  it.each([
+    ['light and wide', { width: 1440, colorScheme: 'light' as const }],
+    ['dark and narrow', { width: 390, colorScheme: 'dark' as const }],
+  ])('are accessible, %s', async (_, look) => {
+    await signedIn(
+      'platform_admin',
+      async ({ page }) => {
+        const faults: string[] = [];
+        for (const path of [...PAGES, `invoices/${number}`, `explain/${number}`]) {
+          await open(page, path);
+          await page.getByRole('heading', { level: 1 }).waitFor();
+          await page.getByRole('status', { name: 'Loading' }).first().waitFor({ state: 'detached' });
+          await page.waitForLoadState('networkidle');
+          // The policy of the page refuses inline scripts: the browser itself runs this one.
+          await page.evaluate(axe);
+          const found = zFound.parse(await page.evaluate('axe.run().then(({ violations }) => violations)'));
+          faults.push(...found.map(({ id, nodes }) => `${path}: ${id}: ${nodes.map(({ html }) => html).join(' ')}`));
+        }
+        expect(faults).toEqual([]);
+      },
+      look,
+    );
+  });
+
+  it('load less than 500 kB before the first is shown', async () => {
+    await visiting({}, async ({ page }) => {
+      await page.goto(`${api().url}/console`);
+      await page.getByRole('button', { name: 'Sign in' }).waitFor();
+      const bytes = await page.evaluate(
+        "performance.getEntriesByType('resource').reduce((sum, each) => sum + each.encodedBodySize, 0)",
+      );
+      expect(bytes).toBeGreaterThan(100_000);
+      expect(bytes).toBeLessThan(500_000);
+    });
+  });
+});
