@@ -9,7 +9,7 @@ import { startWorker } from '../../apps/worker/src/worker.js';
 import { LISTENING } from '../support/api.js';
 import { dropDatabaseConnections } from '../support/drop-connections.js';
 import { ADMIN, ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
-import { logBehindGrpc, on } from '../support/log.js';
+import { isBehindGrpc, logBehindGrpc, on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
 import { postgresProxy, type PostgresProxy } from '../support/postgres-proxy.js';
 import { expectReplayToBeLive } from '../support/replay.js';
@@ -313,9 +313,12 @@ describe('an API', () => {
         ...(await unprojected()),
         reason: 'The database is read-only, or its disk is full.',
       });
-      expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
-      expect(await ready()).toMatchObject({ status: 503, body: { status: 'degraded', state: 'not_writable' } });
-      expect(await ready('?for=reads')).toMatchObject({ status: 200, body: { status: 'degraded' } });
+      // Behind gRPC, the ledger of this spec copies the log, and its own way to the disk is free.
+      if (!isBehindGrpc) {
+        expect(await write()).toMatchObject({ status: 503, body: { code: 'database_not_writable' } });
+        expect(await ready()).toMatchObject({ status: 503, body: { status: 'degraded', state: 'not_writable' } });
+        expect(await ready('?for=reads')).toMatchObject({ status: 200, body: { status: 'degraded' } });
+      }
       proxy.refuse(null);
       expect(await write()).toMatchObject({ status: 200 });
       expect(await ready()).toMatchObject({ status: 200 });
@@ -351,7 +354,8 @@ describe('an API', () => {
         `BEGIN READ WRITE; ALTER DATABASE ${name} SET default_transaction_read_only = off; COMMIT`,
       );
       await dropDatabaseConnections(test.url);
-      expect(await write()).toMatchObject({ status: 200 });
+      // A mirror tries again after a moment.
+      await until(async () => ({ status: (await write()).status }), { status: 200 });
       await until(read, { cpu: '3' });
       expect(await staleOf()).toMatchObject({ since: null, reason: null });
       await until(async () => ({ status: (await ready()).status }), { status: 200 });

@@ -22,7 +22,8 @@ const setBack = (database: TestDatabase, to: number): Promise<unknown> =>
        SELECT FROM ledgerline_log.events e WHERE e.stream = s.name);
      UPDATE ledgerline_log.streams s SET revision = (
        SELECT max(revision) FROM ledgerline_log.events e WHERE e.stream = s.name);
-     UPDATE ledgerline_log.head SET position = ${to}`,
+     UPDATE ledgerline_log.head SET position = ${to}, source_position = (
+       SELECT max(source_position) FROM ledgerline_log.events)`,
   );
 
 const FORGET_TREE = 'DROP SCHEMA ledgerline_audit CASCADE';
@@ -203,7 +204,7 @@ describe('the ledger on an EventStoreDB that is not the one of its mirror', () =
 
   async function on(
     server: EventStoreDbNode,
-    work: (ledger: Ledger) => Promise<void>,
+    work: (ledger: Ledger, audit: Audit) => Promise<void>,
     databaseUrl = database.url,
   ): Promise<void> {
     const eventStore = { url: server.connectionString, prefix: 'ledgerline-' };
@@ -212,7 +213,7 @@ describe('the ledger on an EventStoreDB that is not the one of its mirror', () =
       abortOnError: false,
     });
     try {
-      await work(app.get(Ledger));
+      await work(app.get(Ledger), app.get(Audit));
     } finally {
       await app.close();
     }
@@ -282,6 +283,22 @@ describe('the ledger on an EventStoreDB that is not the one of its mirror', () =
       empty.url,
     );
     await empty.drop();
+  });
+
+  it('catches up a mirror that is older than the Merkle tree and the read models, before it serves them', async () => {
+    await on(node, async (ledger, audit) => {
+      await ledger.catchUp();
+      await audit.keepUp();
+    });
+    await setBack(database, 1);
+    await on(node, async (ledger, audit) => {
+      expect(await tenants(ledger)).toMatchObject({ items: ['t1', 't2', 't3'].map((tenantId) => ({ tenantId })) });
+      await ledger.execute(tenant('t4'), ADMIN);
+      await audit.keepUp();
+      expect(await ledger.ask('check', {}, ADMIN)).toMatchObject({ failures: [] });
+    });
+    const { rows } = await database.pool.query('SELECT position FROM ledgerline_log.events ORDER BY position');
+    expect(rows).toEqual([{ position: 1 }, { position: 2 }, { position: 3 }, { position: 4 }]);
   });
 
   it('catches up from an older database', async () => {

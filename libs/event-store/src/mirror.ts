@@ -21,6 +21,9 @@ const STANDBY_MS = 1_000;
 /** How long a process copies without the lock, when the one that has it is stuck. */
 const STEP_IN_MS = 30_000;
 
+/** Writes are refused meanwhile: it tries again after this time at the latest. */
+const REFUSED_MS = 500;
+
 export interface MirrorState {
   /** The source has what was copied, and had no event of ours after this position then. null: not compared. */
   readonly comparedUpTo: number | null;
@@ -70,7 +73,7 @@ export async function mirrorLog(source: EventStoreDbLog, target: PostgresLog, op
       await lock.release();
     }
     mirroring.isLost();
-    await backoff.wait(signal);
+    await backoff.wait(signal, mirroring.isRefused ? REFUSED_MS : undefined);
   }
 }
 
@@ -86,6 +89,10 @@ class Mirroring {
   /** When the server is back, it may be another one, and so may the database. */
   isLost(): void {
     this.become({ comparedUpTo: null, copiesAfter: null });
+  }
+
+  get isRefused(): boolean {
+    return this.state.notWritable !== null;
   }
 
   failed(error: unknown): void {
