@@ -161,6 +161,7 @@ describe('plain CSV', () => {
       '"1",2\r\n3,4\n',
       '"1",2\n3,4\r,5\n',
       `"1",2\n"${'x'.repeat(LONGEST)}"\n`,
+      `"1",2\n"${'x'.repeat(LONGEST)}`,
       '1,2\n3,4\r\n',
       '1,2\r\n3,4\n',
       '1,2\n3\r4\n',

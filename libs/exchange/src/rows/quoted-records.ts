@@ -30,7 +30,8 @@ export function quotedRecords(text: string, format: Format): Read | null {
   let { lines } = scan;
   while (end < text.length) {
     const record = scan.record();
-    if (record === null || Math.min(scan.at, text.length) - end > format.longest) return null;
+    const length = (record === undefined ? text.length : scan.at) - end;
+    if (record === null || length > format.longest) return null;
     if (record === undefined) break;
     const isBlank = scan.at - end === format.newline.length;
     if (!isBlank) records.push({ record, line: format.line + lines });
