@@ -58,7 +58,7 @@ export const backfillBench: Bench = {
     { of: 'backfill', least: 0.3, from: 1_000_000 },
     { of: 'again', least: 3, from: 100_000 },
     { of: 'quotedAgainstUsage', least: 0.5, from: 100_000 },
-    { of: 'focus', least: 0.1, from: 100_000 },
+    { of: 'focus', least: 0.15, from: 100_000 },
     { of: 'focusAgain', least: 0.15, from: 100_000 },
     { of: 'peakMegabytes', most: 450, from: 1 },
     { of: 'peakMegabytesQuoted', most: 450, from: 1 },
