@@ -26,6 +26,13 @@ export async function readInvoiceNamed(
   return db.selectFrom('invoices').selectAll().where('ordinal', '=', ordinal).where(at(position)).executeTakeFirst();
 }
 
+/** How many invoices there are of each status that has any. */
+export async function countInvoices(db: Db, position: number): Promise<ReadonlyMap<InvoiceStatus, number>> {
+  const { rows } = await sql<{ status: InvoiceStatus; count: number }>`
+    SELECT i.status, count(*)::int AS count FROM invoices i WHERE ${at(position, 'i')} GROUP BY i.status`.execute(db);
+  return new Map(rows.map(({ status, count }) => [status, count]));
+}
+
 /** A credit note by its number or its id. undefined: there is none. */
 export async function readCreditNoteNamed(
   db: Db,

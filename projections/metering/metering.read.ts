@@ -19,6 +19,13 @@ export async function readMeteredDays(
   return (dates === null ? query : query.where('date', '=', anyOf(dates))).execute();
 }
 
+/** The last metered day, `2026-04-30`. null: none was. */
+export async function readLastMeteredDay(db: Db, position: number): Promise<string | null> {
+  const { rows } = await sql<{ date: string | null }>`
+    SELECT max(d.date) AS date FROM metered_days d WHERE ${at(position, 'd')}`.execute(db);
+  return rows[0]?.date ?? null;
+}
+
 /** The dates of a span, in order, that were not metered. `first`, `last`: both included. */
 export async function readUnmeteredDates(
   db: Db,

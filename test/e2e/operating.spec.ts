@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import pino from 'pino';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { settingsFrom, VARIABLES } from '#api/environment';
 import { startApi } from '#api/start';
@@ -71,6 +72,50 @@ describe('metrics', () => {
     // What is in a request is never a label: ids would be without end, and someone's.
     expect([...after.keys()].filter((name) => name.includes('nothing'))).toEqual([]);
   });
+});
+
+describe('what waits for someone', () => {
+  it('is in the metrics: drafts, proposals, the last metered day, and the oldest event that is not projected', async () => {
+    const before = await metrics();
+    // The story has one issued invoice, one open proposal, and metered 2 April.
+    expect(before.get('ledgerline_invoices{status="issued"}')).toBe(1);
+    expect(before.get('ledgerline_invoices{status="draft"}')).toBe(0);
+    expect(before.get('ledgerline_proposals_open')).toBe(1);
+    expect(before.get('ledgerline_metered_until_timestamp_seconds')).toBe(Date.parse('2026-04-03T00:00:00Z') / 1000);
+    const oldest = 'ledgerline_oldest_unprojected_timestamp_seconds';
+    const started = Date.now() / 1000;
+    await api().whileNothingIsProjected(async () => {
+      await api().command(tenant('late'));
+      expect((await metrics()).get(oldest)).toBeGreaterThanOrEqual(Math.floor(started) - 1);
+    });
+    await api().get('operator', '/api/v1/tenants');
+    expect((await metrics()).has(oldest)).toBe(false);
+  });
+
+  it('has a row in the manual for each alert', async () => {
+    const zRules = z.object({ groups: z.array(z.object({ rules: z.array(z.object({ alert: z.string() })) })) });
+    const { groups } = zRules.parse(parse(await readFile('docs/monitoring/alerts.yaml', 'utf8')));
+    const manual = await readFile('docs/running.md', 'utf8');
+    const rows = [...manual.matchAll(/^\| `(Ledgerline\w+)` \|/gm)].map(([, name]) => name);
+    expect(rows).toEqual(groups.flatMap(({ rules }) => rules.map(({ alert }) => alert)));
+  });
+
+  it.each(['docs/monitoring/alerts.yaml', 'docs/monitoring/grafana.json'])(
+    'is what %s asks for: every metric in it is served',
+    async (path) => {
+      const text = await readFile(path, 'utf8');
+      const used = new Set(text.match(/\bledgerline_\w+/g));
+      expect(used.size).toBeGreaterThan(5);
+      // A metric without a value yet has its type only.
+      const served = new Set(
+        [...String((await api().get(null, '/metrics')).body).matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(
+          ([, name = '', type]) =>
+            type === 'histogram' ? ['_bucket', '_sum', '_count'].map((suffix) => name + suffix) : [name],
+        ),
+      );
+      expect([...used].filter((name) => !served.has(name))).toEqual([]);
+    },
+  );
 });
 
 describe('a rebuild', () => {

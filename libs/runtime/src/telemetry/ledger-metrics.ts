@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Progress } from '#read-model/projection';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { Measuring } from './measured.js';
+import { watchMoney } from './money-metrics.js';
 
 export const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const EVENTS = [1, 2, 5, 10, 50, 100, 500, 1000];
@@ -76,8 +77,12 @@ export class LedgerMetrics implements Measuring {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** Adds gauges for the positions of the log and the read models. A gauge whose value is unknown is absent. */
+  /**
+   * Adds gauges for the positions of the log and the read models, and for what waits for someone. A gauge whose value
+   * is unknown is absent.
+   */
   watch(core: LedgerCore): void {
+    watchMoney(core, this.registry);
     // The gauges of one scrape share one reading, so that they are of the same moment.
     let reading: Promise<Positions | null> | undefined;
     const positions = (): Promise<Positions | null> =>
