@@ -73,6 +73,24 @@ describe('verify', () => {
     expect((await ledgerline('verify', '--checkpoint', join(dir.path, 'none'))).code).toBe(2);
   });
 
+  it('makes a key that is kept elsewhere, and says so where no file can be written', async () => {
+    const { code, stdout, stderr } = await ledgerline('checkpoint-key', 'create');
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^PRIVATE\+KEY\+ledgerline\/[0-9a-f]{8}\+[0-9a-f]{8}\+\S+\n$/),
+    ]);
+    const publicKey = / (ledgerline\/\S+)$/.exec(stderr.trim())?.[1] ?? '';
+    const withKey = { env: { ...env, LEDGERLINE_CHECKPOINT_KEY: stdout.trim() } };
+    expect((await cli(['checkpoint-key', 'show'], withKey)).stdout).toBe(`${publicKey}\n`);
+    // A file in the place of the directory, so that nobody can write there, not even root.
+    const noFolder = join(await dir.write('a file', ''), 'below');
+    const refused = await cli(['checkpoint', '--data-dir', noFolder], { env });
+    expect(refused.code).not.toBe(0);
+    const signed = await cli(['checkpoint', '--data-dir', noFolder, '--json'], withKey);
+    expect(JSON.parse(signed.stdout)).toMatchObject({ publicKey });
+    expect((await ledgerline('checkpoint-key', 'make')).code).toBe(2);
+  });
+
   it('names the changed event, and exits 1', async () => {
     await database.pool.query(
       'begin; set local session_replication_role = replica; update ledgerline_log.events set data = ' +

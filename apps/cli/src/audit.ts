@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { signingKey } from './checkpoint-key.js';
+import { signingKey } from './signing-key.js';
 import { counted, print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { WrongUsage } from './wrong-usage.js';

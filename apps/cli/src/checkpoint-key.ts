@@ -1,56 +1,32 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { newSigner, readSigner, readVerifier, type Signer, type Verifier } from '#transparency/note';
-import { hasCode, messageOf } from './errors.js';
-import { say } from './output.js';
+import { print, printJson, say } from './output.js';
+import { checkingKey, newKey } from './signing-key.js';
 import { WrongUsage } from './wrong-usage.js';
 
-/** The environment variable for the secret key, used instead of the file. */
-const VARIABLE = 'LEDGERLINE_CHECKPOINT_KEY';
-const FILE = 'checkpoint.key';
+const USAGE = 'say what to do: checkpoint-key create, or checkpoint-key show';
 
-/** The key that signs checkpoints: from the environment, or from the data directory, where the first use creates it. */
-export async function signingKey(dataDir: string): Promise<Signer> {
-  const known = await knownSigner(dataDir);
-  if (known !== null) return known;
-  const signer = newSigner(`ledgerline/${randomBytes(4).toString('hex')}`);
-  const file = join(dataDir, FILE);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  try {
-    await writeFile(file, `${signer.secret}\n`, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    // Another process created the key at the same moment: use that key.
-    if (!hasCode(error, 'EEXIST')) throw error;
-    return readSigner(await readFile(file, 'utf8'));
+/** Makes a key that signs checkpoints, or shows the public key of the one in use. Needs no database. */
+export async function run(
+  [verb, ...more]: readonly string[],
+  options: { readonly dataDir: string; readonly json: boolean },
+): Promise<number> {
+  if (more.length > 0) throw new WrongUsage(USAGE);
+  if (verb === 'create') {
+    const { secret, verifier } = newKey();
+    if (options.json) printJson({ secret, publicKey: verifier.text });
+    else print(secret);
+    say(
+      'Keep the key secret, and give it to the commands that sign as LEDGERLINE_CHECKPOINT_KEY or ' +
+        `LEDGERLINE_CHECKPOINT_KEY_FILE. Give the public key to the auditors: ${verifier.text}`,
+    );
+    return 0;
   }
-  say(
-    `created a signing key in ${file}. Let nobody who can write to the database read this file. ` +
-      `Give the public key to the auditors: ${signer.verifier.text}`,
-  );
-  return signer;
-}
-
-/**
- * The public key that checks signatures: the given one (as text, or a file with it), or that of the signing key here.
- * Null if there is neither.
- */
-export async function checkingKey(dataDir: string, given: string | undefined): Promise<Verifier | null> {
-  if (given === undefined) return (await knownSigner(dataDir))?.verifier ?? null;
-  try {
-    return readVerifier(given.includes('+') ? given : await readFile(given, 'utf8'));
-  } catch (error) {
-    throw new WrongUsage(`--key ${given}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-async function knownSigner(dataDir: string): Promise<Signer | null> {
-  const fromEnvironment = process.env[VARIABLE];
-  if (fromEnvironment !== undefined && fromEnvironment !== '') return readSigner(fromEnvironment);
-  try {
-    return readSigner(await readFile(join(dataDir, FILE), 'utf8'));
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return null;
-    throw error;
-  }
+  if (verb !== 'show') throw new WrongUsage(USAGE);
+  const verifier = await checkingKey(options.dataDir, undefined);
+  if (verifier === null)
+    throw new WrongUsage(
+      `there is no key: neither in LEDGERLINE_CHECKPOINT_KEY nor in ${options.dataDir}. Run checkpoint-key create.`,
+    );
+  if (options.json) printJson({ publicKey: verifier.text });
+  else print(verifier.text);
+  return 0;
 }

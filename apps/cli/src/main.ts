@@ -284,6 +284,12 @@ command(
   )
   .option('--key <file|key>', 'public key of the checkpoints (default: that of the signing key here)');
 command(
+  'checkpoint-key',
+  'make a key that signs checkpoints, or show the public key of the one in use',
+  'ledgerline checkpoint-key create > checkpoint.key\n  ledgerline checkpoint-key show',
+  () => import('./checkpoint-key.js'),
+).argument('<create|show>');
+command(
   'checkpoint',
   'sign a statement of what the log contains now; keep it on another system',
   'ledgerline checkpoint --out 2026-05.checkpoint',

@@ -6,7 +6,7 @@ import { createPool, openDatabase } from '#postgres/pool';
 import { eventStoreFrom } from '#runtime/environment';
 import { openEventStoreDb } from '#runtime/event-store';
 import { type Verified, verifyLog } from '#transparency/verify';
-import { checkingKey } from './checkpoint-key.js';
+import { checkingKey } from './signing-key.js';
 import { messageOf } from './errors.js';
 import { counted, print, printJson, say } from './output.js';
 import { WrongUsage } from './wrong-usage.js';

@@ -1,19 +1,23 @@
 import { type FieldNode, type GraphQLSchema, introspectionFromSchema, type SelectionSetNode } from 'graphql';
 import { z } from 'zod';
 
-/** A list of the schema, for example `fields`: how often there is one, its items in all, and those of the longest. */
+/** A list of the schema, for example `args`: how many items it has on average, and at most. */
 interface List {
-  readonly lists: number;
-  readonly items: number;
+  readonly average: number;
   readonly longest: number;
 }
 type Lists = ReadonlyMap<string, List>;
 
 const known = new WeakMap<GraphQLSchema, Lists>();
 
+/** Lists of all types or directives: what is below them is as long as it is on average. */
+const OF_ALL: ReadonlySet<string> = new Set(['types', 'directives']);
+/** Fields that lead to one type, whose lists may be the longest. */
+const OF_ONE: ReadonlySet<string> = new Set(['queryType', 'mutationType', 'subscriptionType', 'type', 'ofType']);
+
 /**
- * The number of fields in an answer about the schema, by the average length of its lists, or for one type by the
- * longest. `fieldsOf`: the fields of a selection, and of its fragments.
+ * The number of fields in an answer about the schema: by the average length of lists below all types, and by the
+ * longest below a single type. `fieldsOf`: the fields of a selection, and of its fragments.
  */
 export function printedBy(
   schema: GraphQLSchema,
@@ -22,37 +26,44 @@ export function printedBy(
 ): number {
   const lists = known.get(schema) ?? listsOf(schema);
   known.set(schema, lists);
-  const measured = new Map<SelectionSetNode, number>();
-  const printed = ({ name, selectionSet }: FieldNode): number => {
+  const measured = { average: new Map<SelectionSetNode, number>(), longest: new Map<SelectionSetNode, number>() };
+  const printed = ({ name: { value: name }, selectionSet }: FieldNode, before: keyof List): number => {
     if (selectionSet === undefined) return 1;
-    const inner = measured.get(selectionSet) ?? fieldsOf(selectionSet).reduce((sum, each) => sum + printed(each), 0);
-    measured.set(selectionSet, inner);
-    const list = lists.get(name.value);
-    if (list === undefined) return 1 + inner;
-    return 1 + inner * (root.name.value === '__type' ? list.longest : list.items / list.lists);
+    const by = OF_ALL.has(name) ? 'average' : OF_ONE.has(name) ? 'longest' : before;
+    const inner =
+      measured[by].get(selectionSet) ?? fieldsOf(selectionSet).reduce((sum, each) => sum + printed(each, by), 0);
+    measured[by].set(selectionSet, inner);
+    const list = lists.get(name);
+    return 1 + inner * (list === undefined ? 1 : list[OF_ALL.has(name) ? 'longest' : by]);
   };
-  return Math.ceil(printed(root));
+  return Math.ceil(printed(root, 'longest'));
 }
 
 const zObject = z.record(z.string(), z.unknown());
 
 /** Of the answer to the usual introspection. A list that is null has no items. */
 function listsOf(schema: GraphQLSchema): Lists {
-  const lists = new Map<string, List>();
+  const lengths = new Map<string, number[]>();
   const isList = new Set<string>();
-  const visit = (value: unknown, seen: (name: string, items: number) => void): void => {
-    if (Array.isArray(value)) value.forEach((each) => visit(each, seen));
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) value.forEach(visit);
     const object = zObject.safeParse(value);
     if (!object.success) return;
     for (const [name, inner] of Object.entries(object.data)) {
-      seen(name, Array.isArray(inner) ? inner.length : 0);
+      const of = lengths.get(name) ?? [];
+      of.push(Array.isArray(inner) ? inner.length : 0);
+      lengths.set(name, of);
       if (Array.isArray(inner)) isList.add(name);
-      visit(inner, seen);
+      visit(inner);
     }
   };
-  visit(introspectionFromSchema(schema), (name, items) => {
-    const { lists: before, items: sum, longest } = lists.get(name) ?? { lists: 0, items: 0, longest: 0 };
-    lists.set(name, { lists: before + 1, items: sum + items, longest: Math.max(longest, items) });
-  });
-  return new Map([...lists].filter(([name]) => isList.has(name)));
+  visit(introspectionFromSchema(schema));
+  return new Map(
+    [...lengths]
+      .filter(([name]) => isList.has(name))
+      .map(([name, of]) => [
+        name,
+        { average: of.reduce((sum, each) => sum + each, 0) / of.length, longest: Math.max(...of) },
+      ]),
+  );
 }

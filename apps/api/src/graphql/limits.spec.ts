@@ -37,6 +37,11 @@ describe('a question about the schema', () => {
       `{ __schema { types { fields { type { fields { ${aliased(300, 'description')} } } } } } }`,
     ],
     [
+      'by the arguments of the longest type',
+      `{ ${aliased(400, '__schema { ...F }')} } ` +
+        `fragment F on __Schema { queryType { fields { args { ${aliased(300, 'name')} } } } }`,
+    ],
+    [
       'type by type',
       `{ ${aliased(200, '__type(name: "Query") { ...F }')} } ` +
         `fragment F on __Type { fields { args { ${aliased(200, 'description')} } } }`,
