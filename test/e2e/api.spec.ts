@@ -637,7 +637,8 @@ describe('pages', () => {
     const { headers } = await get(null, program);
     expect(headers.get('content-type')).toMatch(/^text\/javascript/);
     expect(headers.get('cache-control')).toContain('immutable');
-    expect((await get(null, '/console/assets/nothing.js')).status).toBe(404);
+    const missing = await get(null, '/console/assets/nothing.js');
+    expect([missing.status, missing.headers.get('cache-control')]).toEqual([404, 'no-store']);
   });
 });
 

@@ -3,7 +3,7 @@ import { parse, zDate, zInstant } from '#domain/schema';
 import { midnight } from '#domain/time/calendar';
 import { earlier, FROM_EVER, type Instant, later } from '#domain/time/instant';
 import type { Caller } from '#ledger/caller';
-import { inOrder, valueOf } from '#ledger/appending/in-order';
+import { inOrder } from '#ledger/appending/in-order';
 import type { AnswerOf } from '#ledger/query';
 import { type Invoice, invoices, zDrafted, zIssued } from './invoices.js';
 import type { Ledger } from './ledger.js';
@@ -18,6 +18,8 @@ export interface InvoiceRun {
   readonly issue: boolean;
   /** `bill`: also bills days that can't be metered. Default: a tenant with such days is not billed (`not_metered`). */
   readonly unmetered?: 'bill' | undefined;
+  /** Tenants billed at the same time: they are read, appended and projected together. Default: 64. */
+  readonly tenantsAtOnce?: number;
   /** Called for each day that the run metered. */
   readonly onMetered?: (day: { readonly date: string; readonly count: number }) => void;
 }
@@ -51,33 +53,31 @@ async function allTenants(ledger: Ledger, caller: Caller): Promise<AnswerOf<type
   return all;
 }
 
-/** Tenants billed at the same time: they are read, appended and projected together. */
-const AT_ONCE = 64;
+const TENANTS_AT_ONCE = 64;
 
 /**
  * Meters the days that are due, then bills tenants as of an instant and issues their invoices in order. A second run
- * finds the same invoices. A failure of one tenant does not stop the others.
+ * finds the same invoices. A failure of one tenant does not stop the others. Who stops early leaves drafts of up to
+ * twice `tenantsAtOnce` tenants, which the next run finds.
  */
 export async function* invoiceRun(ledger: Ledger, caller: Caller, run: InvoiceRun): AsyncGenerator<TenantBilled> {
   const asOf = await instantsOf(ledger, caller, run.asOf);
   const last = ['', ...run.tenantIds].map(asOf).reduce<Instant>(later, FROM_EVER);
   for await (const day of meterDue(ledger, caller, earlier(last, caller.now))) run.onMetered?.(day);
+  const { tenantsAtOnce: atOnce = TENANTS_AT_ONCE } = run;
   const draftedFrom = async (from: number): Promise<Billing[]> =>
     Promise.all(
       run.tenantIds
-        .slice(from, from + AT_ONCE)
+        .slice(from, from + atOnce)
         .map(async (tenantId) => draft(ledger, caller, tenantId, { ...run, asOf: asOf(tenantId) })),
     );
   let next = draftedFrom(0);
   try {
-    for (let from = AT_ONCE; from < run.tenantIds.length + AT_ONCE; from += AT_ONCE) {
+    for (let from = atOnce; from < run.tenantIds.length + atOnce; from += atOnce) {
       const drafted = await next;
       // The database writes the next drafts while these invoices are rated.
       next = draftedFrom(from);
-      const issued = run.issue
-        ? (await inOrder(drafted, (each, inTurn) => issue(ledger, caller, each, inTurn))).map(valueOf)
-        : drafted;
-      yield* await viewed(ledger, caller, issued);
+      yield* await viewed(ledger, caller, run.issue ? await issued(ledger, caller, drafted) : drafted);
     }
   } finally {
     // Whoever stops early closes the ledger next.
@@ -120,32 +120,60 @@ async function draft(
   });
 }
 
-async function issue(ledger: Ledger, caller: Caller, billing: Billing, inTurn: () => Promise<void>): Promise<Billing> {
-  return unlessFailed(billing, async () => {
-    const quarantined = new Map(billing.quarantined.map((each) => [each.lineId, each]));
-    for (const invoiceId of billing.invoices) {
-      const outcome = await ledger.execute({ command: 'issue-invoice', invoiceId, at: billing.asOf }, caller, {
-        inTurn,
-      });
-      if (outcome.status === 'refused' && !ISSUED_ALREADY.includes(outcome.error.code)) throw refusal(outcome.error);
-      // Lines that were rated in the draft and can't be rated now.
-      if (outcome.status !== 'refused')
-        for (const each of zIssued.parse(outcome.result).quarantined) quarantined.set(each.lineId, each);
-    }
-    return { ...billing, quarantined: [...quarantined.values()] };
-  });
+/** Issues all drafts, in the order of the tenants and of their currencies: the numbers follow it. */
+async function issued(ledger: Ledger, caller: Caller, drafted: readonly Billing[]): Promise<Billing[]> {
+  const drafts = drafted.flatMap((of) => of.invoices.map((invoiceId) => ({ of, invoiceId })));
+  const settled = await inOrder(drafts, async ({ of, invoiceId }, inTurn) =>
+    issue(ledger, caller, { invoiceId, at: of.asOf }, inTurn),
+  );
+  const ofTenant = Map.groupBy(drafts.keys(), (index) => drafts[index]?.of);
+  return drafted.map((of) =>
+    (ofTenant.get(of) ?? []).reduce<Billing>((billing, index) => {
+      const one = settled[index];
+      if (one === undefined) return billing;
+      if (one.status === 'rejected') return { ...billing, failure: billing.failure ?? errorOf(one.reason) };
+      const lines = new Map([...billing.quarantined, ...one.value].map((each) => [each.lineId, each]));
+      return { ...billing, quarantined: [...lines.values()] };
+    }, of),
+  );
 }
 
-/** The invoices of all these tenants are read together. If they can't be, it is a failure of each tenant. */
+/** The lines of the draft that can't be rated now. Errors: the refusal, unless it was issued before. */
+async function issue(
+  ledger: Ledger,
+  caller: Caller,
+  { invoiceId, at }: { readonly invoiceId: string; readonly at: Instant },
+  inTurn: () => Promise<void>,
+): Promise<Billing['quarantined']> {
+  const outcome = await ledger.execute({ command: 'issue-invoice', invoiceId, at }, caller, { inTurn });
+  if (outcome.status !== 'refused') return zIssued.parse(outcome.result).quarantined;
+  if (ISSUED_ALREADY.includes(outcome.error.code)) return [];
+  throw refusal(outcome.error);
+}
+
+/** The invoices of all these tenants are read together. If that fails, each tenant's are read for it alone. */
 async function viewed(ledger: Ledger, caller: Caller, billed: readonly Billing[]): Promise<TenantBilled[]> {
-  const ids = billed.flatMap(({ invoices: of }) => of);
   try {
-    const found = new Map((await invoicesOf(ledger, caller, ids)).map((each) => [each.invoiceId, each]));
-    return billed.map((each) => ({ ...each, invoices: each.invoices.flatMap((id) => found.get(id) ?? []) }));
+    return await withInvoices(ledger, caller, billed);
   } catch (error) {
-    const failure = errorOf(error);
-    return billed.map((each) => ({ ...each, invoices: [], failure: each.failure ?? failure }));
+    const [only, ...others] = billed;
+    if (only !== undefined && others.length === 0)
+      return [{ ...only, invoices: [], failure: only.failure ?? errorOf(error) }];
+    const alone: TenantBilled[] = [];
+    for (const each of billed) alone.push(...(await viewed(ledger, caller, [each])));
+    return alone;
   }
+}
+
+async function withInvoices(ledger: Ledger, caller: Caller, billed: readonly Billing[]): Promise<TenantBilled[]> {
+  const ids = billed.flatMap(({ invoices: of }) => of);
+  const found = new Map((await invoicesOf(ledger, caller, ids)).map((each) => [each.invoiceId, each]));
+  const invoiceOf = (id: string): Invoice => {
+    const of = found.get(id);
+    if (of === undefined) throw new Error(`invoice ${id} was drafted and is not found`);
+    return of;
+  };
+  return billed.map((each) => ({ ...each, invoices: each.invoices.map(invoiceOf) }));
 }
 
 /** A page has this many invoices: all their lines are in memory at once. */

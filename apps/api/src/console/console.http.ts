@@ -42,12 +42,12 @@ export class ConsoleController {
 
   /** The name of a file has the hash of its content. */
   @Get('console/assets/:name')
-  @Header('cache-control', 'public, max-age=31536000, immutable')
   @OpenToAll()
   asset(@Param('name') name: string, @Res({ passthrough: true }) reply: Reply): StreamableFile {
     const file = consoleFiles().assets.get(name);
     if (file === undefined) throw notFound('unknown_route', `the console has no file ${name}. Load the page again.`);
-    reply.header('content-type', file.type);
+    // Only what is there may be kept: during an update, an older process does not have the newer files.
+    reply.header('content-type', file.type).header('cache-control', 'public, max-age=31536000, immutable');
     return new StreamableFile(file.bytes);
   }
 }
