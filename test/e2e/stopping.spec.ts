@@ -591,6 +591,22 @@ describe('a request of GraphQL', () => {
       }
     });
   });
+
+  it('has no place while it waits for the turn of its owner', async () => {
+    const settings = { queriesAtOnce: 2, requestsAtOncePerTenant: 2, patienceMs: 600_000 };
+    await withApi(settings, async (url) => {
+      const few = Array.from({ length: 3 }, (_, n) => `a${n}: rates { items { resourceType } }`).join(' ');
+      const query = `{ ${few} b: tenants { items { tenantId } } }`;
+      const answers: ReturnType<typeof asked>[] = [];
+      await whileTenantsAreLocked(url, async () => {
+        for (let n = 0; n < 2; n += 1) answers.push(asked(url, 'operator', '/graphql', { query }));
+        while ((await waitingForLocks()) < 1) await new Promise((resolve) => setImmediate(resolve));
+        for (let n = 0; n < 20; n += 1) expect((await asked(url, 'auditor', '/api/v1/rates')).status).toBe(200);
+      });
+      for (const each of await Promise.all(answers))
+        expect(each.body).toMatchObject({ data: { b: { items: expect.any(Array) } } });
+    });
+  });
 });
 
 describe('a query', () => {

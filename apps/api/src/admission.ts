@@ -8,10 +8,10 @@ import type { Ledger } from '#operations/ledger';
 import { headersFor } from './answer-headers.js';
 import type { Access } from './auth/access.js';
 import type { Arrivals } from './auth/arrivals.js';
-import { type Crowd, type Lane, LEAST_OF_WORK } from './crowd.js';
+import type { Crowd } from './crowd.js';
 import { type Request, V1 } from './http.js';
 import { ownerOf } from './owner.js';
-import { type Applicant, Places } from './places.js';
+import { type Applicant, Places, type PlacesOfRequests } from './places.js';
 import { HungUp, Overloaded, PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
 import type { Limits } from './protection.js';
 import { isUpgrade, isWatched, type RequestEnds } from './request-ends.js';
@@ -26,13 +26,20 @@ type Arrived = Pick<Request, 'method' | 'url'> & {
   readonly routeOptions: { readonly url?: string | undefined };
 };
 
+/** Who uses how many places: those of usage, and those of all other work. */
+export interface Crowds {
+  readonly usage: Crowd;
+  readonly work: Crowd;
+}
+
 /** What requests pass on their way in. */
 interface Way {
   readonly arrivals: Arrivals;
   readonly routes: Pick<Routes, 'accessOf'>;
   readonly ledger: Pick<Ledger, 'waitFor'>;
   readonly ends: RequestEnds;
-  readonly crowd: Crowd;
+  readonly crowds: Crowds;
+  readonly placesOf: PlacesOfRequests;
   readonly onShed: () => void;
 }
 
@@ -43,8 +50,6 @@ interface Way {
 const PATIENCE_MS = 250;
 /** A query takes longer than a few readings, and a page may send more of them than the share of its tenant. */
 const WORK_PATIENCE_MS = 2000;
-/** Readings are what is billed: a caller who asks for much has this place in any case. */
-const LEAST_OF_USAGE = 1;
 const USAGE = `/${V1}/usage`;
 
 /** A body is large when more than this of it has arrived. It is in memory until the work is done. */
@@ -188,10 +193,10 @@ const shareOf = (all: number, { tenantId }: Caller): number =>
   Math.max(1, Math.floor(all / (tenantId === undefined ? 2 : 4)));
 
 /** An eighth is kept for `platform_admin`. */
-const placesFor = (all: number, keptForIngest: number, lane?: Lane): Places =>
+const placesFor = (all: number, keptForIngest: number, crowd?: Crowd): Places =>
   new Places({
     all,
-    ...(lane === undefined ? {} : { lane }),
+    ...(crowd === undefined ? {} : { crowd }),
     reserved: new Map([
       ['platform_admin', Math.floor(all / 8)],
       ['ingest', keptForIngest],
@@ -201,19 +206,19 @@ const placesFor = (all: number, keptForIngest: number, lane?: Lane): Places =>
 function takePlaces(
   fastify: Fastify,
   { requestsAtOnce, queriesAtOnce, requestsAtOncePerTenant, patienceMs }: Limits,
-  { arrivals, ends, crowd, onShed }: Way,
+  { arrivals, ends, crowds, placesOf, onShed }: Way,
   isOpen: (request: Arrived) => boolean,
 ): void {
   // Readings are gathered into few appends. All else works in the database for as long as it has its place: where more
   // of it than the database takes are let in, the line is there, and it knows no owners.
   const usage = {
     all: requestsAtOnce,
-    places: placesFor(requestsAtOnce, Math.floor(requestsAtOnce / 4), crowd.lane('usage', LEAST_OF_USAGE)),
+    places: placesFor(requestsAtOnce, Math.floor(requestsAtOnce / 4), crowds.usage),
     patience: patienceMs ?? PATIENCE_MS,
   };
   const work = {
     all: queriesAtOnce,
-    places: placesFor(queriesAtOnce, 0, crowd.lane('work', LEAST_OF_WORK)),
+    places: placesFor(queriesAtOnce, 0, crowds.work),
     patience: patienceMs ?? WORK_PATIENCE_MS,
   };
   const inside = new WeakMap<object, { readonly owner: string; readonly leave: () => void }>();
@@ -227,6 +232,7 @@ function takePlaces(
     const caller = arrivals.callerOf(request);
     // Whoever gives a place back calls `enter`. The request goes on in its own context: its trace, and what ends it.
     const goOn = AsyncResource.bind(done);
+    let whenBack = (): void => undefined;
     const { all, places, patience } = request.routeOptions.url === USAGE ? usage : work;
     const waiting: { timer?: NodeJS.Timeout } = {};
     const stopWaiting = (): void => {
@@ -240,11 +246,29 @@ function takePlaces(
       share,
       weight: Math.min(share, weightOf(request.query)),
       enter: () => {
+        if (inside.has(request)) {
+          whenBack();
+          return;
+        }
         stopWaiting();
         const leave = (): void => {
           places.leave(applicant);
         };
         inside.set(request, { owner: applicant.owner, leave });
+        placesOf.set(request, {
+          pause: () => {
+            places.pause(applicant);
+          },
+          // A client that hangs up is not let in again, and its work ends.
+          resume: async () => {
+            const back = Promise.withResolvers<void>();
+            whenBack = back.resolve;
+            reply.raw.once('close', back.resolve);
+            if (reply.raw.closed || !places.resume(applicant)) back.resolve();
+            await back.promise;
+            reply.raw.off('close', back.resolve);
+          },
+        });
         goOn();
       },
     };

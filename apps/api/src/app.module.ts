@@ -16,6 +16,7 @@ import { CommandsResolver } from './graphql/commands.graphql.js';
 import { graphQl } from './graphql/graphql.module.js';
 import { QueryFields } from './graphql/query-fields.js';
 import { SubscriptionsResolver } from './graphql/subscriptions.graphql.js';
+import type { PlacesOfRequests } from './places.js';
 import { Turns } from './graphql/turns.js';
 import { Failures } from './failures.js';
 import { HealthController } from './health.http.js';
@@ -38,6 +39,7 @@ export interface AppOptions {
   readonly tokens: TokenReader;
   readonly arrivals: Arrivals;
   readonly crowd: Crowd;
+  readonly placesOf: PlacesOfRequests;
   readonly failures: Failures;
   readonly queryTimeoutMs: number;
   readonly usageYears?: UsageYears;
@@ -84,6 +86,7 @@ export class AppModule {
     tokens,
     arrivals,
     crowd,
+    placesOf,
     failures,
     logger,
     clock,
@@ -104,7 +107,12 @@ export class AppModule {
     };
     return {
       module: AppModule,
-      imports: [DiscoveryModule, ledger, access, graphQl([ledger, access], { failures, turns: new Turns(crowd) })],
+      imports: [
+        DiscoveryModule,
+        ledger,
+        access,
+        graphQl([ledger, access], { failures, turns: new Turns(crowd), placesOf }),
+      ],
       controllers: [
         QueriesController,
         CommandsController,

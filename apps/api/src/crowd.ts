@@ -1,7 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The places that callers who ask for much have in any case, together and on average. */
-export const LEAST_OF_WORK = 0.3;
 const LONGEST_PAUSE_MS = 1000;
 /** The places that others use are an average over about this time. */
 const MEMORY_MS = 1000;
@@ -9,23 +7,29 @@ const MEMORY_MS = 1000;
 const MUCH_MS = 2000;
 /**
  * Part of a new duration in that of its owner. A longer one counts little: where all requests become slow, nobody asks
- * for more than before.
+ * for more than before. A shorter one counts by its time, up to this part: many cheap requests do not hide long ones.
  */
-const PART_OF_SHORTER = 0.3;
 const PART_OF_LONGER = 0.05;
-/** A caller waits for so much after a long request: 3.3 s where it has 0.3 places. */
+const PART_OF_SHORTER = 0.3;
+const WHOLE_MS = 2000;
+/**
+ * After a long request, its owner waits until so much is made up for: 3.3 s where it has 0.3 places to itself, twice as
+ * long where two such owners share them.
+ */
 const MOST_DEBT_MS = 1000;
 /** So long what the others use is not added up again: it is asked for whenever a place becomes free. */
 const ADDED_UP_MS = 10;
-/** Above this number, owners without requests are forgotten. */
+/** Above this number, owners without requests for `IDLE_MS` are forgotten. */
 const MOST_OWNERS = 1000;
+const IDLE_MS = 10_000;
+const FORGET_EVERY_MS = 1000;
 
 /** In milliseconds from any moment. */
 export type Stopwatch = () => number;
 export const stopwatch: Stopwatch = () => performance.now();
 
 interface Owner {
-  /** Requests that have a place or wait for one. */
+  /** Requests that have a place, wait for one or pause. */
   asking: number;
   holding: number;
   /** What its requests take. undefined: none has ended. */
@@ -37,73 +41,80 @@ interface Owner {
   at: number;
 }
 
-/** The owners of one kind of requests. */
-export interface Lane {
-  arrive(owner: string): void;
-  /** Returns since when the owner has the place. */
-  enter(owner: string): number;
-  /** `since`: as `enter` has it. undefined: the request had no place. */
-  leave(owner: string, since: number | undefined): void;
-  mustWait(owner: string): boolean;
+export interface CrowdSizes {
+  /** While others use so many places on average, nothing is left. */
+  readonly enough: number;
+  /** The places that owners who ask for much have in any case, together and on average. */
+  readonly atLeast: number;
 }
 
 /**
- * Knows who uses how many places, and who must let others go first: an owner that asks for much has only what the
- * others leave. So many requests at once, or long ones, get their owner less, and not more, while others are there.
+ * Knows who uses how many places of one kind, and who must let others go first: an owner that asks for much has only
+ * what the others leave. So many requests at once, or long ones, get their owner less, and not more, while others are
+ * there.
  */
 export class Crowd {
   private readonly owners = new Map<string, Owner>();
   private added = { others: 0, asking: 1, at: -Infinity };
+  private forgot = -Infinity;
 
-  /** `enough`: while others use so many places on average, nothing is left. */
   constructor(
-    private readonly enough: number,
-    private readonly now: Stopwatch = stopwatch,
+    private readonly sizes: CrowdSizes,
+    readonly now: Stopwatch = stopwatch,
   ) {}
 
-  /** `atLeast`: the places that owners who ask for much have in any case, together and on average. */
-  lane(name: 'work' | 'usage', atLeast: number): Lane {
-    const named = (owner: string): Owner => this.updated(nameIn(name, owner), atLeast);
-    return {
-      arrive: (owner) => {
-        named(owner).asking += 1;
-      },
-      enter: (owner) => {
-        named(owner).holding += 1;
-        return this.now();
-      },
-      leave: (owner, since) => {
-        this.leave(named(owner), since);
-      },
-      mustWait: (owner) => {
-        const of = named(owner);
-        return asksForMuch(of) && (of.debtMs > 0 || of.holding + 1 > Math.max(1, this.left(atLeast)));
-      },
-    };
+  arrive(owner: string): void {
+    this.updated(owner).asking += 1;
   }
 
-  /** Waits after work of an owner that took so long: its share of the time becomes what others leave of a place. */
-  async pauseAfter(workMs: number, owner: string): Promise<void> {
-    const own = this.owners.get(nameIn('work', owner));
-    const ofOwn = own === undefined || asksForMuch(own) ? 0 : usedAt(this.now(), own);
-    const pauseMs = workMs * (1 / Math.min(1, this.left(LEAST_OF_WORK, ofOwn)) - 1);
-    if (pauseMs > 0) await delay(Math.min(pauseMs, LONGEST_PAUSE_MS));
+  /** The owner has one place more: for a request that arrived or that paused. */
+  enter(owner: string): void {
+    this.updated(owner).holding += 1;
   }
 
-  private leave(owner: Owner, since: number | undefined): void {
+  /** The owner has one place less, for now. */
+  pause(owner: string): void {
+    this.updated(owner).holding -= 1;
+  }
+
+  /** `workedMs`: how long the request had a place. undefined: it had none. */
+  leave(name: string, workedMs: number | undefined): void {
+    const owner = this.updated(name);
     owner.asking -= 1;
-    if (since !== undefined) {
-      owner.holding -= 1;
-      const took = this.now() - since;
-      const { requestMs: before = took } = owner;
-      owner.requestMs = before + (took - before) * (took < before ? PART_OF_SHORTER : PART_OF_LONGER);
+    if (workedMs !== undefined) {
+      const { requestMs: before = workedMs } = owner;
+      const part = workedMs < before ? Math.min(PART_OF_SHORTER, workedMs / WHOLE_MS) : PART_OF_LONGER;
+      owner.requestMs = before + (workedMs - before) * part;
     }
-    if (this.owners.size > MOST_OWNERS)
-      for (const [name, { asking }] of this.owners) if (asking === 0) this.owners.delete(name);
+    this.forget();
+  }
+
+  mustWait(name: string): boolean {
+    const owner = this.updated(name);
+    return asksForMuch(owner) && (owner.debtMs > 0 || owner.holding + 1 > Math.max(1, this.left()));
+  }
+
+  /**
+   * A pause after work of an owner that took so long: its share of the time becomes what others leave of a place.
+   * undefined: others do not need it.
+   */
+  pauseAfter(workMs: number, name: string): Promise<void> | undefined {
+    const own = this.owners.get(name);
+    const ofOwn = own === undefined || asksForMuch(own) ? 0 : usedAt(this.now(), own);
+    const pauseMs = workMs * (1 / Math.min(1, this.left(ofOwn)) - 1);
+    return pauseMs > 0 ? delay(Math.min(pauseMs, LONGEST_PAUSE_MS)) : undefined;
+  }
+
+  /** Who was there a moment ago is still known: its requests follow each other. */
+  private forget(): void {
+    const now = this.now();
+    if (this.owners.size <= MOST_OWNERS || now - this.forgot < FORGET_EVERY_MS) return;
+    this.forgot = now;
+    for (const [name, { asking, at }] of this.owners) if (asking === 0 && now - at >= IDLE_MS) this.owners.delete(name);
   }
 
   /** The places of an owner that asks for much: together, such owners have `atLeast` in any case. */
-  private left(atLeast: number, ofOwn = 0): number {
+  private left(ofOwn = 0): number {
     const now = this.now();
     if (now - this.added.at >= ADDED_UP_MS) {
       let [others, asking] = [0, 0];
@@ -112,22 +123,20 @@ export class Crowd {
         else others += usedAt(now, owner);
       this.added = { others, asking: Math.max(1, asking), at: now };
     }
-    return Math.max(atLeast / this.added.asking, this.enough - (this.added.others - ofOwn));
+    return Math.max(this.sizes.atLeast / this.added.asking, this.sizes.enough - (this.added.others - ofOwn));
   }
 
-  private updated(name: string, atLeast: number): Owner {
+  private updated(name: string): Owner {
     const now = this.now();
     const owner = this.owners.get(name) ?? { asking: 0, holding: 0, requestMs: undefined, used: 0, debtMs: 0, at: now };
     this.owners.set(name, owner);
-    const debtMs = owner.debtMs + (owner.holding - this.left(atLeast)) * (now - owner.at);
+    const debtMs = owner.debtMs + (owner.holding - this.left()) * (now - owner.at);
     owner.debtMs = Math.min(MOST_DEBT_MS, Math.max(0, debtMs));
     owner.used = usedAt(now, owner);
     owner.at = now;
     return owner;
   }
 }
-
-const nameIn = (lane: 'work' | 'usage', owner: string): string => `${lane} ${owner}`;
 
 const asksForMuch = ({ asking, requestMs }: Owner): boolean => asking * (requestMs ?? 0) > MUCH_MS;
 

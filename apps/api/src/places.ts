@@ -1,5 +1,5 @@
 import type { Role } from '#ledger/caller';
-import type { Lane } from './crowd.js';
+import type { Crowd } from './crowd.js';
 
 /** How often those are looked at who let others go first: their turn comes with time. */
 const LOOK_EVERY_MS = 20;
@@ -13,16 +13,27 @@ export interface Applicant {
   readonly share: number;
   /** How many places of its owner's share the request takes: at most the share. Default: 1. */
   readonly weight?: number;
-  /** Called when it has its place. */
+  /** Called when it has its place, and again after each pause. */
   enter(): void;
 }
+
+/** The place of a request among those of all. */
+export interface PlaceOfRequest {
+  /** Gives it back for now. */
+  pause(): void;
+  /** Takes it again. It waits while none is free, and no longer than the client is there. */
+  resume(): Promise<void>;
+}
+
+/** The places of the requests that were let in. */
+export type PlacesOfRequests = WeakMap<object, PlaceOfRequest>;
 
 export interface Sizes {
   readonly all: number;
   /** Places that are kept free for requests of a role. */
   readonly reserved: ReadonlyMap<Role, number>;
   /** Who lets others go first. Without it: nobody. */
-  readonly lane?: Lane;
+  readonly crowd?: Crowd;
 }
 
 /**
@@ -30,8 +41,10 @@ export interface Sizes {
  * fewest: an owner who sends many requests does not delay one who sends few.
  */
 export class Places {
-  /** Since when, in milliseconds. */
+  /** Since when, in milliseconds, without its pauses. */
   private readonly inside = new Map<Applicant, number>();
+  /** How long it had a place so far. It counts in the share of its owner. */
+  private readonly paused = new Map<Applicant, number>();
   /** In order of arrival. None of them can enter: each change of the places lets in those who can. */
   private readonly line = new Set<Applicant>();
   private readonly ofOwner = new Map<string, number>();
@@ -42,8 +55,8 @@ export class Places {
 
   /** Enters at once, or waits in the line. Returns whether it entered. */
   ask(applicant: Applicant): boolean {
-    this.sizes.lane?.arrive(applicant.owner);
-    const mayEnter = this.mayEnter(applicant) && !this.yields(applicant);
+    this.sizes.crowd?.arrive(applicant.owner);
+    const mayEnter = this.mayEnter(applicant) && !this.yields(applicant) && !this.isBehindItsOwn(applicant);
     if (mayEnter) this.enter(applicant);
     else {
       this.line.add(applicant);
@@ -52,20 +65,45 @@ export class Places {
     return mayEnter;
   }
 
+  /** Gives the place to others while nothing is done for the request. */
+  pause(applicant: Applicant): void {
+    if (this.stop(applicant)) this.letIn();
+  }
+
+  /** Ends a pause: the request enters at once, or waits in the line. false: it does not pause. */
+  resume(applicant: Applicant): boolean {
+    if (!this.paused.has(applicant)) return false;
+    if (this.isFull(applicant)) this.line.add(applicant);
+    else this.enter(applicant);
+    return true;
+  }
+
   /** Gives the place back, or leaves the line. It may be called again. */
   leave(applicant: Applicant): void {
-    const since = this.inside.get(applicant);
-    if (this.line.delete(applicant)) this.sizes.lane?.leave(applicant.owner, undefined);
-    if (since === undefined) return;
-    this.inside.delete(applicant);
-    this.sizes.lane?.leave(applicant.owner, since);
-    this.count(applicant, -1);
+    const waited = this.line.delete(applicant);
+    this.stop(applicant);
+    const workedMs = this.paused.get(applicant);
+    if (workedMs === undefined && !waited) return;
+    this.sizes.crowd?.leave(applicant.owner, workedMs);
+    if (workedMs === undefined) return;
+    this.paused.delete(applicant);
+    this.countOwner(applicant, -1);
     this.letIn();
   }
 
   /** Whether nobody of this role can enter, whoever the owner is. */
   isFull({ role }: Pick<Applicant, 'role'>): boolean {
     return this.sizes.all - this.inside.size <= this.keptFromRole(role);
+  }
+
+  private stop(applicant: Applicant): boolean {
+    const since = this.inside.get(applicant);
+    if (since === undefined) return false;
+    this.inside.delete(applicant);
+    this.paused.set(applicant, this.now() - since);
+    this.sizes.crowd?.pause(applicant.owner);
+    this.countRole(applicant, -1);
+    return true;
   }
 
   private letIn(): void {
@@ -79,22 +117,32 @@ export class Places {
     let best: Applicant | undefined;
     // Nobody can enter when all places are taken: the line need not be searched.
     if (this.inside.size >= this.sizes.all) return best;
-    for (const each of this.line)
-      if (
-        this.mayEnter(each) &&
-        (best === undefined || this.heldBy(each.owner) < this.heldBy(best.owner)) &&
-        !this.yields(each)
-      )
-        best = each;
+    // Those behind a heavier request of their owner do not pass it: it would never have its places.
+    const behind = new Set<string>();
+    for (const each of this.line) {
+      if (behind.has(each.owner)) continue;
+      if (!this.mayEnter(each)) behind.add(each.owner);
+      else if ((best === undefined || this.othersOf(each) < this.othersOf(best)) && !this.yields(each)) best = each;
+    }
     return best;
   }
 
-  private yields(applicant: Pick<Applicant, 'role' | 'owner'>): boolean {
-    return applicant.role !== 'platform_admin' && this.sizes.lane?.mustWait(applicant.owner) === true;
+  private isBehindItsOwn({ owner }: Applicant): boolean {
+    for (const each of this.line) if (each.owner === owner) return true;
+    return false;
+  }
+
+  private yields(applicant: Applicant): boolean {
+    return (
+      applicant.role !== 'platform_admin' &&
+      // It has let others go first.
+      !this.paused.has(applicant) &&
+      this.sizes.crowd?.mustWait(applicant.owner) === true
+    );
   }
 
   private lookAgain(): void {
-    if (this.sizes.lane === undefined) return;
+    if (this.sizes.crowd === undefined) return;
     this.looking ??= setTimeout(() => {
       this.looking = undefined;
       this.letIn();
@@ -103,7 +151,7 @@ export class Places {
   }
 
   private mayEnter(applicant: Applicant): boolean {
-    return this.heldBy(applicant.owner) + (applicant.weight ?? 1) <= applicant.share && !this.isFull(applicant);
+    return this.othersOf(applicant) + (applicant.weight ?? 1) <= applicant.share && !this.isFull(applicant);
   }
 
   private keptFromRole(role: Role): number {
@@ -114,20 +162,33 @@ export class Places {
   }
 
   private enter(applicant: Applicant): void {
-    this.inside.set(applicant, this.sizes.lane?.enter(applicant.owner) ?? 0);
-    this.count(applicant, 1);
+    const workedMs = this.paused.get(applicant);
+    this.inside.set(applicant, this.now() - (workedMs ?? 0));
+    this.sizes.crowd?.enter(applicant.owner);
+    this.countRole(applicant, 1);
+    if (workedMs === undefined) this.countOwner(applicant, 1);
+    else this.paused.delete(applicant);
     applicant.enter();
   }
 
-  private count({ role, owner, weight = 1 }: Applicant, change: 1 | -1): void {
+  private now(): number {
+    return this.sizes.crowd?.now() ?? 0;
+  }
+
+  private countRole({ role }: Applicant, change: 1 | -1): void {
     this.ofRole.set(role, (this.ofRole.get(role) ?? 0) + change);
-    const held = this.heldBy(owner) + change * weight;
+  }
+
+  private countOwner({ owner, weight = 1 }: Applicant, change: 1 | -1): void {
+    const held = (this.ofOwner.get(owner) ?? 0) + change * weight;
     // Owners come and go: those without a place are forgotten.
     if (held === 0) this.ofOwner.delete(owner);
     else this.ofOwner.set(owner, held);
   }
 
-  private heldBy(owner: string): number {
-    return this.ofOwner.get(owner) ?? 0;
+  /** What the other requests of its owner hold. */
+  private othersOf(applicant: Applicant): number {
+    const held = this.ofOwner.get(applicant.owner) ?? 0;
+    return this.paused.has(applicant) ? held - (applicant.weight ?? 1) : held;
   }
 }

@@ -8,7 +8,7 @@ import { invalid } from '#domain/errors';
 import { LedgerCore } from '#ledger/ledger-core';
 import { Ledger } from '#operations/ledger';
 import { isTokenRevoked } from '#operations/tokens';
-import { admit } from './admission.js';
+import { admit, type Crowds } from './admission.js';
 import { headersFor } from './answer-headers.js';
 import { AppModule } from './app.module.js';
 import { Arrivals } from './auth/arrivals.js';
@@ -26,6 +26,7 @@ import { givenId, isAscii, POSITION, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { ownerOf } from './owner.js';
 import { answerProblem } from './problem.filter.js';
+import type { PlacesOfRequests } from './places.js';
 import { PROBLEM_TYPE, problemOf } from './problem.js';
 import { cutSlowReaders, protect } from './protection.js';
 import { mayUpgrade, RequestEnds } from './request-ends.js';
@@ -89,6 +90,17 @@ function assertUtf8(url: string): void {
 
 const notUtf8 = () =>
   invalid('malformed_request', 'The body is not text in UTF-8, as JSON must be (RFC 8259). Encode it in UTF-8.');
+
+/** The places that callers who ask for much have in any case, together and on average. */
+const LEAST_OF_WORK = 0.3;
+/** Readings are what is billed. */
+const LEAST_OF_USAGE = 1;
+
+/** Where others hold a quarter of the places on average, the database is busy with them. */
+const crowdsOf = ({ requestsAtOnce, queriesAtOnce, stopwatch }: ApiSettings): Crowds => ({
+  usage: new Crowd({ enough: requestsAtOnce / 4, atLeast: LEAST_OF_USAGE }, stopwatch),
+  work: new Crowd({ enough: queriesAtOnce / 4, atLeast: LEAST_OF_WORK }, stopwatch),
+});
 
 /** Creates the Nest application, without listening. */
 export async function createApi(
@@ -176,10 +188,20 @@ export async function createApi(
   logRequests(ends, logger, isFlood);
   protect(fastify, settings, arrivals);
   cutSlowReaders(fastify, transferMs);
-  // Where others hold a quarter of the places on average, the database is busy with them.
-  const crowd = new Crowd(settings.queriesAtOnce / 4, settings.stopwatch);
+  const crowds = crowdsOf(settings);
+  const placesOf: PlacesOfRequests = new WeakMap();
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.forRoot({ ...settings, logger, clock, telemetry, tokens, arrivals, crowd, failures }),
+    AppModule.forRoot({
+      ...settings,
+      logger,
+      clock,
+      telemetry,
+      tokens,
+      arrivals,
+      crowd: crowds.work,
+      placesOf,
+      failures,
+    }),
     adapter,
     {
       logger: new NestLogger(logger),
@@ -191,9 +213,9 @@ export async function createApi(
   tokens.refuseRevoked(new Revocations(async (tokenId) => isTokenRevoked(core, tokenId)));
   ledger.expensive.behave({
     patienceMs: EXPENSIVE_PATIENCE_MS,
-    pauseAfter: async (workMs, caller) => crowd.pauseAfter(workMs, ownerOf(caller)),
+    pauseAfter: async (workMs, caller) => crowds.work.pauseAfter(workMs, ownerOf(caller)),
   });
-  admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger, ends, crowd, onShed });
+  admit(fastify, settings, { arrivals, routes: app.get(Routes), ledger, ends, crowds, placesOf, onShed });
   return app;
 }
 

@@ -79,10 +79,6 @@ export class FewInOrder {
 
   constructor(private readonly most: number) {}
 
-  get isIdle(): boolean {
-    return this.running === 0;
-  }
-
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.running < this.most) this.running += 1;
     else

@@ -9,9 +9,10 @@ import { TokenReader } from '../auth/token.js';
 import type { Failures } from '../failures.js';
 import { type Reply, type Request } from '../http.js';
 import { ownerOf } from '../owner.js';
+import type { PlaceOfRequest, PlacesOfRequests } from '../places.js';
 import { answerProblem } from '../problem.filter.js';
 import { tellMoment } from './as-of.js';
-import { QueryLimits } from '../query-limits.js';
+import { QueryLimits, type QueryTime } from '../query-limits.js';
 import { formatErrors, isAboutQuery } from './errors.js';
 import { assertValid, guardCost, MAX_DEPTH, MAX_TOKENS } from './limits.js';
 import { resolveRelations } from './relations.js';
@@ -31,21 +32,37 @@ interface Parts {
   readonly limits: QueryLimits;
   readonly failures: Failures;
   readonly turns: Turns;
+  readonly placesOf: PlacesOfRequests;
 }
+
+/** The time of the queries stops while the request has no place. */
+const together = (time: QueryTime, place: PlaceOfRequest | undefined): PlaceOfRequest => ({
+  pause: () => {
+    time.pause();
+    place?.pause();
+  },
+  resume: async () => {
+    await place?.resume();
+    time.resume();
+  },
+});
 
 export const graphQl = (
   imports: NonNullable<DynamicModule['imports']>,
-  { failures, turns }: Pick<Parts, 'failures' | 'turns'>,
+  { failures, turns, placesOf }: Pick<Parts, 'failures' | 'turns' | 'placesOf'>,
 ): DynamicModule =>
   GraphQLModule.forRootAsync<MercuriusDriverConfig>({
     driver: MercuriusDriver,
     imports,
     inject: [Ledger, TokenReader, CLOCK, Arrivals, QueryLimits],
     useFactory: (ledger: Ledger, tokens: TokenReader, clock: Clock, arrivals: Arrivals, limits: QueryLimits) =>
-      configuration({ ledger, sockets: new Sockets(tokens, clock, failures), arrivals, limits, failures, turns }),
+      configuration({
+        ...{ ledger, sockets: new Sockets(tokens, clock, failures), arrivals, limits },
+        ...{ failures, turns, placesOf },
+      }),
   });
 
-function configuration({ ledger, sockets, arrivals, limits, failures, turns }: Parts): MercuriusDriverConfig {
+function configuration({ ledger, sockets, arrivals, limits, failures, turns, placesOf }: Parts): MercuriusDriverConfig {
   return {
     path: '/graphql',
     autoSchemaFile: true,
@@ -79,11 +96,15 @@ function configuration({ ledger, sockets, arrivals, limits, failures, turns }: P
         guardCost(schema, document, {});
       },
     },
-    context: (request: Arriving, reply: Reply) => ({
-      caller: request.caller,
-      signal: limits.of(reply),
-      ...(request.caller === undefined ? {} : { turns: turns.of(ownerOf(request.caller)) }),
-    }),
+    context: (request: Arriving, reply: Reply) => {
+      const [time, place] = [limits.timeOf(reply), placesOf.get(request)];
+      const { caller } = request;
+      return {
+        caller,
+        signal: time.signal,
+        ...(caller && { turns: turns.of(ownerOf(caller), together(time, place)) }),
+      };
+    },
     additionalRouteOptions: {
       // Before the query is read: without a token, even the schema is hidden.
       preHandler: (request: Arriving, reply: Reply, next: () => void) => {
