@@ -176,7 +176,7 @@ describe('a flood', () => {
   const statusesOf = (text: string): number[] =>
     [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
 
-  it('of refused tokens is cut, and its address is refused for the rest of the minute', async () => {
+  it('of refused tokens is cut, and its address may connect five times a second until someone shows a token', async () => {
     let ms = 0;
     const lines: string[] = [];
     const kept = pino({ level: 'info' }, { write: (line) => void lines.push(line) });
@@ -185,11 +185,18 @@ describe('a flood', () => {
       await flood.closed;
       expect(statusesOf(flood.text)).toEqual([401, 401, 401, 429]);
       expect(flood.text).toMatch(/retry-after: 60\r\n[^]*connection: close\r\n[^]*"code":"too_many_requests"/i);
-      const next = new RawSocket(url).send(get('/health/live', 'x'));
-      await next.closed;
-      expect(next.text).toBe('');
-      ms += 60_000;
+      const texts = ['', ''];
+      for (const n of [0, 1]) {
+        const next = new RawSocket(url).send(forged);
+        await next.closed;
+        texts[n] = next.text;
+      }
+      expect(texts.map(statusesOf)).toEqual([[429], []]);
+      ms += 200;
       expect((await asked(url, 'operator', '/api/v1/rates')).status).toBe(200);
+      const behind = new RawSocket(url).send(get('/health/live', 'x'));
+      expect(await behind.status()).toBe(200);
+      behind.destroy();
     });
     // Requests that are cut would fill the log.
     expect(lines.filter((line) => line.includes('"status":401'))).toHaveLength(3);
@@ -205,6 +212,28 @@ describe('a flood', () => {
         expect(statusesOf(flood.text).at(-1)).toBe(429);
       }
       expect((await asked(url, 'auditor', '/api/v1/rates')).status).toBe(200);
+    });
+  });
+
+  it('of pages and upgrades without a token has ten times the limit', async () => {
+    await withApi({ unauthenticatedPerMinute: 1, stopwatch: () => 0 }, async (url) => {
+      const page = 'GET /api/docs.css HTTP/1.1\r\nHost: a\r\n\r\n';
+      const pages = new RawSocket(url).send(page.repeat(8) + page.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+      await pages.closed;
+      expect(statusesOf(pages.text)).toEqual(Array.from({ length: 9 }, () => 200));
+      const upgrade =
+        'GET /graphql HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+      const first = new RawSocket(url).send(upgrade);
+      expect(await first.status()).toBe(101);
+      first.destroy();
+      const second = new RawSocket(url).send(upgrade);
+      await second.closed;
+      expect(statusesOf(second.text)).toEqual([429]);
+      // What is refused has a limit of its own.
+      const other = new RawSocket(url).send(forged);
+      expect(await other.status()).toBe(401);
+      other.destroy();
     });
   });
 

@@ -12,8 +12,12 @@ type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['
 const MINUTE_MS = 60_000;
 /** Requests on one connection at the same time. Clients that pipeline send a few. */
 const PIPELINED = 32;
-/** Above this number, all addresses are forgotten. */
+/** Above this number, the addresses that came first are forgotten. */
 const MOST_ADDRESSES = 10_000;
+/** What needs no token has so many times the limit: a page of the console is some ten files. */
+const OPEN_TIMES = 10;
+/** An address over its limit may still connect so often: someone behind it may have a token. */
+const CONNECT_EVERY_MS = 200;
 
 export interface FloodLimits {
   /** Requests per minute of one address without a valid token. */
@@ -25,65 +29,94 @@ export interface FloodLimits {
   readonly stopwatch?: Stopwatch;
 }
 
+/** `open`: it needs no token, and came without one. Also an upgrade: its token comes in the first message. */
+type Kind = 'open' | 'refused';
+
+export type Routed = { readonly method: string; readonly routeOptions: { readonly url?: string | undefined } };
+
 interface Visits {
   readonly since: number;
-  unauthenticated: number;
-  hasToken: boolean;
+  readonly count: Record<Kind, number>;
+  connectedAt: number;
 }
 
 /** Requests of a minute by address. */
-class Addresses {
+export class Addresses {
+  /** In the order in which their minutes began. */
   private readonly visits = new Map<string, Visits>();
+  /** Those that have shown a token: made-up addresses do not push them out. The one that did so last comes last. */
+  private readonly known = new Set<string>();
 
   constructor(
-    private readonly most: number,
+    private readonly most: Readonly<Record<Kind, number>>,
     private readonly now: Stopwatch,
   ) {}
 
   /** Returns how many seconds are left of the minute, if the address has sent too many. */
-  countUnauthenticated(address: string): number | undefined {
+  count(address: string, kind: Kind): number | undefined {
     const visits = this.of(address);
-    visits.unauthenticated += 1;
-    return this.isOver(visits) ? Math.ceil((visits.since + MINUTE_MS - this.now()) / 1000) : undefined;
+    visits.count[kind] += 1;
+    return visits.count[kind] > this.most[kind] ? Math.ceil((visits.since + MINUTE_MS - this.now()) / 1000) : undefined;
   }
 
   /** Others behind the same address may have no token. */
   hasToken(address: string): void {
-    this.of(address).hasToken = true;
+    const name = networkOf(address);
+    this.known.delete(name);
+    forgetFirst(this.known);
+    this.known.add(name);
   }
 
-  /** Whether nobody at the address has shown a token, and too many requests came from it. */
-  isFlood(address: string): boolean {
+  /** Whether nobody at the address has shown a token, and too many requests and connections came from it. */
+  mayConnect(address: string): boolean {
     const visits = this.of(address);
-    return this.isOver(visits) && !visits.hasToken;
-  }
-
-  private isOver({ unauthenticated }: Visits): boolean {
-    return unauthenticated > this.most;
+    const isOver = visits.count.refused > this.most.refused || visits.count.open > this.most.open;
+    if (!isOver || this.known.has(networkOf(address))) return true;
+    if (this.now() - visits.connectedAt < CONNECT_EVERY_MS) return false;
+    visits.connectedAt = this.now();
+    return true;
   }
 
   private of(address: string): Visits {
     const name = networkOf(address);
-    const known = this.visits.get(name);
-    if (known !== undefined && this.now() - known.since < MINUTE_MS) return known;
-    if (this.visits.size >= MOST_ADDRESSES) this.visits.clear();
-    const visits = { since: this.now(), unauthenticated: 0, hasToken: known?.hasToken ?? false };
+    const before = this.visits.get(name);
+    if (before !== undefined && this.now() - before.since < MINUTE_MS) return before;
+    this.visits.delete(name);
+    forgetFirst(this.visits);
+    const visits = { since: this.now(), count: { open: 0, refused: 0 }, connectedAt: -Infinity };
     this.visits.set(name, visits);
     return visits;
   }
 }
 
+function forgetFirst(of: Pick<Map<string, unknown>, 'size' | 'delete'> & { keys(): Iterable<string> }): void {
+  if (of.size < MOST_ADDRESSES) return;
+  for (const first of of.keys()) {
+    of.delete(first);
+    return;
+  }
+}
+
 /**
- * Refuses floods before they cost anything: too many connections of an address, requests without a valid token, and
- * requests at the same time on one connection. The connection is closed. Returns whether a request was refused so.
+ * Refuses floods before they cost much: too many connections of an address, requests without a valid token, and
+ * requests at the same time on one connection. The connection is closed. `isOpen`: the request needs no token. Returns
+ * whether a request was refused so.
  */
 export function refuseFloods(
   fastify: Fastify,
   { unauthenticatedPerMinute, connectionsPerAddress, trustedProxies = '', stopwatch: now = stopwatch }: FloodLimits,
-  arrivals: Pick<Arrivals, 'tokenOf'>,
-  onRefused: () => void,
+  {
+    arrivals,
+    isOpen,
+    onRefused,
+  }: {
+    readonly arrivals: Pick<Arrivals, 'tokenOf'>;
+    readonly isOpen: (request: Routed) => boolean;
+    readonly onRefused: () => void;
+  },
 ): (request: object) => boolean {
-  const addresses = new Addresses(unauthenticatedPerMinute, now);
+  const most = { open: OPEN_TIMES * unauthenticatedPerMinute, refused: unauthenticatedPerMinute };
+  const addresses = new Addresses(most, now);
   limitConnections(fastify.server, { connectionsPerAddress, trustedProxies, addresses, onRefused });
   const refused = new WeakSet<object>();
   const onConnection = new WeakMap<Socket, number>();
@@ -93,6 +126,8 @@ export function refuseFloods(
       refused.add(request);
       onRefused();
       answer(raw, headersFor(request), detail, seconds);
+      // Node leaves the connection of an upgrade to whoever handles it.
+      if (isUpgrade(request)) raw.once('finish', () => request.raw.socket.destroySoon());
       reply.hijack();
     };
     const { socket } = request.raw;
@@ -103,16 +138,18 @@ export function refuseFloods(
       refuse(`More than ${PIPELINED} requests at the same time on one connection. Send them on several.`);
       return;
     }
-    if (isWatched(request.url) || isUpgrade(request)) {
+    if (isWatched(request.url)) {
       done();
       return;
     }
     if (arrivals.tokenOf(request) !== undefined) addresses.hasToken(request.ip);
     else {
-      const seconds = addresses.countUnauthenticated(request.ip);
+      const hasNone = request.headers.authorization === undefined;
+      const kind = hasNone && (isUpgrade(request) || isOpen(request)) ? 'open' : 'refused';
+      const seconds = addresses.count(request.ip, kind);
       if (seconds !== undefined) {
-        const most = `More than ${unauthenticatedPerMinute} requests in a minute`;
-        refuse(`${most} from this address without a valid token. Retry after ${seconds} s, with one.`, seconds);
+        const detail = `More than ${most[kind]} requests in a minute from this address without a valid token.`;
+        refuse(`${detail} Retry after ${seconds} s, with one.`, seconds);
         return;
       }
     }
@@ -147,7 +184,7 @@ function limitConnections(
     if (proxies.check(remoteAddress, remoteFamily === 'IPv6' ? 'ipv6' : 'ipv4')) return;
     const name = networkOf(remoteAddress);
     const others = open.get(name) ?? 0;
-    if (others >= connectionsPerAddress || addresses.isFlood(remoteAddress)) {
+    if (others >= connectionsPerAddress || !addresses.mayConnect(remoteAddress)) {
       onRefused();
       socket.destroy();
       return;

@@ -21,7 +21,7 @@ import { EVENT_TYPE, EVENTS_TYPE } from './cloud-event.js';
 import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
 import { Failures, NOT_WRITABLE } from './failures.js';
-import { refuseFloods } from './floods.js';
+import { refuseFloods, type Routed } from './floods.js';
 import { givenId, isAscii, POSITION, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { ownerOf } from './owner.js';
@@ -184,7 +184,10 @@ export async function createApi(
   const onShed = (): void => {
     telemetry.metrics.shed.inc();
   };
-  const isFlood = refuseFloods(fastify, settings, arrivals, onShed);
+  // Requests come after the application has started.
+  const isOpen: (request: Routed) => boolean = ({ method, routeOptions }) =>
+    app.get(Routes).accessOf(method, routeOptions.url)?.roles === 'everyone';
+  const isFlood = refuseFloods(fastify, settings, { arrivals, isOpen, onRefused: onShed });
   logRequests(ends, logger, isFlood);
   protect(fastify, settings, arrivals);
   cutSlowReaders(fastify, transferMs);
