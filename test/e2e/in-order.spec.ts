@@ -205,8 +205,8 @@ describe('many small commands', () => {
     const test = await testLedger();
     try {
       const core = test.app.get(LedgerCore);
-      // There are four connections for locks: with one more for each list, none would ever go on.
-      const lists = Array.from({ length: 4 }, (_, n) => [{ ...tenant(`t${n}`), idempotencyKey: `key ${n}` }]);
+      // There are seven connections for locks: with one more for each list, none would ever go on.
+      const lists = Array.from({ length: 7 }, (_, n) => [{ ...tenant(`t${n}`), idempotencyKey: `key ${n}` }]);
       const started = Promise.withResolvers<void>();
       let holders = 0;
       const outcomes = await Promise.all(
@@ -219,7 +219,33 @@ describe('many small commands', () => {
           }),
         ),
       );
-      expect(outcomes.flat().map(({ status }) => status)).toEqual(['done', 'done', 'done', 'done']);
+      expect(outcomes.flat().map(({ status }) => status)).toEqual(lists.map(() => 'done'));
+    } finally {
+      await test.close();
+    }
+  });
+
+  it('do not let expensive work wait without end while they have all connections for locks', async () => {
+    const test = await testLedger();
+    try {
+      const core = test.app.get(LedgerCore);
+      const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      let holders = 0;
+      const holding = Array.from({ length: 7 }, async (_, n) =>
+        core.exclusively(`a file ${n}`, async () => {
+          holders += 1;
+          if (holders === 7) begun.resolve();
+          await end.promise;
+        }),
+      );
+      await begun.promise;
+      expect(await core.takeFree([['expensive work 1']])).toBe(null);
+      end.resolve();
+      await Promise.all(holding);
+      // The connection that came too late is free again.
+      const taken = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(async (n) => core.takeFree([[`work ${n}`]])));
+      for (const giveBack of taken) await giveBack?.();
+      expect(taken).not.toContain(null);
     } finally {
       await test.close();
     }

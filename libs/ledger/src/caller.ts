@@ -20,6 +20,10 @@ export interface Caller {
   readonly traceparent?: string;
 }
 
+/** Whose share a request counts in: those of a tenant count together, and its usage apart from its reads. */
+export const ownerOf = ({ actor, role, tenantId }: Pick<Caller, 'actor' | 'role' | 'tenantId'>): string =>
+  tenantId === undefined ? `actor ${actor}` : `${role} ${tenantId}`;
+
 const forbidden = (what: string, role: Role, allowed: readonly Role[]): DomainError =>
   new DomainError('forbidden', `role "${role}" may not ${what} (allowed: ${allowed.join(', ')})`, 'forbidden');
 

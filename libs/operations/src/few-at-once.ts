@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError } from '#domain/errors';
-import type { Caller } from '#ledger/caller';
+import { type Caller, ownerOf } from '#ledger/caller';
 import type { LedgerCore } from '#ledger/ledger-core';
 
 /** Each of them keeps a processor of the database busy. */
 const MOST = 2;
 const SLOTS = Array.from({ length: MOST }, (_, n) => `expensive work ${n + 1}`);
+/** One more is kept for this role. */
+const KEPT_FOR = 'platform_admin';
+const SLOTS_OF_ADMIN = [`expensive work of ${KEPT_FOR}`, ...SLOTS];
 /** On the command line: such work of others ends in this time, or takes too long to wait for. */
 const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 50;
@@ -17,9 +20,10 @@ interface Manners {
   pauseAfter(workMs: number, caller: Caller): Promise<void>;
 }
 
-/** Expensive work: little of it runs at a time in a ledger, and one of an owner: a tenant, or an actor without one. */
+/** Expensive work: little of it runs at a time in a ledger, and one of an owner. */
 export class FewAtOnce {
-  private readonly running = new Set<string>();
+  /** By owner. */
+  private readonly running = new Map<string, Caller['role']>();
   private manners: Manners = { patienceMs: PATIENCE_MS, pauseAfter: async () => Promise.resolve() };
 
   constructor(private readonly core: Pick<LedgerCore, 'takeFree'>) {}
@@ -30,8 +34,8 @@ export class FewAtOnce {
 
   /** Errors: `overloaded`. */
   async run<Result>(caller: Caller, work: () => Promise<Result>): Promise<Result> {
-    const owner = caller.tenantId ?? caller.actor;
-    const giveBack = await this.taken(owner);
+    const owner = ownerOf(caller);
+    const giveBack = await this.taken(owner, caller.role);
     const begun = performance.now();
     try {
       return await work();
@@ -42,11 +46,11 @@ export class FewAtOnce {
   }
 
   /** Other processes are asked only where this one has room. */
-  private async taken(owner: string): Promise<() => Promise<void>> {
+  private async taken(owner: string, role: Caller['role']): Promise<() => Promise<void>> {
     const end = performance.now() + this.manners.patienceMs;
     for (;;) {
-      if (this.running.size < MOST && !this.running.has(owner)) {
-        const giveBack = await this.tryTake(owner);
+      if (!this.running.has(owner) && this.hasRoom(role)) {
+        const giveBack = await this.tryTake(owner, role);
         if (giveBack !== null) return giveBack;
       }
       if (performance.now() >= end)
@@ -60,11 +64,16 @@ export class FewAtOnce {
     }
   }
 
-  private async tryTake(owner: string): Promise<(() => Promise<void>) | null> {
-    this.running.add(owner);
+  private hasRoom(role: Caller['role']): boolean {
+    if (role === KEPT_FOR) return this.running.size <= MOST;
+    return [...this.running.values()].filter((other) => other !== KEPT_FOR).length < MOST;
+  }
+
+  private async tryTake(owner: string, role: Caller['role']): Promise<(() => Promise<void>) | null> {
+    this.running.set(owner, role);
     let giveBack: (() => Promise<void>) | null = null;
     try {
-      giveBack = await this.core.takeFree([[`expensive work of ${owner}`], SLOTS]);
+      giveBack = await this.core.takeFree([[`expensive work of ${owner}`], role === KEPT_FOR ? SLOTS_OF_ADMIN : SLOTS]);
     } finally {
       if (giveBack === null) this.running.delete(owner);
     }

@@ -92,8 +92,8 @@ async function open(options: LedgerOptions): Promise<Opened> {
     statementTimeoutMs === undefined
       ? pool
       : stoppable(createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs }), pool);
-  // Two of them are for expensive work.
-  const locks = createPool(options.databaseUrl, { max: 6, ...named });
+  // Three of them are for expensive work.
+  const locks = createPool(options.databaseUrl, { max: 7, ...named });
   const pools = new Set([pool, asked, locks]);
   let opened: EventLog | undefined;
   try {
