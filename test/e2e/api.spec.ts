@@ -133,7 +133,7 @@ const TABLE: ReadonlyMap<
   ['GET /api/v1/audit/check', { for: STAFF, query: 'check', example: () => '/api/v1/audit/check' }],
   [
     'GET /api/v1/audit/explain/:id',
-    { for: STAFF, query: 'explain', example: () => `/api/v1/audit/explain/${api().invoiceId}` },
+    { for: READ, query: 'explain', example: () => `/api/v1/audit/explain/${api().invoiceId}` },
   ],
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],

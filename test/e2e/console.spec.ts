@@ -200,6 +200,31 @@ describe('what a role may not see', () => {
     });
   });
 
+  it('leaves a tenant its own invoices, with their documents and explanations, without who did it', async () => {
+    await signedIn('tenant', async ({ page, asked }) => {
+      await page.getByRole('link', { name: /^INV-/ }).click();
+      const popup = page.waitForEvent('popup');
+      await page.getByRole('button', { name: 'Document' }).click();
+      const document = await popup;
+      await document.getByText('Production').first().waitFor();
+      // The policy of the page lets the style of the document be.
+      expect(await document.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse")).toBe(
+        'collapse',
+      );
+      // 8 × 0.50 = 4.00
+      await page.getByRole('row', { name: /4\.00/ }).getByRole('link', { name: 'explain' }).click();
+      await page.getByText('gateway: 8 × 0.50 = 4.00').waitFor();
+      await page.getByText(/^Usage: 1 readings, 8$/).waitFor();
+      expect(
+        await page
+          .locator('.tree')
+          .getByText(/@specs|Events/)
+          .count(),
+      ).toBe(0);
+      expect(asked.filter((path) => /margin|audit\/events|projections/.test(path))).toEqual([]);
+    });
+  });
+
   it('is nothing to be written for an auditor', async () => {
     await signedIn('auditor', async ({ page }) => {
       await open(page, `invoices/${number}`);

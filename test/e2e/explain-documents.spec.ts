@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Explained } from '#audit/explain/index';
+import type { Explained } from '#audit/explain/explained';
 import { backfilled } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
 import { deployment, subscription, tenant } from '../support/commands.js';

@@ -133,7 +133,7 @@ const TABLE: ReadonlyMap<
   ['check', { for: STAFF, rest: () => '/audit/check' }],
   [
     'explain',
-    { for: STAFF, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/explain/${api().invoiceId}` },
+    { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/explain/${api().invoiceId}` },
   ],
   ['events', { for: STAFF, given: () => '(limit: 3)', rest: () => '/audit/events?limit=3' }],
   ['projections', { for: STAFF, rest: () => '/projections' }],

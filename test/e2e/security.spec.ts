@@ -84,6 +84,53 @@ describe('a tenant', () => {
   });
 });
 
+describe('an explanation', () => {
+  const explained = (who: string, id: string): ReturnType<TestApi['ask']> => ask(who, 'explain', { id });
+  const RECORD = 'usage:acme-prod/gateway/gw-1/2026-04-02T00:00:00Z';
+
+  it('gives a tenant arithmetic, usage and prices of its own, and no event, person, reason or file', async () => {
+    const issued = await explained('tenant', api().invoiceId);
+    // 8 of 10.00 a gateway at 0.50 = 4.00
+    expect(issued.body).toMatchObject({
+      is: 'issued',
+      rows: expect.arrayContaining([
+        expect.objectContaining({ arithmetic: '8 × 0.50 = 4.00', because: [], events: [] }),
+      ]),
+    });
+    const record = await explained('tenant', RECORD);
+    expect(record.body).toMatchObject({
+      is: 'usage record',
+      versions: [{ quantity: '8', file: null, event: null, until: null, metered: [] }],
+      usedIn: [{ tenantId: 'acme' }],
+    });
+    for (const { body } of [
+      issued,
+      record,
+      await explained('tenant', api().lineId),
+      await explained('tenant', 'CN-000001'),
+    ])
+      expect(JSON.stringify(body).match(/@specs|"actor"|"stream"|"position"/g)).toBeNull();
+    // Staff sees who it was: the check above would see it.
+    expect(JSON.stringify((await explained('operator', api().invoiceId)).body)).toMatch(/@specs/);
+  });
+
+  it.each(['INV-000001', 'CN-000001', RECORD, '1', 'tenant-acme#0', 'margin:2026-04', 'margin:2026-04/USD/acme'])(
+    'of %s is as unknown to another tenant as that of nothing',
+    async (id) => {
+      const { status, code } = problemIn(await explained('globex', id));
+      const nothing = problemIn(await explained('globex', id.replace(/1$/, '9').replace('gw-1', 'gw-9')));
+      expect({ status, code }).toEqual({ status: 404, code: nothing.code });
+    },
+  );
+
+  it.each(['1', 'tenant-acme#0', 'margin:2026-04', 'margin:2026-04/USD/acme'])(
+    'of the event or margin %s is for no tenant, not even its own',
+    async (id) => {
+      expect(problemIn(await explained('tenant', id))).toMatchObject({ status: 404, code: 'nothing_to_explain' });
+    },
+  );
+});
+
 const zPlans = z.object({ items: z.array(z.object({ planId: z.string() })) });
 
 describe('plans and rates', () => {

@@ -45,10 +45,10 @@ export async function visiting<Result>(look: Look, work: (visitor: Visitor) => P
   const page = await context.newPage();
   const faults: string[] = [];
   const asked: string[] = [];
-  page.on('console', (message) => {
+  context.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) faults.push(message.text());
   });
-  page.on('pageerror', (error) => faults.push(error.message));
+  context.on('weberror', (thrown) => faults.push(thrown.error().message));
   page.on('request', (request) => asked.push(new URL(request.url()).pathname));
   try {
     return await work({ page, context, faults, asked });

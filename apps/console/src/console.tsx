@@ -38,7 +38,7 @@ const PAGES = [
 const DETAILS = [
   { path: '/tenants/:id', roles: STAFF, show: page('TenantPage', () => import('./pages/tenant.tsx')) },
   { path: '/invoices/:id', roles: ALL, show: page('InvoicePage', () => import('./pages/invoice.tsx')) },
-  { path: '/explain/:id', roles: STAFF, show: page('Explanation', () => import('./pages/explanation.tsx')) },
+  { path: '/explain/:id', roles: ALL, show: page('Explanation', () => import('./pages/explanation.tsx')) },
 ] as const;
 
 const may = ({ role }: Session, roles: readonly Role[]): boolean => roles.includes(role);

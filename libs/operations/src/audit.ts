@@ -16,6 +16,7 @@ import {
   knownPosition,
   momentOf,
   pageOf,
+  READERS,
   STAFF,
   zAfter,
   zAsOf,
@@ -74,10 +75,11 @@ const events = defineQuery({
 export const explain = defineQuery({
   name: 'explain',
   summary:
-    'Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use it',
+    'Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use' +
+    ' it. A tenant gets the arithmetic, usage and prices of what is its own, without events',
   path: 'audit/explain/:id',
   params: zAsOf.extend({ id: zId, ...zAt }),
-  roles: ['platform_admin', 'auditor', 'operator'],
+  roles: READERS,
   answer: zExplained,
   cost: 5,
   example: { id: INVOICE },

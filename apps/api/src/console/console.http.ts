@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Controller, Get, Header, Param, Redirect, Res, StreamableFile } from '@nestjs/common';
 import { notFound } from '#domain/errors';
 import { contentSecurityPolicy } from '../answer-headers.js';
+import { DOCUMENT_STYLE_SOURCE } from '#exchange/documents/page';
 import { OpenToAll } from '../auth/access.js';
 import type { Reply } from '../http.js';
 import { consoleFiles } from './files.js';
@@ -56,6 +57,7 @@ export class ConsoleController {
 function page(reply: Reply): string {
   // The components have styles in elements, which a policy allows only by a nonce of each response.
   const nonce = randomBytes(NONCE_BYTES).toString('base64');
-  reply.header('content-security-policy', contentSecurityPolicy(`'nonce-${nonce}'`));
+  // A document is opened from memory, where this policy applies to it too: its style is known by a hash.
+  reply.header('content-security-policy', contentSecurityPolicy(`'nonce-${nonce}' ${DOCUMENT_STYLE_SOURCE}`));
   return consoleFiles().page.replace('%NONCE%', nonce);
 }

@@ -173,14 +173,18 @@ function Row({ of }: { readonly of: ExplainedRow }) {
           <Events of={of.because} />
         </Branch>
       )}
-      <Branch title={`Events: ${of.events.length}`}>
-        <Events of={of.events} />
-      </Branch>
+      {of.events.length > 0 && (
+        <Branch title={`Events: ${of.events.length}`}>
+          <Events of={of.events} />
+        </Branch>
+      )}
     </Branch>
   );
 }
 
+/** A tenant sees none. */
 function Events({ of }: { readonly of: readonly EventReference[] }) {
+  if (of.length === 0) return null;
   return (
     <List size="sm">
       {of.map((each) => (

@@ -2,7 +2,6 @@ import { Anchor, Button, Group, ScrollArea, Table, Text, TextInput, UnstyledButt
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { useHref } from '../moment.ts';
-import { useIsStaff } from '../session.tsx';
 
 export interface Column<Row> {
   readonly title: string;
@@ -171,7 +170,7 @@ export function To({ path, children }: { readonly path: string; readonly childre
   );
 }
 
-/** A link to the explanation of something, for who may read it. */
+/** A link to the explanation of something. */
 export function Explain({ id, children }: { readonly id: string; readonly children: ReactNode }) {
-  return useIsStaff() ? <To path={`/explain/${encodeURIComponent(id)}`}>{children}</To> : children;
+  return <To path={`/explain/${encodeURIComponent(id)}`}>{children}</To>;
 }

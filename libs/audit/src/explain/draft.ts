@@ -9,6 +9,7 @@ import { readInvoices } from '#projections/invoices/invoices.read';
 import type { IssuedRow } from '#projections/invoices/issued-rows.read';
 import { type ExplainedDocument, sumText } from './documents.js';
 import { eventsOfDocument, reference } from './evidence.js';
+import { isOwn } from './own.js';
 
 /** A draft as it would be issued from what is known at the context's position. null: the id is not a draft's. */
 export async function draftOf(
@@ -18,7 +19,7 @@ export async function draftOf(
   const { core, position } = context;
   if (!isUuid(id)) return null;
   const [draft] = await readInvoices(core.db, position, [id]);
-  if (draft?.status !== 'draft') return null;
+  if (draft?.status !== 'draft' || !isOwn(context, draft.tenant_id)) return null;
   const { tenant_id: tenantId, currency } = draft;
   const invoice = await ratedDraft(context, id, draft);
   const document: ExplainedDocument = {

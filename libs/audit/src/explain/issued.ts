@@ -4,6 +4,7 @@ import { isUuid } from '#domain/uuid';
 import type { QueryContext } from '#ledger/query';
 import { ordinalIn, readCreditNoteNamed, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 import { type IssuedRow, readIssuedRows } from '#projections/invoices/issued-rows.read';
+import { isOwn } from './own.js';
 
 /** The issued rows of an invoice or a credit note (by id or number), of a line or a part, or one row. */
 export async function issuedRows(context: QueryContext, idOrNumber: string): Promise<IssuedRow[]> {
@@ -15,7 +16,8 @@ async function documentId(context: QueryContext, idOrNumber: string): Promise<st
   if (ordinalIn('INV', idOrNumber) !== null) return (await issuedInvoice(context, idOrNumber)).invoiceId;
   if (ordinalIn('CN', idOrNumber) === null) return idOrNumber;
   const note = await readCreditNoteNamed(context.core.db, context.position, idOrNumber);
-  if (note === undefined) throw notFound('unknown_credit_note', `there is no credit note ${idOrNumber}`);
+  if (note === undefined || !isOwn(context, note.tenant_id))
+    throw notFound('unknown_credit_note', `there is no credit note ${idOrNumber}`);
   return note.credit_note_id;
 }
 
@@ -34,7 +36,7 @@ export interface IssuedInvoice {
 /** By id or number. Errors: `unknown_invoice`, `invoice_not_issued`. */
 export async function issuedInvoice(context: QueryContext, idOrNumber: string): Promise<IssuedInvoice> {
   const found = await readInvoiceNamed(context.core.db, context.position, idOrNumber);
-  if (found === undefined)
+  if (found === undefined || !isOwn(context, found.tenant_id))
     throw notFound(
       'unknown_invoice',
       `there is no invoice ${idOrNumber}: name it by its id, or by its number such as INV-000001`,

@@ -6,6 +6,7 @@ import { recordedParts } from '#billing/invoices/parts';
 import type { QueryContext } from '#ledger/query';
 import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
 import { rateLines } from '#billing/invoices/rated-lines';
+import { isOwn } from './own.js';
 import { eventsOf, readingsOf, type Reference, reference, streamsOfRow } from './evidence.js';
 
 export interface ExplainedOpenLine {
@@ -37,7 +38,7 @@ export async function explainOpenLine(
   const { core, position } = context;
   const lineId = await lineOf(context, id);
   const line = (await allLines(core, position, at)).find((each) => each.lineId === lineId);
-  if (line === undefined) return null;
+  if (line === undefined || !isOwn(context, line.tenantId)) return null;
   const recorded = await recordedParts(core, position, line.tenantId);
   const coupons = (await couponsOfLines(core, position, [line.tenantId]))(line);
   const [rated] = await rateLines(core, position, [

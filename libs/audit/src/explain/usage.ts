@@ -1,11 +1,14 @@
 import type { RecordedEvent } from '#domain/events';
 import { decimal, text } from '#domain/money/decimal';
 import { zInstant } from '#domain/schema';
-import { monthOf } from '#domain/time/period';
+import { tenancies } from '#domain/tenants/deployment';
+import { contains, monthOf } from '#domain/time/period';
+import type { Instant } from '#domain/time/instant';
 import type { ReadingKey } from '#domain/usage/usage';
 import { within, withPruned } from '#billing/usage/pruned-usage';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
+import { readAssignments } from '#projections/deployments/deployments.read';
 import { readMeteredFrom } from '#projections/inventory/inventory.read';
 import { readRowsOf } from '#projections/invoices/issued-rows.read';
 import { readVersionsOfReading } from '#projections/usage-records/usage-history.read';
@@ -45,18 +48,26 @@ export interface UsageVersion {
 /** `usage:<deployment>/<billing kind>/<resource>/<period start>`, each part encoded as in a URL. */
 const USAGE = /^usage:([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)$/;
 
-/** A usage record with all its versions. null: there is none, or the id has another form. */
-export async function explainUsage(context: QueryContext, id: string): Promise<ExplainedUsage | null> {
+/** The reading that an id names. null: the id has another form. */
+function readingNamed(id: string) {
   const [deploymentId, billingKind, resourceId, start] = (USAGE.exec(id)?.slice(1) ?? []).map(decodeURIComponent);
   const at = zInstant.safeParse(start);
   if (deploymentId === undefined || billingKind === undefined || resourceId === undefined || !at.success) return null;
+  return { deploymentId, billingKind, resourceId, start: at.data };
+}
+
+/** A usage record with all its versions. null: there is none, or the id has another form. */
+export async function explainUsage(context: QueryContext, id: string): Promise<ExplainedUsage | null> {
+  const named = readingNamed(id);
+  if (named === null || !(await isOfCaller(context, named))) return null;
+  const { deploymentId, billingKind, resourceId, start } = named;
   const { core, position } = context;
-  const stretch = { deploymentId, billingKind, ...monthOf(at.data) };
+  const stretch = { deploymentId, billingKind, ...monthOf(start) };
   const reading = {
     deployment_id: deploymentId,
     billing_kind: billingKind,
     resource_id: resourceId,
-    period_start: at.data,
+    period_start: start,
   };
   const rows = await withPruned(core, [stretch], async (pruned) =>
     readVersionsOfReading(core.db, position, reading, within(pruned, stretch)),
@@ -69,10 +80,22 @@ export async function explainUsage(context: QueryContext, id: string): Promise<E
   return {
     is: 'usage record',
     versions: rows.map((row) => versionOf(row, position, events, meteredFrom(row))),
-    usedIn: byInvoice(
-      await readRowsOf(core.db, position, { since, readings: [{ deploymentId, billingKind, start: at.data }] }),
-    ),
+    usedIn: byInvoice(await readRowsOf(core.db, position, { since, readings: [{ deploymentId, billingKind, start }] })),
   };
+}
+
+/** Whether the caller's tenant held the deployment when a reading began. */
+async function isOfCaller(
+  { core, position, confinedTo }: QueryContext,
+  { deploymentId, start }: { readonly deploymentId: string; readonly start: Instant },
+): Promise<boolean> {
+  if (confinedTo === null) return true;
+  const assigned = (await readAssignments(core.db, position, { tenantIds: [confinedTo] })).filter(
+    (row) => row.deployment_id === deploymentId,
+  );
+  return tenancies(assigned.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }))).some(
+    ({ tenantId, period }) => tenantId === confinedTo && contains(period, start),
+  );
 }
 
 const byPosition = (events: readonly RecordedEvent[]): ReadonlyMap<number, RecordedEvent> =>
