@@ -21,8 +21,10 @@ export const dayText = (instant: string, timeZone = 'UTC'): string =>
   new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone }).format(new Date(instant));
 
 /** A charge period. Its end is the day after its last. */
-export const periodText = ({ start, end }: { readonly start: string; readonly end: string | null }): string =>
-  `${dayText(start)} – ${end === null ? 'open' : dayText(end)}`;
+export const periodText = (
+  { start, end }: { readonly start: string; readonly end: string | null },
+  timeZone = 'UTC',
+): string => `${dayText(start, timeZone)} – ${end === null ? 'open' : dayText(end, timeZone)}`;
 
 /** `2026-04` and such: the UTC month of an instant, some months later. */
 export function monthOf(instant: Date, later = 0): string {

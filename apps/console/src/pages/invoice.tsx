@@ -7,8 +7,9 @@ import { useHref } from '../moment.ts';
 import { Commands } from '../parts/commands.tsx';
 import { Scale } from '../parts/scale.tsx';
 import { Answered, Figure, Money, Page, Section, Status, When } from '../parts/states.tsx';
-import { Explain, To } from '../parts/table.tsx';
+import { DataTable, Explain, To } from '../parts/table.tsx';
 import { useIsStaff, useMay, useSession } from '../session.tsx';
+import { useTenants } from '../tenants.ts';
 
 export function InvoicePage() {
   const { id = '' } = useParams();
@@ -20,25 +21,28 @@ function Shown({ invoice }: { readonly invoice: Invoice }) {
   const { invoiceId, number, tenantId, currency, status, lines } = invoice;
   const mayWrite = useMay('platform_admin', 'operator');
   const isStaff = useIsStaff();
+  const { nameOf, zoneOf } = useTenants();
+  const timeZone = zoneOf(tenantId);
   return (
     <Page
       title={number ?? `Draft ${invoiceId.slice(0, 8)}`}
       aside={
         <Group>
           <Status of={status} />
-          <Document id={number ?? invoiceId} />
+          <Document kind="invoiceDocument" id={number ?? invoiceId} />
           {mayWrite && <Commands invoice={invoice} />}
         </Group>
       }
     >
       <Text size="sm">
-        {isStaff ? <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{tenantId}</To> : tenantId}
+        {isStaff ? <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{nameOf(tenantId)}</To> : nameOf(tenantId)}
         {' · as of '}
-        <When at={invoice.asOf} />
+        <When at={invoice.asOf} timeZone={timeZone} />
         {' · issued '}
-        <When at={invoice.issuedAt} />
+        <When at={invoice.issuedAt} timeZone={timeZone} />
         {' · due '}
-        <When at={invoice.dueAt} />
+        <When at={invoice.dueAt} timeZone={timeZone} />
+        {` · ${timeZone}`}
       </Text>
       <div className="figures">
         {(
@@ -56,24 +60,38 @@ function Shown({ invoice }: { readonly invoice: Invoice }) {
         ))}
       </div>
       {lines.map((line) => (
-        <LineSection key={`${line.lineId} ${line.correction}`} invoice={invoice} line={line} />
+        <LineSection key={`${line.lineId} ${line.correction}`} invoice={invoice} line={line} timeZone={timeZone} />
       ))}
       {lines.length === 0 && <Text c="dimmed">Nothing is billed on it.</Text>}
+      {invoice.creditNotes.length > 0 && <CreditNotes invoice={invoice} timeZone={timeZone} />}
     </Page>
   );
 }
 
-function LineSection({ invoice, line }: { readonly invoice: Invoice; readonly line: InvoiceLine }) {
+function LineSection({
+  invoice,
+  line,
+  timeZone,
+}: {
+  readonly invoice: Invoice;
+  readonly line: InvoiceLine;
+  readonly timeZone: string;
+}) {
   const { currency } = invoice;
   const title = `${line.billingKind}${line.deploymentId === null ? '' : ` · ${line.deploymentId}`}`;
   return (
     <Section title={line.correction ? `${title} (correction)` : title}>
       <Text size="sm" c="dimmed">
-        {`${periodText(line.period)} · quantity ${quantityText(line.quantity)}`}
+        {`${periodText(line.period, timeZone)} · quantity ${quantityText(line.quantity)}`}
         {line.included === null ? '' : ` · ${quantityText(line.included)} included in the whole period`}
       </Text>
       {line.parentLineId !== null && line.parentPeriod !== null && (
-        <SplitLine parentId={line.parentLineId} whole={line.parentPeriod} invoiceId={invoice.invoiceId} />
+        <SplitLine
+          parentId={line.parentLineId}
+          whole={line.parentPeriod}
+          invoiceId={invoice.invoiceId}
+          timeZone={timeZone}
+        />
       )}
       {line.rows.length === 0 ? (
         <Text size="sm">Nothing to pay: it used nothing beyond what is included.</Text>
@@ -152,10 +170,12 @@ function SplitLine({
   parentId,
   whole,
   invoiceId,
+  timeZone,
 }: {
   readonly parentId: string;
   readonly whole: { readonly start: string; readonly end: string };
   readonly invoiceId: string;
+  readonly timeZone: string;
 }) {
   const href = useHref();
   const line = useAnswer('line', { id: parentId });
@@ -167,6 +187,7 @@ function SplitLine({
           <Scale
             label="Parts of the line over its period"
             whole={whole}
+            timeZone={timeZone}
             parts={parts.map((part) => ({
               key: part.lineId,
               title: { own: `this invoice ${part.net}`, open: `gathering ${part.net}`, other: `billed ${part.net}` }[
@@ -178,7 +199,7 @@ function SplitLine({
             }))}
           />
           <Text size="xs" c="dimmed">
-            {`${periodText(whole)} in ${parts.length} parts: `}
+            {`${periodText(whole, timeZone)} in ${parts.length} parts: `}
             <Money amount={partsNet ?? net} currency={currency} />
             {' in all. Blue: this invoice. Grey: other invoices. Orange: not billed yet.'}
           </Text>
@@ -188,17 +209,54 @@ function SplitLine({
   );
 }
 
+function CreditNotes({ invoice, timeZone }: { readonly invoice: Invoice; readonly timeZone: string }) {
+  return (
+    <Section title="Credit notes">
+      <DataTable
+        name="credit notes"
+        rows={invoice.creditNotes}
+        keyOf={({ creditNoteId }) => creditNoteId}
+        empty=""
+        columns={[
+          {
+            title: 'Number',
+            value: (note) => note.number,
+            show: (note) => <Explain id={note.number}>{note.number}</Explain>,
+          },
+          {
+            title: 'Issued',
+            value: ({ issuedAt }) => issuedAt,
+            show: ({ issuedAt }) => <When at={issuedAt} timeZone={timeZone} />,
+          },
+          { title: 'Reason', value: ({ reason }) => reason },
+          {
+            title: 'Total',
+            value: ({ total }) => total,
+            show: ({ total }) => <Money amount={total} currency={invoice.currency} />,
+            isNumber: true,
+          },
+          {
+            title: 'Print',
+            value: () => null,
+            show: (note) => <Document kind="creditNoteDocument" id={note.number} />,
+          },
+        ]}
+      />
+    </Section>
+  );
+}
+
 /** The printable page needs the token in a header, so it is fetched and shown from memory. */
-function Document({ id }: { readonly id: string }) {
+function Document({ kind, id }: { readonly kind: 'invoiceDocument' | 'creditNoteDocument'; readonly id: string }) {
   const { client } = useSession();
   const open = async (): Promise<void> => {
     const page = window.open('', '_blank');
-    const text = await client.invoiceDocument({ id });
+    const text = await client[kind]({ id });
     const url = URL.createObjectURL(new Blob([text], { type: 'text/html' }));
     if (page !== null) page.location.href = url;
   };
   return (
-    <Button size="xs" variant="default" onClick={() => void open()}>
+    <Button size="xs" variant="default" aria-label={`Document ${id}`} onClick={() => void open()}>
       Document
     </Button>
   );

@@ -4,6 +4,7 @@ import { useParam } from '../moment.ts';
 import { Answered, Money, Page, Status, When } from '../parts/states.tsx';
 import { DataTable, To } from '../parts/table.tsx';
 import { useSession } from '../session.tsx';
+import { useTenants } from '../tenants.ts';
 
 const STATUSES = ['draft', 'issued', 'paid', 'void'] as const;
 
@@ -39,6 +40,7 @@ export function InvoiceList({
   readonly status?: (typeof STATUSES)[number] | undefined;
 }) {
   const own = useSession().tenantId;
+  const { nameOf, zoneOf } = useTenants();
   const invoices = useList('invoices', { tenantId, status });
   return (
     <Answered answer={invoices}>
@@ -58,11 +60,22 @@ export function InvoiceList({
               ),
             },
             ...(own === null && tenantId === undefined
-              ? [{ title: 'Tenant', value: (row: { readonly tenantId: string }) => row.tenantId }]
+              ? [
+                  { title: 'Tenant', value: (row: { readonly tenantId: string }) => nameOf(row.tenantId) },
+                  { title: 'Tenant id', value: (row: { readonly tenantId: string }) => row.tenantId },
+                ]
               : []),
             { title: 'Status', value: (row) => row.status, show: (row) => <Status of={row.status} /> },
-            { title: 'As of', value: ({ asOf }) => asOf, show: ({ asOf }) => <When at={asOf} /> },
-            { title: 'Issued', value: ({ issuedAt }) => issuedAt, show: ({ issuedAt }) => <When at={issuedAt} /> },
+            {
+              title: 'As of',
+              value: ({ asOf }) => asOf,
+              show: (each) => <When at={each.asOf} timeZone={zoneOf(each.tenantId)} />,
+            },
+            {
+              title: 'Issued',
+              value: ({ issuedAt }) => issuedAt,
+              show: (each) => <When at={each.issuedAt} timeZone={zoneOf(each.tenantId)} />,
+            },
             {
               title: 'Total',
               value: ({ total }) => total,

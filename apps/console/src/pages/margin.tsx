@@ -5,6 +5,7 @@ import { monthOf, monthText } from '../formats.ts';
 import { useParam } from '../moment.ts';
 import { Answered, Figure, Money, Page, Section } from '../parts/states.tsx';
 import { DataTable, To } from '../parts/table.tsx';
+import { useTenants } from '../tenants.ts';
 
 const MonthBars = lazy(async () => ({ default: (await import('../charts/month-bars.tsx')).MonthBars }));
 
@@ -15,6 +16,7 @@ export function MarginPage() {
   const isMonth = /^\d{4}-(0[1-9]|1[0-2])$/.test(month);
   const end = new Date(`${isMonth ? month : monthOf(new Date())}-01T00:00:00Z`);
   const trend = useAnswer('marginTrend', { from: monthOf(end, -11), to: monthOf(end) });
+  const { nameOf } = useTenants();
   const margin = useAnswer('margin', isMonth ? { period: month } : null);
   return (
     <Page
@@ -90,9 +92,12 @@ export function MarginPage() {
                   columns={[
                     {
                       title: 'Tenant',
-                      value: (each) => each.tenantId,
-                      show: ({ tenantId }) => <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{tenantId}</To>,
+                      value: (each) => nameOf(each.tenantId),
+                      show: ({ tenantId }) => (
+                        <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{nameOf(tenantId)}</To>
+                      ),
                     },
+                    { title: 'Id', value: (each) => each.tenantId },
                     ...amounts(currency),
                     { title: 'Margin %', value: (each) => each.marginPct, isNumber: true },
                     {
@@ -115,7 +120,7 @@ export function MarginPage() {
                   empty="No deployment had revenue or cost in this month."
                   columns={[
                     { title: 'Deployment', value: (each) => each.deploymentId },
-                    { title: 'Tenant', value: (each) => each.tenantId },
+                    { title: 'Tenant', value: (each) => nameOf(each.tenantId) },
                     ...amounts(currency),
                     { title: 'Margin %', value: (each) => each.marginPct, isNumber: true },
                   ]}

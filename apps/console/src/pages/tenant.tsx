@@ -42,7 +42,7 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
                 .filter((each) => each !== null && each !== '')
                 .join(' · ')}
             </Text>
-            <Gathering tenantId={tenantId} />
+            <Gathering tenantId={tenantId} zone={tenant.timeZone} />
             <Subscriptions tenantId={tenantId} zone={tenant.timeZone} />
             <Section title="Usage this month">
               <UsageChart tenantId={tenantId} />
@@ -50,7 +50,7 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
             <Section title="Invoices">
               <InvoiceList tenantId={tenantId} />
             </Section>
-            <Credits tenantId={tenantId} />
+            <Credits tenantId={tenantId} zone={tenant.timeZone} />
           </Page>
         );
       }}
@@ -59,7 +59,7 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
 }
 
 /** What no invoice bills yet, as it is rated now. */
-function Gathering({ tenantId }: { readonly tenantId: string }) {
+function Gathering({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
   const lines = useList('lines', { tenantId, status: 'valid' });
   return (
     <Section title="Gathering now">
@@ -74,7 +74,7 @@ function Gathering({ tenantId }: { readonly tenantId: string }) {
             columns={[
               { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
               { title: 'Kind', value: ({ billingKind }) => billingKind },
-              { title: 'Period', value: ({ period }) => periodText(period) },
+              { title: 'Period', value: ({ period }) => periodText(period, zone) },
               { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
               {
                 title: 'Net so far',
@@ -117,6 +117,7 @@ function Subscriptions({ tenantId, zone }: { readonly tenantId: string; readonly
               <Scale
                 label={`Plans of ${subscriptionId} over time`}
                 whole={whole}
+                timeZone={zone}
                 parts={plans.map(({ planId, from }, index) => ({
                   key: `${planId} ${from}`,
                   title: planId,
@@ -132,7 +133,7 @@ function Subscriptions({ tenantId, zone }: { readonly tenantId: string; readonly
   );
 }
 
-function Credits({ tenantId }: { readonly tenantId: string }) {
+function Credits({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
   const credits = useAnswer('credits', { tenantId });
   return (
     <Section title="Credits and coupons">
@@ -144,7 +145,7 @@ function Credits({ tenantId }: { readonly tenantId: string }) {
               <Figure key={`${creditId} ${currency}`} title={`${kind} ${creditId}`}>
                 {percent === undefined ? <Money amount={left ?? '0'} currency={currency} /> : `${percent} %`}
                 <Text size="xs" c="dimmed">
-                  {periodText(period)}
+                  {periodText(period, zone)}
                 </Text>
               </Figure>
             ))}

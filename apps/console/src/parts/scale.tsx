@@ -19,16 +19,18 @@ export function Scale({
   label,
   whole,
   parts,
+  timeZone = 'UTC',
 }: {
   readonly label: string;
   readonly whole: Span;
   readonly parts: readonly ScalePart[];
+  readonly timeZone?: string;
 }) {
   return (
     <ol className="scale" aria-label={label}>
       {parts.map(({ key, title, state, period, href }) => {
         const { from, width } = shareOf(period, whole);
-        const text = `${title}, ${periodText(period)}`;
+        const text = `${title}, ${periodText(period, timeZone)}`;
         return (
           <li
             key={key}

@@ -44,7 +44,7 @@ export function Money({ amount, currency }: { readonly amount: string; readonly 
 export function When({ at, timeZone = 'UTC' }: { readonly at: string | null; readonly timeZone?: string }) {
   if (at === null) return '–';
   return (
-    <time dateTime={at} title={at}>
+    <time dateTime={at} title={`${instantText(at)} UTC`}>
       {instantText(at, timeZone)}
     </time>
   );

@@ -1,0 +1,21 @@
+import type { Tenant } from '../../../clients/typescript/ledgerline.ts';
+import { useAnswer } from './answers.ts';
+
+/** As many as one page of the API has. Tenants beyond it are shown by their ids, in UTC. */
+const MOST = 10_000;
+
+export interface KnownTenants {
+  readonly nameOf: (tenantId: string) => string;
+  /** The time zone of a tenant. UTC: it is not known yet. */
+  readonly zoneOf: (tenantId: string) => string;
+}
+
+/** The tenants that the signed-in role may see. They are asked for once for all lists. */
+export function useTenants(): KnownTenants {
+  const { data } = useAnswer('tenants', { limit: MOST });
+  const byId = new Map((data?.items ?? []).map((each): [string, Tenant] => [each.tenantId, each]));
+  return {
+    nameOf: (tenantId) => byId.get(tenantId)?.name ?? tenantId,
+    zoneOf: (tenantId) => byId.get(tenantId)?.timeZone ?? 'UTC',
+  };
+}
