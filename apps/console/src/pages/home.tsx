@@ -1,5 +1,5 @@
 import { Alert, Anchor, List, Stack } from '@mantine/core';
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { Link } from 'wouter';
 import { useAnswer } from '../answers.ts';
 import { monthOf, monthText } from '../formats.ts';
@@ -28,6 +28,9 @@ export function Home() {
 /** Lists are asked for one page: what matters here is whether there is any, and about how many. */
 const FEW = { limit: 100 };
 
+const LATE_SECONDS = 60;
+const isLate = ({ lagSeconds }: { readonly lagSeconds: number | null }): boolean => (lagSeconds ?? 0) > LATE_SECONDS;
+
 function NeedsSomeone() {
   const href = useHref();
   const unbilled = useAnswer('unbilled', FEW);
@@ -40,12 +43,14 @@ function NeedsSomeone() {
     readonly data: { readonly items: readonly unknown[]; nextCursor: string | null } | undefined;
   }) => (of.data === undefined ? 0 : of.data.items.length);
   const halted = projections.data?.halted ?? null;
+  const late = halted === null ? (projections.data?.items ?? []).filter(isLate) : [];
   const open = [
     { count: counted(unbilled), what: 'kinds of usage that no line bills', to: '/usage' },
     { count: counted(days), what: 'days to be metered', to: '/usage' },
     { count: counted(quarantined), what: "lines that can't be rated", to: '/usage' },
     { count: counted(drafts), what: 'drafts to be issued', to: '/invoices' },
     { count: counted(proposals), what: 'proposals to be decided on', to: '/settings' },
+    { count: late.length, what: 'projections more than a minute behind the log', to: '/projections' },
   ].filter(({ count }) => count > 0);
   return (
     <Section title="Needs someone">
@@ -70,6 +75,9 @@ function NeedsSomeone() {
                 ))}
               </List>
             )}
+            <Anchor component={Link} href={href('/audit')} underline="always">
+              Check that all is consistent
+            </Anchor>
           </Stack>
         )}
       </Answered>
@@ -77,8 +85,18 @@ function NeedsSomeone() {
   );
 }
 
+/** The same day and time of the month before, or its last day. In whole minutes, so that it is asked for once. */
+function monthBefore(now: Date): string {
+  const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 1));
+  const days = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 0)).getUTCDate();
+  first.setUTCDate(Math.min(now.getUTCDate(), days));
+  return `${first.toISOString().slice(0, 10)}T${now.toISOString().slice(11, 16)}:00Z`;
+}
+
 function Accrued() {
+  const [before] = useState(() => monthBefore(new Date()));
   const accrual = useAnswer('accrual', {});
+  const lastMonth = useAnswer('accrual', { at: before });
   return (
     <Section title="This month so far">
       <Answered answer={accrual}>
@@ -97,6 +115,11 @@ function Accrued() {
                 <Money amount={amount} currency={currency} />
               </Figure>
             ))}
+            {lastMonth.data !== undefined && (
+              <Figure title="In all, a month before">
+                <Money amount={lastMonth.data.total} currency={lastMonth.data.currency} />
+              </Figure>
+            )}
           </div>
         )}
       </Answered>
