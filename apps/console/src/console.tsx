@@ -12,6 +12,7 @@ const page = <Name extends string>(name: Name, load: () => Promise<Readonly<Reco
   lazy(async () => ({ default: (await load())[name] }));
 
 const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
+const WRITERS: readonly Role[] = ['platform_admin', 'operator'];
 const ADMIN: readonly Role[] = ['platform_admin'];
 const ALL: readonly Role[] = [...STAFF, 'tenant'];
 
@@ -24,6 +25,8 @@ const PAGES = [
   { path: '/invoices', title: 'Invoices', roles: ALL, show: page('Invoices', () => import('./pages/invoices.tsx')) },
   { path: '/usage', title: 'Usage', roles: ALL, show: page('UsagePage', () => import('./pages/usage.tsx')) },
   { path: '/rates', title: 'Rates', roles: ALL, show: page('Rates', () => import('./pages/rates.tsx')) },
+  { path: '/plans', title: 'Plans', roles: ALL, show: page('Plans', () => import('./pages/plans.tsx')) },
+  { path: '/what-if', title: 'What if', roles: WRITERS, show: page('WhatIf', () => import('./pages/what-if.tsx')) },
   {
     path: '/projections',
     title: 'Projections',

@@ -4,14 +4,12 @@ import type { Rate } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
 import { dayText, moneyText } from '../formats.ts';
 import { useMoment, useParam } from '../moment.ts';
-import { CorrectRate } from '../parts/correct-rate.tsx';
+import { CorrectPrice } from '../parts/correct-price.tsx';
 import { Answered, Money, Page, Section, When } from '../parts/states.tsx';
 import { Scale } from '../parts/scale.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { keyText, pricedByRate } from '../prices.ts';
 import { useMay } from '../session.tsx';
-
-const keyText = ({ resourceType, resourceFamily, location }: Rate): string =>
-  `${resourceType}/${resourceFamily}@${location}`;
 
 export function Rates() {
   const [key, setKey] = useParam('key', '');
@@ -113,8 +111,8 @@ function Price({ rates }: { readonly rates: readonly Rate[] }) {
         </Button>
       )}
       {isCorrecting && (
-        <CorrectRate
-          rate={rates.at(-1) ?? rate}
+        <CorrectPrice
+          of={pricedByRate(rates.at(-1) ?? rate)}
           close={() => {
             setIsCorrecting(false);
           }}

@@ -1,10 +1,11 @@
-import { Alert, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Button, Group, Modal, SimpleGrid, Stack, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import type { CorrectRate as Correction, Preview, Rate } from '../../../../clients/typescript/ledgerline.ts';
+import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
+import type { Amount, Priced } from '../prices.ts';
 import { useSession } from '../session.tsx';
 import { useSend } from './commands.tsx';
-import { Failure, Money } from './states.tsx';
-import { DataTable } from './table.tsx';
+import { Changes } from './changes.tsx';
+import { Failure } from './states.tsx';
 
 type Step =
   | { readonly is: 'asked'; readonly failure: Error | null }
@@ -12,36 +13,22 @@ type Step =
   | { readonly is: 'previewed'; readonly preview: Preview; readonly failure: Error | null }
   | { readonly is: 'done'; readonly status: string };
 
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+export const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 /** A price in the past is corrected in three steps: what, what it would change in money, and then why. */
-export function CorrectRate({ rate, close }: { readonly rate: Rate; readonly close: () => void }) {
-  const { client } = useSession();
+export function CorrectPrice({ of, close }: { readonly of: Priced; readonly close: () => void }) {
   const send = useSend();
+  const preview = usePreview();
   const [step, setStep] = useState<Step>({ is: 'asked', failure: null });
-  const [unitPrice, setUnitPrice] = useState(rate.unitPrice);
-  const [from, setFrom] = useState(rate.effectiveFrom);
-  const [until, setUntil] = useState(rate.effectiveUntil ?? '');
+  const [amounts, setAmounts] = useState<Readonly<Record<string, string>>>({});
+  const [from, setFrom] = useState(of.from);
+  const [until, setUntil] = useState(of.until ?? '');
   const [reason, setReason] = useState('');
-  const { resourceType, resourceFamily, location, currency } = rate;
-  const correction = (why: string): Correction => ({
-    command: 'correct-rate',
-    ...{ resourceType, resourceFamily, location, unitPrice },
-    effectiveFrom: from,
-    ...(until === '' ? {} : { effectiveUntil: until }),
-    reason: why,
-  });
-  const preview = async (): Promise<void> => {
+  const correction = (why: string) => of.commandOf({ amounts, from, until: until === '' ? null : until, reason: why });
+  const look = async (): Promise<void> => {
     setStep({ is: 'working' });
     try {
-      const previewed = await client.preview({ commands: [correction('preview')] });
-      const refused = previewed.commands.find(({ status }) => status === 'refused');
-      const { error } = (refused ?? {}) as { readonly error?: { readonly message: string } };
-      setStep(
-        refused === undefined
-          ? { is: 'previewed', preview: previewed, failure: null }
-          : { is: 'asked', failure: new Error(error?.message ?? 'The correction is refused.') },
-      );
+      setStep({ is: 'previewed', preview: await preview(correction('preview'), from.slice(0, 7)), failure: null });
     } catch (error) {
       setStep({ is: 'asked', failure: asError(error) });
     }
@@ -57,23 +44,17 @@ export function CorrectRate({ rate, close }: { readonly rate: Rate; readonly clo
     }
   };
   return (
-    <Modal
-      opened
-      onClose={close}
-      title={`Correct ${resourceType}/${resourceFamily}@${location}`}
-      size="lg"
-      lockScroll={false}
-    >
+    <Modal opened onClose={close} title={`Correct ${of.title}`} size="lg" lockScroll={false}>
       <Stack>
+        <AmountFields amounts={of.amounts} told={amounts} tell={setAmounts} />
         <Group grow>
-          <TextInput label={`Price in ${currency}`} value={unitPrice} onChange={changing(setUnitPrice)} />
           <TextInput label="From" value={from} onChange={changing(setFrom)} />
           <TextInput label="Until (empty: open)" value={until} onChange={changing(setUntil)} />
         </Group>
         {step.is === 'asked' && step.failure !== null && <Failure error={step.failure} />}
         {step.is === 'previewed' && (
           <>
-            <Changes of={step.preview} currency={currency} />
+            <Changes of={step.preview} currency={of.currency} />
             {step.failure !== null && <Failure error={step.failure} />}
             <TextInput label="Reason" required value={reason} onChange={changing(setReason)} />
           </>
@@ -86,7 +67,7 @@ export function CorrectRate({ rate, close }: { readonly rate: Rate; readonly clo
           </Alert>
         ) : (
           <Group>
-            <Button variant="default" loading={step.is === 'working'} onClick={() => void preview()}>
+            <Button variant="default" loading={step.is === 'working'} onClick={() => void look()}>
               Preview in money
             </Button>
             {step.is === 'previewed' && (
@@ -101,54 +82,49 @@ export function CorrectRate({ rate, close }: { readonly rate: Rate; readonly clo
   );
 }
 
-const changing =
+/** Asks what a correction would change, also in the margin of a month for who may see it. Errors: why it is refused. */
+export function usePreview(): (command: ReturnType<Priced['commandOf']>, month: string) => Promise<Preview> {
+  const { client, role } = useSession();
+  return async (command, month) => {
+    const isMonth = /^\d{4}-\d{2}$/.test(month);
+    const previewed = await client.preview({
+      commands: [command],
+      ...(role === 'platform_admin' && isMonth ? { period: month } : {}),
+    });
+    const refused = previewed.commands.find(({ status }) => status === 'refused');
+    if (refused === undefined) return previewed;
+    const { error } = refused as { readonly error?: { readonly message: string } };
+    throw new Error(error?.message ?? 'The correction is refused.');
+  };
+}
+
+export function AmountFields({
+  amounts,
+  told,
+  tell,
+}: {
+  readonly amounts: readonly Amount[];
+  readonly told: Readonly<Record<string, string>>;
+  readonly tell: (told: Readonly<Record<string, string>>) => void;
+}) {
+  return (
+    <SimpleGrid cols={{ base: 1, sm: 2 }}>
+      {amounts.map(({ name, label, value }) => (
+        <TextInput
+          key={name}
+          label={label}
+          value={told[name] ?? value}
+          onChange={changing((next) => {
+            tell({ ...told, [name]: next });
+          })}
+        />
+      ))}
+    </SimpleGrid>
+  );
+}
+
+export const changing =
   (set: (value: string) => void) =>
   ({ currentTarget }: { readonly currentTarget: { readonly value: string } }): void => {
     set(currentTarget.value);
   };
-
-function Changes({ of, currency }: { readonly of: Preview; readonly currency: string }) {
-  return (
-    <>
-      <Text>
-        {'In all '}
-        {of.total === null ? 'several currencies' : <Money amount={of.total} currency={currency} />}
-        {`, before tax, on ${of.lines.length} lines.`}
-      </Text>
-      <DataTable
-        name="preview by tenant"
-        rows={of.byTenant}
-        keyOf={(each) => `${each.tenantId} ${each.currency}`}
-        empty="No amount changes."
-        columns={[
-          { title: 'Tenant', value: ({ tenantId }) => tenantId },
-          {
-            title: 'Difference',
-            value: ({ difference }) => difference,
-            show: (each) => <Money amount={each.difference} currency={each.currency} />,
-            isNumber: true,
-          },
-          {
-            title: 'Tax',
-            value: ({ taxDifference }) => taxDifference,
-            show: (each) => <Money amount={each.taxDifference} currency={each.currency} />,
-            isNumber: true,
-          },
-        ]}
-      />
-      <DataTable
-        name="preview by invoice"
-        rows={of.lines}
-        keyOf={(each) => `${each.lineId} ${each.invoiceId}`}
-        empty=""
-        columns={[
-          { title: 'Invoice', value: ({ number }) => number ?? 'open' },
-          { title: 'Tenant', value: ({ tenantId }) => tenantId },
-          { title: 'Before', value: ({ before }) => before, isNumber: true },
-          { title: 'After', value: ({ after }) => after, isNumber: true },
-          { title: 'Difference', value: ({ difference }) => difference, isNumber: true },
-        ]}
-      />
-    </>
-  );
-}

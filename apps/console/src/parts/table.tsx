@@ -24,6 +24,7 @@ export function DataTable<Row>({
   keyOf,
   empty,
   more,
+  isPlain = false,
 }: {
   readonly name: string;
   readonly rows: readonly Row[];
@@ -32,6 +33,8 @@ export function DataTable<Row>({
   /** What to do where there is nothing. */
   readonly empty: string;
   readonly more?: (() => void) | undefined;
+  /** A few fixed rows: there is nothing to filter or to export. */
+  readonly isPlain?: boolean;
 }) {
   const [filter, setFilter] = useState('');
   const [most, setMost] = useState(FIRST_ROWS);
@@ -49,31 +52,33 @@ export function DataTable<Row>({
   if (rows.length === 0) return <Text c="dimmed">{empty}</Text>;
   return (
     <>
-      <Group justify="space-between" mb="xs">
-        <TextInput
-          aria-label={`Filter ${name}`}
-          placeholder="Filter"
-          value={filter}
-          onChange={({ currentTarget }) => {
-            setFilter(currentTarget.value);
-          }}
-        />
-        <Group gap="xs">
-          <Text size="sm" c="dimmed">
-            {found.length === rows.length ? rows.length : `${found.length} of ${rows.length}`}
-            {more === undefined ? '' : ' or more'}
-          </Text>
-          <Button
-            variant="default"
-            size="xs"
-            onClick={() => {
-              download(`${name}.csv`, csvOf(columns, shown));
+      {!isPlain && (
+        <Group justify="space-between" mb="xs">
+          <TextInput
+            aria-label={`Filter ${name}`}
+            placeholder="Filter"
+            value={filter}
+            onChange={({ currentTarget }) => {
+              setFilter(currentTarget.value);
             }}
-          >
-            CSV
-          </Button>
+          />
+          <Group gap="xs">
+            <Text size="sm" c="dimmed">
+              {found.length === rows.length ? rows.length : `${found.length} of ${rows.length}`}
+              {more === undefined ? '' : ' or more'}
+            </Text>
+            <Button
+              variant="default"
+              size="xs"
+              onClick={() => {
+                download(`${name}.csv`, csvOf(columns, shown));
+              }}
+            >
+              CSV
+            </Button>
+          </Group>
         </Group>
-      </Group>
+      )}
       <ScrollArea>
         <Table striped highlightOnHover aria-label={name}>
           <Table.Thead>

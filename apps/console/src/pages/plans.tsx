@@ -1,0 +1,88 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
+import type { Plan } from '../../../../clients/typescript/ledgerline.ts';
+import { useList } from '../answers.ts';
+import { useMoment } from '../moment.ts';
+import { CorrectPrice } from '../parts/correct-price.tsx';
+import { Answered, Page, When } from '../parts/states.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { itemsOf, itemText, type Priced, pricedByItem, priceText } from '../prices.ts';
+import { useMay } from '../session.tsx';
+
+interface Row {
+  readonly plan: Plan;
+  readonly item: Parameters<typeof pricedByItem>[1];
+}
+
+/** The terms of each plan in each period, with the price of each item. */
+export function Plans() {
+  const { asOf } = useMoment();
+  const mayCorrect = useMay('platform_admin', 'operator') && asOf === undefined;
+  const [corrected, setCorrected] = useState<Priced | null>(null);
+  const plans = useList('plans', {});
+  return (
+    <Page title="Plans">
+      <Answered answer={plans}>
+        {(rows) => (
+          <DataTable
+            name="plans"
+            rows={rows.flatMap((plan) => itemsOf(plan).map((item) => ({ plan, item })))}
+            keyOf={({ plan, item }) =>
+              `${plan.planId} ${plan.effectiveFrom} ${item.billingKind} ${JSON.stringify(item.filter)}`
+            }
+            empty="There is no plan. Publish one with the command publish-plan."
+            more={plans.hasNextPage ? () => void plans.fetchNextPage() : undefined}
+            columns={[
+              { title: 'Plan', value: ({ plan }) => plan.planId },
+              { title: 'Item', value: ({ plan, item }) => itemText(plan, item) },
+              { title: 'Price', value: ({ plan, item }) => priceText(item.price, plan.currency) },
+              {
+                title: 'From',
+                value: ({ plan }) => plan.effectiveFrom,
+                show: ({ plan }) => <When at={plan.effectiveFrom} />,
+              },
+              {
+                title: 'Until',
+                value: ({ plan }) => plan.effectiveUntil,
+                show: ({ plan }) => <When at={plan.effectiveUntil} />,
+              },
+              ...(mayCorrect
+                ? [
+                    {
+                      title: 'Correct',
+                      value: () => null,
+                      show: ({ plan, item }: Row) => {
+                        const priced = pricedByItem(plan, item);
+                        return priced === null ? (
+                          'under Rates'
+                        ) : (
+                          <Button
+                            size="compact-xs"
+                            variant="default"
+                            aria-label={`Correct ${priced.title}`}
+                            onClick={() => {
+                              setCorrected(priced);
+                            }}
+                          >
+                            Correct
+                          </Button>
+                        );
+                      },
+                    },
+                  ]
+                : []),
+            ]}
+          />
+        )}
+      </Answered>
+      {corrected !== null && (
+        <CorrectPrice
+          of={corrected}
+          close={() => {
+            setCorrected(null);
+          }}
+        />
+      )}
+    </Page>
+  );
+}
