@@ -124,6 +124,18 @@ describe('places', () => {
     places.leave(short);
     expect(entered).toEqual(['a1', 'b1', 'long']);
   });
+
+  it('are not kept from an administrator by its own requests in another role', () => {
+    const { places, entered, ask } = withPlaces(3, 3, [['platform_admin', 1]]);
+    const [first] = [ask('o1', 'A', 'operator'), ask('o2', 'A', 'operator'), ask('o3', 'A', 'operator')];
+    const admin = ask('p1', 'A', 'platform_admin');
+    expect(entered).toEqual(['o1', 'o2', 'p1']);
+    ask('p2', 'A', 'platform_admin');
+    places.leave(admin);
+    expect(entered).toEqual(['o1', 'o2', 'p1', 'p2']);
+    places.leave(first);
+    expect(entered).toEqual(['o1', 'o2', 'p1', 'p2', 'o3']);
+  });
 });
 
 /** Lets everything happen that waits for nothing. */

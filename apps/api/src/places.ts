@@ -120,15 +120,17 @@ export class Places {
     // Those behind a heavier request of their owner do not pass it: it would never have its places.
     const behind = new Set<string>();
     for (const each of this.line) {
-      if (behind.has(each.owner)) continue;
-      if (!this.mayEnter(each)) behind.add(each.owner);
+      const own = `${each.role} ${each.owner}`;
+      if (behind.has(own)) continue;
+      if (!this.mayEnter(each)) behind.add(own);
       else if ((best === undefined || this.othersOf(each) < this.othersOf(best)) && !this.yields(each)) best = each;
     }
     return best;
   }
 
-  private isBehindItsOwn({ owner }: Applicant): boolean {
-    for (const each of this.line) if (each.owner === owner) return true;
+  /** Its owner may have requests in several roles, of which one has places of its own. */
+  private isBehindItsOwn({ owner, role }: Applicant): boolean {
+    for (const each of this.line) if (each.owner === owner && each.role === role) return true;
     return false;
   }
 
