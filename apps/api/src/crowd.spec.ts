@@ -4,11 +4,13 @@ import { Crowd } from './crowd.js';
 /** A crowd where two places in use are enough, and its clock. An owner has a quarter of a place at least. */
 function crowded() {
   let now = 0;
-  const crowd = new Crowd({ enough: 2, atLeast: 0.25 }, () => now);
+  const together = new Set<Crowd>();
+  const crowd = new Crowd({ enough: 2, atLeast: 0.25 }, () => now, together);
+  const beside = new Crowd({ enough: 2, atLeast: 1 }, () => now, together);
   const pass = (ms: number): void => {
     now += ms;
   };
-  return { crowd, pass };
+  return { crowd, beside, pass };
 }
 
 /** The owner has so many requests at once, after one that took so long. */
@@ -142,6 +144,20 @@ describe('a crowd', () => {
     expect(crowd.mustWait('a')).toBe(false);
     crowd.enter('a');
     expect(crowd.mustWait('a')).toBe(true);
+  });
+
+  it('leaves what others do not use in a crowd of the same database', () => {
+    const { crowd, beside, pass } = crowded();
+    asks(crowd, pass, 'a', { requests: 20, ms: 1000 });
+    othersUse(beside, pass, 2);
+    crowd.enter('a');
+    expect(crowd.mustWait('a')).toBe(true);
+    pass(100);
+    crowd.pause('a');
+    pass(299);
+    expect(crowd.mustWait('a')).toBe(true);
+    pass(1);
+    expect(crowd.mustWait('a')).toBe(false);
   });
 
   it('does not count those who ask for much among the others', () => {

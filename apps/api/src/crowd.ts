@@ -58,10 +58,14 @@ export class Crowd {
   private added = { others: 0, asking: 1, at: -Infinity };
   private forgot = -Infinity;
 
+  /** `together`: the crowds that share what is left, of which it becomes one. They need the same database. */
   constructor(
     private readonly sizes: CrowdSizes,
     readonly now: Stopwatch = stopwatch,
-  ) {}
+    private readonly together = new Set<Crowd>(),
+  ) {
+    together.add(this);
+  }
 
   arrive(owner: string): void {
     this.updated(owner).asking += 1;
@@ -118,9 +122,10 @@ export class Crowd {
     const now = this.now();
     if (now - this.added.at >= ADDED_UP_MS) {
       let [others, asking] = [0, 0];
-      for (const owner of this.owners.values())
-        if (asksForMuch(owner)) asking += 1;
-        else others += usedAt(now, owner);
+      for (const { owners } of this.together)
+        for (const owner of owners.values())
+          if (asksForMuch(owner)) asking += 1;
+          else others += usedAt(now, owner);
       this.added = { others, asking: Math.max(1, asking), at: now };
     }
     return Math.max(this.sizes.atLeast / this.added.asking, this.sizes.enough - (this.added.others - ofOwn));

@@ -96,11 +96,12 @@ const LEAST_OF_WORK = 0.3;
 /** Readings are what is billed. */
 const LEAST_OF_USAGE = 1;
 
-/** Where others hold a quarter of the places on average, the database is busy with them. */
-const crowdsOf = ({ requestsAtOnce, queriesAtOnce, stopwatch }: ApiSettings): Crowds => ({
-  usage: new Crowd({ enough: requestsAtOnce / 4, atLeast: LEAST_OF_USAGE }, stopwatch),
-  work: new Crowd({ enough: queriesAtOnce / 4, atLeast: LEAST_OF_WORK }, stopwatch),
-});
+/** Where others hold as many places on average as a quarter of these, the database is busy with them. */
+function crowdsOf({ queriesAtOnce, stopwatch }: ApiSettings): Crowds {
+  const together = new Set<Crowd>();
+  const crowd = (atLeast: number): Crowd => new Crowd({ enough: queriesAtOnce / 4, atLeast }, stopwatch, together);
+  return { usage: crowd(LEAST_OF_USAGE), work: crowd(LEAST_OF_WORK) };
+}
 
 /** Creates the Nest application, without listening. */
 export async function createApi(
