@@ -69,7 +69,8 @@ describe('a token', () => {
 
   it('is refused with an id that cannot be one', async () => {
     const invalid =
-      'the token has a missing or invalid claim. It needs sub, without spaces around it, and role, and for role tenant a tenantId.';
+      'the token has a missing or invalid claim. It needs sub, without spaces around it, and role, and for role ' +
+      'tenant a tenantId.';
     for (const jti of ['\ud800', '', 'a\nb', 7]) expect(await verdict({}, { jti })).toBe(invalid);
   });
 
