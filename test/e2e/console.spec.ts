@@ -359,6 +359,8 @@ describe('all pages', () => {
           await page.getByRole('heading', { level: 1 }).waitFor();
           await page.getByRole('status', { name: 'Loading' }).first().waitFor({ state: 'detached' });
           await page.waitForLoadState('networkidle');
+          const isTooWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
+          if (isTooWide === true) faults.push(`${path}: wider than the screen`);
           // The policy of the page refuses inline scripts: the browser itself runs this one.
           await page.evaluate(axe);
           const found = zFound.parse(await page.evaluate('axe.run().then(({ violations }) => violations)'));

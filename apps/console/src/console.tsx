@@ -1,5 +1,5 @@
-import { ActionIcon, Alert, Button, Group, NavLink, Stack, Text, useMantineColorScheme } from '@mantine/core';
-import { lazy, Suspense } from 'react';
+import { ActionIcon, Alert, Button, NavLink, Stack, Text, useMantineColorScheme } from '@mantine/core';
+import { lazy, Suspense, useEffect } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { useHref } from './moment.ts';
 import { TimeMachine } from './parts/time-machine.tsx';
@@ -91,6 +91,10 @@ function Navigation() {
   const session = useSession();
   const [location] = useLocation();
   const href = useHref();
+  useEffect(() => {
+    // On a narrow screen the pages are a row that is wider than it.
+    document.querySelector('nav [aria-current=page]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [location]);
   return (
     <Stack gap={2}>
       {PAGES.filter(({ roles }) => may(session, roles)).map(({ path, title }) => (
@@ -112,13 +116,15 @@ function Head() {
   const { colorScheme, toggleColorScheme } = useMantineColorScheme();
   return (
     <header className="head">
-      <Group justify="space-between">
+      <div className="head-row">
         <Text fw={800} fz="lg">
           Ledgerline
         </Text>
-        <Group gap="sm">
+        <div className="head-find">
           <Search />
           <TimeMachine />
+        </div>
+        <div className="head-who">
           <Text size="sm">{session.actor}</Text>
           <ActionIcon
             variant="default"
@@ -130,8 +136,8 @@ function Head() {
           <Button size="xs" variant="default" onClick={session.signOut}>
             Sign out
           </Button>
-        </Group>
-      </Group>
+        </div>
+      </div>
     </header>
   );
 }

@@ -41,16 +41,16 @@ function NeedsSomeone() {
   const projections = useAnswer('projections', {}, { now: true });
   const counted = (of: {
     readonly data: { readonly items: readonly unknown[]; nextCursor: string | null } | undefined;
-  }) => (of.data === undefined ? 0 : of.data.items.length);
+  }) => ({ count: of.data?.items.length ?? 0, isMore: (of.data?.nextCursor ?? null) !== null });
   const halted = projections.data?.halted ?? null;
   const late = halted === null ? (projections.data?.items ?? []).filter(isLate) : [];
   const open = [
-    { count: counted(unbilled), what: 'kinds of usage that no line bills', to: '/usage' },
-    { count: counted(days), what: 'days to be metered', to: '/usage' },
-    { count: counted(quarantined), what: "lines that can't be rated", to: '/usage' },
-    { count: counted(drafts), what: 'drafts to be issued', to: '/invoices' },
-    { count: counted(proposals), what: 'proposals to be decided on', to: '/settings' },
-    { count: late.length, what: 'projections more than a minute behind the log', to: '/projections' },
+    { ...counted(unbilled), what: 'kinds of usage that no line bills', to: '/usage' },
+    { ...counted(days), what: 'days to be metered', to: '/usage' },
+    { ...counted(quarantined), what: "lines that can't be rated", to: '/usage' },
+    { ...counted(drafts), what: 'drafts to be issued', to: '/invoices' },
+    { ...counted(proposals), what: 'proposals to be decided on', to: '/settings' },
+    { count: late.length, isMore: false, what: 'projections more than a minute behind the log', to: '/projections' },
   ].filter(({ count }) => count > 0);
   return (
     <Section title="Needs someone">
@@ -66,10 +66,10 @@ function NeedsSomeone() {
               'Nothing: all usage is billed or covered, no draft waits, and the projections run.'
             ) : (
               <List>
-                {open.map(({ count, what, to }) => (
+                {open.map(({ count, isMore, what, to }) => (
                   <List.Item key={what}>
                     <Anchor component={Link} href={href(to)} underline="always">
-                      {`${count >= FEW.limit ? `${count} or more` : count} ${what}`}
+                      {`${count}${isMore ? ' or more' : ''} ${what}`}
                     </Anchor>
                   </List.Item>
                 ))}
@@ -127,6 +127,8 @@ function Accrued() {
   );
 }
 
+const TITLES = { revenue: 'Revenue', cogs: 'Cost', margin: 'Margin' } as const;
+
 function Year() {
   const now = new Date();
   const [from, to] = [monthOf(now, -11), monthOf(now)];
@@ -138,7 +140,7 @@ function Year() {
           <>
             <div className="figures">
               {(['revenue', 'cogs', 'margin'] as const).map((of) => (
-                <Figure key={of} title={`${of === 'cogs' ? 'Cost' : of} in ${monthText(to)}`}>
+                <Figure key={of} title={`${TITLES[of]} in ${monthText(to)}`}>
                   <Money amount={months.at(-1)?.[of] ?? '0'} currency={currency} />
                 </Figure>
               ))}

@@ -47,10 +47,10 @@ export function CorrectPrice({ of, close }: { readonly of: Priced; readonly clos
     <Modal opened onClose={close} title={`Correct ${of.title}`} size="lg" lockScroll={false}>
       <Stack>
         <AmountFields amounts={of.amounts} told={amounts} tell={setAmounts} />
-        <Group grow>
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
           <TextInput label="From" value={from} onChange={changing(setFrom)} />
           <TextInput label="Until (empty: open)" value={until} onChange={changing(setUntil)} />
-        </Group>
+        </SimpleGrid>
         {step.is === 'asked' && step.failure !== null && <Failure error={step.failure} />}
         {step.is === 'previewed' && (
           <>

@@ -107,7 +107,11 @@ export function DataTable<Row>({
             {shown.slice(0, most).map((row) => (
               <Table.Tr key={keyOf(row)}>
                 {columns.map(({ title, value, show, isNumber }) => (
-                  <Table.Td key={title} ta={isNumber === true ? 'right' : 'left'} className={isNumber ? 'number' : ''}>
+                  <Table.Td
+                    key={title}
+                    ta={isNumber === true ? 'right' : 'left'}
+                    className={isNumber ? 'number' : isShort(value(row)) ? 'short' : ''}
+                  >
                     {show === undefined ? (value(row) ?? '–') : show(row)}
                   </Table.Td>
                 ))}
@@ -131,6 +135,10 @@ export function DataTable<Row>({
     </>
   );
 }
+
+/** What has room on a line. Longer texts are broken. */
+const SHORT = 32;
+const isShort = (value: string | number | null): boolean => String(value ?? '').length <= SHORT;
 
 /** Order only: an amount stays a text everywhere else. */
 const comparedBy =

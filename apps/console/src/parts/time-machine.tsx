@@ -61,7 +61,8 @@ function Positions({ asOf, set }: { readonly asOf: string | undefined; readonly 
   const corrected = useAnswer('events', { type: MARKED.corrected, limit: MOST_MARKS }, { now: true });
   const head = Math.max(0, ...(data?.items ?? []).map((each) => each.head));
   const at = asOf !== undefined && /^\d+$/.test(asOf) ? Number(asOf) : head;
-  const [typed, setTyped] = useState(String(at));
+  const [changed, setChanged] = useState<string | null>(null);
+  const typed = changed ?? String(at);
   if (head === 0) return null;
   const marks = [
     ...(issued.data?.items ?? []).map(({ position }) => ({ position, kind: 'issued' })),
@@ -79,7 +80,7 @@ function Positions({ asOf, set }: { readonly asOf: string | undefined; readonly 
           max={head}
           defaultValue={at}
           onChangeEnd={(value) => {
-            setTyped(String(value));
+            setChanged(String(value));
             set(String(value));
           }}
         />
@@ -95,7 +96,7 @@ function Positions({ asOf, set }: { readonly asOf: string | undefined; readonly 
           aria-label="Log position as a number"
           value={typed}
           onChange={({ currentTarget }) => {
-            setTyped(currentTarget.value);
+            setChanged(currentTarget.value);
           }}
         />
         <Button
