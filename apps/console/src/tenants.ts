@@ -10,12 +10,12 @@ export interface KnownTenants {
   readonly zoneOf: (tenantId: string) => string;
 }
 
-/** The tenants that the signed-in role may see. They are asked for once for all lists. */
-export function useTenants(): KnownTenants {
-  const { data } = useAnswer('tenants', { limit: MOST });
+/** The tenants that the signed-in role may see, or one of them. All are asked for once for all lists. */
+export function useTenants(tenantId?: string): KnownTenants {
+  const { data } = useAnswer('tenants', tenantId === undefined ? { limit: MOST } : { tenantId });
   const byId = new Map((data?.items ?? []).map((each): [string, Tenant] => [each.tenantId, each]));
   return {
-    nameOf: (tenantId) => byId.get(tenantId)?.name ?? tenantId,
-    zoneOf: (tenantId) => byId.get(tenantId)?.timeZone ?? 'UTC',
+    nameOf: (id) => byId.get(id)?.name ?? id,
+    zoneOf: (id) => byId.get(id)?.timeZone ?? 'UTC',
   };
 }

@@ -21,7 +21,7 @@ function Shown({ invoice }: { readonly invoice: Invoice }) {
   const { invoiceId, number, tenantId, currency, status, lines } = invoice;
   const mayWrite = useMay('platform_admin', 'operator');
   const isStaff = useIsStaff();
-  const { nameOf, zoneOf } = useTenants();
+  const { nameOf, zoneOf } = useTenants(tenantId);
   const timeZone = zoneOf(tenantId);
   return (
     <Page

@@ -40,7 +40,7 @@ export function InvoiceList({
   readonly status?: (typeof STATUSES)[number] | undefined;
 }) {
   const own = useSession().tenantId;
-  const { nameOf, zoneOf } = useTenants();
+  const { nameOf, zoneOf } = useTenants(tenantId);
   const invoices = useList('invoices', { tenantId, status });
   return (
     <Answered answer={invoices}>
