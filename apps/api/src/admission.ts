@@ -88,6 +88,10 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
       if (request.is404) throw new NotFoundException(`Cannot ${request.method} ${request.url}`);
       if (!isOpen(request)) {
         const caller = arrivals.callerOf(request);
+        const access = accessOf(request);
+        // Before the body: reading a large one takes seconds.
+        if (access !== undefined && access.roles !== 'everyone')
+          assertRole(caller, access.roles, access.query === undefined ? pathOf(request) : `read ${access.query.name}`);
         if (mayBeLarge(request)) {
           done(
             null,
@@ -109,7 +113,6 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
     const query = isOpen(request) ? undefined : accessOf(request)?.query;
     if (query === undefined) return;
     const caller = arrivals.callerOf(request);
-    assertRole(caller, query.roles, `read ${query.name}`);
     const { waitFor, waitTimeoutMs } = waitingIn(request.query);
     if (waitFor === undefined) return;
     const gone = new AbortController();
@@ -132,6 +135,8 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
   });
   takePlaces(fastify, limits, way, isOpen);
 }
+
+const pathOf = ({ method, url }: Arrived): string => `${method} ${url.split('?')[0]}`;
 
 const mayBeLarge = ({ headers }: Pick<Request, 'headers'>): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > LARGE_BYTES;

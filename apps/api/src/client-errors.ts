@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { UnsupportedMediaTypeException } from '@nestjs/common';
 import { invalid } from '#domain/errors';
 import { headersFor } from './answer-headers.js';
 import { ExpectationFailed, PROBLEM_TYPE, problemOf } from './problem.js';
@@ -46,12 +47,18 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
-/** Node would answer these requests itself, without a body. Errors: `malformed_request`; ExpectationFailed (417). */
+/**
+ * Node would answer some of these requests itself, without a body. Errors: `malformed_request`;
+ * `unsupported_media_type`; ExpectationFailed (417).
+ */
 export function assertAnswerable({ raw }: { readonly raw: IncomingMessage }): void {
   if (raw.headers.host === undefined && raw.httpVersion === '1.1')
     throw invalid('malformed_request', 'The request has no Host header, which HTTP/1.1 requires.');
   if (raw.headers.expect !== undefined && !/^100-continue$/i.test(raw.headers.expect))
     throw new ExpectationFailed('Only Expect: 100-continue is supported. Send the request without this header.');
+  const encoding = raw.headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
+    throw new UnsupportedMediaTypeException('Content-Encoding is not supported. Send the body as it is.');
 }
 
 /** Whether a response is being sent: another one would garble it. */

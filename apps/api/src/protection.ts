@@ -34,6 +34,8 @@ export function protect(fastify: Fastify, { requestsPerMinute }: Limits, arrival
     encodings: ['gzip', 'deflate'],
     threshold: COMPRESS_FROM_BYTES,
     inflateIfDeflated: false,
+    // 16 kB of gzip can be 16 MB of JSON, which no limit of bytes would see.
+    globalDecompression: false,
   });
   void fastify.register(rateLimit, {
     max: requestsPerMinute,

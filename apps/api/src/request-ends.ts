@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Request } from './http.js';
 
@@ -37,7 +38,7 @@ export class RequestEnds {
         for (const listener of this.listeners) listener(request, reply, hungUp);
         if (this.underWay === 0) for (const resolve of this.waiting.splice(0)) resolve();
       };
-      reply.raw.once('close', () => {
+      onceClosed(reply.raw, request.raw.socket, () => {
         // A hijacked response, such as a WebSocket, ends elsewhere.
         if (worked.has(request) || reply.sent) end(false);
         else
@@ -74,6 +75,31 @@ export class RequestEnds {
   }
 }
 
+const waitingOn = new WeakMap<Socket, Set<() => void>>();
+
+/**
+ * Calls the listener once, when the response or its connection is closed. A response that waits in the line of its
+ * connection behind an earlier one never closes by itself.
+ */
+function onceClosed(response: ServerResponse, socket: Socket, listener: () => void): void {
+  let known = waitingOn.get(socket);
+  if (known === undefined) {
+    const all = new Set<() => void>();
+    known = all;
+    waitingOn.set(socket, all);
+    // One listener for the connection, however many requests it has.
+    socket.once('close', () => {
+      for (const each of [...all]) each();
+    });
+  }
+  const all = known;
+  const closed = (): void => {
+    if (all.delete(closed)) listener();
+  };
+  all.add(closed);
+  response.once('close', closed);
+}
+
 /** Whether Node takes a request as an upgrade: one to a WebSocket, at the only path that has them. */
 export const mayUpgrade = ({ method, url = '', headers }: IncomingMessage): boolean =>
   method === 'GET' && /^\/graphql(\?|$)/.test(url) && headers.upgrade?.toLowerCase() === 'websocket';
@@ -82,4 +108,4 @@ export const mayUpgrade = ({ method, url = '', headers }: IncomingMessage): bool
 export const isUpgrade = ({ raw }: { readonly raw: object }): boolean => 'upgrade' in raw && raw.upgrade === true;
 
 /** Probes and metrics must work under overload. */
-export const isWatched = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
+export const isWatched = (url: string): boolean => /^\/(health\/live|health\/ready|metrics)(\?|$)/.test(url);

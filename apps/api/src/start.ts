@@ -23,6 +23,7 @@ import type { ApiSettings } from './environment.js';
 import { tagReads } from './etag.js';
 import { Failures, NOT_WRITABLE } from './failures.js';
 import { refuseFloods, type Routed } from './floods.js';
+import { limitSockets } from './graphql/socket-limits.js';
 import { givenId, isAscii, POSITION, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
@@ -171,6 +172,7 @@ export async function createApi(
     assertUtf8(request.url);
     next();
   });
+  limitSockets(fastify.server);
   fastify.server.on('checkExpectation', (request, response) => fastify.server.emit('request', request, response));
   tagReads(fastify);
   fastify.addHook('onSend', (request, reply, payload, done) => {

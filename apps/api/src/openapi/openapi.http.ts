@@ -9,6 +9,7 @@ import { DOCS_STYLE } from './style.js';
 @Controller('api')
 export class OpenApiController {
   private built: JsonObject | undefined;
+  private shown: string | undefined;
 
   constructor(private readonly routes: Routes) {}
 
@@ -16,7 +17,7 @@ export class OpenApiController {
   @Header('content-type', 'text/html; charset=utf-8')
   @OpenToAll()
   page(): string {
-    return docsPage(this.document());
+    return (this.shown ??= docsPage(this.document()));
   }
 
   @Get('docs.css')
