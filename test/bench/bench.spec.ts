@@ -56,7 +56,7 @@ describe('npm run bench', () => {
       {
         name: 'invoice-run',
         size: 70,
-        ratios: { draftGrowth: positive, issueGrowth: positive },
+        ratios: { growth: positive, againstAppending: positive },
         figures: { lines: 420, invoices: 7 },
         checked: true,
       },
