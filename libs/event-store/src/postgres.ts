@@ -47,6 +47,8 @@ const PAGE_ROWS = 2_000;
 const PAGE_BYTES = 8 * 1024 * 1024;
 /** Number of positions that one statement reads if a filter is set. */
 const FILTERED_PAGE_POSITIONS = 20_000;
+/** Waiting for a read that others share takes longer than a read, unless there are many. */
+const READ_ALONE = 32;
 /** Interval in which a subscriber looks without a notification. */
 const POLL_MS = 1_000;
 
@@ -64,7 +66,7 @@ export class PostgresLog implements EventLog {
   private readonly readHead = sharedRead(async () => {
     const { rows } = await this.pool.query<{ position: Int8 }>(`select position from ${this.schema}.head`);
     return safeNumber(rows[0]?.position ?? '0');
-  });
+  }, READ_ALONE);
   private readonly listener: LogListener;
   private readonly closing = new AbortController();
 

@@ -72,11 +72,23 @@ export class BatchLoader<Key, Value> {
 /** Postgres error 57014: the statement exceeded its timeout. */
 const isTimeout = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '57014';
 
-/** One value that many want at the same time: while it is read, those who ask wait for the next read, and share it. */
-export function sharedRead<Value>(read: () => Promise<Value>): () => Promise<Value> {
+/**
+ * One value that many want at the same time: while it is read, those who ask wait for the next read, and share it.
+ * `alone`: so many read it by themselves at the same time, without a wait for others.
+ */
+export function sharedRead<Value>(read: () => Promise<Value>, alone = 0): () => Promise<Value> {
   const loader = new BatchLoader<undefined, Value>(async (askers) => {
     const value = await read();
     return askers.map(() => value);
   });
-  return async () => loader.load(undefined);
+  let reading = 0;
+  return async () => {
+    if (reading >= alone) return loader.load(undefined);
+    reading += 1;
+    try {
+      return await read();
+    } finally {
+      reading -= 1;
+    }
+  };
 }

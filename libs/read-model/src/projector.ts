@@ -13,6 +13,8 @@ import { checkpointOf, completeCheckpoint, createReadModels, moveCheckpoint, ver
 import { assertSameLog } from './same-log.js';
 import { KnownSkips } from './skips.js';
 
+/** Waiting for a read that others share takes longer than a read, unless there are many. */
+const READ_ALONE = 32;
 /** How often a process on standby tries to become the writer. */
 const STANDBY_MS = 250;
 /** How often a process looks at the progress of another writer. */
@@ -35,7 +37,7 @@ export class Projector implements Projecting {
       `SELECT position, versions, halted FROM ${this.schema}.checkpoint`,
     );
     return rows[0];
-  });
+  }, READ_ALONE);
 
   /** The halt as it was read last. */
   private seen: { readonly halt: Halt | null; readonly at: number } | undefined;
