@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Instant } from '#domain/time/instant';
 import { isConnectionLost } from '#postgres/connection';
 import { joinedTexts, textsIn } from '#postgres/joined-texts';
-import { BatchLoader, sharedRead } from '#postgres/batch-loader';
+import { BatchLoader, READ_ALONE, sharedRead } from '#postgres/batch-loader';
 import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import type { Bell } from './bell.js';
@@ -47,8 +47,6 @@ const PAGE_ROWS = 2_000;
 const PAGE_BYTES = 8 * 1024 * 1024;
 /** Number of positions that one statement reads if a filter is set. */
 const FILTERED_PAGE_POSITIONS = 20_000;
-/** Waiting for a read that others share takes longer than a read, unless there are many. */
-const READ_ALONE = 32;
 /** Interval in which a subscriber looks without a notification. */
 const POLL_MS = 1_000;
 

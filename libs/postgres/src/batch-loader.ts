@@ -72,6 +72,9 @@ export class BatchLoader<Key, Value> {
 /** Postgres error 57014: the statement exceeded its timeout. */
 const isTimeout = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '57014';
 
+/** Waiting for a read that others share takes longer than a read, unless there are many. */
+export const READ_ALONE = 32;
+
 /**
  * One value that many want at the same time: while it is read, those who ask wait for the next read, and share it.
  * `alone`: so many read it by themselves at the same time, without a wait for others.

@@ -3,7 +3,7 @@ import type { EventLog, StoredEvent } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import type { RecordedEvent } from '#domain/events';
 import { withClient } from '#postgres/client';
-import { sharedRead } from '#postgres/batch-loader';
+import { READ_ALONE, sharedRead } from '#postgres/batch-loader';
 import { isNotNow, isNotWritable } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
@@ -13,8 +13,6 @@ import { checkpointOf, completeCheckpoint, createReadModels, moveCheckpoint, ver
 import { assertSameLog } from './same-log.js';
 import { KnownSkips } from './skips.js';
 
-/** Waiting for a read that others share takes longer than a read, unless there are many. */
-const READ_ALONE = 32;
 /** How often a process on standby tries to become the writer. */
 const STANDBY_MS = 250;
 /** How often a process looks at the progress of another writer. */
