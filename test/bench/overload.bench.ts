@@ -9,7 +9,7 @@ import { onDatabase } from './database.js';
 import { SECRET, withApi } from './http.bench.js';
 
 const SECONDS = 5;
-/** Alone and under attack in turn, because other work on the machine changes. What is told is the median. */
+/** Alone and under attack in turn, because other work on the machine changes. The figures are medians. */
 const ROUNDS = 3;
 const DEPLOYMENTS = 20;
 const BATCH = 100;

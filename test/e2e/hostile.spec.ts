@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import { startApi } from '#api/start';
-import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
-import { on } from '../support/log.js';
+import { apiForAll, beside, largeRequest, problemIn } from '../support/api.js';
 import { RawSocket } from '../support/raw-socket.js';
 
 // What an attacker sent, from outside.
@@ -61,33 +59,22 @@ describe('a WebSocket', () => {
 
 describe('requests that wait in the line of a connection', () => {
   it('are ended when it is closed, so that the API can stop', async () => {
-    const own = await startApi({
-      ...on(api().database.url),
-      jwtSecret: SECRET,
-      ...LISTENING,
-      ...{ requestsAtOnce: 64, queriesAtOnce: 10 },
-      logger,
-      clock,
+    await beside(api(), {}, async (url) => {
+      const socket = new RawSocket(url).send(
+        largeRequest(tokenOf('operator')) +
+          `GET /api/v1/tenants HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${tokenOf('operator')}\r\n\r\n`.repeat(20),
+      );
+      expect(await socket.status()).toBe(200);
+      socket.stopReading();
+      const underWay = async (): Promise<number> => {
+        const text = await (await fetch(`${url}/metrics`)).text();
+        return Number(/^ledgerline_http_requests_under_way (\d+)$/m.exec(text)?.[1]);
+      };
+      // The large one, those behind it, and the one that asks.
+      expect(await underWay()).toBe(22);
+      socket.destroy();
+      while ((await underWay()) > 1);
+      // The end of the API would wait for them without end.
     });
-    const fields = Array.from({ length: 200 }, (_, n) => `d${n}: description`).join(' ');
-    const large = JSON.stringify({ query: `{ __schema { types { fields { ${fields} } } } }` });
-    const authorization = `Authorization: Bearer ${tokenOf('operator')}\r\n`;
-    const socket = new RawSocket(own.url).send(
-      `POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${authorization}` +
-        `Content-Length: ${large.length}\r\n\r\n${large}` +
-        `GET /api/v1/tenants HTTP/1.1\r\nHost: a\r\n${authorization}\r\n`.repeat(20),
-    );
-    expect(await socket.status()).toBe(200);
-    socket.stopReading();
-    const underWay = async (): Promise<number> => {
-      const text = await (await fetch(`${own.url}/metrics?${Math.random()}`)).text();
-      return Number(/^ledgerline_http_requests_under_way (\d+)$/m.exec(text)?.[1]);
-    };
-    // The large one, those behind it, and the one that asks.
-    expect(await underWay()).toBe(22);
-    socket.destroy();
-    while ((await underWay()) > 1);
-    // It would wait for them without end.
-    await own.close();
   });
 });

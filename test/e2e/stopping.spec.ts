@@ -3,36 +3,22 @@ import { describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import pino from 'pino';
 import { z } from 'zod';
-import { type ApiOptions, startApi } from '#api/start';
+import type { ApiOptions } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { Ledger } from '#operations/ledger';
 import { sharedReadiness } from '#operations/readiness';
 import { mintToken } from '#runtime/token';
-import { apiForAll, clock, LISTENING, logger, NOW, problemIn, SECRET } from '../support/api.js';
+import { apiForAll, beside, largeRequest, NOW, problemIn, SECRET } from '../support/api.js';
 import { tenant } from '../support/commands.js';
-import { on } from '../support/log.js';
 import { RawSocket } from '../support/raw-socket.js';
 
 const api = apiForAll();
 
-/** An API of its own on the same ledger, with limits that are soon reached. */
-async function withApi<Result>(settings: Partial<ApiOptions>, work: (url: string) => Promise<Result>): Promise<Result> {
-  const small = await startApi({
-    ...on(api().database.url),
-    jwtSecret: SECRET,
-    ...LISTENING,
-    // As it ships.
-    ...{ requestsAtOnce: 64, queriesAtOnce: 10 },
-    logger,
-    clock,
-    ...settings,
-  });
-  try {
-    return await work(small.url);
-  } finally {
-    await small.close();
-  }
-}
+/** With limits that are soon reached. */
+const withApi = async <Result>(
+  settings: Partial<ApiOptions>,
+  work: (url: string) => Promise<Result>,
+): Promise<Result> => beside(api(), settings, work);
 
 /** The headers of a request whose body of 100 bytes does not come. */
 const withoutBody = (path: string, token?: string): string =>
@@ -140,16 +126,7 @@ describe('idle senders', () => {
 });
 
 describe('slow readers', () => {
-  /** An answer of some 30 MB: more than the buffers of a connection take, which grow to several MB. */
-  const large = (): string => {
-    const fields = Array.from({ length: 200 }, (_, n) => `d${n}: description`).join(' ');
-    const query = `{ __schema { types { ${fields} fields { ${fields} } inputFields { ${fields} } } } }`;
-    const body = JSON.stringify({ query });
-    return (
-      'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAuthorization: Bearer ' +
-      `${tokenOf('operator')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
-    );
-  };
+  const large = (): string => largeRequest(tokenOf('operator'));
 
   it('hold no place', async () => {
     await withApi({ requestsAtOnce: 1, queriesAtOnce: 1, patienceMs: 10, transferMs: 3_600_000 }, async (url) => {

@@ -3,7 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino from 'pino';
 import { z } from 'zod';
 import { zProblem } from '#api/problem';
-import { createApi } from '#api/start';
+import { type ApiOptions, createApi, startApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { ROLES } from '#ledger/caller';
 import { LedgerCore } from '#ledger/ledger-core';
@@ -312,6 +312,40 @@ export class TestApi {
     await this.database.drop();
     await this.log?.stop(false);
   }
+}
+
+/** An API of its own on the ledger of another one, as it ships but for these settings. */
+export async function beside<Result>(
+  { database }: Pick<TestApi, 'database'>,
+  settings: Partial<ApiOptions>,
+  work: (url: string) => Promise<Result>,
+): Promise<Result> {
+  const own = await startApi({
+    ...on(database.url),
+    jwtSecret: SECRET,
+    ...LISTENING,
+    ...{ requestsAtOnce: 64, queriesAtOnce: 10 },
+    logger,
+    clock,
+    ...settings,
+  });
+  try {
+    return await work(own.url);
+  } finally {
+    await own.close();
+  }
+}
+
+/** A request of an answer of some 40 MB: more than the buffers of a connection take, which grow to several MB. */
+export function largeRequest(token: string): string {
+  const fields = Array.from({ length: 200 }, (_, n) => `d${n}: description`).join(' ');
+  const body = JSON.stringify({
+    query: `{ __schema { types { ${fields} fields { ${fields} } inputFields { ${fields} } } } }`,
+  });
+  return (
+    'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAuthorization: Bearer ' +
+    `${token}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  );
 }
 
 /** One for all specs of a file. */

@@ -3,10 +3,10 @@ import { type Readable, Transform } from 'node:stream';
 import { NotFoundException } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { errorOf } from '#domain/errors';
-import { assertRole, type Caller, ownerOf } from '#ledger/caller';
+import { type Caller, ownerOf } from '#ledger/caller';
 import type { Ledger } from '#operations/ledger';
 import { headersFor } from './answer-headers.js';
-import type { Access } from './auth/access.js';
+import { type Access, assertAllowed } from './auth/access.js';
 import type { Arrivals } from './auth/arrivals.js';
 import type { Crowd } from './crowd.js';
 import { type Request, V1 } from './http.js';
@@ -90,8 +90,7 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
         const caller = arrivals.callerOf(request);
         const access = accessOf(request);
         // Before the body: reading a large one takes seconds.
-        if (access !== undefined && access.roles !== 'everyone')
-          assertRole(caller, access.roles, access.query === undefined ? pathOf(request) : `read ${access.query.name}`);
+        if (access !== undefined) assertAllowed(caller, access, request);
         if (mayBeLarge(request)) {
           done(
             null,
@@ -135,8 +134,6 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
   });
   takePlaces(fastify, limits, way, isOpen);
 }
-
-const pathOf = ({ method, url }: Arrived): string => `${method} ${url.split('?')[0]}`;
 
 const mayBeLarge = ({ headers }: Pick<Request, 'headers'>): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > LARGE_BYTES;

@@ -17,7 +17,7 @@ const WHOLE_MS = 2000;
  * long where two such owners share them.
  */
 const MOST_DEBT_MS = 1000;
-/** So long what the others use is not added up again: it is asked for whenever a place becomes free. */
+/** The use of all others is added up at most once in this time. It is needed whenever a place becomes free. */
 const ADDED_UP_MS = 10;
 /** Above this number, owners without requests for `IDLE_MS` are forgotten. */
 const MOST_OWNERS = 1000;

@@ -14,8 +14,8 @@ type Questions = {
 type Asking<Question> = (question: Question) => Promise<unknown>;
 
 /**
- * The answer of a query at the moment of the page. null in place of a question: it is not asked. `now`: it is asked as
- * of now, whatever the moment.
+ * The answer of a query at the moment of the page. `question` null: nothing is asked. `now`: the answer is as of now,
+ * whatever the moment of the page.
  */
 export function useAnswer<Name extends keyof Questions>(
   name: Name,

@@ -5,7 +5,7 @@ import type { ServerRecord } from './eventstoredb.record.js';
 const MAX_EVENTS = 1_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** Takes in what comes from the server while other batches are written: at most one batch more than is asked for. */
+/** Receives events from the server while a batch is written. It holds at most one more batch. */
 export class Arriving {
   private queue: ServerRecord[] = [];
   private bytes = 0;

@@ -166,7 +166,7 @@ export class MirroredLog implements EventLog {
     if (this.state.notWritable !== null) throw this.state.notWritable;
   }
 
-  /** Before a conflict is told, the mirror has the events that it is with: who decides again reads them. */
+  /** Reports a conflict only when the mirror has the conflicting events: whoever decides again reads them. */
   private async appended(stream: string, expectedRevision: number, events: readonly NewEvent[]): Promise<Appended> {
     try {
       return await this.source.append(stream, expectedRevision, events, async () => this.readyToWrite());

@@ -2,7 +2,7 @@ import type { Copied } from './postgres.copies.js';
 
 /** The last copies are kept for appends whose answer comes later, and for repeated ones. */
 const MOST_COPIES = 10_000;
-/** After this time, the mirror is asked all the same. */
+/** An append waits this long for the copy. Then it asks the mirror. */
 const WAIT_MS = 1_000;
 
 /** What this process copied, for the appends that wait for it: none of them has to ask the mirror. */

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { assertRole } from '#ledger/caller';
 import type { Request } from '../http.js';
-import { accessOf, graphQlCaller } from './access.js';
+import { accessOf, assertAllowed, graphQlCaller } from './access.js';
 import { Arrivals } from './arrivals.js';
 
 /** The guard of every route and every root field of GraphQL: first the token (401), then the role (403). */
@@ -22,8 +22,7 @@ export class AccessGuard implements CanActivate {
     }
     const request = context.switchToHttp().getRequest<Request>();
     request.caller = this.arrivals.callerOf(request);
-    const path = request.url.split('?')[0] ?? '';
-    assertRole(request.caller, roles, query === undefined ? `${request.method} ${path}` : `read ${query.name}`);
+    assertAllowed(request.caller, access, request);
     return true;
   }
 }

@@ -1,7 +1,7 @@
 import { createParamDecorator, type CustomDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import { GqlExecutionContext } from '@nestjs/graphql';
 import { invalid } from '#domain/errors';
-import type { Caller, Role } from '#ledger/caller';
+import { assertRole, type Caller, type Role } from '#ledger/caller';
 import type { DefinedQuery } from '#ledger/query';
 import type { Request } from '../http.js';
 
@@ -9,6 +9,16 @@ import type { Request } from '../http.js';
 export interface Access {
   readonly roles: readonly Role[] | 'everyone';
   readonly query?: DefinedQuery;
+}
+
+/** Errors: `forbidden`, which names what the role may not do. */
+export function assertAllowed(
+  caller: Caller,
+  { roles, query }: Access,
+  { method, url }: Pick<Request, 'method' | 'url'>,
+): void {
+  if (roles !== 'everyone')
+    assertRole(caller, roles, query === undefined ? `${method} ${url.split('?')[0]}` : `read ${query.name}`);
 }
 
 const ACCESS = 'ledgerline:access';

@@ -3,7 +3,8 @@ import { useState } from 'react';
 import { useAnswer, useList } from '../answers.ts';
 import { useParam } from '../moment.ts';
 import { Answered, Page, Section, When } from '../parts/states.tsx';
-import { DataTable, To } from '../parts/table.tsx';
+import { ListTable, To } from '../parts/table.tsx';
+import { changing } from '../parts/inputs.ts';
 
 export function Audit() {
   return (
@@ -71,21 +72,8 @@ function Difference() {
         }}
       >
         <Group align="end" mb="sm">
-          <TextInput
-            label="From (position or instant)"
-            required
-            value={from}
-            onChange={({ currentTarget }) => {
-              setFrom(currentTarget.value);
-            }}
-          />
-          <TextInput
-            label="To (empty: now)"
-            value={to}
-            onChange={({ currentTarget }) => {
-              setTo(currentTarget.value);
-            }}
-          />
+          <TextInput label="From (position or instant)" required value={from} onChange={changing(setFrom)} />
+          <TextInput label="To (empty: now)" value={to} onChange={changing(setTo)} />
           <Button type="submit">Compare</Button>
         </Group>
       </form>
@@ -167,30 +155,25 @@ function Events() {
           }}
         />
       </Group>
-      <Answered answer={events}>
-        {(rows) => (
-          <DataTable
-            name="events"
-            rows={rows}
-            keyOf={({ eventId }) => eventId}
-            empty="No event is of this type and stream."
-            more={events.hasNextPage ? () => void events.fetchNextPage() : undefined}
-            columns={[
-              {
-                title: 'Position',
-                value: ({ position }) => position,
-                show: ({ position }) => <To path={`/explain/${position}`}>{position}</To>,
-                isNumber: true,
-              },
-              { title: 'Type', value: (each) => each.type },
-              { title: 'Stream', value: (each) => each.stream },
-              { title: 'Recorded', value: (each) => each.recordedAt, show: (each) => <When at={each.recordedAt} /> },
-              { title: 'Actor', value: (each) => each.actor },
-              { title: 'Reason', value: (each) => each.reason },
-            ]}
-          />
-        )}
-      </Answered>
+      <ListTable
+        list={events}
+        name="events"
+        keyOf={({ eventId }) => eventId}
+        empty="No event is of this type and stream."
+        columns={[
+          {
+            title: 'Position',
+            value: ({ position }) => position,
+            show: ({ position }) => <To path={`/explain/${position}`}>{position}</To>,
+            isNumber: true,
+          },
+          { title: 'Type', value: (each) => each.type },
+          { title: 'Stream', value: (each) => each.stream },
+          { title: 'Recorded', value: (each) => each.recordedAt, show: (each) => <When at={each.recordedAt} /> },
+          { title: 'Actor', value: (each) => each.actor },
+          { title: 'Reason', value: (each) => each.reason },
+        ]}
+      />
     </>
   );
 }

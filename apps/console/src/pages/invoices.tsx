@@ -1,8 +1,8 @@
 import { Select } from '@mantine/core';
 import { useList } from '../answers.ts';
 import { useParam } from '../moment.ts';
-import { Answered, Money, Page, Status, When } from '../parts/states.tsx';
-import { DataTable, To } from '../parts/table.tsx';
+import { Money, Page, Status, When } from '../parts/states.tsx';
+import { ListTable, To } from '../parts/table.tsx';
 import { useSession } from '../session.tsx';
 import { useTenants } from '../tenants.ts';
 
@@ -43,54 +43,49 @@ export function InvoiceList({
   const { nameOf, zoneOf } = useTenants(tenantId);
   const invoices = useList('invoices', { tenantId, status });
   return (
-    <Answered answer={invoices}>
-      {(rows) => (
-        <DataTable
-          name="invoices"
-          rows={rows}
-          keyOf={({ invoiceId }) => invoiceId}
-          empty="There is no invoice. Create one with the command create-invoice, or run ledgerline invoice."
-          more={invoices.hasNextPage ? () => void invoices.fetchNextPage() : undefined}
-          columns={[
-            {
-              title: 'Number',
-              value: ({ number, invoiceId }) => number ?? invoiceId.slice(0, 8),
-              show: ({ number, invoiceId }) => (
-                <To path={`/invoices/${number ?? invoiceId}`}>{number ?? `draft ${invoiceId.slice(0, 8)}`}</To>
-              ),
-            },
-            ...(own === null && tenantId === undefined
-              ? [
-                  { title: 'Tenant', value: (row: { readonly tenantId: string }) => nameOf(row.tenantId) },
-                  { title: 'Tenant id', value: (row: { readonly tenantId: string }) => row.tenantId },
-                ]
-              : []),
-            { title: 'Status', value: (row) => row.status, show: (row) => <Status of={row.status} /> },
-            {
-              title: 'As of',
-              value: ({ asOf }) => asOf,
-              show: (each) => <When at={each.asOf} timeZone={zoneOf(each.tenantId)} />,
-            },
-            {
-              title: 'Issued',
-              value: ({ issuedAt }) => issuedAt,
-              show: (each) => <When at={each.issuedAt} timeZone={zoneOf(each.tenantId)} />,
-            },
-            {
-              title: 'Total',
-              value: ({ total }) => total,
-              show: ({ total, currency }) => <Money amount={total} currency={currency} />,
-              isNumber: true,
-            },
-            {
-              title: 'Due',
-              value: ({ amountDue }) => amountDue,
-              show: ({ amountDue, currency }) => <Money amount={amountDue} currency={currency} />,
-              isNumber: true,
-            },
-          ]}
-        />
-      )}
-    </Answered>
+    <ListTable
+      list={invoices}
+      name="invoices"
+      keyOf={({ invoiceId }) => invoiceId}
+      empty="There is no invoice. Create one with the command create-invoice, or run ledgerline invoice."
+      columns={[
+        {
+          title: 'Number',
+          value: ({ number, invoiceId }) => number ?? invoiceId.slice(0, 8),
+          show: ({ number, invoiceId }) => (
+            <To path={`/invoices/${number ?? invoiceId}`}>{number ?? `draft ${invoiceId.slice(0, 8)}`}</To>
+          ),
+        },
+        ...(own === null && tenantId === undefined
+          ? [
+              { title: 'Tenant', value: (row: { readonly tenantId: string }) => nameOf(row.tenantId) },
+              { title: 'Tenant id', value: (row: { readonly tenantId: string }) => row.tenantId },
+            ]
+          : []),
+        { title: 'Status', value: (row) => row.status, show: (row) => <Status of={row.status} /> },
+        {
+          title: 'As of',
+          value: ({ asOf }) => asOf,
+          show: (each) => <When at={each.asOf} timeZone={zoneOf(each.tenantId)} />,
+        },
+        {
+          title: 'Issued',
+          value: ({ issuedAt }) => issuedAt,
+          show: (each) => <When at={each.issuedAt} timeZone={zoneOf(each.tenantId)} />,
+        },
+        {
+          title: 'Total',
+          value: ({ total }) => total,
+          show: ({ total, currency }) => <Money amount={total} currency={currency} />,
+          isNumber: true,
+        },
+        {
+          title: 'Due',
+          value: ({ amountDue }) => amountDue,
+          show: ({ amountDue, currency }) => <Money amount={amountDue} currency={currency} />,
+          isNumber: true,
+        },
+      ]}
+    />
   );
 }

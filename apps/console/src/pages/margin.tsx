@@ -6,6 +6,7 @@ import { useParam } from '../moment.ts';
 import { Answered, Figure, Money, Page, Section } from '../parts/states.tsx';
 import { DataTable, To } from '../parts/table.tsx';
 import { useTenants } from '../tenants.ts';
+import { changing } from '../parts/inputs.ts';
 
 const MonthBars = lazy(async () => ({ default: (await import('../charts/month-bars.tsx')).MonthBars }));
 
@@ -27,9 +28,7 @@ export function MarginPage() {
           type="month"
           value={month}
           error={isMonth ? null : 'Enter a month such as 2026-04'}
-          onChange={({ currentTarget }) => {
-            setMonth(currentTarget.value);
-          }}
+          onChange={changing(setMonth)}
         />
       }
     >

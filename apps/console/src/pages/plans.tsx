@@ -5,7 +5,7 @@ import { useList } from '../answers.ts';
 import { useMoment } from '../moment.ts';
 import { CorrectPrice } from '../parts/correct-price.tsx';
 import { Answered, Page, When } from '../parts/states.tsx';
-import { DataTable } from '../parts/table.tsx';
+import { DataTable, nextPageOf } from '../parts/table.tsx';
 import { itemsOf, itemText, type Priced, pricedByItem, priceText } from '../prices.ts';
 import { useMay } from '../session.tsx';
 
@@ -31,7 +31,7 @@ export function Plans() {
               `${plan.planId} ${plan.effectiveFrom} ${item.billingKind} ${JSON.stringify(item.filter)}`
             }
             empty="There is no plan. Publish one with the command publish-plan."
-            more={plans.hasNextPage ? () => void plans.fetchNextPage() : undefined}
+            more={nextPageOf(plans)}
             columns={[
               { title: 'Plan', value: ({ plan }) => plan.planId },
               { title: 'Item', value: ({ plan, item }) => itemText(plan, item) },

@@ -7,7 +7,7 @@ import { useMoment, useParam } from '../moment.ts';
 import { CorrectPrice } from '../parts/correct-price.tsx';
 import { Answered, Money, Page, Section, When } from '../parts/states.tsx';
 import { Scale } from '../parts/scale.tsx';
-import { DataTable } from '../parts/table.tsx';
+import { DataTable, nextPageOf } from '../parts/table.tsx';
 import { keyText, pricedByRate } from '../prices.ts';
 import { useMay } from '../session.tsx';
 
@@ -27,7 +27,7 @@ export function Rates() {
                 rows={rows}
                 keyOf={(each) => `${keyText(each)} ${each.effectiveFrom}`}
                 empty="There is no rate. Set one with the command set-rate."
-                more={rates.hasNextPage ? () => void rates.fetchNextPage() : undefined}
+                more={nextPageOf(rates)}
                 columns={[
                   {
                     title: 'Key',

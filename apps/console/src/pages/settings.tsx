@@ -1,11 +1,12 @@
 import { Button, Group, Text } from '@mantine/core';
 import { useState } from 'react';
+import { errorOf } from '#domain/errors';
 import type { Command, Proposal, Token } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
 import { instantText } from '../formats.ts';
 import { useSend } from '../parts/commands.tsx';
-import { Answered, Failure, Page, Section, Status, When } from '../parts/states.tsx';
-import { DataTable } from '../parts/table.tsx';
+import { Failure, Page, Section, Status, When } from '../parts/states.tsx';
+import { ListTable } from '../parts/table.tsx';
 import { useMay, useSession } from '../session.tsx';
 
 export function Settings() {
@@ -44,7 +45,7 @@ function useAct(): { readonly failure: Error | null; readonly act: (command: Com
           setFailure(null);
         },
         (error: unknown) => {
-          setFailure(error instanceof Error ? error : new Error(String(error)));
+          setFailure(errorOf(error));
         },
       );
     },
@@ -81,33 +82,29 @@ function Proposals() {
       </Group>
     );
   return (
-    <Answered answer={proposals}>
-      {(rows) => (
-        <>
-          {failure !== null && <Failure error={failure} />}
-          <DataTable
-            name="proposals"
-            rows={rows}
-            keyOf={({ proposalId }) => proposalId}
-            empty="No change waits for a second person."
-            columns={[
-              { title: 'Command', value: ({ command }) => command },
-              {
-                title: 'Amount',
-                value: ({ amounts }) => amounts.map(({ amount, currency }) => `${amount} ${currency}`).join(', '),
-              },
-              { title: 'Proposed by', value: ({ proposedBy }) => proposedBy },
-              { title: 'Status', value: ({ status }) => status, show: ({ status }) => <Status of={status} /> },
-              {
-                title: 'Decision',
-                value: ({ decidedBy }) => decidedBy,
-                show: (each) => decisions(each) ?? each.decidedBy,
-              },
-            ]}
-          />
-        </>
-      )}
-    </Answered>
+    <>
+      {failure !== null && <Failure error={failure} />}
+      <ListTable
+        list={proposals}
+        name="proposals"
+        keyOf={({ proposalId }) => proposalId}
+        empty="No change waits for a second person."
+        columns={[
+          { title: 'Command', value: ({ command }) => command },
+          {
+            title: 'Amount',
+            value: ({ amounts }) => amounts.map(({ amount, currency }) => `${amount} ${currency}`).join(', '),
+          },
+          { title: 'Proposed by', value: ({ proposedBy }) => proposedBy },
+          { title: 'Status', value: ({ status }) => status, show: ({ status }) => <Status of={status} /> },
+          {
+            title: 'Decision',
+            value: ({ decidedBy }) => decidedBy,
+            show: (each) => decisions(each) ?? each.decidedBy,
+          },
+        ]}
+      />
+    </>
   );
 }
 
@@ -129,30 +126,26 @@ function Tokens() {
       <When at={revokedAt} />
     );
   return (
-    <Answered answer={tokens}>
-      {(rows) => (
-        <>
-          {failure !== null && <Failure error={failure} />}
-          <DataTable
-            name="tokens"
-            rows={rows}
-            keyOf={({ tokenId }) => tokenId}
-            empty="No token was issued. ledgerline token create issues one."
-            columns={[
-              { title: 'Id', value: ({ tokenId }) => tokenId },
-              { title: 'Actor', value: ({ actor }) => actor },
-              { title: 'Role', value: ({ role }) => role },
-              { title: 'Tenant', value: ({ tenantId }) => tenantId },
-              {
-                title: 'Expires',
-                value: ({ expiresAt }) => expiresAt,
-                show: ({ expiresAt }) => <When at={expiresAt} />,
-              },
-              { title: 'Revoked', value: ({ revokedAt }) => revokedAt, show: revocation },
-            ]}
-          />
-        </>
-      )}
-    </Answered>
+    <>
+      {failure !== null && <Failure error={failure} />}
+      <ListTable
+        list={tokens}
+        name="tokens"
+        keyOf={({ tokenId }) => tokenId}
+        empty="No token was issued. ledgerline token create issues one."
+        columns={[
+          { title: 'Id', value: ({ tokenId }) => tokenId },
+          { title: 'Actor', value: ({ actor }) => actor },
+          { title: 'Role', value: ({ role }) => role },
+          { title: 'Tenant', value: ({ tenantId }) => tenantId },
+          {
+            title: 'Expires',
+            value: ({ expiresAt }) => expiresAt,
+            show: ({ expiresAt }) => <When at={expiresAt} />,
+          },
+          { title: 'Revoked', value: ({ revokedAt }) => revokedAt, show: revocation },
+        ]}
+      />
+    </>
   );
 }

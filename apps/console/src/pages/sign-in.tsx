@@ -1,5 +1,7 @@
 import { Alert, Button, Checkbox, Paper, PasswordInput, Stack, Text, Title } from '@mantine/core';
 import { useState } from 'react';
+import { errorOf } from '#domain/errors';
+import { changing } from '../parts/inputs.ts';
 
 /** A wrong token is refused at once: the API is asked before anything is shown. */
 export function SignIn({ signIn }: { readonly signIn: (token: string, remembered: boolean) => Promise<void> }) {
@@ -16,7 +18,7 @@ export function SignIn({ signIn }: { readonly signIn: (token: string, remembered
             setIsAsking(true);
             setFailure(null);
             signIn(token, remembered).catch((error: unknown) => {
-              setFailure(error instanceof Error ? error.message : String(error));
+              setFailure(errorOf(error).message);
               setIsAsking(false);
             });
           }}
@@ -29,15 +31,7 @@ export function SignIn({ signIn }: { readonly signIn: (token: string, remembered
               Paste a token. <code>ledgerline up</code> prints one, and <code>ledgerline token create</code> makes more.
               It goes to this API only.
             </Text>
-            <PasswordInput
-              label="Token"
-              required
-              autoComplete="off"
-              value={token}
-              onChange={({ currentTarget }) => {
-                setToken(currentTarget.value);
-              }}
-            />
+            <PasswordInput label="Token" required autoComplete="off" value={token} onChange={changing(setToken)} />
             <Checkbox
               label="Stay signed in, in all tabs of this browser"
               checked={remembered}

@@ -3,7 +3,7 @@ import { useParams } from 'wouter';
 import { useAnswer, useList } from '../answers.ts';
 import { dayText, periodText } from '../formats.ts';
 import { Answered, Figure, Money, Page, Section } from '../parts/states.tsx';
-import { DataTable } from '../parts/table.tsx';
+import { ListTable } from '../parts/table.tsx';
 import { Scale } from '../parts/scale.tsx';
 import { UsageChart } from '../parts/usage-chart.tsx';
 import { useSession } from '../session.tsx';
@@ -63,33 +63,29 @@ function Gathering({ tenantId, zone }: { readonly tenantId: string; readonly zon
   const lines = useList('lines', { tenantId, status: 'valid' });
   return (
     <Section title="Gathering now">
-      <Answered answer={lines}>
-        {(all) => (
-          <DataTable
-            name="gathering"
-            rows={all.filter(({ invoiceId }) => invoiceId === null)}
-            keyOf={({ lineId }) => lineId}
-            empty="Nothing is gathering: no subscription runs."
-            more={lines.hasNextPage ? () => void lines.fetchNextPage() : undefined}
-            columns={[
-              { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
-              { title: 'Kind', value: ({ billingKind }) => billingKind },
-              { title: 'Period', value: ({ period }) => periodText(period, zone) },
-              { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
-              {
-                title: 'Net so far',
-                value: ({ net }) => net,
-                show: ({ net, currency }) => <Money amount={net} currency={currency} />,
-                isNumber: true,
-              },
-              {
-                title: 'Why not rated',
-                value: ({ quarantine }) => quarantine?.message ?? '',
-              },
-            ]}
-          />
-        )}
-      </Answered>
+      <ListTable
+        list={lines}
+        only={({ invoiceId }) => invoiceId === null}
+        name="gathering"
+        keyOf={({ lineId }) => lineId}
+        empty="Nothing is gathering: no subscription runs."
+        columns={[
+          { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
+          { title: 'Kind', value: ({ billingKind }) => billingKind },
+          { title: 'Period', value: ({ period }) => periodText(period, zone) },
+          { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+          {
+            title: 'Net so far',
+            value: ({ net }) => net,
+            show: ({ net, currency }) => <Money amount={net} currency={currency} />,
+            isNumber: true,
+          },
+          {
+            title: 'Why not rated',
+            value: ({ quarantine }) => quarantine?.message ?? '',
+          },
+        ]}
+      />
     </Section>
   );
 }

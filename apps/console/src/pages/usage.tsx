@@ -3,9 +3,10 @@ import { useAnswer, useList } from '../answers.ts';
 import { monthOf, periodText } from '../formats.ts';
 import { useParam } from '../moment.ts';
 import { Answered, Page, Section, When } from '../parts/states.tsx';
-import { DataTable, Explain } from '../parts/table.tsx';
+import { ListTable, Explain } from '../parts/table.tsx';
 import { UsageChart } from '../parts/usage-chart.tsx';
 import { useIsStaff } from '../session.tsx';
+import { changing } from '../parts/inputs.ts';
 
 const REASONS = {
   no_subscription: 'no subscription covers it: start or correct one',
@@ -37,14 +38,7 @@ export function UsagePage() {
                 if (value !== null) choose(value);
               }}
             />
-            <TextInput
-              label="Month"
-              type="month"
-              value={month}
-              onChange={({ currentTarget }) => {
-                setMonth(currentTarget.value);
-              }}
-            />
+            <TextInput label="Month" type="month" value={month} onChange={changing(setMonth)} />
             {deploymentId !== undefined && (
               <>
                 <Section title="By day">
@@ -75,55 +69,46 @@ function Records({ deploymentId, month }: { readonly deploymentId: string; reado
     end: `${monthOf(new Date(start), 1)}-01T00:00:00Z`,
   });
   return (
-    <Answered answer={records}>
-      {(rows) => (
-        <DataTable
-          name="usage records"
-          rows={rows}
-          keyOf={(each) => JSON.stringify([each.resourceId, each.billingKind, each.period.start, each.sourceId])}
-          empty="There is no record in this month."
-          more={records.hasNextPage ? () => void records.fetchNextPage() : undefined}
-          columns={[
-            {
-              title: 'Start',
-              value: ({ period }) => period.start,
-              show: (each) => (
-                <Explain id={`usage:${each.deploymentId}/${each.billingKind}/${each.resourceId}/${each.period.start}`}>
-                  <When at={each.period.start} />
-                </Explain>
-              ),
-            },
-            { title: 'Granularity', value: ({ granularity }) => granularity },
-            { title: 'Kind', value: ({ billingKind }) => billingKind },
-            { title: 'Resource', value: ({ resourceId }) => resourceId },
-            { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
-          ]}
-        />
-      )}
-    </Answered>
+    <ListTable
+      list={records}
+      name="usage records"
+      keyOf={(each) => JSON.stringify([each.resourceId, each.billingKind, each.period.start, each.sourceId])}
+      empty="There is no record in this month."
+      columns={[
+        {
+          title: 'Start',
+          value: ({ period }) => period.start,
+          show: (each) => (
+            <Explain id={`usage:${each.deploymentId}/${each.billingKind}/${each.resourceId}/${each.period.start}`}>
+              <When at={each.period.start} />
+            </Explain>
+          ),
+        },
+        { title: 'Granularity', value: ({ granularity }) => granularity },
+        { title: 'Kind', value: ({ billingKind }) => billingKind },
+        { title: 'Resource', value: ({ resourceId }) => resourceId },
+        { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+      ]}
+    />
   );
 }
 
 function Unbilled() {
   const unbilled = useList('unbilled', {});
   return (
-    <Answered answer={unbilled}>
-      {(rows) => (
-        <DataTable
-          name="unbilled usage"
-          rows={rows}
-          keyOf={(each) => `${each.deploymentId} ${each.billingKind} ${each.reason}`}
-          empty="All usage has a line that bills it."
-          columns={[
-            { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
-            { title: 'Kind', value: ({ billingKind }) => billingKind },
-            { title: 'Why, and what to do', value: ({ reason }) => REASONS[reason] },
-            { title: 'Period', value: ({ period }) => periodText(period) },
-            { title: 'Readings', value: ({ readings }) => readings, isNumber: true },
-            { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
-          ]}
-        />
-      )}
-    </Answered>
+    <ListTable
+      list={unbilled}
+      name="unbilled usage"
+      keyOf={(each) => `${each.deploymentId} ${each.billingKind} ${each.reason}`}
+      empty="All usage has a line that bills it."
+      columns={[
+        { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
+        { title: 'Kind', value: ({ billingKind }) => billingKind },
+        { title: 'Why, and what to do', value: ({ reason }) => REASONS[reason] },
+        { title: 'Period', value: ({ period }) => periodText(period) },
+        { title: 'Readings', value: ({ readings }) => readings, isNumber: true },
+        { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+      ]}
+    />
   );
 }

@@ -1,12 +1,14 @@
 import { Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
+import { errorOf } from '#domain/errors';
 import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
 import { monthOf } from '../formats.ts';
 import { Changes } from '../parts/changes.tsx';
-import { AmountFields, asError, changing, usePreview } from '../parts/correct-price.tsx';
+import { AmountFields, usePreview } from '../parts/correct-price.tsx';
 import { Answered, Failure, Page } from '../parts/states.tsx';
 import { itemsOf, type Priced, pricedByItem, pricedByRate } from '../prices.ts';
+import { changing } from '../parts/inputs.ts';
 
 /** A past month under another price. Nothing is stored. */
 export function WhatIf() {
@@ -56,7 +58,7 @@ function Question({ all }: { readonly all: readonly Priced[] }) {
       const command = of.commandOf({ amounts, from: start, until: end, reason: 'what if' });
       setAnswer({ preview: await preview(command, month) });
     } catch (error) {
-      setAnswer({ failure: asError(error) });
+      setAnswer({ failure: errorOf(error) });
     }
     setIsAsking(false);
   };

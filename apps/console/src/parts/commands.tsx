@@ -1,11 +1,13 @@
 import { Button, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { errorOf } from '#domain/errors';
 import type { Command, Invoice } from '../../../../clients/typescript/ledgerline.ts';
 import { instantText, moneyText } from '../formats.ts';
 import { useMoment } from '../moment.ts';
 import { useSession } from '../session.tsx';
 import { Failure } from './states.tsx';
+import { changing } from './inputs.ts';
 
 /** Sends commands. After one is recorded, all answers are asked for again. Errors: LedgerlineProblem. */
 export function useSend(): (command: Command) => Promise<string> {
@@ -125,7 +127,7 @@ function Confirmation({ action, close }: { readonly action: Action; readonly clo
           send(action.commandOf({ reason, amount: amount.trim(), at: new Date().toISOString() })).then(
             close,
             (error: unknown) => {
-              setFailure(error instanceof Error ? error : new Error(String(error)));
+              setFailure(errorOf(error));
               setIsSending(false);
             },
           );
@@ -137,21 +139,10 @@ function Confirmation({ action, close }: { readonly action: Action; readonly clo
             <TextInput
               label={`Amount before tax in ${action.amountIn} (empty: all of it)`}
               value={amount}
-              onChange={({ currentTarget }) => {
-                setAmount(currentTarget.value);
-              }}
+              onChange={changing(setAmount)}
             />
           )}
-          {action.needsReason && (
-            <TextInput
-              label="Reason"
-              required
-              value={reason}
-              onChange={({ currentTarget }) => {
-                setReason(currentTarget.value);
-              }}
-            />
-          )}
+          {action.needsReason && <TextInput label="Reason" required value={reason} onChange={changing(setReason)} />}
           {failure !== null && <Failure error={failure} />}
           <Button type="submit" loading={isSending}>
             {action.title}

@@ -1,19 +1,19 @@
 import { Alert, Button, Group, Modal, SimpleGrid, Stack, TextInput } from '@mantine/core';
 import { useState } from 'react';
+import { errorOf } from '#domain/errors';
 import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
 import type { Amount, Priced } from '../prices.ts';
 import { useSession } from '../session.tsx';
 import { useSend } from './commands.tsx';
 import { Changes } from './changes.tsx';
 import { Failure } from './states.tsx';
+import { changing } from './inputs.ts';
 
 type Step =
   | { readonly is: 'asked'; readonly failure: Error | null }
   | { readonly is: 'working' }
   | { readonly is: 'previewed'; readonly preview: Preview; readonly failure: Error | null }
   | { readonly is: 'done'; readonly status: string };
-
-export const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 /** A price in the past is corrected in three steps: what, what it would change in money, and then why. */
 export function CorrectPrice({ of, close }: { readonly of: Priced; readonly close: () => void }) {
@@ -30,7 +30,7 @@ export function CorrectPrice({ of, close }: { readonly of: Priced; readonly clos
     try {
       setStep({ is: 'previewed', preview: await preview(correction('preview'), from.slice(0, 7)), failure: null });
     } catch (error) {
-      setStep({ is: 'asked', failure: asError(error) });
+      setStep({ is: 'asked', failure: errorOf(error) });
     }
   };
   const apply = async (previewed: Preview): Promise<void> => {
@@ -40,7 +40,7 @@ export function CorrectPrice({ of, close }: { readonly of: Priced; readonly clos
       const status = await send({ ...correction(reason), basedOn: previewed.position });
       setStep({ is: 'done', status });
     } catch (error) {
-      setStep({ is: 'previewed', preview: previewed, failure: asError(error) });
+      setStep({ is: 'previewed', preview: previewed, failure: errorOf(error) });
     }
   };
   return (
@@ -122,9 +122,3 @@ export function AmountFields({
     </SimpleGrid>
   );
 }
-
-export const changing =
-  (set: (value: string) => void) =>
-  ({ currentTarget }: { readonly currentTarget: { readonly value: string } }): void => {
-    set(currentTarget.value);
-  };

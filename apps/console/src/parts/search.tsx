@@ -1,5 +1,6 @@
 import { TextInput } from '@mantine/core';
 import { useState } from 'react';
+import { errorOf } from '#domain/errors';
 import { useGo } from '../moment.ts';
 import { useSession } from '../session.tsx';
 
@@ -34,7 +35,7 @@ export function Search() {
             go(path);
           },
           (error: unknown) => {
-            setFailure(error instanceof Error ? error.message : String(error));
+            setFailure(errorOf(error).message);
           },
         );
       }}

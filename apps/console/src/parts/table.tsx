@@ -1,7 +1,10 @@
 import { Anchor, Button, Group, ScrollArea, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
+import type { UseInfiniteQueryResult } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { useHref } from '../moment.ts';
+import { changing } from './inputs.ts';
+import { Answered } from './states.tsx';
 
 export interface Column<Row> {
   readonly title: string;
@@ -16,26 +19,42 @@ export interface Column<Row> {
 /** Drawing thousands of rows takes a browser longer than asking for them. */
 const [FIRST_ROWS, MORE_ROWS] = [50, 200];
 
-/** A list that can be filtered, sorted and exported. `more`: asks for the next page. */
-export function DataTable<Row>({
-  name,
-  rows,
-  columns,
-  keyOf,
-  empty,
-  more,
-  isPlain = false,
-}: {
+interface TableProps<Row> {
   readonly name: string;
   readonly rows: readonly Row[];
   readonly columns: readonly Column<Row>[];
   readonly keyOf: (row: Row) => string;
   /** What to do where there is nothing. */
   readonly empty: string;
+  /** Asks for the next page. */
   readonly more?: (() => void) | undefined;
   /** A few fixed rows: there is nothing to filter or to export. */
   readonly isPlain?: boolean;
+}
+
+/** A list as the API answers it, page by page. `only`: which of its items are shown. Default: all. */
+export function ListTable<Item>({
+  list,
+  only = () => true,
+  ...table
+}: Omit<TableProps<Item>, 'rows' | 'more'> & {
+  readonly list: UseInfiniteQueryResult<readonly Item[]>;
+  readonly only?: (item: Item) => boolean;
 }) {
+  return (
+    <Answered answer={list}>
+      {(items) => <DataTable {...table} rows={items.filter(only)} more={nextPageOf(list)} />}
+    </Answered>
+  );
+}
+
+/** undefined: there is none. */
+export const nextPageOf = (
+  list: Pick<UseInfiniteQueryResult, 'hasNextPage' | 'fetchNextPage'>,
+): (() => void) | undefined => (list.hasNextPage ? () => void list.fetchNextPage() : undefined);
+
+/** A list that can be filtered, sorted and exported. */
+export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, isPlain = false }: TableProps<Row>) {
   const [filter, setFilter] = useState('');
   const [most, setMost] = useState(FIRST_ROWS);
   const [sort, setSort] = useState<{ readonly by: number; readonly down: boolean } | null>(null);
@@ -54,14 +73,7 @@ export function DataTable<Row>({
     <>
       {!isPlain && (
         <Group justify="space-between" mb="xs">
-          <TextInput
-            aria-label={`Filter ${name}`}
-            placeholder="Filter"
-            value={filter}
-            onChange={({ currentTarget }) => {
-              setFilter(currentTarget.value);
-            }}
-          />
+          <TextInput aria-label={`Filter ${name}`} placeholder="Filter" value={filter} onChange={changing(setFilter)} />
           <Group gap="xs">
             <Text size="sm" c="dimmed">
               {found.length === rows.length ? rows.length : `${found.length} of ${rows.length}`}

@@ -5,6 +5,7 @@ import { useAnswer } from '../answers.ts';
 import { instantText } from '../formats.ts';
 import { useMoment } from '../moment.ts';
 import { useMay } from '../session.tsx';
+import { changing } from './inputs.ts';
 
 /** Chooses the moment that all pages answer for: now, an instant of recording, or a log position. */
 export function TimeMachine() {
@@ -92,13 +93,7 @@ function Positions({ asOf, set }: { readonly asOf: string | undefined; readonly 
         Blue: issued invoices. Red: corrected rates.
       </Text>
       <Group gap="xs">
-        <TextInput
-          aria-label="Log position as a number"
-          value={typed}
-          onChange={({ currentTarget }) => {
-            setChanged(currentTarget.value);
-          }}
-        />
+        <TextInput aria-label="Log position as a number" value={typed} onChange={changing(setChanged)} />
         <Button
           variant="default"
           disabled={!/^[1-9]\d*$/.test(typed) || Number(typed) > head}

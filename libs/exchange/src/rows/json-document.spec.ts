@@ -28,7 +28,7 @@ async function read(content: string, longestWhole: number, list?: string): Promi
     const { pages } = await jsonDocument(source, () => undefined, list, longestWhole);
     for await (const page of pages) rows.push(...page);
   } catch (error) {
-    // The place of a syntax error is told of the document, or of its item.
+    // A syntax error has its place in the document, or in its item.
     return String(error).replace(/is not JSON: .*\. Nothing/s, 'is not JSON. Nothing');
   }
   return rows;
@@ -76,7 +76,7 @@ describe('a JSON document', () => {
     expect(await read('{"droplets": [{"id": 1}], "droplets": [{"id": 2}]}', BY_ITEM)).toContain('is not JSON');
   });
 
-  it('on one line is told from JSON lines by its end, however long it is', async () => {
+  it('on one line differs from JSON lines by its end, however long it is', async () => {
     const long = 'x'.repeat(5_000_000);
     const countOf = async (content: string): Promise<number> => {
       const source = await openSource(await files.write('rows', content), () => Readable.from([]));

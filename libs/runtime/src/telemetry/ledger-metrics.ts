@@ -3,6 +3,7 @@ import type { Progress } from '#read-model/projection';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { Measuring } from './measured.js';
 import { watchMoney } from './money-metrics.js';
+import { SharedGauges } from './shared-gauges.js';
 
 export const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const EVENTS = [1, 2, 5, 10, 50, 100, 500, 1000];
@@ -83,44 +84,25 @@ export class LedgerMetrics implements Measuring {
    */
   watch(core: LedgerCore): void {
     watchMoney(core, this.registry);
-    // The gauges of one scrape share one reading, so that they are of the same moment.
-    let reading: Promise<Positions | null> | undefined;
-    const positions = (): Promise<Positions | null> =>
-      (reading ??= positionsOf(core)
-        .catch(() => null)
-        .finally(() => {
-          reading = undefined;
-        }));
-    const gauge = (name: string, help: string, valueIn: (at: Positions) => number | null): Gauge =>
-      new Gauge({
-        name,
-        help,
-        registers: [this.registry],
-        async collect() {
-          const at = await positions();
-          const value = at === null ? null : valueIn(at);
-          if (value === null) this.remove();
-          else this.set(value);
-        },
-      });
-    gauge('ledgerline_head_position', 'Position of the last event in the log', ({ head }) => head);
-    gauge('ledgerline_projected_position', 'Position of the last projected event', ({ position }) => position);
-    gauge(
+    const gauges = new SharedGauges(this.registry, async () => positionsOf(core));
+    gauges.add('ledgerline_head_position', 'Position of the last event in the log', ({ head }) => head);
+    gauges.add('ledgerline_projected_position', 'Position of the last projected event', ({ position }) => position);
+    gauges.add(
       'ledgerline_projection_lag_events',
       'Recorded events that are not projected yet',
       ({ head, position }) => head - position,
     );
-    gauge(
+    gauges.add(
       'ledgerline_projections_halted',
       '1 if the projections stopped at an event that cannot be applied, otherwise 0',
       ({ isHalted }) => (isHalted ? 1 : 0),
     );
-    gauge(
+    gauges.add(
       'ledgerline_rebuild_position',
       'Position of the read models that a rebuild is building; absent if there is no rebuild',
       ({ rebuilt }) => rebuilt,
     );
-    gauge(
+    gauges.add(
       'ledgerline_rebuild_lag_events',
       'Events by which the rebuild is behind the live read models; absent if there is no rebuild',
       ({ rebuilt, position }) => (rebuilt === null ? null : Math.max(0, position - rebuilt)),

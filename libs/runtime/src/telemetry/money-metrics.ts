@@ -1,10 +1,11 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { INVOICE_STATUSES, type InvoiceStatus } from '#domain/invoices/invoice';
 import { daysFrom } from '#domain/metering/metering';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { countInvoices } from '#projections/invoices/issued-invoices.read';
 import { readLastMeteredDay } from '#projections/metering/metering.read';
 import { readOpenProposals } from '#projections/proposals/proposals.read';
+import { SharedGauges } from './shared-gauges.js';
 
 interface Figures {
   readonly invoices: ReadonlyMap<InvoiceStatus, number>;
@@ -36,46 +37,22 @@ async function figuresOf(core: LedgerCore): Promise<Figures> {
   };
 }
 
-/** Gauges of what waits for someone. A gauge whose value is unknown is absent. */
+/** Gauges of what waits for someone. */
 export function watchMoney(core: LedgerCore, registry: Registry): void {
-  // The gauges of one scrape share one reading, so that they are of the same moment.
-  let reading: Promise<Figures | null> | undefined;
-  const figures = async (): Promise<Figures | null> =>
-    (reading ??= figuresOf(core)
-      .catch(() => null)
-      .finally(() => {
-        reading = undefined;
-      }));
-  const gauge = (name: string, help: string, valueIn: (of: Figures) => number | null): Gauge =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      async collect() {
-        const of = await figures();
-        const value = of === null ? null : valueIn(of);
-        if (value === null) this.remove();
-        else this.set(value);
-      },
-    });
-  new Gauge({
-    name: 'ledgerline_invoices',
-    help: 'Invoices by status',
-    labelNames: ['status'] as const,
-    registers: [registry],
-    async collect() {
-      const of = await figures();
-      this.reset();
-      if (of !== null) for (const status of INVOICE_STATUSES) this.set({ status }, of.invoices.get(status) ?? 0);
-    },
-  });
-  gauge('ledgerline_proposals_open', 'Changes that wait for a second person', ({ proposals }) => proposals);
-  gauge(
+  const gauges = new SharedGauges(registry, async () => figuresOf(core));
+  gauges.addLabelled(
+    'ledgerline_invoices',
+    'Invoices by status',
+    'status',
+    ({ invoices }) => new Map(INVOICE_STATUSES.map((status) => [status, invoices.get(status) ?? 0])),
+  );
+  gauges.add('ledgerline_proposals_open', 'Changes that wait for a second person', ({ proposals }) => proposals);
+  gauges.add(
     'ledgerline_metered_until_timestamp_seconds',
     'End of the last metered day; absent if none was metered',
     ({ meteredUntil }) => meteredUntil,
   );
-  gauge(
+  gauges.add(
     'ledgerline_oldest_unprojected_timestamp_seconds',
     'When the first event that is not projected was recorded; absent if all events are projected',
     ({ oldestUnprojected }) => oldestUnprojected,
