@@ -55,6 +55,11 @@ const problem = ({
 /** The token is missing or invalid: 401. The message says why and never contains a secret. */
 export class Unauthenticated extends Error {}
 
+/** The body is larger than the route takes: 413. */
+export class BodyTooLarge extends Error {
+  readonly statusCode = 413;
+}
+
 /** Too many requests from one caller: 429, with Retry-After. */
 export class TooManyRequests extends Error {
   readonly statusCode = 429;

@@ -4,7 +4,7 @@ import type { Server, ServerResponse } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import pino, { type Logger } from 'pino';
-import { invalid } from '#domain/errors';
+import { errorOf, invalid } from '#domain/errors';
 import { ownerOf } from '#ledger/caller';
 import { LedgerCore } from '#ledger/ledger-core';
 import { Ledger } from '#operations/ledger';
@@ -15,6 +15,7 @@ import { AppModule } from './app.module.js';
 import { Arrivals } from './auth/arrivals.js';
 import { Revocations } from './auth/revocations.js';
 import { TokenReader } from './auth/token.js';
+import { assertParsable, maxBytesOf } from './bodies.js';
 import { answerClientError, assertAnswerable } from './client-errors.js';
 import { type Clock, systemClock } from './clock.js';
 import { Crowd } from './crowd.js';
@@ -46,8 +47,6 @@ export interface RunningApi {
   close(): Promise<void>;
 }
 
-/** Large enough for a complete provider invoice or listing. Send more in parts, or import a file. */
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** An id has at most 512 characters, each up to twelve when escaped. Fastify's default is 100. */
 const MAX_PARAM_CHARS = 6144;
 
@@ -116,7 +115,7 @@ export async function createApi(
 ): Promise<NestFastifyApplication> {
   const { transferMs = TRANSFER_MS } = settings;
   const adapter = new Adapter({
-    bodyLimit: MAX_BODY_BYTES,
+    bodyLimit: maxBytesOf(undefined),
     trustProxy: settings.trustedProxies ?? false,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     genReqId: ({ headers }: Pick<Request, 'headers'>) => givenId(headers, 'x-request-id') ?? randomUUID(),
@@ -145,6 +144,10 @@ export async function createApi(
   const telemetry = new Telemetry(settings.otlpEndpoint);
   ends.attach(fastify);
   fastify.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, failures));
+  // Before the routes, which are added when the application starts.
+  fastify.addHook('onRoute', (route) => {
+    route.bodyLimit = maxBytesOf(route.url);
+  });
   // The API accepts only JSON. Nest's parsers would also accept forms.
   fastify.removeContentTypeParser('text/plain');
   // The parser of JSON, which rejects poisoned prototypes. In a list they are rejected item by item, by the schemas.
@@ -156,9 +159,15 @@ export async function createApi(
     ['application/json', EVENT_TYPE, EVENTS_TYPE],
     { parseAs: 'buffer' },
     (request, body, done) => {
-      const parseJson = LISTS.has(request.routeOptions.url ?? '') ? parseList : parseWhole;
-      if (isUtf8(body)) void parseJson(request, body.toString('utf8'), done);
-      else done(notUtf8());
+      const { url } = request.routeOptions;
+      const parseJson = LISTS.has(url ?? '') ? parseList : parseWhole;
+      try {
+        if (!isUtf8(body)) throw notUtf8();
+        assertParsable(body, url);
+        void parseJson(request, body.toString('utf8'), done);
+      } catch (error) {
+        done(errorOf(error));
+      }
     },
   );
   fastify.addHook('onRequest', (request, reply, next) => {

@@ -35,7 +35,7 @@ import { margin } from './margin.js';
 import { zMetered } from './metering.js';
 import { once } from './once.js';
 import { COMMANDS } from './operations.js';
-import { carriedOutTogether, isUndecided } from './command-group.js';
+import { carriedOutTogether, isUndecided, yielding } from './command-group.js';
 import { refusalOf, refusalWhileHalted, untilUnavailable, withRemedies } from './refusal.js';
 import { tenants } from './tenants.js';
 import { usageRecords } from './usage.js';
@@ -131,6 +131,7 @@ export class Ledger {
   ): AsyncGenerator<CommandOutcome> {
     let done = 0;
     let undecided: CommandOutcome | undefined;
+    const letOthersRun = yielding();
     for (const group of groupsAtOnce(inputs, (key) => ownKey(caller, key))) {
       if (signal?.aborted === true) return;
       if (undecided !== undefined) {
@@ -148,6 +149,7 @@ export class Ledger {
         if (isUndecided(outcome)) undecided ??= outcome;
         yield outcome;
       }
+      await letOthersRun();
     }
   }
 
