@@ -510,6 +510,15 @@ describe('problems', () => {
     ['the same in a query', 'POST', '/api/v1/quotes', '{"__proto__":{"role":"x"}}', 400, 'malformed_request'],
     ['an unknown parameter', 'GET', '/api/v1/tenants?colour=red', undefined, 400, 'invalid_parameter'],
     ['a parameter twice', 'GET', '/api/v1/tenants?tenantId=a&tenantId=b', undefined, 400, 'invalid_parameter'],
+    ...['0x10', '1e2', '%205', '%2B5', '5.0', '', '%D9%A5'].flatMap((text) =>
+      ['tenants?limit', 'audit/events?after', 'tenants?waitFor', 'tenants?waitTimeoutMs'].map(
+        (field): [string, string, string, undefined, number, string] => [
+          `"${field}=${text}"`,
+          ...(['GET', `/api/v1/${field}=${text}`, undefined] as const),
+          ...([400, 'invalid_parameter'] as const),
+        ],
+      ),
+    ),
     ['a limit of nothing', 'GET', '/api/v1/tenants?limit=0', undefined, 400, 'invalid_parameter'],
     ['an id that is none', 'GET', '/api/v1/invoices/none', undefined, 404, 'unknown_invoice'],
     ['a quote that is no object', 'POST', '/api/v1/quotes', '[]', 400, 'invalid_input'],

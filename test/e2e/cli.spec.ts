@@ -269,6 +269,11 @@ describe('wrong usage', () => {
     [['query', 'usage', '--nonsense']],
     [['projections', 'nonsense']],
     [['query', 'usage-records', 'deploymentId=d\uFFFD']],
+    ...['0x10', '1e2', ' 5', '+5', ''].map((position): [string[]] => [
+      'rates correct --type a --family b --location c --price 1 --from 2026-01-01 --reason r --based-on'
+        .split(' ')
+        .concat(position),
+    ]),
   ])('%j exits 2', async (args) => {
     expect((await cli(args)).code).toBe(2);
   });

@@ -48,10 +48,32 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
 }
 
 /**
+ * Headers that mean one thing. Node takes the first Authorization and Content-Type of several, and joins the others: a
+ * proxy may have looked at another one. It refuses two lengths itself.
+ */
+const SINGLE: ReadonlySet<string> = new Set([
+  ...['authorization', 'content-type', 'host', 'idempotency-key', 'origin', 'traceparent'],
+  ...['x-correlation-id', 'x-request-id'],
+]);
+
+function assertSingle({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): void {
+  const seen = new Set<string>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    const known = name.toLowerCase();
+    // `ce-`: an attribute of a CloudEvent.
+    if (!SINGLE.has(known) && !known.startsWith('ce-')) continue;
+    if (seen.has(known)) throw invalid('malformed_request', `The header ${name} came more than once. Send it once.`);
+    seen.add(known);
+  }
+}
+
+/**
  * Node would answer some of these requests itself, without a body. Errors: `malformed_request`;
  * `unsupported_media_type`; ExpectationFailed (417).
  */
 export function assertAnswerable({ raw }: { readonly raw: IncomingMessage }): void {
+  assertSingle(raw);
   if (raw.headers.host === undefined && raw.httpVersion === '1.1')
     throw invalid('malformed_request', 'The request has no Host header, which HTTP/1.1 requires.');
   if (raw.headers.expect !== undefined && !/^100-continue$/i.test(raw.headers.expect))

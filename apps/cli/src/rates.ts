@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { parse } from '#domain/schema';
+import { zWhole } from '#ledger/query';
 import { print, printJson, say } from './output.js';
 import { previewed } from './preview.js';
 import { cliCaller, withLedger } from './session.js';
@@ -20,6 +20,8 @@ interface Options {
   readonly preview?: unknown;
 }
 
+const zBasedOn = zWhole({ min: 0, message: 'must be a log position: a whole number such as 1207' });
+
 /** `rates correct`: corrects a rate in the past, or with --preview shows what the correction would change. */
 export async function run([action = '']: readonly string[], options: Options): Promise<number> {
   if (action !== 'correct') throw new WrongUsage(`unknown action "rates ${action}". Use: rates correct`);
@@ -35,9 +37,7 @@ export async function run([action = '']: readonly string[], options: Options): P
     ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
   };
   const basedOn =
-    options.basedOn === undefined
-      ? null
-      : readOption(() => parse(z.coerce.number().int().nonnegative(), options.basedOn, '--based-on'));
+    options.basedOn === undefined ? null : readOption(() => parse(zBasedOn, options.basedOn, '--based-on'));
   if (options.preview === true && basedOn !== null)
     throw new WrongUsage(
       '--preview always uses the current data. Remove --based-on, and give it with the correction itself.',

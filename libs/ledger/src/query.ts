@@ -104,15 +104,27 @@ export const zAt = {
 export const DEFAULT_LIMIT = 1000;
 export const MAX_LIMIT = 10_000;
 
-/** A whole number. In a URL or on a command line it is a text. */
-const zWhole = (min: number, max: number, message: string): z.ZodCoercedNumber<string | number> =>
-  z.coerce.number<string | number>(message).int(message).min(min, message).max(max, message);
+/**
+ * A whole number. In a URL or on a command line it is a text of decimal digits: JavaScript would also read "0x10", "1e2",
+ * " 5" and "" as numbers.
+ */
+export const zWhole = ({
+  min,
+  max = Number.MAX_SAFE_INTEGER,
+  message,
+}: {
+  readonly min: number;
+  readonly max?: number;
+  readonly message: string;
+}) =>
+  z.preprocess(
+    (given) => (typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given),
+    z.int(message).min(min, message).max(max, message),
+  );
 
-export const zLimit = (unlessGiven: number): z.ZodDefault<z.ZodCoercedNumber<string | number>> =>
-  zWhole(1, MAX_LIMIT, `must be a whole number from 1 to ${MAX_LIMIT}`).default(unlessGiven);
-export const zAfter = zWhole(0, Number.MAX_SAFE_INTEGER, 'must be a log position: a whole number such as 1207').default(
-  0,
-);
+export const zLimit = (unlessGiven: number) =>
+  zWhole({ min: 1, max: MAX_LIMIT, message: `must be a whole number from 1 to ${MAX_LIMIT}` }).default(unlessGiven);
+export const zAfter = zWhole({ min: 0, message: 'must be a log position: a whole number such as 1207' }).default(0);
 
 /** Pages with an opaque cursor. All pages are as of the position of the first page. */
 export const zPage = zAsOf.extend({

@@ -52,7 +52,7 @@ function argumentOf(schema: z.core.$ZodType): TypeOf {
     return { ...argumentOf(schema.unwrap()), isNullable: true };
   if (schema === zInstant) return scalar(GqlInstant);
   if (schema === zDecimal) return scalar(GqlDecimal);
-  if (schema instanceof z.ZodPipe) return argumentOf(schema.in);
+  if (schema instanceof z.ZodPipe) return argumentOf(schema.in instanceof z.ZodTransform ? schema.out : schema.in);
   // One id or several.
   if (schema instanceof z.ZodUnion) return { ...scalar(String), isList: true };
   if (schema instanceof z.ZodString || schema instanceof z.ZodEnum) return scalar(String);
