@@ -113,6 +113,10 @@ export const flow = {
   CommandUnchanged: ['commands'],
   EventSkipped: ['commands'],
   RemovalAcknowledged: ['commands'],
+  RebuildRequested: ['commands'],
+  RebuildAccepted: ['commands'],
+  RebuildCancelled: ['commands'],
+  RollbackRequested: ['commands'],
 } as const satisfies Record<EventType, Line>;
 
 /** The event types whose line names a projection. */

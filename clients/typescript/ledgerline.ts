@@ -114,6 +114,13 @@ export type ProjectionPage = { readonly items: readonly (Projection)[]; readonly
 export type Projection = { readonly name: string; readonly version: number; readonly position: number; readonly head: number; readonly lag: number; readonly lagSeconds: number; readonly eventsPerSecond: number | null };
 export type Halt = { readonly position: number; readonly projection: string; readonly reason: string };
 export type ReadModelsBeside = { readonly projections: Readonly<Record<string, unknown>>; readonly position: number; readonly lag: number; readonly eventsPerSecond: number | null };
+export type RebuildPage = { readonly items: readonly (Rebuild)[]; readonly nextCursor: string | null };
+export type Rebuild = { readonly rebuildId: string; readonly kind: "rebuild" | "rollback"; readonly projections: readonly (string)[] | null; readonly state: "waiting" | "running" | "compared" | "swapped" | "rolled_back" | "failed" | "cancelled"; readonly requestedBy: string; readonly requestedAt: string; readonly acceptedBy: string | null; readonly isDifferent: boolean | null; readonly progress: RebuildProgress | null; readonly report: RebuildReport | null; readonly error: string | null };
+export type RebuildProgress = { readonly phase: "fill" | "index" | "catch up" | "compare" | "swap"; readonly position: number; readonly target: number; readonly eventsPerSecond: number | null; readonly secondsLeft: number | null };
+export type RebuildReport = { readonly position: number; readonly seconds: number; readonly tables: readonly (TableDifference)[]; readonly money: readonly (MoneyDifference)[]; readonly moneyCount: number };
+export type TableDifference = { readonly table: string; readonly rows: number; readonly onlyLive: number; readonly onlyRebuilt: number; readonly different: number; readonly columnsApart: readonly (string)[]; readonly examples: readonly (RowDifference)[] };
+export type RowDifference = { readonly live: Readonly<Record<string, unknown>> | null; readonly rebuilt: Readonly<Record<string, unknown>> | null };
+export type MoneyDifference = { readonly of: string; readonly tenantId: string; readonly month: string; readonly currency: string; readonly live: string; readonly rebuilt: string; readonly difference: string };
 export type TokenPage = { readonly items: readonly (Token)[]; readonly nextCursor: string | null };
 export type Token = { readonly tokenId: string; readonly actor: string; readonly role: string; readonly tenantId: string | null; readonly issuedAt: string; readonly expiresAt: string; readonly revokedAt: string | null; readonly reason: string | null };
 export type ProposalPage = { readonly items: readonly (Proposal)[]; readonly nextCursor: string | null };
@@ -160,12 +167,16 @@ export type GrantCoupon = { readonly command: "grant-coupon"; readonly creditId:
 export type RevokeCredit = { readonly command: "revoke-credit"; readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly at: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type SkipEvent = { readonly command: "skip-event"; readonly position: number; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type AcknowledgeRemoval = { readonly command: "acknowledge-removal"; readonly stream: string; readonly revision: number; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
+export type RebuildProjections = { readonly command: "rebuild-projections"; readonly rebuildId: string; readonly projections?: readonly (string)[]; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type AcceptRebuild = { readonly command: "accept-rebuild"; readonly rebuildId: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type CancelRebuild = { readonly command: "cancel-rebuild"; readonly rebuildId: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type RollBackProjections = { readonly command: "roll-back-projections"; readonly rebuildId: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type IssueToken = { readonly command: "issue-token"; readonly tokenId: string; readonly actor: string; readonly role: "platform_admin" | "operator" | "auditor" | "tenant" | "ingest"; readonly tenantId?: string; readonly expiresAt: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type RevokeToken = { readonly command: "revoke-token"; readonly tokenId: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type Withdraw = { readonly command: "withdraw"; readonly what: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
 export type ApproveProposal = { readonly command: "approve-proposal"; readonly proposalId: string; readonly reason?: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
 export type RejectProposal = { readonly command: "reject-proposal"; readonly proposalId: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string };
-export type Command = RegisterTenant | SetTax | CorrectTax | SetGracePeriod | CorrectTenant | RegisterDeployment | AssignDeployment | CorrectAssignment | CorrectDeployment | StartSubscription | ChangePlan | CancelSubscription | CorrectSubscription | ObserveResource | SyncResources | RemoveResource | CorrectResource | ConfigureMetering | RunMetering | ObserveUsage | CorrectUsage | WaiveUsage | PruneUsage | SetRate | CorrectRate | WithdrawRate | PublishPlan | CorrectPrice | CorrectPlan | RecordCost | CorrectCost | CreateInvoice | IssueInvoice | VoidInvoice | PayInvoice | CreateCreditNote | GrantCredit | GrantCoupon | RevokeCredit | SkipEvent | AcknowledgeRemoval | IssueToken | RevokeToken | Withdraw | ApproveProposal | RejectProposal;
+export type Command = RegisterTenant | SetTax | CorrectTax | SetGracePeriod | CorrectTenant | RegisterDeployment | AssignDeployment | CorrectAssignment | CorrectDeployment | StartSubscription | ChangePlan | CancelSubscription | CorrectSubscription | ObserveResource | SyncResources | RemoveResource | CorrectResource | ConfigureMetering | RunMetering | ObserveUsage | CorrectUsage | WaiveUsage | PruneUsage | SetRate | CorrectRate | WithdrawRate | PublishPlan | CorrectPrice | CorrectPlan | RecordCost | CorrectCost | CreateInvoice | IssueInvoice | VoidInvoice | PayInvoice | CreateCreditNote | GrantCredit | GrantCoupon | RevokeCredit | SkipEvent | AcknowledgeRemoval | RebuildProjections | AcceptRebuild | CancelRebuild | RollBackProjections | IssueToken | RevokeToken | Withdraw | ApproveProposal | RejectProposal;
 export type CommandOutcome = { readonly index?: number; readonly command: string; readonly status: "done" | "unchanged" | "proposed" | "refused"; readonly dates?: readonly (DateRead)[]; readonly result?: Readonly<Record<string, unknown>>; readonly position?: number; readonly error?: Refusal };
 export type DateRead = { readonly field: string; readonly date: string; readonly timeZone: string; readonly instant: string };
 export type Refusal = { readonly code: string; readonly kind: string; readonly message: string; readonly errors?: readonly (FieldError)[] };
@@ -343,6 +354,17 @@ export class Ledgerline {
   /** The position, lag and version of each projection, and the state of a rebuild. With asOf: counts events up to then. */
   async projections(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
+  }
+
+  /** The rebuilds and rollbacks of read models that were requested, each with its progress and its differences. */
+  async rebuilds(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<RebuildPage> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/projections/rebuilds', query: question });
+  }
+
+  /** One rebuild or rollback: its progress while it runs, then its differences in rows and money. */
+  async rebuild(question: { asOf?: string | undefined; knownAt?: string | undefined; rebuildId: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Rebuild> {
+    const { rebuildId, ...query } = question;
+    return this.requester.send({ method: 'GET', path: `/api/v1/projections/rebuilds/${encodeURIComponent(rebuildId)}`, query });
   }
 
   /** The bearer tokens that were issued, with their roles and ends. The tokens themselves are not kept. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import { DiscoveryModule, NestFactory } from '@nestjs/core';
 import { createServer } from 'node:http';
@@ -31,6 +31,10 @@ import { on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
 
 const api = apiForAll();
+beforeAll(async () => {
+  // The story asks for no rebuild.
+  await api().post('platform_admin', '/api/v1/commands', { command: 'rebuild-projections', rebuildId: 'asked' });
+});
 const ask: TestApi['ask'] = (...asked) => api().ask(...asked);
 const get: TestApi['get'] = (...asked) => api().get(...asked);
 const post: TestApi['post'] = (...asked) => api().post(...asked);
@@ -137,6 +141,14 @@ const TABLE: ReadonlyMap<
   ],
   ['GET /api/v1/audit/events', { for: STAFF, query: 'events', example: () => '/api/v1/audit/events?limit=2' }],
   ['GET /api/v1/projections', { for: STAFF, query: 'projections', example: () => '/api/v1/projections' }],
+  [
+    'GET /api/v1/projections/rebuilds',
+    { for: ADMIN, query: 'rebuilds', example: () => '/api/v1/projections/rebuilds' },
+  ],
+  [
+    'GET /api/v1/projections/rebuilds/:rebuildId',
+    { for: ADMIN, query: 'rebuild', example: () => '/api/v1/projections/rebuilds/asked' },
+  ],
   [
     'POST /api/v1/commands',
     { for: ['platform_admin', 'operator', 'ingest'], example: () => '/api/v1/commands', body: STORY[6] },

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { z } from 'zod';
+import { LedgerCore } from '#ledger/ledger-core';
+import { carryOutRebuilds } from '#operations/rebuild-work';
 import { apiForAll } from '../support/api.js';
 import { closeBrowser, signIn, visiting, type Visitor } from '../support/browser.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
@@ -269,6 +271,52 @@ describe('a price', () => {
       await page.getByLabel('Type').blur();
       await page.getByRole('table', { name: 'events' }).getByText('typed wrong').waitFor();
     });
+  });
+});
+
+describe('the read models', () => {
+  it('are rebuilt, watched, compared in rows and money, exchanged and rolled back', async () => {
+    // Someone has written into a table: 1.00 too much for acme, as one of its invoices.
+    await api().database.pool.query("UPDATE ledgerline.revenue SET amount = amount + 1 WHERE tenant_id = 'shop'");
+    const stopping = new AbortController();
+    // As a worker does.
+    const working = carryOutRebuilds(api().app.get(LedgerCore), stopping.signal, () => undefined);
+    try {
+      await signedIn('platform_admin', async ({ page }) => {
+        const confirm = async (name: string): Promise<void> => {
+          await page.getByRole('button', { name, exact: true }).click();
+          await page.getByRole('dialog').getByRole('button', { name, exact: true }).click();
+          await page.getByRole('dialog').waitFor({ state: 'detached' });
+        };
+        await open(page, 'projections');
+        await page.getByRole('combobox', { name: 'Projections (empty: all)' }).fill('marg');
+        await page.getByRole('option', { name: 'margins' }).click();
+        await page.keyboard.press('Escape');
+        await confirm('Rebuild');
+        const rows = page.getByRole('table', { name: 'differences in rows' });
+        await rows.getByText('revenue', { exact: true }).waitFor();
+        // 3.00 of the invoice and 1.00 that nobody billed.
+        const sum = page.getByRole('table', { name: 'differences in money' }).getByRole('row', { name: /shop/ });
+        expect(await sum.innerText()).toMatch(/\$4\.00\s+\$3\.00\s+-\$1\.00/);
+        await confirm('Accept');
+        await page.getByText('The last rebuild is live.').waitFor();
+        await confirm('Roll back');
+        await page.getByText('The last rollback is done.').waitFor();
+        await confirm('Roll back');
+        const list = page.getByRole('table', { name: 'rebuilds' });
+        await list.getByText('rolled_back').nth(1).waitFor();
+      });
+      // Others do not even ask.
+      await signedIn('operator', async ({ page, asked }) => {
+        await open(page, 'projections');
+        await page.getByRole('table', { name: 'projections' }).waitFor();
+        expect(await page.getByRole('button', { name: 'Rebuild' }).count()).toBe(0);
+        expect(asked.filter((path) => path.includes('rebuilds'))).toEqual([]);
+      });
+    } finally {
+      stopping.abort();
+      await working;
+    }
   });
 });
 

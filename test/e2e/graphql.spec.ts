@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
 import { getNamedType, type GraphQLObjectType, isLeafType, isObjectType, printSchema } from 'graphql';
 import { SignJWT } from 'jose';
@@ -14,6 +14,10 @@ import { QUERIES } from '#operations/operations';
 import { apiForAll, NOW, SECRET, STORY } from '../support/api.js';
 
 const api = apiForAll();
+beforeAll(async () => {
+  // The story asks for no rebuild.
+  await api().post('platform_admin', '/api/v1/commands', { command: 'rebuild-projections', rebuildId: 'asked' });
+});
 const zAnswer = z.object({
   data: z.record(z.string(), z.json()).nullable(),
   errors: z
@@ -137,6 +141,8 @@ const TABLE: ReadonlyMap<
   ],
   ['events', { for: STAFF, given: () => '(limit: 3)', rest: () => '/audit/events?limit=3' }],
   ['projections', { for: STAFF, rest: () => '/projections' }],
+  ['rebuilds', { for: ADMIN, rest: () => '/projections/rebuilds' }],
+  ['rebuild', { for: ADMIN, given: () => '(rebuildId: "asked")', rest: () => '/projections/rebuilds/asked' }],
 ]);
 const cases = [...TABLE].map(([field, each]) => ({ field, ...each }));
 const asked = ({ field, given }: (typeof cases)[number]): string =>

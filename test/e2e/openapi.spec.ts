@@ -160,6 +160,10 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'prune-usage',
   'skip-event',
   'acknowledge-removal',
+  'rebuild-projections',
+  'accept-rebuild',
+  'cancel-rebuild',
+  'roll-back-projections',
   'change-plan',
   'cancel-subscription',
   'correct-subscription',
@@ -176,6 +180,8 @@ const REFUSED = new Map([
   ['skip-event', [409, 'not_halted']],
   ['acknowledge-removal', [409, 'nothing_removed']],
   ['prune-usage', [409, 'retention_not_over']],
+  // No worker runs.
+  ['accept-rebuild', [409, 'rebuild_not_compared']],
   ['approve-proposal', [404, 'unknown_proposal']],
   ['reject-proposal', [404, 'unknown_proposal']],
 ]);

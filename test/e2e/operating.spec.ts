@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
@@ -8,6 +9,7 @@ import { z } from 'zod';
 import { settingsFrom, VARIABLES } from '#api/environment';
 import { startApi } from '#api/start';
 import { LedgerCore } from '#ledger/ledger-core';
+import { carryOutRebuilds } from '#operations/rebuild-work';
 import {
   settingsFrom as workerSettingsFrom,
   VARIABLES as WORKER_VARIABLES,
@@ -15,6 +17,7 @@ import {
 import { startWorker } from '../../apps/worker/src/worker.js';
 import { apiForAll, clock, LISTENING, logger, problemIn, SECRET } from '../support/api.js';
 import { tenant } from '../support/commands.js';
+
 import { ledgerOn } from '../support/ledger.js';
 import { on } from '../support/log.js';
 import { testDatabase } from '../support/postgres.js';
@@ -138,6 +141,100 @@ describe('a rebuild', () => {
     await rebuilder.rebuild({ accept: true });
     const after = await metrics();
     expect(names.map((name) => after.get(name))).toEqual([undefined, undefined]);
+  });
+});
+
+describe('a rebuild that is asked for over the API', () => {
+  const zRebuild = z.object({
+    state: z.string(),
+    requestedBy: z.string(),
+    acceptedBy: z.string().nullable(),
+    isDifferent: z.boolean().nullable(),
+    report: z
+      .object({
+        tables: z.array(z.object({ table: z.string(), different: z.int() })),
+        money: z.array(z.object({ tenantId: z.string(), live: z.string(), rebuilt: z.string() })),
+      })
+      .nullable(),
+  });
+  const order = async (command: object) => api().post('platform_admin', '/api/v1/commands', command);
+  const seen = async (rebuildId: string) =>
+    zRebuild.parse((await api().get('platform_admin', `/api/v1/projections/rebuilds/${rebuildId}`)).body);
+  const until = async (rebuildId: string, state: string) => {
+    let found = await seen(rebuildId);
+    while (found.state !== state) {
+      expect(['waiting', 'running', state]).toContain(found.state);
+      await delay(100);
+      found = await seen(rebuildId);
+    }
+    return found;
+  };
+
+  it('is answered at once, is carried out by a worker, shows its differences, and is accepted and rolled back', async () => {
+    const core = api().app.get(LedgerCore);
+    const request = { command: 'rebuild-projections', rebuildId: 'r1', projections: ['tenants', 'margins'] };
+    expect(await order(request)).toMatchObject({
+      status: 200,
+      body: { status: 'done', result: { rebuildId: 'r1', path: '/api/v1/projections/rebuilds/r1' } },
+    });
+    expect((await order(request)).body).toMatchObject({ status: 'unchanged' });
+    expect(await seen('r1')).toMatchObject({ state: 'waiting', requestedBy: 'platform_admin@specs' });
+    // One at a time, and nothing is accepted before it is compared.
+    expect(problemIn(await order({ command: 'roll-back-projections', rebuildId: 'r2' })).code).toBe(
+      'rebuild_under_way',
+    );
+    expect(problemIn(await order({ command: 'accept-rebuild', rebuildId: 'r1' })).code).toBe('rebuild_not_compared');
+    expect(problemIn(await order({ command: 'accept-rebuild', rebuildId: 'r9' })).code).toBe('unknown_rebuild');
+    // Someone has written into a table: 13.00 of revenue became 14.00.
+    await api().database.pool.query('UPDATE ledgerline.revenue SET amount = amount + 1 WHERE amount > 0');
+    const stopping = new AbortController();
+    const told: string[] = [];
+    const working = carryOutRebuilds(core, stopping.signal, (message) => told.push(message));
+    try {
+      const compared = await until('r1', 'compared');
+      expect(compared).toMatchObject({ isDifferent: true, acceptedBy: null });
+      expect(compared.report?.tables.filter(({ different }) => different > 0).map(({ table }) => table)).toEqual([
+        'revenue',
+      ]);
+      expect(compared.report?.money).toEqual([expect.objectContaining({ tenantId: 'acme' })]);
+      await order({ command: 'accept-rebuild', rebuildId: 'r1' });
+      expect(await until('r1', 'swapped')).toMatchObject({ acceptedBy: 'platform_admin@specs' });
+      await order({ command: 'roll-back-projections', rebuildId: 'r2' });
+      await until('r2', 'rolled_back');
+      await order({ command: 'rebuild-projections', rebuildId: 'r3' });
+      await until('r3', 'compared');
+      await order({ command: 'cancel-rebuild', rebuildId: 'r3' });
+      expect((await seen('r3')).state).toBe('cancelled');
+      await order({ command: 'rebuild-projections', rebuildId: 'r4' });
+      await until('r4', 'compared');
+      await order({ command: 'accept-rebuild', rebuildId: 'r4' });
+      await until('r4', 'swapped');
+    } finally {
+      stopping.abort();
+      await working;
+    }
+    expect(told.filter((message) => /failed/.test(message))).toEqual([]);
+    // Each is an event with its actor; what came of it is in none.
+    const { body } = await api().get('auditor', '/api/v1/audit/events?stream=projections');
+    const recorded = z.object({ items: z.array(z.object({ type: z.string(), actor: z.string() })) }).parse(body).items;
+    expect(recorded.map(({ type }) => type)).toEqual([
+      'RebuildRequested',
+      'RebuildAccepted',
+      'RollbackRequested',
+      'RebuildRequested',
+      'RebuildCancelled',
+      'RebuildRequested',
+      'RebuildAccepted',
+    ]);
+    expect(new Set(recorded.map(({ actor }) => actor))).toEqual(new Set(['platform_admin@specs']));
+  });
+
+  it('is for platform_admin only, and names what it does not know', async () => {
+    expect(problemIn(await api().command({ command: 'rebuild-projections', rebuildId: 'no' })).code).toBe('forbidden');
+    expect((await api().get('operator', '/api/v1/projections/rebuilds')).status).toBe(403);
+    expect(
+      problemIn(await order({ command: 'rebuild-projections', rebuildId: 'no', projections: ['nothing'] })).code,
+    ).toBe('unknown_projection');
   });
 });
 

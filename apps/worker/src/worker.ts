@@ -6,6 +6,7 @@ import { Ledger } from '#operations/ledger';
 import { LedgerCore } from '#ledger/ledger-core';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
+import { carryOutRebuilds } from '#operations/rebuild-work';
 import { type Readiness, sharedReadiness } from '#operations/readiness';
 import type { Progress } from '#read-model/projection';
 import { scheduleMetering } from './schedule.js';
@@ -98,13 +99,14 @@ export async function startWorker({
   });
   // The error is reported where it is awaited. Until then it must not end the process as unhandled.
   ended.catch(() => undefined);
+  const rebuilding = carryOutRebuilds(app.get(LedgerCore), stopping.signal, report);
   const schedule = await scheduleMetering(databaseUrl, ledger, now, logger);
   logger.info('the worker is running');
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await schedule.stop();
     stopping.abort();
-    await ended.catch(() => undefined);
+    await Promise.all([ended.catch(() => undefined), rebuilding]);
     await app.close();
     await telemetry.close();
   };

@@ -6,6 +6,7 @@ import { creditEventsWith } from './invoices/credits.js';
 import { invoiceEventsWith } from './invoices/invoice.js';
 import { lineEventsWith } from './lines/line.js';
 import { meteringEventsWith } from './metering/metering.js';
+import { rebuildEventsWith } from './operations/rebuild.js';
 import { operationEventsWith } from './operations/skip.js';
 import { planEventsWith } from './plans/plan.js';
 import { proposalEventsWith } from './proposals/proposal.js';
@@ -35,6 +36,7 @@ const schemasWith = (id: IdSchema) => ({
   ...costEventsWith(id),
   ...commandEventsWith(id),
   ...operationEventsWith(id),
+  ...rebuildEventsWith(id),
   ...tokenEventsWith(id),
   ...proposalEventsWith(id),
 });

@@ -24,6 +24,7 @@ import { takeFree } from './free-locks.js';
 import { isLockOfKey, type NamedLock, USES_OF_PLANS } from './appending/at-once.js';
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
+import { Outcomes } from './outcomes.js';
 import { TenantDetails } from './tenant-details.js';
 import { keyOfIdempotency } from './command.js';
 import { UsageLookups } from '#projections/usage-records/usage-records.lookups';
@@ -40,6 +41,7 @@ export class LedgerCore {
   readonly book: EventBook;
   readonly db: Kysely<ReadModels>;
   readonly details: TenantDetails;
+  readonly outcomes: Outcomes;
   readonly tail: Tail;
   readonly usage: UsageLookups;
 
@@ -80,6 +82,7 @@ export class LedgerCore {
     this.tail = new Tail(log, projector);
     this.book = new EventBook(log, projector, this.tail, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
+    this.outcomes = new Outcomes(pool);
     this.usage = new UsageLookups(pool);
   }
 

@@ -127,6 +127,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const { seller = null, usageYears, fourEyes = null } = options;
     const core = new LedgerCore(used, projecting, asked, parts, seller, usageYears, fourEyes);
     await core.details.migrate();
+    await core.outcomes.migrate();
     const close = async (): Promise<void> => {
       stopping.abort();
       await becoming;

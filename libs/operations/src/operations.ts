@@ -18,6 +18,7 @@ import { projectionOperations } from './projections.js';
 import { decisionsOn, proposalOperations } from './proposals.js';
 import { quoteOperations } from './quotes.js';
 import { rateOperations } from './rates.js';
+import { rebuildOperations } from './rebuilds.js';
 import { resourceOperations } from './resources.js';
 import { retentionOperations } from './retention.js';
 import { subscriptionOperations } from './subscriptions.js';
@@ -50,6 +51,7 @@ const SUBJECTS: readonly Operations[] = [
   accrualOperations,
   auditOperations,
   projectionOperations,
+  rebuildOperations,
   tokenOperations,
   proposalOperations,
 ];

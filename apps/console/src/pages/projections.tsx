@@ -1,7 +1,11 @@
-import { Alert, Text } from '@mantine/core';
+import { Alert, Button, Text } from '@mantine/core';
+import { useState } from 'react';
 import { useAnswer } from '../answers.ts';
-import { Answered, Figure, Page } from '../parts/states.tsx';
+import { type Action, Confirmation } from '../parts/confirmation.tsx';
+import { Rebuilds } from '../parts/rebuilds.tsx';
+import { Answered, Page, Section } from '../parts/states.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { useMay } from '../session.tsx';
 
 const EVERY_MS = 2000;
 
@@ -12,13 +16,14 @@ const STATES = {
   other_log: 'The read models were made from another log. Rebuild them, or restore the log that they were made from.',
 } as const;
 
-/** How far the read models are, as they move. */
+/** How far the read models are, as they move, and how they are made again. */
 export function Projections() {
   const projections = useAnswer('projections', {}, { now: true, everyMs: EVERY_MS });
+  const mayRebuild = useMay('platform_admin');
   return (
     <Page title="Projections">
       <Answered answer={projections}>
-        {({ items, state, halted, staleSince, rebuild, kept }) => (
+        {({ items, state, halted, staleSince, kept }) => (
           <>
             <Alert
               variant="default"
@@ -26,23 +31,14 @@ export function Projections() {
               title={STATES[state]}
               role="status"
             >
-              {halted !== null &&
-                `${halted.projection} can't apply the event at position ${halted.position}: ${halted.reason} ` +
-                  `Decide on it with ledgerline projections skip ${halted.position}, or install a version that can. `}
-              {staleSince !== null && `What was recorded since ${staleSince} is not shown.`}
+              {halted !== null && (
+                <Text size="sm">
+                  {`${halted.projection} can't apply the event at position ${halted.position}: ${halted.reason}`}
+                </Text>
+              )}
+              {staleSince !== null && <Text size="sm">{`What was recorded since ${staleSince} is not shown.`}</Text>}
+              {halted !== null && <Skip position={halted.position} />}
             </Alert>
-            {rebuild !== null && (
-              <div className="figures">
-                <Figure title="Rebuild at position">{rebuild.position}</Figure>
-                <Figure title="Events to go">{rebuild.lag}</Figure>
-                <Figure title="Events a second">{rebuild.eventsPerSecond ?? '–'}</Figure>
-              </div>
-            )}
-            {kept !== null && (
-              <Text size="sm">
-                The read models before the last rebuild are kept. ledgerline projections rollback goes back to them.
-              </Text>
-            )}
             <DataTable
               name="projections"
               rows={items}
@@ -58,9 +54,48 @@ export function Projections() {
                 { title: 'Events a second', value: ({ eventsPerSecond }) => eventsPerSecond, isNumber: true },
               ]}
             />
+            {mayRebuild && (
+              <Section title="Rebuild">
+                <Rebuilds names={items.map(({ name }) => name)} isKept={kept !== null} />
+              </Section>
+            )}
           </>
         )}
       </Answered>
     </Page>
+  );
+}
+
+function Skip({ position }: { readonly position: number }) {
+  const mayDecide = useMay('platform_admin', 'operator');
+  const [action, setAction] = useState<Action | null>(null);
+  if (!mayDecide) return null;
+  return (
+    <>
+      <Button
+        mt="xs"
+        size="xs"
+        onClick={() => {
+          setAction({
+            title: 'Skip the event',
+            asks:
+              `Skip the event at position ${position}? It takes effect in no read model, now and in every rebuild. ` +
+              'First try to install a version that can apply it.',
+            needsReason: true,
+            commandOf: ({ reason }) => ({ command: 'skip-event', position, reason }),
+          });
+        }}
+      >
+        Skip the event
+      </Button>
+      {action !== null && (
+        <Confirmation
+          action={action}
+          close={() => {
+            setAction(null);
+          }}
+        />
+      )}
+    </>
   );
 }

@@ -4,7 +4,7 @@ import { errorOf } from '#domain/errors';
 import type { Command, Proposal, Token } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
 import { instantText } from '../formats.ts';
-import { useSend } from '../parts/commands.tsx';
+import { useSend } from '../parts/confirmation.tsx';
 import { Failure, Page, Section, Status, When } from '../parts/states.tsx';
 import { ListTable } from '../parts/table.tsx';
 import { useMay, useSession } from '../session.tsx';

@@ -4,7 +4,7 @@ import { errorOf } from '#domain/errors';
 import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
 import type { Amount, Priced } from '../prices.ts';
 import { useSession } from '../session.tsx';
-import { useSend } from './commands.tsx';
+import { useSend } from './confirmation.tsx';
 import { Changes } from './changes.tsx';
 import { Failure } from './states.tsx';
 import { changing } from './inputs.ts';

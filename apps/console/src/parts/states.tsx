@@ -52,15 +52,21 @@ export function When({ at, timeZone = 'UTC' }: { readonly at: string | null; rea
 
 /** Orange that white text can be read on. */
 const WAITING = '#a33b00';
+/** Green that white text can be read on. */
+const DONE = '#1f6b30';
 
 const COLORS: Readonly<Record<string, string>> = {
   issued: 'blue.8',
-  paid: 'green.9',
+  paid: DONE,
   void: 'gray.7',
   draft: WAITING,
   open: WAITING,
-  approved: 'green.9',
+  approved: DONE,
   rejected: 'red.9',
+  compared: WAITING,
+  swapped: DONE,
+  rolled_back: DONE,
+  failed: 'red.9',
 };
 
 export const Status = ({ of }: { readonly of: string }) => (

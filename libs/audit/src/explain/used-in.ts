@@ -131,6 +131,10 @@ function wantedBy({
     case 'CommandUnchanged':
     case 'EventSkipped':
     case 'RemovalAcknowledged':
+    case 'RebuildRequested':
+    case 'RebuildAccepted':
+    case 'RebuildCancelled':
+    case 'RollbackRequested':
       return null;
   }
 }

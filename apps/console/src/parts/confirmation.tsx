@@ -1,0 +1,80 @@
+import { Button, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { errorOf } from '#domain/errors';
+import type { Command } from '../../../../clients/typescript/ledgerline.ts';
+import { useSession } from '../session.tsx';
+import { Failure } from './states.tsx';
+import { changing } from './inputs.ts';
+
+/** Sends commands. After one is recorded, all answers are asked for again. Errors: LedgerlineProblem. */
+export function useSend(): (command: Command) => Promise<string> {
+  const { client } = useSession();
+  const answers = useQueryClient();
+  return async (command) => {
+    const outcome = await client.commands(command);
+    await answers.invalidateQueries();
+    // One command has one outcome.
+    return 'status' in outcome ? outcome.status : (outcome[0]?.status ?? '');
+  };
+}
+
+/** What a person gave in a confirmation. */
+interface Given {
+  readonly at: string;
+  readonly reason: string;
+  readonly amount: string;
+}
+
+export interface Action {
+  readonly title: string;
+  readonly asks: string;
+  /** What the button says, if it is not the title. */
+  readonly button?: string;
+  readonly needsReason: boolean;
+  /** Asks for an amount in this currency, which may be left out. */
+  readonly amountIn?: string;
+  commandOf(given: Given): Command;
+}
+
+/** Asks before a command is recorded. After it is refused, it says why. */
+export function Confirmation({ action, close }: { readonly action: Action; readonly close: () => void }) {
+  const send = useSend();
+  const [reason, setReason] = useState('');
+  const [amount, setAmount] = useState('');
+  const [failure, setFailure] = useState<Error | null>(null);
+  const [isSending, setIsSending] = useState(false);
+  return (
+    <Modal opened onClose={close} title={action.title} lockScroll={false}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          setIsSending(true);
+          send(action.commandOf({ reason, amount: amount.trim(), at: new Date().toISOString() })).then(
+            close,
+            (error: unknown) => {
+              setFailure(errorOf(error));
+              setIsSending(false);
+            },
+          );
+        }}
+      >
+        <Stack>
+          <Text>{action.asks}</Text>
+          {action.amountIn !== undefined && (
+            <TextInput
+              label={`Amount before tax in ${action.amountIn} (empty: all of it)`}
+              value={amount}
+              onChange={changing(setAmount)}
+            />
+          )}
+          {action.needsReason && <TextInput label="Reason" required value={reason} onChange={changing(setReason)} />}
+          {failure !== null && <Failure error={failure} />}
+          <Button type="submit" loading={isSending}>
+            {action.button ?? action.title}
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,163 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorOf } from '#domain/errors';
+import { PROJECTIONS_STREAM } from '#domain/operations/skip';
+import { isDomainError } from '#domain/schema';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { isNotNow } from '#postgres/connection';
+import type { RebuildProgress, RebuildReport } from '#read-model/rebuild';
+import {
+  type RebuildKnown,
+  type RebuildOutcome,
+  REBUILDS,
+  type ReportAnswer,
+  rebuildEventsOf,
+  rebuildsKnown,
+} from './rebuilds.js';
+
+/** How often a worker looks for a request, and for a cancellation of the one that it carries out. */
+const LOOK_MS = 1000;
+/** How often progress is kept. */
+const PROGRESS_MS = 500;
+/** A report is read by people. */
+const MOST_SUMS = 500;
+
+/**
+ * Carries out the rebuilds and rollbacks that were requested, one after another, until the signal aborts. One that was
+ * interrupted is continued by the next worker. With several workers, one of them works.
+ */
+export async function carryOutRebuilds(
+  core: LedgerCore,
+  signal: AbortSignal,
+  report: (message: string) => void,
+): Promise<void> {
+  let trouble = '';
+  while (!signal.aborted) {
+    try {
+      await carryOutNext(core, signal, report);
+      trouble = '';
+    } catch (error) {
+      const { message } = errorOf(error);
+      if (message !== trouble && !signal.aborted) report(`rebuilds: ${message}`);
+      trouble = message;
+    }
+    await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function allOf(core: LedgerCore): Promise<RebuildKnown[]> {
+  return rebuildsKnown(core, rebuildEventsOf((await core.book.loadAt(PROJECTIONS_STREAM)).events));
+}
+
+const isDue = ({ state }: RebuildKnown): boolean => state === 'waiting' || state === 'running';
+
+/** Carries out the first request that waits, if there is one. */
+async function carryOutNext(core: LedgerCore, signal: AbortSignal, report: (message: string) => void): Promise<void> {
+  if (!(await allOf(core)).some(isDue)) return;
+  const giveBack = await core.takeFree([['requested rebuilds']]);
+  if (giveBack === null) return;
+  try {
+    // Another worker may have carried it out meanwhile.
+    const due = (await allOf(core)).find(isDue);
+    if (due !== undefined) await carriedOut(core, due, signal, report);
+  } finally {
+    await giveBack();
+  }
+}
+
+async function carriedOut(
+  core: LedgerCore,
+  { asked, outcome }: RebuildKnown,
+  signal: AbortSignal,
+  report: (message: string) => void,
+): Promise<void> {
+  const { rebuildId } = asked;
+  const keep = async (next: Partial<RebuildOutcome>): Promise<void> =>
+    core.outcomes.keep(REBUILDS, rebuildId, {
+      ...{ state: 'running', progress: null, report: outcome?.report ?? null, error: null },
+      ...next,
+    });
+  const cancelled = new AbortController();
+  const ended = new AbortController();
+  const watched = asked.isAccepted ? undefined : watchCancellation(core, rebuildId, cancelled, ended.signal);
+  const marks = progressMarks(async (progress) => keep({ progress }));
+  await keep({});
+  report(`${asked.kind} ${rebuildId} begins`);
+  try {
+    const options = { signal: AbortSignal.any([signal, cancelled.signal]), onProgress: marks.show };
+    if (asked.kind === 'rollback') {
+      await core.rebuilder.rollback(options);
+      await marks.end();
+      await keep({ state: 'rolled_back' });
+    } else {
+      const only = asked.projections;
+      const built = await core.rebuilder.rebuild({
+        ...options,
+        only,
+        ...(asked.isAccepted ? { accept: true } : { preview: true }),
+      });
+      await marks.end();
+      if (built.outcome === 'swapped') await keep({ state: 'swapped', report: reportOf(built) });
+      else if (built.outcome === 'previewed') await keep({ state: 'compared', report: reportOf(built) });
+    }
+    report(`${asked.kind} ${rebuildId} ended`);
+  } catch (error) {
+    await marks.end();
+    if (signal.aborted || cancelled.signal.aborted) return;
+    // It is tried again: another rebuild runs, or the database is away for a moment.
+    if (isNotNow(error) || (isDomainError(error) && error.code === 'rebuild_under_way')) throw error;
+    await keep({ state: 'failed', error: errorOf(error).message });
+    report(`${asked.kind} ${rebuildId} failed: ${errorOf(error).message}`);
+  } finally {
+    ended.abort();
+    await watched;
+  }
+}
+
+/** A person may cancel it while it runs. */
+async function watchCancellation(
+  core: LedgerCore,
+  rebuildId: string,
+  cancelled: AbortController,
+  ended: AbortSignal,
+): Promise<void> {
+  while (!ended.aborted) {
+    await delay(LOOK_MS, undefined, { signal: ended }).catch(() => undefined);
+    if (ended.aborted) return;
+    // Away for a moment: it is asked again.
+    const all = await allOf(core).catch(() => []);
+    if (all.some(({ asked, state }) => asked.rebuildId === rebuildId && state === 'cancelled')) cancelled.abort();
+  }
+}
+
+/** Keeps the newest progress, not more often than people look. */
+function progressMarks(keep: (progress: RebuildProgress) => Promise<void>): {
+  readonly show: (progress: RebuildProgress) => void;
+  readonly end: () => Promise<void>;
+} {
+  let since = -Infinity;
+  let last = Promise.resolve();
+  return {
+    show: (progress) => {
+      if (performance.now() - since < PROGRESS_MS) return;
+      since = performance.now();
+      // What is lost is only how far it is.
+      last = last.then(async () => keep(progress)).catch(() => undefined);
+    },
+    end: async () => last,
+  };
+}
+
+const reportOf = ({ position, seconds, tables, money }: RebuildReport): ReportAnswer => ({
+  position,
+  seconds,
+  tables: tables.map(({ onlyShadow, examples, ...table }) => ({
+    ...table,
+    onlyRebuilt: onlyShadow,
+    examples: examples.map(({ live, shadow }) => ({ live: rowOf(live), rebuilt: rowOf(shadow) })),
+  })),
+  money: money.slice(0, MOST_SUMS).map(({ shadow, ...sum }) => ({ ...sum, rebuilt: shadow })),
+  moneyCount: money.length,
+});
+
+const rowOf = (row: unknown): Record<string, unknown> | null =>
+  typeof row === 'object' && row !== null ? Object.fromEntries(Object.entries(row)) : null;
