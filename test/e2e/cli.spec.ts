@@ -155,6 +155,52 @@ describe('ledgerline apply', () => {
     await own.drop();
   });
 
+  it('shows what a file would do, records nothing, and executes one command from the command line', async () => {
+    const own = await testDatabase();
+    const ours = { DATABASE_URL: own.url };
+    const say = async (...args: string[]) => cli(['execute', ...args], { env: ours });
+    const file = await files.write(
+      'story.jsonl',
+      [tenant('one'), deployment('one', 'one'), plan('one', '5.00', []), subscription('one', 'one', 'one')]
+        .map((each) => JSON.stringify(each))
+        .join('\n'),
+    );
+    const tenants = async () => (await cli(['query', 'tenants', '--csv'], { env: ours })).stdout.split('\n')[1];
+    expect(await cli(['apply', file, '--dry-run'], { env: ours })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('month 2026-04  5.00 USD'),
+    });
+    expect(await tenants()).toBe('');
+    expect(await cli(['apply', file], { env: ours })).toMatchObject({ code: 0 });
+    // From 5.00 to 7.00, by 2.00.
+    const correction = ['correct-plan', 'planId=one', 'baseFee=7.00', 'effectiveFrom=2026-04-01T00:00:00Z'];
+    const previewed = await say(...correction, 'effectiveUntil=2026-05-01T00:00:00Z', 'reason=agreed', '--preview');
+    expect(previewed).toMatchObject({ code: 0, stdout: expect.stringContaining('total  2.00 USD') });
+    expect(await say(...correction, 'effectiveUntil=2026-05-01T00:00:00Z', 'reason=agreed')).toMatchObject({ code: 0 });
+    for (const [args, code, said] of [
+      // A field of an object by its path, and a list as JSON.
+      [
+        ['correct-plan', ...correction.slice(1), 'items=[{"billingKind":"x","price":{"model":"unit"}}]'],
+        1,
+        /unitAmount/,
+      ],
+      [
+        ['correct-price', 'planId=one', 'billingKind=x', 'price.model=unit', 'price.unitAmount=0.02'],
+        1,
+        /effectiveFrom/,
+      ],
+      [['correct-plan', 'items=x'], 2, /items=x is not JSON\. Give this field \(list of objects\) as JSON\./],
+      [['correct-plan', 'price', 'x=1'], 2, /"price" is not a field with its value/],
+      [['correct-plan', 'planId=one', 'planId.x=two'], 2, /planId already has a value that has no fields/],
+      [['correct-plan', 'planId=one', 'planId=two'], 2, /planId is given twice/],
+      [['corect-plan'], 2, /unknown command "corect-plan"\. Did you mean "correct-plan"\?/],
+    ] as const) {
+      const wrong = await say(...args);
+      expect(wrong).toMatchObject({ code, stderr: expect.stringMatching(said) });
+    }
+    await own.drop();
+  });
+
   it('issues, lists and revokes tokens of the API', async () => {
     const secret = { ...env, LEDGERLINE_JWT_SECRET: 'a secret of at least 32 characters' };
     const token = async (...args: string[]) => cli(['token', ...args], { env: secret });

@@ -6,6 +6,7 @@ import { untilUnavailable } from '#operations/refusal';
 import { messageOf } from './errors.js';
 import { bytesOf, jsonIn, type Line, readPages } from './input.js';
 import { counted, print, printJson, progress, say } from './output.js';
+import { run as preview } from './preview.js';
 import { cliCaller, withLedger } from './session.js';
 
 type Answer = { readonly index: number } & CommandOutcome;
@@ -15,8 +16,9 @@ const FOR_THE_REST = 'Finished commands are kept. For the rest, run apply again 
 /** Executes commands in order. A refusal does not stop the rest, and makes the exit code 1. */
 export async function run(
   files: readonly string[],
-  options: { dataDir: string; json: boolean; actor?: unknown },
+  options: { dataDir: string; json: boolean; actor?: unknown; dryRun?: unknown },
 ): Promise<number> {
+  if (options.dryRun === true) return preview(files, options);
   const actor = typeof options.actor === 'string' ? options.actor : undefined;
   // A missing file is reported before the first command is executed.
   const sizes = await Promise.all(files.map(bytesOf));

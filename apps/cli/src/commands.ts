@@ -1,4 +1,5 @@
 import { COMMANDS } from '#operations/operations';
+import type { CommandDefinition } from '#ledger/define-command';
 import { didYouMean } from '#ledger/nearest';
 import { OF_EVERY_COMMAND } from '#operations/meanings';
 import { type CommandReference, referenceOf } from '#operations/reference';
@@ -13,15 +14,20 @@ export async function run([name]: readonly string[], { json }: { json: boolean }
     else print(table(all.map((each) => ({ command: each.name, 'what it does': each.summary }))));
     return 0;
   }
+  const reference = referenceOf(commandNamed(name));
+  if (json) printJson(reference);
+  else show(reference);
+  return 0;
+}
+
+/** Errors: WrongUsage. */
+export function commandNamed(name: string): CommandDefinition {
   const definition = COMMANDS.get(name);
   if (definition === undefined)
     throw new WrongUsage(
       `unknown command ${JSON.stringify(name)}.${didYouMean(name, COMMANDS.keys())} Run: ledgerline commands`,
     );
-  const reference = referenceOf(definition);
-  if (json) printJson(reference);
-  else show(reference);
-  return 0;
+  return definition;
 }
 
 function show({ name, summary, roles, fields, remedy, example }: CommandReference): void {

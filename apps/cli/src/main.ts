@@ -74,7 +74,23 @@ const apply = command(
   () => import('./apply.js'),
 )
   .argument('<files...>')
-  .option('--actor <name>', 'the actor that the events record', CLI_ACTOR);
+  .option('--actor <name>', 'the actor that the events record', CLI_ACTOR)
+  .option('--dry-run', 'show what would change, in money, as preview does; record nothing', false);
+const execute = command(
+  'execute',
+  'execute one command, such as a correction, or show what it would change',
+  'ledgerline execute correct-price planId=standard billingKind=gateway price.model=unit price.unitAmount=0.02' +
+    " effectiveFrom=2026-04-01T00:00:00Z reason='a typo' --preview",
+  () => import('./execute.js'),
+)
+  .argument('<command>')
+  .argument('[fields...]', 'field=value; ledgerline commands NAME lists the fields. Objects and lists are JSON')
+  .option('--actor <name>', 'the actor that the events record', CLI_ACTOR)
+  .option(
+    '--based-on <position>',
+    'the position that --preview printed; a correction is refused if the same was changed since',
+  )
+  .option('--preview', 'show what would change, in money; record nothing', false);
 command(
   'commands',
   'list the commands that apply takes, or show one with its fields, its correction and an example',
@@ -370,10 +386,11 @@ function assertUtf8Arguments(): void {
 
 /** Lists the operations in the help of `query` and `apply`. Other commands start without loading them. */
 async function listOperations(): Promise<void> {
-  if (!process.argv.some((each) => each === query.name() || each === apply.name())) return;
+  if (!process.argv.some((each) => [query, apply, execute].some((command) => command.name() === each))) return;
   const { commandsHelp, queriesHelp } = await import('./operations.help.js');
   query.addHelpText('after', queriesHelp);
   apply.addHelpText('after', commandsHelp);
+  execute.addHelpText('after', commandsHelp);
 }
 
 try {

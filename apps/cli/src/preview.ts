@@ -15,16 +15,18 @@ interface Options {
 }
 
 /**
- * Shows what the commands of a file would change, in money, and records nothing. With --period it also shows the margin
+ * Shows what the commands of files would change, in money, and records nothing. With --period it also shows the margin
  * of a month, without the commands and with them.
  */
-export async function run([file = '']: readonly string[], options: Options): Promise<number> {
+export async function run(files: readonly string[], options: Options): Promise<number> {
   const commands: unknown[] = [];
-  for await (const { line, content } of readLines(file, new AbortController().signal)) {
-    try {
-      commands.push(jsonIn(content));
-    } catch (error) {
-      throw new Error(`${file}, line ${line} is not JSON: ${messageOf(error)}`, { cause: error });
+  for (const file of files) {
+    for await (const { line, content } of readLines(file, new AbortController().signal)) {
+      try {
+        commands.push(jsonIn(content));
+      } catch (error) {
+        throw new Error(`${file}, line ${line} is not JSON: ${messageOf(error)}`, { cause: error });
+      }
     }
   }
   return previewed(commands, options);
@@ -44,7 +46,7 @@ export async function previewed(commands: readonly unknown[], options: Options):
     });
     const refused = preview.commands.flatMap((each) => (each.status === 'refused' ? [each] : []));
     for (const { index, command, error } of refused)
-      say(`command ${index}, ${command}, would be refused (${error.code}): ${error.message}`);
+      say(`command ${index + 1}, ${command}, would be refused (${error.code}): ${error.message}`);
     if (options.json) printJson(preview);
     else show(preview);
     return refused.length > 0 ? 1 : 0;

@@ -1,0 +1,58 @@
+import { parse } from '#domain/schema';
+import type { CommandOutcome } from '#ledger/command';
+import { zWhole } from '#ledger/query';
+import { print, printJson, say } from './output.js';
+import { previewed } from './preview.js';
+import { cliCaller, withLedger } from './session.js';
+import { readOption, WrongUsage } from './wrong-usage.js';
+
+const zBasedOn = zWhole({ min: 0, message: 'must be a log position: a whole number such as 1207' });
+
+interface Options {
+  readonly dataDir: string;
+  readonly json: boolean;
+  readonly basedOn?: unknown;
+  readonly preview?: unknown;
+  readonly actor?: unknown;
+}
+
+/** Executes one command, or with --preview shows what it would change. Returns 1 if it is refused. */
+export async function executeOne(command: object, options: Options, doneText?: string): Promise<number> {
+  const basedOn =
+    options.basedOn === undefined ? null : readOption(() => parse(zBasedOn, options.basedOn, '--based-on'));
+  if (options.preview === true && basedOn !== null)
+    throw new WrongUsage(
+      '--preview always uses the current data. Remove --based-on, and give it with the command itself.',
+    );
+  if (options.preview === true) return previewed([command], options);
+  const actor = typeof options.actor === 'string' ? options.actor : undefined;
+  return withLedger(options, async (ledger) => {
+    const outcome = await ledger.execute({ ...command, ...(basedOn === null ? {} : { basedOn }) }, cliCaller(actor));
+    await ledger.catchUpIfPossible();
+    if (options.json) printJson(outcome);
+    else show(outcome, doneText);
+    return outcome.status === 'refused' ? 1 : 0;
+  });
+}
+
+function show(outcome: CommandOutcome, doneText?: string): void {
+  for (const { field, date, timeZone, instant } of outcome.dates ?? [])
+    say(`${field} ${date} in ${timeZone} is ${instant}`);
+  switch (outcome.status) {
+    case 'refused':
+      say(`refused (${outcome.error.code}): ${outcome.error.message}`);
+      return;
+    case 'proposed':
+      print(`proposed as ${outcome.result.proposalId}. Another person must approve it: approve-proposal.`);
+      return;
+    case 'unchanged':
+      print(UNCHANGED);
+      return;
+    case 'done':
+      print(doneText ?? `done${outcome.result === undefined ? '' : ` ${JSON.stringify(outcome.result)}`}`);
+  }
+}
+
+const UNCHANGED =
+  'unchanged: it is already so, or the same command was recorded before. If another correction has replaced it ' +
+  'since, run it again with a new idempotency key.';
