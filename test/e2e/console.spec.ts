@@ -432,3 +432,40 @@ describe('all pages', () => {
     });
   });
 });
+
+describe('the pages for programmers', () => {
+  const token = () => api().tokens.get('auditor') ?? '';
+
+  it('find an operation of the API, and try it with a token', async () => {
+    await visiting({}, async ({ page, faults, asked }) => {
+      await page.goto(`${api().url}/api/docs`);
+      await page.getByPlaceholder('Filter by tag or path').fill('/tenants');
+      await page.getByRole('button', { name: 'Authorize' }).first().click();
+      await page.getByLabel('auth-bearer-value').fill(token());
+      await page.getByRole('button', { name: 'Apply credentials' }).click();
+      await page.getByRole('button', { name: 'Close', exact: true }).click();
+      await page.locator('.opblock-summary-control').first().click();
+      await page.getByRole('button', { name: 'Try it out' }).click();
+      await page.getByRole('button', { name: 'Execute' }).click();
+      await page.locator('.live-responses-table').getByText('Berlin Shop').first().waitFor();
+      expect(faults).toEqual([]);
+      expect(new Set(asked.filter((path) => !path.startsWith('/console/assets/')))).toEqual(
+        new Set(['/api/docs', '/api/docs-json', '/api/v1/tenants']),
+      );
+      // A problem links to its kind.
+      await page.goto(`${api().url}/api/docs#not_found`);
+      expect(await page.locator('#not_found').textContent()).toContain('404');
+    });
+  });
+
+  it('run a query with a token', async () => {
+    await visiting({}, async ({ page, faults }) => {
+      await page.goto(`${api().url}/graphiql`);
+      await page.getByLabel('Token').fill(token());
+      await page.getByRole('button', { name: /^Execute query/ }).click();
+      await page.locator('.result-window').getByText(number).waitFor();
+      // Before the token was given, it asked for the schema.
+      expect(faults.filter((fault) => !fault.includes('401'))).toEqual([]);
+    });
+  });
+});

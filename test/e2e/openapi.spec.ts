@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createConfig, lintFromString } from '@redocly/openapi-core';
 import addFormats from 'ajv-formats';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
@@ -53,6 +54,33 @@ beforeAll(async () => {
 afterAll(async () => {
   await api.close();
 });
+
+it('passes the rules that Redocly and Spectral recommend', async () => {
+  const { body } = await api.get(null, '/api/docs-json');
+  const config = await createConfig({ extends: ['recommended'] });
+  const problems = await lintFromString({ source: JSON.stringify(body), config });
+  expect(problems.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer])).toEqual([]);
+  // What Spectral asks for besides: a contact, groups that are described, a description of each operation, items of
+  // each list.
+  const zTagged = z.object({
+    info: z.object({ contact: z.object({ name: z.string() }) }),
+    tags: z.array(z.object({ name: z.string(), description: z.string() })),
+  });
+  const tags = new Set(zTagged.parse(body).tags.map(({ name }) => name));
+  for (const { operation } of operations)
+    expect({ ...operation, known: tags.has(String(operation['tags'])) }).toMatchObject({
+      description: expect.any(String),
+      known: true,
+    });
+  expect(listsWithoutItems(body)).toEqual([]);
+});
+
+/** The schemas of type array that do not say what is in them. */
+function listsWithoutItems(value: unknown): object[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const isBare = 'type' in value && value.type === 'array' && !('items' in value);
+  return [...(isBare ? [value] : []), ...Object.values(value).flatMap(listsWithoutItems)];
+}
 
 /**
  * Where the document says nothing of further fields, the test allows none: an answer may not have what is not

@@ -193,7 +193,7 @@ describe('a flood', () => {
 
   it('of pages and upgrades without a token has ten times the limit', async () => {
     await withApi({ unauthenticatedPerMinute: 1, stopwatch: () => 0 }, async (url) => {
-      const page = 'GET /api/docs.css HTTP/1.1\r\nHost: a\r\n\r\n';
+      const page = 'GET /api/docs HTTP/1.1\r\nHost: a\r\n\r\n';
       const last = page.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
       expect(await answersTo(url, page.repeat(8) + last)).toEqual(Array.from({ length: 9 }, () => 200));
       const upgrade =

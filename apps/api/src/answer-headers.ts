@@ -1,14 +1,18 @@
 import { DOCUMENT_STYLE_SOURCE } from '#exchange/documents/page';
 import { correlationIdOf, type Request } from './http.js';
 
-/** Pages load nothing external, have no inline script, and can't be framed. `style`: what else may be a style. */
-export const contentSecurityPolicy = (style: string): string =>
+/**
+ * Pages load nothing external, have no inline script, and can't be framed. `style`, `font`: what else may be a style or
+ * a font.
+ */
+export const contentSecurityPolicy = (style: string, font = "'none'"): string =>
   [
     "default-src 'none'",
     "script-src 'self'",
     `style-src 'self' ${style}`,
     "connect-src 'self'",
     'img-src data:',
+    `font-src ${font}`,
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

@@ -41,6 +41,14 @@ export class ConsoleController {
     return page(reply);
   }
 
+  @Get('graphiql')
+  @Header('content-type', HTML)
+  @OpenToAll()
+  graphiql(@Res({ passthrough: true }) reply: Reply): string {
+    reply.header('content-security-policy', contentSecurityPolicy(DOCUMENT_STYLE_SOURCE, 'data:'));
+    return consoleFiles().pages.graphiql;
+  }
+
   /** The name of a file has the hash of its content. */
   @Get('console/assets/:name')
   @OpenToAll()
@@ -59,5 +67,5 @@ function page(reply: Reply): string {
   const nonce = randomBytes(NONCE_BYTES).toString('base64');
   // A document is opened from memory, where this policy applies to it too: its style is known by a hash.
   reply.header('content-security-policy', contentSecurityPolicy(`'nonce-${nonce}' ${DOCUMENT_STYLE_SOURCE}`));
-  return consoleFiles().page.replace('%NONCE%', nonce);
+  return consoleFiles().pages.index.replace('%NONCE%', nonce);
 }

@@ -16,18 +16,30 @@ export interface ConsoleFile {
   readonly bytes: Buffer;
 }
 
-/** All files of the built console, by their names. Errors: it was not built. */
-function built(): { readonly page: string; readonly assets: ReadonlyMap<string, ConsoleFile> } {
-  const page = path.join(FOLDER, 'index.html');
-  if (!existsSync(page)) throw new Error(`${page} is missing. Run "npm run build" first.`);
+/** The pages: the console, the reference of the API, and the editor of GraphQL queries. */
+type Page = 'index' | 'reference' | 'graphiql';
+
+interface Built {
+  readonly pages: Readonly<Record<Page, string>>;
+  /** By their names. */
+  readonly assets: ReadonlyMap<string, ConsoleFile>;
+}
+
+/** All files that the build made for browsers. Errors: there are none. */
+function built(): Built {
+  if (!existsSync(FOLDER)) throw new Error(`${FOLDER} is missing. Run "npm run build" first.`);
+  const page = (name: Page): string => readFileSync(path.join(FOLDER, `${name}.html`), 'utf8');
   const assets = globSync('assets/*', { cwd: FOLDER }).map((file): [string, ConsoleFile] => {
     const type = TYPES[path.extname(file)];
     if (type === undefined) throw new Error(`the console has a file of an unknown type: ${file}`);
     return [path.basename(file), { type, bytes: readFileSync(path.join(FOLDER, file)) }];
   });
-  return { page: readFileSync(page, 'utf8'), assets: new Map(assets) };
+  return {
+    pages: { index: page('index'), reference: page('reference'), graphiql: page('graphiql') },
+    assets: new Map(assets),
+  };
 }
 
-let known: ReturnType<typeof built> | undefined;
+let known: Built | undefined;
 
-export const consoleFiles = (): ReturnType<typeof built> => (known ??= built());
+export const consoleFiles = (): Built => (known ??= built());

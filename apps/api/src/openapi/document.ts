@@ -8,6 +8,7 @@ import { zWaiting } from '../wait-for.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject, type OperationObject } from './json-schema.js';
 import { aboutCommands, aboutIngest, aboutPreview, graphQlPaths } from './operations.js';
 import { json, refusals } from './responses.js';
+import { subjectOf, TAGS } from './subjects.js';
 
 /**
  * Builds the OpenAPI 3.1 document from the routes of the application, the schemas of queries and commands, and their
@@ -30,8 +31,11 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
         ' Decimals and money are strings; instants are RFC 3339 in UTC; periods are half-open.' +
         ' Every read can be as of an earlier instant or log position.' +
         ' Every write can be sent again: it changes nothing.',
+      contact: { name: 'The operator of this ledger' },
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
+    tags: [...TAGS],
     paths,
     components: {
       schemas: components,
@@ -55,8 +59,20 @@ const documentedPath = ({ path }: Route): string => path.replace(/:(\w+)/g, '{$1
 function operation(route: Route, components: Record<string, Json>): JsonObject {
   const { roles, query } = route.access;
   const about = query === undefined ? aboutRoute(route, components) : aboutQuery(route, query, components);
-  if (roles === 'everyone') return { ...about, security: [] };
-  return { ...about, security: [{ bearer: [] }], 'x-roles': roles, responses: { ...about.responses, ...refusals } };
+  if (roles === 'everyone')
+    return {
+      ...about,
+      description: 'Open to all, without a token.',
+      security: [],
+      responses: { ...about.responses, 429: refusals[429] },
+    };
+  return {
+    ...about,
+    description: `For ${roles.join(', ')}.`,
+    security: [{ bearer: [] }],
+    'x-roles': roles,
+    responses: { ...about.responses, ...refusals },
+  };
 }
 
 function aboutQuery(route: Route, query: DefinedQuery, components: Record<string, Json>): OperationObject {
@@ -66,7 +82,7 @@ function aboutQuery(route: Route, query: DefinedQuery, components: Record<string
   components[answerName] = jsonSchema(answerName, answer, 'output', components);
   const about = {
     operationId: name,
-    tags: [subjectOf(route)],
+    tags: [subjectOf(route.path)],
     summary: query.summary,
     responses: {
       200: {
@@ -127,7 +143,7 @@ function aboutRoute(route: Route, components: Record<string, Json>): OperationOb
     throw new Error(`${route.path} is not described in the OpenAPI document`);
   return {
     operationId: fieldName(last.replaceAll('.', '-')),
-    tags: [subjectOf(route)],
+    tags: [subjectOf(route.path)],
     summary,
     responses: {
       200: { description: 'OK', content: { [type]: schema === undefined ? {} : { schema } } },
@@ -166,8 +182,8 @@ const NOT_READY: JsonObject = {
 };
 
 const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema?: JsonObject]> = new Map([
-  ['/api/docs.css', ['The style of this document as a web page', 'text/css']],
   ['/api/docs', ['This document as a web page', 'text/html']],
+  ['/graphiql', ['An editor of GraphQL queries as a web page', 'text/html']],
   ['/api/docs-json', ['This document as JSON', 'application/json']],
   ['/metrics', ['Metrics for Prometheus', 'text/plain']],
   [
@@ -191,5 +207,3 @@ const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema
     ],
   ],
 ]);
-
-const subjectOf = ({ path }: Route): string => (path.startsWith('/api/v1/') ? (path.split('/')[3] ?? '') : 'service');

@@ -4,12 +4,10 @@ import { Routes } from '../routes.js';
 import { openApiDocument } from './document.js';
 import type { JsonObject } from './json-schema.js';
 import { docsPage } from './page.js';
-import { DOCS_STYLE } from './style.js';
 
 @Controller('api')
 export class OpenApiController {
   private built: JsonObject | undefined;
-  private shown: string | undefined;
 
   constructor(private readonly routes: Routes) {}
 
@@ -17,14 +15,7 @@ export class OpenApiController {
   @Header('content-type', 'text/html; charset=utf-8')
   @OpenToAll()
   page(): string {
-    return (this.shown ??= docsPage(this.document()));
-  }
-
-  @Get('docs.css')
-  @Header('content-type', 'text/css; charset=utf-8')
-  @OpenToAll()
-  style(): string {
-    return DOCS_STYLE;
+    return docsPage();
   }
 
   @Get('docs-json')

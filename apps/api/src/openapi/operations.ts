@@ -47,7 +47,7 @@ export function aboutCommands(components: Record<string, Json>): OperationObject
   const outcome = { $ref: '#/components/schemas/CommandOutcome' };
   return {
     operationId: 'commands',
-    tags: ['commands'],
+    tags: ['Commands'],
     summary: 'Executes one command, or an array of commands in order. A refusal does not stop the rest',
     parameters: [
       {
@@ -110,7 +110,7 @@ export function aboutIngest(components: Record<string, Json>): OperationObject {
   };
   return {
     operationId: 'ingest',
-    tags: ['usage'],
+    tags: ['Usage'],
     summary: 'Receives observations and CloudEvents 1.0, one or many. Each has its own result and can be sent again',
     description: 'A CloudEvent in binary mode has its attributes in headers and its data as the body.',
     parameters: ['specversion', 'id', 'source', 'type', 'subject', 'time'].map((name) => ({
@@ -167,7 +167,7 @@ export function aboutPreview(components: Record<string, Json>): OperationObject 
   };
   return {
     operationId: 'preview',
-    tags: ['commands'],
+    tags: ['Commands'],
     summary: 'Previews the changes in money that commands would make now. Nothing is recorded',
     requestBody: {
       required: true,
@@ -234,7 +234,7 @@ export function graphQlPaths(): Record<string, Json> {
     type: 'object',
     properties: {
       message: { type: 'string' },
-      path: { type: 'array' },
+      path: { type: 'array', items: { type: ['string', 'integer'] } },
       locations: { type: 'array', items: position },
       extensions: refusal,
     },
@@ -262,7 +262,8 @@ export function graphQlPaths(): Record<string, Json> {
     content: { ...json(answer), [PROBLEM_TYPE]: media(PROBLEM) },
   });
   const of = (about: JsonObject, more: JsonObject = {}): JsonObject => ({
-    tags: ['graphql'],
+    tags: ['GraphQL'],
+    description: `For ${ROLES.join(', ')}.`,
     security: [{ bearer: [] }],
     'x-roles': ROLES,
     ...about,
