@@ -72,6 +72,18 @@ describe('a batch loader', () => {
     expect(await Promise.all([slow, next])).toEqual(['refused', 8]);
   });
 
+  it('loads halves one after the other if Postgres had too little memory, so that only the culprit fails', async () => {
+    const { loader, statements } = doubled((question) =>
+      question === 3 ? Object.assign(new Error('out of memory'), { code: '53200' }) : undefined,
+    );
+    expect(await Promise.allSettled([1, 2, 3, 4, 5].map(async (question) => loader.load(question)))).toMatchObject([
+      ...[{ value: 2 }, { value: 4 }],
+      { reason: { code: '53200' } },
+      ...[{ value: 8 }, { value: 10 }],
+    ]);
+    expect(statements).toEqual([[1, 2, 3, 4, 5], [1, 2, 3], [1, 2], [3], [4, 5]]);
+  });
+
   it('fails for all keys during an outage of the database, and loads again after it', async () => {
     let isAway = true;
     const { loader, statements } = doubled(() =>

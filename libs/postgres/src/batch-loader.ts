@@ -1,4 +1,4 @@
-import { isNotNow } from './connection.js';
+import { isNotNow, isOutOfMemory } from './connection.js';
 import { forAll } from './stoppable.js';
 
 interface Waiting<Key, Value> {
@@ -61,11 +61,20 @@ export class BatchLoader<Key, Value> {
       if (values.length !== batch.length) throw new Error(`${values.length} values for ${batch.length} keys`);
       for (const [index, { resolve }] of batch.entries()) resolve(values[index] as Value);
     } catch (error) {
-      if (batch.length === 1 || (isNotNow(error) && !isTimeout(error))) for (const { reject } of batch) reject(error);
+      if (batch.length > 1 && isOutOfMemory(error)) await this.sendHalves(batch);
+      else if (batch.length === 1 || (isNotNow(error) && !isTimeout(error)))
+        for (const { reject } of batch) reject(error);
       // A faulty or slow key must not affect the others: each is sent again separately, and new keys do not wait for
       // them.
       else for (const each of batch) void this.send([each]);
     }
+  }
+
+  /** One after the other: together they would need as much memory again. */
+  private async sendHalves(batch: readonly Waiting<Key, Value>[]): Promise<void> {
+    const half = Math.ceil(batch.length / 2);
+    await this.send(batch.slice(0, half));
+    await this.send(batch.slice(half));
   }
 }
 

@@ -55,6 +55,10 @@ const NOT_NOW = /^(53...|58...|25006|57014|40...|55P03)$/;
 export const isNotNow = (error: unknown): boolean =>
   isConnectionLost(error) || (typeof error === 'object' && error !== null && NOT_NOW.test(textOf(error, 'code')));
 
+/** Whether Postgres had too little memory for a statement: for less at once it may have enough. */
+export const isOutOfMemory = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && textOf(error, 'code') === '53200';
+
 /** Postgres error codes for a full disk and for a read-only database. */
 const NOT_WRITABLE = /^(53100|25006)$/;
 

@@ -195,6 +195,7 @@ export class Invoicing {
       const asOf = state?.asOf ?? issuedAt;
       const { invoice: claim, facts } = await this.read.rated({
         position,
+        lines: claimed.length,
         invoice: {
           invoiceId,
           account,

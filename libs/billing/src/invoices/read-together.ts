@@ -19,8 +19,11 @@ type At<Key> = Key & { readonly position: number };
 /** The parts that drafts claim, by invoice. */
 type Claims = ReadonlyMap<string, readonly ClaimedPart[]>;
 
-/** A statement takes 1,000 keys. An invoice counts as four, because all its lines are in memory. */
-const SIZE_OF_INVOICE = 4;
+/**
+ * A statement takes 1,000 keys, and one of a hundred has a statement of its own. An invoice counts by its lines, which
+ * are all in memory. Those of one that is not drafted yet are not known: it counts as four, and a run asks for 64.
+ */
+const LEAST_SIZE_OF_INVOICE = 4;
 
 /**
  * What billing commands read. Commands that are carried out at the same time share their statements: a run over
@@ -33,7 +36,8 @@ export class ReadTogether {
   readonly claimedParts: (of: At<{ readonly invoiceId: string }>) => Promise<readonly ClaimedPart[]>;
   /** Parts that drafts of an account claim, and whose lines are not cut there yet. */
   readonly uncutClaims: (account: At<AccountKey>) => Promise<Claims>;
-  readonly rated: (of: At<{ readonly invoice: InvoiceToRate }>) => Promise<Rated>;
+  /** `lines`: how many the invoice claims, where that is known. */
+  readonly rated: (of: At<{ readonly invoice: InvoiceToRate; readonly lines?: number }>) => Promise<Rated>;
 
   constructor(core: LedgerCore) {
     const accounts = new BatchLoader(async (tenants: readonly TenantAt[]) =>
@@ -58,10 +62,13 @@ export class ReadTogether {
         return new Map([...own].map(([invoiceId, of]) => [invoiceId, of.map(toClaimedPart)]));
       });
     });
-    this.rated = together(async (position, of) => {
-      const invoices = of.map(({ invoice }) => invoice);
-      return ratedFrom(core, await billingsOf(core, position, invoices));
-    }, SIZE_OF_INVOICE);
+    this.rated = together(
+      async (position, of) => {
+        const invoices = of.map(({ invoice }) => invoice);
+        return ratedFrom(core, await billingsOf(core, position, invoices));
+      },
+      ({ lines = 0 }) => Math.max(LEAST_SIZE_OF_INVOICE, lines),
+    );
   }
 }
 
@@ -70,19 +77,16 @@ const idsOf = (of: readonly { readonly invoiceId: string }[]): string[] => of.ma
 /** Reads keys that are wanted at the same time together: those of each position. */
 function together<Key extends { readonly position: number }, Value>(
   read: (position: number, keys: readonly Key[]) => Promise<readonly Value[]>,
-  size = 1,
+  sizeOf?: (key: Key) => number,
 ): (key: Key) => Promise<Value> {
-  const loader = new BatchLoader<Key, Value>(
-    async (keys) => {
-      const values = new Map<Key, Value>();
-      for (const [position, of] of Map.groupBy(keys, (key) => key.position)) {
-        const found = await read(position, of);
-        for (const [index, key] of of.entries()) values.set(key, found[index] as Value);
-      }
-      return keys.map((key) => values.get(key) as Value);
-    },
-    () => size,
-  );
+  const loader = new BatchLoader<Key, Value>(async (keys) => {
+    const values = new Map<Key, Value>();
+    for (const [position, of] of Map.groupBy(keys, (key) => key.position)) {
+      const found = await read(position, of);
+      for (const [index, key] of of.entries()) values.set(key, found[index] as Value);
+    }
+    return keys.map((key) => values.get(key) as Value);
+  }, sizeOf);
   return async (key) => loader.load(key);
 }
 
