@@ -111,19 +111,130 @@ describe('a header', () => {
   });
 });
 
+const probe = 'GET /health/live HTTP/1.1\r\nHost: ledger\r\n\r\n';
+const authorized = (path: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: ledger\r\nAuthorization: Bearer ${tokenOf('tenant')}\r\n\r\n`;
+const answered = async (url: string, request: string): Promise<RawSocket> => {
+  const socket = new RawSocket(url).send(request);
+  expect(await socket.status()).toBe(200);
+  return socket;
+};
+/** Whether a new connection is closed without an answer. */
+const isRefused = async (url: string): Promise<boolean> => {
+  const socket = new RawSocket(url).send(probe.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+  await socket.closed;
+  return socket.text === '';
+};
+
+describe('connections of an address', () => {
+  it('that are idle give way to new ones: the oldest first, and those that showed a token last', async () => {
+    await beside(api(), { connectionsPerAddress: 4 }, async (url) => {
+      const known = await answered(url, authorized('/api/v1/plans'));
+      const strangers = [await answered(url, probe), await answered(url, probe), await answered(url, probe)];
+      // Its last request came after those of the others.
+      await strangers[0]?.again(probe);
+      const later = [await answered(url, probe), await answered(url, probe)];
+      await Promise.all([strangers[1]?.closed, strangers[2]?.closed]);
+      await known.again(authorized('/api/v1/plans'));
+      await strangers[0]?.again(probe);
+      const others = [
+        await answered(url, authorized('/api/v1/plans')),
+        await answered(url, authorized('/api/v1/plans')),
+        await answered(url, authorized('/api/v1/plans')),
+      ];
+      await Promise.all([strangers[0], ...later].map(async (each) => each?.closed));
+      // No stranger is left.
+      (await answered(url, probe)).destroy();
+      await known.closed;
+      for (const each of others) each.destroy();
+    });
+  });
+
+  it('with a request under way, or a WebSocket with a token, do not give way', async () => {
+    await beside(api(), { connectionsPerAddress: 4 }, async (url) => {
+      const socket = await opened(url);
+      // Its body does not come.
+      const posted =
+        `POST /api/v1/usage HTTP/1.1\r\nHost: ledger\r\nAuthorization: Bearer ${tokenOf('ingest')}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n';
+      const underWay = Array.from({ length: 3 }, () => new RawSocket(url).send(posted));
+      expect(await Promise.all(underWay.map(async (each) => each.status()))).toEqual([100, 100, 100]);
+      expect(await isRefused(url)).toBe(true);
+      expect(socket.readyState).toBe(WebSocket.OPEN);
+      underWay[0]?.send('[]');
+      while (await isRefused(url));
+      for (const each of underWay) each.destroy();
+      socket.close();
+    });
+  });
+
+  it('of a WebSocket without a token give way', async () => {
+    await beside(api(), { connectionsPerAddress: 1 }, async (url) => {
+      const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+      await once(socket, 'open');
+      const closed = once(socket, 'close');
+      (await answered(url, probe)).destroy();
+      await closed;
+    });
+  });
+
+  it('are not counted where they are of a trusted proxy', async () => {
+    await beside(api(), { connectionsPerAddress: 5, trustedProxies: '127.0.0.1' }, async (url) => {
+      const open = await Promise.all(Array.from({ length: 20 }, async () => answered(url, probe)));
+      for (const each of open) await each.again(probe);
+      for (const each of open) each.destroy();
+    });
+  });
+});
+
+/** A WebSocket whose token was accepted. */
+async function opened(url: string, headers: Record<string, string> = {}): Promise<WebSocket> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, { protocols: 'graphql-transport-ws', headers });
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${tokenOf('tenant')}` } }));
+  await once(socket, 'message');
+  return socket;
+}
+
 describe('a WebSocket', () => {
-  const opened = async (): Promise<WebSocket> => {
-    const socket = new WebSocket(`${api().url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-    await once(socket, 'open');
-    socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${tokenOf('tenant')}` } }));
-    await once(socket, 'message');
-    return socket;
+  const ping = JSON.stringify({ type: 'ping', payload: { text: 'a'.repeat(1000) } });
+
+  it('behind a trusted proxy shares its limit with those of its own network only', async () => {
+    await beside(api(), { trustedProxies: '127.0.0.1' }, async (url) => {
+      // Each may send 256 kB at once, and those of a network 1 MB together: these send 4 MB.
+      const sockets = async (addressOf: (n: number) => string): Promise<WebSocket[]> =>
+        Promise.all(Array.from({ length: 18 }, async (_, n) => opened(url, { 'x-forwarded-for': addressOf(n) })));
+      const apart = await sockets((n) => `2001:db8:0:${n}::1`);
+      await Promise.all(apart.map(async (each) => sentTo(each, 220)));
+      // They are looked at every 100 ms.
+      for (let n = 0; n < 20; n += 1) for (const each of apart) await sentTo(each, 1);
+      for (const each of apart) each.close();
+      await Promise.all(apart.map(async (each) => once(each, 'close')));
+      const together = await sockets((n) => `2001:db8::${n + 1}`);
+      const cut = Promise.race(together.map(async (each) => once(each, 'close')));
+      for (const each of together) for (let n = 0; n < 220; n += 1) each.send(ping);
+      await cut;
+      for (const each of together) each.close();
+    });
+  });
+
+  /** Sends so many pings, and waits for the answer to each. */
+  const sentTo = async (socket: WebSocket, count: number): Promise<void> => {
+    let left = count;
+    const all = Promise.withResolvers<undefined>();
+    const answered = (): void => {
+      left -= 1;
+      if (left === 0) all.resolve(undefined);
+    };
+    socket.addEventListener('message', answered);
+    for (let n = 0; n < count; n += 1) socket.send(ping);
+    await all.promise;
+    socket.removeEventListener('message', answered);
   };
 
   it('that sends more than it may is cut', async () => {
-    const socket = await opened();
+    const socket = await opened(api().url);
     // 256 kB at once, and 64 kB a second.
-    const ping = JSON.stringify({ type: 'ping', payload: { text: 'a'.repeat(1000) } });
     for (let n = 0; n < 1000; n += 1) socket.send(ping);
     await once(socket, 'close');
     expect(socket.readyState).toBe(WebSocket.CLOSED);

@@ -3,13 +3,15 @@ import { describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import pino from 'pino';
 import { z } from 'zod';
-import type { ApiOptions } from '#api/start';
+import { type ApiOptions, createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { Ledger } from '#operations/ledger';
 import { sharedReadiness } from '#operations/readiness';
 import { mintToken } from '#runtime/token';
-import { apiForAll, beside, largeRequest, NOW, problemIn, SECRET } from '../support/api.js';
+import { apiForAll, beside, clock, largeRequest, LISTENING, logger, NOW, problemIn, SECRET } from '../support/api.js';
 import { tenant } from '../support/commands.js';
+import { on } from '../support/log.js';
+import { testDatabase } from '../support/postgres.js';
 import { RawSocket } from '../support/raw-socket.js';
 
 const api = apiForAll();
@@ -210,28 +212,6 @@ describe('a flood', () => {
     });
   });
 
-  it('of connections of an address is cut, but not of a trusted proxy', async () => {
-    await withApi({ connectionsPerAddress: 5 }, async (url) => {
-      const open = Array.from({ length: 5 }, () => new RawSocket(url).send(get('/health/live', 'x')));
-      expect(await Promise.all(open.map(async (each) => each.status()))).toEqual([200, 200, 200, 200, 200]);
-      const more = new RawSocket(url).send(get('/health/live', 'x'));
-      await more.closed;
-      expect(more.text).toBe('');
-      for (const each of open) each.destroy();
-      await Promise.all(open.map(async (each) => each.closed));
-      for (let status = 0; status !== 200;) {
-        const again = new RawSocket(url).send(get('/health/live', 'x'));
-        status = await again.status().catch(() => 0);
-        again.destroy();
-      }
-    });
-    await withApi({ connectionsPerAddress: 5, trustedProxies: '127.0.0.1' }, async (url) => {
-      const open = Array.from({ length: 20 }, () => new RawSocket(url).send(get('/health/live', 'x')));
-      expect(new Set(await Promise.all(open.map(async (each) => each.status())))).toEqual(new Set([200]));
-      for (const each of open) each.destroy();
-    });
-  });
-
   it('of requests on one connection is cut after those that came first', async () => {
     await withApi({ queriesAtOnce: 8, patienceMs: 600_000 }, async (url) => {
       let pipeline: RawSocket | undefined;
@@ -362,6 +342,19 @@ describe('readiness', () => {
     const [first, second] = await Promise.all([readiness(NOW), readiness(NOW)]);
     expect(first.status).toBe('ready');
     expect(second).toBe(first);
+    // Also after it, for a second.
+    expect(await readiness(NOW)).toBe(first);
+  });
+
+  it('that cannot be read is not read again at once', async () => {
+    const database = await testDatabase();
+    const app = await createApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
+    const readiness = sharedReadiness(app.get(Ledger));
+    await database.drop();
+    const error = await readiness(NOW).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(Error);
+    await expect(readiness(NOW)).rejects.toBe(error);
+    await app.close();
   });
 });
 

@@ -68,6 +68,14 @@ export class RawSocket {
     }
   }
 
+  /** Sends a request on the same connection, and waits for its answer with status 200. */
+  async again(request: string): Promise<void> {
+    this.text = '';
+    this.send(request);
+    const status = await this.status();
+    if (status !== 200) throw new Error(`answered ${status}`);
+  }
+
   /** The only answer, once the connection is closed. */
   async lastAnswer(): Promise<{ headers: Headers; problem: z.output<typeof zProblem> }> {
     await this.closed;

@@ -8,6 +8,7 @@ import { LedgerModule } from '#operations/ledger.module';
 import { AccessGuard } from './auth/access.guard.js';
 import { Arrivals } from './auth/arrivals.js';
 import { TokenReader } from './auth/token.js';
+import type { Connections } from './connections.js';
 import { CLOCK, type Clock } from './clock.js';
 import { CommandsController } from './commands.http.js';
 import { ConsoleController } from './console/console.http.js';
@@ -41,6 +42,7 @@ export interface AppOptions {
   readonly crowd: Crowd;
   readonly placesOf: PlacesOfRequests;
   readonly failures: Failures;
+  readonly connections: Connections;
   readonly queryTimeoutMs: number;
   readonly usageYears?: UsageYears;
   readonly fourEyes?: FourEyes;
@@ -88,6 +90,7 @@ export class AppModule {
     crowd,
     placesOf,
     failures,
+    connections,
     logger,
     clock,
     telemetry,
@@ -111,7 +114,7 @@ export class AppModule {
         DiscoveryModule,
         ledger,
         access,
-        graphQl([ledger, access], { failures, turns: new Turns(crowd), placesOf }),
+        graphQl([ledger, access], { failures, turns: new Turns(crowd), placesOf, connections }),
       ],
       controllers: [
         QueriesController,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { Addresses, networkOf } from './floods.js';
+import { Addresses } from './floods.js';
+import { networkOf } from './networks.js';
 
 describe('the network of an address', () => {
   it.each([

@@ -1,9 +1,10 @@
-import type { Server, ServerResponse } from 'node:http';
-import { BlockList, isIP, type Socket } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { headersFor } from './answer-headers.js';
 import type { Arrivals } from './auth/arrivals.js';
+import { Connections } from './connections.js';
 import { type Stopwatch, stopwatch } from './crowd.js';
+import { networkOf } from './networks.js';
 import { PROBLEM_TYPE, problemOf, TooManyRequests } from './problem.js';
 import { isUpgrade, isWatched } from './request-ends.js';
 
@@ -97,10 +98,15 @@ function forgetFirst(of: Pick<Map<string, unknown>, 'size' | 'delete'> & { keys(
   }
 }
 
+export interface Floods {
+  /** Whether a request was refused here. */
+  readonly isRefused: (request: object) => boolean;
+  readonly connections: Connections;
+}
+
 /**
  * Refuses floods before they cost much: too many connections of an address, requests without a valid token, and
- * requests at the same time on one connection. The connection is closed. `isOpen`: the request needs no token. Returns
- * whether a request was refused so.
+ * requests at the same time on one connection. The connection is closed. `isOpen`: the request needs no token.
  */
 export function refuseFloods(
   fastify: Fastify,
@@ -114,12 +120,17 @@ export function refuseFloods(
     readonly isOpen: (request: Routed) => boolean;
     readonly onRefused: () => void;
   },
-): (request: object) => boolean {
+): Floods {
   const most = { open: OPEN_TIMES * unauthenticatedPerMinute, refused: unauthenticatedPerMinute };
   const addresses = new Addresses(most, now);
-  limitConnections(fastify.server, { connectionsPerAddress, trustedProxies, addresses, onRefused });
+  const connections = new Connections({
+    atMost: connectionsPerAddress,
+    trustedProxies,
+    mayConnect: (address) => addresses.mayConnect(address),
+    onRefused,
+  });
+  connections.attach(fastify.server);
   const refused = new WeakSet<object>();
-  const onConnection = new WeakMap<Socket, number>();
   fastify.addHook('onRequest', (request, reply, done) => {
     const { raw } = reply;
     const refuse = (detail: string, seconds = 1): void => {
@@ -131,9 +142,11 @@ export function refuseFloods(
       reply.hijack();
     };
     const { socket } = request.raw;
-    const others = onConnection.get(socket) ?? 0;
-    onConnection.set(socket, others + 1);
-    raw.once('close', () => onConnection.set(socket, (onConnection.get(socket) ?? 1) - 1));
+    const hasToken = arrivals.tokenOf(request) !== undefined;
+    const others = connections.begin(socket, hasToken && !isUpgrade(request));
+    raw.once('close', () => {
+      connections.end(socket);
+    });
     if (others >= PIPELINED) {
       refuse(`More than ${PIPELINED} requests at the same time on one connection. Send them on several.`);
       return;
@@ -142,7 +155,7 @@ export function refuseFloods(
       done();
       return;
     }
-    if (arrivals.tokenOf(request) !== undefined) addresses.hasToken(request.ip);
+    if (hasToken) addresses.hasToken(request.ip);
     else {
       const hasNone = request.headers.authorization === undefined;
       const kind = hasNone && (isUpgrade(request) || isOpen(request)) ? 'open' : 'refused';
@@ -155,70 +168,11 @@ export function refuseFloods(
     }
     done();
   });
-  return (request) => refused.has(request);
+  return { isRefused: (request) => refused.has(request), connections };
 }
 
 function answer(raw: ServerResponse, headers: Record<string, string>, detail: string, seconds: number): void {
   raw
     .writeHead(429, { ...headers, 'content-type': PROBLEM_TYPE, 'retry-after': String(seconds), connection: 'close' })
     .end(JSON.stringify(problemOf(new TooManyRequests(detail))));
-}
-
-function limitConnections(
-  server: Pick<Server, 'on'>,
-  {
-    connectionsPerAddress,
-    trustedProxies,
-    addresses,
-    onRefused,
-  }: Pick<FloodLimits, 'connectionsPerAddress'> & {
-    readonly trustedProxies: string;
-    readonly addresses: Addresses;
-    readonly onRefused: () => void;
-  },
-): void {
-  const proxies = networksIn(trustedProxies);
-  const open = new Map<string, number>();
-  server.on('connection', (socket: Socket) => {
-    const { remoteAddress = '', remoteFamily } = socket;
-    if (proxies.check(remoteAddress, remoteFamily === 'IPv6' ? 'ipv6' : 'ipv4')) return;
-    const name = networkOf(remoteAddress);
-    const others = open.get(name) ?? 0;
-    if (others >= connectionsPerAddress || !addresses.mayConnect(remoteAddress)) {
-      onRefused();
-      socket.destroy();
-      return;
-    }
-    open.set(name, others + 1);
-    socket.once('close', () => {
-      const left = (open.get(name) ?? 1) - 1;
-      if (left === 0) open.delete(name);
-      else open.set(name, left);
-    });
-  });
-}
-
-function networksIn(text: string): BlockList {
-  const list = new BlockList();
-  for (const each of text.split(',').map((one) => one.trim())) {
-    const [address = '', bits] = each.split('/');
-    const version = isIP(address);
-    if (version !== 0)
-      list.addSubnet(
-        address,
-        bits === undefined ? (version === 4 ? 32 : 128) : Number(bits),
-        version === 4 ? 'ipv4' : 'ipv6',
-      );
-  }
-  return list;
-}
-
-/** A customer has at least 64 bits of addresses in version 6: its network counts as one. */
-export function networkOf(address: string): string {
-  if (isIP(address) !== 6 || address.includes('.')) return address;
-  const groupsOf = (part = ''): string[] => part.split(':').filter((group) => group !== '');
-  const [left, right] = address.split('::');
-  const [first, last] = [groupsOf(left), groupsOf(right)];
-  const zeros = Array.from({ length: 8 - first.length - last.length }, () => '0');
-  return `${[...first, ...zeros, ...last].slice(0, 4).join(':')}::/64`;
 }

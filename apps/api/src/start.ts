@@ -181,7 +181,7 @@ export async function createApi(
     assertUtf8(request.url);
     next();
   });
-  limitSockets(fastify.server);
+  limitSockets(fastify);
   fastify.server.on('checkExpectation', (request, response) => fastify.server.emit('request', request, response));
   tagReads(fastify);
   fastify.addHook('onSend', (request, reply, payload, done) => {
@@ -199,8 +199,8 @@ export async function createApi(
   // Requests come after the application has started.
   const isOpen: (request: Routed) => boolean = ({ method, routeOptions }) =>
     app.get(Routes).accessOf(method, routeOptions.url)?.roles === 'everyone';
-  const isFlood = refuseFloods(fastify, settings, { arrivals, isOpen, onRefused: onShed });
-  logRequests(ends, logger, isFlood);
+  const { isRefused, connections } = refuseFloods(fastify, settings, { arrivals, isOpen, onRefused: onShed });
+  logRequests(ends, logger, isRefused);
   protect(fastify, settings, arrivals);
   cutSlowReaders(fastify, transferMs);
   const crowds = crowdsOf(settings);
@@ -216,6 +216,7 @@ export async function createApi(
       crowd: crowds.work,
       placesOf,
       failures,
+      connections,
     }),
     adapter,
     {

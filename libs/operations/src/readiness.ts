@@ -24,8 +24,8 @@ export interface Readiness {
 const KEPT_MS = 1000;
 
 /**
- * The readiness for all who ask: one reading serves those who ask until a second after its end. Errors: those of
- * `readinessOf`, which are not kept.
+ * The readiness for all who ask: one reading serves those who ask until a second after its end, also where it failed.
+ * Errors: those of `readinessOf`.
  */
 export function sharedReadiness(ledger: Ledger): (now: Instant) => Promise<Readiness> {
   let kept: Promise<Readiness> | undefined;
@@ -35,12 +35,9 @@ export function sharedReadiness(ledger: Ledger): (now: Instant) => Promise<Readi
     kept = readinessOf(ledger, now);
     until = Infinity;
     try {
-      const readiness = await kept;
+      return await kept;
+    } finally {
       until = performance.now() + KEPT_MS;
-      return readiness;
-    } catch (error) {
-      kept = undefined;
-      throw error;
     }
   };
 }

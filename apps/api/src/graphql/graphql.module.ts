@@ -2,11 +2,13 @@ import type { DynamicModule } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { GraphQLError } from 'graphql';
+import type { Socket as NetSocket } from 'node:net';
 import { ownerOf } from '#ledger/caller';
 import { Ledger } from '#operations/ledger';
 import { CLOCK, type Clock } from '../clock.js';
 import { Arrivals } from '../auth/arrivals.js';
 import { TokenReader } from '../auth/token.js';
+import type { Connections } from '../connections.js';
 import type { Failures } from '../failures.js';
 import { type Reply, type Request } from '../http.js';
 import type { PlaceOfRequest, PlacesOfRequests } from '../places.js';
@@ -22,7 +24,7 @@ import type { Turns } from './turns.js';
 /** A request on arrival, by HTTP or as an upgrade to WebSocket. */
 type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & {
   readonly ws?: boolean;
-  readonly raw: { readonly socket: { destroy(): unknown } };
+  readonly raw: { readonly socket: NetSocket };
 };
 
 interface Parts {
@@ -49,7 +51,7 @@ const together = (time: QueryTime, place: PlaceOfRequest | undefined): PlaceOfRe
 
 export const graphQl = (
   imports: NonNullable<DynamicModule['imports']>,
-  { failures, turns, placesOf }: Pick<Parts, 'failures' | 'turns' | 'placesOf'>,
+  { connections, ...parts }: Pick<Parts, 'failures' | 'turns' | 'placesOf'> & { readonly connections: Connections },
 ): DynamicModule =>
   GraphQLModule.forRootAsync<MercuriusDriverConfig>({
     driver: MercuriusDriver,
@@ -57,8 +59,8 @@ export const graphQl = (
     inject: [Ledger, TokenReader, CLOCK, Arrivals, QueryLimits],
     useFactory: (ledger: Ledger, tokens: TokenReader, clock: Clock, arrivals: Arrivals, limits: QueryLimits) =>
       configuration({
-        ...{ ledger, sockets: new Sockets(tokens, clock, failures), arrivals, limits },
-        ...{ failures, turns, placesOf },
+        ...{ ledger, sockets: new Sockets(tokens, clock, parts.failures, connections), arrivals, limits },
+        ...parts,
       }),
   });
 

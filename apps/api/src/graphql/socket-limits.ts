@@ -1,4 +1,10 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { networkOf } from '../networks.js';
+import { isUpgrade } from '../request-ends.js';
+
+type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 
 /** Bytes a second, and at once. To validate a query of 16 kB takes some 10 ms. */
 interface Rate {
@@ -6,7 +12,7 @@ interface Rate {
   readonly atOnce: number;
 }
 const OF_SOCKET: Rate = { perSecond: 64 * 1024, atOnce: 256 * 1024 };
-const OF_ADDRESS: Rate = { perSecond: 256 * 1024, atOnce: 1024 * 1024 };
+const OF_NETWORK: Rate = { perSecond: 256 * 1024, atOnce: 1024 * 1024 };
 const LOOK_EVERY_MS = 100;
 /** Answers that nobody reads are in memory. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
@@ -33,30 +39,43 @@ class Allowance {
 }
 
 /** Cuts the connections of WebSockets that send more than they may, or do not read what they asked for. */
-export function limitSockets(server: Server): void {
-  const addresses = new Map<string, { readonly allowance: Allowance; sockets: number }>();
-  server.prependListener('upgrade', ({ headers, socket }: IncomingMessage) => {
+export function limitSockets(fastify: Fastify): void {
+  fastify.server.prependListener('upgrade', ({ headers }: IncomingMessage) => {
     // Mercurius would print a protocol that it does not know, however long. A client that did not offer the one in the
     // answer must close the connection (RFC 6455, 4.1).
     const offered = headers['sec-websocket-protocol']?.split(',').map((each) => each.trim()) ?? [];
     if (offered.length > 0 && !offered.some((each) => PROTOCOLS.includes(each)))
       headers['sec-websocket-protocol'] = PROTOCOL;
-    const address = socket.remoteAddress ?? '';
-    const shared = addresses.get(address) ?? { allowance: new Allowance(OF_ADDRESS), sockets: 0 };
-    addresses.set(address, shared);
-    shared.sockets += 1;
-    const own = new Allowance(OF_SOCKET);
-    let seen = socket.bytesRead;
-    const look = setInterval(() => {
-      const bytes = socket.bytesRead - seen;
-      seen = socket.bytesRead;
-      const isAllowed = own.take(bytes) && shared.allowance.take(bytes);
-      if (!isAllowed || socket.writableLength > MOST_UNREAD_BYTES) socket.destroy();
-    }, LOOK_EVERY_MS).unref();
-    socket.once('close', () => {
-      clearInterval(look);
-      shared.sockets -= 1;
-      if (shared.sockets === 0) addresses.delete(address);
-    });
+  });
+  const networks = new Map<string, Shared>();
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    // The address of the client, where a trusted proxy names it.
+    if (isUpgrade(request)) watch(request.raw.socket, networkOf(request.ip), networks);
+    done();
+  });
+}
+
+/** Of the WebSockets of a network. */
+interface Shared {
+  readonly allowance: Allowance;
+  sockets: number;
+}
+
+function watch(socket: Socket, network: string, networks: Map<string, Shared>): void {
+  const shared = networks.get(network) ?? { allowance: new Allowance(OF_NETWORK), sockets: 0 };
+  networks.set(network, shared);
+  shared.sockets += 1;
+  const own = new Allowance(OF_SOCKET);
+  let seen = socket.bytesRead;
+  const look = setInterval(() => {
+    const bytes = socket.bytesRead - seen;
+    seen = socket.bytesRead;
+    const isAllowed = own.take(bytes) && shared.allowance.take(bytes);
+    if (!isAllowed || socket.writableLength > MOST_UNREAD_BYTES) socket.destroy();
+  }, LOOK_EVERY_MS).unref();
+  socket.once('close', () => {
+    clearInterval(look);
+    shared.sockets -= 1;
+    if (shared.sockets === 0) networks.delete(network);
   });
 }

@@ -1,10 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Socket as NetSocket } from 'node:net';
 import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql';
 import { z } from 'zod';
 import { conflict, invalid } from '#domain/errors';
 import type { Caller } from '#ledger/caller';
 import type { Held, TokenReader } from '../auth/token.js';
 import type { Clock } from '../clock.js';
+import type { Connections } from '../connections.js';
 import type { Failures } from '../failures.js';
 import { type Problem, problemOf, Unauthenticated } from '../problem.js';
 import { coded } from './errors.js';
@@ -42,10 +44,11 @@ export class Sockets {
     private readonly tokens: TokenReader,
     private readonly clock: Clock,
     private readonly failures: Failures,
+    private readonly connections: Pick<Connections, 'keep'>,
   ) {}
 
   /** Called before the socket exists. `transport` is its connection. */
-  arrive(transport: { destroy(): unknown }, next: () => void): void {
+  arrive(transport: NetSocket, next: () => void): void {
     this.within.run(new Connection(transport, this.failures), next);
   }
 
@@ -84,6 +87,7 @@ export class Sockets {
       else this.ofToken.set(token, left);
     };
     connection.letIn(leave, async () => stillGood(read));
+    this.connections.keep(connection.transport);
     this.ofToken.set(token, others + 1);
     this.watch(connection, held);
     return true;
@@ -131,7 +135,7 @@ class Connection {
   private timer: NodeJS.Timeout;
 
   constructor(
-    transport: { destroy(): unknown },
+    readonly transport: NetSocket,
     private readonly failures: Failures,
   ) {
     this.timer = setTimeout(() => transport.destroy(), INIT_WITHIN_MS).unref();
