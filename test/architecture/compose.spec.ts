@@ -11,6 +11,11 @@ import { sourcesIn } from './sources.js';
 const zService = z.strictObject({
   image: z.string(),
   build: z.literal('.').optional(),
+  pull_policy: z.literal('never').optional(),
+  read_only: z.literal(true).optional(),
+  tmpfs: z.array(z.string()).optional(),
+  cap_drop: z.array(z.string()).optional(),
+  security_opt: z.array(z.string()).optional(),
   command: z.array(z.string()).optional(),
   init: z.boolean().optional(),
   environment: z.record(z.string(), z.string()),
@@ -45,7 +50,7 @@ const manifest = z
 
 const composeText = readFileSync('docker-compose.yml', 'utf8');
 const { services, volumes } = zCompose.parse(parse(composeText, { merge: true }));
-const ours = Object.entries(services).filter(([, { build }]) => build !== undefined);
+const ours = Object.entries(services).filter(([, { image }]) => image.startsWith('ledgerline:'));
 
 const dockerfile = readFileSync('Dockerfile', 'utf8')
   .split('\n')
@@ -87,6 +92,23 @@ describe('docker-compose.yml', () => {
       for (const built of builtIn([...command, ...healthcheck.test]))
         expect([built, existsSync(sourceOf(built))]).toEqual([built, true]);
     }
+  });
+
+  it('builds one image, once', () => {
+    expect(ours.map(([name, { build, pull_policy: pulled }]) => [name, build, pulled])).toEqual([
+      ['api', '.', undefined],
+      ['worker', undefined, 'never'],
+    ]);
+  });
+
+  it('runs the apps without rights, on a file system that is read-only', () => {
+    for (const [, service] of ours)
+      expect(service).toMatchObject({
+        read_only: true,
+        tmpfs: ['/tmp'],
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+      });
   });
 
   it('starts the apps after both stores respond', () => {
@@ -133,14 +155,20 @@ describe('docker-compose.yml', () => {
       for (const [variable, value] of Object.entries(environment)) {
         const place = `${name} ${variable}`;
         if (SECRET.test(variable)) expect([place, value]).toEqual([place, expect.stringMatching(/^\$\{\w+:\?.+\}$/)]);
-        if (value.includes('://')) expect([place, new URL(value).password]).toEqual([place, '']);
+        if (!value.includes('://')) continue;
+        const password = decodeURIComponent(new URL(value).password);
+        expect([place, '${LEDGERLINE_POSTGRES_PASSWORD}']).toEqual([
+          place,
+          password === '' ? expect.any(String) : password,
+        ]);
       }
     }
     expect(composeText).toContain('${LEDGERLINE_JWT_SECRET:?');
+    expect(composeText).toContain('${LEDGERLINE_POSTGRES_PASSWORD:?');
     expect([...texts('ENV'), ...texts('ARG')].filter((text) => SECRET.test(text))).toEqual([]);
   });
 
-  it('publishes ports only on loopback, none twice, and none of Postgres, which trusts all clients', () => {
+  it('publishes ports only on loopback, none twice, and none of Postgres', () => {
     const published = Object.values(services).flatMap(({ ports = [] }) => ports);
     for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:(\d+|\$\{LEDGERLINE_PORT:-\d+\}):\d+$/);
     expect(new Set(published).size).toBe(published.length);

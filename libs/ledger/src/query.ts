@@ -105,8 +105,8 @@ export const DEFAULT_LIMIT = 1000;
 export const MAX_LIMIT = 10_000;
 
 /**
- * A whole number. In a URL or on a command line it is a text of decimal digits: JavaScript would also read "0x10", "1e2",
- * " 5" and "" as numbers.
+ * A whole number. In a URL or on a command line it is a text of decimal digits: JavaScript would also read "0x10",
+ * "1e2", " 5" and "" as numbers.
  */
 export const zWhole = ({
   min,
