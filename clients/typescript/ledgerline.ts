@@ -78,6 +78,8 @@ export type MonthMargin = { readonly month: string; readonly revenue: string; re
 export type Accrual = { readonly at: string; readonly currency: string; readonly subscriptions: readonly (AccruedSubscription)[]; readonly accrued: string; readonly issued: string; readonly unbilled: string; readonly dueAtPeriodEnd: string; readonly total: string; readonly otherCurrencies: readonly (string)[] };
 export type AccruedSubscription = { readonly subscriptionId: string; readonly tenantId: string; readonly deploymentId: string; readonly lines: readonly (AccruedLine)[]; readonly accrued: string; readonly issued: string; readonly unbilled: string; readonly dueAtPeriodEnd: string; readonly total: string };
 export type AccruedLine = { readonly lineId: string; readonly billingKind: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly accrued: string; readonly issued: string; readonly unbilled: string; readonly dueAtPeriodEnd: string; readonly quarantine: Quarantine | null };
+export type OwedCorrectionsPage = { readonly items: readonly (OwedCorrections)[]; readonly nextCursor: string | null };
+export type OwedCorrections = { readonly tenantId: string; readonly currency: string; readonly net: string; readonly tax: string; readonly lines: number; readonly reasons: readonly (string)[] };
 export type Explained = { readonly id: string; readonly is: "issued"; readonly documents: readonly (ExplainedDocument)[]; readonly rows: readonly (ExplainedRow)[]; readonly open: ExplainedOpenLine | null } | { readonly id: string; readonly is: "draft"; readonly documents: readonly (ExplainedDocument)[]; readonly rows: readonly (ExplainedRow)[]; readonly open: ExplainedOpenLine | null } | { readonly id: string; readonly is: "open line"; readonly lineId: string; readonly tenantId: string; readonly billingKind: string; readonly period: Period; readonly quarantine: string | null; readonly parts: readonly (ExplainedPart)[]; readonly usage: OpenUsage; readonly events: readonly (EventReference)[] } | { readonly id: string; readonly is: "usage record"; readonly versions: readonly (UsageVersion)[]; readonly usedIn: readonly (UsedIn)[] } | { readonly id: string; readonly is: "margin"; readonly month: string; readonly currency: string; readonly tenantId: string | null; readonly arithmetic: string; readonly revenue: readonly (ExplainedRevenue)[]; readonly costs: readonly (ExplainedCost)[] } | { readonly id: string; readonly is: "event"; readonly event: Event; readonly usedIn: readonly (UsedIn)[] | null; readonly margin: readonly (string)[] };
 export type ExplainedDocument = { readonly documentId: string; readonly number: string | null; readonly status: "draft" | "issued" | "paid" | "void"; readonly tenantId: string; readonly currency: string; readonly credits: string | null; readonly arithmetic: string; readonly reason: string | null; readonly events: readonly (EventReference)[] };
 export type EventReference = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly source: EventSource | null };
@@ -110,6 +112,17 @@ export type MarginDifference = { readonly month: string; readonly currency: stri
 export type MarginThen = { readonly revenue: string; readonly cogs: string; readonly margin: string };
 export type Checked = { readonly ok: boolean; readonly position: number; readonly failures: readonly (Finding)[]; readonly notices: readonly (Finding)[] };
 export type Finding = { readonly code: string; readonly message: string; readonly ids: Readonly<Record<string, unknown>>; readonly remedy: string };
+export type LastCheck = { readonly checkedAt: string | null; readonly checkedBy: string | null; readonly ok: boolean | null; readonly position: number | null; readonly failures: readonly (Finding)[]; readonly failureCount: number; readonly noticeCount: number };
+export type CheckpointPage = { readonly items: readonly (Checkpoint)[]; readonly nextCursor: string | null };
+export type Checkpoint = { readonly size: number; readonly note: string; readonly publicKey: string | null; readonly madeAt: string };
+export type Verified = { readonly ok: boolean; readonly size: number; readonly root: string; readonly kept: number; readonly compared: VerifiedAgainst; readonly failures: readonly (VerifyFailure)[] };
+export type VerifiedAgainst = { readonly checkpoints: number; readonly ofOtherKeys: number; readonly invoices: number };
+export type VerifyFailure = { readonly code: string; readonly position: number | null; readonly message: string; readonly remedy: string };
+export type Bundle = { readonly format: string; readonly publicKey: string; readonly checkpoint: string; readonly earlier: readonly (BundledCheckpoint)[]; readonly invoice: BundledInvoice; readonly events: readonly (BundledEvent)[] };
+export type BundledCheckpoint = { readonly checkpoint: string; readonly consistency: readonly (string)[] };
+export type BundledInvoice = { readonly invoiceId: string; readonly number: string; readonly tree: BundledTree | null };
+export type BundledTree = { readonly size: number; readonly root: string; readonly consistency: readonly (string)[] };
+export type BundledEvent = { readonly position: number; readonly stream: string; readonly revision: number; readonly id: string; readonly type: string; readonly data: string; readonly metadata: string; readonly recordedAt: string; readonly inclusion: readonly (string)[] };
 export type ProjectionPage = { readonly items: readonly (Projection)[]; readonly nextCursor: string | null; readonly state: "current" | "halted" | "rebuilding" | "other_log"; readonly halted: Halt | null; readonly staleSince: string | null; readonly rebuild: ReadModelsBeside | null; readonly kept: ReadModelsBeside | null };
 export type Projection = { readonly name: string; readonly version: number; readonly position: number; readonly head: number; readonly lag: number; readonly lagSeconds: number; readonly eventsPerSecond: number | null };
 export type Halt = { readonly position: number; readonly projection: string; readonly reason: string };
@@ -181,6 +194,8 @@ export type CommandOutcome = { readonly index?: number; readonly command: string
 export type DateRead = { readonly field: string; readonly date: string; readonly timeZone: string; readonly instant: string };
 export type Refusal = { readonly code: string; readonly kind: string; readonly message: string; readonly errors?: readonly (FieldError)[] };
 export type Preview = { readonly lines: readonly ({ readonly tenantId: string; readonly invoiceId: string | null; readonly number: string | null; readonly lineId: string; readonly before: string; readonly after: string; readonly difference: string; readonly tax: { readonly before: string; readonly after: string; readonly difference: string } })[]; readonly byTenant: readonly ({ readonly tenantId: string; readonly currency: string; readonly difference: string; readonly taxDifference: string })[]; readonly total: string | null; readonly position: number; readonly commands: readonly ({ readonly index: number; readonly command: string; readonly status: string })[]; readonly remetered: readonly (string)[]; readonly margin?: { readonly before: Margin; readonly after: Margin } };
+export type NewToken = { readonly role: "platform_admin" | "operator" | "auditor" | "tenant" | "ingest"; readonly tenantId?: string; readonly actor?: string; readonly expiresAt: string; readonly tokenId?: string };
+export type IssuedToken = { readonly token: string; readonly id: string; readonly expiresAt: string };
 export type SentObservation = { readonly deploymentId: string; readonly provider?: string; readonly resourceId: string; readonly billingKind: string; readonly period: { readonly start: string; readonly end: string }; readonly granularity: "hour" | "day" | "event"; readonly sourceId?: string; readonly quantity: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly attributes?: Readonly<Record<string, unknown>>; readonly subAttribution?: Readonly<Record<string, unknown>> };
 export type CloudEvent = { readonly specversion: "1.0"; readonly id: string; readonly source: string; readonly type: string; readonly subject: string; readonly time?: string | null; readonly datacontenttype?: "application/json" | null; readonly data?: { readonly quantity?: string | number; readonly value?: string | number; readonly resourceId?: string; readonly provider?: string; readonly rateKey?: { readonly resourceType: string; readonly resourceFamily: string; readonly location: string }; readonly subAttribution?: Readonly<Record<string, unknown>> } | null };
 export type Ingested = { readonly items: readonly (IngestedItem)[]; readonly accepted: number; readonly duplicate: number; readonly conflict: number; readonly rejected: number; readonly position: number | null };
@@ -330,6 +345,11 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
   }
 
+  /** What was corrected and is not booked yet, by tenant and currency: what the next invoice books of it. A page has the tenants among the next `limit` that may owe something. */
+  async owed(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<OwedCorrectionsPage> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/owed', query: question });
+  }
+
   /** Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use it. A tenant gets the arithmetic, usage and prices of what is its own, without events. */
   async explain(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Explained> {
     const { id, ...query } = question;
@@ -351,6 +371,27 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: '/api/v1/audit/check', query: question });
   }
 
+  /** When the ledger was last checked as of then, by whom, and what was found. It is not checked again. */
+  async lastCheck(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LastCheck> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/audit/check/last', query: question });
+  }
+
+  /** The signed checkpoints that were stored with the tree of the log. */
+  async checkpoints(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CheckpointPage> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/audit/checkpoints', query: question });
+  }
+
+  /** Computes the tree again from all bytes of the log, and compares it with the stored hashes, the checkpoints and the issued invoices. With a checkpoint from elsewhere, ledgerline verify proves more. */
+  async verify(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Verified> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/audit/verify', query: question });
+  }
+
+  /** An issued invoice (by id or number) with all that proves it under the last signed checkpoint, as the command line writes it: its events, with proofs. */
+  async bundle(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Bundle> {
+    const { id, ...query } = question;
+    return this.requester.send({ method: 'GET', path: `/api/v1/audit/bundles/${encodeURIComponent(id)}`, query });
+  }
+
   /** The position, lag and version of each projection, and the state of a rebuild. With asOf: counts events up to then. */
   async projections(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ProjectionPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/projections', query: question });
@@ -370,6 +411,11 @@ export class Ledgerline {
   /** The bearer tokens that were issued, with their roles and ends. The tokens themselves are not kept. */
   async tokens(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TokenPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/tokens', query: question });
+  }
+
+  /** Issues a bearer token. An event records its id, role and end; the token itself is shown once. */
+  async issueToken(body: NewToken): Promise<IssuedToken> {
+    return this.requester.send({ method: 'POST', path: '/api/v1/tokens', body });
   }
 
   /** Commands that one person proposed and another approves or rejects, the oldest first. */

@@ -35,6 +35,29 @@ export async function readPendingMarks(
   return rows;
 }
 
+/**
+ * Tenants after another one, in the order of their bytes, with marks that may wait for an invoice: later than the last
+ * booked invoice that billed all lines of some account, or on a tenant whose last ones left lines out.
+ */
+export async function readMarkedTenants(
+  db: Kysely<ReadModels>,
+  position: number,
+  { after, limit }: { readonly after: string | null; readonly limit: number },
+): Promise<string[]> {
+  const { rows } = await sql<{ tenant_id: string }>`
+    SELECT DISTINCT r.tenant_id COLLATE "C" AS tenant_id
+    FROM (
+      SELECT i.tenant_id, i.currency, max(i.computed_at) FILTER (
+        WHERE ${isBooked(position, 'i')} AND i.selection IS NULL
+          AND coalesce(jsonb_array_length(i.quarantined), 0) = 0) AS settled
+      FROM invoices i GROUP BY i.tenant_id, i.currency) s
+    JOIN restatements r ON r.tenant_id = s.tenant_id AND r.marked_at > coalesce(s.settled, 0)
+      AND r.position_from <= ${position}
+    WHERE ${after}::text IS NULL OR r.tenant_id COLLATE "C" > ${after}
+    ORDER BY 1 LIMIT ${limit}`.execute(db);
+  return rows.map(({ tenant_id: tenantId }) => tenantId);
+}
+
 export interface MarkedLineRow {
   readonly line_id: string;
   readonly tenant_id: string;

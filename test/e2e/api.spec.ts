@@ -134,6 +134,22 @@ const TABLE: ReadonlyMap<
     },
   ],
   ['GET /api/v1/audit/diff', { for: STAFF, query: 'diff', example: () => '/api/v1/audit/diff?from=1' }],
+  ['GET /api/v1/audit/check/last', { for: STAFF, query: 'last-check', example: () => '/api/v1/audit/check/last' }],
+  ['GET /api/v1/audit/checkpoints', { for: STAFF, query: 'checkpoints', example: () => '/api/v1/audit/checkpoints' }],
+  ['GET /api/v1/audit/verify', { for: STAFF, query: 'verify', example: () => '/api/v1/audit/verify' }],
+  [
+    'GET /api/v1/audit/bundles/:id',
+    { for: STAFF, query: 'bundle', example: () => `/api/v1/audit/bundles/${api().invoiceId}` },
+  ],
+  ['GET /api/v1/owed', { for: STAFF, query: 'owed', mayBeEmpty: true, example: () => '/api/v1/owed' }],
+  [
+    'POST /api/v1/tokens',
+    {
+      for: ADMIN,
+      example: () => '/api/v1/tokens',
+      body: { role: 'auditor', tokenId: 'table', expiresAt: '2026-07-01T00:00:00Z' },
+    },
+  ],
   ['GET /api/v1/audit/check', { for: STAFF, query: 'check', example: () => '/api/v1/audit/check' }],
   [
     'GET /api/v1/audit/explain/:id',

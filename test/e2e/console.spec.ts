@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { z } from 'zod';
+import { Audit } from '#audit/audit';
 import { LedgerCore } from '#ledger/ledger-core';
+import { newSigner } from '#transparency/note';
 import { carryOutRebuilds } from '#operations/rebuild-work';
 import { apiForAll } from '../support/api.js';
 import { closeBrowser, signIn, visiting, type Visitor } from '../support/browser.js';
@@ -265,12 +267,86 @@ describe('a price', () => {
       await page.getByRole('button', { name: 'Apply' }).click();
       await page.getByText('The correction is recorded. The next invoices book the difference.').waitFor();
       await page.keyboard.press('Escape');
+      await page.getByRole('link', { name: 'Home' }).click();
+      // 10 × −0.10 = −1.00 of the issued invoice.
+      const owed = page.getByRole('table', { name: 'owed corrections' }).getByRole('row', { name: /shop/ });
+      await owed.getByText('-$1.00').waitFor();
+      await page.goBack();
       await page.getByRole('list', { name: 'Price as known now' }).getByText('$0.20').waitFor();
       await open(page, 'audit');
       await page.getByLabel('Type').fill('RateCorrected');
       await page.getByLabel('Type').blur();
       await page.getByRole('table', { name: 'events' }).getByText('typed wrong').waitFor();
     });
+  });
+});
+
+describe('what auditors take away', () => {
+  it('is checked, verified, and downloaded: checkpoints, and the bundle of an invoice', async () => {
+    await api().app.get(Audit).checkpoint(newSigner('ledgerline/specs'));
+    await signedIn('auditor', async ({ page }) => {
+      await open(page, 'audit');
+      await page.getByRole('button', { name: 'Check the ledger' }).click();
+      await page.getByText('All is consistent').waitFor();
+      await page.getByRole('button', { name: 'Verify the log' }).click();
+      await page.getByText('The log is as it was recorded').waitFor();
+      const saved = async (click: () => Promise<void>): Promise<string> => {
+        const [file] = await Promise.all([page.waitForEvent('download'), click()]);
+        return readFileSync(await file.path(), 'utf8');
+      };
+      const note = await saved(async () =>
+        page
+          .getByRole('button', { name: /^Download the checkpoint/ })
+          .first()
+          .click(),
+      );
+      expect(note).toMatch(/^ledgerline\/specs\n\d+\n/);
+      await page.getByLabel('Bundle of invoice').fill(number);
+      const bundle: unknown = JSON.parse(
+        await saved(async () => page.getByRole('button', { name: 'Download', exact: true }).click()),
+      );
+      expect(bundle).toMatchObject({ format: 'ledgerline-audit-bundle/1', invoice: { number } });
+      await page.getByRole('link', { name: 'Home' }).click();
+      await page.getByText(/^Checked on .*: all is consistent/).waitFor();
+    });
+  });
+});
+
+describe('a token', () => {
+  it('is issued in the browser, shown once, signs in, and is refused once it is revoked', async () => {
+    const token = await signedIn('platform_admin', async ({ page, asked }) => {
+      await open(page, 'settings');
+      await page.getByRole('button', { name: 'Issue a token' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('combobox', { name: 'Role' }).click();
+      await page.getByRole('option', { name: 'tenant' }).click();
+      await dialog.getByRole('textbox', { name: 'Tenant', exact: true }).fill('globex');
+      await dialog.getByLabel('Ends on (midnight, UTC)').fill('2026-04-20');
+      await dialog.getByRole('button', { name: 'Issue', exact: true }).click();
+      const shown = await dialog.getByLabel('Token', { exact: true }).innerText();
+      await page.keyboard.press('Escape');
+      await page.getByRole('table', { name: 'tokens' }).getByText('globex').first().waitFor();
+      // The secret is in the answer, and nowhere else.
+      expect(await page.content()).not.toContain(shown);
+      const log = await api().get('platform_admin', '/api/v1/audit/events?type=TokenIssued');
+      expect(JSON.stringify(log.body)).not.toContain(shown);
+      expect(asked).toContain('/api/v1/tokens');
+      return shown;
+    });
+    await visiting({}, async ({ page }) => {
+      await signIn(page, api().url, token);
+      await page.getByRole('heading', { name: 'Globex' }).waitFor();
+    });
+    await signedIn('platform_admin', async ({ page }) => {
+      await open(page, 'settings');
+      const row = page.getByRole('table', { name: 'tokens' }).getByRole('row', { name: /globex/ });
+      await row.getByRole('button', { name: 'Revoke' }).click();
+      await row.getByRole('button', { name: 'Revoke' }).waitFor({ state: 'detached' });
+    });
+    // Others than platform_admin can't, and a token of a tenant that is not there is refused.
+    const asked = { role: 'tenant', tenantId: 'nobody', expiresAt: '2026-04-20T00:00:00Z' };
+    expect((await api().post('operator', '/api/v1/tokens', asked)).status).toBe(403);
+    expect((await api().post('platform_admin', '/api/v1/tokens', asked)).status).toBe(404);
   });
 });
 

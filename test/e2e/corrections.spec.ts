@@ -52,6 +52,13 @@ describe('a tax rate that was typed wrongly', () => {
     // 30.00 and 70.00 of April and 30.00 of May: 72 % of each
     expect(owed(await preview(right))).toEqual(['a 0.00 -21.60', 'a 0.00 -21.60', 'a 0.00 -50.40']);
     await test.apply(right);
+    // −21.60 − 21.60 − 50.40 = −93.60, until an invoice books it.
+    expect(await test.ask('owed')).toEqual({
+      items: [
+        ...[{ tenantId: 'a', currency: 'USD', net: '0.00', tax: '-93.60', lines: 3, reasons: [expect.any(String)] }],
+      ],
+      nextCursor: null,
+    });
     // June's fee of 30.00 at 19 % is 5.70: 5.70 − 93.60
     const next = await bill('a', '2026-06-01');
     expect(totals(next)).toEqual(['30.00', '-87.90']);
@@ -59,6 +66,7 @@ describe('a tax rate that was typed wrongly', () => {
       'hours 04-01/05-01 rebooked 70.00',
       'hours 04-01/05-01 reversal -70.00',
     ]);
+    expect(await test.ask('owed')).toEqual({ items: [], nextCursor: null });
     expect(await bill('a', '2026-06-02')).toBeNull();
     expect((await test.check()).failures).toEqual([]);
   });

@@ -135,6 +135,14 @@ const TABLE: ReadonlyMap<
   ['quote', { for: READ, given: () => '(planId: "standard", usage: { gateway: "8" })', rest: () => 'POST /quotes' }],
   ['diff', { for: STAFF, given: () => '(from: "1")', rest: () => '/audit/diff?from=1' }],
   ['check', { for: STAFF, rest: () => '/audit/check' }],
+  ['checkpoints', { for: STAFF, rest: () => '/audit/checkpoints' }],
+  ['verify', { for: STAFF, rest: () => '/audit/verify' }],
+  [
+    'bundle',
+    { for: STAFF, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/bundles/${api().invoiceId}` },
+  ],
+  ['lastCheck', { for: STAFF, rest: () => '/audit/check/last' }],
+  ['owed', { for: STAFF, rest: () => '/owed' }],
   [
     'explain',
     { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/explain/${api().invoiceId}` },

@@ -95,6 +95,28 @@ describe('what waits for someone', () => {
     expect((await metrics()).has(oldest)).toBe(false);
   });
 
+  it('is what the last check found, also over REST', async () => {
+    expect((await metrics()).has('ledgerline_check_failures')).toBe(false);
+    const last = async () => (await api().get('auditor', '/api/v1/audit/check/last')).body;
+    expect(await last()).toMatchObject({ checkedAt: null, ok: null, failureCount: 0 });
+    await api().get('operator', '/api/v1/audit/check?asOf=3');
+    expect(await last()).toMatchObject({ checkedAt: null });
+    await api().get('operator', '/api/v1/audit/check');
+    expect(await last()).toMatchObject({ checkedBy: 'operator@specs', ok: true, failureCount: 0 });
+    // Someone has written into a table.
+    const { pool } = api().database;
+    await pool.query('UPDATE ledgerline.revenue SET amount = amount + 1 WHERE amount > 0');
+    await api().get('auditor', '/api/v1/audit/check');
+    expect(await last()).toMatchObject({
+      ...{ checkedBy: 'auditor@specs', ok: false },
+      failures: [{ code: 'revenue_differs', remedy: expect.any(String) }],
+    });
+    await pool.query('UPDATE ledgerline.revenue SET amount = amount - 1 WHERE amount > 0');
+    const seen = await metrics();
+    expect(seen.get('ledgerline_check_failures')).toBe(1);
+    expect(seen.get('ledgerline_check_timestamp_seconds')).toBeGreaterThan(Date.parse('2026-04-01T00:00:00Z') / 1000);
+  });
+
   it('has a row in the manual for each alert', async () => {
     const zRules = z.object({ groups: z.array(z.object({ rules: z.array(z.object({ alert: z.string() })) })) });
     const { groups } = zRules.parse(parse(await readFile('docs/monitoring/alerts.yaml', 'utf8')));

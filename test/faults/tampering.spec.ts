@@ -260,8 +260,9 @@ describe('tampering with the log in Postgres', () => {
 describe('verification', () => {
   it('checks the stored checkpoints of the given key, and counts those of other keys', async () => {
     const later = newSigner('ledgerline/later');
-    for (const key of [signer, later]) await tree.keepCheckpoint(600, signCheckpoint(await tree.head(), key));
-    await tree.keepCheckpoint(590, signCheckpoint({ size: 590, root: Buffer.alloc(32) }, later));
+    for (const key of [signer, later])
+      await tree.keepCheckpoint(600, signCheckpoint(await tree.head(), key), key.verifier);
+    await tree.keepCheckpoint(590, signCheckpoint({ size: 590, root: Buffer.alloc(32) }, later), later.verifier);
     const by = async (verifier: typeof signer.verifier) => verifyLog(log, database.pool, { notes: [], verifier });
     expect(await by(signer.verifier)).toMatchObject({ ok: true, compared: { checkpoints: 1, ofOtherKeys: 2 } });
     expect(await by(later.verifier)).toMatchObject({

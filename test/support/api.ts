@@ -6,7 +6,9 @@ import { zProblem } from '#api/problem';
 import { type ApiOptions, createApi, startApi } from '#api/start';
 import { instant } from '#domain/time/instant';
 import { ROLES } from '#ledger/caller';
+import { Audit } from '#audit/audit';
 import { LedgerCore } from '#ledger/ledger-core';
+import { newSigner } from '#transparency/note';
 import { createPool } from '#postgres/pool';
 import { mintToken } from '#runtime/token';
 import { emptyLedger } from './ledger.js';
@@ -252,6 +254,8 @@ export class TestApi {
       ...{ command: 'issue-token', tokenId: 'reader', actor: 'acme', role: 'tenant', tenantId: 'acme' },
       expiresAt: '2027-01-01T00:00:00Z',
     });
+    // Beside the log: no event is recorded.
+    await this.app.get(Audit).checkpoint(newSigner('ledgerline/specs'));
     await propose(this.app.get(LedgerCore), 'story');
   }
 

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
 import type { EventStoreSettings } from '#runtime/environment';
+import type { TokenRules } from '#runtime/token';
 import { LedgerModule } from '#operations/ledger.module';
 import { AccessGuard } from './auth/access.guard.js';
 import { Arrivals } from './auth/arrivals.js';
@@ -28,6 +29,7 @@ import { ProblemFilter } from './problem.filter.js';
 import { QueriesController } from './queries.http.js';
 import { QueryLimits } from './query-limits.js';
 import { Routes } from './routes.js';
+import { type Signing, SIGNING, TokensController } from './tokens.http.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 export interface AppOptions {
@@ -46,6 +48,8 @@ export interface AppOptions {
   readonly queryTimeoutMs: number;
   readonly usageYears?: UsageYears;
   readonly fourEyes?: FourEyes;
+  readonly jwtSecret: string;
+  readonly tokenRules?: TokenRules;
 }
 
 type LedgerSettings = Pick<
@@ -97,16 +101,18 @@ export class AppModule {
     ...settings
   }: AppOptions): DynamicModule {
     const ledger = ledgerModule({ ...settings, logger, telemetry });
+    const signing: Signing = { secret: settings.jwtSecret, rules: settings.tokenRules ?? {} };
     const access: DynamicModule = {
       module: AccessModule,
       providers: [
         { provide: CLOCK, useValue: clock },
         { provide: TokenReader, useValue: tokens },
         { provide: Arrivals, useValue: arrivals },
+        { provide: SIGNING, useValue: signing },
         { provide: Failures, useValue: failures },
         { provide: QueryLimits, useValue: new QueryLimits(settings.queryTimeoutMs) },
       ],
-      exports: [CLOCK, TokenReader, Arrivals, Failures, QueryLimits],
+      exports: [CLOCK, SIGNING, TokenReader, Arrivals, Failures, QueryLimits],
     };
     return {
       module: AppModule,
@@ -119,6 +125,7 @@ export class AppModule {
       controllers: [
         QueriesController,
         CommandsController,
+        TokensController,
         IngestController,
         HealthController,
         MetricsController,

@@ -100,7 +100,8 @@ const zPreview = z.strictObject({
   currency: z.string().optional(),
 });
 
-function doneOrThrown(outcome: CommandOutcome): CommandOutcome {
+/** Errors: why the command was refused. */
+export function doneOrThrown(outcome: CommandOutcome): CommandOutcome {
   if (outcome.status !== 'refused') return outcome;
   const { code, kind, message, errors } = outcome.error;
   throw new DomainError(code, message, kind, errors);

@@ -1,4 +1,4 @@
-import { notFound } from '#domain/errors';
+import { conflict, notFound } from '#domain/errors';
 import { billingStream } from '#domain/invoices/invoice';
 import { EventCodec, ofType } from '#event-store/codec';
 import type { StoredEvent } from '#event-store/port';
@@ -52,12 +52,22 @@ export async function auditBundle({
   readonly tree: KeptTree;
   readonly idOrNumber: string;
   readonly caller: Caller;
-  readonly signed: { readonly now: SignedCheckpoint; readonly before: readonly string[]; readonly verifier: Verifier };
+  readonly signed: {
+    readonly now: Pick<SignedCheckpoint, 'size' | 'note'>;
+    readonly before: readonly string[];
+    readonly verifier: Verifier;
+  };
 }): Promise<AuditBundle> {
   const { size } = signed.now;
   const context = contextFor(core, await core.projector.catchUp(size), caller);
   const invoice = await issuedInvoice(context, idOrNumber);
-  const events = (await evidenceOfInvoice(context, invoice)).filter(({ position }) => position <= size);
+  const evidence = await evidenceOfInvoice(context, invoice);
+  const events = evidence.filter(({ position }) => position <= size);
+  if (evidence.some(({ position, type }) => type === 'InvoiceIssued' && position > size))
+    throw conflict(
+      'not_in_checkpoint',
+      `${invoice.number} is newer than the last signed checkpoint, of ${size} events. Run "ledgerline checkpoint".`,
+    );
   const issued = events
     .flatMap((stored) => (stored.type === 'InvoiceIssued' ? [ofType(codec.decode(stored), 'InvoiceIssued')] : []))
     .find(({ data }) => data.invoiceId === invoice.invoiceId);

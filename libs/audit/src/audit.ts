@@ -3,6 +3,7 @@ import { type AuditBundle, auditBundle } from './audit-bundle.js';
 import { assertRole, type Caller } from '#ledger/caller';
 import { differencesFromLog } from './check/against-log.js';
 import { type Checked, checkAll } from './check/index.js';
+import { keepCheck } from '#ledger/last-check';
 import { LedgerCore } from '#ledger/ledger-core';
 import { contextFor, knownPosition, positionOf, STAFF } from '#ledger/query';
 import { reissue, type Reissued } from './reissue/reissue.js';
@@ -28,7 +29,7 @@ export class Audit {
   async checkpoint(signer: Signer): Promise<SignedCheckpoint> {
     const { size, root } = await this.tree.head();
     const note = signCheckpoint({ size, root }, signer);
-    await this.tree.keepCheckpoint(size, note);
+    await this.tree.keepCheckpoint(size, note, signer.verifier);
     return { size, root: rootText(root), note, publicKey: signer.verifier.text };
   }
 
@@ -53,7 +54,9 @@ export class Audit {
     const context = contextFor(this.core, (await positionOf(this.core, { asOf })).position, caller);
     const checked = await checkAll(context);
     const failures = [...(replays ? await differencesFromLog(context) : []), ...checked.failures];
-    return { ...checked, ok: failures.length === 0, failures };
+    const all = { ...checked, ok: failures.length === 0, failures };
+    if (asOf === undefined) await keepCheck(this.core, caller, all);
+    return all;
   }
 
   /**

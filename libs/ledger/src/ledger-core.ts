@@ -17,6 +17,8 @@ import { ProjectionHalted } from '#read-model/halted';
 import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import type { KeptTree } from '#transparency/kept-tree';
+import type { Verifier } from '#transparency/note';
+import type { Verified } from '#transparency/verify';
 import { readCommands } from '#projections/commands/commands.read';
 import { readModels } from '#projections/database';
 import type { ReadModels } from '#read-model/read-models';
@@ -68,6 +70,8 @@ export class LedgerCore {
       readonly rebuilder: Rebuilder | null;
       /** The Merkle tree of the log. null: a trial has none. */
       readonly tree: KeptTree | null;
+      /** Computes the tree again from the log, and compares it with what is stored. null: a trial has none. */
+      readonly verify: ((verifier: Verifier | null) => Promise<Verified>) | null;
       /** The mirror of EventStoreDB. null: the log is in Postgres, or this is a trial. */
       readonly mirror: Pick<MirroredLog, 'differences' | 'isOnServer' | 'probe'> | null;
     },
@@ -98,6 +102,12 @@ export class LedgerCore {
 
   get mirror(): Pick<MirroredLog, 'differences' | 'isOnServer' | 'probe'> | null {
     return this.parts.mirror;
+  }
+
+  /** Errors: a trial has nothing to verify. */
+  async verify(verifier: Verifier | null): Promise<Verified> {
+    if (this.parts.verify === null) throw new Error('a trial has nothing to verify');
+    return this.parts.verify(verifier);
   }
 
   get tree(): KeptTree | null {

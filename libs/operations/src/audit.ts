@@ -8,6 +8,7 @@ import { differences } from '#audit/diff/index';
 import { shownEvent } from '#audit/explain/evidence';
 import { explain as explanationOf } from '#audit/explain/index';
 import type { Caller } from '#ledger/caller';
+import { keepCheck, lastCheck } from '#ledger/last-check';
 import {
   ADMIN,
   decodeCursor,
@@ -24,7 +25,7 @@ import {
   zLimit,
   zOptionalId,
 } from '#ledger/query';
-import { listOf, zAny, zEvent, zPosition } from './answers.js';
+import { listOf, zAny, zEvent, zPosition, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { zDifferences } from './diff.answer.js';
 import { zExplained } from './explain.answer.js';
@@ -122,8 +123,34 @@ export const check = defineQuery({
   async handle(asOf, context) {
     // As of an earlier moment, it is checked what was due then.
     const now = await momentOf(context, asOf);
-    return checkAll({ ...context, caller: { ...context.caller, now } }, SERVER_LIMIT_MS);
+    const checked = await checkAll({ ...context, caller: { ...context.caller, now } }, SERVER_LIMIT_MS);
+    if (asOf.asOf === undefined && asOf.knownAt === undefined) await keepCheck(context.core, context.caller, checked);
+    return checked;
   },
+});
+
+const zLastCheck = z
+  .object({
+    checkedAt: zTimestamp.nullable().describe('null: the ledger was never checked'),
+    checkedBy: z.string().nullable(),
+    ok: z.boolean().nullable(),
+    position: zPosition.nullable(),
+    failures: z.array(zFinding).describe('At most 100'),
+    failureCount: z.int(),
+    noticeCount: z.int(),
+  })
+  .meta({ id: 'LastCheck' });
+
+const lastChecked = defineQuery({
+  name: 'last-check',
+  summary: 'When the ledger was last checked as of then, by whom, and what was found. It is not checked again',
+  path: 'audit/check/last',
+  params: zAsOf,
+  roles: STAFF,
+  withoutCatchUp: true,
+  answer: zLastCheck,
+  example: {},
+  handle: async (_params, { core }) => lastCheck(core),
 });
 
 function cursorOf(cursor: string): number {
@@ -162,5 +189,5 @@ async function firstOf(events: AsyncIterable<StoredEvent>, count: number): Promi
 const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role) || !Object.hasOwn(costEvents, type);
 
 export const auditOperations: Operations = {
-  queries: [explain, events, diff, check],
+  queries: [explain, events, diff, check, lastChecked],
 };

@@ -12,6 +12,8 @@ import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
 import { KeptTree, OtherTree } from '#transparency/kept-tree';
+import type { Verifier } from '#transparency/note';
+import { type Verified, verifyLog } from '#transparency/verify';
 import { Audit } from '#audit/audit';
 import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
@@ -123,7 +125,9 @@ async function open(options: LedgerOptions): Promise<Opened> {
         ? [log, projector]
         : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
     const mirror = log instanceof MirroredLog ? log : null;
-    const parts = { locks, trialPool, rebuilder, tree, mirror };
+    const verify = async (verifier: Verifier | null): Promise<Verified> =>
+      verifyLog(postgres, pool, { notes: [], verifier });
+    const parts = { locks, trialPool, rebuilder, tree, verify, mirror };
     const { seller = null, usageYears, fourEyes = null } = options;
     const core = new LedgerCore(used, projecting, asked, parts, seller, usageYears, fourEyes);
     await core.details.migrate();

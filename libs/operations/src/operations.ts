@@ -9,10 +9,12 @@ import { creditOperations } from './credits.js';
 import type { Operations } from './declared.js';
 import { deploymentOperations } from './deployments.js';
 import { documentOperations } from './documents.js';
+import { evidenceOperations } from './evidence.js';
 import { invoiceOperations } from './invoices.js';
 import { lineOperations } from './lines.js';
 import { marginOperations } from './margin.js';
 import { meteringOperations } from './metering.js';
+import { owedOperations } from './owed.js';
 import { planOperations } from './plans.js';
 import { projectionOperations } from './projections.js';
 import { decisionsOn, proposalOperations } from './proposals.js';
@@ -49,7 +51,9 @@ const SUBJECTS: readonly Operations[] = [
   creditOperations,
   marginOperations,
   accrualOperations,
+  owedOperations,
   auditOperations,
+  evidenceOperations,
   projectionOperations,
   rebuildOperations,
   tokenOperations,

@@ -9,8 +9,8 @@ export interface TokenClaims {
   readonly sub: string;
   readonly role: Role;
   readonly tenantId?: string;
-  /** How long the token is valid: `15m`, `12h`, `30d`. */
-  readonly ttl: string;
+  /** How long the token is valid: `15m`, `12h`, `30d`; or until when. */
+  readonly ttl: string | { readonly until: Instant };
   readonly issuer?: string;
   readonly audience?: string;
 }
@@ -44,7 +44,9 @@ export async function mintToken(
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(sub)
     .setIssuedAt(issued)
-    .setExpirationTime(new Date(issued.getTime() + secondsOf(ttl) * 1000))
+    .setExpirationTime(
+      typeof ttl === 'string' ? new Date(issued.getTime() + secondsOf(ttl) * 1000) : new Date(ttl.until),
+    )
     .sign(new TextEncoder().encode(secret));
 }
 

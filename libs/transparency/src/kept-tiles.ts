@@ -44,6 +44,22 @@ export async function keptCheckpoints(pool: pg.Pool): Promise<readonly string[]>
   return rows.map(({ note }) => note);
 }
 
+/** A stored checkpoint, and the key that signed it if the program that stored it kept that. */
+export interface StoredCheckpoint {
+  readonly size: number;
+  readonly note: string;
+  readonly publicKey: string | null;
+  readonly madeAt: string;
+}
+
+export async function storedCheckpoints(pool: pg.Pool): Promise<readonly StoredCheckpoint[]> {
+  const { rows } = await pool.query<StoredCheckpoint>(
+    `SELECT size, note, public_key AS "publicKey", made_at AS "madeAt" FROM ${SCHEMA}.checkpoints
+     ORDER BY size, made_at`,
+  );
+  return rows;
+}
+
 async function isKept(pool: pg.Pool): Promise<boolean> {
   const { rows } = await pool.query<{ kept: boolean }>(`SELECT to_regclass('${SCHEMA}.tree') IS NOT NULL AS kept`);
   return rows[0]?.kept === true;

@@ -2,7 +2,8 @@ import type pg from 'pg';
 import type { PostgresLog } from '#event-store/postgres';
 import { GrowingTree, type Tile } from './growing-tree.js';
 import { HASH_BYTES, prefixedLeafHash } from './hash.js';
-import { keptCheckpoints, KeptTiles, SCHEMA, sizeOf } from './kept-tiles.js';
+import { keptCheckpoints, KeptTiles, SCHEMA, sizeOf, type StoredCheckpoint, storedCheckpoints } from './kept-tiles.js';
+import type { Verifier } from './note.js';
 import { consistencyProof, inclusionProof, rootOf, TILE_WIDTH } from './tree.js';
 
 /** Number of leaves that are hashed before their tiles are written. */
@@ -43,7 +44,8 @@ export class KeptTree {
          PRIMARY KEY (level, n));
        CREATE TABLE IF NOT EXISTS ${SCHEMA}.checkpoints (
          size bigint NOT NULL, note text NOT NULL, made_at timestamptz NOT NULL DEFAULT now(),
-         PRIMARY KEY (size, note))`,
+         PRIMARY KEY (size, note));
+       ALTER TABLE ${SCHEMA}.checkpoints ADD COLUMN IF NOT EXISTS public_key text`,
     );
   }
 
@@ -88,11 +90,17 @@ export class KeptTree {
     });
   }
 
-  async keepCheckpoint(size: number, note: string): Promise<void> {
-    await this.pool.query(`INSERT INTO ${SCHEMA}.checkpoints (size, note) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
-      size,
-      note,
-    ]);
+  /** The public key is kept for convenience. Who does not trust the database has it from elsewhere. */
+  async keepCheckpoint(size: number, note: string, { text: publicKey }: Pick<Verifier, 'text'>): Promise<void> {
+    await this.pool.query(
+      `INSERT INTO ${SCHEMA}.checkpoints (size, note, public_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+      [size, note, publicKey],
+    );
+  }
+
+  /** The stored checkpoints, in the order of their sizes. */
+  async stored(): Promise<readonly StoredCheckpoint[]> {
+    return storedCheckpoints(this.pool);
   }
 
   /** The stored notes, signed with any key. */

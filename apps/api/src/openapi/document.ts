@@ -6,7 +6,7 @@ import { zProblem } from '../problem.js';
 import type { Route } from '../routes.js';
 import { zWaiting } from '../wait-for.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject, type OperationObject } from './json-schema.js';
-import { aboutCommands, aboutIngest, aboutPreview, graphQlPaths } from './operations.js';
+import { aboutCommands, aboutIngest, aboutPreview, aboutTokens, graphQlPaths } from './operations.js';
 import { json, refusals } from './responses.js';
 import { subjectOf, TAGS } from './subjects.js';
 
@@ -137,6 +137,7 @@ function aboutRoute(route: Route, components: Record<string, Json>): OperationOb
   if (route.path.endsWith('/commands')) return aboutCommands(components);
   if (route.path.endsWith('/usage')) return aboutIngest(components);
   if (route.path.endsWith('/preview')) return aboutPreview(components);
+  if (route.path.endsWith('/tokens')) return aboutTokens(components);
   const last = route.path.split('/').at(-1) ?? '';
   const [summary, type, schema] = PAGES.get(route.path) ?? [];
   if (summary === undefined || type === undefined)

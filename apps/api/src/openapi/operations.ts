@@ -11,6 +11,7 @@ import { MAX_COMMANDS } from '../commands.http.js';
 import { zIngested } from '../ingest.answer.js';
 import { MAX_ITEMS, zSentObservation } from '../ingest.http.js';
 import { PROBLEM_TYPE, zProblem } from '../problem.js';
+import { zIssuedToken, zNewToken } from '../tokens.http.js';
 import { fieldsOf, type Json, jsonSchema, type JsonObject, type OperationObject } from './json-schema.js';
 import { json, media, PROBLEM, refusals } from './responses.js';
 
@@ -182,6 +183,23 @@ export function aboutPreview(components: Record<string, Json>): OperationObject 
       ),
     },
     responses: { 200: { description: 'OK', content: json({ $ref: '#/components/schemas/Preview' }) } },
+  };
+}
+
+const TOKEN_EXAMPLE = { role: 'auditor', actor: 'mira', expiresAt: '2026-07-01T00:00:00Z' };
+
+export function aboutTokens(components: Record<string, Json>): OperationObject {
+  components['NewToken'] = jsonSchema('NewToken', zNewToken, 'input', components);
+  components['IssuedToken'] = jsonSchema('IssuedToken', zIssuedToken, 'output', components);
+  return {
+    operationId: 'issueToken',
+    tags: ['tokens'],
+    summary: 'Issues a bearer token. An event records its id, role and end; the token itself is shown once',
+    requestBody: {
+      required: true,
+      content: json({ $ref: '#/components/schemas/NewToken' }, { auditor: TOKEN_EXAMPLE }),
+    },
+    responses: { 200: { description: 'The token', content: json({ $ref: '#/components/schemas/IssuedToken' }) } },
   };
 }
 

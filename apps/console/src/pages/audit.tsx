@@ -1,9 +1,14 @@
 import { Alert, Button, Group, List, Stack, Text, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { errorOf } from '#domain/errors';
 import { useAnswer, useList } from '../answers.ts';
-import { useParam } from '../moment.ts';
-import { Answered, Page, Section, When } from '../parts/states.tsx';
+import { instantText } from '../formats.ts';
+import { useMoment, useParam } from '../moment.ts';
+import { Answered, Failure, Page, Section, When } from '../parts/states.tsx';
 import { ListTable, To } from '../parts/table.tsx';
+import { download } from '../parts/download.ts';
+import { useSession } from '../session.tsx';
 import { changing } from '../parts/inputs.ts';
 
 export function Audit() {
@@ -11,6 +16,9 @@ export function Audit() {
     <Page title="Audit">
       <Section title="Check">
         <Check />
+      </Section>
+      <Section title="Evidence">
+        <Evidence />
       </Section>
       <Section title="What changed between two moments">
         <Difference />
@@ -26,15 +34,38 @@ export function Audit() {
 function Check() {
   const [isAsked, setIsAsked] = useState(false);
   const checked = useAnswer('check', isAsked ? {} : null);
+  const last = useAnswer('lastCheck', isAsked ? null : {}, { now: true });
+  const answers = useQueryClient();
+  useEffect(() => {
+    // From now on, this check is the last one.
+    if (checked.data !== undefined) void answers.invalidateQueries({ queryKey: ['lastCheck'] });
+  }, [checked.data, answers]);
   if (!isAsked)
     return (
-      <Button
-        onClick={() => {
-          setIsAsked(true);
-        }}
-      >
-        Check the ledger
-      </Button>
+      <Stack gap="xs" align="start">
+        <Answered answer={last}>
+          {({ checkedAt, checkedBy, ok, position, failures, failureCount }) =>
+            checkedAt === null ? (
+              <Text>The ledger was never checked.</Text>
+            ) : (
+              <>
+                <Text>
+                  {`Last checked by ${checkedBy} on ${instantText(checkedAt)} UTC, at position ${position}: ` +
+                    (ok === true ? 'all was consistent.' : `${failureCount} failures.`)}
+                </Text>
+                <Findings of={failures} />
+              </>
+            )
+          }
+        </Answered>
+        <Button
+          onClick={() => {
+            setIsAsked(true);
+          }}
+        >
+          Check the ledger
+        </Button>
+      </Stack>
     );
   return (
     <Answered answer={checked}>
@@ -47,14 +78,124 @@ function Check() {
           >
             {`As of position ${position}. ledgerline verify also proves that the log is untouched.`}
           </Alert>
-          <List>
-            {[...failures, ...notices].map(({ code, message, remedy }, index) => (
-              <List.Item key={index}>{`${code}: ${message} ${remedy}`}</List.Item>
-            ))}
-          </List>
+          <Findings of={[...failures, ...notices]} />
         </Stack>
       )}
     </Answered>
+  );
+}
+
+/** What is wrong, and the remedy. */
+const Findings = ({
+  of,
+}: {
+  readonly of: readonly { readonly code: string; readonly message: string; readonly remedy: string }[];
+}) => (
+  <List>
+    {of.map(({ code, message, remedy }, index) => (
+      <List.Item key={index}>{`${code}: ${message} ${remedy}`}</List.Item>
+    ))}
+  </List>
+);
+
+/** What auditors take away, and whether the log is as it was recorded. */
+function Evidence() {
+  const { client } = useSession();
+  const { asOf } = useMoment();
+  const [isAsked, setIsAsked] = useState(false);
+  const [invoice, setInvoice] = useState('');
+  const [failure, setFailure] = useState<Error | null>(null);
+  const verified = useAnswer('verify', isAsked ? {} : null, { now: true });
+  const checkpoints = useList('checkpoints', {});
+  const bundle = async (): Promise<void> => {
+    try {
+      const id = invoice.trim();
+      const told = await client.bundle({ id, asOf });
+      download(`${id}.bundle.json`, `${JSON.stringify(told, null, 1)}\n`, 'application/json');
+      setFailure(null);
+    } catch (error) {
+      setFailure(errorOf(error));
+    }
+  };
+  return (
+    <Stack>
+      {isAsked ? (
+        <Answered answer={verified}>
+          {({ ok, size, root, compared, failures }) => (
+            <Alert
+              variant="default"
+              role="status"
+              color={ok ? 'green' : 'red'}
+              title={ok ? 'The log is as it was recorded' : 'The log is not as it was recorded'}
+            >
+              <Text size="sm" className="long">{`${size} events, root ${root}`}</Text>
+              <Text size="sm">
+                {`Compared with ${compared.checkpoints} checkpoints and ${compared.invoices} issued invoices. ` +
+                  'With a checkpoint that is kept elsewhere, ledgerline verify --checkpoint proves more.'}
+              </Text>
+              <Findings of={failures} />
+            </Alert>
+          )}
+        </Answered>
+      ) : (
+        <Group>
+          <Button
+            onClick={() => {
+              setIsAsked(true);
+            }}
+          >
+            Verify the log
+          </Button>
+        </Group>
+      )}
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void bundle();
+        }}
+      >
+        <Group align="end">
+          <TextInput
+            label="Bundle of invoice"
+            placeholder="INV-000001"
+            required
+            value={invoice}
+            onChange={changing(setInvoice)}
+          />
+          <Button type="submit" variant="default">
+            Download
+          </Button>
+        </Group>
+      </form>
+      {failure !== null && <Failure error={failure} />}
+      <ListTable
+        list={checkpoints}
+        name="checkpoints"
+        keyOf={({ note }) => note}
+        empty="There is no signed checkpoint. Run ledgerline checkpoint to sign one."
+        columns={[
+          { title: 'Events', value: ({ size }) => size, isNumber: true },
+          { title: 'Signed', value: ({ madeAt }) => madeAt, show: ({ madeAt }) => <When at={madeAt} /> },
+          { title: 'Public key', value: ({ publicKey }) => publicKey },
+          {
+            title: 'Note',
+            value: ({ note }) => note,
+            show: ({ size, note }) => (
+              <Button
+                size="compact-xs"
+                variant="default"
+                aria-label={`Download the checkpoint of ${size} events`}
+                onClick={() => {
+                  download(`checkpoint-${size}.txt`, note, 'text/plain');
+                }}
+              >
+                Download
+              </Button>
+            ),
+          },
+        ]}
+      />
+    </Stack>
   );
 }
 

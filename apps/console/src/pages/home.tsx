@@ -1,10 +1,11 @@
-import { Alert, Anchor, List, Stack } from '@mantine/core';
+import { Alert, Anchor, List, Stack, Text } from '@mantine/core';
 import { lazy, Suspense, useState } from 'react';
 import { Link } from 'wouter';
 import { useAnswer } from '../answers.ts';
-import { monthOf, monthText } from '../formats.ts';
+import { instantText, monthOf, monthText } from '../formats.ts';
 import { useHref } from '../moment.ts';
 import { Answered, Figure, Money, Page, Section } from '../parts/states.tsx';
+import { DataTable, To } from '../parts/table.tsx';
 import { useMay } from '../session.tsx';
 
 const MonthBars = lazy(async () => ({ default: (await import('../charts/month-bars.tsx')).MonthBars }));
@@ -27,6 +28,9 @@ export function Home() {
 
 /** Lists are asked for one page: what matters here is whether there is any, and about how many. */
 const FEW = { limit: 100 };
+
+/** A list that can be filtered. */
+const MANY = 10;
 
 const LATE_SECONDS = 60;
 const isLate = ({ lagSeconds }: { readonly lagSeconds: number | null }): boolean => (lagSeconds ?? 0) > LATE_SECONDS;
@@ -75,13 +79,76 @@ function NeedsSomeone() {
                 ))}
               </List>
             )}
-            <Anchor component={Link} href={href('/audit')} underline="always">
-              Check that all is consistent
-            </Anchor>
+            <LastCheck />
+            <Owed />
           </Stack>
         )}
       </Answered>
     </Section>
+  );
+}
+
+/** What the last check found. It is not checked again: that reads the whole ledger. */
+function LastCheck() {
+  const href = useHref();
+  const last = useAnswer('lastCheck', {}, { now: true });
+  return (
+    <Answered answer={last}>
+      {({ checkedAt, ok, failureCount, noticeCount }) => (
+        <Text>
+          {checkedAt === null
+            ? 'The ledger was never checked. '
+            : `Checked on ${instantText(checkedAt)} UTC: ` +
+              (ok === true ? `all is consistent, ${noticeCount} notices. ` : `${failureCount} failures. `)}
+          <Anchor component={Link} href={href('/audit')} underline="always" c={ok === false ? 'red.9' : ''}>
+            {ok === false ? 'See the failures' : 'Check that all is consistent'}
+          </Anchor>
+        </Text>
+      )}
+    </Answered>
+  );
+}
+
+/** What was corrected and is not booked yet. */
+function Owed() {
+  const owed = useAnswer('owed', {});
+  return (
+    <Answered answer={owed}>
+      {({ items, nextCursor }) =>
+        items.length === 0 ? (
+          <Text>{nextCursor === null ? 'No correction waits for an invoice.' : ''}</Text>
+        ) : (
+          <DataTable
+            name="owed corrections"
+            rows={items}
+            keyOf={({ tenantId, currency }) => `${tenantId} ${currency}`}
+            empty=""
+            isPlain={items.length < MANY}
+            columns={[
+              {
+                title: 'Corrected, not booked yet',
+                value: ({ tenantId }) => tenantId,
+                show: ({ tenantId }) => <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{tenantId}</To>,
+              },
+              {
+                title: 'Net',
+                value: ({ net }) => net,
+                show: ({ net, currency }) => <Money amount={net} currency={currency} />,
+                isNumber: true,
+              },
+              {
+                title: 'Tax',
+                value: ({ tax }) => tax,
+                show: ({ tax, currency }) => <Money amount={tax} currency={currency} />,
+                isNumber: true,
+              },
+              { title: 'Lines', value: ({ lines }) => lines, isNumber: true },
+              { title: 'Why', value: ({ reasons }) => reasons.join('; ') },
+            ]}
+          />
+        )
+      }
+    </Answered>
   );
 }
 

@@ -7,6 +7,7 @@ import { instantText } from '../formats.ts';
 import { useSend } from '../parts/confirmation.tsx';
 import { Failure, Page, Section, Status, When } from '../parts/states.tsx';
 import { ListTable } from '../parts/table.tsx';
+import { IssueToken } from '../parts/issue-token.tsx';
 import { useMay, useSession } from '../session.tsx';
 
 export function Settings() {
@@ -111,6 +112,7 @@ function Proposals() {
 function Tokens() {
   const tokens = useList('tokens', {});
   const { failure, act } = useAct();
+  const [isIssuing, setIsIssuing] = useState(false);
   const revocation = ({ tokenId, revokedAt }: Token) =>
     revokedAt === null ? (
       <Button
@@ -127,12 +129,27 @@ function Tokens() {
     );
   return (
     <>
+      <Button
+        mb="sm"
+        onClick={() => {
+          setIsIssuing(true);
+        }}
+      >
+        Issue a token
+      </Button>
+      {isIssuing && (
+        <IssueToken
+          close={() => {
+            setIsIssuing(false);
+          }}
+        />
+      )}
       {failure !== null && <Failure error={failure} />}
       <ListTable
         list={tokens}
         name="tokens"
         keyOf={({ tokenId }) => tokenId}
-        empty="No token was issued. ledgerline token create issues one."
+        empty="No token was issued."
         columns={[
           { title: 'Id', value: ({ tokenId }) => tokenId },
           { title: 'Actor', value: ({ actor }) => actor },

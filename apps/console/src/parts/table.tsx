@@ -3,6 +3,7 @@ import type { UseInfiniteQueryResult } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { useHref } from '../moment.ts';
+import { download } from './download.ts';
 import { changing } from './inputs.ts';
 import { Answered } from './states.tsx';
 
@@ -83,7 +84,7 @@ export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, isPlai
               variant="default"
               size="xs"
               onClick={() => {
-                download(`${name}.csv`, csvOf(columns, shown));
+                download(`${name}.csv`, csvOf(columns, shown), 'text/csv');
               }}
             >
               CSV
@@ -175,15 +176,6 @@ const csvOf = <Row,>(columns: readonly Column<Row>[], rows: readonly Row[]): str
     ...rows.map((row) => columns.map(({ value, isNumber }) => cellOf(value(row), isNumber === true)).join(',')),
     '',
   ].join('\r\n');
-
-function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
-}
 
 /** A link to another page, at the same moment. */
 export function To({ path, children }: { readonly path: string; readonly children: ReactNode }) {

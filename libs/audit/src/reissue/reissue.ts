@@ -131,7 +131,7 @@ async function replayed<Result>(
     await projector.prepare();
     await projector.catchUp();
     await pool.query(`SET search_path TO ${SCRATCH}`);
-    const parts = { locks: null, trialPool: core.trialPool, rebuilder: null, tree: null, mirror: null };
+    const parts = { locks: null, trialPool: core.trialPool, rebuilder: null, tree: null, verify: null, mirror: null };
     return await work(new LedgerCore(log, projector, pool, parts));
   } finally {
     await pool.end();

@@ -12,6 +12,7 @@ import { loadUsageAt } from '../invoices/line-usage.js';
 import { type LinePart, recordedPartsOf } from '../invoices/parts.js';
 import { billingsOf, rate, usageNeededFor } from '../invoices/rated-invoice.js';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { readPendingMarks } from '#projections/restatements/restatements.read';
 
 /**
  * What an issued part comes to: its booked rows, and the corrections of it that an invoice would book now. Money of its
@@ -52,6 +53,64 @@ export async function owedParts(
       owed.set(key, part);
   return owed;
 }
+
+/** What the next invoice of an account would book as corrections. Money of its currency, after coupons. */
+export interface OwedAccount {
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly net: Decimal;
+  readonly tax: Decimal;
+  readonly lines: number;
+  /** In the order of recording. */
+  readonly reasons: readonly string[];
+}
+
+/** The corrections that are recorded and not booked yet, of the accounts of tenants that have any. */
+export async function owedCorrections(
+  core: LedgerCore,
+  position: number,
+  tenantIds: readonly string[],
+): Promise<OwedAccount[]> {
+  const accounts = await accountsOf(
+    core,
+    tenantIds.map((tenantId) => ({ tenantId, position })),
+  );
+  const all = tenantIds.flatMap((tenantId) =>
+    accounts({ tenantId, position }).currencies.map((currency) => ({ tenantId, currency })),
+  );
+  const marks = Map.groupBy(await readPendingMarks(core.db, position, all), (mark) =>
+    JSON.stringify([mark.tenant_id, mark.currency]),
+  );
+  const marked = all.filter(({ tenantId, currency }) => marks.has(JSON.stringify([tenantId, currency])));
+  const billings = await billingsOf(
+    core,
+    position,
+    marked.map((account) => ({
+      ...{ invoiceId: 'owed', account: accounts({ ...account, position }), until: FROM_EVER, selection: null },
+      // At the earliest instant nothing is due: what is marked remains.
+      select: (facts) => billingAsOf(facts, FROM_EVER),
+    })),
+  );
+  const usage = await loadUsageAt(core, billings.flatMap(usageNeededFor));
+  return marked.flatMap(({ tenantId, currency }, index) => {
+    const billing = billings[index];
+    const { facts, rows } = billing === undefined ? NOTHING : { facts: billing.facts, rows: rate(billing, usage).rows };
+    if (facts === null || rows.length === 0) return [];
+    const couponIds = new Set(couponsOf(facts.grants).map(({ creditId }) => creditId));
+    const reasons = (marks.get(JSON.stringify([tenantId, currency])) ?? []).flatMap((mark) => mark.reasons);
+    return [
+      {
+        ...{ tenantId, currency },
+        net: chargeOf(rows, couponIds),
+        tax: sum(rows.map(({ tax }) => decimal(tax))),
+        lines: new Set(rows.map(({ lineId }) => lineId)).size,
+        reasons: [...new Set(reasons)],
+      },
+    ];
+  });
+}
+
+const NOTHING = { facts: null, rows: [] };
 
 /** So that memory stays bounded, however many tenants a correction reaches. */
 const TENANTS_AT_ONCE = 100;

@@ -5,6 +5,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { countInvoices } from '#projections/invoices/issued-invoices.read';
 import { readLastMeteredDay } from '#projections/metering/metering.read';
 import { readOpenProposals } from '#projections/proposals/proposals.read';
+import { type LastCheck, lastCheck } from '#ledger/last-check';
 import { SharedGauges } from './shared-gauges.js';
 
 interface Figures {
@@ -14,6 +15,7 @@ interface Figures {
   readonly meteredUntil: number | null;
   /** Seconds since 1970. null: all events are projected. */
   readonly oldestUnprojected: number | null;
+  readonly check: LastCheck;
 }
 
 const secondsOf = (instant: string): number => Date.parse(instant) / 1000;
@@ -22,11 +24,12 @@ const secondsOf = (instant: string): number => Date.parse(instant) / 1000;
 async function figuresOf(core: LedgerCore): Promise<Figures> {
   const { db } = core;
   const position = await core.projector.position();
-  const [invoices, open, date, since] = await Promise.all([
+  const [invoices, open, date, since, check] = await Promise.all([
     countInvoices(db, position),
     readOpenProposals(db, position),
     readLastMeteredDay(db, position),
     core.recordedAt(position + 1),
+    lastCheck(core),
   ]);
   const end = date === null ? undefined : daysFrom(date, date)[0]?.end;
   return {
@@ -34,6 +37,7 @@ async function figuresOf(core: LedgerCore): Promise<Figures> {
     proposals: open.length,
     meteredUntil: end === undefined ? null : secondsOf(end),
     oldestUnprojected: since === null ? null : secondsOf(since),
+    check,
   };
 }
 
@@ -56,5 +60,15 @@ export function watchMoney(core: LedgerCore, registry: Registry): void {
     'ledgerline_oldest_unprojected_timestamp_seconds',
     'When the first event that is not projected was recorded; absent if all events are projected',
     ({ oldestUnprojected }) => oldestUnprojected,
+  );
+  gauges.add(
+    'ledgerline_check_timestamp_seconds',
+    'When check last ran as of then; absent if it never ran',
+    ({ check: { checkedAt } }) => (checkedAt === null ? null : secondsOf(checkedAt)),
+  );
+  gauges.add(
+    'ledgerline_check_failures',
+    'Failures that the last check found; absent if it never ran',
+    ({ check: { checkedAt, failureCount } }) => (checkedAt === null ? null : failureCount),
   );
 }

@@ -1,0 +1,100 @@
+import { Alert, Button, Code, CopyButton, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { errorOf } from '#domain/errors';
+import type { IssuedToken, NewToken } from '../../../../clients/typescript/ledgerline.ts';
+import { instantText } from '../formats.ts';
+import { useSession } from '../session.tsx';
+import { changing } from './inputs.ts';
+import { Failure } from './states.tsx';
+
+const ROLES: readonly NewToken['role'][] = ['platform_admin', 'operator', 'auditor', 'tenant', 'ingest'];
+const OF_TENANTS: readonly NewToken['role'][] = ['tenant', 'ingest'];
+const DAYS = 30;
+const DAY_MS = 86_400_000;
+
+/** Issues a bearer token and shows it once: it is kept nowhere. */
+export function IssueToken({ close }: { readonly close: () => void }) {
+  const { client } = useSession();
+  const answers = useQueryClient();
+  // The same request sent twice issues one token.
+  const [tokenId] = useState(() => crypto.randomUUID());
+  const [role, setRole] = useState<NewToken['role']>('auditor');
+  const [tenantId, setTenantId] = useState('');
+  const [actor, setActor] = useState('');
+  const [end, setEnd] = useState(() => new Date(Date.now() + DAYS * DAY_MS).toISOString().slice(0, 10));
+  const [issued, setIssued] = useState<IssuedToken | null>(null);
+  const [failure, setFailure] = useState<Error | null>(null);
+  const isOfTenant = OF_TENANTS.includes(role);
+  const issue = async (): Promise<void> => {
+    try {
+      setIssued(
+        await client.issueToken({
+          ...{ role, tokenId, expiresAt: `${end}T00:00:00Z` },
+          ...(isOfTenant && tenantId !== '' ? { tenantId } : {}),
+          ...(actor === '' ? {} : { actor }),
+        }),
+      );
+      await answers.invalidateQueries();
+    } catch (error) {
+      setFailure(errorOf(error));
+    }
+  };
+  return (
+    <Modal opened onClose={close} title="Issue a token" lockScroll={false}>
+      {issued === null ? (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            void issue();
+          }}
+        >
+          <Stack>
+            <Select
+              label="Role"
+              allowDeselect={false}
+              data={[...ROLES]}
+              value={role}
+              onChange={(value) => {
+                setRole(ROLES.find((each) => each === value) ?? role);
+              }}
+            />
+            {isOfTenant && (
+              <TextInput
+                label="Tenant"
+                required={role === 'tenant'}
+                value={tenantId}
+                onChange={changing((value) => {
+                  setTenantId(value.trim());
+                })}
+              />
+            )}
+            <TextInput
+              label="Who acts with it (empty: the tenant, or the role)"
+              value={actor}
+              onChange={changing((value) => {
+                setActor(value.trim());
+              })}
+            />
+            <TextInput label="Ends on (midnight, UTC)" type="date" required value={end} onChange={changing(setEnd)} />
+            {failure !== null && <Failure error={failure} />}
+            <Button type="submit">Issue</Button>
+          </Stack>
+        </form>
+      ) : (
+        <Stack>
+          <Alert variant="default" color="green" title="The token is issued" role="status">
+            {`Copy it now: it is kept nowhere and can't be shown again. It ends on ${instantText(issued.expiresAt)} UTC.`}
+          </Alert>
+          <Code block className="long" aria-label="Token">
+            {issued.token}
+          </Code>
+          <CopyButton value={issued.token}>
+            {({ copied, copy }) => <Button onClick={copy}>{copied ? 'Copied' : 'Copy'}</Button>}
+          </CopyButton>
+          <Text size="sm" c="dimmed">{`Id ${issued.id}`}</Text>
+        </Stack>
+      )}
+    </Modal>
+  );
+}
