@@ -63,6 +63,27 @@ describe('ledgerline demo', () => {
     expect(items.every(({ lag }) => lag === 0)).toBe(true);
   });
 
+  it('leaves a ledger for the tour of the README', async () => {
+    const tour = /^```sh\n(npx ledgerline query[^]*?)^```$/m.exec(await readFile('README.md', 'utf8'))?.[1] ?? '';
+    const commands = tour.split('\n').flatMap((line) => /^npx ledgerline ([^#]*?) *#/.exec(line)?.[1] ?? []);
+    expect(commands).toHaveLength(5);
+    // Serving does not end.
+    expect(commands.pop()).toBe('up');
+    const outputs = [];
+    for (const command of commands) {
+      const { code, stdout, stderr } = await cli([...command.split(' '), '--data-dir', dataDir]);
+      expect([command, code, code === 0 ? '' : stderr]).toEqual([command, 0, '']);
+      outputs.push(stdout);
+    }
+    // The margin of April, the usage before a reading was corrected, the invoice, and nothing wrong.
+    expect(outputs).toEqual([
+      expect.stringContaining('revenue 71.12  cogs 86.92  margin -15.80'),
+      expect.stringContaining('droplet_hours: '),
+      expect.stringContaining('INV-000003'),
+      expect.stringContaining('every invariant holds'),
+    ]);
+  });
+
   it('replaces its own directory and refuses any other', async () => {
     expect((await cli(['demo', '--data-dir', dataDir])).code).toBe(0);
     await files.write('someone', 'else');

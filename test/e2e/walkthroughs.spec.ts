@@ -1,0 +1,72 @@
+import { cp, mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { execFile } from 'node:child_process';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { folder } from '../support/cli.js';
+import { testDatabase } from '../support/postgres.js';
+
+/** The pages that a newcomer follows, command by command, with the output that they show. */
+
+const run = promisify(execFile);
+const MAIN = path.resolve('dist/apps/cli/src/main.js');
+/** It serves until it is stopped. */
+const SERVES = 'npx ledgerline up';
+const PAGES: readonly (readonly [page: string, steps: number])[] = [
+  ['docs/getting-started.md', 8],
+  ['examples/hosting/README.md', 2],
+  ['examples/api/README.md', 1],
+  ['examples/tokens/README.md', 3],
+];
+
+interface Step {
+  readonly commands: string;
+  readonly output: string;
+}
+
+/** Each block of commands, with the block of output after it. */
+function stepsOf(page: string): Step[] {
+  const blocks = [...page.matchAll(/^```(sh)?\n([^]*?)^```$/gm)].map(([, isCommands, text = '']) => ({
+    isCommands: isCommands !== undefined,
+    text,
+  }));
+  return blocks.flatMap(({ isCommands, text }, index) => {
+    const next = blocks[index + 1];
+    if (!isCommands || text.trim() === SERVES) return [];
+    return [{ commands: text, output: next === undefined || next.isCommands ? '' : next.text }];
+  });
+}
+
+/** A line `…` is any number of lines; within a line it is any text. */
+const patternOf = (output: string): RegExp =>
+  new RegExp(
+    `^${output
+      .split('\n')
+      .map((line) => (line === '…' ? '[^]*?' : line.split(' …').map(escaped).join('.*?')))
+      .join('\n')
+      .replaceAll('[^]*?\n', '[^]*?')}$`,
+  );
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+let files: Awaited<ReturnType<typeof folder>>;
+beforeAll(async () => {
+  files = await folder();
+});
+afterAll(async () => files.remove());
+
+it.each(PAGES)('%s leads to issued, explained invoices, with the output that it shows', async (page, count) => {
+  const steps = stepsOf(await readFile(page, 'utf8'));
+  expect(steps).toHaveLength(count);
+  const database = await testDatabase();
+  const env = { ...process.env, DATABASE_URL: database.url };
+  // An example has its files beside it.
+  let cwd = path.join(files.path, path.basename(path.dirname(page)));
+  await (page.startsWith('examples/') ? cp(path.dirname(page), cwd, { recursive: true }) : mkdir(cwd));
+  for (const { commands, output } of steps) {
+    const script = commands.replaceAll('npx ledgerline', `"${process.execPath}" "${MAIN}"`);
+    const { stdout } = await run('sh', ['-e', '-c', `exec 2>&1\n${script}`], { cwd, env });
+    expect(stdout).toMatch(patternOf(output));
+    if (commands.includes('cd my-ledger')) cwd = path.join(cwd, 'my-ledger');
+  }
+  await database.drop();
+});
