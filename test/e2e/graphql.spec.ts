@@ -13,11 +13,9 @@ import { mintToken } from '#runtime/token';
 import { QUERIES } from '#operations/operations';
 import { apiForAll, NOW, SECRET, STORY } from '../support/api.js';
 
+const REBUILD = { command: 'rebuild-projections', rebuildId: 'r' };
 const api = apiForAll();
-beforeAll(async () => {
-  // The story asks for no rebuild.
-  await api().post('platform_admin', '/api/v1/commands', { command: 'rebuild-projections', rebuildId: 'asked' });
-});
+beforeAll(async () => api().post('platform_admin', '/api/v1/commands', REBUILD));
 const zAnswer = z.object({
   data: z.record(z.string(), z.json()).nullable(),
   errors: z
@@ -64,6 +62,10 @@ const READ: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'
 const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
 const ADMIN: readonly Role[] = ['platform_admin'];
 
+const ofInvoice = (path: string) => ({
+  given: () => `(id: "${api().invoiceId}")`,
+  rest: () => `/${path}/${api().invoiceId}`,
+});
 /**
  * Whom each root field is for, an example of asking it, and the same by REST. A field that is not in the table fails
  * below.
@@ -137,20 +139,14 @@ const TABLE: ReadonlyMap<
   ['check', { for: STAFF, rest: () => '/audit/check' }],
   ['checkpoints', { for: STAFF, rest: () => '/audit/checkpoints' }],
   ['verify', { for: STAFF, rest: () => '/audit/verify' }],
-  [
-    'bundle',
-    { for: STAFF, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/bundles/${api().invoiceId}` },
-  ],
+  ['bundle', { for: STAFF, ...ofInvoice('audit/bundles') }],
   ['lastCheck', { for: STAFF, rest: () => '/audit/check/last' }],
   ['owed', { for: STAFF, rest: () => '/owed' }],
-  [
-    'explain',
-    { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/audit/explain/${api().invoiceId}` },
-  ],
+  ['explain', { for: READ, ...ofInvoice('audit/explain') }],
   ['events', { for: STAFF, given: () => '(limit: 3)', rest: () => '/audit/events?limit=3' }],
   ['projections', { for: STAFF, rest: () => '/projections' }],
   ['rebuilds', { for: ADMIN, rest: () => '/projections/rebuilds' }],
-  ['rebuild', { for: ADMIN, given: () => '(rebuildId: "asked")', rest: () => '/projections/rebuilds/asked' }],
+  ['rebuild', { for: ADMIN, given: () => '(rebuildId: "r")', rest: () => '/projections/rebuilds/r' }],
 ]);
 const cases = [...TABLE].map(([field, each]) => ({ field, ...each }));
 const asked = ({ field, given }: (typeof cases)[number]): string =>

@@ -42,7 +42,7 @@ export class TokensController {
     @Inject(SIGNING) private readonly signing: Signing,
   ) {}
 
-  /** Issues a bearer token. Its id, role and end are recorded as an event; the token itself is in no event and no log. */
+  /** Issues a bearer token. An event records its id, role and end; the token itself is in no event and no log. */
   @Post('tokens')
   @HttpCode(200)
   @AllowedTo(...ADMIN)

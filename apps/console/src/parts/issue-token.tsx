@@ -84,7 +84,7 @@ export function IssueToken({ close }: { readonly close: () => void }) {
       ) : (
         <Stack>
           <Alert variant="default" color="green" title="The token is issued" role="status">
-            {`Copy it now: it is kept nowhere and can't be shown again. It ends on ${instantText(issued.expiresAt)} UTC.`}
+            {`Copy it now: it can't be shown again. It ends on ${instantText(issued.expiresAt)} UTC.`}
           </Alert>
           <Code block className="long" aria-label="Token">
             {issued.token}
