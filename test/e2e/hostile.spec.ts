@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { ERROR_CODES } from '#api/error-codes';
+import { zProblem } from '#api/problem';
 import { apiForAll, beside, largeRequest, problemIn } from '../support/api.js';
 import { RawSocket } from '../support/raw-socket.js';
 
@@ -272,5 +275,121 @@ describe('requests that wait in the line of a connection', () => {
       while ((await underWay()) > 1);
       // The end of the API would wait for them without end.
     });
+  });
+});
+
+describe('a hostile request to GraphQL', () => {
+  const nested = (levels: number, open: string, close: string) => open.repeat(levels) + close.repeat(levels);
+  const document = (definitions: unknown) => JSON.stringify({ kind: 'Document', definitions });
+  const field = { kind: 'Field', name: { kind: 'Name', value: '__typename' } };
+  const named = 'query($n: Int!) { tenants(limit: $n) { items { tenantId } } }';
+  const queries: readonly unknown[] = [
+    ...[null, 1, true, [], {}, '', ' ', 'null', '1', '[]', '"x"', 'true', '{}', '{', '}', '# nothing', '{ "', '\ud800'],
+    ...[document([]), document(null), document([null]), '{"kind":"Document"}', { kind: 'Document', definitions: [] }],
+    document([{ kind: 'OperationDefinition', operation: 'query', selectionSet: { selections: [field] } }]),
+    document([{ kind: 'OperationDefinition', operation: 'query', selectionSet: null }]),
+    ...['[', '{a:', '[{a:'].map((open) => `{ quote(plan: ${nested(1600, open, '}')}) { total } }`),
+    ...[100, 1000, 2400].map((levels) => `{ quote(plan: ${nested(levels, '[', ']')}, usage: {}) { total } }`),
+    `mutation { execute(commands: [${nested(2000, '[', ']')}]) { status } }`,
+    // What looks like the end of a text is within it.
+    `{ quote(plan: ["""\\"""\\""" """, ${nested(2400, '[', ']')}], usage: {}) { total } }`,
+    ...[nested(1600, '{a', '}'), nested(1200, '{... ', '}'), `query($a: ${nested(2000, '[', ']')}) { a }`],
+    ...[`{ __typename ${'@a'.repeat(2000)} }`, `{ __typename ${'@skip(if: true) '.repeat(700)} }`],
+    ...['subscription { projectionLag { lag } }', 'fragment F on Query { ...F } { ...F }', 'type A { a: Int }'],
+    ...['{ constructor }', '{ __proto__ }', '{ events(after: "0x10") { items { type } } }', named],
+    ...['mutation { execute(commands: [null]) { status } }', '{ invoicePreview(tenantId: {}, at: 1) { total } }'],
+  ];
+  const bodies: readonly unknown[] = [
+    ...[null, 1, 'x', true, [], [null], {}, { persisted: true }, { extensions: { persistedQuery: {} } }],
+    ...queries.map((query) => ({ query })),
+    ...[1, 'x', []].map((variables) => ({ query: '{ __typename }', variables })),
+    ...['x', 1, {}].map((operationName) => ({ query: '{ __typename }', operationName })),
+    ...['x', 1e9, {}, null].map((n) => ({ query: named, variables: { n } })),
+    {
+      query: 'mutation($c: [JSON!]!) { execute(commands: $c) { status } }',
+      variables: { c: Array.from({ length: 9000 }, () => null) },
+    },
+  ];
+  const zAsked = z
+    .object({ query: z.string(), variables: z.unknown().optional(), operationName: z.unknown().optional() })
+    .partial()
+    .catch({});
+  const INTERNAL =
+    /undefined|cannot read|destructure|call stack|is not a function|not iterable|document object|definitions|internal|\bAST\b|mer_err|node_modules/i;
+  const zCoded = z.looseObject({
+    message: z.string().min(1),
+    extensions: z.looseObject({ code: z.enum(ERROR_CODES) }),
+  });
+  const zRefused = z.union([zProblem, z.looseObject({ errors: z.array(zCoded).min(1) })]);
+
+  it.each(bodies.map((body) => [JSON.stringify(body).slice(0, 60), body] as const))(
+    '%s is refused with a code and a plain text',
+    async (_, body) => {
+      const { query, variables, operationName } = zAsked.parse(body);
+      const answers = [await api().post('operator', '/graphql', body)];
+      if (query !== undefined && variables === undefined && operationName === undefined)
+        answers.push(await api().get('operator', `/graphql?query=${encodeURIComponent(query.toWellFormed())}`));
+      for (const answer of answers) {
+        expect([200, 400, 405, 414, 431]).toContain(answer.status);
+        expect(zRefused.safeParse(answer.body).error).toBeUndefined();
+        expect(JSON.stringify(answer.body)).not.toMatch(INTERNAL);
+      }
+    },
+  );
+
+  const lag = { query: 'subscription { projectionLag { lag } }' };
+  const subscribe = (more: object) => ({ type: 'subscribe', id: '1', payload: lag, ...more });
+  const messages: readonly unknown[] = [
+    ...[null, 1, 'x', [], {}, { type: 1 }, { type: 'ka' }, { type: 'next', id: '1' }, { type: 'connection_ack' }],
+    ...[{ type: 'complete' }, { type: 'complete', id: 1 }, { type: 'start', id: '1', payload: lag }],
+    ...[undefined, 1, {}, '', 'x'.repeat(200)].map((id) => subscribe({ id })),
+    ...[undefined, null, 1, 'x', [], {}].map((payload) => subscribe({ payload })),
+    ...queries.filter((query) => query !== lag.query).map((query) => subscribe({ payload: { query } })),
+    ...[1, [], 'x'].map((variables) => subscribe({ payload: { ...lag, variables } })),
+    ...[1, 'x'].map((operationName) => subscribe({ payload: { ...lag, operationName } })),
+    ...[[null], [{ type: 'connectionInit', payload: {} }]].map((extensions) => subscribe({ extensions })),
+    subscribe({
+      payload: {
+        query: 'subscription($a: String!) { invoiceState(tenantId: $a) { invoiceId } }',
+        variables: { a: {} },
+      },
+    }),
+    subscribe({ payload: { query: `subscription { invoiceState { ${nested(20, 'a {', '}')} } }` } }),
+    subscribe({ payload: { query: 'subscription { invoiceState { nonsense } }' } }),
+    { type: 'connection_init', payload: 1 },
+  ];
+
+  it.each(
+    ['{', '', '\0', ...messages.map((each) => JSON.stringify(each))].map((text) => [text.slice(0, 60), text] as const),
+  )('in a message %s has an answer with a code, or ends the WebSocket with a reason', async (_, text) => {
+    const socket = await opened(api().url);
+    const { promise: ended, resolve } = Promise.withResolvers<object>();
+    socket.addEventListener('close', ({ code, reason }) => {
+      resolve({ code, reason });
+    });
+    socket.addEventListener('message', ({ data }) => {
+      resolve(z.looseObject({}).parse(JSON.parse(String(data))));
+    });
+    socket.send(text);
+    const end = await ended;
+    if ('code' in end)
+      expect(end).toEqual({ code: 4400, reason: 'malformed_request: the message has not the form of its protocol' });
+    else {
+      const zError = z.looseObject({ type: z.literal('error'), id: z.string(), payload: z.array(zCoded).min(1) });
+      expect(zError.safeParse(end).error).toBeUndefined();
+      expect(JSON.stringify(end)).not.toMatch(INTERNAL);
+    }
+    socket.close();
+  });
+
+  it('without a token before it ends the WebSocket', async () => {
+    const socket = new WebSocket(`${api().url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+    const { promise: ended, resolve } = Promise.withResolvers<[number, string]>();
+    socket.addEventListener('close', ({ code, reason }) => {
+      resolve([code, reason]);
+    });
+    await once(socket, 'open');
+    socket.send(JSON.stringify(subscribe({})));
+    expect(await ended).toEqual([4401, 'unauthenticated: send connection_init with a token first']);
   });
 });

@@ -25,6 +25,7 @@ import { tagReads } from './etag.js';
 import { Failures, NOT_WRITABLE } from './failures.js';
 import { refuseFloods, type Routed } from './floods.js';
 import { limitSockets } from './graphql/socket-limits.js';
+import { checkMessages } from './graphql/socket-messages.js';
 import { givenId, isAscii, POSITION, type Request, V1 } from './http.js';
 import { logRequests, NestLogger } from './logger.js';
 import { answerProblem } from './problem.filter.js';
@@ -182,6 +183,7 @@ export async function createApi(
     next();
   });
   limitSockets(fastify);
+  checkMessages(fastify);
   fastify.server.on('checkExpectation', (request, response) => fastify.server.emit('request', request, response));
   tagReads(fastify);
   fastify.addHook('onSend', (request, reply, payload, done) => {

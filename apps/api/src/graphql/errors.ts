@@ -1,7 +1,9 @@
 import type { ExecutionResult } from 'graphql';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { z } from 'zod';
+import { invalid } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
+import { excessOf } from '../bodies.js';
 import { type Problem, problemOf } from '../problem.js';
 
 /** A refusal in GraphQL has the same code, status and faulty fields as in REST. */
@@ -24,12 +26,48 @@ const zRefused = z.looseObject({ statusCode: z.literal([400, 405]), errors: z.ar
 /** Whether the error concerns the query. Otherwise it concerns the request. */
 export const isAboutQuery = (error: unknown): boolean => zRefused.safeParse(error).success || isDomainError(error);
 
+/** Mercurius refuses some requests with errors of its own, and some with those of JavaScript. */
+function textOf(error: Error): string {
+  if (
+    error instanceof GraphQLError ||
+    /^(body|querystring)[\w/]* must be |^Operation cannot be | exceeds the query depth limit of /.test(error.message)
+  )
+    return error.message;
+  return error instanceof RangeError ? TOO_DEEP : 'The query is not valid.';
+}
+
+/** A list in a list in a field: brackets of all kinds. The deepest query has 16 levels, and JSON in it 64. */
+const MOST_LEVELS = 100;
+const TOO_DEEP = `The query is nested deeper than ${MOST_LEVELS} levels.`;
+
+/**
+ * Checks the text of a query before it is parsed: parsing what is nested deeply runs out of stack. Mercurius would also
+ * take a document as JSON, as the parser makes it, and fail where it is not one. Errors: `invalid_query`.
+ */
+export function assertReadable(text: string): void {
+  const levels = excessOf(Buffer.from(text), { values: Infinity, fields: Infinity, levels: MOST_LEVELS });
+  if (levels !== undefined) throw invalid('invalid_query', TOO_DEEP);
+  if (isJson(text))
+    throw invalid('invalid_query', 'The query must be in GraphQL, such as "{ tenants { items { tenantId } } }".');
+}
+
+function isJson(text: string): boolean {
+  // No query begins so. To try each would take time.
+  if (!/^\s*([["\d-]|true|false|null|\{\s*["}])/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function formatted(error: GraphQLError): GraphQLFormattedError[] {
   const { originalError: cause } = error;
   const refused = zRefused.safeParse(cause);
   if (refused.success)
     return refused.data.errors.map((each) => ({
-      ...new GraphQLError(each.message).toJSON(),
+      ...new GraphQLError(textOf(each)).toJSON(),
       ...(each instanceof GraphQLError ? each.toJSON() : {}),
       extensions: { code: 'invalid_query', status: refused.data.statusCode },
     }));

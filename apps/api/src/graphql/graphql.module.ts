@@ -1,8 +1,11 @@
+import { once } from 'node:events';
+import type { Socket as NetSocket } from 'node:net';
 import type { DynamicModule } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
-import { GraphQLError } from 'graphql';
-import type { Socket as NetSocket } from 'node:net';
+import { type DocumentNode, GraphQLError, Kind, OperationTypeNode } from 'graphql';
+import { z } from 'zod';
+import { errorOf, invalid } from '#domain/errors';
 import { ownerOf } from '#ledger/caller';
 import { Ledger } from '#operations/ledger';
 import { CLOCK, type Clock } from '../clock.js';
@@ -15,14 +18,15 @@ import type { PlaceOfRequest, PlacesOfRequests } from '../places.js';
 import { answerProblem } from '../problem.filter.js';
 import { tellMoment } from './as-of.js';
 import { QueryLimits, type QueryTime } from '../query-limits.js';
-import { formatErrors, isAboutQuery } from './errors.js';
+import { assertReadable, formatErrors, isAboutQuery } from './errors.js';
 import { assertValid, guardCost, MAX_DEPTH, MAX_TOKENS } from './limits.js';
 import { resolveRelations } from './relations.js';
 import { countSubscriptions, type Socket, Sockets } from './sockets.js';
 import type { Turns } from './turns.js';
 
 /** A request on arrival, by HTTP or as an upgrade to WebSocket. */
-type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'caller'> & {
+type Arriving = Pick<Request, 'id' | 'method' | 'url' | 'headers' | 'body' | 'caller'> & {
+  readonly query: unknown;
   readonly ws?: boolean;
   readonly raw: { readonly socket: NetSocket };
 };
@@ -64,6 +68,13 @@ export const graphQl = (
       }),
   });
 
+const zAsked = z.object({ query: z.string().optional() }).catch({});
+
+const hasSubscription = ({ definitions }: DocumentNode): boolean =>
+  definitions.some(
+    (each) => each.kind === Kind.OPERATION_DEFINITION && each.operation === OperationTypeNode.SUBSCRIPTION,
+  );
+
 function configuration({ ledger, sockets, arrivals, limits, failures, turns, placesOf }: Parts): MercuriusDriverConfig {
   return {
     path: '/graphql',
@@ -74,19 +85,23 @@ function configuration({ ledger, sockets, arrivals, limits, failures, turns, pla
     queryDepth: MAX_DEPTH,
     graphql: { parseOptions: { maxLexicalTokens: MAX_TOKENS } },
     errorFormatter: formatErrors,
-    errorHandler: (error: Error, request: Arriving, reply: Reply) => {
-      // An error outside the query, such as an unreadable body, is a problem like elsewhere.
-      if (!isAboutQuery(error)) {
+    errorHandler: async (error: Error, request: Arriving, reply: Reply) => {
+      // Mercurius takes the end of this function for that of the answer. One that is compressed would be empty.
+      const closed = reply.raw.closed ? undefined : once(reply.raw, 'close');
+      if (isAboutQuery(error)) {
+        const { statusCode, response } = formatErrors({
+          errors: [new GraphQLError(error.message, { originalError: error })],
+        });
+        reply.status(statusCode).send(response);
+      } else {
+        // An error outside the query, such as an unreadable body, is a problem like elsewhere.
         answerProblem(error, request, reply, failures);
-        return;
       }
-      const { statusCode, response } = formatErrors({
-        errors: [new GraphQLError(error.message, { originalError: error })],
-      });
-      reply.status(statusCode).send(response);
+      await closed;
     },
     hooks: {
       preExecution: (schema, document, _context, variables) => {
+        if (hasSubscription(document)) throw invalid('invalid_query', 'Subscriptions need a WebSocket to /graphql.');
         guardCost(schema, document, variables ?? {});
       },
       onResolution: (execution, context) => {
@@ -109,7 +124,7 @@ function configuration({ ledger, sockets, arrivals, limits, failures, turns, pla
     },
     additionalRouteOptions: {
       // Before the query is read: without a token, even the schema is hidden.
-      preHandler: (request: Arriving, reply: Reply, next: () => void) => {
+      preHandler: (request: Arriving, reply: Reply, next: (error?: Error) => void) => {
         // Browsers can't send headers with a WebSocket: the token comes in the first message.
         if (request.ws === true) {
           sockets.arrive(request.raw.socket, next);
@@ -119,6 +134,13 @@ function configuration({ ledger, sockets, arrivals, limits, failures, turns, pla
           request.caller = arrivals.callerOf(request);
         } catch (error) {
           answerProblem(error, request, reply, failures);
+          return;
+        }
+        const { query } = zAsked.parse(request.method === 'GET' ? request.query : request.body);
+        try {
+          if (query !== undefined) assertReadable(query);
+        } catch (error) {
+          next(errorOf(error));
           return;
         }
         next();
