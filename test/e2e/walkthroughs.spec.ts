@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -54,6 +55,12 @@ beforeAll(async () => {
 });
 afterAll(async () => files.remove());
 
+/** Runs the commands of a step in a folder. Returns what they print. Errors: one of them fails. */
+async function carriedOut(commands: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const script = commands.replaceAll('npx ledgerline', `"${process.execPath}" "${MAIN}"`);
+  return (await run('sh', ['-e', '-c', `exec 2>&1\n${script}`], { cwd, env })).stdout;
+}
+
 it.each(PAGES)('%s leads to issued, explained invoices, with the output that it shows', async (page, count) => {
   const steps = stepsOf(await readFile(page, 'utf8'));
   expect(steps).toHaveLength(count);
@@ -63,10 +70,36 @@ it.each(PAGES)('%s leads to issued, explained invoices, with the output that it 
   let cwd = path.join(files.path, path.basename(path.dirname(page)));
   await (page.startsWith('examples/') ? cp(path.dirname(page), cwd, { recursive: true }) : mkdir(cwd));
   for (const { commands, output } of steps) {
-    const script = commands.replaceAll('npx ledgerline', `"${process.execPath}" "${MAIN}"`);
-    const { stdout } = await run('sh', ['-e', '-c', `exec 2>&1\n${script}`], { cwd, env });
-    expect(stdout).toMatch(patternOf(output));
+    expect(await carriedOut(commands, cwd, env)).toMatch(patternOf(output));
     if (commands.includes('cd my-ledger')) cwd = path.join(cwd, 'my-ledger');
   }
   await database.drop();
+});
+
+it('docs/running.md leads through the drill of a restore, on the embedded Postgres', async () => {
+  const drill =
+    /^\*\*Drill\.\*\*[^]*?^With a Postgres of your own/m.exec(await readFile('docs/running.md', 'utf8'))?.[0] ?? '';
+  const steps = stepsOf(drill);
+  expect(steps).toHaveLength(2);
+  const { DATABASE_URL: _none, ...env } = process.env;
+  const cwd = path.join(files.path, 'drill');
+  await cp('examples/api', cwd, { recursive: true });
+  await carriedOut('npx ledgerline apply setup.jsonl', cwd, env);
+  // Where root may not enter a user namespace, the cluster is in a folder of its own, which is copied as well.
+  const location = path.join(cwd, '.ledgerline', 'postgres', 'location');
+  const elsewhere = existsSync(location) ? (await readFile(location, 'utf8')).trim() : null;
+  const copied = (from: string, to: string) =>
+    elsewhere === null ? '' : `\nrm -rf "${to}" && cp -a "${from}" "${to}"`;
+  const [backup, restore] = steps;
+  const restored = copied('elsewhere', elsewhere ?? '');
+  await carriedOut(`${backup?.commands}${copied(elsewhere ?? '', 'elsewhere')}`, cwd, env);
+  expect(await carriedOut(`${restored}\n${restore?.commands}`, cwd, env)).toMatch(patternOf(restore?.output ?? ''));
+  // What is recorded after the backup is lost, and found to be missing.
+  await carriedOut('npx ledgerline backfill usage events.jsonl', cwd, env);
+  await carriedOut('npx ledgerline checkpoint --out later.checkpoint', cwd, env);
+  await carriedOut(`rm -rf .ledgerline && cp -a backup .ledgerline${restored}`, cwd, env);
+  await expect(carriedOut('npx ledgerline verify --checkpoint later.checkpoint', cwd, env)).rejects.toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('later.checkpoint covers 7 events, but the log has 5'),
+  });
 });
