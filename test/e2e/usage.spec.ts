@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { zObservation } from '#domain/usage/usage';
 import { LedgerCore } from '#ledger/ledger-core';
 import { writeUsage } from '#billing/usage/usage-writer';
-import { deployment, tenant } from '../support/commands.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /**
@@ -50,6 +50,25 @@ const records = async (): Promise<string[][]> =>
     resourceId,
     quantity,
   ]);
+
+describe('a negative reading', () => {
+  it('takes back what others of its sum have counted, down to nothing', async () => {
+    const price = { model: 'unit', unitAmount: '0.50' };
+    await test.apply(plan('p1', '0.00', [{ billingKind: 'requests', price }]), subscription('s1', 'd1', 'p1'));
+    const found = async () => [
+      await test.ask('usage', { deploymentId: 'd1' }),
+      (await test.ask<{ items: { billingKind: string; net: string }[] }>('lines', { subscriptionId: 's1' })).items
+        .filter(({ billingKind }) => billingKind === 'requests')
+        .map(({ net }) => net)[0],
+    ];
+    await test.apply(observe('8'), observe('-3', { resourceId: 'r2' }));
+    // # (8 − 3) × 0.50 = 2.50
+    expect(await found()).toEqual([{ requests: '5' }, '2.50']);
+    await test.apply(observe('-8', { resourceId: 'r3' }));
+    // # 8 − 3 − 8 = −3, of which nothing is owed
+    expect(await found()).toEqual([{ requests: '-3' }, '0.00']);
+  });
+});
 
 describe('a repeated observation', () => {
   it('is unchanged after a correction to another quantity', async () => {
