@@ -4,7 +4,8 @@ import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { ERROR_CODES } from '#api/error-codes';
 import { zProblem } from '#api/problem';
-import { apiForAll, beside, largeRequest, problemIn } from '../support/api.js';
+import { mintToken } from '#runtime/token';
+import { apiForAll, beside, largeRequest, NOW, problemIn, SECRET } from '../support/api.js';
 import { RawSocket } from '../support/raw-socket.js';
 
 // What an attacker sent, from outside.
@@ -198,6 +199,40 @@ async function opened(url: string, headers: Record<string, string> = {}): Promis
   await once(socket, 'message');
   return socket;
 }
+
+describe('an id that looks like another', () => {
+  const UNSEEN = 'contains characters that cannot be seen (control, format or unassigned ones)';
+
+  it.each([
+    ['ac\u200bme', UNSEEN],
+    ['acme\u202e', UNSEEN],
+    ['acme\u0378', UNSEEN],
+    ['cafe\u0301', 'is not in the Unicode form NFC'],
+  ])('as %j is refused at every door', async (id, message) => {
+    const tenant = { command: 'register-tenant', tenantId: id, name: 'Acme', currency: 'USD' };
+    expect(problemIn(await api().command(tenant)).errors).toEqual([{ field: 'tenantId', message }]);
+    expect(problemIn(await api().command({ ...tenant, tenantId: 'another', idempotencyKey: id })).errors).toEqual([
+      { field: 'idempotencyKey', message },
+    ]);
+    const reading = {
+      ...{ deploymentId: 'acme-prod', resourceId: id, billingKind: 'gateway', granularity: 'hour', quantity: '1' },
+      period: { start: '2026-04-03T00:00:00Z', end: '2026-04-03T01:00:00Z' },
+    };
+    const event = { specversion: '1.0', type: 'gateway', id, source: 'meter', subject: 'acme-prod', data: {} };
+    expect((await api().post('ingest', '/api/v1/usage', [reading, event])).body).toMatchObject({
+      items: [
+        { status: 'rejected', error: { errors: [{ field: 'resourceId', message }] } },
+        { status: 'rejected', error: { errors: expect.arrayContaining([{ field: 'id', message }]) } },
+      ],
+    });
+    const query = `tenantId=${encodeURIComponent(id)}`;
+    expect(problemIn(await api().get('operator', `/api/v1/invoices?${query}`)).errors).toEqual([
+      { field: 'tenantId', message },
+    ]);
+    const token = await mintToken(SECRET, { sub: id, role: 'operator', ttl: '1h' }, NOW);
+    expect(problemIn(await api().get(token, '/api/v1/tenants'))).toMatchObject({ status: 401 });
+  });
+});
 
 describe('a WebSocket', () => {
   const ping = JSON.stringify({ type: 'ping', payload: { text: 'a'.repeat(1000) } });

@@ -8,6 +8,7 @@ import { LedgerModule } from '#operations/ledger.module';
 import type { WhenOutdated } from '#operations/outdated';
 import { openDatabase } from '#postgres/pool';
 import { eventStoreFrom, fourEyesFrom, usageYearsFrom } from '#runtime/environment';
+import { parse, zId } from '#domain/schema';
 import { CLI_ACTOR } from './actor.js';
 import { say } from './output.js';
 
@@ -16,7 +17,7 @@ export const now = (): Instant => instant(new Date().toISOString());
 
 /** Everybody who can run the CLI on a database may use all of its commands. */
 export const cliCaller = (actor = CLI_ACTOR): Caller => ({
-  actor,
+  actor: parse(zId, actor, 'actor'),
   role: 'platform_admin',
   now: now(),
 });

@@ -18,6 +18,21 @@ const utf8 = new TextEncoder();
 const fits = (id: string): boolean =>
   id.length * 3 <= LONGEST_ID_BYTES || id.length > LONGEST_ID_BYTES || utf8.encode(id).length <= LONGEST_ID_BYTES;
 
+const HAS_UNSEEN = 'contains characters that cannot be seen (control, format or unassigned ones)';
+const IS_DECOMPOSED = 'is not in the Unicode form NFC';
+const ASCII = /^[\x20-\x7e]*$/;
+/** Besides the control characters of ASCII. */
+const UNSEEN = /[\u0080-\u009f\p{Cf}\p{Cn}]/u;
+/** Without these two, texts that look the same are two ids. Letters of different scripts may still look alike. */
+const isSeen = (id: string): boolean => ASCII.test(id) || !UNSEEN.test(id);
+const isComposed = (id: string): boolean => ASCII.test(id) || id.normalize('NFC') === id;
+
+/** What is wrong with a text as an id, apart from its length. undefined: nothing. */
+export function faultOfId(id: string): string | undefined {
+  if (!isSeen(id) || !ID.test(id)) return HAS_UNSEEN;
+  return isComposed(id) ? undefined : IS_DECOMPOSED;
+}
+
 /**
  * The schema of an id in a recorded event. zId adds limits that came later, and an event that was recorded before them
  * must stay readable: else no read model could be built from the log.
@@ -28,9 +43,11 @@ export const zRecordedId = z
   .max(512, 'is longer than 512 characters')
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'contains control characters');
 
-/** The schema of an id as input: free text of 1 to 512 bytes in UTF-8, without control characters. */
+/** The schema of an id as input: free text of 1 to 512 bytes in UTF-8, in NFC, of characters that can be seen. */
 export const zId = zRecordedId
   .refine(isStorable, 'contains half a surrogate pair, which cannot be stored')
+  .refine(isSeen, HAS_UNSEEN)
+  .refine(isComposed, IS_DECOMPOSED)
   .refine(fits, `is longer than ${LONGEST_ID_BYTES} bytes: letters outside ASCII take two to four`);
 
 /** The schema of the ids in an event: zId where it is written, zRecordedId where it is read. */
@@ -49,7 +66,10 @@ export type EventOf<Schemas extends EventSchemas> = {
 
 /** Whether a value is an id, as zId accepts it. */
 export const isId = (value: unknown): boolean =>
-  typeof value === 'string' && ID.test(value) && isStorable(value) && fits(value);
+  typeof value === 'string' &&
+  (PLAIN_ID.test(value) || (ID.test(value) && isStorable(value) && fits(value) && faultOfId(value) === undefined));
+const PLAIN_ID = /^[\x20-\x7e]{1,512}$/;
+/** Without the control characters of ASCII. */
 const ID = /^[^\u0000-\u001f\u007f]{1,512}$/;
 
 export const zText = z

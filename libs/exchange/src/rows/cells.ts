@@ -1,6 +1,6 @@
 import { fieldPath } from '#domain/faults';
 import { LONGEST_DETAIL } from '#domain/costs/focus';
-import { isId } from '#domain/schema';
+import { faultOfId, isId } from '#domain/schema';
 import { ownText } from '#domain/own-text';
 import { isStorable, unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
@@ -229,7 +229,7 @@ export class Cells {
       value,
       Buffer.byteLength(value) > 512
         ? `is ${Buffer.byteLength(value)} bytes long. The maximum is 512.`
-        : 'contains control characters. Remove them.',
+        : `${faultOfId(value) ?? 'cannot be stored'}. Correct it.`,
     );
   }
 
