@@ -8,6 +8,7 @@ import { PostgresLog } from '#event-store/postgres';
 import { reason } from '#postgres/errors';
 import { stoppable } from '#postgres/stoppable';
 import { createPool } from '#postgres/pool';
+import { assertOwnSession } from '#postgres/session';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
@@ -99,6 +100,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
   const pools = new Set([pool, asked, locks]);
   let opened: EventLog | undefined;
   try {
+    await assertOwnSession(pool, READ_MODELS);
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
     const log =

@@ -2,6 +2,7 @@
 export type DatabaseErrorCode =
   | 'database_url_invalid'
   | 'database_unreachable'
+  | 'database_behind_pooler'
   | 'schema_name_invalid'
   | 'value_out_of_range'
   | 'data_directory_unusable'
