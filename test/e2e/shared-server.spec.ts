@@ -143,31 +143,49 @@ describe('a ledger on an EventStoreDB that others use and administer', () => {
       code: 'nothing_removed',
       message: 'EventStoreDB still has revision 0 of the stream tenant-t1',
     });
-    node.log.tombstone('ledgerline-tenant-t1');
+    await test.apply(RENAMED);
+    node.log.truncate('ledgerline-tenant-t1', 1);
     node.log.scavenge();
-    expect(await test.refused({ ...acknowledged, revision: 1 })).toMatchObject({
-      message: 'the stream tenant-t1 has no revision 1',
+    expect(await test.refused({ ...acknowledged, revision: 2 })).toMatchObject({
+      message: 'the stream tenant-t1 has no revision 2',
+    });
+    expect(await test.refused({ ...acknowledged, deleted: true })).toMatchObject({
+      message: 'EventStoreDB has not permanently deleted the stream tenant-t1',
     });
     await test.apply(acknowledged);
     const { ok, failures: failed, notices } = await test.check();
     expect([ok, failed]).toEqual([true, []]);
-    expect(notices).toEqual([
-      expect.objectContaining({ code: 'removed_from_server' }),
-      expect.objectContaining({ code: 'stream_deleted' }),
-    ]);
+    expect(notices).toEqual([expect.objectContaining({ code: 'removed_from_server' })]);
     await test.app.get(Audit).keepUp();
     const { code, stdout } = await verify();
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       ok: true,
       failures: [],
-      acknowledged: [{ code: 'removed_from_server', stream: 'tenant-t1' }, { code: 'stream_deleted' }],
+      acknowledged: [{ code: 'removed_from_server', stream: 'tenant-t1' }],
     });
-    // A later removal is not known.
+  });
+
+  it('has a permanent deletion acknowledged by itself, also after a truncation of the same stream', async () => {
+    const acknowledged = { command: 'acknowledge-removal', stream: 'tenant-t1', revision: 0, reason: 'a mistake' };
+    await test.apply(RENAMED);
+    node.log.truncate('ledgerline-tenant-t1', 1);
+    node.log.scavenge();
+    await test.apply(acknowledged);
+    node.log.tombstone('ledgerline-tenant-t1');
+    // By then the tombstone is copied, too.
     await test.apply(tenant('t2'));
+    expect(await failures()).toMatchObject([{ code: 'stream_deleted' }]);
+    await test.app.get(Audit).keepUp();
+    expect(JSON.parse((await verify()).stdout)).toMatchObject({ ok: false, failures: [{ code: 'stream_deleted' }] });
+    node.log.scavenge();
+    await test.apply({ ...acknowledged, revision: 1 });
+    expect(await failures()).toMatchObject([{ code: 'stream_deleted' }]);
+    await test.apply({ ...acknowledged, revision: 1, deleted: true });
+    expect(await failures()).toEqual([]);
+    // A later removal is not known.
     node.log.tombstone('ledgerline-tenant-t2');
     node.log.scavenge();
-    // By then the tombstone is copied, too.
     await test.apply(tenant('t3'));
     expect(await failures()).toMatchObject([{ code: 'removed_from_server' }, { code: 'stream_deleted' }]);
   });

@@ -148,6 +148,11 @@ export class MirroredLog implements EventLog {
     return (await this.source.eventOf(stream, revision)) !== undefined;
   }
 
+  /** Whether EventStoreDB permanently deleted the stream, as far as the mirror noticed. */
+  async isDeleted(stream: string): Promise<boolean> {
+    return (await this.mirror.removals()).some((each) => each.stream === stream && each.revisions === null);
+  }
+
   /** What EventStoreDB and the mirror do not agree on. `signal`: ends it earlier. */
   differences(signal?: AbortSignal): Promise<readonly MirrorDifference[]> {
     return compareWithServer(this.source, this.mirror, signal);

@@ -73,7 +73,7 @@ export class LedgerCore {
       /** Computes the tree again from the log, and compares it with what is stored. null: a trial has none. */
       readonly verify: ((verifier: Verifier | null) => Promise<Verified>) | null;
       /** The mirror of EventStoreDB. null: the log is in Postgres, or this is a trial. */
-      readonly mirror: Pick<MirroredLog, 'differences' | 'isOnServer' | 'probe'> | null;
+      readonly mirror: Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'probe'> | null;
     },
     /** The seller as documents show it: free text with line breaks. null: not configured. */
     readonly seller: string | null = null,
@@ -100,7 +100,7 @@ export class LedgerCore {
     return this.parts.trialPool;
   }
 
-  get mirror(): Pick<MirroredLog, 'differences' | 'isOnServer' | 'probe'> | null {
+  get mirror(): Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'probe'> | null {
     return this.parts.mirror;
   }
 

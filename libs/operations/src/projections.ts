@@ -38,15 +38,20 @@ const acknowledgeRemoval = defineCommand({
   fields: z.strictObject({
     stream: zText.min(1).describe('The stream, as `check` names it'),
     revision: z.int().nonnegative().describe('The last revision that EventStoreDB lacks, as `check` names it'),
+    deleted: z
+      .literal(true)
+      .optional()
+      .describe('The stream was permanently deleted, too: `check` names it `stream_deleted`'),
     reason: zText.min(1),
   }),
-  key: ({ stream, revision }) => [stream, revision],
+  // A deletion that follows is acknowledged by itself.
+  key: ({ stream, revision, deleted }) => [stream, revision, ...(deleted === true ? ['deleted'] : [])],
   isPreviewed: false,
   fourEyes: 'nothing',
   mistakes: { final: 'It stays recorded. check and verify go on to list what was removed.' },
   example: { stream: 'tenant-acme', revision: 41, reason: 'deleted by the administrator of the server on 2026-04-02' },
   async handle(call, core) {
-    const { stream, revision, reason } = call.fields;
+    const { stream, revision, deleted, reason } = call.fields;
     return core.book.decide(PROJECTIONS_STREAM, call, async () => {
       if (core.mirror === null)
         throw conflict('nothing_removed', 'the log is in Postgres, and no event can be removed from it');
@@ -54,7 +59,10 @@ const acknowledgeRemoval = defineCommand({
         throw conflict('nothing_removed', `the stream ${stream} has no revision ${revision}`);
       if (await core.mirror.isOnServer(stream, revision))
         throw conflict('nothing_removed', `EventStoreDB still has revision ${revision} of the stream ${stream}`);
-      return { events: [{ type: 'RemovalAcknowledged', data: { stream, revision, reason } }] };
+      if (deleted === true && !(await core.mirror.isDeleted(stream)))
+        throw conflict('nothing_removed', `EventStoreDB has not permanently deleted the stream ${stream}`);
+      const of = deleted === true ? { deleted } : {};
+      return { events: [{ type: 'RemovalAcknowledged', data: { stream, revision, ...of, reason } }] };
     });
   },
 });

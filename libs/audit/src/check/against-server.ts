@@ -6,7 +6,7 @@ import { ifReadable } from '#read-model/readable';
 import type { Finding } from './finding.js';
 
 /** What an operator can know of, because the server did it and the mirror still has the events. */
-const REMOVALS: readonly MirrorDifference['code'][] = ['removed_from_server', 'lost_before_copy', 'stream_deleted'];
+const REMOVALS: readonly MirrorDifference['code'][] = ['removed_from_server', 'lost_before_copy'];
 
 /**
  * With EventStoreDB as the log: whether it still has what the mirror in Postgres copied from it. A removal that an
@@ -32,14 +32,17 @@ export async function acknowledgedIn(
   upTo = Infinity,
 ): Promise<(difference: MirrorDifference) => boolean> {
   const known = new Map<string, number>();
+  const deleted = new Set<string>();
   for await (const stored of log.read(PROJECTIONS_STREAM)) {
     const event = ifReadable(stored);
-    if (event?.type === 'RemovalAcknowledged' && event.position <= upTo)
-      known.set(event.data.stream, Math.max(event.data.revision, known.get(event.data.stream) ?? 0));
+    if (event?.type !== 'RemovalAcknowledged' || event.position > upTo) continue;
+    const { stream, revision } = event.data;
+    known.set(stream, Math.max(revision, known.get(stream) ?? 0));
+    if (event.data.deleted === true) deleted.add(stream);
   }
   return ({ code, stream, revisions }) => {
-    const revision = known.get(stream);
-    return REMOVALS.includes(code) && revision !== undefined && (revisions === null || revisions.last <= revision);
+    if (revisions === null) return deleted.has(stream);
+    return REMOVALS.includes(code) && revisions.last <= (known.get(stream) ?? -1);
   };
 }
 
