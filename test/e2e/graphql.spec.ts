@@ -619,8 +619,7 @@ describe('subscriptions', () => {
       'Sec-WebSocket-Protocol: graphql-transport-ws',
     ];
     const text = Buffer.from('{"type":"ping","payload":{"a":"\u00ff"}}', 'latin1');
-    // A text frame, masked with zeros.
-    socket.write(`${headers.join('\r\n')}\r\n\r\n`);
+    socket.write(`${headers.join('\r\n')}\r\n\r\n`); // Then a text frame, masked with zeros.
     socket.write(Buffer.from([0x81, 0x80 + text.length, 0, 0, 0, 0, ...text]));
     const answer = await buffer(socket);
     // A close frame of two bytes: 1007, invalid payload.

@@ -29,8 +29,8 @@ interface Connection {
 
 /**
  * Limits the connections of each network. Where there are too many, a new one takes the place of the one that has been
- * idle for longest, first of those that never showed a token: else whoever holds connections and sends nothing would keep
- * out the others behind the same address.
+ * idle for longest, first of those that never showed a token: else whoever holds connections and sends nothing would
+ * keep out the others behind the same address.
  */
 export class Connections {
   private readonly networks = new Map<string, Network>();

@@ -8,8 +8,8 @@ export const PROJECTIONS_STREAM = 'projections';
 // rebuild.
 export const operationEventsWith = (zId: IdSchema) => ({
   EventSkipped: z.object({ position: z.int().positive(), eventId: z.uuid(), type: zId, reason: zText.min(1) }),
-  // EventStoreDB removed the events of this stream up to this revision, and an operator knows why. `deleted`: nothing can
-  // be appended to the stream any more, which is known too.
+  // EventStoreDB removed the events of this stream up to this revision, and an operator knows why. `deleted`: nothing
+  // can be appended to the stream any more, which is known too.
   RemovalAcknowledged: z.object({
     stream: z.string().min(1),
     revision: z.int().nonnegative(),
