@@ -699,6 +699,17 @@ describe('the environment', () => {
     });
   });
 
+  it.each([
+    ['ledgerline', 'EVENT_STORE_PREFIX must be at most 100 letters'],
+    ['acme-usage-', 'EVENT_STORE_PREFIX must not have a name of streams after its first part'],
+    ['acme.line-eu-', 'EVENT_STORE_PREFIX must not have a name of streams after its first part'],
+  ])('has no prefix %s, which could not be told from those of others', (prefix, message) => {
+    const given = { DATABASE_URL: 'postgres://localhost/ledger', LEDGERLINE_JWT_SECRET: SECRET };
+    expect(() => settingsFrom({ ...given, EVENT_STORE_PREFIX: prefix })).toThrow(message);
+    for (const fine of ['ledgerline-eu-', 'usage-', 'a.line_'])
+      expect(settingsFrom({ ...given, EVENT_STORE_PREFIX: fine })).toMatchObject({ port: 3000 });
+  });
+
   it('is refused with all its faults in one error', () => {
     const faults = new RegExp(
       [

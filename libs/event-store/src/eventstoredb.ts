@@ -65,7 +65,7 @@ const PATIENCE_MS = 10_000;
  */
 export class EventStoreDbLog implements EventLog {
   private readonly wire: EventStoreDbWire;
-  private readonly prefix: string;
+  readonly prefix: string;
   private readonly patienceMs: number;
   private readonly closing = new AbortController();
   /** The position of our last event, and up to where $all was searched for it. */
@@ -234,6 +234,15 @@ export class EventStoreDbLog implements EventLog {
       const record = await this.firstOf(allFrom(position, this.prefix, '1'));
       if (record?.position === position && 'event' in record) yield record.event;
     }
+  }
+
+  /** The first event of the server in streams whose names begin so, with its whole name there. */
+  async firstOfAny(beginnings: readonly string[]): Promise<StoredEvent | undefined> {
+    for await (const response of this.responses(allFrom(0, beginnings, '1'), {})) {
+      const record = serverRecord(response, '');
+      if (record !== undefined && 'event' in record) return record.event;
+    }
+    return undefined;
   }
 
   /** Ends the subscriptions and closes the connection. The outcome of an append in progress is unknown. */

@@ -157,7 +157,11 @@ export function streamBackwards(stream: string): ReadReq.Options {
 }
 
 /** Read of $all from a position, itself included: the events of streams with the prefix. 0: from the start. */
-export const allFrom = (position: number, streamPrefix: string, count = EVERYTHING): ReadReq.Options =>
+export const allFrom = (
+  position: number,
+  streamPrefix: string | readonly string[],
+  count = EVERYTHING,
+): ReadReq.Options =>
   new streamsPb.ReadReq.Options()
     .setAll(allOptions(position))
     .setReadDirection(FORWARDS)
@@ -201,11 +205,11 @@ export const subscriptionTo = (stream: string): ReadReq.Options =>
 /** The server looks through this many events before it says how far it is. */
 const SEARCH_WINDOW = 1_000;
 
-const ofStreams = (prefix: string): InstanceType<typeof streamsPb.ReadReq.Options.FilterOptions> =>
+const ofStreams = (prefix: string | readonly string[]): InstanceType<typeof streamsPb.ReadReq.Options.FilterOptions> =>
   new streamsPb.ReadReq.Options.FilterOptions()
     .setCheckpointintervalmultiplier(SEARCH_WINDOW)
     .setMax(SEARCH_WINDOW)
-    .setStreamIdentifier(new streamsPb.ReadReq.Options.FilterOptions.Expression().setPrefixList([prefix]));
+    .setStreamIdentifier(new streamsPb.ReadReq.Options.FilterOptions.Expression().setPrefixList([prefix].flat()));
 
 function allOptions(position: number): InstanceType<typeof streamsPb.ReadReq.Options.AllOptions> {
   const options = new streamsPb.ReadReq.Options.AllOptions();

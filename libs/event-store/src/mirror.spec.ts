@@ -184,6 +184,37 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     await own.close();
   });
 
+  it.each([
+    ['ledgerline-', 'ledgerline-eu-'],
+    ['ledgerline-eu-', 'ledgerline-'],
+    ['ledgerline-', 'ledgerline-eu.west-'],
+    ['ledgerline-eu.west-', 'ledgerline-'],
+  ])('does not start beside a ledger with the prefix %s where its own is %s', async (first, second) => {
+    node.log.write(`${first}tenant-t1`, { type: 'TenantRegistered', data: json('{}') });
+    const own = new EventStoreDbLog(node.connectionString, { prefix: second });
+    const signal = AbortSignal.timeout(300_000);
+    await expect(mirrorLog(own, target, { signal })).rejects.toThrow(
+      `another ledger on this server has the prefix "${first}", and this one "${second}": one begins with the other, ` +
+        'so their streams cannot be told apart. Set EVENT_STORE_PREFIX to a prefix that does not begin so, such as ' +
+        '"acme-ledger-"',
+    );
+    await own.close();
+    expect(await target.head()).toBe(0);
+  });
+
+  it('starts beside others whose prefixes do not overlap, and where ids look like a prefix', async () => {
+    for (const stream of ['acme-tenant-t1', 'tenant-t1', 'ledger-tenant', 'ledgerline.tenant-t1'])
+      node.log.write(stream, { type: 'TenantRegistered', data: json('{}') });
+    node.log.write('ledgerline-orders-line-1', { type: 'Ordered', data: json('{}') });
+    node.log.write('ledgerline-usage-tenant-plan-2026-04', { type: 'UsageObserved', data: json('{}') });
+    const mirror = run();
+    await arrived(2);
+    await mirror.stop();
+    expect((await all(target.readAll(0))).map(({ stream }) => stream)).toEqual([
+      ...['orders-line-1', 'usage-tenant-plan-2026-04'],
+    ]);
+  });
+
   it('keeps the earlier recordedAt if the clock of its source went back', async () => {
     await appendTo(source, 0, 1);
     const [first, second, third] = await recorded();

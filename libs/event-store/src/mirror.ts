@@ -1,9 +1,11 @@
+import { recordedSchemas } from '#domain/events';
 import { isConnectionLost, isNotNow, isNotWritable } from '#postgres/connection';
 import { Backoff } from './backoff.js';
 import { Bell } from './bell.js';
 import type { CopierLock } from './copier-lock.js';
 import { Arriving } from './arriving.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
+import { assertNoOverlap } from './overlap.js';
 import { UnknownOutcome } from './port.js';
 import type { Copied } from './postgres.copies.js';
 import type { PostgresLog } from './postgres.js';
@@ -184,9 +186,12 @@ class OtherSource extends Error {
 /** That many of the last and of the first copied events are looked for. The server may have removed some of them. */
 const COMPARED = 20;
 
-/** Errors: OtherSource, UnknownOutcome. */
+/** Errors: OtherSource, OverlappingPrefixes, UnknownOutcome. */
 async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, copied: number): Promise<void> {
-  if (copied === 0) return;
+  if (copied === 0) {
+    await assertNoOverlap(source, (type) => type in recordedSchemas);
+    return;
+  }
   const end = await source.end();
   if (end < copied)
     throw new OtherSource(

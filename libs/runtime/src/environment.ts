@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { STREAM_KINDS } from '#domain/stream-name';
 import { isConnectionString } from '#event-store/connection-string';
 import { decimal, decimals } from '#domain/money/decimal';
 import { isCurrency, scaleOf } from '#domain/money/money';
@@ -31,13 +32,20 @@ export interface EventStoreSettings {
   readonly prefix: string;
 }
 
+/** A ledger with what stands before it as its prefix would take the streams for its own. */
+const HOLDS_KIND = new RegExp(`[._-](${STREAM_KINDS.join('|')})-`);
+
 export const zEventStore = {
   EVENT_STORE_URL: zEventStoreUrl.optional(),
   EVENT_STORE_PREFIX: z
     .string()
     .regex(
-      /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
-      'must be at most 100 letters, digits, ".", "_" and "-", and begin with a letter or a digit',
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,98}[._-]$/,
+      'must be at most 100 letters, digits, ".", "_" and "-", from a letter or digit to one of ".", "_" and "-"',
+    )
+    .refine(
+      (prefix) => !HOLDS_KIND.test(prefix),
+      `must not have a name of streams after its first part, such as "acme-usage-": ${STREAM_KINDS.join(', ')}`,
     )
     .default('ledgerline-'),
 };
