@@ -57,7 +57,7 @@ describe('erasing a tenant’s details', () => {
             name: 'register-tenant',
             fields: { tenantId: 't', name: NAME, currency: 'USD', timeZone: 'UTC' },
           }),
-        ].map(sha256),
+        ].map((each) => sha256(each)),
       ];
       expect(bytes.filter((each) => guesses.some((guess) => each.includes(guess)))).toEqual([]);
 

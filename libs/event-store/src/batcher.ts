@@ -1,4 +1,5 @@
 import type { Append } from './append.js';
+import { continues } from './chain.js';
 import type { Appended } from './port.js';
 
 /** The result of one append of a batch. An error refuses only that append. */
@@ -15,8 +16,9 @@ interface Waiting {
 
 /**
  * Group commit: while one batch is written, new appends collect for the next batch, so that they share one wait for the
- * disk. Only one batch is written at a time. A batch has at most one append per stream, so that the log can decide on
- * all of them in one statement. A second append to the same stream waits for the following batch.
+ * disk. Only one batch is written at a time. A batch has at most one append per stream, and those that directly
+ * follow and continue it, so that the log can decide on all of them in one statement. Any other append to the same
+ * stream waits for the following batch.
  */
 export class Batcher {
   private queue: Waiting[] = [];
@@ -50,14 +52,14 @@ export class Batcher {
     let bytes = 0;
     let full = false;
     for (const waiting of this.queue) {
-      const { stream, bytes: size } = waiting.append;
-      full ||= batch.length === MAX_APPENDS || (batch.length > 0 && bytes + size > MAX_BYTES);
-      if (full || streams.has(stream)) {
+      const { append } = waiting;
+      full ||= batch.length === MAX_APPENDS || (batch.length > 0 && bytes + append.bytes > MAX_BYTES);
+      if (full || (streams.has(append.stream) && !continues(append, batch.at(-1)?.append))) {
         kept.push(waiting);
         continue;
       }
-      streams.add(stream);
-      bytes += size;
+      streams.add(append.stream);
+      bytes += append.bytes;
       batch.push(waiting);
     }
     this.queue = kept;

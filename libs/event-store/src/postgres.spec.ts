@@ -54,6 +54,48 @@ describe('the log in Postgres', () => {
     expect(() => new PostgresLog(database.pool, { schema: 'x; drop' })).toThrow('not a plain identifier');
   });
 
+  it('takes appends at one moment that continue each other, and answers each', async () => {
+    const sent = async (...appends: readonly [revision: number, ...ids: number[]][]): Promise<unknown[]> =>
+      Promise.all(
+        appends.map(([revision, ...ids]) =>
+          log
+            .append(
+              'a',
+              revision,
+              ids.map((id) => event(id)),
+            )
+            .catch((error: unknown) => error),
+        ),
+      );
+    expect(await sent([-1, 1, 2], [1, 3], [2, 4, 5])).toEqual([
+      { revision: 1, position: 2 },
+      { revision: 2, position: 3 },
+      { revision: 4, position: 5 },
+    ]);
+    // The first two are known, the last one is new: only together they are neither.
+    expect(await sent([1, 3], [2, 4, 5], [4, 6])).toEqual([
+      { revision: 2, position: 3 },
+      { revision: 4, position: 5 },
+      { revision: 5, position: 6 },
+    ]);
+    expect(await sent([3, 7], [4, 8], [5, 9])).toEqual([
+      new WrongExpectedRevision('a', 3, 5),
+      new WrongExpectedRevision('a', 4, 5),
+      { revision: 6, position: 7 },
+    ]);
+    expect((await all(log.read('a'))).map(({ id }) => id)).toEqual([1, 2, 3, 4, 5, 6, 9].map((n) => event(n).id));
+  });
+
+  it('returns large events that it has just appended as it stored them, also to others', async () => {
+    const large = { ...event(1), data: JSON.stringify({ text: 'ä'.repeat(50_000) }) };
+    await log.append('a', NO_STREAM, [large, event(2)]);
+    const other = new PostgresLog(database.pool);
+    const [own, again, ofOther] = [await all(log.readAll(0)), await all(log.readAll(0)), await all(other.readAll(0))];
+    expect(own.map(({ data }) => data)).toEqual([large.data, event(2).data]);
+    expect([again, ofOther]).toEqual([own, own]);
+    await other.close();
+  });
+
   it('refuses to change or remove events', async () => {
     await log.append('a', NO_STREAM, [event(1)]);
     const changes = [

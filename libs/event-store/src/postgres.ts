@@ -7,11 +7,13 @@ import { type Append, checkedAppend } from './append.js';
 import { Backoff } from './backoff.js';
 import type { Bell } from './bell.js';
 import { Batcher, type Outcome } from './batcher.js';
+import { asOne, type Chain, chainsOf } from './chain.js';
 import { CopierLock } from './copier-lock.js';
 import type { ServerRecord } from './eventstoredb.record.js';
 import type { Leaf } from './leaf.js';
 import { leavesOf } from './postgres.leaves.js';
 import { LogListener } from './postgres.listener.js';
+import { RecentTexts } from './recent-texts.js';
 import { type Int8, safeNumber } from './safe-number.js';
 import {
   type Copied,
@@ -22,6 +24,7 @@ import {
   type Removal,
   removalsIn,
 } from './postgres.copies.js';
+import { type AnswerRow, type EventRow, outcomesOf, type Page, storedEvent, unanswered } from './postgres.rows.js';
 import { schemaSql } from './postgres.schema.js';
 import {
   type Appended,
@@ -31,7 +34,6 @@ import {
   NO_STREAM,
   type StoredEvent,
   UnknownOutcome,
-  WrongExpectedRevision,
 } from './port.js';
 
 interface PostgresLogOptions {
@@ -57,6 +59,7 @@ const POLL_MS = 1_000;
 export class PostgresLog implements EventLog {
   private readonly schema: string;
   private readonly batcher = new Batcher((appends) => this.write(appends));
+  private readonly recent = new RecentTexts();
   private readonly revisions = new BatchLoader(async (streams: readonly string[]) => this.revisionsOf(streams));
   private readonly sources = new BatchLoader(async (positions: readonly number[]) =>
     this.positionsOfSources(positions),
@@ -277,6 +280,30 @@ export class PostgresLog implements EventLog {
   }
 
   private async write(appends: readonly Append[]): Promise<readonly Outcome[]> {
+    const chains = chainsOf(appends);
+    const answers = await this.request(chains.map(asOne));
+    const outcomes = new Map<Append, Outcome>();
+    for (const [n, chain] of chains.entries()) {
+      const answer = answers[n];
+      const isOne = chain.length === 1 || answer?.answer === 'appended';
+      // Nothing of a chain was written that was not appended as one: which of its appends are repeated, or in conflict?
+      const of = isOne ? outcomesOf(chain, answer) : await this.oneByOne(chain);
+      for (const [index, append] of chain.entries()) outcomes.set(append, of[index] ?? unanswered());
+    }
+    this.recent.add(
+      appends.filter((append) => !(outcomes.get(append) instanceof Error)).flatMap(({ events }) => events),
+    );
+    return appends.map((append) => outcomes.get(append) ?? unanswered());
+  }
+
+  private async oneByOne(chain: Chain): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (const append of chain) outcomes.push(...outcomesOf([append], (await this.request([append]))[0]));
+    return outcomes;
+  }
+
+  /** Each append is to another stream. */
+  private async request(appends: readonly Append[]): Promise<readonly AnswerRow[]> {
     const events = appends.flatMap(({ events: own }, n) =>
       own.map((event, i) => ({ event, append: n + 1, place: i + 1 })),
     );
@@ -295,7 +322,7 @@ export class PostgresLog implements EventLog {
       $5::integer[], $6::uuid[],
       $7::text[], ${textsIn('$8', '$9')}, ${textsIn('$10', '$11')})`;
     const { rows } = await this.settled(() => this.pool.query<AnswerRow>(query, columns));
-    return rows.map((row, n) => outcome(row, appends[n]));
+    return rows;
   }
 
   /** The outcome of a write is unknown if its connection breaks: the commit may have come before. */
@@ -344,9 +371,12 @@ export class PostgresLog implements EventLog {
   }
 
   private async page(where: string, order: 'position' | 'revision', parameters: readonly unknown[]): Promise<Page> {
+    const known = this.recent.all();
     // recorded_at as text from SQL: a JavaScript Date would cut off the microseconds.
     const { rows } = await this.pool.query<EventRow>(
-      `select position, stream, revision, event_id, type, data, metadata, page_bytes, source_position,
+      `select position, stream, revision, event_id, type,
+         case when event_id = any ($${parameters.length + 1}::uuid[]) then null else data end as data, metadata,
+         page_bytes, source_position,
          rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z' as
            recorded_at
        from (
@@ -360,62 +390,18 @@ export class PostgresLog implements EventLog {
        ) page
        where page_bytes - bytes < ${PAGE_BYTES}
        order by ${order}`,
-      [...parameters],
+      [...parameters, [...known.keys()]],
     );
     const isCut = rows.length === PAGE_ROWS || safeNumber(rows.at(-1)?.page_bytes ?? '0') >= PAGE_BYTES;
     const sources = rows.map(({ source_position: source }) => (source === null ? null : safeNumber(source)));
-    return { events: rows.map(storedEvent), sources, isCut };
+    this.recent.forget(rows.map(({ event_id: id }) => id));
+    return { events: rows.map((row) => storedEvent(row, known)), sources, isCut };
   }
-}
-
-interface Page {
-  readonly events: readonly StoredEvent[];
-  /** The position of each event in the source. null: it has none. */
-  readonly sources: readonly (number | null)[];
-  /** The page ends because it is full. The range may have more. */
-  readonly isCut: boolean;
 }
 
 interface Positions extends Pick<Page, 'events' | 'sources'> {
   /** The last position that was read. */
   readonly done: number;
-}
-
-interface EventRow {
-  readonly position: Int8;
-  readonly stream: string;
-  readonly revision: Int8;
-  readonly event_id: string;
-  readonly type: string;
-  readonly data: string;
-  readonly metadata: string;
-  readonly recorded_at: Instant;
-  readonly page_bytes: Int8;
-  readonly source_position: Int8 | null;
-}
-
-const storedEvent = (row: EventRow): StoredEvent => ({
-  id: row.event_id,
-  type: row.type,
-  data: row.data,
-  metadata: row.metadata,
-  stream: row.stream,
-  revision: safeNumber(row.revision),
-  position: safeNumber(row.position),
-  recordedAt: row.recorded_at,
-});
-
-interface AnswerRow {
-  readonly answer: 'appended' | 'repeated' | 'conflict';
-  readonly at_revision: Int8;
-  readonly at_position: Int8 | null;
-}
-
-function outcome(row: AnswerRow, append: Append | undefined): Outcome {
-  if (append === undefined) return new Error('the log returned a result for an append that was not made');
-  const revision = safeNumber(row.at_revision);
-  if (row.at_position === null) return new WrongExpectedRevision(append.stream, append.expectedRevision, revision);
-  return { revision, position: safeNumber(row.at_position) };
 }
 
 /**

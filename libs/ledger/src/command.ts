@@ -98,7 +98,9 @@ export const naturalKey = (name: string, values: readonly unknown[]): string => 
 /** Whether a command corrects or withdraws what others recorded. */
 export const isCorrection = (name: string): boolean => name.startsWith('correct-') || name === 'withdraw';
 
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** Of the texts as one. To join them would copy large ones. */
+export const sha256 = (...texts: readonly string[]): string =>
+  texts.reduce((all, text) => all.update(text), createHash('sha256')).digest('hex');
 
 /** The name of a command, for messages about commands that can't be read. */
 export const nameOf = (input: unknown): string =>

@@ -259,7 +259,7 @@ export class EventBook {
   private async appendEncoded(stream: string, revision: number, events: readonly Unnamed[]): Promise<Appended> {
     // The id is derived from stream, revision and content: the same decision after a lost answer gives the same event.
     const named = events.map(({ type, data, metadata }, index) => ({
-      id: derivedId('event', stream, revision + 1 + index, sha256(`${type}\n${data}\n${metadata}`)),
+      id: derivedId('event', stream, revision + 1 + index, sha256(`${type}\n`, data, `\n${metadata}`)),
       type,
       data,
       metadata,
