@@ -16,6 +16,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'libs/audit/src/replay/replay-tenant.ts': 'deletes rows from a schema of its own',
   'libs/audit/src/replay/replay.ts': 'makes and drops schemas',
   'libs/billing/src/preview/trial.ts': 'begins a transaction and rolls it back',
+  'libs/exchange/src/deliveries/staged-content.ts': 'keeps the rows of a delivery in a temporary table of its own',
   'libs/exchange/src/deliveries/staging.ts': 'compares a delivery in temporary tables of its own',
   'libs/ledger/src/ledger-core.ts': 'advisory locks, and the keys of commands',
   'libs/ledger/src/free-locks.ts': 'advisory locks',

@@ -76,14 +76,18 @@ const FIELDS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['description', remembering(orAbsent(isText))],
   ['focus', orAbsent(areDetails)],
 ]);
-const REQUIRED = ['lineKey', 'kind', 'chargePeriod', 'amount', 'currency', 'category'];
+const REQUIRED = ['kind', 'chargePeriod', 'amount', 'currency', 'category'];
 
-/** Whether the schema of a line accepts this unchanged; false also if only the schema can tell. */
-export function isPlainLine(value: unknown): boolean {
+/**
+ * Whether the schema of a line accepts this unchanged, as soon as it has a key; false also if only the schema can tell.
+ */
+export function isPlainContent(value: unknown): boolean {
   if (!isObject(value)) return false;
   for (const name in value) if (FIELDS.get(name)?.(value[name]) !== true) return false;
   return REQUIRED.every((name) => value[name] !== undefined);
 }
+
+const isPlainLine: Check = (value) => isPlainContent(value) && isObject(value) && value['lineKey'] !== undefined;
 
 const REST: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['provider', isId],

@@ -26,7 +26,7 @@ import {
 } from './mode.js';
 import type { Compared, RecordedLine, StagedRow, Staging } from './staging.js';
 
-const ROWS_PER_STATEMENT = 2000;
+const ROWS_PER_STATEMENT = 500;
 const LINES_PER_PAGE = 10_000;
 const BILLS_PER_PAGE = 100;
 /** So many are looked up in one statement. */

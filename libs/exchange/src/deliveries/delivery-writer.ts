@@ -18,7 +18,7 @@ const DELIVERIES_PER_WRITE = 1_000;
 /** Appends of one moment share a transaction of the log. */
 const DELIVERIES_AT_ONCE = 100;
 /** While one append is under way, the next events are prepared. */
-const WRITES_AT_ONCE = 3;
+const WRITES_AT_ONCE = 6;
 /** Each attempt is a short race with one append of another writer: so many are never lost in a row. */
 const MAX_ATTEMPTS = 1000;
 const INVOICED = 'the invoice has its id';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type CostLine, zCostLine } from '#domain/costs/cost';
-import { isPlainLine } from '#domain/costs/plain';
+import { isPlainContent } from '#domain/costs/plain';
 import { parse } from '#domain/schema';
 import { MAX_EVENT_BYTES } from '#domain/usage/usage';
 import type { CostLineContent } from '#projections/costs/costs.table';
@@ -10,7 +10,14 @@ const LINES_PER_EVENT = 1000;
 /** The names of a line's key and of the event's other fields, and what surrounds them. */
 const BYTES_BESIDE_LINE = 32;
 
-const digestOf = (values: readonly (string | null)[]): string => hash('md5', JSON.stringify(values), 'hex');
+/** No text has this character. */
+const ABSENT = '\u0000';
+const joined = (values: readonly (string | null | undefined)[]): string =>
+  values.map((value) => value ?? ABSENT).join(`${ABSENT}|`);
+const digestsOfTexts = (alike: string, rest: string): Digests => ({
+  digest: hash('md5', `${alike}${ABSENT}|${rest}`, 'hex'),
+  likeness: hash('md5', alike, 'hex'),
+});
 
 /** What two lines are compared by. `digest`: their content, without key and details. */
 export interface Digests {
@@ -22,24 +29,27 @@ export interface Digests {
 /** Of a line in a file. The digests live as long as an import: they are compared with those of `digestsOfRow`. */
 export function digestsOf(line: Omit<CostLine, 'lineKey'>): Digests {
   const { kind, resourceId, chargePeriod, amount, currency, category } = line;
-  const alike = [kind, resourceId ?? null, chargePeriod.start, chargePeriod.end, amount, currency, category];
-  const rest = [line.class ?? null, line.tenantId ?? null, line.effectiveAmount ?? null, line.description ?? null];
-  return { digest: digestOf([...alike, ...rest]), likeness: digestOf(alike) };
+  return digestsOfTexts(
+    joined([kind, resourceId, chargePeriod.start, chargePeriod.end, amount, currency, category]),
+    joined([line.class, line.tenantId, line.effectiveAmount, line.description]),
+  );
 }
 
 /** The same of a line that is recorded. */
 export function digestsOfRow(row: CostLineContent): Digests {
   const { kind, resource_id, charge_period_start, charge_period_end, amount, currency, category } = row;
-  const alike = [kind, resource_id, charge_period_start, charge_period_end, amount, currency, category];
-  const rest = [row.class, row.tenant_id, row.effective_amount, row.description];
-  return { digest: digestOf([...alike, ...rest]), likeness: digestOf(alike) };
+  return digestsOfTexts(
+    joined([kind, resource_id, charge_period_start, charge_period_end, amount, currency, category]),
+    joined([row.class, row.tenant_id, row.effective_amount, row.description]),
+  );
 }
 
-/** A line as JSON, without its key, which the comparison gives it. Errors: an Error (a defect), if it is none. */
+/**
+ * A line as JSON, without its key, an id, which the comparison gives it. Errors: an Error (a defect), if it is none.
+ */
 export function lineText(line: Omit<CostLine, 'lineKey'>, key: string): string {
-  const keyed = { lineKey: key, ...line };
-  if (isPlainLine(keyed)) return JSON.stringify(line);
-  const { lineKey: _key, ...checked } = parse(zCostLine, keyed, 'a cost line');
+  if (isPlainContent(line)) return JSON.stringify(line);
+  const { lineKey: _key, ...checked } = parse(zCostLine, { lineKey: key, ...line }, 'a cost line');
   return JSON.stringify(checked);
 }
 

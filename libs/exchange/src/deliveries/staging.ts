@@ -1,14 +1,12 @@
+import { hash } from 'node:crypto';
 import type pg from 'pg';
 import { COPY_NULL, CopyLines, copyText, type CopyTarget } from '#read-model/copy';
+import { type Content, CONTENT_TABLE, StagedContent } from './staged-content.js';
 
 /** A row of the files, as it is compared. */
-export interface StagedRow {
-  /** The number of its file in the import, from 0. */
-  readonly file: number;
-  readonly row: number;
+export interface StagedRow extends Content {
   /** The number of its delivery in the import, from 0. */
   readonly delivery: number;
-  readonly invoiceRef: string;
   /** Names the charge without measuring it. Equal keys are separate charges, unless the key is the source's own id. */
   readonly key: string;
   readonly isOwnId: boolean;
@@ -17,10 +15,6 @@ export interface StagedRow {
   /** Of its resource, kind, period and amount. */
   readonly likeness: string;
   readonly hasInvoiceId: boolean;
-  /** The line as JSON, without its key. */
-  readonly line: string;
-  /** The row as it was read, as JSON: kept for a row that may have to be rejected. */
-  readonly record: string | null;
 }
 
 /** A line that is recorded, as it is compared. */
@@ -76,43 +70,60 @@ export interface RowToWrite {
   readonly outcome: 'accepted' | 'correction' | 'invoiced';
 }
 
+/** The same, as it is decided. */
+interface WrittenRow extends Pick<RowToWrite, 'n' | 'delivery' | 'outcome'> {
+  /** How many lines of its bill have its key, with it. null: it is a recorded line. */
+  readonly number: number | null;
+  readonly recordedRef: string | null;
+  readonly recordedKey: string | null;
+}
+
 const TABLES = `
   SET client_min_messages = warning;
   SET work_mem = '64MB';
+  SET temp_buffers = '32MB';
   CREATE TEMP TABLE delivered (
-    n bigint NOT NULL, file int NOT NULL, row int NOT NULL, delivery int NOT NULL,
-    invoice_ref text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, is_own_id boolean NOT NULL,
-    digest uuid NOT NULL, likeness uuid NOT NULL, has_invoice_id boolean NOT NULL,
-    is_invoiced boolean NOT NULL DEFAULT false, line_key text COLLATE "C", outcome text, first_row int);
-  CREATE TEMP TABLE delivered_content (n bigint NOT NULL, line text NOT NULL, record text);
+    n int NOT NULL, file int NOT NULL, row int NOT NULL, delivery int NOT NULL, key uuid NOT NULL,
+    is_own_id boolean NOT NULL, digest uuid NOT NULL, likeness uuid NOT NULL, has_invoice_id boolean NOT NULL);
   CREATE TEMP TABLE recorded (
-    id bigint NOT NULL, delivery int NOT NULL, invoice_ref text COLLATE "C" NOT NULL,
-    line_key text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, number int NOT NULL DEFAULT 1,
-    digest uuid NOT NULL, likeness uuid NOT NULL, lacks_invoice_id boolean NOT NULL, found text)`;
+    id int NOT NULL, delivery int NOT NULL, invoice_ref text COLLATE "C" NOT NULL, line_key text COLLATE "C" NOT NULL,
+    own_key uuid NOT NULL, key uuid NOT NULL, number int NOT NULL DEFAULT 1, numbered_key uuid, numbered int,
+    digest uuid NOT NULL, likeness uuid NOT NULL, lacks_invoice_id boolean NOT NULL, is_compared boolean NOT NULL);
+  CREATE TEMP TABLE decided (
+    n int NOT NULL, delivery int NOT NULL, outcome text NOT NULL, number int, recorded int,
+    is_invoiced boolean NOT NULL DEFAULT false, first_row int);
+  ${CONTENT_TABLE}`;
 
 const DELIVERED: CopyTarget = {
   table: 'delivered',
-  columns: [
-    ...['n', 'file', 'row', 'delivery', 'invoice_ref', 'key', 'is_own_id', 'digest', 'likeness', 'has_invoice_id'],
-  ],
+  columns: ['n', 'file', 'row', 'delivery', 'key', 'is_own_id', 'digest', 'likeness', 'has_invoice_id'],
 };
-const CONTENT: CopyTarget = { table: 'delivered_content', columns: ['n', 'line', 'record'] };
 const RECORDED: CopyTarget = {
   table: 'recorded',
-  columns: [...['id', 'delivery', 'invoice_ref', 'line_key', 'key', 'digest', 'likeness', 'lacks_invoice_id', 'found']],
+  columns: [
+    ...['id', 'delivery', 'invoice_ref', 'line_key', 'own_key', 'key', 'numbered_key', 'numbered'],
+    ...['digest', 'likeness', 'lacks_invoice_id', 'is_compared'],
+  ],
 };
+
+/** Rows that have no outcome yet. */
+const UNDECIDED = 'delivered d WHERE NOT EXISTS (SELECT FROM decided x WHERE x.n = d.n)';
+const IS_WRITTEN = "outcome IN ('accepted', 'correction') OR is_invoiced";
 
 /**
  * The rows of an import's files beside the lines that are recorded of the same deliveries, in temporary tables of
  * Postgres: a delivery may have millions of rows. Both sides are compared as multisets: equal content first, then equal
- * keys, occurrence by occurrence. The comparison writes each row once or twice, so what it does not need is kept beside
- * it, and indexes are made after it.
+ * keys, occurrence by occurrence. Rows are compared by digests of 16 bytes and never updated: content and keys are some
+ * two thousand bytes.
  */
 export class Staging {
+  private readonly content: StagedContent;
   private rows = 0;
   private lines = 0;
 
-  private constructor(private readonly pool: pg.Pool) {}
+  private constructor(private readonly pool: pg.Pool) {
+    this.content = new StagedContent(pool);
+  }
 
   /** `pool`: of one connection, which ends with `close`. */
   static async open(pool: pg.Pool): Promise<Staging> {
@@ -126,15 +137,15 @@ export class Staging {
 
   async addRows(rows: readonly StagedRow[]): Promise<void> {
     const lines = new CopyLines();
-    for (const { file, row, delivery, invoiceRef, key, isOwnId, digest, likeness, ...more } of rows) {
+    for (const each of rows) {
+      const { file, row, delivery, invoiceRef, key, isOwnId, digest, likeness, hasInvoiceId } = each;
       this.rows += 1;
       lines.add(
         DELIVERED,
-        `${this.rows}\t${file}\t${row}\t${delivery}\t${copyText(invoiceRef)}\t${copyText(key)}\t${isOwnId}\t` +
-          `${digest}\t${likeness}\t${more.hasInvoiceId}`,
+        `${this.rows}\t${file}\t${row}\t${delivery}\t${keyDigest(invoiceRef, key)}\t${isOwnId}\t` +
+          `${digest}\t${likeness}\t${hasInvoiceId}`,
       );
-      const record = more.record === null ? COPY_NULL : copyText(more.record);
-      lines.add(CONTENT, `${this.rows}\t${copyText(more.line)}\t${record}`);
+      if (this.content.add(each)) await this.content.write();
     }
     await this.copy(lines);
   }
@@ -143,11 +154,13 @@ export class Staging {
     const lines = new CopyLines();
     for (const { delivery, invoiceRef, lineKey, digest, likeness, isCompared, lacksInvoiceId } of recorded) {
       this.lines += 1;
-      const key = copyText(lineKey);
+      const key = keyDigest(invoiceRef, lineKey);
+      const [, base, number] = NUMBERED.exec(lineKey) ?? [];
+      const numbered = base === undefined ? COPY_NULL : keyDigest(invoiceRef, base);
       lines.add(
         RECORDED,
-        `${this.lines}\t${delivery}\t${copyText(invoiceRef)}\t${key}\t${key}\t${digest}\t${likeness}\t` +
-          `${lacksInvoiceId}\t${isCompared ? COPY_NULL : 'kept'}`,
+        `${this.lines}\t${delivery}\t${copyText(invoiceRef)}\t${copyText(lineKey)}\t${key}\t${key}\t${numbered}\t` +
+          `${number ?? COPY_NULL}\t${digest}\t${likeness}\t${lacksInvoiceId}\t${isCompared}`,
       );
     }
     await this.copy(lines);
@@ -166,83 +179,78 @@ export class Staging {
   async alreadyHas(known: readonly { readonly delivery: number; readonly file: number }[]): Promise<void> {
     if (known.length === 0) return;
     await this.pool.query(
-      `UPDATE delivered d SET outcome = 'duplicate' FROM unnest($1::int[], $2::int[]) AS known (delivery, file)
-       WHERE (d.delivery, d.file) = (known.delivery, known.file)`,
+      `INSERT INTO decided (n, delivery, outcome)
+       SELECT n, delivery, 'duplicate' FROM delivered JOIN unnest($1::int[], $2::int[]) AS known (delivery, file)
+         USING (delivery, file)`,
       [known.map(({ delivery }) => delivery), known.map(({ file }) => file)],
     );
   }
 
-  /** Gives each row its outcome, and marks the recorded lines that were found. */
+  /** Gives each row its outcome, and notes the recorded line that it is. */
   async compare(): Promise<void> {
-    await this.pool.query('ANALYZE delivered; ANALYZE recorded');
-    // A line's key is the key of its charge, with the number of a further occurrence: `key#2`.
-    await this.pool.query(`
-      UPDATE recorded r SET key = numbered.key, number = numbered.number
-      FROM (
-        SELECT id, m[1] AS key, m[2]::int AS number
-        FROM recorded, regexp_match(line_key, '^(.*)#([0-9]{1,9})$') m WHERE m IS NOT NULL) numbered
-      WHERE numbered.id = r.id
-        AND NOT EXISTS (SELECT FROM delivered d WHERE d.delivery = r.delivery AND d.key = r.line_key)`);
-    await this.pool.query(`
-      UPDATE delivered d
-      SET outcome = CASE WHEN d.digest = f.digest THEN 'duplicate' ELSE 'conflict' END, first_row = f.row
-      FROM (
-        SELECT n, row, delivery, invoice_ref, key, digest,
-          row_number() OVER (PARTITION BY delivery, invoice_ref, key ORDER BY n) AS k
-        FROM delivered WHERE is_own_id AND outcome IS NULL) f
-      WHERE f.k = 1 AND d.is_own_id AND d.outcome IS NULL AND d.n <> f.n
-        AND (d.delivery, d.invoice_ref, d.key) = (f.delivery, f.invoice_ref, f.key)`);
-    await this.pool.query(`
-      WITH same AS (
-        SELECT d.n, r.id, d.digest = r.digest AS is_same, d.has_invoice_id AND r.lacks_invoice_id AS is_invoiced
-        FROM delivered d JOIN recorded r ON (r.delivery, r.invoice_ref, r.line_key) = (d.delivery, d.invoice_ref, d.key)
-        WHERE d.is_own_id AND d.outcome IS NULL),
-      found AS (
-        UPDATE recorded SET found = CASE WHEN is_same THEN 'same' ELSE 'changed' END
-        FROM same WHERE recorded.id = same.id)
-      UPDATE delivered SET outcome = CASE WHEN is_same THEN 'duplicate' ELSE 'correction' END, line_key = key,
-        is_invoiced = is_same AND same.is_invoiced
-      FROM same WHERE delivered.n = same.n`);
+    await this.content.write();
+    // All rows are compared at once. A planner that misjudges how many are left would look them up one by one.
+    await this.pool.query('ANALYZE delivered; ANALYZE recorded; SET enable_nestloop = off');
+    if (this.lines > 0)
+      await this.pool.query(`
+        UPDATE recorded r SET key = numbered_key, number = numbered
+        WHERE numbered IS NOT NULL
+          AND NOT EXISTS (SELECT FROM delivered d WHERE (d.delivery, d.key) = (r.delivery, r.own_key))`);
+    await this.decideOwnIds();
     if (this.lines > 0) {
-      await this.pair('digest', 'same', 'duplicate');
-      await this.pair('invoice_ref, key', 'changed', 'correction');
+      await this.pair('digest', 'duplicate');
+      await this.pair('key', 'correction');
     }
     await this.pool.query(`
-      UPDATE delivered d SET outcome = 'accepted',
-        line_key = CASE WHEN a.is_own_id OR a.number = 1 THEN a.key ELSE a.key || '#' || a.number END
-      FROM (
-        SELECT n, key, is_own_id, coalesce(taken.number, 0)
-          + row_number() OVER (PARTITION BY delivery, invoice_ref, key ORDER BY n) AS number
-        FROM delivered
-        LEFT JOIN (
-          SELECT delivery, invoice_ref, key, max(number) AS number FROM recorded GROUP BY 1, 2, 3) taken
-          USING (delivery, invoice_ref, key)
-        WHERE outcome IS NULL) a
-      WHERE a.n = d.n`);
+      INSERT INTO decided (n, delivery, outcome, number)
+      SELECT n, delivery, 'accepted', CASE WHEN is_own_id THEN 1 ELSE coalesce(taken.number, 0)
+        + row_number() OVER (PARTITION BY delivery, key ORDER BY n) END
+      FROM (SELECT d.* FROM ${UNDECIDED}) d
+      LEFT JOIN (
+        SELECT delivery, key, max(number) AS number FROM recorded GROUP BY delivery, key) taken USING (delivery, key)`);
     await this.pool.query(`
-      CREATE INDEX ON delivered (delivery, n) WHERE outcome IN ('accepted', 'correction') OR is_invoiced;
-      CREATE INDEX ON delivered_content (n);
-      CREATE INDEX ON recorded (delivery, id) WHERE found IS NULL;
-      ANALYZE delivered; ANALYZE delivered_content; ANALYZE recorded`);
+      CREATE TEMP TABLE gone AS SELECT id, delivery, invoice_ref, line_key FROM recorded
+        WHERE is_compared AND NOT EXISTS (SELECT FROM decided x WHERE x.recorded = id);
+      CREATE INDEX ON gone (delivery, id);
+      CREATE INDEX ON recorded (id);
+      CREATE INDEX ON decided (delivery, n) WHERE ${IS_WRITTEN};
+      ANALYZE decided; ANALYZE gone;
+      RESET enable_nestloop`);
   }
 
-  /** The k-th row and the k-th recorded line of equal `columns` belong together. */
-  private async pair(columns: string, found: string, outcome: RowOutcome): Promise<void> {
+  /** Rows with ids of their own: the first of each id is the line that is recorded under it, if one is. */
+  private async decideOwnIds(): Promise<void> {
+    await this.pool.query(`
+      INSERT INTO decided (n, delivery, outcome, first_row)
+      SELECT n, delivery, CASE WHEN digest = first_digest THEN 'duplicate' ELSE 'conflict' END, first_row
+      FROM (
+        SELECT n, delivery, digest, first_value(digest) OVER same AS first_digest,
+          first_value(row) OVER same AS first_row, row_number() OVER same AS k
+        FROM (SELECT d.* FROM ${UNDECIDED} AND is_own_id) d WINDOW same AS (PARTITION BY delivery, key ORDER BY n)) d
+      WHERE k > 1`);
+    await this.pool.query(`
+      INSERT INTO decided (n, delivery, outcome, recorded, is_invoiced)
+      SELECT d.n, d.delivery, CASE WHEN d.digest = r.digest THEN 'duplicate' ELSE 'correction' END, r.id,
+        d.digest = r.digest AND d.has_invoice_id AND r.lacks_invoice_id
+      FROM (SELECT d.* FROM ${UNDECIDED} AND is_own_id) d
+      JOIN recorded r ON (r.delivery, r.own_key) = (d.delivery, d.key)`);
+  }
+
+  /** The k-th row and the k-th recorded line of an equal `column` belong together. */
+  private async pair(column: 'digest' | 'key', outcome: RowOutcome): Promise<void> {
     await this.pool.query(
       `WITH rows AS (
-         SELECT n, delivery, ${columns}, row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY n) AS k
-         FROM delivered WHERE outcome IS NULL AND NOT is_own_id),
+         SELECT n, delivery, has_invoice_id, ${column},
+           row_number() OVER (PARTITION BY delivery, ${column} ORDER BY n) AS k
+         FROM ${UNDECIDED} AND NOT is_own_id),
        lines AS (
-         SELECT id, delivery, line_key AS recorded_key, invoice_ref AS recorded_ref, lacks_invoice_id, ${columns},
-           row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY number, id) AS k
-         FROM recorded WHERE found IS NULL),
-       pairs AS (SELECT n, id, recorded_key, recorded_ref, lacks_invoice_id
-         FROM rows JOIN lines USING (delivery, ${columns}, k)),
-       found AS (UPDATE recorded SET found = $1 FROM pairs WHERE recorded.id = pairs.id)
-       UPDATE delivered SET outcome = $2, line_key = recorded_key, invoice_ref = recorded_ref,
-         is_invoiced = has_invoice_id AND lacks_invoice_id
-       FROM pairs WHERE delivered.n = pairs.n`,
-      [found, outcome],
+         SELECT id, delivery, lacks_invoice_id, ${column},
+           row_number() OVER (PARTITION BY delivery, ${column} ORDER BY number, id) AS k
+         FROM recorded WHERE is_compared AND NOT EXISTS (SELECT FROM decided x WHERE x.recorded = id))
+       INSERT INTO decided (n, delivery, outcome, recorded, is_invoiced)
+       SELECT n, delivery, $1, id, has_invoice_id AND lacks_invoice_id
+       FROM rows JOIN lines USING (delivery, ${column}, k)`,
+      [outcome],
     );
   }
 
@@ -252,16 +260,18 @@ export class Staging {
       `SELECT delivery, coalesce(recorded, 0) AS recorded, coalesce(same, 0) AS same, coalesce(changed, 0) AS changed,
          added, invoiced, coalesce(alike, 0) AS alike, "hasOnlyOwnIds"
        FROM (
-         SELECT delivery, count(*) FILTER (WHERE outcome = 'accepted')::int AS added,
+         SELECT d.delivery, count(*) FILTER (WHERE outcome = 'accepted')::int AS added,
            count(*) FILTER (WHERE outcome = 'duplicate' AND is_invoiced)::int AS invoiced,
            bool_and(is_own_id) AS "hasOnlyOwnIds"
-         FROM delivered GROUP BY delivery) d
+         FROM delivered d JOIN decided USING (n) GROUP BY d.delivery) d
        LEFT JOIN (
-         SELECT delivery, count(*)::int AS recorded, count(*) FILTER (WHERE found = 'same')::int AS same,
-           count(*) FILTER (WHERE found = 'changed')::int AS changed, count(of_rows.likeness)::int AS alike
-         FROM recorded
-         LEFT JOIN (SELECT DISTINCT delivery, likeness FROM delivered) of_rows USING (delivery, likeness)
-         WHERE found IS DISTINCT FROM 'kept' GROUP BY delivery) r USING (delivery)`,
+         SELECT r.delivery, count(*)::int AS recorded, count(*) FILTER (WHERE outcome = 'duplicate')::int AS same,
+           count(*) FILTER (WHERE outcome = 'correction')::int AS changed, count(of_rows.likeness)::int AS alike
+         FROM recorded r
+         LEFT JOIN decided x ON x.recorded = r.id
+         LEFT JOIN (SELECT DISTINCT delivery, likeness FROM delivered) of_rows
+           ON (of_rows.delivery, of_rows.likeness) = (r.delivery, r.likeness)
+         WHERE is_compared OR x.recorded IS NOT NULL GROUP BY r.delivery) r USING (delivery)`,
     );
     return rows;
   }
@@ -269,7 +279,8 @@ export class Staging {
   /** The number of rows by file and outcome. */
   async outcomes(): Promise<{ readonly file: number; readonly outcome: RowOutcome; readonly rows: number }[]> {
     const { rows } = await this.pool.query<{ file: number; outcome: RowOutcome; rows: number }>(
-      'SELECT file, outcome, count(*)::int AS rows FROM delivered GROUP BY file, outcome ORDER BY file, outcome',
+      `SELECT file, outcome, count(*)::int AS rows FROM delivered JOIN decided USING (n)
+       GROUP BY file, outcome ORDER BY file, outcome`,
     );
     return rows;
   }
@@ -278,38 +289,59 @@ export class Staging {
   async conflicts(): Promise<
     { readonly file: number; readonly record: string; readonly key: string; readonly firstRow: number }[]
   > {
-    const { rows } = await this.pool.query<{ file: number; record: string; key: string; firstRow: number }>(
-      `SELECT file, record, key, first_row AS "firstRow" FROM delivered JOIN delivered_content USING (n)
-       WHERE outcome = 'conflict' ORDER BY n`,
+    const { rows } = await this.pool.query<{ n: number; firstRow: number }>(
+      `SELECT n, first_row AS "firstRow" FROM decided WHERE outcome = 'conflict' ORDER BY n`,
     );
-    return rows;
+    return Array.fromAsync(this.withContent(rows), ([{ firstRow }, { file, record, key }]) => {
+      if (record === null) throw new Error(`row ${key} has an id of its own and no record`);
+      return { file, record, key, firstRow };
+    });
+  }
+
+  private async *withContent<Row extends { readonly n: number }>(
+    rows: readonly Row[],
+  ): AsyncIterable<readonly [Row, Content]> {
+    let index = 0;
+    for await (const content of this.content.of(rows.map(({ n }) => n))) {
+      const row = rows[index];
+      if (row !== undefined) yield [row, content];
+      index += 1;
+    }
   }
 
   /** Of each of these deliveries, a page of the rows whose lines are to be written, in the order of the files. */
   async rowsToWrite(deliveries: readonly number[], after: number, limit: number): Promise<RowToWrite[]> {
-    const { rows } = await this.pool.query<RowToWrite>(
-      `SELECT page.*, line
+    const { rows } = await this.pool.query<WrittenRow>(
+      `SELECT page.n, page.delivery, outcome, page.number, r.invoice_ref AS "recordedRef", r.line_key AS "recordedKey"
        FROM unnest($1::int[]) AS of (number) CROSS JOIN LATERAL (
-         SELECT n, delivery, file, row, invoice_ref AS "invoiceRef", line_key AS "lineKey",
-           CASE WHEN outcome = 'duplicate' THEN 'invoiced' ELSE outcome END AS outcome
-         FROM delivered
-         WHERE delivery = of.number AND n > $2 AND (outcome IN ('accepted', 'correction') OR is_invoiced)
+         SELECT n, delivery, CASE WHEN outcome = 'duplicate' THEN 'invoiced' ELSE outcome END AS outcome, number,
+           recorded
+         FROM decided WHERE delivery = of.number AND n > $2 AND (${IS_WRITTEN})
          ORDER BY n LIMIT $3) page
-       JOIN delivered_content USING (n)
-       WHERE delivered_content.n > $2
+       LEFT JOIN recorded r ON r.id = page.recorded
        ORDER BY n`,
       [deliveries, after, limit],
     );
-    return rows;
+    return Array.fromAsync(this.withContent(rows), ([row, content]) => ({
+      ...{ n: row.n, delivery: row.delivery, outcome: row.outcome },
+      ...{ file: content.file, row: content.row, line: content.line },
+      invoiceRef: row.recordedRef ?? content.invoiceRef,
+      lineKey: row.recordedKey ?? (row.number === 1 ? content.key : `${content.key}#${row.number}`),
+    }));
   }
 
   /** Recorded lines of these deliveries that the files do not have. */
   async gone(deliveries: readonly number[]): Promise<GoneLine[]> {
     const { rows } = await this.pool.query<GoneLine>(
-      `SELECT delivery, invoice_ref AS "invoiceRef", line_key AS "lineKey" FROM recorded
-       WHERE delivery = ANY ($1::int[]) AND found IS NULL ORDER BY id`,
+      `SELECT delivery, invoice_ref AS "invoiceRef", line_key AS "lineKey" FROM gone
+       WHERE delivery = ANY ($1::int[]) ORDER BY id`,
       [deliveries],
     );
     return rows;
   }
 }
+
+/** The key of a line is the key of its charge, with the number of a further occurrence: `key#2`. */
+const NUMBERED = /^(.*)#(\d{1,9})$/s;
+
+const keyDigest = (invoiceRef: string, key: string): string => hash('md5', `${invoiceRef}\u0000${key}`, 'hex');
