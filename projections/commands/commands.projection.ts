@@ -1,3 +1,4 @@
+import type { RecordedEvent } from '#domain/events';
 import { projection } from '../flow.js';
 import { commandKeys } from './commands.table.js';
 
@@ -11,12 +12,14 @@ export const commandsProjection = projection('commands', {
   async project(batch, client) {
     const firsts = new Map<string, { command: string; bodyHash: string; result: string | null; position: number }>();
     const freed = new Set<string>();
-    for (const { metadata, position, data } of batch) {
-      if ('withdrawn' in data && data.withdrawn !== undefined) {
-        firsts.delete(data.withdrawn);
-        freed.add(data.withdrawn);
+    for (const event of batch) {
+      const withdrawn = withdrawnBy(event);
+      if (withdrawn !== undefined) {
+        firsts.delete(withdrawn);
+        freed.add(withdrawn);
       }
-      const { command } = metadata;
+      const { position } = event;
+      const { command } = event.metadata;
       if (command === undefined) continue;
       const { name, key, bodyHash, idempotencyKey } = command;
       const result = command.result === undefined ? null : JSON.stringify(command.result);
@@ -39,3 +42,7 @@ export const commandsProjection = projection('commands', {
     );
   },
 });
+
+/** Costs withdraw no command, and their data is large: it is not looked at, as `decodeOwn` would parse it then. */
+const withdrawnBy = (event: RecordedEvent): string | undefined =>
+  event.type !== 'CostRecorded' && 'withdrawn' in event.data ? event.data.withdrawn : undefined;

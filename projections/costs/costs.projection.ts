@@ -96,7 +96,7 @@ export const costsProjection: Projection<'costs'> = {
 };
 
 const isLarge = (event: RecordedEvent): event is RecordedEvent<'CostRecorded'> =>
-  event.type === 'CostRecorded' && event.data.lines.length >= COPIED_FROM;
+  event.type === 'CostRecorded' && (event.written !== undefined || event.data.lines.length >= COPIED_FROM);
 
 /** Events in their order, the large ones apart. */
 function neighbours(batch: readonly RecordedEvent[]): RecordedEvent[][] {
@@ -113,19 +113,65 @@ const TARGET = { table: costLines.name, columns: [...Object.keys(costLines.colum
 
 function newLines(events: readonly RecordedEvent<'CostRecorded'>[]): CopyLines {
   const lines = new CopyLines();
-  for (const { data, position } of events) {
-    const bill = `${copyText(data.provider)}\t${copyText(data.invoiceRef)}`;
-    for (const line of data.lines) lines.add(TARGET, `${bill}\t${columnsOf(line)}\t${position}`);
+  for (const event of events) {
+    const { provider, invoiceRef, rows } = copiedOf(event);
+    const bill = `${copyText(provider)}\t${copyText(invoiceRef)}`;
+    for (const row of rows) lines.add(TARGET, `${bill}\t${row}\t${event.position}`);
   }
   return lines;
 }
 
+interface Copied {
+  readonly provider: string;
+  readonly invoiceRef: string;
+  /** Of each line, the columns that come after those of its bill. */
+  readonly rows: Iterable<string>;
+}
+
+const copiedOf = (event: RecordedEvent<'CostRecorded'>): Copied => {
+  const written = event.written === undefined ? null : writtenParts(event.written);
+  if (written !== null) return written;
+  const { provider, invoiceRef, lines } = event.data;
+  return { provider, invoiceRef, rows: lines.map((line) => columnsOf(line, detailsOf(line))) };
+};
+
+const BEGIN_LINES = ',"lines":[{"lineKey":';
+const NEXT_LINE = ',{"lineKey":';
+const BEGIN_DETAILS = ',"focus":{';
+const AFTER_DETAILS = ['},"', '},{"'];
+const END_LINES = ']}';
+
+/**
+ * The same from JSON that an import wrote, without reading the details of each line only to write them again: they are
+ * most of it. A quote within a text is escaped, so the marks are found only where they are meant. null: it is written
+ * otherwise.
+ */
+function writtenParts(written: string): Copied | null {
+  const begin = written.indexOf(BEGIN_LINES);
+  if (begin === -1 || !written.endsWith(END_LINES)) return null;
+  const { provider, invoiceRef } = JSON.parse(`${written.slice(0, begin)}}`) as Pick<Copied, 'provider' | 'invoiceRef'>;
+  const lines = written.slice(begin + BEGIN_LINES.length, -END_LINES.length).split(NEXT_LINE);
+  try {
+    return { provider, invoiceRef, rows: lines.map(writtenColumns) };
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function writtenColumns(text: string): string {
+  const details = text.indexOf(BEGIN_DETAILS);
+  const isLast = details !== -1 && !AFTER_DETAILS.some((mark) => text.includes(mark, details));
+  const line = JSON.parse(`{"lineKey":${isLast ? `${text.slice(0, details)}}` : text}`) as Line;
+  return columnsOf(line, isLast ? copyText(text.slice(details + BEGIN_DETAILS.length - 1, -1)) : detailsOf(line));
+}
+
 const orNull = (value: string | null | undefined): string =>
   value === null || value === undefined ? COPY_NULL : copyText(value);
+const detailsOf = ({ focus }: Line): string => (focus === undefined ? COPY_NULL : copyText(JSON.stringify(focus)));
 
 /** In the order of the table. */
-const columnsOf = (line: Line): string =>
+const columnsOf = (line: Line, details: string): string =>
   `${copyText(line.lineKey)}\t${orNull(line.resourceId)}\t${copyText(line.kind)}\t${line.chargePeriod.start}\t` +
   `${line.chargePeriod.end}\t${line.amount}\t${orNull(line.effectiveAmount)}\t${line.currency}\t${line.category}\t` +
-  `${orNull(line.class)}\t${orNull(line.tenantId)}\t${orNull(line.description)}\t` +
-  (line.focus === undefined ? COPY_NULL : copyText(JSON.stringify(line.focus)));
+  `${orNull(line.class)}\t${orNull(line.tenantId)}\t${orNull(line.description)}\t${details}`;

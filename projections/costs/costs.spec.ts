@@ -3,7 +3,7 @@ import { projected } from '../../test/support/projections.js';
 import { costsProjection } from './costs.projection.js';
 import { costLines } from './costs.table.js';
 
-const { given, when, rows, versions } = projected(costsProjection);
+const { given, when, whenOwn, clear, rows, versions } = projected(costsProjection);
 
 const APRIL = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
 const OF = { provider: 'do', invoiceRef: '2026-04' };
@@ -119,4 +119,27 @@ it('makes the next version of a line that a large bill records again', async () 
     ['1', 2, 3],
     ['1', 4, null],
   ]);
+});
+
+it('makes the same rows of a bill that this process wrote a moment ago, whatever its texts are', async () => {
+  const marks = ['},"', ',{"lineKey":"x"}', ',"focus":{', '],"lines":[{"lineKey":', ']}', 'a"b\\', '\t\n'];
+  const odd = marks.flatMap((mark, n) => [
+    { ...droplet, lineKey: `key ${n}`, amount: '1', category: 'usage' as const, description: mark },
+    { ...droplet, lineKey: `details ${n}`, amount: '2', category: 'usage' as const, focus: { Tags: mark } },
+    { focus: { RegionId: mark }, ...droplet, lineKey: `first ${n}`, amount: '3', category: 'tax' as const },
+  ]);
+  const bill = { CostRecorded: { provider: 'a "b"', invoiceRef: ',"lines":[{', lines: [...odd, ...sixHundred] } };
+  await when(bill);
+  const expected = await versions(costLines);
+  expect(expected).toHaveLength(621);
+  await clear();
+  await whenOwn(bill);
+  expect(await versions(costLines)).toEqual(expected);
+
+  // Line 7 is in force already: the events are applied line by line.
+  await whenOwn({
+    CostRecorded: { ...OF, lines: [{ ...droplet, lineKey: 'line 7', amount: '5', category: 'usage' }] },
+  });
+  await whenOwn({ CostRecorded: { ...OF, lines: sixHundred } });
+  expect((await versions(costLines)).filter(({ invoice_ref }) => invoice_ref === OF.invoiceRef)).toHaveLength(601);
 });

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { EventMetadata, eventSchemas, EventType, RecordedEvent } from '#domain/events';
 import { instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
+import type { StoredEvent } from '#event-store/port';
 import { indexesBefore, prepareBulkRebuild } from '#read-model/bulk-rebuild';
 import { CopyLines } from '#read-model/copy';
 import { ensurePartitions } from '#read-model/partitions';
@@ -22,6 +23,8 @@ export interface Projected {
   readonly given: (...facts: readonly Fact[]) => Promise<void>;
   /** The same, for the events that the case is about. */
   readonly when: (...facts: readonly Fact[]) => Promise<void>;
+  /** The same, for events that this process wrote a moment ago. */
+  readonly whenOwn: (...facts: readonly Fact[]) => Promise<void>;
   /** The rows in force now, or as of a position, in the order of their keys and without their nulls. */
   readonly rows: <Of extends TableDefinition>(table: Of, position?: number) => Promise<Partial<RowOf<Of>>[]>;
   /** Every version of every row, with the positions over which it was in force. */
@@ -64,8 +67,10 @@ export function projected(...projections: readonly Projection[]): Projected {
     await client.query(`TRUNCATE ${tables.map(({ name }) => name).join(', ')}`);
   }
 
-  async function apply(...facts: readonly Fact[]): Promise<void> {
-    const batch = facts.map((fact) => recorded(fact, (position += 1)));
+  const apply = async (...facts: readonly Fact[]): Promise<void> =>
+    project(facts.map((fact) => codec.decode(stored(fact, (position += 1)))));
+
+  async function project(batch: readonly RecordedEvent[]): Promise<void> {
     events.push(...batch);
     const partitions = projections.flatMap((projection) => projection.partitions(batch));
     await ensurePartitions(client, SCHEMA, partitions);
@@ -105,6 +110,7 @@ export function projected(...projections: readonly Projection[]): Projected {
   return {
     given: apply,
     when: apply,
+    whenOwn: async (...facts) => project(facts.map((fact) => codec.decodeOwn(stored(fact, (position += 1))))),
     clear,
     async rows<Of extends TableDefinition>(table: Of, asOf = position) {
       const { rows } = await client.query<RowOf<Of>>(
@@ -119,9 +125,9 @@ export function projected(...projections: readonly Projection[]): Projected {
   };
 }
 
-function recorded({ metadata = {}, ...fact }: Fact, position: number): RecordedEvent {
+function stored({ metadata = {}, ...fact }: Fact, position: number): StoredEvent {
   const [[type, data] = ['', {}]] = Object.entries(fact);
-  return codec.decode({
+  return {
     id: id(position),
     stream: 'a-stream',
     revision: position - 1,
@@ -130,7 +136,7 @@ function recorded({ metadata = {}, ...fact }: Fact, position: number): RecordedE
     type,
     data: JSON.stringify(data),
     metadata: JSON.stringify({ actor: 'spec', v: 1, ...metadata }),
-  });
+  };
 }
 
 const withoutNulls = <Row extends object>(row: Row): Partial<Row> =>

@@ -95,6 +95,8 @@ export type RecordedEvent<Type extends EventType = EventType> = {
     readonly position: number;
     readonly recordedAt: Instant;
     readonly metadata: EventMetadata;
+    /** The data as JSON, of an event that this process wrote a moment ago. */
+    readonly written?: string;
   };
 }[Type];
 

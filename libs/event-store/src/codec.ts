@@ -164,6 +164,19 @@ export class EventCodec {
     } as RecordedEvent;
   }
 
+  /** The same for an event that this process wrote a moment ago. Its data is only parsed if it is needed. */
+  decodeOwn(stored: StoredEvent): RecordedEvent {
+    const { id, stream, revision, position, recordedAt, data: written } = stored;
+    const { v: _version, ...metadata } = this.metadataOf(stored);
+    let data: unknown;
+    return {
+      ...{ type: this.typeOf(stored), metadata, id, stream, revision, position, recordedAt, written },
+      get data() {
+        return (data ??= json(stored, written)) as EventData<EventType>;
+      },
+    } as RecordedEvent;
+  }
+
   /** Errors: UnreadableEvent, for an event that no ledger wrote. */
   private typeOf(stored: StoredEvent): EventType {
     if (isEventType(stored.type)) return stored.type;

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
+import { isOwn } from '#event-store/recent-texts';
 import type { RecordedEvent } from '#domain/events';
 import { withClient } from '#postgres/client';
 import { READ_ALONE, sharedRead } from '#postgres/batch-loader';
@@ -306,12 +307,17 @@ export class Projector implements Projecting {
     return this.projections.some(({ bulk, handles }) => bulk !== undefined && handles.has(type));
   }
 
+  private decoded(event: StoredEvent): RecordedEvent {
+    if (isOwn(event)) return this.codec.decodeOwn(event);
+    return this.isBulk(event.type) ? this.codec.decodeAsWritten(event) : this.codec.decode(event);
+  }
+
   private async applyUnlessSkipped(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {
     const events: RecordedEvent[] = [];
     for (const [index, event] of stored.entries()) {
       if (this.skips.has(event.position)) continue;
       try {
-        events.push(this.isBulk(event.type) ? this.codec.decodeAsWritten(event) : this.codec.decode(event));
+        events.push(this.decoded(event));
       } catch (error) {
         if (!(error instanceof UnreadableEvent)) throw error;
         if (index > 0) await this.applyUnlessSkipped(client, stored.slice(0, index));
