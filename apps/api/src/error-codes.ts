@@ -19,6 +19,7 @@ export const ERROR_CODES: readonly string[] = [
   'currency_in_use',
   'currency_mismatch',
   'database_not_writable',
+  'database_out_of_connections',
   'database_unavailable',
   'delivery_file_changed',
   'delivery_incomplete',

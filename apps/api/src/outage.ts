@@ -1,7 +1,7 @@
 import { DomainError } from '#domain/errors';
 import { MirrorStopped } from '#event-store/mirrored';
 import { AccessDenied, UnknownOutcome } from '#event-store/port';
-import { isConnectionLost, isNotNow } from '#postgres/connection';
+import { isConnectionLost, isNotNow, isOutOfConnections } from '#postgres/connection';
 import { textWhileHalted } from '#operations/refusal';
 import { OtherVersions } from '#read-model/halted';
 import { OtherLog } from '#read-model/same-log';
@@ -22,6 +22,12 @@ export const queryTimedOut = (): DomainError =>
 
 /** Turns an outage into a refusal that says to try again later. The message names no host and no table. */
 export function outageOf(error: unknown): DomainError | undefined {
+  if (isOutOfConnections(error))
+    return unavailable(
+      'database_out_of_connections',
+      'The database has no free connection. Nothing was recorded: send the same request again. An operator must end ' +
+        'other sessions, or raise max_connections.',
+    );
   if (error instanceof UnknownOutcome)
     return unavailable(
       'outcome_unknown',

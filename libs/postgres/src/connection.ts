@@ -55,6 +55,13 @@ const NOT_NOW = /^(53...|58...|25006|57014|40...|55P03)$/;
 export const isNotNow = (error: unknown): boolean =>
   isConnectionLost(error) || (typeof error === 'object' && error !== null && NOT_NOW.test(textOf(error, 'code')));
 
+/** Whether Postgres, or the role or the database, has as many connections as it may: nothing was executed. */
+export const isOutOfConnections = (error: unknown): boolean => {
+  if (typeof error !== 'object' || error === null) return false;
+  if ('errors' in error && Array.isArray(error.errors) && error.errors.some(isOutOfConnections)) return true;
+  return textOf(error, 'code') === '53300' || ('cause' in error && isOutOfConnections(error.cause));
+};
+
 /** Whether Postgres had too little memory for a statement: for less at once it may have enough. */
 export const isOutOfMemory = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && textOf(error, 'code') === '53200';

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { isOutOfConnections } from './connection.js';
 import { startEmbeddedPostgres } from './embedded.js';
 import { DatabaseError, reason } from './errors.js';
 import { PreparingClient } from './prepared.js';
@@ -136,6 +137,13 @@ async function reach(databaseUrl: string, dataDir: string): Promise<void> {
   try {
     await client.connect();
   } catch (error) {
+    if (isOutOfConnections(error))
+      throw new DatabaseError(
+        'database_unreachable',
+        `the database ${pathname.slice(1)} at ${host} (DATABASE_URL) has no free connection (${reason(error)}). ` +
+          'End other sessions (select * from pg_stat_activity), or raise max_connections, and run this again.',
+        { cause: error },
+      );
     throw new DatabaseError(
       'database_unreachable',
       `the database ${pathname.slice(1)} at ${host} (DATABASE_URL) can't be reached (${reason(error)}). ` +
