@@ -193,7 +193,7 @@ export function aboutTokens(components: Record<string, Json>): OperationObject {
   components['IssuedToken'] = jsonSchema('IssuedToken', zIssuedToken, 'output', components);
   return {
     operationId: 'issueToken',
-    tags: ['tokens'],
+    tags: ['Operation'],
     summary: 'Issues a bearer token. An event records its id, role and end; the token itself is shown once',
     requestBody: {
       required: true,

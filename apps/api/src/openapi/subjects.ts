@@ -10,8 +10,8 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
     paths: ['usage', 'usage-records', 'metered-days', 'days-to-meter', 'unbilled'],
   },
   Invoices: {
-    about: 'Invoices with their lines and documents, credit notes and credits',
-    paths: ['invoices', 'lines', 'credit-notes', 'credits'],
+    about: 'Invoices with their lines and documents, corrections that are owed, credit notes and credits',
+    paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits'],
   },
   Margin: { about: 'Revenue, cost and margin, and what has accrued', paths: ['dashboard'] },
   Commands: {
