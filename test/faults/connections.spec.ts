@@ -69,7 +69,7 @@ it('without a free connection, reads and writes are refused with the reason, and
       headers: { authorization, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: response.status, body: (await response.json()) as unknown };
+    return { status: response.status, body: await response.json() };
   };
   const REASON =
     'The database has no free connection. Nothing was recorded: send the same request again. An operator must end ' +
