@@ -323,6 +323,22 @@ describe('above the limit', () => {
     expect(codeOf(await execute(voiding(invoices[0]?.invoiceId ?? 'none')))).toBe('done');
   });
 
+  it('two corrections at the same time are compared one after the other: together they may be above it', async () => {
+    const usage = {
+      ...{ command: 'correct-usage', deploymentId: 'd1', resourceId: 'r1', billingKind: 'cores' },
+      ...{ granularity: 'hour', period: { start: T('2026-04-06'), end: '2026-04-06T01:00:00Z' }, quantity: '2900' },
+      reason: 'the meter stood still',
+    };
+    // By itself each is below: 900 × 0.10 = 90.00; 2000 × 0.0225 = 45.00 of each tenant, 90.00 together.
+    // After the first: 2900 × 0.0225 = 65.25 and 45.00 are 110.25 of the second; 900 × 0.1225 = 110.25.
+    const outcomes = await Promise.all([execute(usage), execute(corrected('0.1225'), NOOR)]);
+    expect(outcomes.map(codeOf).sort()).toEqual(['done', 'proposed']);
+    expect(outcomes.find(({ status }) => status === 'proposed')).toMatchObject({
+      result: { amounts: [{ currency: 'USD', amount: '110.25' }] },
+    });
+    expect(await listed('open')).toHaveLength(1);
+  });
+
   it('two decisions at the same time are one', async () => {
     const proposalId = await proposed(corrected('0.05'));
     const outcomes = await Promise.all([decide('approve', proposalId), decide('approve', proposalId, by('kim'))]);

@@ -42,15 +42,36 @@ export async function unlessProposed(
   given: unknown,
   carryOut: (command: ReadCommand) => Promise<CommandDone>,
 ): Promise<CommandDone | CommandProposed> {
-  const { definition, call } = command;
-  if (core.fourEyes === null || comparedOf(definition) === 'nothing')
-    return once(core, command, async () => carryOut(command));
+  const { definition } = command;
+  const compared = comparedOf(definition);
+  if (core.fourEyes === null || compared === 'nothing') return once(core, command, async () => carryOut(command));
+  const compare = async (): Promise<CommandDone | CommandProposed> => comparedFirst(core, command, given, carryOut);
+  return compared === 'all' ? oneCorrection(core, compare) : compare();
+}
+
+/**
+ * One correction at a time, in all processes, from its trial until it is recorded: two that are below the limit by
+ * themselves may be above it together, as a quantity and its price. Of a process only one waits for the lock, which
+ * needs a connection.
+ */
+export const oneCorrection = async <Done>(core: LedgerCore, work: () => Promise<Done>): Promise<Done> =>
+  core.fourEyes === null ? work() : CORRECTIONS.run(async () => core.exclusively('correction', work));
+const CORRECTIONS = new FewInOrder(1);
+
+async function comparedFirst(
+  core: LedgerCore,
+  command: ReadCommand,
+  given: unknown,
+  carryOut: (command: ReadCommand) => Promise<CommandDone>,
+): Promise<CommandDone | CommandProposed> {
+  const { call } = command;
   const answer = await knownBefore(core, command);
   if (answer !== undefined) return answer;
   const proposalId = proposalIdOf(call);
   const before = proposalIn(await proposalEventsOf(core, proposalId));
   const tried = before?.status === 'open' ? null : await tryOut(core, command, call.caller.now);
-  const isHeld = tried !== null && tried.status !== 'unchanged' && isAbove(core.fourEyes, tried.amounts);
+  const limits = core.fourEyes ?? new Map<string, string>();
+  const isHeld = tried !== null && tried.status !== 'unchanged' && isAbove(limits, tried.amounts);
   return once(core, command, async () => {
     // It may have been proposed during the trial.
     const known = proposalIn(await proposalEventsOf(core, proposalId));
@@ -59,7 +80,7 @@ export async function unlessProposed(
       assertNoDetails(command);
       return propose(core, call, known.proposed.data);
     }
-    if (!isHeld) return carryOut({ definition, call: { ...call, basedOn: call.basedOn ?? tried?.position ?? null } });
+    if (!isHeld) return carryOut({ ...command, call: { ...call, basedOn: call.basedOn ?? tried?.position ?? null } });
     assertUndecided(known);
     assertNoDetails(command);
     return propose(core, call, {
