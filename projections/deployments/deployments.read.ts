@@ -194,18 +194,6 @@ export const readHolders = async (
     .where('position_to', 'is', null)
     .execute();
 
-/** Every tenant with the deployments that ever belonged to it, as of a position or an earlier one. */
-export async function readDeploymentsByTenant(
-  db: Db,
-  position: number,
-): Promise<{ readonly tenant_id: string; readonly deployment_ids: readonly string[] }[]> {
-  const { rows } = await sql<{ tenant_id: string; deployment_ids: string[] }>`
-    SELECT tenant_id, array_agg(DISTINCT deployment_id) AS deployment_ids
-    FROM deployment_assignments WHERE position_from <= ${position}
-    GROUP BY tenant_id ORDER BY tenant_id`.execute(db);
-  return rows;
-}
-
 /** Deployments as registered by then. `ids`: null for all. */
 export async function readDeployments(
   db: Db,

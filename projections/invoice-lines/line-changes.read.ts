@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { BASE_FEE } from '#domain/plans/plan';
 import type { Period } from '#domain/time/period';
-import { at, type Positions } from '#read-model/at';
+import { at, changedAt, type Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
 import { asJsonb, type RecordVersion, recordVersions } from '../usage-records/usage-records.read.js';
 
@@ -146,5 +146,38 @@ export async function readLineChanges(
         unnest(ARRAY[v.position_from, v.position_to]) p
       WHERE p BETWEEN ${first} AND ${last}) c
     ORDER BY index, c.position`.execute(db);
+  return rows;
+}
+
+/** The lines of a deployment that may have changed. `billing_kind` null: those of all kinds. */
+export interface ChangedLines {
+  readonly deployment_id: string;
+  readonly billing_kind: string | null;
+}
+
+/**
+ * The lines of which an input may have changed: all inputs that `readLineChanges` reads, without asking whether the
+ * change reaches a line, and invoices, which decide how far ahead lines are rated. Readings of pruned months are not in
+ * the tables.
+ */
+export async function readChangedLines(db: Kysely<ReadModels>, changed: Positions): Promise<ChangedLines[]> {
+  const isChanged = changedAt(changed);
+  const { rows } = await sql<ChangedLines>`
+    SELECT deployment_id, billing_kind FROM usage_records WHERE ${isChanged}
+    UNION SELECT deployment_id, billing_kind FROM rate_key_usage
+      WHERE (resource_type, resource_family, location) IN (
+        SELECT resource_type, resource_family, location FROM rates WHERE ${isChanged})
+    UNION SELECT deployment_id, NULL FROM invoice_lines WHERE ${isChanged}
+    UNION SELECT deployment_id, NULL FROM invoice_lines WHERE root_line_id IN (
+      SELECT p.line_id FROM invoices i JOIN invoice_parts p USING (invoice_id) WHERE ${changedAt(changed, 'i')})
+    UNION SELECT deployment_id, NULL FROM subscriptions WHERE ${isChanged}
+    UNION SELECT deployment_id, NULL FROM subscription_plans WHERE ${isChanged}
+    UNION SELECT deployment_id, NULL FROM deployment_assignments WHERE ${isChanged}
+    UNION SELECT deployment_id, NULL FROM deployment_assignments WHERE tenant_id IN (
+      SELECT tenant_id FROM credits WHERE kind = 'coupon' AND ${isChanged}
+      UNION SELECT tenant_id FROM tenants WHERE ${isChanged})
+    UNION SELECT deployment_id, NULL FROM subscription_plans WHERE plan_id IN (
+      SELECT plan_id FROM plan_versions WHERE ${isChanged})
+    ORDER BY deployment_id`.execute(db);
   return rows;
 }

@@ -172,7 +172,7 @@ function check(invoices: readonly Invoice[], subscriptions: number): void {
 }
 
 /** Not timed: the facts as the commands would record them, many streams at a time. */
-async function setUp(ledger: Ledger, core: LedgerCore, subscriptions: number): Promise<void> {
+export async function setUp(ledger: Ledger, core: LedgerCore, subscriptions: number): Promise<void> {
   const published = await ledger.execute(PLAN, BENCHER);
   mustBe('the plan', published.status, 'done');
   const append = appendingTo(core);

@@ -7,6 +7,7 @@ import type { Bench, LogKind, Measured } from './bench.js';
 import { held, heldText } from './bounds.js';
 import { withServer } from './database.js';
 import { asOfBench } from './as-of.bench.js';
+import { diffBench } from './diff.bench.js';
 import { grpcBench } from './grpc.bench.js';
 import { httpBench } from './http.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
@@ -23,6 +24,7 @@ const BENCHES: readonly Bench[] = [
   appendBench,
   applyBench,
   backfillBench,
+  diffBench,
   grpcBench,
   httpBench,
   invoiceRunBench,

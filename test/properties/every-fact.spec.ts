@@ -2,7 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
+import { ratedAt } from '#billing/preview/preview';
 import type { Preview } from '#operations/ledger';
+import { readDeployments } from '#projections/deployments/deployments.read';
+import { readChangedLines } from '#projections/invoice-lines/line-changes.read';
 import {
   books,
   creditOf,
@@ -160,12 +163,40 @@ async function expectSameBooks(came: TestLedger, told: TestLedger, truth: Truth)
   for (const id of TENANTS) expect(taxOf(asCame, id).minus(taxOf(asTold, id)).abs().lte(most)).toBe(true);
 }
 
+/** Event by event, each part that comes to another amount is one of those that `diff` rates at all. */
+async function expectNoneMissed({ core }: TestLedger): Promise<void> {
+  const head = await core.projector.catchUp();
+  const deployments = (await readDeployments(core.db, head, null)).map((row) => row.deployment_id);
+  const rated = async (position: number) => ratedAt(core, position, deployments, END);
+  // The first half is mostly what the world begins with.
+  let position = Math.floor(head / 2);
+  let before = await rated(position);
+  while (position < head) {
+    position += 1;
+    const after = await rated(position);
+    const changed = await readChangedLines(core.db, { first: position, last: position });
+    const missed = [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
+      const [old, now] = [before.get(key), after.get(key)];
+      const line = (old ?? now)?.line;
+      if (line === undefined || (old !== undefined && now !== undefined && old.net.eq(now.net))) return [];
+      const isRated = changed.some(
+        ({ deployment_id: id, billing_kind: kind }) =>
+          id === line.deploymentId && (kind === null || kind === line.billingKind),
+      );
+      return isRated ? [] : [{ position, line, before: old && text(old.net), after: now && text(now.net) }];
+    });
+    expect(missed).toEqual([]);
+    before = after;
+  }
+}
+
 /** Lives a history, and tells its truth to a fresh ledger. A failure names the commands of both. */
 async function expectTruth({ world, steps }: History, [came, told]: readonly [Told, Told]): Promise<void> {
   const soFar = new StatedSoFar(world);
   try {
     await new Lived(came, world, soFar).live(steps);
     const { truth } = soFar;
+    await expectNoneMissed(came.test);
     await tell(told, truth);
     await expectSameBooks(came.test, told.test, truth);
     expect((await came.test.check()).failures).toEqual([]);

@@ -1,3 +1,4 @@
+import { compareText } from '#domain/compare-text';
 import type { LineDefinition } from '#domain/lines/line';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
@@ -8,10 +9,10 @@ import { marginIn, marginMonths } from '#billing/costs/margin-month';
 import { type RatedAt, ratedAt } from '#billing/preview/preview';
 import { within, withPruned } from '#billing/usage/pruned-usage';
 import { readCostChanges } from '#projections/costs/costs.read';
-import { readDeploymentsByTenant } from '#projections/deployments/deployments.read';
-import { readLineChanges } from '#projections/invoice-lines/line-changes.read';
+import { readChangedLines, readLineChanges } from '#projections/invoice-lines/line-changes.read';
 import { type InvoiceChange, readInvoiceChanges } from '#projections/invoices/issued-invoices.read';
 import { readRevenueChanges } from '#projections/margins/margins.read';
+import { prunedUsageOf } from './catalog.js';
 import { changedIn, explained, type Explaining, type Span } from './span.js';
 
 export interface InvoiceDifference extends Explaining {
@@ -68,28 +69,40 @@ export interface LineDifference extends Explaining {
   readonly difference: string;
 }
 
+/** Deployments whose lines are compared together. */
+const DEPLOYMENTS_AT_ONCE = 500;
+
 /** Lines and parts that were added, cut or removed, or come to another amount, up to the instant of the request. */
 export async function lineDifferences(span: Span): Promise<LineDifference[]> {
-  const { db } = span.context.core;
+  const { versions } = await prunedUsageOf(span);
+  const changes = [...(await readChangedLines(span.context.core.db, changedIn(span))), ...versions];
+  const kindsOf = new Map(
+    [...Map.groupBy(changes, (each) => each.deployment_id)].map(([deploymentId, each]) => [
+      deploymentId,
+      new Set(each.map((change) => change.billing_kind)),
+    ]),
+  );
+  const deploymentIds = [...kindsOf.keys()].sort();
+  // The lines that can't have changed are not rated.
+  const mayDiffer = ({ deploymentId, billingKind }: LineDefinition): boolean => {
+    const kinds = kindsOf.get(deploymentId);
+    return kinds !== undefined && (kinds.has(null) || kinds.has(billingKind));
+  };
   const differences: LineDifference[] = [];
-  for (const tenant of await readDeploymentsByTenant(db, span.to))
-    differences.push(...(await lineDifferencesOf(span, tenant.tenant_id, tenant.deployment_ids)));
-  return differences;
+  for (let first = 0; first < deploymentIds.length; first += DEPLOYMENTS_AT_ONCE) {
+    const some = deploymentIds.slice(first, first + DEPLOYMENTS_AT_ONCE);
+    differences.push(...(await lineDifferencesOf(span, some, mayDiffer)));
+  }
+  return differences.sort((a, b) => compareText(a.tenantId, b.tenantId));
 }
 
 async function lineDifferencesOf(
   span: Span,
-  tenantId: string,
   deploymentIds: readonly string[],
+  mayDiffer: (line: LineDefinition) => boolean,
 ): Promise<LineDifference[]> {
   const { core, caller } = span.context;
-  // A deployment may also have been another tenant's. That tenant's lines are compared separately.
-  const known = async (position: number) =>
-    new Map(
-      [...(await ratedAt(core, position, deploymentIds, caller.now))].filter(
-        ([, { line }]) => line.tenantId === tenantId,
-      ),
-    );
+  const known = async (position: number) => ratedAt(core, position, deploymentIds, caller.now, { isWanted: mayDiffer });
   const [before, after] = [await known(span.from), await known(span.to)];
   const parts = [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
     const [old, now] = [before.get(key), after.get(key)];
@@ -116,7 +129,7 @@ async function lineDifferencesOf(
         difference: {
           lineId: part.partId,
           parentLineId: part.partId === line.lineId ? null : line.lineId,
-          tenantId,
+          tenantId: line.tenantId,
           deploymentId: line.deploymentId,
           billingKind: line.billingKind,
           currency: line.currency,

@@ -95,7 +95,7 @@ export async function usageDifferences(span: Span): Promise<UsageDifference[]> {
 const USAGE_EVENTS = ['UsageObserved', 'UsageCorrected'] as const;
 
 /** Pruned months with changed readings. */
-async function prunedUsageOf({ context: { core }, from, to }: Span): Promise<FromLog> {
+export async function prunedUsageOf({ context: { core }, from, to }: Span): Promise<FromLog> {
   if (!(await readIsAnyPruned(core.db))) return NOTHING;
   const streams = new Map<string, UsageSpan>();
   for await (const stored of core.log.readAll(from, { types: USAGE_EVENTS })) {

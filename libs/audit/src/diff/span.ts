@@ -21,19 +21,21 @@ export interface Explaining {
   readonly eventCount: number;
 }
 
-async function explaining({ context, from, to }: Span, positions: Iterable<number>): Promise<Explaining> {
-  const within = [...new Set(positions)].filter((position) => position > from && position <= to).sort((a, b) => a - b);
-  const events = await eventsOf(context.core.log, to, within.slice(0, MOST_EVENTS), []);
-  return { events: events.map(reference), eventCount: within.length };
-}
-
-/** Each difference with the events that explain it, one after the other. `positions`: where it changed. */
+/** Each difference with the events that explain it. `positions`: where it changed. The events are read once for all. */
 export async function explained<Difference extends object>(
-  span: Span,
+  { context, from, to }: Span,
   differences: readonly { readonly difference: Difference; readonly positions: Iterable<number> }[],
 ): Promise<(Difference & Explaining)[]> {
-  const all: (Difference & Explaining)[] = [];
-  for (const { difference, positions } of differences)
-    all.push({ ...difference, ...(await explaining(span, positions)) });
-  return all;
+  const all = differences.map(({ difference, positions }) => ({
+    difference,
+    within: [...new Set(positions)].filter((position) => position > from && position <= to).sort((a, b) => a - b),
+  }));
+  const shown = new Set(all.flatMap(({ within }) => within.slice(0, MOST_EVENTS)));
+  const events = await eventsOf(context.core.log, to, shown, []);
+  const referenceAt = new Map(events.map((event) => [event.position, reference(event)]));
+  return all.map(({ difference, within }) => ({
+    ...difference,
+    events: within.slice(0, MOST_EVENTS).flatMap((position) => referenceAt.get(position) ?? []),
+    eventCount: within.length,
+  }));
 }

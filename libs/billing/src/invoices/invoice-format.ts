@@ -1,3 +1,4 @@
+import { compareText } from '#domain/compare-text';
 import { type ClaimedPart, documentNumber, type FrozenRow } from '#domain/invoices/invoice';
 import { settle } from '#domain/invoices/settlement';
 import type { LineDefinition } from '#domain/lines/line';
@@ -71,8 +72,6 @@ export function printLines(
       compareText(a.lineId, b.lineId),
   );
 }
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** By how much a correction changes the billed quantity. */
 const meteredQuantity = (rows: readonly FrozenRow[]): string =>

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { compareText } from '#domain/compare-text';
 import { documentNumber } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import { tiles } from '#domain/lines/parts';
@@ -19,7 +20,6 @@ import type { RevenueRow } from '#projections/margins/margins.table';
 import { addRevenue } from '#projections/margins/margins.trial';
 import { readChangedDays } from '#projections/metering/metering.read';
 import { type RateKeySince, readDeploymentsUsing } from '#projections/rate-key-usage/rate-key-usage.read';
-import { readTenants } from '#projections/tenants/tenants.read';
 import { type RatedLine, rateLines } from '../invoices/rated-lines.js';
 import { owedParts } from './owed.js';
 import type { Trial } from './trial.js';
@@ -197,7 +197,9 @@ async function issuedDifferences(trial: Trial, deploymentIds: readonly string[],
 async function openDifferences(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<Difference[]> {
   const open = async (position: number) =>
     new Map(
-      [...(await ratedAt(trial.core, position, deploymentIds, at, 'open'))].filter(([, { part }]) => !part.issued),
+      [...(await ratedAt(trial.core, position, deploymentIds, at, { isOpen: true }))].filter(
+        ([, { part }]) => !part.issued,
+      ),
     );
   const [before, after] = [await open(trial.from), await open(await trial.core.projector.position())];
   return paired(before, after).flatMap(([old, now, { line, part }]) =>
@@ -226,17 +228,22 @@ export interface RatedAt {
   readonly quarantined: string | null;
 }
 
+interface Which {
+  readonly isOpen?: boolean;
+  readonly isWanted?: (line: LineDefinition) => boolean;
+}
+
 /**
  * The amount of each part of the lines of these deployments, as known at a position, by part and currency: amounts of
- * two currencies have no difference, and a line whose plan is corrected may change its currency. `open`: only the lines
- * that have an open part.
+ * two currencies have no difference, and a line whose plan is corrected may change its currency. `isOpen`: only the
+ * lines that have an open part.
  */
 export async function ratedAt(
   core: LedgerCore,
   position: number,
   deploymentIds: readonly string[],
   at: Instant,
-  which: 'all' | 'open' = 'all',
+  { isOpen = false, isWanted = () => true }: Which = {},
 ): Promise<Map<string, RatedAt>> {
   const parts = await recordedPartsOf(core, position, { deploymentIds });
   // An issued fee in advance of a later period counts too.
@@ -249,16 +256,15 @@ export async function ratedAt(
   // What is issued is rated to its end, also where that lies after the instant.
   const ratedUntil = (line: LineDefinition): Instant =>
     tilesOf(line).reduce((until, part) => (part.issued ? later(until, part.period.end) : until), at);
-  const tenants = await readTenants(core.db, position, null);
-  const ids = tenants.map((row) => row.tenant_id);
+  const lines = (await allLines(core, position, untilOf, { deploymentIds })).filter(
+    (line) => isWanted(line) && (!isOpen || tilesOf(line).some((part) => !part.issued)),
+  );
+  const tenantIds = [...new Set(lines.map(({ tenantId }) => tenantId))];
   const accounts = await accountsOf(
     core,
-    ids.map((tenantId) => ({ tenantId, position })),
+    tenantIds.map((tenantId) => ({ tenantId, position })),
   );
-  const lines = (await allLines(core, position, untilOf, { deploymentIds })).filter(
-    (line) => which === 'all' || tilesOf(line).some((part) => !part.issued),
-  );
-  const couponsOf = await couponsOfLines(core, position, [...new Set(lines.map(({ tenantId }) => tenantId))]);
+  const couponsOf = await couponsOfLines(core, position, tenantIds);
   const rated = await rateLines(
     core,
     position,
@@ -328,8 +334,6 @@ function summed(all: readonly Numbered[]): Effect {
 
 const taxDifference = (lines: readonly PreviewedLine[], currency: string): string =>
   moneyText(sum(lines.map(({ tax }) => decimal(tax.difference))), currency);
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const revenueOf = (differences: readonly Difference[]): Revenue[] =>
   differences.flatMap(({ line, months }) =>

@@ -1,3 +1,4 @@
+import { compareText } from '#domain/compare-text';
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
 import { ownText } from '#domain/own-text';
 import { type Instant, isBefore } from '#domain/time/instant';
@@ -89,5 +90,3 @@ export class Surveyor {
 function addOwn(ids: Set<string>, id: string): void {
   if (!ids.has(id)) ids.add(ownText(id));
 }
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,3 +1,4 @@
+import { compareText } from '#domain/compare-text';
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { BASE_FEE } from '#domain/plans/plan';
@@ -97,8 +98,6 @@ const inOrder = (rows: CreditNoteView['rows']): CreditNoteView['rows'] =>
 
 const feeFirst = ({ billingKind }: { readonly billingKind: string }): string =>
   billingKind === BASE_FEE ? '' : billingKind;
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function creditedRow(row: CreditNoteView['rows'][number], currency: string, dates: Dates): Html {
   const of = `${itemText(row)}, ${dates.period(row.period)}: ${refText(row.ref)}`;
