@@ -1,16 +1,25 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { billingAsOf, rateInvoice, usageNeeded } from '#domain/invoices/rate-invoice';
+import {
+  billingAsOf,
+  type BillingFacts,
+  type LineBilling,
+  rateInvoice,
+  usageNeeded,
+} from '#domain/invoices/rate-invoice';
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { FROM_EVER } from '#domain/time/instant';
-import { tenantAccount } from '#billing/invoices/accounts';
-import { billingFacts } from '#billing/invoices/billing-facts';
+import pMap from 'p-map';
+import { accountsOf } from '#billing/invoices/accounts';
+import { billingFactsOf } from '#billing/invoices/billing-facts';
 import { allLines } from '#billing/invoices/contracts';
 import { loadUsage } from '#billing/invoices/line-usage';
+import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import { rateLines } from '#billing/invoices/rated-lines';
 import { canonicalInvoice, reissued } from '#billing/invoices/reissue';
 import {
+  type ComputedInvoice,
   type InvoicedAccount,
   readComputedInvoices,
   readInvoicedAccounts,
@@ -25,33 +34,48 @@ import { type Check, type Finding, REBUILD } from './finding.js';
  */
 const marks: Check = async (context) => {
   const findings: Finding[] = [];
-  for (const account of await readInvoicedAccounts(context.core.db, context.position))
-    findings.push(...(await unmarked(context, account)));
+  const accounts = await readInvoicedAccounts(context.core.db, context.position);
+  for (let first = 0; first < accounts.length; first += AT_ONCE)
+    findings.push(...(await unmarked(context, accounts.slice(first, first + AT_ONCE))));
   return findings;
 };
 
-async function unmarked(
-  { core, position }: QueryContext,
-  { tenant_id: tenantId, currency, until }: InvoicedAccount,
-): Promise<Finding[]> {
-  const account = await tenantAccount(core, position, tenantId, currency);
-  const facts = await billingFacts(core, position, account, until);
+/** Accounts, or invoices, that are rated together: their reads share statements, and memory stays bounded. */
+const AT_ONCE = 64;
+
+async function unmarked({ core, position }: QueryContext, invoiced: readonly InvoicedAccount[]): Promise<Finding[]> {
+  const accountOf = await accountsOf(
+    core,
+    invoiced.map(({ tenant_id: tenantId, currency }) => ({ tenantId, currency, position })),
+  );
+  const wanted = invoiced.map(({ tenant_id: tenantId, currency, until }) => ({
+    account: accountOf({ tenantId, currency, position }),
+    until,
+  }));
+  const all = (await billingFactsOf(core, position, wanted)).map(withoutMarks);
+  const usage = await loadUsage(
+    core,
+    position,
+    all.flatMap(({ billing }) => usageNeeded(billing)),
+  );
+  return all.flatMap(({ facts, billing }, index) => {
+    const { tenant_id: tenantId = '', currency = '' } = invoiced[index] ?? {};
+    const { rows } = rateInvoice('check', facts, billing, usage);
+    return [...Map.groupBy(rows, ({ lineId }) => lineId)].map(([lineId, group]) =>
+      missingMark(tenantId, currency, lineId, group),
+    );
+  });
+}
+
+/** The billed lines that have no mark, as if they had one: they are compared with their bookings. */
+function withoutMarks(facts: BillingFacts): { readonly facts: BillingFacts; readonly billing: readonly LineBilling[] } {
   const billed = [...facts.recorded]
     .filter(([, parts]) => parts.some(({ issued }) => issued))
     .map(([lineId]) => lineId);
   const all = new Set([...facts.booked.keys(), ...billed].filter((lineId) => !facts.marks.has(lineId)));
-  const asMarked = {
-    ...facts,
-    creditsLeft: [],
-    marks: new Map([...all].map((lineId) => [lineId, 'check'])),
-  };
-  // At the earliest instant nothing is due: the marked lines remain, and are compared with their bookings.
-  const billing = billingAsOf(asMarked, FROM_EVER).filter(({ lineId }) => all.has(lineId));
-  const usage = await loadUsage(core, position, usageNeeded(billing));
-  const { rows } = rateInvoice('check', asMarked, billing, usage);
-  return [...Map.groupBy(rows, ({ lineId }) => lineId)].map(([lineId, group]) =>
-    missingMark(tenantId, currency, lineId, group),
-  );
+  const asMarked = { ...facts, creditsLeft: [], marks: new Map([...all].map((lineId) => [lineId, 'check'])) };
+  // At the earliest instant nothing is due: only the marked lines remain.
+  return { facts: asMarked, billing: billingAsOf(asMarked, FROM_EVER).filter(({ lineId }) => all.has(lineId)) };
 }
 
 function missingMark(tenantId: string, currency: string, lineId: string, rows: readonly FrozenRow[]): Finding {
@@ -79,20 +103,23 @@ function missingMark(tenantId: string, currency: string, lineId: string, rows: r
 
 /** Every issued invoice is the same when it is computed again from what was known then. */
 const reissues: Check = async ({ core, position }) => {
-  const findings: Finding[] = [];
-  for (const invoice of await readComputedInvoices(core.db, position)) {
-    if ((await reissued(core, invoice)) === canonicalInvoice(invoice.invoice_id, invoice.rows)) continue;
-    const { invoice_id: invoiceId, tenant_id: tenantId, computed_at: computedAt } = invoice;
-    const message = `invoice ${invoiceId} differs when it is computed again from position ${computedAt}`;
-    findings.push({
+  const invoices = await readComputedInvoices(core.db, position);
+  const findings = await pMap(invoices, async (invoice) => notReproduced(core, invoice), { concurrency: AT_ONCE });
+  return findings.flat();
+};
+
+async function notReproduced(core: LedgerCore, invoice: ComputedInvoice): Promise<Finding[]> {
+  if ((await reissued(core, invoice)) === canonicalInvoice(invoice.invoice_id, invoice.rows)) return [];
+  const { invoice_id: invoiceId, tenant_id: tenantId, computed_at: computedAt } = invoice;
+  return [
+    {
       code: 'invoice_not_reproduced',
-      message,
+      message: `invoice ${invoiceId} differs when it is computed again from position ${computedAt}`,
       ids: { invoiceId, tenantId, computedAt },
       remedy: `${REBUILD} If it still differs, the rating engine has changed: run ledgerline explain ${invoiceId}.`,
-    });
-  }
-  return findings;
-};
+    },
+  ];
+}
 
 /** A missing price is never 0: the line is not billed until it has a price. */
 const prices: Check = async ({ core, position, caller }) => {

@@ -2,10 +2,9 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import { billingOfClaim, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { decimal, sum, text } from '#domain/money/decimal';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
-import { tenantAccount } from './accounts.js';
 import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { claimedParts, rated } from './rated-invoice.js';
+import { readTogether } from './read-together.js';
 
 /** An issued invoice in one canonical form: its rows and totals. Rows that were issued before units had none. */
 export const canonicalInvoice = (invoiceId: string, issued: readonly FrozenRow[]): string => {
@@ -19,17 +18,22 @@ export type ComputedAt = Pick<InvoiceRow, 'invoice_id' | 'tenant_id' | 'currency
   readonly computed_at: number;
 };
 
-/** Computes the invoice again, from what was known when it was issued. */
+/** Computes the invoice again, from what was known when it was issued. Many at the same time share their reads. */
 export async function recomputed(core: LedgerCore, invoice: ComputedAt): Promise<RatedInvoice> {
-  const { invoice_id: invoiceId, computed_at: known } = invoice;
-  const account = await tenantAccount(core, known, invoice.tenant_id, invoice.currency);
-  const claimed = await claimedParts(core, known, invoiceId);
-  const again = await rated(core, known, {
-    invoiceId,
-    account,
-    until: invoice.as_of,
-    selection: invoice.selection,
-    select: (facts) => billingOfClaim(facts, { invoiceId, asOf: invoice.as_of, claimed }),
+  const { invoice_id: invoiceId, tenant_id: tenantId, currency, computed_at: position } = invoice;
+  const read = readTogether(core);
+  const account = await read.account({ tenantId, position, currency });
+  const claimed = await read.claimedParts({ invoiceId, position });
+  const again = await read.rated({
+    position,
+    lines: claimed.length,
+    invoice: {
+      invoiceId,
+      account,
+      until: invoice.as_of,
+      selection: invoice.selection,
+      select: (facts) => billingOfClaim(facts, { invoiceId, asOf: invoice.as_of, claimed }),
+    },
   });
   return again.invoice;
 }
