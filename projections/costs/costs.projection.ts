@@ -48,7 +48,7 @@ const ofDelivery = ({ data }: { readonly data: Pick<CostDeliveryRow, 'provider' 
 ];
 
 const costs = versionedProjection('costs', {
-  version: 3,
+  version: 4,
   tables: [costLines, costDeliveries],
   on: {
     CostRecorded: setLines,

@@ -28,19 +28,20 @@ const CONTENT = [
 ] as const;
 
 /** Every version of the lines of one provider invoice, in the order of recording. */
-export const readCostLineVersions = async (
+export async function readCostLineVersions(
   db: Db,
   { provider, invoiceRef }: { readonly provider: string; readonly invoiceRef: string },
   lineKeys: readonly string[],
-): Promise<History<CostLineRow>[]> =>
-  db
-    .selectFrom('cost_lines')
-    .selectAll()
-    .where('provider', '=', provider)
-    .where('invoice_ref', '=', invoiceRef)
-    .where('line_key', '=', anyOf(lineKeys))
-    .orderBy('position_from')
-    .execute();
+): Promise<History<CostLineRow>[]> {
+  const of = sql`provider = ${provider} AND invoice_ref = ${invoiceRef} AND line_key = ${anyOf(lineKeys)}`;
+  // Lines in force and superseded lines have an index each.
+  const { rows } = await sql<History<CostLineRow>>`
+    SELECT * FROM cost_lines WHERE ${of} AND position_to IS NULL
+    UNION ALL
+    SELECT * FROM cost_lines WHERE ${of} AND position_to IS NOT NULL
+    ORDER BY position_from`.execute(db);
+  return rows;
+}
 
 type DeliveryKey = Pick<CostDeliveryRow, 'provider' | 'delivery'>;
 
@@ -194,13 +195,17 @@ export async function readNamedCostLines(
   { start, end }: Period,
   { after, limit }: Rows,
 ): Promise<NamedCostLine[]> {
+  // Lines in force and superseded lines have an index each.
+  const page = (where: RawBuilder<unknown>): RawBuilder<unknown> => sql`(
+    SELECT * FROM cost_lines
+    WHERE ${where} AND position_from <= ${position} AND charge_period_start >= ${start} AND charge_period_start < ${end}
+      AND ${COST_LINE_ORDER.after(after)}
+    ORDER BY ${COST_LINE_ORDER.order()} LIMIT ${limit})`;
   const { rows } = await sql<NamedCostLine>`
     SELECT c.*, r.name AS resource_name, r.kind AS resource_kind, t.details_ref
-    FROM cost_lines c
+    FROM (${page(sql`position_to IS NULL`)} UNION ALL ${page(sql`position_to > ${position}`)}) c
     LEFT JOIN resources r ON r.provider = c.provider AND r.provider_id = c.resource_id AND ${at(position, 'r')}
     LEFT JOIN tenants t ON t.tenant_id = c.tenant_id AND ${at(position, 't')}
-    WHERE c.charge_period_start >= ${start} AND c.charge_period_start < ${end} AND ${at(position, 'c')}
-      AND ${COST_LINE_ORDER.after(after, 'c')}
     ORDER BY ${COST_LINE_ORDER.order('c')} LIMIT ${limit}`.execute(db);
   return rows;
 }

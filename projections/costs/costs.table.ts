@@ -26,6 +26,8 @@ export const costLines = defineTable({
   },
   key: ['provider', 'invoice_ref', 'line_key'],
   readByItsOwn: true,
+  // Their keys are long: a second index of all lines would be as large as the lines themselves.
+  fewSuperseded: true,
   indexes: [['currency', 'charge_period_start']],
 });
 

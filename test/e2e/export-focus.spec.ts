@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { monthOf } from '#domain/time/period';
+import { instant } from '#domain/time/instant';
+import { COST_LINE_ORDER, readNamedCostLines } from '#projections/costs/costs.read';
 import { backfilled, countsOf } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
 import { brokenRules } from '../support/focus-rules.js';
 import { ADMIN, testLedger, type TestLedger } from '../support/ledger.js';
+
+const APRIL = monthOf(instant('2026-04-01T00:00:00Z'));
 
 type Row = Readonly<Record<string, string | null>>;
 
@@ -199,6 +204,17 @@ describe('export focus of imported costs', () => {
     expect(await shown('2026-04', 'BilledCost', 'InvoiceId', 'RegionId')).toEqual([['1.50', '42 2026-04', null]]);
   });
 
+  /** Page by page, each of one line. */
+  async function invoiceIdsAt(position: number): Promise<(string | null)[]> {
+    const found: (string | null)[] = [];
+    for (let after: readonly string[] | null = null; ;) {
+      const [line] = await readNamedCostLines(test.core.db, position, APRIL, { after, limit: 1 });
+      if (line === undefined) return found;
+      found.push(line.focus?.InvoiceId ?? null);
+      after = COST_LINE_ORDER.keyOf(line);
+    }
+  }
+
   it('learns the id of the invoice when the month is closed, without a correction of money', async () => {
     const named = (name: string) => ({ delivery: { name, isPartial: false } });
     const twice = [
@@ -207,6 +223,7 @@ describe('export focus of imported costs', () => {
     ];
     expect(await imported(csv(...twice), named('open'))).toEqual([2, 2, 0, 0, 0]);
     expect(await shown('2026-04', 'InvoiceId')).toEqual([[null], [null]]);
+    const open = await test.core.log.head();
     // Changed tags alone change nothing.
     expect(await imported(csv(...twice.map((row) => ({ ...row, Tags: '{"team": "b"}' }))), named('tags'))).toEqual([
       ...[2, 0, 2, 0, 0],
@@ -222,6 +239,8 @@ describe('export focus of imported costs', () => {
     const other = csv(...closed.map((row) => ({ ...row, InvoiceId: 'INV-8' })));
     expect(await imported(other, named('again'))).toEqual([2, 0, 2, 0, 0]);
     expect(await shown('2026-04', 'InvoiceId')).toEqual([['INV-7'], ['INV-7']]);
+    expect(await invoiceIdsAt(await test.core.log.head())).toEqual(['INV-7', 'INV-7']);
+    expect(await invoiceIdsAt(open)).toEqual([null, null]);
     expect((await test.check()).failures).toEqual([]);
   });
 
