@@ -82,22 +82,27 @@ const waitingOn = new WeakMap<Socket, Set<() => void>>();
  * connection behind an earlier one never closes by itself.
  */
 function onceClosed(response: ServerResponse, socket: Socket, listener: () => void): void {
-  let known = waitingOn.get(socket);
-  if (known === undefined) {
-    const all = new Set<() => void>();
-    known = all;
-    waitingOn.set(socket, all);
-    // One listener for the connection, however many requests it has.
-    socket.once('close', () => {
-      for (const each of [...all]) each();
-    });
-  }
-  const all = known;
+  const all = waitingOf(socket);
   const closed = (): void => {
     if (all.delete(closed)) listener();
   };
   all.add(closed);
   response.once('close', closed);
+}
+
+/**
+ * Has one listener for the connection, however many requests it has. The listener knows nothing of the first of them:
+ * a connection that stays open would keep its response in memory.
+ */
+function waitingOf(socket: Socket): Set<() => void> {
+  const known = waitingOn.get(socket);
+  if (known !== undefined) return known;
+  const all = new Set<() => void>();
+  waitingOn.set(socket, all);
+  socket.once('close', () => {
+    for (const each of [...all]) each();
+  });
+  return all;
 }
 
 /** Whether Node takes a request as an upgrade: one to a WebSocket, at the only path that has them. */
