@@ -98,6 +98,9 @@ export const hostile = (kind: string): readonly string[] => [
     '"r\\udc00x"',
     '"r\\u0000"',
     '"r\\n"',
+    '"e\u0301"',
+    '"\u202eabc"',
+    '"a\\u200bb"',
     '""',
     `"${'x'.repeat(513)}"`,
     `"${'é'.repeat(300)}"`,
@@ -137,7 +140,7 @@ export const drawnBatch: fc.Arbitrary<readonly Drawn[]> = fc.array(
     {
       weight: 3,
       arbitrary: fc.record({
-        resource: fc.constantFrom('r', 'é', 'e\u0301', '\u202eabc', '\u{1f9fe}', 'hasOwnProperty'),
+        resource: fc.constantFrom('r', 'é', 'е', '例', '\u{1f9fe}', 'hasOwnProperty'),
         hour: fc.integer({ min: 0, max: 1 }),
         quantity: fc.constantFrom('1', '2', '0.000000000001', '-3'),
         twice: fc.boolean(),
