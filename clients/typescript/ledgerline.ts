@@ -101,6 +101,8 @@ export type ExplainedRevenue = { readonly invoiceId: string; readonly number: st
 export type ExplainedCost = { readonly costLine: string; readonly kind: string; readonly tenantId: string | null; readonly deploymentId: string | null; readonly amount: string; readonly file: FileRow | null; readonly event: EventReference | null };
 export type Event = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly source: EventSource | null; readonly correlationId: string | null; readonly requestId: string | null; readonly data: Readonly<Record<string, unknown>> | null };
 export type EventPage = { readonly items: readonly (Event)[]; readonly nextCursor: string | null };
+export type ChangeMarks = { readonly head: number; readonly marks: readonly (ChangeMark)[] };
+export type ChangeMark = { readonly kind: "issued" | "corrected"; readonly position: number; readonly count: number };
 export type Differences = { readonly from: number; readonly to: number; readonly rates: readonly (RateDifference)[]; readonly usage: readonly (UsageDifference)[]; readonly lines: readonly (LineDifference)[]; readonly invoices: readonly (InvoiceDifference)[]; readonly margin: readonly (MarginDifference)[] | null };
 export type RateDifference = { readonly resourceType: string; readonly resourceFamily: string; readonly location: string; readonly effectiveFrom: string; readonly before: RateThen | null; readonly after: RateThen | null; readonly events: readonly (EventReference)[]; readonly eventCount: number };
 export type RateThen = { readonly unitPrice: string; readonly currency: string; readonly unit: string | null; readonly basis: "duration" | "amount"; readonly effectiveUntil: string | null };
@@ -359,6 +361,11 @@ export class Ledgerline {
   /** The events of the log, or of one stream, after a position. */
   async events(question: { asOf?: string | undefined; knownAt?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
+  }
+
+  /** Where the books changed along the log: issued invoices, and corrections or late facts that reach invoiced lines. Neighbouring ones are counted together. */
+  async marks(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<ChangeMarks> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/audit/marks', query: question });
   }
 
   /** Changes of rates, usage, lines, invoices and margin between two moments of recording, each with its events. */

@@ -84,6 +84,31 @@ export async function readMarkedLines(
   return rows;
 }
 
+/** In each of so many equal stretches of the log, where the books first changed, and how often. */
+export interface ChangeMark {
+  readonly kind: 'issued' | 'corrected';
+  readonly position: number;
+  readonly count: number;
+}
+
+/** Issued invoices, and events that changed an input of a claimed line: corrections of all kinds, and late facts. */
+export async function readChangeMarks(
+  db: Kysely<ReadModels>,
+  position: number,
+  stretches: number,
+): Promise<ChangeMark[]> {
+  const { rows } = await sql<ChangeMark>`
+    WITH changes AS (
+      SELECT 'issued' AS kind, min(position_from) AS p FROM invoices
+      WHERE status = 'issued' AND position_from <= ${position} GROUP BY invoice_id
+      UNION ALL
+      SELECT DISTINCT 'corrected', marked_at FROM restatements WHERE position_from <= ${position})
+    SELECT kind, min(p) AS position, count(*)::int AS count FROM changes
+    GROUP BY kind, width_bucket(p::float8, 1, ${position}::float8 + 1, ${stretches}::int)
+    ORDER BY kind, position`.execute(db);
+  return rows;
+}
+
 /** Marked billed lines of a tenant, and the invoices of their parts. */
 export interface MarkedTenantRow {
   readonly tenant_id: string;

@@ -8,6 +8,7 @@ import { held, heldText } from './bounds.js';
 import { withServer } from './database.js';
 import { asOfBench } from './as-of.bench.js';
 import { diffBench } from './diff.bench.js';
+import { consoleBench } from './console.bench.js';
 import { grpcBench } from './grpc.bench.js';
 import { httpBench } from './http.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
@@ -24,6 +25,7 @@ const BENCHES: readonly Bench[] = [
   appendBench,
   applyBench,
   backfillBench,
+  consoleBench,
   diffBench,
   grpcBench,
   httpBench,

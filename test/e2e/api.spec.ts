@@ -135,6 +135,7 @@ const TABLE: ReadonlyMap<
   ],
   ['GET /api/v1/audit/diff', { for: STAFF, query: 'diff', example: () => '/api/v1/audit/diff?from=1' }],
   ['GET /api/v1/audit/check/last', { for: STAFF, query: 'last-check', example: () => '/api/v1/audit/check/last' }],
+  ['GET /api/v1/audit/marks', { for: STAFF, query: 'marks', example: () => '/api/v1/audit/marks' }],
   ['GET /api/v1/audit/checkpoints', { for: STAFF, query: 'checkpoints', example: () => '/api/v1/audit/checkpoints' }],
   ['GET /api/v1/audit/verify', { for: STAFF, query: 'verify', example: () => '/api/v1/audit/verify' }],
   [

@@ -13,9 +13,8 @@ import { mintToken } from '#runtime/token';
 import { QUERIES } from '#operations/operations';
 import { apiForAll, NOW, SECRET, STORY } from '../support/api.js';
 
-const REBUILD = { command: 'rebuild-projections', rebuildId: 'r' };
 const api = apiForAll();
-beforeAll(async () => api().post('platform_admin', '/api/v1/commands', REBUILD));
+beforeAll(async () => api().order({ command: 'rebuild-projections', rebuildId: 'r' }));
 const zAnswer = z.object({
   data: z.record(z.string(), z.json()).nullable(),
   errors: z
@@ -62,9 +61,9 @@ const READ: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'
 const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
 const ADMIN: readonly Role[] = ['platform_admin'];
 
-const ofInvoice = (path: string) => ({
+const ofInvoice = (of: string) => ({
   given: () => `(id: "${api().invoiceId}")`,
-  rest: () => `/${path}/${api().invoiceId}`,
+  rest: () => `/${of}/${api().invoiceId}`,
 });
 /**
  * Whom each root field is for, an example of asking it, and the same by REST. A field that is not in the table fails
@@ -137,6 +136,7 @@ const TABLE: ReadonlyMap<
   ['quote', { for: READ, given: () => '(planId: "standard", usage: { gateway: "8" })', rest: () => 'POST /quotes' }],
   ['diff', { for: STAFF, given: () => '(from: "1")', rest: () => '/audit/diff?from=1' }],
   ['check', { for: STAFF, rest: () => '/audit/check' }],
+  ['marks', { for: STAFF, rest: () => '/audit/marks' }],
   ['checkpoints', { for: STAFF, rest: () => '/audit/checkpoints' }],
   ['verify', { for: STAFF, rest: () => '/audit/verify' }],
   ['bundle', { for: STAFF, ...ofInvoice('audit/bundles') }],

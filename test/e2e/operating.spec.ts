@@ -179,7 +179,7 @@ describe('a rebuild that is asked for over the API', () => {
       })
       .nullable(),
   });
-  const order = async (command: object) => api().post('platform_admin', '/api/v1/commands', command);
+  const order = async (command: object) => api().order(command);
   const seen = async (rebuildId: string) =>
     zRebuild.parse((await api().get('platform_admin', `/api/v1/projections/rebuilds/${rebuildId}`)).body);
   const until = async (rebuildId: string, state: string) => {

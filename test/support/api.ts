@@ -299,6 +299,11 @@ export class TestApi {
     return this.post('operator', '/api/v1/commands', body);
   }
 
+  /** A command that only platform_admin may give. */
+  order(body: object): Promise<Answer> {
+    return this.post('platform_admin', '/api/v1/commands', body);
+  }
+
   /** Events are recorded meanwhile, but no process projects them. */
   async whileNothingIsProjected<Result>(work: () => Promise<Result>): Promise<Result> {
     const blocker = await this.database.pool.connect();

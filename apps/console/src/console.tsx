@@ -56,11 +56,14 @@ function Shell({ session }: { readonly session: Session }) {
   const [first] = PAGES.filter(({ roles }) => may(session, roles));
   return (
     <div className="shell">
+      <a className="skip" href="#main">
+        Skip to the content
+      </a>
       <Head />
       <nav className="nav" aria-label="Pages">
         <Navigation />
       </nav>
-      <main className="main">
+      <main className="main" id="main" tabIndex={-1}>
         {session.stale !== null && (
           <Alert color="orange" title={`Stale since ${session.stale.since}`} mb="md">
             What was recorded from then on can't be projected and is not shown. Check the reason on the page

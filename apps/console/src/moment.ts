@@ -23,9 +23,10 @@ export function useMoment(): { readonly asOf: string | undefined; readonly set: 
 export function useHref(): (path: string, more?: Readonly<Record<string, string>>) => string {
   const { asOf } = useMoment();
   return (path, more = {}) => {
-    const params = new URLSearchParams(more);
+    const [page = '', asked = ''] = path.split('?');
+    const params = new URLSearchParams([...new URLSearchParams(asked), ...Object.entries(more)]);
     if (asOf !== undefined) params.set('asOf', asOf);
-    return params.size === 0 ? path : `${path}?${params.toString()}`;
+    return params.size === 0 ? page : `${page}?${params.toString()}`;
   };
 }
 

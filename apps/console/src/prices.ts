@@ -1,4 +1,11 @@
-import type { CorrectPrice, CorrectRate, Plan, PlanItem, Rate } from '../../../clients/typescript/ledgerline.ts';
+import type {
+  CorrectPlan,
+  CorrectPrice,
+  CorrectRate,
+  Plan,
+  PlanItem,
+  Rate,
+} from '../../../clients/typescript/ledgerline.ts';
 import { moneyText } from './formats.ts';
 
 /** An amount that a price is made of. */
@@ -6,6 +13,8 @@ export interface Amount {
   readonly name: string;
   readonly label: string;
   readonly value: string;
+  /** All values that it can have. undefined: any. */
+  readonly choices?: readonly string[];
 }
 
 /** What a person says a price should be. */
@@ -23,7 +32,7 @@ export interface Priced {
   readonly from: string;
   readonly until: string | null;
   readonly amounts: readonly Amount[];
-  readonly commandOf: (told: Told) => CorrectRate | CorrectPrice;
+  readonly commandOf: (told: Told) => CorrectRate | CorrectPrice | CorrectPlan;
 }
 
 export const keyText = ({ resourceType, resourceFamily, location }: Rate): string =>
@@ -128,7 +137,7 @@ function tierWith(tier: unknown, path: string, told: Readonly<Record<string, str
 }
 
 /** The base fee is corrected under this name, as if it were an item. */
-const BASE_FEE = 'base_fee';
+export const BASE_FEE = 'base_fee';
 
 /** What has a price in a plan: its base fee, then its items. */
 export const itemsOf = ({

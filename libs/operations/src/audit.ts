@@ -25,6 +25,7 @@ import {
   zLimit,
   zOptionalId,
 } from '#ledger/query';
+import { readChangeMarks } from '#projections/restatements/restatements.read';
 import { listOf, zAny, zEvent, zPosition, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { zDifferences } from './diff.answer.js';
@@ -43,6 +44,34 @@ const zChecked = z
     notices: z.array(zFinding),
   })
   .meta({ id: 'Checked' });
+
+/** More can't be told apart on a screen. */
+const STRETCHES = 300;
+
+const marks = defineQuery({
+  name: 'marks',
+  summary:
+    'Where the books changed along the log: issued invoices, and corrections or late facts that reach invoiced lines.' +
+    ' Neighbouring ones are counted together',
+  path: 'audit/marks',
+  params: zAsOf,
+  roles: STAFF,
+  answer: z
+    .object({
+      head: zPosition,
+      marks: z.array(
+        z
+          .object({ kind: z.enum(['issued', 'corrected']), position: zPosition, count: z.int() })
+          .meta({ id: 'ChangeMark' }),
+      ),
+    })
+    .meta({ id: 'ChangeMarks' }),
+  example: {},
+  handle: async (_params, { core, position }) => ({
+    head: position,
+    marks: await readChangeMarks(core.db, position, STRETCHES),
+  }),
+});
 
 const codec = new EventCodec();
 const DEFAULT_EVENTS = 100;
@@ -189,5 +218,5 @@ async function firstOf(events: AsyncIterable<StoredEvent>, count: number): Promi
 const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role) || !Object.hasOwn(costEvents, type);
 
 export const auditOperations: Operations = {
-  queries: [explain, events, diff, check, lastChecked],
+  queries: [explain, events, marks, diff, check, lastChecked],
 };

@@ -1,4 +1,4 @@
-import { SegmentedControl, TextInput } from '@mantine/core';
+import { SegmentedControl, Stack, TextInput } from '@mantine/core';
 import { lazy, Suspense } from 'react';
 import { useAnswer } from '../answers.ts';
 import { monthOf, monthText } from '../formats.ts';
@@ -87,6 +87,9 @@ export function MarginPage() {
                   name="margin by tenant"
                   rows={byTenant}
                   keyOf={(each) => each.tenantId}
+                  inner={({ tenantId }) => (
+                    <MarginRows id={`margin:${month}/${currency}/${tenantId}`} currency={currency} />
+                  )}
                   empty="No tenant had revenue or cost in this month."
                   columns={[
                     {
@@ -99,15 +102,6 @@ export function MarginPage() {
                     { title: 'Id', value: (each) => each.tenantId },
                     ...amounts(currency),
                     { title: 'Margin %', value: (each) => each.marginPct, isNumber: true },
-                    {
-                      title: 'Rows',
-                      value: () => null,
-                      show: ({ tenantId }) => (
-                        <To path={`/explain/${encodeURIComponent(`margin:${month}/${currency}/${tenantId}`)}`}>
-                          explain
-                        </To>
-                      ),
-                    },
                   ]}
                 />
               )}
@@ -116,6 +110,13 @@ export function MarginPage() {
                   name="margin by deployment"
                   rows={byDeployment}
                   keyOf={(each) => `${each.tenantId} ${each.deploymentId}`}
+                  inner={({ tenantId, deploymentId }) => (
+                    <MarginRows
+                      id={`margin:${month}/${currency}/${tenantId}`}
+                      deploymentId={deploymentId}
+                      currency={currency}
+                    />
+                  )}
                   empty="No deployment had revenue or cost in this month."
                   columns={[
                     { title: 'Deployment', value: (each) => each.deploymentId },
@@ -166,6 +167,81 @@ export function MarginPage() {
     </Page>
   );
 }
+
+/** The invoices and the cost lines that a margin is made of. `deploymentId`: only those of it. */
+function MarginRows({
+  id,
+  deploymentId,
+  currency,
+}: {
+  readonly id: string;
+  readonly deploymentId?: string | null;
+  readonly currency: string;
+}) {
+  const explained = useAnswer('explain', { id });
+  const isOf = (each: { readonly deploymentId: string | null }): boolean =>
+    deploymentId === undefined || each.deploymentId === deploymentId;
+  return (
+    <Answered answer={explained}>
+      {(of) =>
+        of.is !== 'margin' ? null : (
+          <Stack gap="xs">
+            <To path={`/explain/${encodeURIComponent(id)}`}>{of.arithmetic}</To>
+            <DataTable
+              name={`revenue of ${deploymentId ?? id}`}
+              rows={of.revenue.filter(isOf)}
+              keyOf={(each) => JSON.stringify([each.invoiceId, each.cause, each.deploymentId, each.billingKind])}
+              empty="No invoice billed it."
+              columns={[
+                {
+                  title: 'Invoice',
+                  value: (each) => each.number ?? each.invoiceId,
+                  show: (each) => (
+                    <To path={`/invoices/${each.number ?? each.invoiceId}`}>{each.number ?? each.invoiceId}</To>
+                  ),
+                },
+                { title: 'Cause', value: (each) => each.cause },
+                { title: 'Deployment', value: (each) => each.deploymentId },
+                { title: 'Kind', value: (each) => each.billingKind },
+                amountIn('Revenue', currency),
+              ]}
+            />
+            <DataTable
+              name={`cost of ${deploymentId ?? id}`}
+              rows={of.costs.filter(isOf)}
+              keyOf={(each) => `${each.costLine} ${each.deploymentId} ${each.amount}`}
+              empty="The provider billed nothing for it."
+              columns={[
+                { title: 'Cost line', value: (each) => each.costLine },
+                { title: 'Kind', value: (each) => each.kind },
+                { title: 'Deployment', value: (each) => each.deploymentId },
+                {
+                  title: 'File and row',
+                  value: ({ file }) => (file === null ? null : `${file.file}, row ${file.row}`),
+                },
+                {
+                  title: 'Event',
+                  value: ({ event }) => event?.position ?? null,
+                  show: ({ event }) =>
+                    event === null ? '–' : <To path={`/explain/${event.position}`}>{event.position}</To>,
+                  isNumber: true,
+                },
+                amountIn('Cost', currency),
+              ]}
+            />
+          </Stack>
+        )
+      }
+    </Answered>
+  );
+}
+
+const amountIn = (title: string, currency: string) => ({
+  title,
+  value: ({ amount }: { readonly amount: string }) => amount,
+  show: ({ amount }: { readonly amount: string }) => <Money amount={amount} currency={currency} />,
+  isNumber: true,
+});
 
 interface Figures {
   readonly revenue: string;

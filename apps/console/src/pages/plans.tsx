@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { useState } from 'react';
 import type { Plan } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
@@ -6,7 +6,8 @@ import { useMoment } from '../moment.ts';
 import { CorrectPrice } from '../parts/correct-price.tsx';
 import { Answered, Page, When } from '../parts/states.tsx';
 import { DataTable, nextPageOf } from '../parts/table.tsx';
-import { itemsOf, itemText, type Priced, pricedByItem, priceText } from '../prices.ts';
+import { BASE_FEE, itemsOf, itemText, type Priced, pricedByItem, priceText } from '../prices.ts';
+import { pricedByTerms } from '../terms.ts';
 import { useMay } from '../session.tsx';
 
 interface Row {
@@ -53,19 +54,25 @@ export function Plans() {
                       value: () => null,
                       show: ({ plan, item }: Row) => {
                         const priced = pricedByItem(plan, item);
-                        return priced === null ? (
-                          'under Rates'
-                        ) : (
+                        const button = (label: string, what: Priced) => (
                           <Button
                             size="compact-xs"
                             variant="default"
-                            aria-label={`Correct ${priced.title}`}
+                            aria-label={`Correct ${what.title}`}
                             onClick={() => {
-                              setCorrected(priced);
+                              setCorrected(what);
                             }}
                           >
-                            Correct
+                            {label}
                           </Button>
+                        );
+                        if (priced === null) return 'under Rates';
+                        // The base fee is the first row of a plan.
+                        return (
+                          <Group gap="xs" wrap="nowrap">
+                            {button('Correct', priced)}
+                            {item.billingKind === BASE_FEE && button('Terms', pricedByTerms(plan))}
+                          </Group>
                         );
                       },
                     },

@@ -1,10 +1,11 @@
-import { Button, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Command } from '../../../../clients/typescript/ledgerline.ts';
 import { useSession } from '../session.tsx';
 import { Failure } from './states.tsx';
+import { Dialog } from './dialog.tsx';
 import { changing } from './inputs.ts';
 
 /** Sends commands. After one is recorded, all answers are asked for again. Errors: LedgerlineProblem. */
@@ -45,7 +46,7 @@ export function Confirmation({ action, close }: { readonly action: Action; reado
   const [failure, setFailure] = useState<Error | null>(null);
   const [isSending, setIsSending] = useState(false);
   return (
-    <Modal opened onClose={close} title={action.title} lockScroll={false}>
+    <Dialog close={close} title={action.title}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -75,6 +76,6 @@ export function Confirmation({ action, close }: { readonly action: Action; reado
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

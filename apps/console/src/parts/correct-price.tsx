@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, SimpleGrid, Stack, TextInput } from '@mantine/core';
+import { Alert, Button, Group, Select, SimpleGrid, Stack, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
@@ -6,7 +6,8 @@ import type { Amount, Priced } from '../prices.ts';
 import { useSession } from '../session.tsx';
 import { useSend } from './confirmation.tsx';
 import { Changes } from './changes.tsx';
-import { Failure } from './states.tsx';
+import { Failure, Refused } from './states.tsx';
+import { Dialog } from './dialog.tsx';
 import { changing } from './inputs.ts';
 
 type Step =
@@ -44,7 +45,7 @@ export function CorrectPrice({ of, close }: { readonly of: Priced; readonly clos
     }
   };
   return (
-    <Modal opened onClose={close} title={`Correct ${of.title}`} size="lg" lockScroll={false}>
+    <Dialog close={close} title={`Correct ${of.title}`} size="lg">
       <Stack>
         <AmountFields amounts={of.amounts} told={amounts} tell={setAmounts} />
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
@@ -78,7 +79,7 @@ export function CorrectPrice({ of, close }: { readonly of: Priced; readonly clos
           </Group>
         )}
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -94,7 +95,7 @@ export function usePreview(): (command: ReturnType<Priced['commandOf']>, month: 
     const refused = previewed.commands.find(({ status }) => status === 'refused');
     if (refused === undefined) return previewed;
     const { error } = refused as { readonly error?: { readonly message: string } };
-    throw new Error(error?.message ?? 'The correction is refused.');
+    throw new Refused(error?.message ?? 'The correction is refused.');
   };
 }
 
@@ -109,16 +110,29 @@ export function AmountFields({
 }) {
   return (
     <SimpleGrid cols={{ base: 1, sm: 2 }}>
-      {amounts.map(({ name, label, value }) => (
-        <TextInput
-          key={name}
-          label={label}
-          value={told[name] ?? value}
-          onChange={changing((next) => {
-            tell({ ...told, [name]: next });
-          })}
-        />
-      ))}
+      {amounts.map(({ name, label, value, choices }) =>
+        choices === undefined ? (
+          <TextInput
+            key={name}
+            label={label}
+            value={told[name] ?? value}
+            onChange={changing((next) => {
+              tell({ ...told, [name]: next });
+            })}
+          />
+        ) : (
+          <Select
+            key={name}
+            label={label}
+            allowDeselect={false}
+            data={[...choices]}
+            value={told[name] ?? value}
+            onChange={(next) => {
+              tell({ ...told, [name]: next ?? value });
+            }}
+          />
+        ),
+      )}
     </SimpleGrid>
   );
 }

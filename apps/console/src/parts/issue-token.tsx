@@ -1,10 +1,11 @@
-import { Alert, Button, Code, CopyButton, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Button, Code, CopyButton, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { IssuedToken, NewToken } from '../../../../clients/typescript/ledgerline.ts';
 import { instantText } from '../formats.ts';
 import { useSession } from '../session.tsx';
+import { Dialog } from './dialog.tsx';
 import { changing } from './inputs.ts';
 import { Failure } from './states.tsx';
 
@@ -41,7 +42,7 @@ export function IssueToken({ close }: { readonly close: () => void }) {
     }
   };
   return (
-    <Modal opened onClose={close} title="Issue a token" lockScroll={false}>
+    <Dialog close={close} title="Issue a token">
       {issued === null ? (
         <form
           onSubmit={(event) => {
@@ -95,6 +96,6 @@ export function IssueToken({ close }: { readonly close: () => void }) {
           <Text size="sm" c="dimmed">{`Id ${issued.id}`}</Text>
         </Stack>
       )}
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,28 +1,51 @@
 import { TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
+import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
 import { useGo } from '../moment.ts';
+import { keyText } from '../prices.ts';
 import { useSession } from '../session.tsx';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Opens an invoice by its number, a tenant by its id, and whatever else by its explanation. */
+/** Nothing has this name. Any other error is thrown. */
+function noneIfUnknown(error: unknown): { readonly items: readonly { readonly tenantId: string | null }[] } {
+  if (error instanceof LedgerlineProblem && error.status === NOT_FOUND) return { items: [] };
+  throw error;
+}
+
+const NOT_FOUND = 404;
+
+/** Opens an invoice by its number, a tenant or rate by its name, an event by its position, and all else by its id. */
 export function Search() {
   const { client, tenantId } = useSession();
   const go = useGo();
   const [text, setText] = useState('');
   const [failure, setFailure] = useState<string | null>(null);
+  /** A rate by its key, `type/family@location` or its type alone. */
+  const rateOf = async (wanted: string): Promise<string | undefined> => {
+    const [, resourceType = '', resourceFamily, location] = /^([^/@]+)(?:\/([^/@]+))?(?:@(.+))?$/.exec(wanted) ?? [];
+    if (resourceType === '') return undefined;
+    const { items } = await client.rates({ resourceType, resourceFamily, location, limit: 1 });
+    const [found] = items;
+    return found === undefined ? undefined : `/rates?key=${encodeURIComponent(keyText(found))}`;
+  };
   const search = async (wanted: string): Promise<string> => {
     if (/^INV-\d+$/i.test(wanted)) return `/invoices/${wanted.toUpperCase()}`;
+    if (tenantId === null && /^[1-9]\d{0,14}$/.test(wanted)) return `/explain/${wanted}`;
     if (UUID.test(wanted)) return `/explain/${wanted}`;
+    const rate = await rateOf(wanted);
+    if (rate !== undefined) return rate;
     if (tenantId === null) {
-      const { items } = await client.tenants({ tenantId: wanted });
-      if (items.length > 0) return `/tenants/${encodeURIComponent(wanted)}`;
-      const { items: deployments } = await client.deployments({ deploymentId: wanted });
-      const owner = deployments[0]?.tenantId;
+      const tenants = await client.tenants({ tenantId: wanted }).catch(noneIfUnknown);
+      if (tenants.items.length > 0) return `/tenants/${encodeURIComponent(wanted)}`;
+      const deployments = await client.deployments({ deploymentId: wanted }).catch(noneIfUnknown);
+      const owner = deployments.items[0]?.tenantId;
       if (owner !== undefined && owner !== null) return `/tenants/${encodeURIComponent(owner)}`;
     }
-    throw new Error(`Nothing is called ${wanted}. Search by tenant, deployment, invoice number, or id.`);
+    throw new Error(
+      `Nothing is called ${wanted}. Search by tenant, deployment, rate key, invoice number, id, or log position.`,
+    );
   };
   return (
     <form
@@ -44,7 +67,7 @@ export function Search() {
         size="xs"
         w={240}
         aria-label="Search"
-        placeholder="Tenant, invoice number, id"
+        placeholder="Tenant, invoice, rate, event"
         value={text}
         error={failure}
         onChange={({ currentTarget }) => {

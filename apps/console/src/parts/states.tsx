@@ -4,13 +4,19 @@ import type { ReactNode } from 'react';
 import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
 import { instantText, isNegative, moneyText } from '../formats.ts';
 
+/** What a person asked for is refused, by an answer that is no problem of the API itself. */
+export class Refused extends Error {}
+
 /** What went wrong, and what to do. */
 export function Failure({ error, retry }: { readonly error: Error; readonly retry?: () => void }) {
   const isProblem = error instanceof LedgerlineProblem;
+  const isRefused = error instanceof Refused;
   return (
-    <Alert color="red" title={isProblem ? error.code : 'No answer'} role="alert">
+    <Alert color="red" title={isProblem ? error.code : isRefused ? 'Refused' : 'No answer'} role="alert">
       <Text size="sm">
-        {isProblem ? error.message : 'The API did not answer. Check that it runs and can be reached, then retry.'}
+        {isProblem || isRefused
+          ? error.message
+          : 'The API did not answer. Check that it runs and can be reached, then retry.'}
       </Text>
       {isProblem &&
         error.errors.map(({ field, message }) => <Text key={field} size="sm">{`${field} ${message}`}</Text>)}

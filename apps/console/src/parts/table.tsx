@@ -29,6 +29,8 @@ interface TableProps<Row> {
   readonly empty: string;
   /** Asks for the next page. */
   readonly more?: (() => void) | undefined;
+  /** What a row opens into, in place. */
+  readonly inner?: (row: Row) => ReactNode;
   /** A few fixed rows: there is nothing to filter or to export. */
   readonly isPlain?: boolean;
 }
@@ -55,7 +57,7 @@ export const nextPageOf = (
 ): (() => void) | undefined => (list.hasNextPage ? () => void list.fetchNextPage() : undefined);
 
 /** A list that can be filtered, sorted and exported. */
-export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, isPlain = false }: TableProps<Row>) {
+export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, inner, isPlain = false }: TableProps<Row>) {
   const [filter, setFilter] = useState('');
   const [most, setMost] = useState(FIRST_ROWS);
   const [sort, setSort] = useState<{ readonly by: number; readonly down: boolean } | null>(null);
@@ -96,6 +98,7 @@ export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, isPlai
         <Table striped highlightOnHover aria-label={name}>
           <Table.Thead>
             <Table.Tr>
+              {inner !== undefined && <Table.Th>Details</Table.Th>}
               {columns.map(({ title, isNumber }, index) => (
                 <Table.Th
                   key={title}
@@ -118,17 +121,7 @@ export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, isPlai
           </Table.Thead>
           <Table.Tbody>
             {shown.slice(0, most).map((row) => (
-              <Table.Tr key={keyOf(row)}>
-                {columns.map(({ title, value, show, isNumber }) => (
-                  <Table.Td
-                    key={title}
-                    ta={isNumber === true ? 'right' : 'left'}
-                    className={isNumber ? 'number' : isShort(value(row)) ? 'short' : ''}
-                  >
-                    {show === undefined ? (value(row) ?? '–') : show(row)}
-                  </Table.Td>
-                ))}
-              </Table.Tr>
+              <TableRow key={keyOf(row)} row={row} columns={columns} inner={inner} named={keyOf(row)} />
             ))}
           </Table.Tbody>
         </Table>
@@ -144,6 +137,54 @@ export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, isPlai
         >
           Show more
         </Button>
+      )}
+    </>
+  );
+}
+
+function TableRow<Row>({
+  row,
+  columns,
+  inner,
+  named,
+}: Pick<TableProps<Row>, 'columns'> & {
+  readonly row: Row;
+  readonly named: string;
+  readonly inner: ((row: Row) => ReactNode) | undefined;
+}) {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <>
+      <Table.Tr>
+        {inner !== undefined && (
+          <Table.Td>
+            <Button
+              size="compact-xs"
+              variant="default"
+              aria-expanded={isOpen}
+              aria-label={`${isOpen ? 'Close' : 'Open'} ${named}`}
+              onClick={() => {
+                setIsOpen(!isOpen);
+              }}
+            >
+              {isOpen ? '▾' : '▸'}
+            </Button>
+          </Table.Td>
+        )}
+        {columns.map(({ title, value, show, isNumber }) => (
+          <Table.Td
+            key={title}
+            ta={isNumber === true ? 'right' : 'left'}
+            className={isNumber ? 'number' : isShort(value(row)) ? 'short' : ''}
+          >
+            {show === undefined ? (value(row) ?? '–') : show(row)}
+          </Table.Td>
+        ))}
+      </Table.Tr>
+      {inner !== undefined && isOpen && (
+        <Table.Tr>
+          <Table.Td colSpan={columns.length + 1}>{inner(row)}</Table.Td>
+        </Table.Tr>
       )}
     </>
   );

@@ -52,23 +52,14 @@ export function TimeMachine() {
   );
 }
 
-/** Corrections of facts, and invoices: where a ledger looks different before and after. */
-const MARKED = { issued: 'InvoiceIssued', corrected: 'RateCorrected' } as const;
-const MOST_MARKS = 200;
-
 function Positions({ asOf, set }: { readonly asOf: string | undefined; readonly set: (asOf: string) => void }) {
   const { data } = useAnswer('projections', {}, { now: true });
-  const issued = useAnswer('events', { type: MARKED.issued, limit: MOST_MARKS }, { now: true });
-  const corrected = useAnswer('events', { type: MARKED.corrected, limit: MOST_MARKS }, { now: true });
+  const marks = useAnswer('marks', {}, { now: true });
   const head = Math.max(0, ...(data?.items ?? []).map((each) => each.head));
   const at = asOf !== undefined && /^\d+$/.test(asOf) ? Number(asOf) : head;
   const [changed, setChanged] = useState<string | null>(null);
   const typed = changed ?? String(at);
   if (head === 0) return null;
-  const marks = [
-    ...(issued.data?.items ?? []).map(({ position }) => ({ position, kind: 'issued' })),
-    ...(corrected.data?.items ?? []).map(({ position }) => ({ position, kind: 'corrected' })),
-  ];
   return (
     <>
       <Text size="sm" fw={500}>
@@ -85,12 +76,17 @@ function Positions({ asOf, set }: { readonly asOf: string | undefined; readonly 
             set(String(value));
           }}
         />
-        {marks.map(({ position, kind }) => (
-          <span key={position} className="mark" data-kind={kind} style={{ left: `${(100 * position) / head}%` }} />
+        {(marks.data?.marks ?? []).map(({ position, kind }) => (
+          <span
+            key={`${kind} ${position}`}
+            className="mark"
+            data-kind={kind}
+            style={{ left: `${(100 * position) / head}%` }}
+          />
         ))}
       </div>
       <Text size="xs" c="dimmed">
-        Blue: issued invoices. Red: corrected rates.
+        Blue: issued invoices. Red: corrections and late facts of invoiced lines.
       </Text>
       <Group gap="xs">
         <TextInput aria-label="Log position as a number" value={typed} onChange={changing(setChanged)} />
