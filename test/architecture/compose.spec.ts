@@ -16,6 +16,7 @@ const zService = z.strictObject({
   tmpfs: z.array(z.string()).optional(),
   cap_drop: z.array(z.string()).optional(),
   security_opt: z.array(z.string()).optional(),
+  stop_grace_period: z.literal('90s').optional(),
   command: z.array(z.string()).optional(),
   init: z.boolean().optional(),
   environment: z.record(z.string(), z.string()),

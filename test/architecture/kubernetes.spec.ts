@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { Deployment, type IDeployment } from 'kubernetes-models/apps/v1';
+import { CronJob, type ICronJob } from 'kubernetes-models/batch/v1';
 import { type IPodDisruptionBudget, PodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import { ConfigMap, type IConfigMap, type IService, Service } from 'kubernetes-models/v1';
 import { parse, parseAllDocuments } from 'yaml';
@@ -67,6 +68,7 @@ describe('docs/kubernetes', () => {
       'PodDisruptionBudget',
       'Deployment',
       'PodDisruptionBudget',
+      'CronJob',
     ]);
     for (const document of documents) validate(document);
     // The validator can fail.
@@ -131,6 +133,9 @@ describe('docs/kubernetes', () => {
 const VALIDATORS: Readonly<Record<string, (document: unknown) => void>> = {
   'apps/v1 Deployment': (document) => {
     new Deployment(z.custom<IDeployment>().parse(document)).validate();
+  },
+  'batch/v1 CronJob': (document) => {
+    new CronJob(z.custom<ICronJob>().parse(document)).validate();
   },
   'v1 Service': (document) => {
     new Service(z.custom<IService>().parse(document)).validate();

@@ -210,8 +210,11 @@ describe('ledgerline apply', () => {
         1,
         /effectiveFrom/,
       ],
-      [['correct-plan', 'items=x'], 2, /items=x is not JSON\. Give this field \(list of objects\) as JSON\./],
-      [['correct-plan', 'price', 'x=1'], 2, /"price" is not a field with its value/],
+      [['correct-plan', 'items=x'], 2, /items=x: items must be a list in JSON, such as \["a","b"\]/],
+      [['correct-plan', 'price', 'x=1'], 2, /"price" is not a field with its value\. Quote/],
+      [['set-grace-period', 'hours=six'], 2, /hours=six: hours must be a whole number, such as 6/],
+      [['set-grace-period', '--based-on', '1'], 2, /--based-on is for corrections only/],
+      [['correct-plan', 'basedOn=1'], 2, /give the position with --based-on/],
       [['correct-plan', 'planId=one', 'planId.x=two'], 2, /planId already has a value that has no fields/],
       [['correct-plan', 'planId=one', 'planId=two'], 2, /planId is given twice/],
       [['corect-plan'], 2, /unknown command "corect-plan"\. Did you mean "correct-plan"\?/],
@@ -219,6 +222,15 @@ describe('ledgerline apply', () => {
       const wrong = await say(...args);
       expect(wrong).toMatchObject({ code, stderr: expect.stringMatching(said) });
     }
+    // What may be null is null, a list is JSON, and a number is one.
+    const values = ['email=null', 'currencies=["EUR"]', 'paymentTermsDays=14', 'name=Ones', 'reason=moved'];
+    expect(await say('correct-tenant', 'tenantId=one', ...values)).toMatchObject({ code: 0, stderr: '' });
+    const { items } = JSON.parse((await cli(['query', 'tenants', '--json'], { env: ours })).stdout) as {
+      items: object[];
+    };
+    expect(items).toMatchObject([{ name: 'Ones', email: null, currencies: ['EUR'], paymentTermsDays: 14 }]);
+    const twice = await cli(['apply', '-', '-'], { env: ours });
+    expect(twice).toMatchObject({ code: 2, stderr: expect.stringContaining('- (stdin) is given twice') });
     await own.drop();
   });
 
@@ -235,7 +247,8 @@ describe('ledgerline apply', () => {
     expect(await token('revoke', id ?? '', '--reason', 'lost')).toMatchObject({ code: 0 });
     expect(await listed()).toMatchObject([{ ...issued, revokedAt: expect.any(String), reason: 'lost' }]);
     for (const [args, code, said] of [
-      [['create', '--role', 'tenant'], 1, /needs a tenant\. Give tenantId\./],
+      [['create', '--role', 'tenant'], 2, /needs --tenant/],
+      [['create', '--role', 'operator', '--tenant', 't'], 2, /reads all tenants\. Remove --tenant/],
       [['create', '--role', 'king'], 2, /--role must be one of platform_admin,/],
       [['create', '--role', 'operator', '--expires', 'soon'], 2, /"soon" is not a duration/],
       [['revoke', 'nobody'], 1, /no token was issued with the id nobody\. "ledgerline token list" shows all ids\./],

@@ -4,7 +4,7 @@ import { sourceInFile } from '#ledger/file-rows';
 import type { Ledger } from '#operations/ledger';
 import { untilUnavailable } from '#operations/refusal';
 import { messageOf } from './errors.js';
-import { bytesOf, jsonIn, type Line, readPages } from './input.js';
+import { assertStdinOnce, bytesOf, jsonIn, type Line, readPages } from './input.js';
 import { counted, print, printJson, progress, say } from './output.js';
 import { run as preview } from './preview.js';
 import { cliCaller, withLedger } from './session.js';
@@ -19,6 +19,7 @@ export async function run(
   options: { dataDir: string; json: boolean; actor?: unknown; dryRun?: unknown },
 ): Promise<number> {
   if (options.dryRun === true) return preview(files, options);
+  assertStdinOnce(files);
   const actor = typeof options.actor === 'string' ? options.actor : undefined;
   // A missing file is reported before the first command is executed.
   const sizes = await Promise.all(files.map(bytesOf));
@@ -107,7 +108,7 @@ async function* outcomesOf(
       commands = [];
       sources = [];
       if (signal.aborted) return;
-      const message = `${file}, line ${line} is not JSON: ${messageOf(error)}`;
+      const message = `the line is not JSON: ${messageOf(error)}`;
       yield { command: '(not JSON)', status: 'refused', error: { code: 'not_json', kind: 'invalid', message } };
     }
   }

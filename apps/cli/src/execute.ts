@@ -1,5 +1,5 @@
-import { OF_EVERY_COMMAND } from '#operations/meanings';
-import { referenceOf } from '#operations/reference';
+import { isCorrection } from '#ledger/command';
+import { jsonTypesOf } from '#operations/reference';
 import { commandNamed } from './commands.js';
 import { executeOne } from './execute-one.js';
 import { WrongUsage } from './wrong-usage.js';
@@ -8,37 +8,57 @@ interface Options {
   readonly dataDir: string;
   readonly json: boolean;
   readonly preview?: unknown;
+  readonly basedOn?: unknown;
   readonly actor?: unknown;
 }
 
 /** Executes one command from `field=value` arguments, or with --preview shows what it would change. */
 export async function run([name = '', ...pairs]: readonly string[], options: Options): Promise<number> {
-  const { fields } = referenceOf(commandNamed(name));
-  const types = new Map([
-    ...Object.entries(OF_EVERY_COMMAND).map(([path, [type]]) => [path, type] as const),
-    ...fields.map(({ path, type }) => [path, type] as const),
-  ]);
+  const types = jsonTypesOf(commandNamed(name));
+  if (options.basedOn !== undefined && !isCorrection(name))
+    throw new WrongUsage(`--based-on is for corrections only. Remove it from ${name}.`);
   const command: Record<string, unknown> = { command: name };
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     if (at < 1)
-      throw new WrongUsage(`${JSON.stringify(pair)} is not a field with its value. Write for example: reason='a typo'`);
-    const [path, text] = [pair.slice(0, at), pair.slice(at + 1)];
-    put(command, path, valueOf(path, text, types.get(path)));
+      throw new WrongUsage(
+        `${JSON.stringify(pair)} is not a field with its value. Quote a value with spaces: reason='a typo'`,
+      );
+    const path = pair.slice(0, at);
+    if (path.split('.').includes('__proto__')) throw new WrongUsage(`${path} is not a field of ${name}`);
+    if (path === 'basedOn') throw new WrongUsage('give the position with --based-on, not as the field basedOn');
+    put(command, path, valueOf(path, pair.slice(at + 1), types.get(path)));
   }
   return executeOne(command, options);
 }
 
-/** Values that are no text: JSON says which they are. */
-const AS_JSON = ['integer', 'boolean', 'object', 'period'];
+/** `types`: of the field in JSON. undefined: it has no such field, and the command refuses it by name. */
+function valueOf(path: string, text: string, types: ReadonlySet<string> | undefined): unknown {
+  if (types === undefined) return text;
+  if (text === 'null' && types.has('null')) return null;
+  if (types.has('string')) return text;
+  if (types.has('boolean') && /^(true|false)$/.test(text)) return text === 'true';
+  if (types.has('integer') && /^-?\d{1,15}$/.test(text)) return Number(text);
+  if (types.has('array') || types.has('object')) {
+    const value = jsonIn(text);
+    if (value !== undefined) return value;
+  }
+  throw new WrongUsage(`${path}=${text}: ${path} must be ${WANTED.find(([type]) => types.has(type))?.[1] ?? 'JSON'}`);
+}
 
-function valueOf(path: string, text: string, type: string | undefined): unknown {
-  if (text === 'null' && type !== 'text') return null;
-  if (type === undefined || !(AS_JSON.includes(type) || type.startsWith('list of'))) return text;
+const WANTED: readonly (readonly [type: string, text: string])[] = [
+  ['boolean', 'true or false'],
+  ['integer', 'a whole number, such as 6'],
+  ['array', 'a list in JSON, such as ["a","b"]'],
+  ['object', 'an object in JSON, such as {"a":"b"}, or given field by field: price.model=unit'],
+];
+
+/** undefined: it is not JSON. */
+function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new WrongUsage(`${path}=${text} is not JSON. Give this field (${type}) as JSON.`);
+    return undefined;
   }
 }
 
@@ -48,11 +68,12 @@ function put(command: Record<string, unknown>, path: string, value: unknown): vo
   const last = names.pop() ?? '';
   let target = command;
   for (const name of names) {
-    const inner = (target[name] ??= {});
+    if (!Object.hasOwn(target, name)) target[name] = {};
+    const inner = target[name];
     if (!isFields(inner)) throw new WrongUsage(`${path} is given, but ${name} already has a value that has no fields.`);
     target = inner;
   }
-  if (last in target) throw new WrongUsage(`${path} is given twice. Give it once.`);
+  if (Object.hasOwn(target, last)) throw new WrongUsage(`${path} is given twice. Give it once.`);
   target[last] = value;
 }
 

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { buffer as wholeOf } from 'node:stream/consumers';
 import { messageOf } from './errors.js';
+import { WrongUsage } from './wrong-usage.js';
 
 /** Reads the JSON in a file. Errors name the file. */
 export async function readJson(file: string): Promise<unknown> {
@@ -42,6 +43,11 @@ export interface Line {
   readonly content: Buffer;
   /** Its length, with the end of the line. */
   readonly bytes: number;
+}
+
+/** Errors: WrongUsage if stdin is named twice: it can be read once. */
+export function assertStdinOnce(files: readonly string[]): void {
+  if (files.filter((file) => file === '-').length > 1) throw new WrongUsage('- (stdin) is given twice. Give it once.');
 }
 
 /** Of UTF-8, with one character a byte. */

@@ -1,7 +1,8 @@
 import { parse, zInstant } from '#domain/schema';
+import { isCorrection, nameOf } from '#ledger/command';
 import type { Preview } from '#operations/ledger';
 import { messageOf } from './errors.js';
-import { jsonIn, readLines } from './input.js';
+import { assertStdinOnce, bytesOf, jsonIn, readLines } from './input.js';
 import { print, printJson, say, table } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { readOption } from './wrong-usage.js';
@@ -15,25 +16,36 @@ interface Options {
 }
 
 /**
- * Shows what the commands of files would change, in money, and records nothing. With --period it also shows the margin
- * of a month, without the commands and with them.
+ * Shows what the commands of files would do, and what changes in money, and records nothing. With --period it also
+ * shows the margin of a month, without the commands and with them.
  */
 export async function run(files: readonly string[], options: Options): Promise<number> {
+  assertStdinOnce(files);
   const commands: unknown[] = [];
+  const places: string[] = [];
+  for (const file of files) await bytesOf(file);
   for (const file of files) {
     for await (const { line, content } of readLines(file, new AbortController().signal)) {
       try {
         commands.push(jsonIn(content));
+        places.push(`${file}:${line}`);
       } catch (error) {
         throw new Error(`${file}, line ${line} is not JSON: ${messageOf(error)}`, { cause: error });
       }
     }
   }
-  return previewed(commands, options);
+  return previewed(commands, options, places);
 }
 
-/** Shows what commands would change. Exits 1 if one of them would be refused. */
-export async function previewed(commands: readonly unknown[], options: Options): Promise<number> {
+/**
+ * Shows what commands would change. `places`: where each was read; without, it is the command of the command line.
+ * Exits 1 if one of them would be refused.
+ */
+export async function previewed(
+  commands: readonly unknown[],
+  options: Options,
+  places: readonly string[] = [],
+): Promise<number> {
   const at = options.at === undefined ? undefined : readOption(() => parse(zInstant, options.at, '--at'));
   const margin =
     options.period === undefined
@@ -46,15 +58,26 @@ export async function previewed(commands: readonly unknown[], options: Options):
     });
     const refused = preview.commands.flatMap((each) => (each.status === 'refused' ? [each] : []));
     for (const { index, command, error } of refused)
-      say(`command ${index + 1}, ${command}, would be refused (${error.code}): ${error.message}`);
+      say(`${places[index] ?? 'the command'}: ${command} would be refused (${error.code}): ${error.message}`);
     if (options.json) printJson(preview);
-    else show(preview);
+    else {
+      for (const { index, status, command } of preview.commands)
+        if (status !== 'refused' && places.length > 0) print(`${index + 1}\twould be ${status}\t${command}`);
+      show(preview);
+      if (commands.some((each) => isCorrection(nameOf(each)))) {
+        const basis = places.length > 0 ? `"basedOn": ${preview.position} in it` : `--based-on ${preview.position}`;
+        say(
+          `prepared at position ${preview.position}. With ${basis}, a correction is refused if the same data was ` +
+            'corrected since then.',
+        );
+      }
+    }
     return refused.length > 0 ? 1 : 0;
   });
 }
 
-function show({ position, lines, byTenant, byMonth, totals, remetered, margin }: Preview): void {
-  if (lines.length === 0) print('nothing would change');
+function show({ lines, byTenant, byMonth, totals, remetered, margin }: Preview): void {
+  if (lines.length === 0) print('no amount would change');
   else {
     print(
       table(
@@ -76,10 +99,6 @@ function show({ position, lines, byTenant, byMonth, totals, remetered, margin }:
     for (const { month, currency, difference } of byMonth) print(`month ${month}  ${difference} ${currency}`);
     for (const { currency, total } of totals) print(`total  ${total} ${currency}`);
   }
-  say(
-    `prepared at position ${position}. With --based-on ${position} (in a command: "basedOn": ${position}), ` +
-      'a correction is refused if the same data was corrected since then.',
-  );
   if (remetered.length > 0)
     say(
       `the preview also metered again: ${remetered.join(', ')}. After you apply the commands, run-metering does this.`,

@@ -68,7 +68,18 @@ const README = `# A ledger to begin with
 | usage.csv | readings that your own system counted | ledgerline backfill usage usage.csv |
 | costs.csv | the bill of the provider | ledgerline backfill costs costs.csv |
 
-Change the prices, names and figures, and read the files again: what is the same is not counted twice.
+Change names and prices before the first "apply". Later, "ledgerline execute correct-price" and "correct-tenant" do it:
+what is recorded is never overwritten. Rows can be added to the CSV files at any time. Read them again: what is the same
+is not counted twice, and a changed quantity is a correction.
+
+setup.jsonl    amounts and quantities are text ("0.01"), instants are in UTC. "included" is free each month; a tier with
+               "upTo": null is the last; "ratePercent" is the tax.
+resources.csv  one row for each time that the inventory saw a resource. "kind" decides what is metered: a droplet gives
+               droplet_hours. A row with another status or size holds from its "seen_at" on.
+usage.csv      one row a reading: how much ("quantity") of what ("billing_kind"), from "start" on for an hour or a
+               day.
+costs.csv      one row for each line of the provider's bill. A row without a resource is attributed to nobody.
+
 "ledgerline commands" lists all commands, and "ledgerline commands publish-plan" shows the fields of one.
 `;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { instant } from '#domain/time/instant';
-import { ROLES } from '#ledger/caller';
+import { ROLES, ROLES_OF_TENANTS } from '#ledger/caller';
 import type { Ledger } from '#operations/ledger';
 import { tokens } from '#operations/tokens';
 import { secondsOf } from '#runtime/token';
@@ -39,6 +39,9 @@ async function create(options: Options): Promise<number> {
   const role = ROLES.find((each) => each === options.role);
   if (role === undefined) throw new WrongUsage(`--role must be one of ${ROLES.join(', ')}`);
   const tenantId = textOf(options.tenant);
+  if (role === 'tenant' && tenantId === undefined) throw new WrongUsage('a token with role tenant needs --tenant');
+  if (tenantId !== undefined && !ROLES_OF_TENANTS.includes(role))
+    throw new WrongUsage(`a token with role ${role} reads all tenants. Remove --tenant`);
   const ttl = textOf(options.expires) ?? usualLife();
   const seconds = readOption(() => secondsOf(ttl));
   assertBriefEnough(ttl);

@@ -21,6 +21,8 @@ const zKept = z.object({
   failures: z.array(zFinding),
   failureCount: z.int(),
   noticeCount: z.int(),
+  /** Failures and notices by code. A check that was kept before has none. */
+  byCode: z.record(z.string(), z.int()).default({}),
 });
 
 export interface LastCheck {
@@ -32,19 +34,21 @@ export interface LastCheck {
   readonly failures: z.infer<typeof zFinding>[];
   readonly failureCount: number;
   readonly noticeCount: number;
+  /** Number of failures and notices by code. */
+  readonly byCode: Readonly<Record<string, number>>;
 }
 
 const NEVER: LastCheck = {
   ...{ checkedAt: null, checkedBy: null, ok: null, position: null },
-  ...{ failures: [], failureCount: 0, noticeCount: 0 },
+  ...{ failures: [], failureCount: 0, noticeCount: 0, byCode: {} },
 };
 
 /** What a check found. */
 interface Found {
   readonly ok: boolean;
   readonly position: number;
-  readonly failures: readonly object[];
-  readonly notices: readonly object[];
+  readonly failures: readonly { readonly code: string }[];
+  readonly notices: readonly { readonly code: string }[];
 }
 
 /** Keeps what a check as of now found. A database that can only be read keeps nothing. */
@@ -55,6 +59,9 @@ export async function keepCheck(core: LedgerCore, { actor }: Caller, checked: Fo
       ...{ checkedBy: actor, ok, position },
       failures: failures.slice(0, MOST_FAILURES),
       ...{ failureCount: failures.length, noticeCount: notices.length },
+      byCode: Object.fromEntries(
+        [...Map.groupBy([...failures, ...notices], ({ code }) => code)].map(([code, of]) => [code, of.length]),
+      ),
     });
   } catch (error) {
     if (!isNotWritable(error)) throw error;

@@ -179,7 +179,10 @@ const lastChecked = defineQuery({
   withoutCatchUp: true,
   answer: zLastCheck,
   example: {},
-  handle: async (_params, { core }) => lastCheck(core),
+  handle: async (_params, { core }) => {
+    const { byCode: _, ...last } = await lastCheck(core);
+    return last;
+  },
 });
 
 function cursorOf(cursor: string): number {

@@ -48,12 +48,11 @@ type Schema = z.output<typeof zSchema>;
 
 export function referenceOf(definition: CommandDefinition): CommandReference {
   const { name, summary, roles = WRITERS, fields, mistakes, example } = definition;
-  const root = zSchema.parse(z.toJSONSchema(fields, { io: 'input', unrepresentable: 'any', reused: 'inline' }));
   return {
     name,
     summary,
     roles,
-    fields: [...Map.groupBy(fieldsOf(root, '', null), ({ path }) => path)].map(([path, found]) => {
+    fields: [...Map.groupBy(fieldsOf(schemaOf(fields), '', null), ({ path }) => path)].map(([path, found]) => {
       const [type, text] = meaningOf(name, path) ?? [];
       const values = [...new Set(found.flatMap(({ schema }) => valuesOf(schema)))];
       const described = found.map(({ schema }) => schema.description).find((each) => each !== undefined);
@@ -68,6 +67,9 @@ export function referenceOf(definition: CommandDefinition): CommandReference {
     example: { command: name, ...example },
   };
 }
+
+const schemaOf = (fields: z.ZodObject): Schema =>
+  zSchema.parse(z.toJSONSchema(fields, { io: 'input', unrepresentable: 'any', reused: 'inline' }));
 
 interface Found {
   readonly path: string;
@@ -106,5 +108,27 @@ const valuesOf = (schema: Schema): string[] => [
   ...[schema.const, ...(schema.enum ?? [])].flatMap((value) => (typeof value === 'string' ? [value] : [])),
 ];
 
-const typeOf = (found: readonly Found[]): string =>
-  found.flatMap(({ schema }) => schema.type ?? []).find((each) => each !== 'null') ?? 'object';
+/** The types that a value of a field may have in JSON: `string`, `integer`, `null` … By path. */
+export const jsonTypesOf = ({ fields }: CommandDefinition): ReadonlyMap<string, ReadonlySet<string>> =>
+  new Map(
+    [...Map.groupBy(fieldsOf(schemaOf(fields), '', null), ({ path }) => path)].map(([path, found]) => [
+      path,
+      new Set(found.flatMap(({ schema }) => typesIn(schema))),
+    ]),
+  );
+
+const typesIn = (schema: Schema): string[] => [
+  ...[schema.type ?? []].flat(),
+  ...shapesOf(schema).flatMap(typesIn),
+  ...(schema.type === undefined && valuesOf(schema).length > 0 ? ['string'] : []),
+];
+
+const itemsIn = (schema: Schema): Schema[] => [schema.items ?? [], shapesOf(schema).flatMap(itemsIn)].flat();
+
+function typeOf(found: readonly Found[]): string {
+  const type = found.flatMap(({ schema }) => typesIn(schema)).find((each) => each !== 'null') ?? 'object';
+  if (type === 'string') return 'text';
+  if (type !== 'array') return type;
+  const isOfObjects = found.some(({ schema }) => itemsIn(schema).some((item) => typesIn(item).includes('object')));
+  return isOfObjects ? 'list of objects' : 'list of text';
+}

@@ -64,6 +64,6 @@ export function secondsOf(ttl: string): number {
   const [, count, unit] = DURATION.exec(ttl) ?? [];
   const seconds = SECONDS.get(unit ?? '');
   if (count === undefined || seconds === undefined)
-    throw invalid('invalid_ttl', `ttl: ${JSON.stringify(ttl)} is not a duration such as "15m", "12h" or "30d"`);
+    throw invalid('invalid_ttl', `${JSON.stringify(ttl)} is not a duration such as "15m", "12h" or "30d"`);
   return Number(count) * seconds;
 }

@@ -71,4 +71,10 @@ export function watchMoney(core: LedgerCore, registry: Registry): void {
     'Failures that the last check found; absent if it never ran',
     ({ check: { checkedAt, failureCount } }) => (checkedAt === null ? null : failureCount),
   );
+  gauges.addLabelled(
+    'ledgerline_check_findings',
+    'Failures and notices of the last check by code, such as usage_unbilled',
+    'code',
+    ({ check: { byCode } }) => new Map(Object.entries(byCode)),
+  );
 }
