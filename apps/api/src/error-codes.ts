@@ -20,6 +20,7 @@ export const ERROR_CODES: readonly string[] = [
   'currency_mismatch',
   'database_not_writable',
   'database_out_of_connections',
+  'database_out_of_memory',
   'database_unavailable',
   'delivery_file_changed',
   'delivery_incomplete',

@@ -12,3 +12,21 @@ describe('a request while the Merkle tree is not of the log', () => {
     });
   });
 });
+
+describe('a failure of Postgres that passes', () => {
+  const failed = (code: string) => Object.assign(new Error('of Postgres'), { code });
+  it.each([
+    ['53200', 'database_out_of_memory'],
+    ['53300', 'database_out_of_connections'],
+    ['53100', 'database_not_writable'],
+    ['57P03', 'database_unavailable'],
+  ])('with SQLSTATE %s is %s', (sqlState, code) => {
+    expect(outageOf(failed(sqlState))).toMatchObject({ kind: 'unavailable', code });
+  });
+
+  it('is out of connections where every attempt was, or what it was the cause of', () => {
+    const refused = failed('53300');
+    for (const error of [new AggregateError([refused]), new Error('the log', { cause: refused })])
+      expect(outageOf(error)).toMatchObject({ code: 'database_out_of_connections' });
+  });
+});

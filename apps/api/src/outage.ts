@@ -1,7 +1,7 @@
 import { DomainError } from '#domain/errors';
 import { MirrorStopped } from '#event-store/mirrored';
 import { AccessDenied, UnknownOutcome } from '#event-store/port';
-import { isConnectionLost, isNotNow, isOutOfConnections } from '#postgres/connection';
+import { isConnectionLost, isNotNow, isOutOfConnections, isOutOfMemory } from '#postgres/connection';
 import { textWhileHalted } from '#operations/refusal';
 import { OtherVersions } from '#read-model/halted';
 import { OtherLog } from '#read-model/same-log';
@@ -66,6 +66,11 @@ export function outageOf(error: unknown): DomainError | undefined {
     return unavailable(
       'database_unavailable',
       'The database does not respond. Send the same request again: nothing is recorded twice.',
+    );
+  if (isOutOfMemory(error))
+    return unavailable(
+      'database_out_of_memory',
+      'The database has too little memory for this at present. Ask for less, or retry later.',
     );
   return isNotNow(error)
     ? unavailable(
