@@ -60,9 +60,14 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
       different: 0,
     });
     expect(await sql('SELECT nspname FROM pg_namespace WHERE nspname LIKE $$ledgerline%$$ ORDER BY 1')).toEqual(
-      ['ledgerline', 'ledgerline_audit', 'ledgerline_log', 'ledgerline_previous', 'ledgerline_private'].map(
-        (nspname) => ({ nspname }),
-      ),
+      [
+        'ledgerline',
+        'ledgerline_audit',
+        'ledgerline_log',
+        'ledgerline_operations',
+        'ledgerline_previous',
+        'ledgerline_private',
+      ].map((nspname) => ({ nspname })),
     );
     // What is recorded from now on is projected into the new ones.
     await test.apply({ command: 'observe-usage', deploymentId: 'd1', observations: [reading(11, '24')] });
