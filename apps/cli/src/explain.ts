@@ -3,7 +3,7 @@ import type { AnswerOf } from '#ledger/query';
 import { explain } from '#operations/audit';
 import { counted, print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { type Node, treeLines, withoutEvidence } from './tree.js';
+import { type Node, toldOnce, treeLines, withoutEvidence } from './tree.js';
 import { asked } from './wrong-usage.js';
 
 type Explained = AnswerOf<typeof explain.answer>;
@@ -26,9 +26,11 @@ export async function run(
   return withLedger(options, async (ledger) => {
     const explained = await asked(ledger.ask(explain, { id, asOf: options.asOf }, cliCaller()));
     if (options.json) printJson(explained);
-    else
+    else {
+      const told = new Set<number>();
       for (const node of nodesOf(explained))
-        print(treeLines(options.short === true ? withoutEvidence(node) : node).join('\n'));
+        print(treeLines(options.short === true ? withoutEvidence(node) : toldOnce(node, told)).join('\n'));
+    }
     return 0;
   });
 }
@@ -199,7 +201,11 @@ const MAX_SHOWN = 5;
 
 const eventNodes = (events: readonly Reference[]): Node[] =>
   [...Map.groupBy(events, ({ type }) => type)].flatMap(([type, group]) => [
-    ...group.slice(0, MAX_SHOWN).map((event): Node => ({ text: eventText(event), isEvidence: true })),
+    ...group.slice(0, MAX_SHOWN).map((event): Node => ({
+      text: eventText(event),
+      isEvidence: true,
+      event: event.position,
+    })),
     ...(group.length > MAX_SHOWN
       ? [
           {

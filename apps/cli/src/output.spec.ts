@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { fittedTable } from './output.js';
+import { toldOnce, treeLines } from './tree.js';
 
 const ROWS = [
   {
@@ -29,5 +30,31 @@ describe('a table', () => {
 
   it('has one column, however narrow the terminal is', () => {
     expect(fittedTable(ROWS, 3).text).toBe('number\nINV-000001');
+  });
+});
+
+describe('a tree', () => {
+  it('tells each event once, and names it where it comes again', () => {
+    const event = (position: number) => ({ text: `event ${position}  PlanPublished`, event: position });
+    const tree = {
+      text: 'invoice',
+      below: [
+        { text: 'first row', below: [event(3), event(4)] },
+        { text: 'second row', below: [event(3), { text: 'price' }, event(4), event(5)] },
+        { text: 'third row', below: [event(5)] },
+      ],
+    };
+    expect(treeLines(toldOnce(tree))).toEqual([
+      'invoice',
+      '├─ first row',
+      '│  ├─ event 3  PlanPublished',
+      '│  └─ event 4  PlanPublished',
+      '├─ second row',
+      '│  ├─ price',
+      '│  ├─ event 5  PlanPublished',
+      '│  └─ events 3, 4: see above',
+      '└─ third row',
+      '   └─ event 5: see above',
+    ]);
   });
 });

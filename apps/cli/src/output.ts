@@ -74,8 +74,9 @@ function tableOf(rows: readonly Row[], columns: readonly string[]): string {
 /** What people read first, of any list. */
 const FIRST: readonly string[] = [
   ...['position', 'number', 'name', 'tenantId', 'deploymentId', 'subscriptionId', 'planId', 'billingKind'],
-  ...['resourceType', 'resourceFamily', 'location', 'unitPrice', 'status', 'type', 'period', 'quantity', 'net'],
-  ...['total', 'amountDue', 'currency'],
+  ...['resourceType', 'resourceFamily', 'location', 'unitPrice', 'status', 'type', 'quantity', 'net', 'total'],
+  // The widest: what is narrower comes before.
+  ...['amountDue', 'currency', 'period'],
 ];
 /** Ids that were derived: people read them last. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -3,6 +3,8 @@ export interface Node {
   readonly text: string;
   /** It shows where an amount comes from, not how it is computed. */
   readonly isEvidence?: boolean;
+  /** The position of the event that it tells. */
+  readonly event?: number;
   readonly below?: readonly Node[];
 }
 
@@ -11,6 +13,21 @@ export const withoutEvidence = ({ text, below = [] }: Node): Node => ({
   text,
   below: below.filter(({ isEvidence }) => isEvidence !== true).map(withoutEvidence),
 });
+
+/** Tells each event once. Where it comes again, only its position is named. `told`: the positions so far. */
+export function toldOnce({ below = [], ...node }: Node, told = new Set<number>()): Node {
+  const shown: Node[] = [];
+  const again: number[] = [];
+  for (const each of below) {
+    if (each.event !== undefined && told.has(each.event)) again.push(each.event);
+    else {
+      if (each.event !== undefined) told.add(each.event);
+      shown.push(toldOnce(each, told));
+    }
+  }
+  const text = `event${again.length === 1 ? '' : 's'} ${again.join(', ')}: see above`;
+  return { ...node, below: again.length === 0 ? shown : [...shown, { text, isEvidence: true }] };
+}
 
 /** The lines of a tree, each level indented by its branches. */
 export function treeLines({ text, below = [] }: Node): string[] {
