@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Role } from '#ledger/caller';
-import { type CommandDefinition, remedyText, WRITERS } from '#ledger/define-command';
+import { isCorrection } from '#ledger/command';
+import { type CommandDefinition, remedyText, WRITERS, zBasedOn } from '#ledger/define-command';
 import { meaningOf } from './meanings.js';
 
 /** A field of a command. */
@@ -52,7 +53,7 @@ export function referenceOf(definition: CommandDefinition): CommandReference {
     name,
     summary,
     roles,
-    fields: [...Map.groupBy(fieldsOf(schemaOf(fields), '', null), ({ path }) => path)].map(([path, found]) => {
+    fields: [...Map.groupBy(fieldsOf(schemaOf(name, fields), '', null), ({ path }) => path)].map(([path, found]) => {
       const [type, text] = meaningOf(name, path) ?? [];
       const values = [...new Set(found.flatMap(({ schema }) => valuesOf(schema)))];
       const described = found.map(({ schema }) => schema.description).find((each) => each !== undefined);
@@ -68,8 +69,11 @@ export function referenceOf(definition: CommandDefinition): CommandReference {
   };
 }
 
-const schemaOf = (fields: z.ZodObject): Schema =>
-  zSchema.parse(z.toJSONSchema(fields, { io: 'input', unrepresentable: 'any', reused: 'inline' }));
+/** A correction also names the position that it was prepared at. */
+function schemaOf(name: string, own: z.ZodObject): Schema {
+  const fields = isCorrection(name) ? own.extend(zBasedOn.shape) : own;
+  return zSchema.parse(z.toJSONSchema(fields, { io: 'input', unrepresentable: 'any', reused: 'inline' }));
+}
 
 interface Found {
   readonly path: string;
@@ -109,9 +113,9 @@ const valuesOf = (schema: Schema): string[] => [
 ];
 
 /** The types that a value of a field may have in JSON: `string`, `integer`, `null` … By path. */
-export const jsonTypesOf = ({ fields }: CommandDefinition): ReadonlyMap<string, ReadonlySet<string>> =>
+export const jsonTypesOf = ({ name, fields }: CommandDefinition): ReadonlyMap<string, ReadonlySet<string>> =>
   new Map(
-    [...Map.groupBy(fieldsOf(schemaOf(fields), '', null), ({ path }) => path)].map(([path, found]) => [
+    [...Map.groupBy(fieldsOf(schemaOf(name, fields), '', null), ({ path }) => path)].map(([path, found]) => [
       path,
       new Set(found.flatMap(({ schema }) => typesIn(schema))),
     ]),
