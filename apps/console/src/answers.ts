@@ -45,10 +45,11 @@ type ItemOf<Name extends keyof Questions> = Questions[Name]['answer'] extends Pa
 /** A page is large enough for most lists to be whole. */
 const PAGE = 500;
 
-/** A list at the moment of the page, page by page. */
+/** A list at the moment of the page, page by page. `size`: fewer at a time, where each item is large. */
 export function useList<Name extends keyof Questions>(
   name: Name,
   question: Omit<Questions[Name]['question'] & object, 'cursor' | 'limit' | 'asOf'>,
+  size = PAGE,
 ): UseInfiniteQueryResult<readonly ItemOf<Name>[]> {
   const { client } = useSession();
   const { asOf } = useMoment();
@@ -56,7 +57,7 @@ export function useList<Name extends keyof Questions>(
     queryKey: [name, question, asOf, 'list'],
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam }) =>
-      (client[name] as Asking<unknown>).call(client, { ...question, asOf, limit: PAGE, cursor: pageParam }) as Promise<
+      (client[name] as Asking<unknown>).call(client, { ...question, asOf, limit: size, cursor: pageParam }) as Promise<
         Page<ItemOf<Name>>
       >,
     getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,

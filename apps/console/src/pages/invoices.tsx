@@ -6,6 +6,9 @@ import { ListTable, To } from '../parts/table.tsx';
 import { useSession } from '../session.tsx';
 import { useTenants } from '../tenants.ts';
 
+/** An invoice has all of its lines. */
+const FEW = 20;
+
 const STATUSES = ['draft', 'issued', 'paid', 'void'] as const;
 
 export function Invoices() {
@@ -41,7 +44,7 @@ export function InvoiceList({
 }) {
   const own = useSession().tenantId;
   const { nameOf, zoneOf } = useTenants(tenantId);
-  const invoices = useList('invoices', { tenantId, status });
+  const invoices = useList('invoices', { tenantId, status }, FEW);
   return (
     <ListTable
       list={invoices}

@@ -1,4 +1,5 @@
-import { Select, TextInput } from '@mantine/core';
+import { Button, Select, TextInput } from '@mantine/core';
+import { useState } from 'react';
 import { useAnswer, useList } from '../answers.ts';
 import { monthOf, periodText } from '../formats.ts';
 import { useParam } from '../moment.ts';
@@ -93,7 +94,23 @@ function Records({ deploymentId, month }: { readonly deploymentId: string; reado
   );
 }
 
+/** It reads all usage, so it is looked for only when a person wants it. */
 function Unbilled() {
+  const [isAsked, setIsAsked] = useState(false);
+  if (isAsked) return <UnbilledList />;
+  return (
+    <Button
+      variant="default"
+      onClick={() => {
+        setIsAsked(true);
+      }}
+    >
+      Look for usage without a line
+    </Button>
+  );
+}
+
+function UnbilledList() {
   const unbilled = useList('unbilled', {});
   return (
     <ListTable
