@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { instant } from '#domain/time/instant';
@@ -168,7 +169,7 @@ describe('the daily metering', () => {
     expect(await test.ask('usage', { deploymentId: 'later' })).toEqual({ droplet_hours: '48' });
   });
 
-  it('runs when a worker starts, which also projects what is recorded', async () => {
+  it('runs when a worker starts, which also projects what is recorded, and rebuilds when asked to', async () => {
     const done = Promise.withResolvers<void>();
     const logger = pino(
       { level: 'info' },
@@ -182,6 +183,10 @@ describe('the daily metering', () => {
     try {
       await done.promise;
       expect(await metered()).toHaveLength(2);
+      await test.apply({ command: 'rebuild-projections', rebuildId: 'r' });
+      const state = async () => (await test.ask<{ state: string }>('rebuild', { rebuildId: 'r' })).state;
+      while (['waiting', 'running'].includes(await state())) await delay(100);
+      expect(await test.ask('rebuild', { rebuildId: 'r' })).toMatchObject({ state: 'compared', isDifferent: false });
     } finally {
       await worker.stop();
     }
