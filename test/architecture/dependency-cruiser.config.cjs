@@ -31,11 +31,10 @@ module.exports = {
   forbidden: [
     {
       name: 'domain-is-pure',
-      comment:
-        'The domain imports itself, big.js, zod, and uuid for ids derived from names: no framework, no I/O, no clock.',
+      comment: 'The domain imports itself, big.js, zod, and hashes for derived ids: no framework, no I/O, no clock.',
       severity: 'error',
       from: { path: '^libs/domain/', pathNot: spec },
-      to: { pathNot: ['^libs/domain/', npm('big[.]js', 'zod', 'uuid')] },
+      to: { pathNot: ['^libs/domain/', npm('big[.]js', 'zod'), '^(node:)?crypto$'] },
     },
     ...FLOORS.map((root, floor) => downwards(root, FLOORS.slice(0, floor))),
     {
