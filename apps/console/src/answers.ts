@@ -15,12 +15,12 @@ type Asking<Question> = (question: Question) => Promise<unknown>;
 
 /**
  * The answer of a query at the moment of the page. `question` null: nothing is asked. `now`: the answer is as of now,
- * whatever the moment of the page.
+ * whatever the moment of the page. `keptMs`: an answer this old is not asked for again, unless a command was sent.
  */
 export function useAnswer<Name extends keyof Questions>(
   name: Name,
   question: Questions[Name]['question'] | null,
-  options: { readonly now?: boolean; readonly everyMs?: number } = {},
+  options: { readonly now?: boolean; readonly everyMs?: number; readonly keptMs?: number } = {},
 ): UseQueryResult<Questions[Name]['answer']> {
   const { client } = useSession();
   const { asOf } = useMoment();
@@ -29,6 +29,7 @@ export function useAnswer<Name extends keyof Questions>(
     queryKey: [name, question, at],
     enabled: question !== null,
     refetchInterval: options.everyMs ?? false,
+    ...(options.keptMs === undefined ? {} : { staleTime: options.keptMs }),
     queryFn: async () =>
       (client[name] as Asking<unknown>).call(client, { ...(question as object), asOf: at }) as Promise<
         Questions[Name]['answer']

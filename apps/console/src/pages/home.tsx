@@ -29,6 +29,9 @@ export function Home() {
 /** Lists are asked for one page: what matters here is whether there is any, and about how many. */
 const FEW = { limit: 100 };
 
+/** What goes through all usage, lines or costs is asked for once in five minutes, however often the page is opened. */
+const LARGE = { keptMs: 300_000 };
+
 /** A list that can be filtered. */
 const MANY = 10;
 
@@ -37,9 +40,9 @@ const isLate = ({ lagSeconds }: { readonly lagSeconds: number | null }): boolean
 
 function NeedsSomeone() {
   const href = useHref();
-  const unbilled = useAnswer('unbilled', FEW);
-  const days = useAnswer('daysToMeter', {});
-  const quarantined = useAnswer('lines', { ...FEW, quarantined: 'true' });
+  const unbilled = useAnswer('unbilled', FEW, LARGE);
+  const days = useAnswer('daysToMeter', {}, LARGE);
+  const quarantined = useAnswer('lines', { ...FEW, quarantined: 'true' }, LARGE);
   const drafts = useAnswer('invoices', { ...FEW, status: 'draft' });
   const proposals = useAnswer('proposals', { ...FEW, status: 'open' });
   const projections = useAnswer('projections', {}, { now: true });
@@ -162,8 +165,8 @@ function monthBefore(now: Date): string {
 
 function Accrued() {
   const [before] = useState(() => monthBefore(new Date()));
-  const accrual = useAnswer('accrual', {});
-  const lastMonth = useAnswer('accrual', { at: before });
+  const accrual = useAnswer('accrual', {}, LARGE);
+  const lastMonth = useAnswer('accrual', { at: before }, LARGE);
   return (
     <Section title="This month so far">
       <Answered answer={accrual}>
@@ -199,7 +202,7 @@ const TITLES = { revenue: 'Revenue', cogs: 'Cost', margin: 'Margin' } as const;
 function Year() {
   const now = new Date();
   const [from, to] = [monthOf(now, -11), monthOf(now)];
-  const trend = useAnswer('marginTrend', { from, to });
+  const trend = useAnswer('marginTrend', { from, to }, LARGE);
   return (
     <Section title="Revenue, cost and margin of twelve months">
       <Answered answer={trend}>
