@@ -410,7 +410,7 @@ describe('a hostile request to GraphQL', () => {
     socket.send(text);
     const end = await ended;
     if ('code' in end)
-      expect(end).toEqual({ code: 4400, reason: 'malformed_request: the message has not the form of its protocol' });
+      expect(end).toEqual({ code: 4400, reason: 'malformed_request: the message does not follow its protocol' });
     else {
       const zError = z.looseObject({ type: z.literal('error'), id: z.string(), payload: z.array(zCoded).min(1) });
       expect(zError.safeParse(end).error).toBeUndefined();

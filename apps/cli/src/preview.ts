@@ -15,6 +15,9 @@ interface Options {
   readonly currency?: unknown;
 }
 
+/** All of them are in memory, and are carried out one after the other in a transaction. */
+const MOST_COMMANDS = 100_000;
+
 /**
  * Shows what the commands of files would do, and what changes in money, and records nothing. With --period it also
  * shows the margin of a month, without the commands and with them.
@@ -23,18 +26,23 @@ export async function run(files: readonly string[], options: Options): Promise<n
   assertStdinOnce(files);
   const commands: unknown[] = [];
   const places: string[] = [];
+  let notJson = 0;
   for (const file of files) await bytesOf(file);
   for (const file of files) {
     for await (const { line, content } of readLines(file, new AbortController().signal)) {
+      if (commands.length === MOST_COMMANDS)
+        throw new Error(`${file}:${line}: more than ${MOST_COMMANDS} commands are not previewed. Divide the files.`);
       try {
         commands.push(jsonIn(content));
         places.push(`${file}:${line}`);
       } catch (error) {
-        throw new Error(`${file}, line ${line} is not JSON: ${messageOf(error)}`, { cause: error });
+        say(`${file}:${line}: the line would be refused (not_json): ${messageOf(error)}`);
+        notJson += 1;
       }
     }
   }
-  return previewed(commands, options, places);
+  const code = await previewed(commands, options, places);
+  return notJson > 0 ? 1 : code;
 }
 
 /**

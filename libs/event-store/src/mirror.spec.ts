@@ -194,8 +194,8 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     const own = new EventStoreDbLog(node.connectionString, { prefix: second });
     const signal = AbortSignal.timeout(300_000);
     await expect(mirrorLog(own, target, { signal })).rejects.toThrow(
-      `another ledger on this server has the prefix "${first}", and this one "${second}": one begins with the other, ` +
-        'so their streams cannot be told apart. Set EVENT_STORE_PREFIX to a prefix that does not begin so, such as ' +
+      `another ledger on this server has the prefix "${first}", and this one "${second}": ` +
+        'the prefixes overlap. Set EVENT_STORE_PREFIX to a prefix that does not begin so, such as ' +
         '"acme-ledger-"',
     );
     await own.close();

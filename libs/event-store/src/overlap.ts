@@ -8,7 +8,7 @@ class OverlappingPrefixes extends Error {
   constructor(own: string, other: string) {
     super(
       `another ledger on this server has the prefix ${JSON.stringify(other)}, and this one ${JSON.stringify(own)}: ` +
-        'one begins with the other, so their streams cannot be told apart. Set EVENT_STORE_PREFIX to a prefix that ' +
+        'the prefixes overlap. Set EVENT_STORE_PREFIX to a prefix that ' +
         'does not begin so, such as "acme-ledger-"',
     );
   }

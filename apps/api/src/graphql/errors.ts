@@ -27,7 +27,8 @@ const zRefused = z.looseObject({ statusCode: z.literal([400, 405]), errors: z.ar
 export const isAboutQuery = (error: unknown): boolean => zRefused.safeParse(error).success || isDomainError(error);
 
 /** Mercurius refuses some requests with errors of its own, and some with those of JavaScript. */
-function textOf(error: Error): string {
+/** The text of a refusal that does not come from us. Parsing what is nested deeply may still run out of stack. */
+export function textOf(error: Error): string {
   if (
     error instanceof GraphQLError ||
     /^(body|querystring)[\w/]* must be |^Operation cannot be | exceeds the query depth limit of /.test(error.message)

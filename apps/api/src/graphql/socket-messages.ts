@@ -2,7 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { getOperationAST, GraphQLError, OperationTypeNode, parse } from 'graphql';
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
-import { assertReadable, coded } from './errors.js';
+import { assertReadable, coded, textOf } from './errors.js';
 import { MAX_TOKENS } from './limits.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
@@ -72,7 +72,7 @@ function check(socket: Socket): void {
     if (event !== 'message') return emit(event, ...values);
     const message = readable(socket.protocol, values[0]);
     if (message === undefined) {
-      socket.close(INVALID_MESSAGE, 'malformed_request: the message has not the form of its protocol');
+      socket.close(INVALID_MESSAGE, 'malformed_request: the message does not follow its protocol');
       return true;
     }
     hasBegun ||= message.type === 'connection_init';
@@ -96,7 +96,7 @@ interface Message {
   readonly operation?: z.output<typeof zOperation>;
 }
 
-/** undefined: it has not the form of its protocol. */
+/** undefined: it does not follow its protocol. */
 function readable(protocol: string, sent: unknown): Message | undefined {
   if (!Buffer.isBuffer(sent)) return undefined;
   try {
@@ -121,8 +121,8 @@ function refusalOf({ query, operationName }: z.output<typeof zOperation>['payloa
       'A WebSocket is for one subscription in each message. Send queries and mutations with POST /graphql.',
     );
   } catch (error) {
-    return error instanceof GraphQLError
-      ? new GraphQLError(error.message, { extensions: { code: 'invalid_query', status: 400 } })
+    return error instanceof GraphQLError || error instanceof RangeError
+      ? new GraphQLError(textOf(error), { extensions: { code: 'invalid_query', status: 400 } })
       : coded(error);
   }
 }

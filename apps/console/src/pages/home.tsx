@@ -119,7 +119,11 @@ function Owed() {
     <Answered answer={owed}>
       {({ items, nextCursor }) =>
         items.length === 0 ? (
-          <Text>{nextCursor === null ? 'No correction waits for an invoice.' : ''}</Text>
+          <Text>
+            {nextCursor === null
+              ? 'No correction waits for an invoice.'
+              : 'The first tenants with corrections owe nothing; there are more tenants than are shown here.'}
+          </Text>
         ) : (
           <DataTable
             name="owed corrections"

@@ -8,6 +8,7 @@ import { useSession } from '../session.tsx';
 import { Dialog } from './dialog.tsx';
 import { changing } from './inputs.ts';
 import { Failure } from './states.tsx';
+import { newId } from '../new-id.ts';
 
 const ROLES: readonly NewToken['role'][] = ['platform_admin', 'operator', 'auditor', 'tenant', 'ingest'];
 const OF_TENANTS: readonly NewToken['role'][] = ['tenant', 'ingest'];
@@ -19,7 +20,7 @@ export function IssueToken({ close }: { readonly close: () => void }) {
   const { client } = useSession();
   const answers = useQueryClient();
   // The same request sent twice issues one token.
-  const [tokenId] = useState(() => crypto.randomUUID());
+  const [tokenId] = useState(() => newId());
   const [role, setRole] = useState<NewToken['role']>('auditor');
   const [tenantId, setTenantId] = useState('');
   const [actor, setActor] = useState('');

@@ -5,6 +5,7 @@ import { useAnswer } from '../answers.ts';
 import { type Action, Confirmation } from './confirmation.tsx';
 import { Answered, Money, Status, When } from './states.tsx';
 import { DataTable } from './table.tsx';
+import { newId } from '../new-id.ts';
 
 const EVERY_MS = 1000;
 
@@ -18,7 +19,7 @@ const rebuildOf = (projections: readonly string[]): Action => ({
   needsReason: false,
   commandOf: () => ({
     command: 'rebuild-projections',
-    rebuildId: crypto.randomUUID(),
+    rebuildId: newId(),
     ...(projections.length === 0 ? {} : { projections }),
   }),
 });
@@ -27,7 +28,7 @@ const ROLL_BACK: Action = {
   title: 'Roll back',
   asks: `Make the read models before the last exchange the live ones again? ${KEPT}`,
   needsReason: false,
-  commandOf: () => ({ command: 'roll-back-projections', rebuildId: crypto.randomUUID() }),
+  commandOf: () => ({ command: 'roll-back-projections', rebuildId: newId() }),
 };
 
 const acceptOf = ({ rebuildId, isDifferent }: Rebuild): Action => ({

@@ -52,14 +52,18 @@ async function unmarked({ core, position }: QueryContext, invoiced: readonly Inv
     account: accountOf({ tenantId, currency, position }),
     until,
   }));
-  const all = (await billingFactsOf(core, position, wanted)).map(withoutMarks);
+  const all = (await billingFactsOf(core, position, wanted)).map((facts, index) => ({
+    ...withoutMarks(facts),
+    account: wanted[index]?.account,
+  }));
   const usage = await loadUsage(
     core,
     position,
     all.flatMap(({ billing }) => usageNeeded(billing)),
   );
-  return all.flatMap(({ facts, billing }, index) => {
-    const { tenant_id: tenantId = '', currency = '' } = invoiced[index] ?? {};
+  return all.flatMap(({ facts, billing, account }) => {
+    if (account === undefined) throw new Error('billing facts without an account');
+    const { tenantId, currency } = account;
     const { rows } = rateInvoice('check', facts, billing, usage);
     return [...Map.groupBy(rows, ({ lineId }) => lineId)].map(([lineId, group]) =>
       missingMark(tenantId, currency, lineId, group),
