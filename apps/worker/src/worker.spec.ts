@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { instant } from '#domain/time/instant';
+import { carryOutRebuilds } from '#operations/rebuild-work';
 import { type TestLedger, testLedger } from '../../../test/support/ledger.js';
 import { on } from '../../../test/support/log.js';
 import { catchUpMetering } from './schedule.js';
@@ -190,5 +191,51 @@ describe('the daily metering', () => {
     } finally {
       await worker.stop();
     }
+  });
+});
+
+describe('a rebuild that was requested', () => {
+  const told: string[] = [];
+  const stateOf = async (rebuildId: string) => (await test.ask<{ state: string }>('rebuild', { rebuildId })).state;
+  const generations = async () => {
+    const { live, previous } = await test.core.rebuilder.status();
+    return { live: live?.generation, previous: previous?.generation };
+  };
+
+  /** A worker works until the rebuild has ended, or waits for a decision. */
+  async function worked(rebuildId: string): Promise<string> {
+    const stopping = new AbortController();
+    const working = carryOutRebuilds(test.core, stopping.signal, (message) => told.push(message));
+    try {
+      while (['waiting', 'running'].includes(await stateOf(rebuildId))) await delay(50);
+      return await stateOf(rebuildId);
+    } finally {
+      stopping.abort();
+      await working;
+    }
+  }
+
+  it('is exchanged once, also if the connection is lost after the exchange', async () => {
+    // The first attempt to keep each of the two outcomes fails. A sequence moves on even so.
+    await test.core.pool.query(
+      'CREATE SEQUENCE public.swapped; CREATE SEQUENCE public.rolled_back;' +
+        ' CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN' +
+        " IF nextval('public.' || (NEW.outcome->>'state')) = 1 THEN RAISE 'lost' USING ERRCODE = '57P01'; END IF;" +
+        ' RETURN NEW; END $$;' +
+        ' CREATE TRIGGER lose BEFORE INSERT OR UPDATE ON ledgerline_operations.outcomes FOR EACH ROW' +
+        " WHEN (NEW.outcome->>'state' IN ('swapped', 'rolled_back')) EXECUTE FUNCTION public.lose()",
+    );
+    const before = await generations();
+    await test.apply({ command: 'rebuild-projections', rebuildId: 'once' });
+    expect(await worked('once')).toBe('compared');
+    await test.apply({ command: 'accept-rebuild', rebuildId: 'once' });
+    expect(await worked('once')).toBe('swapped');
+    const swapped = await generations();
+    expect(swapped.previous).toBe(before.live);
+
+    await test.apply({ command: 'roll-back-projections', rebuildId: 'back' });
+    expect(await worked('back')).toBe('rolled_back');
+    expect(await generations()).toEqual({ live: before.live, previous: swapped.live });
+    expect(told.filter((message) => message.includes('lost'))).toHaveLength(2);
   });
 });

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorOf } from '#domain/errors';
+import type { RebuildAsked } from '#domain/operations/rebuild';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { isDomainError } from '#domain/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { isNotNow } from '#postgres/connection';
-import type { RebuildProgress, RebuildReport } from '#read-model/rebuild';
+import type { RebuildOptions, RebuildProgress, RebuildReport } from '#read-model/rebuild';
 import {
   type RebuildKnown,
   type RebuildOutcome,
@@ -48,7 +49,8 @@ async function allOf(core: LedgerCore): Promise<RebuildKnown[]> {
   return rebuildsKnown(core, rebuildEventsOf((await core.book.loadAt(PROJECTIONS_STREAM)).events));
 }
 
-const isDue = ({ state }: RebuildKnown): boolean => state === 'waiting' || state === 'running';
+const isDue = ({ state }: RebuildKnown): boolean =>
+  state === 'waiting' || state === 'running' || state === 'exchanging';
 
 /** Carries out the first request that waits, if there is one. */
 async function carryOutNext(core: LedgerCore, signal: AbortSignal, report: (message: string) => void): Promise<void> {
@@ -70,47 +72,71 @@ async function carriedOut(
   signal: AbortSignal,
   report: (message: string) => void,
 ): Promise<void> {
-  const { rebuildId } = asked;
+  const { rebuildId, kind } = asked;
   const keep = async (next: Partial<RebuildOutcome>): Promise<void> =>
     core.outcomes.keep(REBUILDS, rebuildId, {
-      ...{ state: 'running', progress: null, report: outcome?.report ?? null, error: null },
+      ...{ state: 'running', progress: null, report: outcome?.report ?? null, error: null, live: null },
       ...next,
     });
+  // A worker ended after the exchange, before it kept this.
+  if (outcome?.state === 'exchanging' && (await liveGeneration(core)) !== outcome.live) {
+    await keep({ state: kind === 'rollback' ? 'rolled_back' : 'swapped' });
+    report(`${kind} ${rebuildId} ended`);
+    return;
+  }
   const cancelled = new AbortController();
   const ended = new AbortController();
   const watched = asked.isAccepted ? undefined : watchCancellation(core, rebuildId, cancelled, ended.signal);
   const marks = progressMarks(async (progress) => keep({ progress }));
   await keep({});
-  report(`${asked.kind} ${rebuildId} begins`);
+  report(`${kind} ${rebuildId} begins`);
+  let next: Partial<RebuildOutcome> | null = null;
   try {
-    const options = { signal: AbortSignal.any([signal, cancelled.signal]), onProgress: marks.show };
-    if (asked.kind === 'rollback') {
-      await core.rebuilder.rollback(options);
-      await marks.end();
-      await keep({ state: 'rolled_back' });
-    } else {
-      const only = asked.projections;
-      const built = await core.rebuilder.rebuild({
-        ...options,
-        only,
-        ...(asked.isAccepted ? { accept: true } : { preview: true }),
-      });
-      await marks.end();
-      if (built.outcome === 'swapped') await keep({ state: 'swapped', report: reportOf(built) });
-      else if (built.outcome === 'previewed') await keep({ state: 'compared', report: reportOf(built) });
-    }
-    report(`${asked.kind} ${rebuildId} ended`);
+    next = await workedOn(core, asked, {
+      signal: AbortSignal.any([signal, cancelled.signal]),
+      onProgress: marks.show,
+      async beforeExchange() {
+        await marks.end();
+        await keep({ state: 'exchanging', live: await liveGeneration(core) });
+      },
+    });
+    await marks.end();
   } catch (error) {
     await marks.end();
     if (signal.aborted || cancelled.signal.aborted) return;
     // It is tried again: another rebuild runs, or the database is away for a moment.
     if (isNotNow(error) || (isDomainError(error) && error.code === 'rebuild_under_way')) throw error;
     await keep({ state: 'failed', error: errorOf(error).message });
-    report(`${asked.kind} ${rebuildId} failed: ${errorOf(error).message}`);
+    report(`${kind} ${rebuildId} failed: ${errorOf(error).message}`);
+    return;
   } finally {
     ended.abort();
     await watched;
   }
+  if (next !== null) await keep(next);
+  report(`${kind} ${rebuildId} ended`);
+}
+
+const liveGeneration = async (core: LedgerCore): Promise<string | null> =>
+  (await core.rebuilder.status()).live?.generation ?? null;
+
+/** What came of it; null: it was interrupted. */
+async function workedOn(
+  core: LedgerCore,
+  { kind, projections, isAccepted }: RebuildAsked,
+  options: Pick<RebuildOptions, 'signal' | 'onProgress' | 'beforeExchange'>,
+): Promise<Partial<RebuildOutcome> | null> {
+  if (kind === 'rollback') {
+    await core.rebuilder.rollback(options);
+    return { state: 'rolled_back' };
+  }
+  const built = await core.rebuilder.rebuild({
+    ...options,
+    only: projections,
+    ...(isAccepted ? { accept: true } : { preview: true }),
+  });
+  if (built.outcome === 'interrupted') return null;
+  return { state: built.outcome === 'swapped' ? 'swapped' : 'compared', report: reportOf(built) };
 }
 
 /** A person may cancel it while it runs. */

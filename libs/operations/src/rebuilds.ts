@@ -77,10 +77,12 @@ export type ReportAnswer = AnswerOf<typeof zReport>;
 
 /** What the worker keeps of a rebuild. */
 export const zOutcome = z.object({
-  state: z.enum(['running', 'compared', 'swapped', 'rolled_back', 'failed', 'cancelled']),
+  state: z.enum(['running', 'compared', 'exchanging', 'swapped', 'rolled_back', 'failed', 'cancelled']),
   progress: zProgress.nullable(),
   report: zReport.nullable(),
   error: z.string().nullable(),
+  /** The generation of the live read models before the exchange. If they are of another one, it was done. */
+  live: z.string().nullable().default(null),
 });
 export type RebuildOutcome = AnswerOf<typeof zOutcome>;
 
@@ -230,7 +232,8 @@ async function rebuildsAt(core: LedgerCore, position: number): Promise<AnswerOf<
     const of = known.filter(({ data }) => data.rebuildId === asked.rebuildId);
     const { report = null, progress = null, error = null } = outcome ?? {};
     return {
-      ...{ rebuildId: asked.rebuildId, kind: asked.kind, projections: asked.projections, state },
+      ...{ rebuildId: asked.rebuildId, kind: asked.kind, projections: asked.projections },
+      state: state === 'exchanging' ? 'running' : state,
       ...{ requestedBy: of[0]?.metadata.actor ?? 'unknown', requestedAt: of[0]?.recordedAt ?? '' },
       acceptedBy: of.find(({ type }) => type === 'RebuildAccepted')?.metadata.actor ?? null,
       isDifferent: report === null ? null : isDifferent(report),

@@ -23,6 +23,8 @@ export interface RebuildOptions {
   readonly onProgress?: (progress: RebuildProgress) => void;
   /** Receives the differences before the swap. */
   readonly onCompared?: (report: Omit<RebuildReport, 'outcome'>) => void;
+  /** The exchange begins after it. If it throws, nothing is exchanged. */
+  readonly beforeExchange?: () => Promise<void>;
 }
 
 export interface RebuildProgress {
@@ -98,6 +100,7 @@ export class Rebuilder {
       await this.follow(projector, options);
       if (isAborted(options)) return report('interrupted', position, comparison);
       options.onProgress?.({ phase: 'swap', position, target: position, eventsPerSecond: null, secondsLeft: null });
+      await options.beforeExchange?.();
       await client.query(`DROP SCHEMA IF EXISTS ${this.previous} CASCADE`);
       await this.exchange(client, this.shadow, part, projector);
       return report('swapped', position, comparison);
@@ -110,7 +113,7 @@ export class Rebuilder {
    * OtherLog.
    */
   async rollback(
-    options: Pick<RebuildOptions, 'signal' | 'onProgress'> = {},
+    options: Pick<RebuildOptions, 'signal' | 'onProgress' | 'beforeExchange'> = {},
   ): Promise<{ position: number; keptFrom: number }> {
     return this.alone(async (client) => {
       await completeCheckpoint(client, this.previous);
@@ -133,6 +136,7 @@ export class Rebuilder {
       await this.follow(projector, options);
       if (isAborted(options))
         throw conflict('interrupted', 'The rollback was interrupted. The live read models did not change.');
+      await options.beforeExchange?.();
       return { position: await this.exchange(client, this.previous, part, projector), keptFrom: kept.position };
     });
   }

@@ -56,10 +56,18 @@ export function rebuildsIn(events: readonly RebuildEvent[]): RebuildAsked[] {
 }
 
 /** How far one is: its outcome, as it is kept beside the log, or what it waits for. */
-export type RebuildState = 'waiting' | 'running' | 'compared' | 'swapped' | 'rolled_back' | 'failed' | 'cancelled';
+export type RebuildState =
+  | 'waiting'
+  | 'running'
+  | 'compared'
+  | 'exchanging'
+  | 'swapped'
+  | 'rolled_back'
+  | 'failed'
+  | 'cancelled';
 
 /** These go on by themselves, or wait for a decision: another one would take their place. */
-const UNFINISHED: readonly RebuildState[] = ['waiting', 'running', 'compared'];
+const UNFINISHED: readonly RebuildState[] = ['waiting', 'running', 'compared', 'exchanging'];
 export const isUnfinished = (state: RebuildState): boolean => UNFINISHED.includes(state);
 
 type Known = readonly { readonly asked: RebuildAsked; readonly state: RebuildState }[];
