@@ -339,6 +339,36 @@ describe('above the limit', () => {
     expect(await listed('open')).toHaveLength(1);
   });
 
+  it('approvals and corrections at the same time all end, however many', async () => {
+    // More than the process has connections for locks
+    const names = ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
+    const credit = {
+      command: 'grant-credit',
+      tenantId: 't1',
+      currency: 'USD',
+      amount: '150.00',
+      from: T('2026-04-01'),
+    };
+    const ids = await Promise.all(names.map(async (n) => proposed({ ...credit, creditId: `c${n}` })));
+    // 4000 × 0.001 = 4.00 each
+    const outcomes = await Promise.all([
+      ...['0.101', '0.102'].map(async (each) => execute(corrected(each))),
+      ...ids.map(async (id) => decide('approve', id)),
+    ]);
+    expect(outcomes.map(codeOf)).toEqual(Array.from({ length: 11 }, () => 'done'));
+    expect(await listed('open')).toEqual([]);
+  });
+
+  it('an approval and a correction with the same idempotency key: one is refused', async () => {
+    const proposalId = await proposed(corrected('0.05'));
+    const idempotencyKey = 'monday';
+    const outcomes = await Promise.all([
+      execute({ command: 'approve-proposal', proposalId, idempotencyKey }, NOOR),
+      execute(corrected('0.101', { idempotencyKey }), NOOR),
+    ]);
+    expect(outcomes.map(codeOf).sort()).toEqual(['conflicting_body', 'done']);
+  });
+
   it('two decisions at the same time are one', async () => {
     const proposalId = await proposed(corrected('0.05'));
     const outcomes = await Promise.all([decide('approve', proposalId), decide('approve', proposalId, by('kim'))]);

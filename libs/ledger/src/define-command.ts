@@ -57,9 +57,9 @@ export interface CommandDefinition<Fields extends z.ZodObject = z.ZodObject> {
   /**
    * What of its changes four eyes compare with the limit. Default: of a correction all of them, of another command
    * those of issued lines, documents and credits. `all`: as of a correction. `nothing`: it never changes what was
-   * issued.
+   * issued. `approval`: it carries out what was compared.
    */
-  readonly fourEyes?: 'all' | 'nothing';
+  readonly fourEyes?: 'all' | 'nothing' | 'approval';
   /** Fields that the documentation shows. The examples of all operations tell one story. */
   readonly example: z.input<Fields>;
   /** Loads, decides, appends. `core` is the ledger's own, or a trial's. */

@@ -28,7 +28,7 @@ import { runMetering } from './metering.js';
 import { knownBefore, once } from './once.js';
 
 /** What of a command is compared with the limit: see `CommandDefinition.fourEyes`. */
-const comparedOf = ({ name, fourEyes }: CommandDefinition): 'all' | 'issued' | 'nothing' =>
+const comparedOf = ({ name, fourEyes }: CommandDefinition): 'all' | 'issued' | 'nothing' | 'approval' =>
   fourEyes ?? (isCorrection(name) ? 'all' : 'issued');
 
 /**
@@ -44,18 +44,21 @@ export async function unlessProposed(
 ): Promise<CommandDone | CommandProposed> {
   const { definition } = command;
   const compared = comparedOf(definition);
-  if (core.fourEyes === null || compared === 'nothing') return once(core, command, async () => carryOut(command));
+  const carryOutOnce = async (): Promise<CommandDone> => once(core, command, async () => carryOut(command));
+  if (core.fourEyes === null || compared === 'nothing') return carryOutOnce();
+  if (compared === 'approval') return oneCorrection(core, carryOutOnce);
   const compare = async (): Promise<CommandDone | CommandProposed> => comparedFirst(core, command, given, carryOut);
   return compared === 'all' ? oneCorrection(core, compare) : compare();
 }
 
 /**
- * One correction at a time, in all processes, from its trial until it is recorded: two that are below the limit by
- * themselves may be above it together, as a quantity and its price. Of a process only one waits for the lock, which
- * needs a connection.
+ * One correction or approval at a time, in all processes, from its trial until it is recorded: two that are below the
+ * limit by themselves may be above it together, as a quantity and its price. Of a process only one waits for the lock,
+ * which needs a connection. No work that holds another lock may wait here: the first in turn may need that lock, or its
+ * connection.
  */
-export const oneCorrection = async <Done>(core: LedgerCore, work: () => Promise<Done>): Promise<Done> =>
-  core.fourEyes === null ? work() : CORRECTIONS.run(async () => core.exclusively('correction', work));
+const oneCorrection = async <Done>(core: LedgerCore, work: () => Promise<Done>): Promise<Done> =>
+  CORRECTIONS.run(async () => core.exclusively('correction', work));
 const CORRECTIONS = new FewInOrder(1);
 
 async function comparedFirst(

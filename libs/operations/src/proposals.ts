@@ -22,7 +22,7 @@ import { defineQuery, pageOfRows, STAFF, zPage } from '#ledger/query';
 import { PROPOSAL_ORDER, readProposalPage } from '#projections/proposals/proposals.read';
 import { listOf, zAny, zMoney, zPosition, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
-import { isProposalEvent, oneCorrection, proposalEventsOf, tryOut } from './four-eyes.js';
+import { isProposalEvent, proposalEventsOf, tryOut } from './four-eyes.js';
 import { once } from './once.js';
 
 type Commands = ReadonlyMap<string, CommandDefinition>;
@@ -92,7 +92,7 @@ const approveOf = (commands: Commands) =>
     fields: z.strictObject({ proposalId: zProposalId, reason: zText.optional() }),
     key: ({ proposalId }) => [proposalId],
     isPreviewed: false,
-    fourEyes: 'nothing',
+    fourEyes: 'approval',
     mistakes: { final: 'The proposed command is carried out. Correct what it recorded.' },
     example: { proposalId: EXAMPLE, reason: 'checked with the contract' },
     async handle(call, core) {
@@ -106,7 +106,7 @@ const approveOf = (commands: Commands) =>
         if (status === 'open') assertOther(proposed.metadata.actor, call.caller.actor);
         if (status === 'open' && before === undefined) {
           const command = commandOf(commands, proposed, call.caller);
-          done = await oneCorrection(core, async () => carriedOut(core, command, proposed.data));
+          done = await carriedOut(core, command, proposed.data);
           position = done.position ?? (await core.eventUnder(command.call.key))?.position ?? null;
         }
         const outcome = {
