@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto';
 import { type CostLine, zCostLine } from '#domain/costs/cost';
 import { isPlainContent } from '#domain/costs/plain';
 import { parse } from '#domain/schema';
 import { MAX_EVENT_BYTES } from '#domain/usage/usage';
 import type { CostLineContent } from '#projections/costs/costs.table';
+import { digestOf } from './digest.js';
 import type { RowToWrite } from './staging.js';
 
 const LINES_PER_EVENT = 1000;
@@ -15,8 +15,8 @@ const ABSENT = '\u0000';
 const joined = (values: readonly (string | null | undefined)[]): string =>
   values.map((value) => value ?? ABSENT).join(`${ABSENT}|`);
 const digestsOfTexts = (alike: string, rest: string): Digests => ({
-  digest: hash('md5', `${alike}${ABSENT}|${rest}`, 'hex'),
-  likeness: hash('md5', alike, 'hex'),
+  digest: digestOf(`${alike}${ABSENT}|${rest}`),
+  likeness: digestOf(alike),
 });
 
 /** What two lines are compared by. `digest`: their content, without key and details. */

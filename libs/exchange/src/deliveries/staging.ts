@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import type pg from 'pg';
 import { COPY_NULL, CopyLines, copyText, type CopyTarget } from '#read-model/copy';
+import { digestOf } from './digest.js';
 import { type Content, CONTENT_TABLE, StagedContent } from './staged-content.js';
 
 /** A row of the files, as it is compared. */
@@ -344,4 +344,4 @@ export class Staging {
 /** The key of a line is the key of its charge, with the number of a further occurrence: `key#2`. */
 const NUMBERED = /^(.*)#(\d{1,9})$/s;
 
-const keyDigest = (invoiceRef: string, key: string): string => hash('md5', `${invoiceRef}\u0000${key}`, 'hex');
+const keyDigest = (invoiceRef: string, key: string): string => digestOf(`${invoiceRef}\u0000${key}`);
