@@ -55,7 +55,17 @@ describe('a tax rate that was typed wrongly', () => {
     // −21.60 − 21.60 − 50.40 = −93.60, until an invoice books it.
     expect(await test.ask('owed')).toEqual({
       items: [
-        ...[{ tenantId: 'a', currency: 'USD', net: '0.00', tax: '-93.60', lines: 3, reasons: [expect.any(String)] }],
+        ...[
+          {
+            tenantId: 'a',
+            currency: 'USD',
+            net: '0.00',
+            tax: '-93.60',
+            lines: 3,
+            notRated: 0,
+            reasons: [expect.any(String)],
+          },
+        ],
       ],
       nextCursor: null,
     });
@@ -205,6 +215,32 @@ describe('the time line of a subscription', () => {
     // 60.00 and 10 hours at 2.00; 60.00 of May
     expect(totals(await bill('a', '2026-05-03'))).toEqual(['140.00', '26.60']);
     expect((await test.check()).failures).toEqual([]);
+  });
+});
+
+describe('a billed line that lost its price', () => {
+  it('owes what nobody knows, and says so', async () => {
+    const key = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
+    const from = T('2026-01-01');
+    await test.apply(
+      { command: 'set-rate', ...key, unitPrice: '2', effectiveFrom: from },
+      deployment('e', 'b'),
+      plan('r', '0', [{ billingKind: 'vm', price: { model: 'rate_card' } }]),
+      subscription('u', 'e', 'r'),
+      {
+        command: 'observe-usage',
+        deploymentId: 'e',
+        observations: [
+          {
+            ...{ resourceId: 'r', billingKind: 'vm', granularity: 'hour', quantity: '5', rateKey: key },
+            period: { start: T('2026-04-03'), end: '2026-04-03T01:00:00Z' },
+          },
+        ],
+      },
+    );
+    expect(totals(await bill('b', '2026-05-01'))).toEqual(['10.00', '0.00']);
+    await test.apply({ command: 'withdraw', what: 'set-rate', ...key, effectiveFrom: from, reason: 'never agreed' });
+    expect(await test.ask('owed')).toMatchObject({ items: [{ tenantId: 'b', net: '0.00', lines: 0, notRated: 1 }] });
   });
 });
 

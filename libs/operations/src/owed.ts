@@ -15,6 +15,7 @@ const zOwed = z
     net: zMoney.describe('Before tax, after coupons'),
     tax: zMoney,
     lines: z.int().describe('Number of lines that differ from what is booked'),
+    notRated: z.int().describe("Number of corrected lines that can't be rated; check names them"),
     reasons: z.array(z.string()),
   })
   .meta({ id: 'OwedCorrections' });
@@ -46,8 +47,8 @@ const owed = defineQuery({
   },
 });
 
-const shown = ({ tenantId, currency, net, tax, lines, reasons }: OwedAccount) => ({
-  ...{ tenantId, currency, lines, reasons },
+const shown = ({ tenantId, currency, net, tax, lines, notRated, reasons }: OwedAccount) => ({
+  ...{ tenantId, currency, lines, notRated, reasons },
   ...{ net: moneyText(net, currency), tax: moneyText(tax, currency) },
 });
 

@@ -150,6 +150,7 @@ function Owed() {
                 isNumber: true,
               },
               { title: 'Lines', value: ({ lines }) => lines, isNumber: true },
+              { title: "Can't be rated", value: ({ notRated }) => notRated, isNumber: true },
               { title: 'Why', value: ({ reasons }) => reasons.join('; ') },
             ]}
           />

@@ -61,6 +61,8 @@ export interface OwedAccount {
   readonly net: Decimal;
   readonly tax: Decimal;
   readonly lines: number;
+  /** Corrected lines that can't be rated, so that what they owe is not known. */
+  readonly notRated: number;
   /** In the order of recording. */
   readonly reasons: readonly string[];
 }
@@ -94,8 +96,10 @@ export async function owedCorrections(
   const usage = await loadUsageAt(core, billings.flatMap(usageNeededFor));
   return marked.flatMap(({ tenantId, currency }, index) => {
     const billing = billings[index];
-    const { facts, rows } = billing === undefined ? NOTHING : { facts: billing.facts, rows: rate(billing, usage).rows };
-    if (facts === null || rows.length === 0) return [];
+    if (billing === undefined) return [];
+    const { facts } = billing;
+    const { rows, quarantined } = rate(billing, usage);
+    if (rows.length === 0 && quarantined.length === 0) return [];
     const couponIds = new Set(couponsOf(facts.grants).map(({ creditId }) => creditId));
     const reasons = (marks.get(JSON.stringify([tenantId, currency])) ?? []).flatMap((mark) => mark.reasons);
     return [
@@ -104,13 +108,12 @@ export async function owedCorrections(
         net: chargeOf(rows, couponIds),
         tax: sum(rows.map(({ tax }) => decimal(tax))),
         lines: new Set(rows.map(({ lineId }) => lineId)).size,
+        notRated: quarantined.length,
         reasons: [...new Set(reasons)],
       },
     ];
   });
 }
-
-const NOTHING = { facts: null, rows: [] };
 
 /** So that memory stays bounded, however many tenants a correction reaches. */
 const TENANTS_AT_ONCE = 100;
