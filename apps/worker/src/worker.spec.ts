@@ -238,4 +238,36 @@ describe('a rebuild that was requested', () => {
     expect(await generations()).toEqual({ live: before.live, previous: swapped.live });
     expect(told.filter((message) => message.includes('lost'))).toHaveLength(2);
   });
+
+  it('is exchanged with the differences that were accepted, and no others', async () => {
+    const live = async () => (await generations()).live;
+    const tables = async (rebuildId: string) =>
+      (
+        await test.ask<{ report: { tables: { table: string; different: number }[] } }>('rebuild', { rebuildId })
+      ).report.tables.flatMap(({ table, different }) => (different > 0 ? [table] : []));
+    await test.core.projector.catchUp();
+    const before = await live();
+    await test.core.pool.query('UPDATE ledgerline.tenants SET payment_terms_days = 7');
+    await test.apply({ command: 'rebuild-projections', rebuildId: 'seen' });
+    expect(await worked('seen')).toBe('compared');
+    expect(await tables('seen')).toEqual(['tenants']);
+    await test.apply({ command: 'accept-rebuild', rebuildId: 'seen' });
+    await test.core.pool.query("UPDATE ledgerline.deployments SET name = 'and this'");
+    expect(await worked('seen')).toBe('failed');
+    expect(await tables('seen')).toEqual(['tenants', 'deployments']);
+    expect(await live()).toBe(before);
+
+    // The rows that differ get other versions, and a new tenant is in both.
+    await test.apply({ command: 'rebuild-projections', rebuildId: 'seen again' });
+    expect(await worked('seen again')).toBe('compared');
+    await test.core.pool.query('DROP SCHEMA ledgerline_shadow CASCADE');
+    await test.apply(
+      { command: 'register-tenant', tenantId: 'u', name: 'U', currency: 'USD' },
+      { command: 'correct-tenant', tenantId: 't', paymentTermsDays: 14, reason: 'as agreed' },
+      { command: 'correct-deployment', deploymentId: 'd', name: 'e', reason: 'a typo' },
+      { command: 'accept-rebuild', rebuildId: 'seen again' },
+    );
+    expect(await worked('seen again')).toBe('swapped');
+    expect(await live()).not.toBe(before);
+  });
 });

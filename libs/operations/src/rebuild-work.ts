@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { errorOf } from '#domain/errors';
 import type { RebuildAsked } from '#domain/operations/rebuild';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
@@ -92,7 +93,7 @@ async function carriedOut(
   report(`${kind} ${rebuildId} begins`);
   let next: Partial<RebuildOutcome> | null = null;
   try {
-    next = await workedOn(core, asked, {
+    next = await workedOn(core, asked, outcome?.report ?? null, {
       signal: AbortSignal.any([signal, cancelled.signal]),
       onProgress: marks.show,
       async beforeExchange() {
@@ -120,10 +121,15 @@ async function carriedOut(
 const liveGeneration = async (core: LedgerCore): Promise<string | null> =>
   (await core.rebuilder.status()).live?.generation ?? null;
 
-/** What came of it; null: it was interrupted. */
+const OTHERS =
+  'The differences are no longer those that were accepted, so nothing was exchanged. Request a rebuild, and look at' +
+  ' its differences.';
+
+/** What came of it; null: it was interrupted. `seen`: the differences that were accepted. */
 async function workedOn(
   core: LedgerCore,
   { kind, projections, isAccepted }: RebuildAsked,
+  seen: ReportAnswer | null,
   options: Pick<RebuildOptions, 'signal' | 'onProgress' | 'beforeExchange'>,
 ): Promise<Partial<RebuildOutcome> | null> {
   if (kind === 'rollback') {
@@ -133,11 +139,36 @@ async function workedOn(
   const built = await core.rebuilder.rebuild({
     ...options,
     only: projections,
-    ...(isAccepted ? { accept: true } : { preview: true }),
+    ...(isAccepted ? {} : { preview: true }),
+    ...(seen === null ? {} : { accept: { upTo: seen.position, isThis: (now) => isSame(reportOf(now), seen) } }),
   });
-  if (built.outcome === 'interrupted') return null;
-  return { state: built.outcome === 'swapped' ? 'swapped' : 'compared', report: reportOf(built) };
+  const report = reportOf(built);
+  switch (built.outcome) {
+    case 'interrupted':
+      return null;
+    case 'previewed':
+      return { state: 'compared', report };
+    case 'swapped':
+      return { state: 'swapped', report };
+    case 'refused':
+      return { state: 'failed', report, error: OTHERS };
+  }
 }
+
+const isSame = (now: ReportAnswer, seen: ReportAnswer): boolean =>
+  isDeepStrictEqual(differencesIn(now), differencesIn(seen));
+
+/** Without what every event moves: the number of rows, the end of a version, and the sums themselves. */
+const differencesIn = ({ tables, money, moneyCount }: ReportAnswer): unknown => ({
+  tables: tables.map(({ rows: _rows, examples, ...table }) => ({
+    ...table,
+    examples: examples.map(({ live, rebuilt }) => [withoutEnd(live), withoutEnd(rebuilt)]),
+  })),
+  money: money.map(({ live: _live, rebuilt: _rebuilt, ...sum }) => sum),
+  moneyCount,
+});
+
+const withoutEnd = (row: unknown): unknown => (row === null ? null : { ...rowOf(row), position_to: null });
 
 /** A person may cancel it while it runs. */
 async function watchCancellation(

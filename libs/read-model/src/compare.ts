@@ -42,18 +42,22 @@ export const isEqual = ({ tables, money }: Comparison): boolean =>
       onlyLive + onlyShadow + different + columnsApart.length === 0,
   );
 
-/** Compares in the client's snapshot, in which both schemas must be at the same position. */
+/**
+ * Compares in the client's snapshot, in which both schemas must be at the same position. `upTo`: of versioned tables,
+ * only the rows that were there at this position.
+ */
 export async function compareSchemas(
   client: pg.ClientBase,
   live: string,
   shadow: string,
   projections: readonly Projection[],
+  upTo: number = Number.MAX_SAFE_INTEGER,
 ): Promise<Comparison> {
   const tables: TableDifference[] = [];
   const money: MoneyDifference[] = [];
   for (const projection of projections) {
     const own: TableDifference[] = [];
-    for (const table of projection.tables) own.push(await compareTable(client, live, shadow, table));
+    for (const table of projection.tables) own.push(await compareTable(client, live, shadow, table, upTo));
     tables.push(...own);
     // A sum may need a column that the tables of an earlier version do not have. The report names these columns.
     if (own.some(({ columnsApart }) => columnsApart.length > 0)) continue;
@@ -77,15 +81,17 @@ async function compareTable(
   live: string,
   shadow: string,
   table: TableDefinition,
+  upTo: number,
 ): Promise<TableDifference> {
   const { name } = table;
   const [liveColumns, shadowColumns] = [await columnsOf(client, live, name), await columnsOf(client, shadow, name)];
   const columns = shadowColumns.filter((column) => liveColumns.includes(column));
   const columnsApart = [...new Set([...liveColumns, ...shadowColumns])].filter((column) => !columns.includes(column));
   const selected = columns.map((column) => `"${column}"`).join(', ');
+  const where = columns.includes('position_from') ? ` WHERE position_from <= ${upTo}` : '';
   // Nearly always both are equal, and two scans are enough to know it.
   const digest = async (schema: string, of: string): Promise<Digest> =>
-    digestOf(client, `SELECT ${of} FROM ${schema}.${name}`);
+    digestOf(client, `SELECT ${of} FROM ${schema}.${name}${where}`);
   const ofShadow = await digest(shadow, selected === '' ? '*' : selected);
   const ofLive = liveColumns.length === 0 ? NO_ROWS : await digest(live, selected);
   const same = {
@@ -99,7 +105,7 @@ async function compareTable(
   };
   if (ofLive.rows === ofShadow.rows && ofLive.hash === ofShadow.hash) return same;
   if (liveColumns.length === 0) return { ...same, onlyShadow: ofShadow.rows };
-  return { ...same, ...(await rowByRow(client, live, shadow, table, columns)) };
+  return { ...same, ...(await rowByRow(client, live, shadow, table, { columns, where })) };
 }
 
 interface Digest {
@@ -128,12 +134,12 @@ async function rowByRow(
   live: string,
   shadow: string,
   table: TableDefinition,
-  columns: readonly string[],
+  { columns, where }: { readonly columns: readonly string[]; readonly where: string },
 ): Promise<Pick<TableDifference, 'onlyLive' | 'onlyShadow' | 'different' | 'examples'>> {
   const key = [...table.key, 'position_from'].filter((column) => columns.includes(column));
   const selected = columns.map((column) => `"${column}"`).join(', ');
   const rowsOf = (schema: string): string =>
-    `(SELECT ${key.join(', ')}, t AS r FROM (SELECT ${selected} FROM ${schema}.${table.name}) t)`;
+    `(SELECT ${key.join(', ')}, t AS r FROM (SELECT ${selected} FROM ${schema}.${table.name}${where}) t)`;
   const joined =
     `FROM ${rowsOf(live)} l FULL JOIN ${rowsOf(shadow)} s` +
     ` ON ${key.map((column) => `l.${column} = s.${column}`).join(' AND ')}` +

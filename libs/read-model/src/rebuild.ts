@@ -16,8 +16,11 @@ export interface RebuildOptions {
   readonly only?: readonly string[] | null;
   /** Builds and compares only: the live read models stay. */
   readonly preview?: boolean;
-  /** Accepts the new read models even if they differ from the live ones. */
-  readonly accept?: boolean;
+  /**
+   * Accepts the new read models even if they differ from the live ones; or only these differences, in the rows that
+   * were there at a position.
+   */
+  readonly accept?: boolean | { readonly upTo: number; readonly isThis: (report: RebuildReport) => boolean };
   /** If it aborts, the finished work is kept, and the same rebuild continues from it. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RebuildProgress) => void;
@@ -96,7 +99,9 @@ export class Rebuilder {
       const { position, comparison } = await this.compared(client, projector, built, options);
       options.onCompared?.(report('previewed', position, comparison));
       if (options.preview === true) return report('previewed', position, comparison);
-      if (!isEqual(comparison) && options.accept !== true) return report('refused', position, comparison);
+      const { accept = false } = options;
+      const isAccepted = typeof accept === 'boolean' ? accept : accept.isThis(report('refused', position, comparison));
+      if (!isEqual(comparison) && !isAccepted) return report('refused', position, comparison);
       await this.follow(projector, options);
       if (isAborted(options)) return report('interrupted', position, comparison);
       options.onProgress?.({ phase: 'swap', position, target: position, eventsPerSecond: null, secondsLeft: null });
@@ -328,7 +333,7 @@ export class Rebuilder {
     client: pg.ClientBase,
     projector: Projector,
     built: readonly Projection[],
-    { onProgress }: RebuildOptions,
+    { onProgress, accept }: RebuildOptions,
   ): Promise<{ position: number; comparison: Comparison }> {
     const snapshot = await this.pool.connect();
     try {
@@ -338,7 +343,8 @@ export class Rebuilder {
       await snapshot.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT FROM ${this.live}.checkpoint`);
       await client.query('COMMIT');
       onProgress?.({ phase: 'compare', position, target: position, eventsPerSecond: null, secondsLeft: null });
-      return { position, comparison: await compareSchemas(snapshot, this.live, this.shadow, built) };
+      const upTo = typeof accept === 'object' ? accept.upTo : position;
+      return { position, comparison: await compareSchemas(snapshot, this.live, this.shadow, built, upTo) };
     } finally {
       await client.query('ROLLBACK');
       await snapshot.query('ROLLBACK');
