@@ -7,6 +7,8 @@ export interface Refusal {
   /** SQLSTATE */
   readonly code: string;
   readonly message: string;
+  /** So many statements that match pass first. */
+  readonly after?: number;
 }
 
 export interface PostgresProxy {
@@ -29,6 +31,12 @@ export async function postgresProxy(databaseUrl: string): Promise<PostgresProxy>
   const target = new URL(databaseUrl);
   const connections = new Set<net.Socket>();
   let refusal: Refusal | null = null;
+  let passed = 0;
+  const refusalOf = (text: string): Refusal | null => {
+    if (refusal?.statement.test(text) !== true) return null;
+    passed += 1;
+    return passed > (refusal.after ?? 0) ? refusal : null;
+  };
   const server = net.createServer((client) => {
     const upstream = net.connect(Number(target.port), target.hostname);
     for (const socket of [client, upstream]) {
@@ -42,7 +50,7 @@ export async function postgresProxy(databaseUrl: string): Promise<PostgresProxy>
         });
     }
     upstream.pipe(client);
-    passOn(client, upstream, (text) => (refusal?.statement.test(text) === true ? refusal : null));
+    passOn(client, upstream, refusalOf);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -55,6 +63,7 @@ export async function postgresProxy(databaseUrl: string): Promise<PostgresProxy>
     url: url.href,
     refuse(next) {
       refusal = next;
+      passed = 0;
     },
     cut,
     async close() {

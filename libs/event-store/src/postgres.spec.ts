@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
+import { postgresProxy } from '../../../test/support/postgres-proxy.js';
 import {
   all,
   type DroppableLog,
@@ -84,6 +85,31 @@ describe('the log in Postgres', () => {
       { revision: 6, position: 7 },
     ]);
     expect((await all(log.read('a'))).map(({ id }) => id)).toEqual([1, 2, 3, 4, 5, 6, 9].map((n) => event(n).id));
+  });
+
+  it('answers appends that it has written, also if a later one of their batch fails', async () => {
+    const proxy = await postgresProxy(database.url);
+    const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
+    const behind = new PostgresLog(pool);
+    await log.append('a', NO_STREAM, [event(1)]);
+    // The three of `a` are refused as one, as the first is known. Then one by one: the third of them fails.
+    proxy.refuse({ statement: /\.append\(/, code: '53100', message: 'could not extend file', after: 3 });
+    const outcomes = await Promise.allSettled([
+      behind.append('b', NO_STREAM, [event(9)]),
+      behind.append('a', NO_STREAM, [event(1)]),
+      behind.append('a', 0, [event(2)]),
+      behind.append('a', 1, [event(3)]),
+    ]);
+    await behind.close();
+    await pool.end();
+    await proxy.close();
+    expect(outcomes).toEqual([
+      { status: 'fulfilled', value: { revision: 0, position: 2 } },
+      { status: 'fulfilled', value: { revision: 0, position: 1 } },
+      { status: 'fulfilled', value: { revision: 1, position: 3 } },
+      { status: 'rejected', reason: expect.objectContaining({ code: '53100' }) },
+    ]);
+    expect((await all(log.readAll(0))).map(({ id }) => id)).toEqual([1, 9, 2].map((n) => event(n).id));
   });
 
   it('returns large events that it has just appended as it stored them, also to others', async () => {

@@ -296,9 +296,16 @@ export class PostgresLog implements EventLog {
     return appends.map((append) => outcomes.get(append) ?? unanswered());
   }
 
+  /** A failure is only the outcome of its append: others of the batch are recorded. */
   private async oneByOne(chain: Chain): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
-    for (const append of chain) outcomes.push(...outcomesOf([append], (await this.request([append]))[0]));
+    for (const append of chain) {
+      try {
+        outcomes.push(...outcomesOf([append], (await this.request([append]))[0]));
+      } catch (error) {
+        outcomes.push(error instanceof Error ? error : new Error(`an append to ${append.stream}`, { cause: error }));
+      }
+    }
     return outcomes;
   }
 
