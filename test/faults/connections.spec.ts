@@ -72,8 +72,8 @@ it('without a free connection, reads and writes are refused with the reason, and
     return { status: response.status, body: await response.json() };
   };
   const REASON =
-    'The database has no free connection. Nothing was recorded: send the same request again. An operator must end ' +
-    'other sessions, or raise max_connections.';
+    'The database has no free connection. Send the same request again: nothing is recorded twice. An operator ' +
+    'must end other sessions, or raise max_connections.';
   const refused = { status: 503, body: { code: 'database_out_of_connections', detail: REASON } };
   try {
     expect(await ask('/api/v1/commands', tenant('t1'))).toMatchObject({ status: 200 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { UnknownOutcome } from '#event-store/port';
 import { BrokenLog, OtherTree } from '#transparency/kept-tree';
 import { outageOf } from './outage.js';
 
@@ -28,5 +29,16 @@ describe('a failure of Postgres that passes', () => {
     const refused = failed('53300');
     for (const error of [new AggregateError([refused]), new Error('the log', { cause: refused })])
       expect(outageOf(error)).toMatchObject({ code: 'database_out_of_connections' });
+  });
+
+  // A command may have appended before.
+  it('out of connections, says only that nothing is recorded twice', () => {
+    for (const error of [failed('53300'), new UnknownOutcome('the log', { cause: failed('53300') })])
+      expect(outageOf(error)).toMatchObject({
+        code: 'database_out_of_connections',
+        message:
+          'The database has no free connection. Send the same request again: nothing is recorded twice. An operator' +
+          ' must end other sessions, or raise max_connections.',
+      });
   });
 });

@@ -25,8 +25,8 @@ export function outageOf(error: unknown): DomainError | undefined {
   if (isOutOfConnections(error))
     return unavailable(
       'database_out_of_connections',
-      'The database has no free connection. Nothing was recorded: send the same request again. An operator must end ' +
-        'other sessions, or raise max_connections.',
+      'The database has no free connection. Send the same request again: nothing is recorded twice. An operator ' +
+        'must end other sessions, or raise max_connections.',
     );
   if (error instanceof UnknownOutcome)
     return unavailable(
