@@ -84,7 +84,7 @@ export async function readMarkedLines(
   return rows;
 }
 
-/** In each of so many equal stretches of the log, where the books first changed, and how often. */
+/** In each of so many equal intervals of the log, where the books first changed, and how often. */
 export interface ChangeMark {
   readonly kind: 'issued' | 'corrected';
   readonly position: number;
@@ -95,7 +95,7 @@ export interface ChangeMark {
 export async function readChangeMarks(
   db: Kysely<ReadModels>,
   position: number,
-  stretches: number,
+  intervals: number,
 ): Promise<ChangeMark[]> {
   const { rows } = await sql<ChangeMark>`
     WITH changes AS (
@@ -104,7 +104,7 @@ export async function readChangeMarks(
       UNION ALL
       SELECT DISTINCT 'corrected', marked_at FROM restatements WHERE position_from <= ${position})
     SELECT kind, min(p) AS position, count(*)::int AS count FROM changes
-    GROUP BY kind, width_bucket(p::float8, 1, ${position}::float8 + 1, ${stretches}::int)
+    GROUP BY kind, width_bucket(p::float8, 1, ${position}::float8 + 1, ${intervals}::int)
     ORDER BY kind, position`.execute(db);
   return rows;
 }

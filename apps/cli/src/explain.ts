@@ -3,7 +3,7 @@ import type { AnswerOf } from '#ledger/query';
 import { explain } from '#operations/audit';
 import { counted, print, printJson } from './output.js';
 import { cliCaller, withLedger } from './session.js';
-import { type Node, toldOnce, treeLines, withoutEvidence } from './tree.js';
+import { type Node, withEventsOnce, treeLines, withoutEvidence } from './tree.js';
 import { asked } from './wrong-usage.js';
 
 type Explained = AnswerOf<typeof explain.answer>;
@@ -27,9 +27,9 @@ export async function run(
     const explained = await asked(ledger.ask(explain, { id, asOf: options.asOf }, cliCaller()));
     if (options.json) printJson(explained);
     else {
-      const told = new Set<number>();
+      const shown = new Set<number>();
       for (const node of nodesOf(explained))
-        print(treeLines(options.short === true ? withoutEvidence(node) : toldOnce(node, told)).join('\n'));
+        print(treeLines(options.short === true ? withoutEvidence(node) : withEventsOnce(node, shown)).join('\n'));
     }
     return 0;
   });

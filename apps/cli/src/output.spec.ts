@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { fittedTable } from './output.js';
-import { toldOnce, treeLines } from './tree.js';
+import { withEventsOnce, treeLines } from './tree.js';
 
 const ROWS = [
   {
@@ -44,7 +44,7 @@ describe('a tree', () => {
         { text: 'third row', below: [event(5)] },
       ],
     };
-    expect(treeLines(toldOnce(tree))).toEqual([
+    expect(treeLines(withEventsOnce(tree))).toEqual([
       'invoice',
       '├─ first row',
       '│  ├─ event 3  PlanPublished',

@@ -3,7 +3,7 @@ export interface Node {
   readonly text: string;
   /** It shows where an amount comes from, not how it is computed. */
   readonly isEvidence?: boolean;
-  /** The position of the event that it tells. */
+  /** The position of the event that it shows. */
   readonly event?: number;
   readonly below?: readonly Node[];
 }
@@ -14,15 +14,15 @@ export const withoutEvidence = ({ text, below = [] }: Node): Node => ({
   below: below.filter(({ isEvidence }) => isEvidence !== true).map(withoutEvidence),
 });
 
-/** Tells each event once. Where it comes again, only its position is named. `told`: the positions so far. */
-export function toldOnce({ below = [], ...node }: Node, told = new Set<number>()): Node {
+/** Shows each event once. Where it comes again, only its position is named. `seen`: the positions so far. */
+export function withEventsOnce({ below = [], ...node }: Node, seen = new Set<number>()): Node {
   const shown: Node[] = [];
   const again: number[] = [];
   for (const each of below) {
-    if (each.event !== undefined && told.has(each.event)) again.push(each.event);
+    if (each.event !== undefined && seen.has(each.event)) again.push(each.event);
     else {
-      if (each.event !== undefined) told.add(each.event);
-      shown.push(toldOnce(each, told));
+      if (each.event !== undefined) seen.add(each.event);
+      shown.push(withEventsOnce(each, seen));
     }
   }
   const text = `event${again.length === 1 ? '' : 's'} ${again.join(', ')}: see above`;

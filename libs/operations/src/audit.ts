@@ -46,7 +46,7 @@ const zChecked = z
   .meta({ id: 'Checked' });
 
 /** More can't be told apart on a screen. */
-const STRETCHES = 300;
+const INTERVALS = 300;
 
 const marks = defineQuery({
   name: 'marks',
@@ -69,7 +69,7 @@ const marks = defineQuery({
   example: {},
   handle: async (_params, { core, position }) => ({
     head: position,
-    marks: await readChangeMarks(core.db, position, STRETCHES),
+    marks: await readChangeMarks(core.db, position, INTERVALS),
   }),
 });
 
