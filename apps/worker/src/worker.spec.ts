@@ -202,17 +202,23 @@ describe('a rebuild that was requested', () => {
     return { live: live?.generation, previous: previous?.generation };
   };
 
-  /** A worker works until the rebuild has ended, or waits for a decision. */
-  async function worked(rebuildId: string): Promise<string> {
+  async function working(until: () => Promise<void>): Promise<void> {
     const stopping = new AbortController();
-    const working = carryOutRebuilds(test.core, stopping.signal, (message) => told.push(message));
+    const ended = carryOutRebuilds(test.core, stopping.signal, (message) => told.push(message));
     try {
-      while (['waiting', 'running'].includes(await stateOf(rebuildId))) await delay(50);
-      return await stateOf(rebuildId);
+      await until();
     } finally {
       stopping.abort();
-      await working;
+      await ended;
     }
+  }
+
+  /** A worker works until the rebuild has ended, or waits for a decision. */
+  async function worked(rebuildId: string): Promise<string> {
+    await working(async () => {
+      while (['waiting', 'running'].includes(await stateOf(rebuildId))) await delay(50);
+    });
+    return stateOf(rebuildId);
   }
 
   it('is exchanged once, also if the connection is lost after the exchange', async () => {
@@ -269,5 +275,36 @@ describe('a rebuild that was requested', () => {
     );
     expect(await worked('seen again')).toBe('swapped');
     expect(await live()).not.toBe(before);
+  });
+
+  it('is cancelled before its exchange only, and leaves nothing on the disk', async () => {
+    const shadow = async () => (await test.core.rebuilder.status()).shadow;
+    await test.core.projector.catchUp();
+    await test.core.rebuilder.rebuild();
+    await test.apply({ command: 'rebuild-projections', rebuildId: 'in time' });
+    expect(await worked('in time')).toBe('compared');
+    await test.apply({ command: 'cancel-rebuild', rebuildId: 'in time' });
+    expect(await shadow()).not.toBeNull();
+    await working(async () => {
+      while ((await shadow()) !== null) await delay(50);
+    });
+
+    const live = await test.core.pool.connect();
+    await test.apply({ command: 'roll-back-projections', rebuildId: 'late' });
+    try {
+      // The exchange waits until this transaction ends.
+      await live.query('BEGIN; LOCK TABLE ledgerline.checkpoint IN EXCLUSIVE MODE');
+      await working(async () => {
+        const begun =
+          "SELECT FROM ledgerline_operations.outcomes WHERE id = 'late' AND outcome->>'state' = 'exchanging'";
+        while ((await test.core.pool.query(begun)).rowCount === 0) await delay(50);
+        expect((await test.refused({ command: 'cancel-rebuild', rebuildId: 'late' })).code).toBe('rebuild_under_way');
+        await live.query('COMMIT');
+        while ((await stateOf('late')) === 'running') await delay(50);
+      });
+    } finally {
+      live.release();
+    }
+    expect(await stateOf('late')).toBe('rolled_back');
   });
 });

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { errorOf } from '#domain/errors';
-import type { RebuildAsked } from '#domain/operations/rebuild';
+import { isUnfinished, type RebuildAsked } from '#domain/operations/rebuild';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { isDomainError } from '#domain/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { isNotNow } from '#postgres/connection';
 import type { RebuildOptions, RebuildProgress, RebuildReport } from '#read-model/rebuild';
 import {
+  EXCHANGE,
   type RebuildKnown,
   type RebuildOutcome,
   REBUILDS,
@@ -50,8 +51,12 @@ async function allOf(core: LedgerCore): Promise<RebuildKnown[]> {
   return rebuildsKnown(core, rebuildEventsOf((await core.book.loadAt(PROJECTIONS_STREAM)).events));
 }
 
-const isDue = ({ state }: RebuildKnown): boolean =>
-  state === 'waiting' || state === 'running' || state === 'exchanging';
+/** It was cancelled after it began: what it built is left. */
+const isLeft = ({ state, outcome }: RebuildKnown): boolean =>
+  state === 'cancelled' && outcome !== null && isUnfinished(outcome.state);
+
+const isDue = (known: RebuildKnown): boolean =>
+  known.state === 'waiting' || known.state === 'running' || known.state === 'exchanging' || isLeft(known);
 
 /** Carries out the first request that waits, if there is one. */
 async function carryOutNext(core: LedgerCore, signal: AbortSignal, report: (message: string) => void): Promise<void> {
@@ -69,16 +74,22 @@ async function carryOutNext(core: LedgerCore, signal: AbortSignal, report: (mess
 
 async function carriedOut(
   core: LedgerCore,
-  { asked, outcome }: RebuildKnown,
+  due: RebuildKnown,
   signal: AbortSignal,
   report: (message: string) => void,
 ): Promise<void> {
+  const { asked, outcome } = due;
   const { rebuildId, kind } = asked;
   const keep = async (next: Partial<RebuildOutcome>): Promise<void> =>
     core.outcomes.keep(REBUILDS, rebuildId, {
       ...{ state: 'running', progress: null, report: outcome?.report ?? null, error: null, live: null },
       ...next,
     });
+  if (isLeft(due)) {
+    if (kind === 'rebuild') await core.rebuilder.abandon();
+    await keep({ state: 'cancelled' });
+    return;
+  }
   // A worker ended after the exchange, before it kept this.
   if (outcome?.state === 'exchanging' && (await liveGeneration(core)) !== outcome.live) {
     await keep({ state: kind === 'rollback' ? 'rolled_back' : 'swapped' });
@@ -98,7 +109,11 @@ async function carriedOut(
       onProgress: marks.show,
       async beforeExchange() {
         await marks.end();
-        await keep({ state: 'exchanging', live: await liveGeneration(core) });
+        await core.exclusively(EXCHANGE, async () => {
+          if (!asked.isAccepted && (await isCancelled(core, rebuildId))) cancelled.abort();
+          else await keep({ state: 'exchanging', live: await liveGeneration(core) });
+        });
+        cancelled.signal.throwIfAborted();
       },
     });
     await marks.end();
@@ -181,10 +196,12 @@ async function watchCancellation(
     await delay(LOOK_MS, undefined, { signal: ended }).catch(() => undefined);
     if (ended.aborted) return;
     // Away for a moment: it is asked again.
-    const all = await allOf(core).catch(() => []);
-    if (all.some(({ asked, state }) => asked.rebuildId === rebuildId && state === 'cancelled')) cancelled.abort();
+    if (await isCancelled(core, rebuildId).catch(() => false)) cancelled.abort();
   }
 }
+
+const isCancelled = async (core: LedgerCore, rebuildId: string): Promise<boolean> =>
+  (await allOf(core)).some(({ asked, state }) => asked.rebuildId === rebuildId && state === 'cancelled');
 
 /** Keeps the newest progress, not more often than people look. */
 function progressMarks(keep: (progress: RebuildProgress) => Promise<void>): {

@@ -23,6 +23,8 @@ import type { Operations } from './declared.js';
 
 /** Under this name the outcomes of rebuilds are kept. */
 export const REBUILDS = 'rebuilds';
+/** Under this lock an exchange begins, or is cancelled before. */
+export const EXCHANGE = 'exchange of read models';
 
 const zProgress = z
   .object({
@@ -205,7 +207,8 @@ const cancel = defineCommand({
   fourEyes: 'nothing',
   mistakes: { final: 'A cancelled rebuild stays cancelled. Request another one.' },
   example: { rebuildId: 'after-upgrade' },
-  handle: async (call, core) => decided(call, core, (known) => cancelRebuild(known, call.fields.rebuildId)),
+  handle: async (call, core) =>
+    core.exclusively(EXCHANGE, async () => decided(call, core, (known) => cancelRebuild(known, call.fields.rebuildId))),
 });
 
 const rollBack = defineCommand({

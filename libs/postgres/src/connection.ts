@@ -66,6 +66,10 @@ export const isOutOfConnections = (error: unknown): boolean => {
 export const isOutOfMemory = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && textOf(error, 'code') === '53200';
 
+/** Whether a table was dropped or renamed since its name was looked up. */
+export const isGone = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && textOf(error, 'code') === '42P01';
+
 /** Postgres error codes for a full disk and for a read-only database. */
 const NOT_WRITABLE = /^(53100|25006)$/;
 

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { conflict, invalid } from '#domain/errors';
 import type { EventLog } from '#event-store/port';
 import { withClient } from '#postgres/client';
+import { isGone } from '#postgres/connection';
 import { bulkMark } from './bulk-progress.js';
 import { BulkRebuild, indexesBefore, prepareBulkRebuild } from './bulk-rebuild.js';
 import { type Comparison, compareSchemas, isEqual } from './compare.js';
@@ -51,6 +52,16 @@ export interface RebuildReport extends Comparison {
 }
 
 const isAborted = ({ signal }: { readonly signal?: AbortSignal }): boolean => signal?.aborted === true;
+
+/** null: an exchange or a cancellation took the tables away in between. */
+async function unlessGone<Result>(read: () => Promise<Result>): Promise<Result | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
 
 /** Below this lag, in events, the live read models wait for the shadow: some milliseconds of work. */
 const SMALL_LAG = 500;
@@ -146,6 +157,11 @@ export class Rebuilder {
     });
   }
 
+  /** Removes what an unfinished rebuild has built. Errors: `rebuild_under_way`. */
+  async abandon(): Promise<void> {
+    await this.alone(async (client) => client.query(`DROP SCHEMA IF EXISTS ${this.shadow} CASCADE`));
+  }
+
   /**
    * Replaces read models of other versions: by the previous ones if they are of this program's versions, otherwise by
    * new ones, even if these differ.
@@ -164,9 +180,11 @@ export class Rebuilder {
     readonly previous: Checkpoint | null;
   }> {
     const [live, shadow, previous] = await Promise.all(
-      [this.live, this.shadow, this.previous].map(async (schema) => (await checkpointOf(this.pool, schema)) ?? null),
+      [this.live, this.shadow, this.previous].map(async (schema) =>
+        unlessGone(async () => checkpointOf(this.pool, schema)),
+      ),
     );
-    const filled = await bulkMark(this.pool, this.shadow);
+    const filled = await unlessGone(async () => bulkMark(this.pool, this.shadow));
     return {
       live: live ?? null,
       shadow:

@@ -97,12 +97,14 @@ export function acceptRebuild(known: Known, rebuildId: string): RebuildEvent[] {
   return [{ type: 'RebuildAccepted', data: { rebuildId } }];
 }
 
-/** Nothing, if it has ended. Errors: `unknown_rebuild`, `rebuild_accepted`. */
+/** Nothing, if it has ended. Errors: `unknown_rebuild`, `rebuild_accepted`, `rebuild_under_way`. */
 export function cancelRebuild(known: Known, rebuildId: string): RebuildEvent[] {
   const { asked, state } = knownAs(known, rebuildId);
   if (!isUnfinished(state)) return [];
   if (asked.isAccepted)
     throw conflict('rebuild_accepted', `the rebuild ${rebuildId} is accepted. Roll back after the exchange.`);
+  if (state === 'exchanging')
+    throw conflict('rebuild_under_way', `the exchange of ${rebuildId} has begun. Roll back after it.`);
   return [{ type: 'RebuildCancelled', data: { rebuildId } }];
 }
 
