@@ -307,4 +307,28 @@ describe('a rebuild that was requested', () => {
     }
     expect(await stateOf('late')).toBe('rolled_back');
   });
+
+  it('is reported as interrupted if the worker stops, and as failed if it also fails', async () => {
+    /** A worker that stops when it begins. */
+    async function stopped(): Promise<string[]> {
+      const stopping = new AbortController();
+      const reported: string[] = [];
+      await carryOutRebuilds(test.core, stopping.signal, (message) => {
+        reported.push(message);
+        if (message.endsWith('begins')) stopping.abort();
+      });
+      return reported;
+    }
+    await test.core.projector.catchUp();
+    await test.apply({ command: 'rebuild-projections', rebuildId: 'x', projections: ['tenants'] });
+    expect(await stopped()).toEqual(['rebuild x begins', 'rebuild x was interrupted']);
+    expect(await stateOf('x')).toBe('running');
+    await test.core.pool.query("UPDATE ledgerline.checkpoint SET versions = 'of another program'");
+    expect(await stopped()).toEqual([
+      'rebuild x begins',
+      'rebuild x failed: The read models were made by other versions of the projections. Rebuild all of them, without' +
+        ' --only.',
+    ]);
+    expect(await stateOf('x')).toBe('failed');
+  });
 });

@@ -40,7 +40,7 @@ export async function carryOutRebuilds(
       trouble = '';
     } catch (error) {
       const { message } = errorOf(error);
-      if (message !== trouble && !signal.aborted) report(`rebuilds: ${message}`);
+      if (message !== trouble) report(`rebuilds: ${message}`);
       trouble = message;
     }
     await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
@@ -119,10 +119,13 @@ async function carriedOut(
     await marks.end();
   } catch (error) {
     await marks.end();
-    if (signal.aborted || cancelled.signal.aborted) return;
+    if (isInterruption(error)) {
+      report(`${kind} ${rebuildId} was interrupted`);
+      return;
+    }
     // It is tried again: another rebuild runs, or the database is away for a moment.
     if (isNotNow(error) || (isDomainError(error) && error.code === 'rebuild_under_way')) throw error;
-    await keep({ state: 'failed', error: errorOf(error).message });
+    if (!cancelled.signal.aborted) await keep({ state: 'failed', error: errorOf(error).message });
     report(`${kind} ${rebuildId} failed: ${errorOf(error).message}`);
     return;
   } finally {
@@ -130,8 +133,12 @@ async function carriedOut(
     await watched;
   }
   if (next !== null) await keep(next);
-  report(`${kind} ${rebuildId} ended`);
+  report(`${kind} ${rebuildId} ${next === null ? 'was interrupted' : 'ended'}`);
 }
+
+/** Whether it is thrown because the worker stops, or the rebuild was cancelled. */
+const isInterruption = (error: unknown): boolean =>
+  (error instanceof Error && error.name === 'AbortError') || (isDomainError(error) && error.code === 'interrupted');
 
 const liveGeneration = async (core: LedgerCore): Promise<string | null> =>
   (await core.rebuilder.status()).live?.generation ?? null;
