@@ -331,4 +331,22 @@ describe('a rebuild that was requested', () => {
     ]);
     expect(await stateOf('x')).toBe('failed');
   });
+
+  it('is carried out beside outcomes that another version of the program kept', async () => {
+    await test.apply({ command: 'rebuild-projections', rebuildId: 'ended' });
+    await test.core.outcomes.keep('rebuilds', 'ended', { state: 'of another version' });
+    await test.apply({ command: 'roll-back-projections', rebuildId: 'begun' });
+    await test.core.outcomes.keep('rebuilds', 'begun', { state: 'running' });
+    // It may have been carried out before: it is not tried again.
+    expect(await worked('begun')).toBe('failed');
+    await test.apply({ command: 'rebuild-projections', rebuildId: 'next' });
+    expect(await worked('next')).toBe('compared');
+    const error = 'What is kept of it has the form of another version of the program. Request another rebuild.';
+    const { items } = await test.ask<{ items: object[] }>('rebuilds');
+    expect(items).toMatchObject([
+      { rebuildId: 'ended', state: 'failed', error },
+      { rebuildId: 'begun', state: 'failed', error },
+      { rebuildId: 'next', state: 'compared', error: null },
+    ]);
+  });
 });

@@ -69,6 +69,6 @@ export async function keepCheck(core: LedgerCore, { actor }: Caller, checked: Fo
 }
 
 export async function lastCheck(core: LedgerCore): Promise<LastCheck> {
-  const kept = (await core.outcomes.read(CHECKS)).find(({ id }) => id === LAST);
+  const [kept] = await core.outcomes.read(CHECKS, LAST);
   return kept === undefined ? NEVER : { checkedAt: kept.at, ...zKept.parse(kept.outcome) };
 }

@@ -33,11 +33,21 @@ export class Outcomes {
     );
   }
 
-  async read(of: string): Promise<readonly KeptOutcome[]> {
+  /** `id` null: all. */
+  async read(of: string, id: string | null = null): Promise<readonly KeptOutcome[]> {
     const { rows } = await this.pool.query<KeptOutcome>(
-      'SELECT id, outcome, at FROM ledgerline_operations.outcomes WHERE of = $1',
-      [of],
+      'SELECT id, outcome, at FROM ledgerline_operations.outcomes WHERE of = $1 AND id = coalesce($2, id)',
+      [of, id],
     );
     return rows;
+  }
+
+  /** The field `state` of each: an outcome may be large. */
+  async states(of: string): Promise<ReadonlyMap<string, string | null>> {
+    const { rows } = await this.pool.query<{ readonly id: string; readonly state: string | null }>(
+      "SELECT id, outcome->>'state' AS state FROM ledgerline_operations.outcomes WHERE of = $1",
+      [of],
+    );
+    return new Map(rows.map(({ id, state }) => [id, state]));
   }
 }

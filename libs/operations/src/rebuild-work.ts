@@ -15,6 +15,8 @@ import {
   type ReportAnswer,
   rebuildEventsOf,
   rebuildsKnown,
+  UNREADABLE,
+  zOutcome,
 } from './rebuilds.js';
 
 /** How often a worker looks for a request, and for a cancellation of the one that it carries out. */
@@ -52,8 +54,7 @@ async function allOf(core: LedgerCore): Promise<RebuildKnown[]> {
 }
 
 /** It was cancelled after it began: what it built is left. */
-const isLeft = ({ state, outcome }: RebuildKnown): boolean =>
-  state === 'cancelled' && outcome !== null && isUnfinished(outcome.state);
+const isLeft = ({ state, kept }: RebuildKnown): boolean => state === 'cancelled' && kept !== null && isUnfinished(kept);
 
 const isDue = (known: RebuildKnown): boolean =>
   known.state === 'waiting' || known.state === 'running' || known.state === 'exchanging' || isLeft(known);
@@ -78,8 +79,10 @@ async function carriedOut(
   signal: AbortSignal,
   report: (message: string) => void,
 ): Promise<void> {
-  const { asked, outcome } = due;
+  const { asked } = due;
   const { rebuildId, kind } = asked;
+  const [before] = await core.outcomes.read(REBUILDS, rebuildId);
+  const outcome = before === undefined ? null : (zOutcome.safeParse(before.outcome).data ?? UNREADABLE);
   const keep = async (next: Partial<RebuildOutcome>): Promise<void> =>
     core.outcomes.keep(REBUILDS, rebuildId, {
       ...{ state: 'running', progress: null, report: outcome?.report ?? null, error: null, live: null },
@@ -88,6 +91,11 @@ async function carriedOut(
   if (isLeft(due)) {
     if (kind === 'rebuild') await core.rebuilder.abandon();
     await keep({ state: 'cancelled' });
+    return;
+  }
+  if (outcome === UNREADABLE) {
+    await keep(UNREADABLE);
+    report(`${kind} ${rebuildId} failed: ${UNREADABLE.error ?? ''}`);
     return;
   }
   // A worker ended after the exchange, before it kept this.

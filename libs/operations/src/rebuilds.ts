@@ -77,9 +77,12 @@ const zReport = z
   .meta({ id: 'RebuildReport' });
 export type ReportAnswer = AnswerOf<typeof zReport>;
 
+const zState = z.enum(['running', 'compared', 'exchanging', 'swapped', 'rolled_back', 'failed', 'cancelled']);
+type KeptState = AnswerOf<typeof zState>;
+
 /** What the worker keeps of a rebuild. */
 export const zOutcome = z.object({
-  state: z.enum(['running', 'compared', 'exchanging', 'swapped', 'rolled_back', 'failed', 'cancelled']),
+  state: zState,
   progress: zProgress.nullable(),
   report: zReport.nullable(),
   error: z.string().nullable(),
@@ -115,25 +118,31 @@ export const rebuildEventsOf = (events: readonly RecordedEvent[]): readonly Reco
 export interface RebuildKnown {
   readonly asked: RebuildAsked;
   readonly state: RebuildState;
-  readonly outcome: RebuildOutcome | null;
+  /** What the worker kept; null: it has not begun. */
+  readonly kept: KeptState | null;
 }
 
 /** In the order in which they were asked for. */
 export async function rebuildsKnown(core: LedgerCore, events: readonly RebuildEvent[]): Promise<RebuildKnown[]> {
-  const outcomes = new Map(
-    (await core.outcomes.read(REBUILDS)).map(({ id, outcome }) => [id, zOutcome.parse(outcome)]),
-  );
+  const states = await core.outcomes.states(REBUILDS);
   return rebuildsIn(events).map((asked) => {
-    const outcome = outcomes.get(asked.rebuildId) ?? null;
-    return { asked, outcome, state: stateOf(asked, outcome) };
+    const state = states.get(asked.rebuildId);
+    // It may have been carried out, so it is not carried out again.
+    const kept = state === undefined ? null : (zState.safeParse(state).data ?? 'failed');
+    return { asked, kept, state: stateOf(asked, kept ?? 'waiting') };
   });
 }
 
-function stateOf({ isCancelled, isAccepted }: RebuildAsked, outcome: RebuildOutcome | null): RebuildState {
-  const state = outcome?.state ?? 'waiting';
+function stateOf({ isCancelled, isAccepted }: RebuildAsked, state: RebuildState): RebuildState {
   if (isUnfinished(state) && isCancelled) return 'cancelled';
   return state === 'compared' && isAccepted ? 'running' : state;
 }
+
+/** For an outcome that another version of the program kept. */
+export const UNREADABLE: RebuildOutcome = {
+  ...{ state: 'failed', progress: null, report: null, live: null },
+  error: 'What is kept of it has the form of another version of the program. Request another rebuild.',
+};
 
 async function decided(
   call: CommandCall<{ readonly rebuildId: string }>,
@@ -231,9 +240,15 @@ const rollBack = defineCommand({
 async function rebuildsAt(core: LedgerCore, position: number): Promise<AnswerOf<typeof zRebuild>[]> {
   const { events } = await core.book.loadAt(PROJECTIONS_STREAM);
   const known = rebuildEventsOf(events.filter((event) => event.position <= position));
-  return (await rebuildsKnown(core, known)).map(({ asked, state, outcome }) => {
+  const outcomes = new Map((await core.outcomes.read(REBUILDS)).map(({ id, outcome }) => [id, outcome]));
+  return (await rebuildsKnown(core, known)).map(({ asked, state }) => {
+    const outcome = outcomes.get(asked.rebuildId);
     const of = known.filter(({ data }) => data.rebuildId === asked.rebuildId);
-    const { report = null, progress = null, error = null } = outcome ?? {};
+    const {
+      report = null,
+      progress = null,
+      error = null,
+    } = outcome === undefined ? {} : (zOutcome.safeParse(outcome).data ?? UNREADABLE);
     return {
       ...{ rebuildId: asked.rebuildId, kind: asked.kind, projections: asked.projections },
       state: state === 'exchanging' ? 'running' : state,
