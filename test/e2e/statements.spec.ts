@@ -5,6 +5,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { fieldName } from '#api/field-name';
 import { RELATION_FIELDS } from '#api/graphql/relations';
+import { Audit } from '#audit/audit';
 import type { Caller } from '#ledger/caller';
 import type { DefinedQuery } from '#ledger/query';
 import { LedgerCore } from '#ledger/ledger-core';
@@ -21,6 +22,7 @@ import { projections } from '#operations/projections';
 import { quote } from '#operations/quotes';
 import { resources } from '#operations/resources';
 import { usage } from '#operations/usage';
+import { newSigner } from '#transparency/note';
 import { isBehindGrpc } from '../support/log.js';
 import { NOW, TestApi } from '../support/api.js';
 import { propose } from '../support/proposals.js';
@@ -163,6 +165,12 @@ async function happen(ledger: Ledger): Promise<void> {
     });
     await done({ command: 'create-invoice', tenantId, asOf: '2026-04-20T00:00:00Z' });
     if (n === 0) [issued, noted] = [invoiceId, creditNoteId];
+  }
+  for (const n of tenants) {
+    // One at a time.
+    await done({ command: 'rebuild-projections', rebuildId: idOf(n) });
+    await done({ command: 'cancel-rebuild', rebuildId: idOf(n) });
+    await api.app.get(Audit).checkpoint(newSigner(`ledgerline/${idOf(n)}`));
   }
 }
 
