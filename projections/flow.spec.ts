@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
@@ -15,6 +16,32 @@ describe('the flow', () => {
 
   it('sends at least one event to every projection', () => {
     expect(projections.filter(({ handles }) => handles.size === 0)).toEqual([]);
+  });
+});
+
+describe('a table that only its own projection reads while it is filled', () => {
+  /** What a projection reads: its own file, and the files beside it and elsewhere that it imports. */
+  const textsOf = (file: string, known = new Set<string>()): string => {
+    if (known.has(file) || !existsSync(file)) return '';
+    known.add(file);
+    const text = readFileSync(file, 'utf8');
+    const imported = [...text.matchAll(/from '(\.{1,2}\/[^']+)\.js'/g)].map(([, name]) =>
+      path.join(path.dirname(file), `${name ?? ''}.ts`),
+    );
+    return [text, ...imported.filter((each) => !each.endsWith('.table.ts')).map((each) => textsOf(each, known))].join(
+      '\n',
+    );
+  };
+  const own = projections.flatMap(({ name, tables }) =>
+    tables.flatMap((table) => (table.readByItsOwn === true ? [{ owner: name, table: table.name }] : [])),
+  );
+
+  it.each(own)('$table of $owner is read by no other projection', ({ owner, table }) => {
+    const others = projections.filter(({ name }) => name !== owner);
+    const readers = others.filter(({ name }) =>
+      new RegExp(`(FROM|JOIN) ${table}\\b`).test(textsOf(path.resolve(`projections/${name}/${name}.projection.ts`))),
+    );
+    expect(readers.map(({ name }) => name)).toEqual([]);
   });
 });
 

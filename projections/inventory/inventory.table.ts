@@ -46,7 +46,6 @@ export const resourceSightings = defineTable({
     tenant_id: text.nullable(),
   },
   key: ['provider', 'provider_id', 'seen_at', 'gone'],
-  readByItsOwn: true,
 });
 
 export type SightingRow = RowOf<typeof resourceSightings>;

@@ -659,6 +659,15 @@ describe('pages', () => {
       expect(body).toContain(`id="${kind}"`);
   });
 
+  it('serves what is always the same in each encoding that a client accepts', async () => {
+    const asked = async (encoding: string) =>
+      fetch(`${api().url}/api/docs-json`, { headers: { 'accept-encoding': encoding } });
+    const answers = await Promise.all(['br, gzip;q=0.5', 'deflate', 'identity'].map(asked));
+    expect(answers.map(({ headers }) => headers.get('content-encoding'))).toEqual(['gzip', 'deflate', null]);
+    const [zipped, deflated, plain] = await Promise.all(answers.map(async (answer) => answer.text()));
+    expect([zipped, deflated]).toEqual([plain, plain]);
+  });
+
   it('serves a console without inline scripts', async () => {
     const page = await get(null, '/');
     const policy = page.headers.get('content-security-policy') ?? '';

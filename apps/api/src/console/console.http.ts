@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { Controller, Get, Header, Param, Redirect, Res, StreamableFile } from '@nestjs/common';
+import { Controller, Get, Header, Param, Redirect, Req, Res, type StreamableFile } from '@nestjs/common';
 import { notFound } from '#domain/errors';
 import { contentSecurityPolicy } from '../answer-headers.js';
 import { DOCUMENT_STYLE_SOURCE } from '#exchange/documents/page';
 import { OpenToAll } from '../auth/access.js';
-import type { Reply } from '../http.js';
+import type { Reply, Request } from '../http.js';
 import { consoleFiles } from './files.js';
 
 const HTML = 'text/html; charset=utf-8';
@@ -52,12 +52,16 @@ export class ConsoleController {
   /** The name of a file has the hash of its content. */
   @Get('console/assets/:name')
   @OpenToAll()
-  asset(@Param('name') name: string, @Res({ passthrough: true }) reply: Reply): StreamableFile {
+  asset(
+    @Param('name') name: string,
+    @Req() request: Request,
+    @Res({ passthrough: true }) reply: Reply,
+  ): StreamableFile {
     const file = consoleFiles().assets.get(name);
     if (file === undefined) throw notFound('unknown_route', `the console has no file ${name}. Load the page again.`);
     // Only what is there may be kept: during an update, an older process does not have the newer files.
-    reply.header('content-type', file.type).header('cache-control', 'public, max-age=31536000, immutable');
-    return new StreamableFile(file.bytes);
+    reply.header('cache-control', 'public, max-age=31536000, immutable');
+    return file.send(request, reply);
   }
 }
 

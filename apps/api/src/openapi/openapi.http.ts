@@ -1,13 +1,14 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, Req, Res, type StreamableFile } from '@nestjs/common';
 import { OpenToAll } from '../auth/access.js';
+import type { Reply, Request } from '../http.js';
 import { Routes } from '../routes.js';
+import { StoredAnswer } from '../stored-answer.js';
 import { openApiDocument } from './document.js';
-import type { JsonObject } from './json-schema.js';
 import { docsPage } from './page.js';
 
 @Controller('api')
 export class OpenApiController {
-  private built: JsonObject | undefined;
+  private stored: StoredAnswer | undefined;
 
   constructor(private readonly routes: Routes) {}
 
@@ -20,7 +21,11 @@ export class OpenApiController {
 
   @Get('docs-json')
   @OpenToAll()
-  document(): JsonObject {
-    return (this.built ??= openApiDocument(this.routes.all));
+  document(@Req() request: Request, @Res({ passthrough: true }) reply: Reply): StreamableFile {
+    this.stored ??= new StoredAnswer(
+      'application/json; charset=utf-8',
+      Buffer.from(JSON.stringify(openApiDocument(this.routes.all))),
+    );
+    return this.stored.send(request, reply);
   }
 }
