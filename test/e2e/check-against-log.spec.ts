@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Audit } from '#audit/audit';
 import type { Finding } from '#audit/check/finding';
+import { verify } from '#operations/evidence';
 import { createPool } from '#postgres/pool';
 import { history } from '../support/history.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
@@ -38,7 +39,7 @@ const TABLES = [
 ];
 
 beforeAll(async () => {
-  test = await testLedger();
+  test = await testLedger({ statementTimeoutMs: 600_000 });
   audit = test.app.get(Audit);
   await history(test);
   await test.apply({
@@ -141,5 +142,28 @@ describe('check, against the log', () => {
     const { outcome } = await test.ledger.rebuilder.rebuild({ accept: true });
     expect(outcome).toBe('swapped');
     expect(await audit.check(ADMIN, { replays: true })).toMatchObject({ ok: true, failures: [] });
+  });
+});
+
+describe('the query verify', () => {
+  it('ends with the request that asked for it', async () => {
+    const gone = new AbortController();
+    expect(await test.ledger.ask(verify, {}, ADMIN, gone.signal)).toMatchObject({ ok: true });
+    const hungUp = new Error('hung up');
+    gone.abort(hungUp);
+    await expect(test.ledger.ask(verify, {}, ADMIN, gone.signal)).rejects.toBe(hungUp);
+  });
+
+  it('refuses a log that a server can’t hold in memory', async () => {
+    const head = (by: number) => run(`UPDATE ledgerline_log.head SET position = position + ${by}`);
+    await head(5_000_000);
+    try {
+      await expect(test.ledger.ask(verify, {}, ADMIN)).rejects.toMatchObject({
+        code: 'log_too_large',
+        message: expect.stringMatching(/a server verifies 5000000 at most. Run "ledgerline verify"\.$/),
+      });
+    } finally {
+      await head(-5_000_000);
+    }
   });
 });

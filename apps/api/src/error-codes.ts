@@ -68,6 +68,7 @@ export const ERROR_CODES: readonly string[] = [
   'last_tier_not_open',
   'log_access_denied',
   'log_replaced',
+  'log_too_large',
   'malformed_request',
   'minimum_above_maximum',
   'mirror_stopped',

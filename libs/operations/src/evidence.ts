@@ -90,7 +90,7 @@ const checkpoints = defineQuery({
   },
 });
 
-const verify = defineQuery({
+export const verify = defineQuery({
   name: 'verify',
   summary:
     'Computes the tree again from all bytes of the log, and compares it with the stored hashes, the checkpoints and' +

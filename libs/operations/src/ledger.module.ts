@@ -16,6 +16,7 @@ import { KeptTree, OtherTree } from '#transparency/kept-tree';
 import type { Verifier } from '#transparency/note';
 import { type Verified, verifyLog } from '#transparency/verify';
 import { Audit } from '#audit/audit';
+import { conflict } from '#domain/errors';
 import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
 import { READ_MODELS } from '#projections/database';
@@ -60,6 +61,9 @@ interface Opened {
 
 /** After a failure, a serving process tries to build the read models again in this time. */
 const TRY_AGAIN_MS = 5_000;
+
+/** Verifying holds 32 bytes of each event in memory: 160 MB. */
+const MOST_VERIFIED = 5_000_000;
 
 async function becomeCurrent(
   projector: Projector,
@@ -127,8 +131,17 @@ async function open(options: LedgerOptions): Promise<Opened> {
         ? [log, projector]
         : [new MeasuredLog(log, measuring), new MeasuredProjecting(projector, measuring)];
     const mirror = log instanceof MirroredLog ? log : null;
-    const verify = async (verifier: Verifier | null): Promise<Verified> =>
-      verifyLog(postgres, pool, { notes: [], verifier });
+    // It ends with the request that asked for it.
+    const stopped = asked === pool ? postgres : new PostgresLog(asked);
+    const verify = async (verifier: Verifier | null): Promise<Verified> => {
+      const size = await stopped.head();
+      if (size > MOST_VERIFIED)
+        throw conflict(
+          'log_too_large',
+          `The log has ${size} events, and a server verifies ${MOST_VERIFIED} at most. Run "ledgerline verify".`,
+        );
+      return verifyLog(stopped, asked, { notes: [], verifier });
+    };
     const parts = { locks, trialPool, rebuilder, tree, verify, mirror };
     const { seller = null, usageYears, fourEyes = null } = options;
     const core = new LedgerCore(used, projecting, asked, parts, seller, usageYears, fourEyes);
