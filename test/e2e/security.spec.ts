@@ -422,6 +422,43 @@ describe('a revoked token', () => {
   });
 });
 
+describe('an issued token', () => {
+  it('is answered once, and is never longer valid than a token may be', async () => {
+    const running = await startApi({
+      ...{ ...on(api().database.url), jwtSecret: SECRET, ...LISTENING, logger, tokenRules: { longestLife: '1h' } },
+      clock: { now: () => instant('2026-04-15T00:00:00.9Z') },
+    });
+    const send = async (token: string, path: string, body?: object) => {
+      const answer = await fetch(`${running.url}/api/v1/${path}`, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+    };
+    const root = await mintToken(SECRET, { sub: 'root', role: 'platform_admin', ttl: '1h' }, NOW);
+    try {
+      // 3600.3 seconds. A token has whole seconds: from 00:00:00 to 01:00:01 are 3601.
+      expect(await send(root, 'tokens', { role: 'auditor', expiresAt: '2026-04-15T01:00:01.2Z' })).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_ttl' },
+      });
+      const once = { role: 'auditor', tokenId: 'once', expiresAt: '2026-04-15T01:00:00.9Z' };
+      const { status, body } = await send(root, 'tokens', once);
+      expect([status, (await send(String(body['token']), 'plans')).status]).toEqual([200, 200]);
+      expect(await send(root, 'tokens', once)).toMatchObject({
+        status: 409,
+        body: {
+          code: 'token_exists',
+          detail: 'token once is already issued, and can’t be shown again. Revoke it, and issue another one.',
+        },
+      });
+    } finally {
+      await running.close();
+    }
+  });
+});
+
 describe('published keys', () => {
   it('rotate, end within a minute of their withdrawal, and are kept while their server does not respond', async () => {
     const pair = async (kid: string) => {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, HttpCode, Inject, Post, Res } from '@nestjs/common';
 import { z } from 'zod';
-import { invalid } from '#domain/errors';
+import { conflict, invalid } from '#domain/errors';
 import { parse, zId, zInstant } from '#domain/schema';
-import { micros } from '#domain/time/instant';
+import { type Instant, micros } from '#domain/time/instant';
 import { type Caller, ROLES } from '#ledger/caller';
 import { ADMIN } from '#ledger/query';
 import { Ledger } from '#operations/ledger';
@@ -24,7 +24,7 @@ export const zNewToken = z.strictObject({
   tenantId: zId.optional().describe('Its only tenant, for the roles tenant (which needs one) and ingest'),
   actor: zId.optional().describe('Who acts with it, as events name it. Default: the tenant, or the role'),
   expiresAt: zInstant,
-  tokenId: zId.optional().describe('An id of your choice: the same again issues no second one. Default: a UUID'),
+  tokenId: zId.optional().describe('An id of your choice: a known id is refused (token_exists). Default: a UUID'),
 });
 
 export const zIssuedToken = z.object({
@@ -34,6 +34,8 @@ export const zIssuedToken = z.object({
 });
 
 const MICROS_PER_SECOND = 1_000_000n;
+/** As a token has it. */
+const wholeSeconds = (at: Instant): bigint => micros(at) / MICROS_PER_SECOND;
 
 @Controller(V1)
 export class TokensController {
@@ -55,7 +57,7 @@ export class TokensController {
     const actor = given.actor ?? tenantId ?? role;
     const { secret, rules } = this.signing;
     const { issuer, audiences, longestLife } = rules;
-    const seconds = (micros(expiresAt) - micros(caller.now)) / MICROS_PER_SECOND;
+    const seconds = wholeSeconds(expiresAt) - wholeSeconds(caller.now);
     if (longestLife !== undefined && seconds > BigInt(secondsOf(longestLife)))
       throw invalid('invalid_ttl', `expiresAt: a token is valid for at most ${longestLife}. Give an earlier instant.`, [
         { field: 'expiresAt', message: `is more than ${longestLife} from now` },
@@ -64,7 +66,13 @@ export class TokensController {
     const done = doneOrThrown(
       await this.ledger.execute({ command: 'issue-token', tokenId, actor, role, expiresAt, ...of }, caller),
     );
-    if (done.status === 'done' && done.position !== undefined) reply.header(POSITION, String(done.position));
+    // The same request again must not sign it again.
+    if (done.status !== 'done')
+      throw conflict(
+        'token_exists',
+        `token ${tokenId} is already issued, and can’t be shown again. Revoke it, and issue another one.`,
+      );
+    if (done.position !== undefined) reply.header(POSITION, String(done.position));
     const [audience] = audiences ?? [];
     const token = await mintToken(
       secret,
