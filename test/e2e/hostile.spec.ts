@@ -203,7 +203,7 @@ async function opened(url: string, headers: Record<string, string> = {}): Promis
 }
 
 describe('an id that looks like another', () => {
-  const UNSEEN = 'contains characters that cannot be seen (control, format or unassigned ones)';
+  const UNSEEN = 'contains characters that cannot be seen (control, format, filler or unassigned ones)';
 
   it.each([
     ['ac\u200bme', UNSEEN],

@@ -13,7 +13,7 @@ describe('an id', () => {
     },
   );
 
-  const unseen = ['contains characters that cannot be seen (control, format or unassigned ones)'];
+  const unseen = ['contains characters that cannot be seen (control, format, filler or unassigned ones)'];
   it.each([
     ['a zero-width space', 'ac\u200bme', unseen],
     ['a zero-width joiner', 'ac\u200dme', unseen],
@@ -22,6 +22,11 @@ describe('an id', () => {
     ['a change of direction', 'ac\u202eem', unseen],
     ['an invisible tag', 'acme\u{e0041}', unseen],
     ['a control character outside ASCII', 'ac\u0085me', unseen],
+    ['a filler', 'acme\u3164', unseen],
+    ['a joiner of graphemes', 'acme\u034f', unseen],
+    ['a variation selector', 'acme\ufe00', unseen],
+    ['an empty Braille pattern', '\u2800', unseen],
+    ['a line separator', 'acme\u2028', unseen],
     ['a character that is not assigned', 'ac\u0378me', unseen],
     ['a control character', 'ac\tme', ['contains control characters']],
     // "é" of two characters.

@@ -18,11 +18,11 @@ const utf8 = new TextEncoder();
 const fits = (id: string): boolean =>
   id.length * 3 <= LONGEST_ID_BYTES || id.length > LONGEST_ID_BYTES || utf8.encode(id).length <= LONGEST_ID_BYTES;
 
-const HAS_UNSEEN = 'contains characters that cannot be seen (control, format or unassigned ones)';
+const HAS_UNSEEN = 'contains characters that cannot be seen (control, format, filler or unassigned ones)';
 const IS_DECOMPOSED = 'is not in the Unicode form NFC';
 const ASCII = /^[\x20-\x7e]*$/;
 /** Besides the control characters of ASCII. */
-const UNSEEN = /[\u0080-\u009f\p{Cf}\p{Cn}]/u;
+const UNSEEN = /[\u0080-\u009f\p{Cf}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
 /** Without these two, texts that look the same are two ids. Letters of different scripts may still look alike. */
 const isSeen = (id: string): boolean => ASCII.test(id) || !UNSEEN.test(id);
 const isComposed = (id: string): boolean => ASCII.test(id) || id.normalize('NFC') === id;

@@ -187,7 +187,10 @@ describe('a text in a cell', () => {
 it('refuses an id that looks like another, and says why', () => {
   const read = (id: string) => fault(() => cells({ id }).id('id'));
   expect(read('ac\u200bme')).toEqual([
-    ...['id', expect.stringContaining('contains characters that cannot be seen (control, format or unassigned ones).')],
+    ...[
+      'id',
+      expect.stringContaining('contains characters that cannot be seen (control, format, filler or unassigned ones).'),
+    ],
   ]);
   expect(read('cafe\u0301')).toEqual(['id', expect.stringContaining('is not in the Unicode form NFC. Correct it.')]);
 });
