@@ -379,7 +379,7 @@ export class Ledgerline {
   }
 
   /** When the ledger was last checked as of then, by whom, and what was found. It is not checked again. */
-  async lastCheck(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LastCheck> {
+  async lastCheck(question: { waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LastCheck> {
     return this.requester.send({ method: 'GET', path: '/api/v1/audit/check/last', query: question });
   }
 
@@ -389,7 +389,7 @@ export class Ledgerline {
   }
 
   /** Computes the tree again from all bytes of the log, and compares it with the stored hashes, the checkpoints and the issued invoices. With a checkpoint from elsewhere, ledgerline verify proves more. */
-  async verify(question: { asOf?: string | undefined; knownAt?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Verified> {
+  async verify(question: { waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Verified> {
     return this.requester.send({ method: 'GET', path: '/api/v1/audit/verify', query: question });
   }
 

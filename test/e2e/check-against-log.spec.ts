@@ -166,4 +166,9 @@ describe('the query verify', () => {
       await head(-5_000_000);
     }
   });
+
+  it('and last-check take no earlier moment: their answers are as of now', async () => {
+    for (const name of ['verify', 'last-check'])
+      await expect(test.ledger.ask(name, { asOf: '1' }, ADMIN)).rejects.toMatchObject({ code: 'invalid_parameter' });
+  });
 });

@@ -84,8 +84,8 @@ const OR_DATE =
   ' by a deployment, subscription, line or invoice of it. It is refused if they name none';
 
 /**
- * Any query can be answered as of an earlier log position or instant of recording. `knownAt` is the second name of this
- * parameter: it reads well next to `at`, the instant in the world.
+ * Nearly any query can be answered as of an earlier log position or instant of recording. `knownAt` is the second name
+ * of this parameter: it reads well next to `at`, the instant in the world.
  */
 export const zAsOf = z.object({
   asOf: zMoment
@@ -93,6 +93,9 @@ export const zAsOf = z.object({
     .describe(`A log position or an instant of recording: the answer is what was known then. ${OR_DATE}`),
   knownAt: zMoment.optional().describe('The same as asOf. If both are given, the earlier one applies'),
 });
+
+/** For an answer that can only be as of now. */
+export const zNow = z.object({});
 
 /** The instant in the world that the answer is about. Default: now. */
 export const zAt = {

@@ -23,6 +23,7 @@ import {
   zAsOf,
   zAt,
   zLimit,
+  zNow,
   zOptionalId,
 } from '#ledger/query';
 import { readChangeMarks } from '#projections/restatements/restatements.read';
@@ -174,7 +175,7 @@ const lastChecked = defineQuery({
   name: 'last-check',
   summary: 'When the ledger was last checked as of then, by whom, and what was found. It is not checked again',
   path: 'audit/check/last',
-  params: zAsOf,
+  params: zNow,
   roles: STAFF,
   withoutCatchUp: true,
   answer: zLastCheck,

@@ -3,7 +3,7 @@ import { conflict } from '#domain/errors';
 import { zId } from '#domain/schema';
 import { auditBundle } from '#audit/audit-bundle';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { defineQuery, pageOfAll, STAFF, zAsOf, zPage } from '#ledger/query';
+import { defineQuery, pageOfAll, STAFF, zAsOf, zNow, zPage } from '#ledger/query';
 import type { StoredCheckpoint } from '#transparency/kept-tiles';
 import type { KeptTree } from '#transparency/kept-tree';
 import { readVerifier, type Verifier } from '#transparency/note';
@@ -97,7 +97,7 @@ export const verify = defineQuery({
     ' the issued invoices. With a checkpoint from elsewhere, ledgerline verify proves more',
   path: 'audit/verify',
   isExpensive: true,
-  params: zAsOf,
+  params: zNow,
   roles: STAFF,
   withoutCatchUp: true,
   answer: zVerified,

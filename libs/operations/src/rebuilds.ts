@@ -208,7 +208,7 @@ const accept = defineCommand({
 
 const cancel = defineCommand({
   name: 'cancel-rebuild',
-  summary: 'Ends a rebuild that was not accepted. The live read models stay',
+  summary: 'Ends a rebuild that was not accepted, or a rollback before its exchange. The live read models stay',
   fields: z.strictObject({ rebuildId: zKnownId }),
   key: ({ rebuildId }) => [rebuildId],
   roles: ADMIN,
