@@ -347,9 +347,11 @@ export async function beside<Result>(
 
 /** A request of an answer of some 40 MB: more than the buffers of a connection take, which grow to several MB. */
 export function largeRequest(token: string): string {
-  const fields = Array.from({ length: 200 }, (_, n) => `d${n}: description`).join(' ');
+  // 2 tenants × 150 times × 900 fields with names of 128 characters.
+  const items = Array.from({ length: 150 }, (_, n) => `i${n}: items { ...F }`).join(' ');
+  const fields = Array.from({ length: 900 }, (_, n) => `${'f'.repeat(125)}${100 + n}: tenantId`).join(' ');
   const body = JSON.stringify({
-    query: `{ __schema { types { ${fields} fields { ${fields} } inputFields { ${fields} } } } }`,
+    query: `{ tenants(limit: 2) { ${items} } } fragment F on Tenant { ${fields} }`,
   });
   return (
     'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAuthorization: Bearer ' +

@@ -1,5 +1,11 @@
 import { type FieldNode, type GraphQLSchema, introspectionFromSchema, type SelectionSetNode } from 'graphql';
 import { z } from 'zod';
+import { invalid } from '#domain/errors';
+
+/** Of `__schema` and `__type` in a request. Tools ask once. */
+const MAX_QUESTIONS = 2;
+/** The standard introspection query with all its options has 53,000. The process does nothing else meanwhile. */
+const MAX_PRINTED = 65_000;
 
 /** A list of the schema, for example `args`: how many items it has on average, and at most. */
 interface List {
@@ -7,6 +13,8 @@ interface List {
   readonly longest: number;
 }
 type Lists = ReadonlyMap<string, List>;
+
+type FieldsOf = (set: SelectionSetNode) => readonly FieldNode[];
 
 const known = new WeakMap<GraphQLSchema, Lists>();
 
@@ -16,14 +24,31 @@ const OF_ALL: ReadonlySet<string> = new Set(['types', 'directives']);
 const OF_ONE: ReadonlySet<string> = new Set(['queryType', 'mutationType', 'subscriptionType', 'type', 'ofType']);
 
 /**
+ * Refuses questions about the schema whose answers take long. `roots`: the root fields of a request. Errors:
+ * `invalid_query`.
+ */
+export function guardIntrospection(schema: GraphQLSchema, roots: readonly FieldNode[], fieldsOf: FieldsOf): void {
+  const questions = roots.filter(({ name }) => name.value === '__schema' || name.value === '__type');
+  if (questions.length > MAX_QUESTIONS)
+    throw invalid(
+      'invalid_query',
+      `A request may ask for __schema and __type ${MAX_QUESTIONS} times in all, and this one asks ` +
+        `${questions.length} times. Send a request for each.`,
+    );
+  const printed = questions.reduce((sum, root) => sum + printedBy(schema, root, fieldsOf), 0);
+  if (printed > MAX_PRINTED)
+    throw invalid(
+      'invalid_query',
+      `The answer about the schema would have up to ${printed} fields. The maximum is ${MAX_PRINTED}. ` +
+        'Ask for less of it.',
+    );
+}
+
+/**
  * The number of fields in an answer about the schema: by the average length of lists below all types, and by the
  * longest below a single type. `fieldsOf`: the fields of a selection, and of its fragments.
  */
-export function printedBy(
-  schema: GraphQLSchema,
-  root: FieldNode,
-  fieldsOf: (set: SelectionSetNode) => readonly FieldNode[],
-): number {
+function printedBy(schema: GraphQLSchema, root: FieldNode, fieldsOf: FieldsOf): number {
   const lists = known.get(schema) ?? listsOf(schema);
   known.set(schema, lists);
   const measured = { average: new Map<SelectionSetNode, number>(), longest: new Map<SelectionSetNode, number>() };

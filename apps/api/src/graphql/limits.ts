@@ -13,18 +13,21 @@ import {
   type SelectionSetNode,
   validate,
   valueFromASTUntyped,
+  visit,
 } from 'graphql';
 import { invalid } from '#domain/errors';
 import { DEFAULT_LIMIT, MAX_LIMIT } from '#ledger/query';
 import { QUERIES } from '#operations/operations';
 import { fieldName } from '../field-name.js';
-import { printedBy } from './introspection.js';
+import { guardIntrospection } from './introspection.js';
 import { RELATION_FIELDS } from './relations.js';
 
 /** A row's credits through a relation have depth 8, the standard introspection query has 15. */
 export const MAX_DEPTH = 16;
 /** Counted in the text, before it is parsed. */
 export const MAX_TOKENS = 5000;
+/** Each item of a list repeats the names of its fields in the answer. */
+const MAX_NAME = 128;
 /** About 10,000 items with 50 fields each. */
 const MAX_COST = 500_000;
 /** The cost of a query to the ledger that takes as long as a page, in printed fields: 125 of them are too many. */
@@ -48,13 +51,14 @@ const sumOf = (a: Size, b: Size): Size => ({ printed: a.printed + b.printed, que
 /**
  * Refuses a GraphQL query that costs too much before anything is read. Each root field costs what its query declares, a
  * long page as many times as it is longer, and each relation a page. Each field of up to `limit` items is printed.
- * Errors: `query_too_costly`.
+ * Errors: `query_too_costly`; `invalid_query` for long names, and for too much about the schema.
  */
 export function guardCost(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Readonly<Record<string, unknown>>,
 ): void {
+  assertShortNames(document);
   const fragments = new Map(
     document.definitions.filter(isFragment).map((each) => [each.name.value, each.selectionSet]),
   );
@@ -79,13 +83,13 @@ export function guardCost(
   };
   let cost = 0;
   let expensive = 0;
-  for (const operation of document.definitions.filter(isOperation)) {
+  const operations = document.definitions.filter(isOperation);
+  const roots = operations.flatMap(({ selectionSet }) => fieldsOf(selectionSet));
+  guardIntrospection(schema, roots, (set) => fieldsOf(set));
+  for (const operation of operations) {
     const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     for (const root of fieldsOf(operation.selectionSet)) {
-      if (root.name.value.startsWith('__')) {
-        cost += printedBy(schema, root, (set) => fieldsOf(set));
-        continue;
-      }
+      if (root.name.value.startsWith('__')) continue;
       const { printed, questions } = sizeOf(root);
       if (EXPENSIVE.has(root.name.value)) expensive += 1;
       const limit = limitOf(schema, root, coerced);
@@ -106,6 +110,18 @@ export function guardCost(
         'relation, or more where it reads more). ' +
         `The maximum is ${MAX_COST}. Use a smaller limit, or ask for less in one query.`,
     );
+}
+
+function assertShortNames(document: DocumentNode): void {
+  visit(document, {
+    Name({ value: { length } }) {
+      if (length > MAX_NAME)
+        throw invalid(
+          'invalid_query',
+          `A name in the query has ${length} characters. The maximum is ${MAX_NAME}. Use a shorter name.`,
+        );
+    },
+  });
 }
 
 /**
