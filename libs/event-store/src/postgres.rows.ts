@@ -50,7 +50,7 @@ export interface AnswerRow {
   readonly at_position: Int8 | null;
 }
 
-export const unanswered = (): Error => new Error('the log returned no result for an append');
+const unanswered = (): Error => new Error('the log returned no result for an append');
 
 /** What the appends of a chain came to, which were sent as one. */
 export function outcomesOf(chain: Chain, row: AnswerRow | undefined): Outcome[] {

@@ -12,6 +12,7 @@ import {
 } from '../../../test/support/event-log-contract.js';
 import { type NewEvent, NO_STREAM, UnknownOutcome, WrongExpectedRevision } from './port.js';
 import { PostgresLog } from './postgres.js';
+import { isOwn } from './recent-texts.js';
 
 const onDatabase = async (): Promise<DroppableLog> => {
   const database = await testDatabase();
@@ -119,6 +120,53 @@ describe('the log in Postgres', () => {
     const [own, again, ofOther] = [await all(log.readAll(0)), await all(log.readAll(0)), await all(other.readAll(0))];
     expect(own.map(({ data }) => data)).toEqual([large.data, event(2).data]);
     expect([again, ofOther]).toEqual([own, own]);
+    await other.close();
+  });
+
+  it('keeps a large event only until it is read, also if that is before its append is answered', async () => {
+    const large = { ...event(2), data: JSON.stringify({ text: 'x'.repeat(50_000) }) };
+    await log.append('a', NO_STREAM, [event(1)]);
+    const [first, second] = [await database.pool.connect(), await database.pool.connect()];
+    const hold = async (client: pg.PoolClient): Promise<unknown> =>
+      client.query('begin; select from ledgerline_log.head for update');
+    const waiting = async (count: number): Promise<void> => {
+      for (;;) {
+        const { rows } = await database.pool.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        if (rows.length === count) return;
+      }
+    };
+    await hold(first);
+    // `b` is written by the first request of the batch. Those of `a` follow one by one: they wait for the second lock.
+    const batch = Promise.all([
+      log.append('b', NO_STREAM, [large]),
+      log.append('a', NO_STREAM, [event(1)]),
+      log.append('a', 0, [event(3)]),
+    ]);
+    await waiting(1);
+    const held = hold(second);
+    await waiting(2);
+    await first.query('commit');
+    await held;
+    const early = await all(log.readAll(0));
+    await second.query('commit');
+    await batch;
+    const late = await all(log.readAll(0));
+    for (const client of [first, second]) client.release();
+    expect(early.map(({ id }) => id)).toEqual([1, 2].map((n) => event(n).id));
+    expect([early, late].map((events) => events.map(isOwn))).toEqual([
+      [false, true],
+      [false, false, false],
+    ]);
+  });
+
+  it('keeps nothing of a large event that is refused', async () => {
+    const large = { ...event(1), data: JSON.stringify({ text: 'x'.repeat(50_000) }) };
+    await expect(log.append('a', 3, [large])).rejects.toThrow(WrongExpectedRevision);
+    const other = new PostgresLog(database.pool);
+    await other.append('a', NO_STREAM, [large]);
+    expect((await all(log.readAll(0))).map(isOwn)).toEqual([false]);
     await other.close();
   });
 

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { errorOf } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
 import { isConnectionLost } from '#postgres/connection';
 import { joinedTexts, textsIn } from '#postgres/joined-texts';
@@ -24,7 +25,7 @@ import {
   type Removal,
   removalsIn,
 } from './postgres.copies.js';
-import { type AnswerRow, type EventRow, outcomesOf, type Page, storedEvent, unanswered } from './postgres.rows.js';
+import { type AnswerRow, type EventRow, outcomesOf, type Page, storedEvent } from './postgres.rows.js';
 import { schemaSql } from './postgres.schema.js';
 import {
   type Appended,
@@ -280,31 +281,37 @@ export class PostgresLog implements EventLog {
   }
 
   private async write(appends: readonly Append[]): Promise<readonly Outcome[]> {
-    const chains = chainsOf(appends);
+    // A reader may have an event before this process has the answer to its append.
+    this.recent.add(appends.flatMap(({ events }) => events));
+    let outcomes: readonly Outcome[] = [];
+    try {
+      outcomes = await this.decided(chainsOf(appends));
+      return outcomes;
+    } finally {
+      const failed = appends.filter((_append, n) => outcomes[n] === undefined || outcomes[n] instanceof Error);
+      this.recent.forget(failed.flatMap(({ events }) => events.map(({ id }) => id)));
+    }
+  }
+
+  /** One outcome for each append, in the order of the chains. */
+  private async decided(chains: readonly Chain[]): Promise<readonly Outcome[]> {
     const answers = await this.request(chains.map(asOne));
-    const outcomes = new Map<Append, Outcome>();
+    const outcomes: Outcome[] = [];
     for (const [n, chain] of chains.entries()) {
       const answer = answers[n];
       const isOne = chain.length === 1 || answer?.answer === 'appended';
       // Nothing of a chain was written that was not appended as one: which of its appends are repeated, or in conflict?
-      const of = isOne ? outcomesOf(chain, answer) : await this.oneByOne(chain);
-      for (const [index, append] of chain.entries()) outcomes.set(append, of[index] ?? unanswered());
+      outcomes.push(...(isOne ? outcomesOf(chain, answer) : await this.oneByOne(chain)));
     }
-    this.recent.add(
-      appends.filter((append) => !(outcomes.get(append) instanceof Error)).flatMap(({ events }) => events),
-    );
-    return appends.map((append) => outcomes.get(append) ?? unanswered());
+    return outcomes;
   }
 
   /** A failure is only the outcome of its append: others of the batch are recorded. */
   private async oneByOne(chain: Chain): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     for (const append of chain) {
-      try {
-        outcomes.push(...outcomesOf([append], (await this.request([append]))[0]));
-      } catch (error) {
-        outcomes.push(error instanceof Error ? error : new Error(`an append to ${append.stream}`, { cause: error }));
-      }
+      const answered = this.request([append]).then(([row]) => outcomesOf([append], row));
+      outcomes.push(...(await answered.catch((error: unknown) => [errorOf(error)])));
     }
     return outcomes;
   }

@@ -12,7 +12,7 @@ export class RecentTexts {
   private readonly texts = new Map<string, string>();
   private characters = 0;
 
-  /** Events that the log has. */
+  /** Events that the log has, or may have soon. */
   add(events: readonly NewEvent[]): void {
     for (const { id, data } of events) {
       if (data.length < LEAST_CHARACTERS || this.texts.has(id)) continue;
