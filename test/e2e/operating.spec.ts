@@ -25,6 +25,15 @@ import { testDatabase } from '../support/postgres.js';
 const api = apiForAll();
 const bearer = (who: string): Record<string, string> => ({ authorization: `Bearer ${api().tokens.get(who) ?? ''}` });
 
+const zFindings = z
+  .array(z.object({ code: z.string(), message: z.string(), ids: z.record(z.string(), z.unknown()) }))
+  .default([]);
+/** What a check found, or the last one, but for when and by whom. */
+const zFound = z.object({
+  ...{ failures: zFindings, notices: zFindings },
+  ...{ failureCount: z.int().optional(), noticeCount: z.int().optional() },
+});
+
 /** The lines of a log, as they are written. */
 function lines(): { readonly log: pino.Logger; readonly written: string[] } {
   const written: string[] = [];
@@ -115,6 +124,50 @@ describe('what waits for someone', () => {
     const seen = await metrics();
     expect(seen.get('ledgerline_check_failures')).toBe(1);
     expect(seen.get('ledgerline_check_timestamp_seconds')).toBeGreaterThan(Date.parse('2026-04-01T00:00:00Z') / 1000);
+  });
+
+  it('is complete whoever checks, and shows amounts of cost only to a platform_admin', async () => {
+    const of = async (who: string, path: string) =>
+      zFound.parse((await api().get(who, `/api/v1/audit/check${path}`)).body);
+    const chargePeriod = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' };
+    const line = { lineKey: '2', kind: 'gateway', chargePeriod, amount: '5.00', currency: 'USD', category: 'usage' };
+    expect(
+      (await api().command({ command: 'record-cost', provider: 'other', invoiceRef: 'o-1', lines: [line] })).body,
+    ).toMatchObject({ status: 'done' });
+    const { pool } = api().database;
+    const move = async (by: string) =>
+      pool.query(`UPDATE ledgerline.cost_lines SET charge_period_end = charge_period_end ${by} interval '100 years'
+        WHERE provider = 'digitalocean'`);
+    // The months have 5 of the 3 + 5 that were charged. The 5 have no tenant.
+    await move('-');
+    const whole = await of('platform_admin', '');
+    expect(whole.failures.map(({ message }) => message)).toEqual([
+      'providers charged 8 USD without tax, but the months of the margin come to 5',
+    ]);
+    expect(whole.notices.find(({ code }) => code === 'cost_without_tenant')).toMatchObject({
+      message: '5 USD of cost in 2026-04 has no tenant: 1 lines',
+      ids: { amount: '5', lines: 1 },
+    });
+    const kept = await of('platform_admin', '/last');
+    expect(kept).toMatchObject({ failures: whole.failures, failureCount: 1, noticeCount: whole.notices.length });
+    for (const who of ['operator', 'auditor']) {
+      const seen = await of(who, '');
+      expect(await of('platform_admin', '/last')).toEqual(kept);
+      for (const { failures } of [seen, await of(who, '/last')])
+        expect(failures).toEqual([
+          {
+            ...whole.failures[0],
+            message: 'the costs of the months differ from what providers charged; a platform_admin sees the amounts',
+            ids: { currency: 'USD' },
+          },
+        ]);
+      expect(seen.notices.find(({ code }) => code === 'cost_without_tenant')).toMatchObject({
+        message: 'cost has no tenant; a platform_admin sees the amounts',
+        ids: { month: '2026-04', currency: 'USD' },
+      });
+    }
+    await move('+');
+    expect((await of('platform_admin', '')).failures).toEqual([]);
   });
 
   it('has a row in the manual for each alert', async () => {

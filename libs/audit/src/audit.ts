@@ -3,6 +3,7 @@ import { type AuditBundle, auditBundle } from './audit-bundle.js';
 import { assertRole, type Caller } from '#ledger/caller';
 import { differencesFromLog } from './check/against-log.js';
 import { type Checked, checkAll } from './check/index.js';
+import { seenBy } from './check/seen.js';
 import { keepCheck } from '#ledger/last-check';
 import { LedgerCore } from '#ledger/ledger-core';
 import { contextFor, knownPosition, positionOf, STAFF } from '#ledger/query';
@@ -56,7 +57,7 @@ export class Audit {
     const failures = [...(replays ? await differencesFromLog(context) : []), ...checked.failures];
     const all = { ...checked, ok: failures.length === 0, failures };
     if (asOf === undefined) await keepCheck(this.core, caller, all);
-    return all;
+    return { ...all, failures: seenBy(caller, failures), notices: seenBy(caller, all.notices) };
   }
 
   /**

@@ -4,6 +4,7 @@ import { zId, zText } from '#domain/schema';
 import { EventCodec } from '#event-store/codec';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { checkAll } from '#audit/check/index';
+import { seenBy } from '#audit/check/seen';
 import { differences } from '#audit/diff/index';
 import { shownEvent } from '#audit/explain/evidence';
 import { explain as explanationOf } from '#audit/explain/index';
@@ -155,7 +156,8 @@ export const check = defineQuery({
     const now = await momentOf(context, asOf);
     const checked = await checkAll({ ...context, caller: { ...context.caller, now } }, SERVER_LIMIT_MS);
     if (asOf.asOf === undefined && asOf.knownAt === undefined) await keepCheck(context.core, context.caller, checked);
-    return checked;
+    const { failures, notices } = checked;
+    return { ...checked, failures: seenBy(context.caller, failures), notices: seenBy(context.caller, notices) };
   },
 });
 
@@ -180,9 +182,9 @@ const lastChecked = defineQuery({
   withoutCatchUp: true,
   answer: zLastCheck,
   example: {},
-  handle: async (_params, { core }) => {
+  handle: async (_params, { core, caller }) => {
     const { byCode: _, ...last } = await lastCheck(core);
-    return last;
+    return { ...last, failures: seenBy(caller, last.failures) };
   },
 });
 

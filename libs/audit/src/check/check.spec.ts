@@ -3,6 +3,7 @@ import { deployment, plan, subscription, tenant } from '../../../../test/support
 import { ADMIN, type TestLedger, testLedger } from '../../../../test/support/ledger.js';
 import { contextFor } from '#ledger/query';
 import { checkAll } from './index.js';
+import { seenBy } from './seen.js';
 
 let test: TestLedger;
 let invoiceId = '';
@@ -40,5 +41,32 @@ describe('check', () => {
         'The read models differ from the log: rebuild them (ledgerline projections rebuild --accept),' +
         ' then check again.',
     });
+  });
+});
+
+describe('what an auditor sees of findings', () => {
+  const seen = (code: string, ids: Record<string, unknown>, role: 'auditor' | 'operator' | 'platform_admin') =>
+    seenBy({ role }, [{ code, message: 'the costs of t come to 30.53', ids, remedy: 'Report it.' }]);
+
+  it.each([
+    ['margin_does_not_add_up', { month: '2026-04', currency: 'USD' }, 'a margin does not add up'],
+    ['cost_differs', { currency: 'USD' }, 'the costs of the months differ from what providers charged'],
+    ['cost_without_tenant', { month: '2026-04', currency: 'USD' }, 'cost has no tenant'],
+    ['read_model_differs', { table: 'cost_lines' }, 'rows of cost_lines differ from the log'],
+    ['read_model_differs', { table: 'cost_deliveries' }, 'rows of cost_deliveries differ from the log'],
+  ])('has no amounts of cost or margin: %s', (code, plain, what) => {
+    const ids = { ...plain, amount: '30.53', costLines: ['c1'], lines: 1, rows: 1, examples: [{ amount: '30.53' }] };
+    for (const role of ['auditor', 'operator'] as const)
+      expect(seen(code, ids, role)).toEqual([
+        { code, message: `${what}; a platform_admin sees the amounts`, ids: plain, remedy: 'Report it.' },
+      ]);
+    expect(seen(code, ids, 'platform_admin')).toEqual([
+      { code, message: 'the costs of t come to 30.53', ids, remedy: 'Report it.' },
+    ]);
+  });
+
+  it('is all else', () => {
+    const ids = { table: 'invoices', rows: 1, examples: [{ total: '50' }] };
+    expect(seen('read_model_differs', ids, 'auditor')).toEqual(seen('read_model_differs', ids, 'platform_admin'));
   });
 });

@@ -27,7 +27,10 @@ const NOTICES: readonly Check[] = [
   ...PROPOSAL_NOTICES,
 ];
 
-/** Checks all invariants over all data as of a position. `serverLimitMs`: of the comparison with EventStoreDB. */
+/**
+ * Checks all invariants over all data as of a position. The findings are the same for all callers: `seenBy` withholds
+ * what one may not see. `serverLimitMs`: of the comparison with EventStoreDB.
+ */
 export async function checkAll(context: QueryContext, serverLimitMs?: number): Promise<Checked> {
   const server = await againstServer(context, serverLimitMs);
   const failures = [...server.failures, ...(await found(FAILURES, context))];
