@@ -53,10 +53,15 @@ afterAll(async () => {
   statements.mockRestore();
 });
 
+/** The statements of some work. The API also reads revoked tokens every few seconds: of three counts, the least. */
 async function costOf(work: () => Promise<unknown>): Promise<number> {
-  const before = statements.mock.calls.length;
-  await work();
-  return statements.mock.calls.length - before;
+  const counts: number[] = [];
+  for (let time = 0; time < 3; time += 1) {
+    const before = statements.mock.calls.length;
+    await work();
+    counts.push(statements.mock.calls.length - before);
+  }
+  return Math.min(...counts);
 }
 
 /** Queries that are paged. */
