@@ -53,15 +53,10 @@ afterAll(async () => {
   statements.mockRestore();
 });
 
-/** The statements of some work. The API also reads revoked tokens every few seconds: of three counts, the least. */
 async function costOf(work: () => Promise<unknown>): Promise<number> {
-  const counts: number[] = [];
-  for (let time = 0; time < 3; time += 1) {
-    const before = statements.mock.calls.length;
-    await work();
-    counts.push(statements.mock.calls.length - before);
-  }
-  return Math.min(...counts);
+  const before = statements.mock.calls.length;
+  await work();
+  return statements.mock.calls.length - before;
 }
 
 /** Queries that are paged. */
@@ -185,8 +180,11 @@ const zPage = z.object({ items: z.array(z.unknown()) });
 async function expectSameCost(page: (limit: number) => Promise<unknown>, rows = TENANTS): Promise<void> {
   expect(zPage.parse(await page(1)).items).toHaveLength(1);
   expect(zPage.parse(await page(1000)).items.length).toBeGreaterThanOrEqual(rows);
-  const one = await costOf(async () => page(1));
-  expect(await costOf(async () => page(1000))).toBe(one);
+  const costs = async () => [await costOf(async () => page(1)), await costOf(async () => page(1000))] as const;
+  // The API also reads revoked tokens every few seconds. Where that came between, it is counted once more.
+  const [first, again] = [await costs(), costs];
+  const [one, many] = first[0] === first[1] ? first : await again();
+  expect(many).toBe(one);
 }
 
 const zGraphQl = z.object({ data: z.record(z.string(), zPage) });

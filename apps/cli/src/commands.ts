@@ -3,7 +3,7 @@ import type { CommandDefinition } from '#ledger/define-command';
 import { didYouMean } from '#ledger/nearest';
 import { OF_EVERY_COMMAND } from '#operations/meanings';
 import { type CommandReference, referenceOf } from '#operations/reference';
-import { print, printJson, table } from './output.js';
+import { print, printJson, table, widthOfTerminal } from './output.js';
 import { WrongUsage } from './wrong-usage.js';
 
 /** Shows the commands that `apply` takes, or one of them with its fields. */
@@ -33,19 +33,24 @@ export function commandNamed(name: string): CommandDefinition {
 function show({ name, summary, roles, fields, remedy, example }: CommandReference): void {
   print(`${name}: ${summary}`);
   print(`for ${roles.join(', ')}\n`);
-  print(
-    table([
-      ...fields.map(({ path, isRequired, type, meaning }) => ({
-        field: path,
-        required: isRequired ? 'yes' : '',
-        type,
-        meaning,
-      })),
-      ...Object.entries(OF_EVERY_COMMAND)
-        .filter(([field]) => field !== 'command' && !fields.some(({ path }) => path === field))
-        .map(([field, [type, meaning]]) => ({ field, required: '', type, meaning })),
-    ]),
-  );
+  const rows = [
+    ...fields.map(({ path, isRequired, type, meaning }) => ({
+      field: path,
+      required: isRequired ? 'yes' : '',
+      type,
+      meaning,
+    })),
+    ...Object.entries(OF_EVERY_COMMAND)
+      .filter(([field]) => field !== 'command' && !fields.some(({ path }) => path === field))
+      .map(([field, [type, meaning]]) => ({ field, required: '', type, meaning })),
+  ];
+  const text = table(rows);
+  const isFitting = Math.max(...text.split('\n').map((line) => line.length)) <= widthOfTerminal();
+  print(isFitting ? text : rows.map(listed).join('\n'));
   print(`\nmistakes: ${remedy}`);
   print(`example: ${JSON.stringify(example)}`);
 }
+
+/** A field on two lines, for a terminal that is narrower than the table. */
+const listed = (row: { field: string; required: string; type: string; meaning: string }): string =>
+  `${row.field}  ${row.type}${row.required === '' ? '' : ', required'}\n    ${row.meaning}`;

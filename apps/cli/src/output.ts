@@ -75,6 +75,7 @@ function tableOf(rows: readonly Row[], columns: readonly string[]): string {
 const FIRST: readonly string[] = [
   ...['position', 'number', 'name', 'tenantId', 'deploymentId', 'subscriptionId', 'planId', 'billingKind'],
   ...['resourceType', 'resourceFamily', 'location', 'unitPrice', 'status', 'type', 'quantity', 'net', 'total'],
+  ...['invoice', 'before', 'after', 'difference', 'tax'],
   // The widest: what is narrower comes before.
   ...['amountDue', 'currency', 'period'],
 ];
@@ -98,6 +99,16 @@ export function fittedTable(rows: readonly Row[], width: number): { text: string
   for (const column of columns.toSorted((a, b) => rank(a) - rank(b)))
     if (shown.length === 0 || widthOf([...shown, column]) <= width) shown.push(column);
   return { text: tableOf(rows, shown), leftOut: columns.filter((column) => !shown.includes(column)) };
+}
+
+/** A pipe has no width: what reads it gets all columns. */
+export const widthOfTerminal = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity);
+
+/** Prints a table of at most this width. `others`: the options that show what does not fit. */
+export function printFitted(rows: readonly Row[], width: number, others = '--wide, --csv or --json'): void {
+  const { text, leftOut } = fittedTable(rows, width);
+  print(text);
+  if (leftOut.length > 0) say(`left out: ${leftOut.join(', ')} (${others} shows all)`);
 }
 
 export function cell(value: unknown): string {

@@ -3,7 +3,7 @@ import { isCorrection, nameOf } from '#ledger/command';
 import type { Preview } from '#operations/ledger';
 import { messageOf } from './errors.js';
 import { assertStdinOnce, bytesOf, jsonIn, readLines } from './input.js';
-import { print, printJson, say, table } from './output.js';
+import { print, printFitted, printJson, say, table, widthOfTerminal } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { readOption } from './wrong-usage.js';
 
@@ -87,20 +87,20 @@ export async function previewed(
 function show({ lines, byTenant, byMonth, totals, remetered, margin }: Preview): void {
   if (lines.length === 0) print('no amount would change');
   else {
-    print(
-      table(
-        lines.map(({ invoiceId, number, before, after, difference, tax, quarantine, ...line }) => ({
-          tenantId: line.tenantId,
-          invoice: number ?? invoiceId ?? 'open',
-          billingKind: line.billingKind,
-          period: line.period,
-          before: quarantine?.before ?? before,
-          after: quarantine?.after ?? after,
-          difference,
-          tax: tax.difference,
-          currency: line.currency,
-        })),
-      ),
+    printFitted(
+      lines.map(({ invoiceId, number, before, after, difference, tax, quarantine, ...line }) => ({
+        tenantId: line.tenantId,
+        invoice: number ?? invoiceId ?? 'open',
+        billingKind: line.billingKind,
+        period: line.period,
+        before: quarantine?.before ?? before,
+        after: quarantine?.after ?? after,
+        difference,
+        tax: tax.difference,
+        currency: line.currency,
+      })),
+      widthOfTerminal(),
+      '--json',
     );
     for (const { tenantId, currency, difference, taxDifference } of byTenant)
       print(`tenant ${tenantId}  ${difference} ${currency}  tax ${taxDifference} ${currency}`);

@@ -1,7 +1,7 @@
 import { queryNamed } from '#operations/answering';
 import { QUERIES } from '#operations/operations';
 import { csvLine } from './csv.js';
-import { cell, fittedTable, isPeriod, print, printJson, say, table } from './output.js';
+import { cell, isPeriod, print, printFitted, printJson, say, table, widthOfTerminal } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked, readOption, WrongUsage } from './wrong-usage.js';
 
@@ -40,9 +40,6 @@ function pair(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** A pipe has no width: what reads it gets all columns. */
-const widthOfTerminal = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity);
-
 /** The rows of an answer: the items of a list, the only list of an object, or the object itself. */
 function rowsOf(answer: unknown): readonly object[] {
   if (isList(answer)) return answer.items;
@@ -71,16 +68,10 @@ const withoutPeriods = (row: object): Readonly<Record<string, unknown>> =>
     ),
   );
 
-function showRows(rows: readonly Record<string, unknown>[], width: number): void {
-  const { text, leftOut } = fittedTable(rows, width);
-  print(text);
-  if (leftOut.length > 0) say(`left out: ${leftOut.join(', ')} (--wide, --csv or --json shows all)`);
-}
-
 function show(answer: unknown, width: number): void {
   if (isList(answer)) {
     if (answer.items.length === 0) print('none');
-    else showRows(answer.items.map(flat), width);
+    else printFitted(answer.items.map(flat), width);
     if (answer.nextCursor !== null) print(`more: cursor=${answer.nextCursor}`);
     if (answer.pruned !== undefined)
       say(
