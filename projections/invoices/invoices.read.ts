@@ -16,6 +16,12 @@ export interface AccountKey {
   readonly currency: string;
 }
 
+/** An account as a key of maps. */
+export const keyOfAccount = ({ tenantId, currency }: AccountKey): string => JSON.stringify([tenantId, currency]);
+/** The same of a row that belongs to an account. */
+export const keyOfAccountRow = (row: { readonly tenant_id: string; readonly currency: string }): string =>
+  keyOfAccount({ tenantId: row.tenant_id, currency: row.currency });
+
 /** SQL: accounts as `a(tenant_id, currency)`, without duplicates. */
 export const unnestedAccounts = (accounts: readonly AccountKey[]): RawBuilder<unknown> => sql`
   unnest(${accounts.map(({ tenantId }) => tenantId)}::text[], ${accounts.map(({ currency }) => currency)}::text[])

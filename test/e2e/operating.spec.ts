@@ -219,7 +219,7 @@ describe('a rebuild', () => {
   });
 });
 
-describe('a rebuild that is asked for over the API', () => {
+describe('a rebuild that is requested over the API', () => {
   const zRebuild = z.object({
     state: z.string(),
     requestedBy: z.string(),

@@ -2,6 +2,7 @@ import { isCorrection } from '#ledger/command';
 import { jsonTypesOf } from '#operations/reference';
 import { commandNamed } from './commands.js';
 import { executeOne } from './execute-one.js';
+import { isObject } from './output.js';
 import { WrongUsage } from './wrong-usage.js';
 
 interface Options {
@@ -70,12 +71,9 @@ function put(command: Record<string, unknown>, path: string, value: unknown): vo
   for (const name of names) {
     if (!Object.hasOwn(target, name)) target[name] = {};
     const inner = target[name];
-    if (!isFields(inner)) throw new WrongUsage(`${path} is given, but ${name} already has a value that has no fields.`);
+    if (!isObject(inner)) throw new WrongUsage(`${path} is given, but ${name} already has a value that has no fields.`);
     target = inner;
   }
   if (Object.hasOwn(target, last)) throw new WrongUsage(`${path} is given twice. Give it once.`);
   target[last] = value;
 }
-
-const isFields = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,7 +1,7 @@
 import { queryNamed } from '#operations/answering';
 import { QUERIES } from '#operations/operations';
 import { csvLine } from './csv.js';
-import { cell, isPeriod, print, printFitted, printJson, say, table, widthOfTerminal } from './output.js';
+import { cell, isObject, isPeriod, print, printFitted, printJson, say, table, widthOfTerminal } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked, readOption, WrongUsage } from './wrong-usage.js';
 
@@ -103,9 +103,6 @@ const flat = (item: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(item).map(([key, value]) => [key, isRows(value) ? `${value.length}` : value]));
 
 const isRows = (value: unknown): value is object[] => Array.isArray(value) && typeof value[0] === 'object';
-
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isList = (answer: unknown): answer is { items: object[]; nextCursor: string | null; pruned?: string[] } =>
   typeof answer === 'object' && answer !== null && 'items' in answer && Array.isArray(answer.items);

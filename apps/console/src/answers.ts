@@ -14,8 +14,8 @@ type Questions = {
 type Asking<Question> = (question: Question) => Promise<unknown>;
 
 /**
- * The answer of a query at the moment of the page. `question` null: nothing is asked. `now`: the answer is as of now,
- * whatever the moment of the page. `keptMs`: an answer this old is not asked for again, unless a command was sent.
+ * The answer of a query at the moment of the page. `question` null: no request is sent. `now`: the answer is as of now,
+ * whatever the moment of the page. `keptMs`: a younger answer is used again, unless a command was sent since.
  */
 export function useAnswer<Name extends keyof Questions>(
   name: Name,

@@ -290,6 +290,16 @@ export function pageOfAll<Item>(
   );
 }
 
+/** A page of a list that is only added to, in its own order. */
+export function pageInOrder<Item>(
+  all: readonly Item[],
+  page: { limit: number; cursor?: string | undefined },
+  position: number,
+): Page<Item> {
+  const numbered = new Map(all.map((item, index) => [item, String(index).padStart(9, '0')]));
+  return pageOfAll(all, page, position, (item) => numbered.get(item) ?? '');
+}
+
 /** The moment that a query asks for. */
 interface AskedMoment {
   readonly asOf?: string | undefined;

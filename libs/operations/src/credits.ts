@@ -41,6 +41,7 @@ import { readCreditTakings } from '#projections/invoices/issued-rows.read';
 import { listOf, zMoney, zOpenSpan, zQuantity, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';
+import { keyOfAccountRow } from '#projections/invoices/invoices.read';
 
 const zGrant = z.strictObject({
   creditId: zId,
@@ -251,12 +252,12 @@ const credits = defineQuery({
   },
 });
 
-const keyOf = (row: Pick<CreditRow, 'tenant_id' | 'currency'>): string => JSON.stringify([row.tenant_id, row.currency]);
-
 /** The credits with their balance at an instant, and with the amounts that live invoices have taken. */
 async function withUses({ core, position }: QueryContext, rows: readonly CreditRow[], at: Instant) {
   const accounts = [
-    ...new Map(rows.map((row) => [keyOf(row), { tenantId: row.tenant_id, currency: row.currency }] as const)).values(),
+    ...new Map(
+      rows.map((row) => [keyOfAccountRow(row), { tenantId: row.tenant_id, currency: row.currency }] as const),
+    ).values(),
   ];
   const taken = Map.groupBy(await readCreditTakings(core.db, position, accounts), (use) =>
     JSON.stringify([use.tenant_id, use.currency, use.credit_id]),

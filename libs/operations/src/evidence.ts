@@ -3,7 +3,7 @@ import { conflict } from '#domain/errors';
 import { zId } from '#domain/schema';
 import { auditBundle } from '#audit/audit-bundle';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { defineQuery, pageOfAll, STAFF, zAsOf, zNow, zPage } from '#ledger/query';
+import { defineQuery, pageInOrder, STAFF, zAsOf, zNow, zPage } from '#ledger/query';
 import type { StoredCheckpoint } from '#transparency/kept-tiles';
 import type { KeptTree } from '#transparency/kept-tree';
 import { readVerifier, type Verifier } from '#transparency/note';
@@ -85,8 +85,7 @@ const checkpoints = defineQuery({
   example: {},
   async handle(page, { core, position }) {
     const stored = (await treeOf(core).stored()).filter(({ size }) => size <= position);
-    const numbered = new Map(stored.map((each, index) => [each, String(index).padStart(9, '0')]));
-    return pageOfAll(stored, page, position, (each) => numbered.get(each) ?? '');
+    return pageInOrder(stored, page, position);
   },
 });
 

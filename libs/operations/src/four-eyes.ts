@@ -26,6 +26,7 @@ import { documentsOf, type Money } from './changed-documents.js';
 import { FewInOrder } from './few-at-once.js';
 import { runMetering } from './metering.js';
 import { knownBefore, once } from './once.js';
+import { keyOfAccount } from '#projections/invoices/invoices.read';
 
 /** What of a command is compared with the limit: see `CommandDefinition.fourEyes`. */
 const comparedOf = ({ name, fourEyes }: CommandDefinition): 'all' | 'issued' | 'nothing' | 'approval' =>
@@ -198,10 +199,7 @@ function differences(lines: readonly PreviewedLine[]): Money[] {
     [...Map.groupBy(changes, keyOf).values()].flatMap((group) =>
       group.slice(0, 1).map(({ currency }) => ({ currency, amount: sum(group.map(({ amount }) => amount)) })),
     );
-  return [
-    ...summed(({ tenantId, currency }) => JSON.stringify([tenantId, currency])),
-    ...summed(({ currency }) => currency),
-  ];
+  return [...summed(keyOfAccount), ...summed(({ currency }) => currency)];
 }
 
 /** The largest absolute amount of each currency, without zeros. */

@@ -210,7 +210,7 @@ async function watchCancellation(
   while (!ended.aborted) {
     await delay(LOOK_MS, undefined, { signal: ended }).catch(() => undefined);
     if (ended.aborted) return;
-    // Away for a moment: it is asked again.
+    // The database may be away for a moment: the next look tells.
     if (await isCancelled(core, rebuildId).catch(() => false)) cancelled.abort();
   }
 }

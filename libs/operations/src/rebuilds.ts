@@ -10,14 +10,15 @@ import {
   rebuildsIn,
   type RebuildState,
   requestWork,
+  unknownRebuild,
 } from '#domain/operations/rebuild';
-import { invalid, notFound } from '#domain/errors';
+import { invalid } from '#domain/errors';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { zId } from '#domain/schema';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { ADMIN, type AnswerOf, defineQuery, pageOfAll, zAsOf, zPage } from '#ledger/query';
+import { ADMIN, type AnswerOf, defineQuery, pageInOrder, zAsOf, zPage } from '#ledger/query';
 import { listOf, zAny, zMoney, zPosition, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 
@@ -114,7 +115,7 @@ type RecordedRebuildEvent = Extract<RecordedEvent, { readonly type: RebuildEvent
 export const rebuildEventsOf = (events: readonly RecordedEvent[]): readonly RecordedRebuildEvent[] =>
   events.filter(isEventOf(rebuildEvents));
 
-/** A rebuild or rollback that was asked for, and how far it is. */
+/** A requested rebuild or rollback, and how far it is. */
 export interface RebuildKnown {
   readonly asked: RebuildAsked;
   readonly state: RebuildState;
@@ -122,7 +123,7 @@ export interface RebuildKnown {
   readonly kept: KeptState | null;
 }
 
-/** In the order in which they were asked for. */
+/** In the order of their requests. */
 export async function rebuildsKnown(core: LedgerCore, events: readonly RebuildEvent[]): Promise<RebuildKnown[]> {
   const states = await core.outcomes.states(REBUILDS);
   return rebuildsIn(events).map((asked) => {
@@ -236,7 +237,7 @@ const rollBack = defineCommand({
     ),
 });
 
-/** Those that were asked for up to a position. Their progress and outcome are as of now: they are in no event. */
+/** Those that were requested up to a position. Their progress and outcome are as of now: they are in no event. */
 async function rebuildsAt(core: LedgerCore, position: number): Promise<AnswerOf<typeof zRebuild>[]> {
   const { events } = await core.book.loadAt(PROJECTIONS_STREAM);
   const known = rebuildEventsOf(events.filter((event) => event.position <= position));
@@ -277,9 +278,7 @@ const rebuilds = defineQuery({
   answer: listOf(zRebuild),
   example: {},
   async handle(page, { core, position }) {
-    const all = await rebuildsAt(core, position);
-    const numbered = new Map(all.map((each, index) => [each, String(index).padStart(9, '0')]));
-    return pageOfAll(all, page, position, (each) => numbered.get(each) ?? '');
+    return pageInOrder(await rebuildsAt(core, position), page, position);
   },
 });
 
@@ -294,8 +293,7 @@ const rebuildQuery = defineQuery({
   example: { rebuildId: 'after-upgrade' },
   async handle({ rebuildId }, { core, position }) {
     const found = (await rebuildsAt(core, position)).find((each) => each.rebuildId === rebuildId);
-    if (found === undefined)
-      throw notFound('unknown_rebuild', `no rebuild was requested as ${rebuildId}. The query rebuilds lists them.`);
+    if (found === undefined) throw unknownRebuild(rebuildId);
     return found;
   },
 });

@@ -48,12 +48,12 @@ const zSchema = z.object({
 type Schema = z.output<typeof zSchema>;
 
 export function referenceOf(definition: CommandDefinition): CommandReference {
-  const { name, summary, roles = WRITERS, fields, mistakes, example } = definition;
+  const { name, summary, roles = WRITERS, mistakes, example } = definition;
   return {
     name,
     summary,
     roles,
-    fields: [...Map.groupBy(fieldsOf(schemaOf(name, fields), '', null), ({ path }) => path)].map(([path, found]) => {
+    fields: [...fieldsByPath(definition)].map(([path, found]) => {
       const [type, text] = meaningOf(name, path) ?? [];
       const values = [...new Set(found.flatMap(({ schema }) => valuesOf(schema)))];
       const described = found.map(({ schema }) => schema.description).find((each) => each !== undefined);
@@ -82,6 +82,10 @@ interface Found {
   /** The price model that has the field. null: it belongs to no model. */
   readonly model: string | null;
 }
+
+/** Where a field has one of several shapes, several are found at its path. */
+const fieldsByPath = ({ name, fields }: CommandDefinition): ReadonlyMap<string, readonly Found[]> =>
+  Map.groupBy(fieldsOf(schemaOf(name, fields), '', null), ({ path }) => path);
 
 /** Depth first. Where a field has one of several shapes, such as the price models, the fields of all of them. */
 function* fieldsOf(schema: Schema, path: string, within: string | null): Generator<Found> {
@@ -113,9 +117,9 @@ const valuesOf = (schema: Schema): string[] => [
 ];
 
 /** The types that a value of a field may have in JSON: `string`, `integer`, `null` … By path. */
-export const jsonTypesOf = ({ name, fields }: CommandDefinition): ReadonlyMap<string, ReadonlySet<string>> =>
+export const jsonTypesOf = (definition: CommandDefinition): ReadonlyMap<string, ReadonlySet<string>> =>
   new Map(
-    [...Map.groupBy(fieldsOf(schemaOf(name, fields), '', null), ({ path }) => path)].map(([path, found]) => [
+    [...fieldsByPath(definition)].map(([path, found]) => [
       path,
       new Set(found.flatMap(({ schema }) => typesIn(schema))),
     ]),

@@ -48,7 +48,7 @@ describe('a question about the schema', () => {
       'by a fragment',
       `{ ${aliased(2, '__type(name: "Query") { name }')} ...F } fragment F on Query { __schema { __typename } }`,
     ],
-  ])('is refused if it is asked three times %s', (_, text) => {
+  ])('is refused three times in a request, %s', (_, text) => {
     expect(refusal(text)).toMatchObject({
       code: 'invalid_query',
       message:

@@ -1,7 +1,6 @@
 import { Alert, Button, Text } from '@mantine/core';
-import { useState } from 'react';
 import { useAnswer } from '../answers.ts';
-import { type Action, Confirmation } from '../parts/confirmation.tsx';
+import { useConfirmation } from '../parts/confirmation.tsx';
 import { Rebuilds } from '../parts/rebuilds.tsx';
 import { Answered, Page, Section } from '../parts/states.tsx';
 import { DataTable } from '../parts/table.tsx';
@@ -68,7 +67,7 @@ export function Projections() {
 
 function Skip({ position }: { readonly position: number }) {
   const mayDecide = useMay('platform_admin', 'operator');
-  const [action, setAction] = useState<Action | null>(null);
+  const { ask, confirmation } = useConfirmation();
   if (!mayDecide) return null;
   return (
     <>
@@ -76,7 +75,7 @@ function Skip({ position }: { readonly position: number }) {
         mt="xs"
         size="xs"
         onClick={() => {
-          setAction({
+          ask({
             title: 'Skip the event',
             asks:
               `Skip the event at position ${position}? It takes effect in no read model, now and in every rebuild. ` +
@@ -88,14 +87,7 @@ function Skip({ position }: { readonly position: number }) {
       >
         Skip the event
       </Button>
-      {action !== null && (
-        <Confirmation
-          action={action}
-          close={() => {
-            setAction(null);
-          }}
-        />
-      )}
+      {confirmation}
     </>
   );
 }

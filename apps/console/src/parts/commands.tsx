@@ -1,9 +1,8 @@
 import { Button } from '@mantine/core';
-import { useState } from 'react';
 import type { Invoice } from '../../../../clients/typescript/ledgerline.ts';
 import { instantText, moneyText } from '../formats.ts';
 import { useMoment } from '../moment.ts';
-import { type Action, Confirmation } from './confirmation.tsx';
+import { type Action, useConfirmation } from './confirmation.tsx';
 
 /** What can be done with an invoice in its status. Each asks before it is recorded. */
 function actionsOf({ invoiceId, status, number, total, currency, asOf }: Invoice): Action[] {
@@ -51,7 +50,7 @@ function actionsOf({ invoiceId, status, number, total, currency, asOf }: Invoice
 
 export function Commands({ invoice }: { readonly invoice: Invoice }) {
   const { asOf } = useMoment();
-  const [action, setAction] = useState<Action | null>(null);
+  const { ask, confirmation } = useConfirmation();
   // The past is looked at, and not changed.
   if (asOf !== undefined) return null;
   return (
@@ -62,20 +61,13 @@ export function Commands({ invoice }: { readonly invoice: Invoice }) {
           size="xs"
           variant={each.needsReason ? 'default' : 'filled'}
           onClick={() => {
-            setAction(each);
+            ask(each);
           }}
         >
           {each.title}
         </Button>
       ))}
-      {action !== null && (
-        <Confirmation
-          action={action}
-          close={() => {
-            setAction(null);
-          }}
-        />
-      )}
+      {confirmation}
     </>
   );
 }

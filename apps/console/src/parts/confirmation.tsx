@@ -1,6 +1,6 @@
 import { Button, Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Command } from '../../../../clients/typescript/ledgerline.ts';
 import { useSession } from '../session.tsx';
@@ -38,8 +38,22 @@ export interface Action {
   commandOf(given: Given): Command;
 }
 
+/** `ask` opens the confirmation of an action. `confirmation` is what a page shows: nothing, or the open one. */
+export function useConfirmation(): { readonly ask: (action: Action) => void; readonly confirmation: ReactNode } {
+  const [action, ask] = useState<Action | null>(null);
+  const confirmation = action !== null && (
+    <Confirmation
+      action={action}
+      close={() => {
+        ask(null);
+      }}
+    />
+  );
+  return { ask, confirmation };
+}
+
 /** Asks before a command is recorded. After it is refused, it says why. */
-export function Confirmation({ action, close }: { readonly action: Action; readonly close: () => void }) {
+function Confirmation({ action, close }: { readonly action: Action; readonly close: () => void }) {
   const send = useSend();
   const [reason, setReason] = useState('');
   const [amount, setAmount] = useState('');

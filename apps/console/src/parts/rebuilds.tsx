@@ -2,7 +2,7 @@ import { Alert, Button, Group, MultiSelect, Progress, Stack, Text } from '@manti
 import { useState } from 'react';
 import type { Rebuild, RebuildReport } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../answers.ts';
-import { type Action, Confirmation } from './confirmation.tsx';
+import { type Action, useConfirmation } from './confirmation.tsx';
 import { Answered, Money, Status, When } from './states.tsx';
 import { DataTable } from './table.tsx';
 import { newId } from '../new-id.ts';
@@ -47,16 +47,19 @@ const cancelOf = ({ rebuildId }: Rebuild): Action => ({
   commandOf: () => ({ command: 'cancel-rebuild', rebuildId }),
 });
 
+/** Another one can't be requested meanwhile. */
+const isUnfinished = ({ state }: Rebuild): boolean => ['waiting', 'running', 'compared'].includes(state);
+
 /** Rebuilds and rollbacks: one is requested, followed while it runs, looked at, and accepted. */
 export function Rebuilds({ names, isKept }: { readonly names: readonly string[]; readonly isKept: boolean }) {
   const rebuilds = useAnswer('rebuilds', {}, { now: true, everyMs: EVERY_MS });
   const [chosen, choose] = useState<string[]>([]);
-  const [action, setAction] = useState<Action | null>(null);
+  const { ask, confirmation } = useConfirmation();
   return (
     <Answered answer={rebuilds}>
       {({ items }) => {
         const last = items.at(-1);
-        const isUnderWay = ['waiting', 'running', 'compared'].includes(last?.state ?? '');
+        const isUnderWay = last !== undefined && isUnfinished(last);
         return (
           <Stack>
             <Group align="end">
@@ -71,7 +74,7 @@ export function Rebuilds({ names, isKept }: { readonly names: readonly string[];
               <Button
                 disabled={isUnderWay}
                 onClick={() => {
-                  setAction(rebuildOf(chosen));
+                  ask(rebuildOf(chosen));
                 }}
               >
                 Rebuild
@@ -80,13 +83,13 @@ export function Rebuilds({ names, isKept }: { readonly names: readonly string[];
                 variant="default"
                 disabled={isUnderWay || !isKept}
                 onClick={() => {
-                  setAction(ROLL_BACK);
+                  ask(ROLL_BACK);
                 }}
               >
                 Roll back
               </Button>
             </Group>
-            {last !== undefined && <Newest of={last} decide={setAction} />}
+            {last !== undefined && <Newest of={last} decide={ask} />}
             <DataTable
               name="rebuilds"
               rows={items.toReversed()}
@@ -105,14 +108,7 @@ export function Rebuilds({ names, isKept }: { readonly names: readonly string[];
                 { title: 'Id', value: ({ rebuildId }) => rebuildId },
               ]}
             />
-            {action !== null && (
-              <Confirmation
-                action={action}
-                close={() => {
-                  setAction(null);
-                }}
-              />
-            )}
+            {confirmation}
           </Stack>
         );
       }}
@@ -167,7 +163,7 @@ function Newest({ of, decide }: { readonly of: Rebuild; readonly decide: (action
                 Accept
               </Button>
             )}
-            {['waiting', 'running', 'compared'].includes(state) && (
+            {isUnfinished(of) && (
               <Button
                 size="xs"
                 variant="default"

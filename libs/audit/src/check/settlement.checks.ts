@@ -7,6 +7,7 @@ import type { QueryContext } from '#ledger/query';
 import { ifReadable } from '#read-model/readable';
 import { readAllTenantCredits, readSettledInvoices } from '#projections/invoices/issued-invoices.read';
 import { type Check, type Finding, REBUILD } from './finding.js';
+import { keyOfAccount, keyOfAccountRow } from '#projections/invoices/invoices.read';
 
 const SETTLING = [
   'InvoiceIssued',
@@ -23,7 +24,7 @@ const settlements: Check = async (context) => {
   const credits = await readAllTenantCredits(core.db, position);
   const invoices = await readSettledInvoices(core.db, position);
   const shown = new Map(invoices.map((row) => [row.invoice_id, row]));
-  const creditOf = new Map(credits.map((row) => [JSON.stringify([row.tenant_id, row.currency]), row.credit]));
+  const creditOf = new Map(credits.map((row) => [keyOfAccountRow(row), row.credit]));
   return [...accounts].flatMap(([key, { tenantId, currency, events }]): Finding[] => {
     const account = foldAccount(events);
     const credit = decimal(creditOf.get(key) ?? '0');
@@ -79,7 +80,7 @@ async function settlingEvents({ core, position }: QueryContext): Promise<Map<str
     if (readable === undefined) continue;
     const event = ofType(readable, ...SETTLING);
     const { tenantId, currency } = event.data;
-    const key = JSON.stringify([tenantId, currency]);
+    const key = keyOfAccount({ tenantId, currency });
     const own = accounts.get(key);
     if (own === undefined) accounts.set(key, { tenantId, currency, events: [event] });
     else own.events.push(event);

@@ -7,12 +7,11 @@ import { monthNamed, type Period } from '#domain/time/period';
 import { numberOf } from '../explain/issued.js';
 import { marginIn, marginMonths } from '#billing/costs/margin-month';
 import { type RatedAt, ratedAt } from '#billing/preview/preview';
-import { within, withPruned } from '#billing/usage/pruned-usage';
+import { type FromLog, within, withPruned } from '#billing/usage/pruned-usage';
 import { readCostChanges } from '#projections/costs/costs.read';
 import { readChangedLines, readLineChanges } from '#projections/invoice-lines/line-changes.read';
 import { type InvoiceChange, readInvoiceChanges } from '#projections/invoices/issued-invoices.read';
 import { readRevenueChanges } from '#projections/margins/margins.read';
-import { prunedUsageOf } from './catalog.js';
 import { changedIn, explained, type Explaining, type Span } from './span.js';
 
 export interface InvoiceDifference extends Explaining {
@@ -73,8 +72,7 @@ export interface LineDifference extends Explaining {
 const DEPLOYMENTS_AT_ONCE = 500;
 
 /** Lines and parts that were added, cut or removed, or come to another amount, up to the instant of the request. */
-export async function lineDifferences(span: Span): Promise<LineDifference[]> {
-  const { versions } = await prunedUsageOf(span);
+export async function lineDifferences(span: Span, { versions }: FromLog): Promise<LineDifference[]> {
   const changes = [...(await readChangedLines(span.context.core.db, changedIn(span))), ...versions];
   const kindsOf = new Map(
     [...Map.groupBy(changes, (each) => each.deployment_id)].map(([deploymentId, each]) => [

@@ -72,9 +72,8 @@ export interface UsageDifference extends Explaining {
   readonly readings: number;
 }
 
-/** Usage that differs, by deployment, billing kind and month. */
-export async function usageDifferences(span: Span): Promise<UsageDifference[]> {
-  const { versions } = await prunedUsageOf(span);
+/** Usage that differs, by deployment, billing kind and month. `versions`: of readings in pruned months. */
+export async function usageDifferences(span: Span, { versions }: FromLog): Promise<UsageDifference[]> {
   const changes = await readUsageChanges(span.context.core.db, changedIn(span), versions);
   return explained(
     span,

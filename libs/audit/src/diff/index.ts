@@ -8,7 +8,13 @@ import {
   type MarginDifference,
   marginDifferences,
 } from './books.js';
-import { type RateDifference, rateDifferences, type UsageDifference, usageDifferences } from './catalog.js';
+import {
+  prunedUsageOf,
+  type RateDifference,
+  rateDifferences,
+  type UsageDifference,
+  usageDifferences,
+} from './catalog.js';
 
 export interface Differences {
   /** Log positions: what was known at `from` is compared with what was known at `to`. */
@@ -29,12 +35,13 @@ export async function differences(context: QueryContext, from: number, to: numbe
       { field: 'from', message: 'is after to' },
     ]);
   const span = { context, from, to };
+  const pruned = await prunedUsageOf(span);
   return {
     from,
     to,
     rates: await rateDifferences(span),
-    usage: await usageDifferences(span),
-    lines: await lineDifferences(span),
+    usage: await usageDifferences(span, pruned),
+    lines: await lineDifferences(span, pruned),
     invoices: await invoiceDifferences(span),
     margin: ADMIN.includes(context.caller.role) ? await marginDifferences(span) : null,
   };

@@ -6,7 +6,7 @@ import { type Decimal, sum, ZERO } from '#domain/money/decimal';
 import { fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
 import { contains } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readIssuedParts } from '#projections/invoices/invoices.read';
+import { readIssuedParts, keyOfAccount } from '#projections/invoices/invoices.read';
 import { couponsOfLines, pendingMarks } from './billing-facts.js';
 import { allLines } from './contracts.js';
 import { type LinePart, recordedPartsOf } from './parts.js';
@@ -32,7 +32,7 @@ export async function accruingLines(core: LedgerCore, position: number, at: Inst
   const lineIds = ended.map(({ lineId }) => lineId);
   const recorded = Map.groupBy(await recordedPartsOf(core, position, { lineIds }), ({ lineId }) => lineId);
   const accounts = new Map(
-    ended.map(({ tenantId, currency }) => [JSON.stringify([tenantId, currency]), { tenantId, currency }]),
+    ended.map(({ tenantId, currency }) => [keyOfAccount({ tenantId, currency }), { tenantId, currency }]),
   );
   const marks = await pendingMarks(core, position, [...accounts.values()]);
   const isBilled = (line: LineDefinition): boolean =>

@@ -9,6 +9,8 @@ import { readCredits } from '#projections/credits/credits.read';
 import {
   type AccountKey,
   type BookedRow,
+  keyOfAccount,
+  keyOfAccountRow,
   readBookedRows,
   readVoidedCredits,
 } from '#projections/invoices/invoices.read';
@@ -16,10 +18,6 @@ import { readPendingMarks } from '#projections/restatements/restatements.read';
 import { isBilledIn, type TenantAccount } from './accounts.js';
 import { type Lines, readLines } from './contracts.js';
 import { recordedPartsOf } from './parts.js';
-
-const keyOf = ({ tenantId, currency }: AccountKey): string => JSON.stringify([tenantId, currency]);
-const keyOfRow = (row: { readonly tenant_id: string; readonly currency: string }): string =>
-  keyOf({ tenantId: row.tenant_id, currency: row.currency });
 
 /** Billing an account up to an instant. */
 export interface BillingUpTo {
@@ -38,18 +36,20 @@ export async function billingFactsOf(
   known?: Lines,
 ): Promise<BillingFacts[]> {
   const { db } = core;
-  const accounts = [...new Map(wanted.map(({ account }) => [keyOf(account), account])).values()];
+  const accounts = [...new Map(wanted.map(({ account }) => [keyOfAccount(account), account])).values()];
   const tenantIds = [...new Set(accounts.map(({ tenantId }) => tenantId))];
-  const booked = Map.groupBy(await readBookedRows(db, position, accounts), keyOfRow);
+  const booked = Map.groupBy(await readBookedRows(db, position, accounts), keyOfAccountRow);
   const parts = Map.groupBy(await recordedPartsOf(core, position, { tenantIds }), ({ tenantId }) => tenantId);
   const marks = await pendingMarks(core, position, accounts);
-  const grants = Map.groupBy(await readCredits(db, position, tenantIds), keyOfRow);
-  const grantsOf = (account: AccountKey) => (grants.get(keyOf(account)) ?? []).map(toCredit);
+  const grants = Map.groupBy(await readCredits(db, position, tenantIds), keyOfAccountRow);
+  const grantsOf = (account: AccountKey) => (grants.get(keyOfAccount(account)) ?? []).map(toCredit);
   // Void invoices matter only to those for whom a credit has ended.
   const ended = wanted.filter(({ account, until }) => grantsOf(account).some((each) => hasEnded(each, until)));
   const voided = Map.groupBy(
-    await readVoidedCredits(db, position, [...new Map(ended.map(({ account }) => [keyOf(account), account])).values()]),
-    keyOfRow,
+    await readVoidedCredits(db, position, [
+      ...new Map(ended.map(({ account }) => [keyOfAccount(account), account])).values(),
+    ]),
+    keyOfAccountRow,
   );
 
   // A fee in advance may be billed of a later period. Its line counts too, also for an invoice of an earlier instant.
@@ -58,11 +58,11 @@ export async function billingFactsOf(
   const lines = known ?? (await readLines(core, position, tenantIds));
   return wanted.map((each) => {
     const { account, until } = each;
-    const bookedOf = booked.get(keyOf(account)) ?? [];
+    const bookedOf = booked.get(keyOfAccount(account)) ?? [];
     const rows = bookedOf.map(({ row }) => row);
     const uses = creditUses(bookedOf.map(({ row, as_of: asOf }) => ({ row, asOf })));
     const granted = grantsOf(account);
-    const invoices = takersOf(bookedOf, voided.get(keyOf(account)) ?? []);
+    const invoices = takersOf(bookedOf, voided.get(keyOfAccount(account)) ?? []);
     return {
       currency: account.currency,
       taxes: account.taxes,
@@ -110,8 +110,8 @@ export async function couponsOfLines(
   position: number,
   tenantIds: readonly string[] | null,
 ): Promise<(line: LineDefinition) => readonly Coupon[]> {
-  const credits = Map.groupBy(await readCredits(db, position, tenantIds), keyOfRow);
-  return (line) => couponsOf((credits.get(keyOf(line)) ?? []).map(toCredit));
+  const credits = Map.groupBy(await readCredits(db, position, tenantIds), keyOfAccountRow);
+  return (line) => couponsOf((credits.get(keyOfAccount(line)) ?? []).map(toCredit));
 }
 
 /** Marked lines that no later invoice of the whole account has settled yet, with the reasons. */
@@ -120,11 +120,11 @@ export async function pendingMarks(
   position: number,
   accounts: readonly AccountKey[],
 ): Promise<(account: AccountKey) => ReadonlyMap<string, string>> {
-  const rows = Map.groupBy(await readPendingMarks(db, position, accounts), keyOfRow);
+  const rows = Map.groupBy(await readPendingMarks(db, position, accounts), keyOfAccountRow);
   const marks = new Map(
     [...rows].map(([key, of]) => [key, new Map(of.map(({ line_id, reasons }) => [line_id, reasonsText(reasons)]))]),
   );
-  return (account) => marks.get(keyOf(account)) ?? new Map<string, string>();
+  return (account) => marks.get(keyOfAccount(account)) ?? new Map<string, string>();
 }
 
 const MAX_REASONS = 5;

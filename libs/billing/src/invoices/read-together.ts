@@ -1,7 +1,13 @@
 import type { ClaimedPart } from '#domain/invoices/invoice';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { BatchLoader } from '#postgres/batch-loader';
-import { type AccountKey, readInvoices, readUncutClaims } from '#projections/invoices/invoices.read';
+import {
+  type AccountKey,
+  keyOfAccount,
+  keyOfAccountRow,
+  readInvoices,
+  readUncutClaims,
+} from '#projections/invoices/invoices.read';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { accountsOf, type TenantAccount, type TenantAt } from './accounts.js';
 import {
@@ -54,11 +60,9 @@ export class ReadTogether {
       return of.map(({ invoiceId }) => claimed.get(invoiceId) ?? []);
     });
     this.uncutClaims = together(async (position, accounts) => {
-      const rows = Map.groupBy(await readUncutClaims(core.db, position, accounts), ({ tenant_id, currency }) =>
-        JSON.stringify([tenant_id, currency]),
-      );
-      return accounts.map(({ tenantId, currency }): Claims => {
-        const own = Map.groupBy(rows.get(JSON.stringify([tenantId, currency])) ?? [], ({ invoice_id }) => invoice_id);
+      const rows = Map.groupBy(await readUncutClaims(core.db, position, accounts), keyOfAccountRow);
+      return accounts.map((account): Claims => {
+        const own = Map.groupBy(rows.get(keyOfAccount(account)) ?? [], ({ invoice_id }) => invoice_id);
         return new Map([...own].map(([invoiceId, of]) => [invoiceId, of.map(toClaimedPart)]));
       });
     });

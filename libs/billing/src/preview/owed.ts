@@ -12,6 +12,7 @@ import { loadUsageAt } from '../invoices/line-usage.js';
 import { type LinePart, recordedPartsOf } from '../invoices/parts.js';
 import { billingsOf, rate, usageNeededFor } from '../invoices/rated-invoice.js';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { keyOfAccount, keyOfAccountRow } from '#projections/invoices/invoices.read';
 import { readPendingMarks } from '#projections/restatements/restatements.read';
 
 /**
@@ -80,10 +81,8 @@ export async function owedCorrections(
   const all = tenantIds.flatMap((tenantId) =>
     accounts({ tenantId, position }).currencies.map((currency) => ({ tenantId, currency })),
   );
-  const marks = Map.groupBy(await readPendingMarks(core.db, position, all), (mark) =>
-    JSON.stringify([mark.tenant_id, mark.currency]),
-  );
-  const marked = all.filter(({ tenantId, currency }) => marks.has(JSON.stringify([tenantId, currency])));
+  const marks = Map.groupBy(await readPendingMarks(core.db, position, all), keyOfAccountRow);
+  const marked = all.filter((account) => marks.has(keyOfAccount(account)));
   const billings = await billingsOf(
     core,
     position,
@@ -101,7 +100,7 @@ export async function owedCorrections(
     const { rows, quarantined } = rate(billing, usage);
     if (rows.length === 0 && quarantined.length === 0) return [];
     const couponIds = new Set(couponsOf(facts.grants).map(({ creditId }) => creditId));
-    const reasons = (marks.get(JSON.stringify([tenantId, currency])) ?? []).flatMap((mark) => mark.reasons);
+    const reasons = (marks.get(keyOfAccount({ tenantId, currency })) ?? []).flatMap((mark) => mark.reasons);
     return [
       {
         ...{ tenantId, currency },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { conflict, notFound } from '../errors.js';
+import { conflict, notFound, type DomainError } from '../errors.js';
 import { type EventOf, type IdSchema, zId } from '../schema.js';
 
 // Stored permanently, in the stream of decisions about the projections. What came of them is no fact of the ledger: it
@@ -16,7 +16,7 @@ export const rebuildEventsWith = (zId: IdSchema) => ({
 export const rebuildEvents = rebuildEventsWith(zId);
 export type RebuildEvent = EventOf<typeof rebuildEventsWith>;
 
-/** What a person asked for, under an id of its own. */
+/** What a person requested, under an id of its own. */
 export interface RebuildAsked {
   readonly rebuildId: string;
   readonly kind: 'rebuild' | 'rollback';
@@ -26,7 +26,7 @@ export interface RebuildAsked {
   readonly isCancelled: boolean;
 }
 
-/** In the order in which they were asked for. */
+/** In the order of their requests. */
 export function rebuildsIn(events: readonly RebuildEvent[]): RebuildAsked[] {
   const asked = new Map<string, RebuildAsked>();
   for (const { type, data } of events) {
@@ -76,7 +76,7 @@ type Known = readonly { readonly asked: RebuildAsked; readonly state: RebuildSta
 export function requestWork(known: Known, event: RebuildEvent): RebuildEvent[] {
   const { rebuildId } = event.data;
   if (known.some(({ asked }) => asked.rebuildId === rebuildId))
-    throw conflict('rebuild_exists', `${rebuildId} was already asked for. Use another id.`);
+    throw conflict('rebuild_exists', `${rebuildId} was already requested. Use another id.`);
   const before = known.find(({ state }) => isUnfinished(state));
   if (before !== undefined)
     throw conflict(
@@ -110,7 +110,9 @@ export function cancelRebuild(known: Known, rebuildId: string): RebuildEvent[] {
 
 function knownAs(known: Known, rebuildId: string): Known[number] {
   const found = known.find(({ asked }) => asked.rebuildId === rebuildId);
-  if (found === undefined)
-    throw notFound('unknown_rebuild', `no rebuild was asked for as ${rebuildId}. The query rebuilds lists them.`);
+  if (found === undefined) throw unknownRebuild(rebuildId);
   return found;
 }
+
+export const unknownRebuild = (rebuildId: string): DomainError =>
+  notFound('unknown_rebuild', `no rebuild was requested as ${rebuildId}. The query rebuilds lists them.`);
