@@ -5,7 +5,11 @@ export default defineConfig({
   root: import.meta.dirname,
   base: '/console/',
   build: {
+    // `apps/build.ts` gives a folder outside this one, which is new.
+    emptyOutDir: false,
     assetsInlineLimit: 0,
+    // Swagger UI is one file of 1.5 MB, for the page of the API docs alone. What the console loads has a test.
+    chunkSizeWarningLimit: 1600,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
