@@ -1,6 +1,6 @@
 import { attributedShares } from '#domain/margin/attribution';
 import { type CostShare, type Margin, marginOf } from '#domain/margin/margin';
-import { decimal } from '#domain/money/decimal';
+import { decimal, sum } from '#domain/money/decimal';
 import { isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { readCostLines } from '#projections/costs/costs.read';
@@ -25,7 +25,7 @@ export async function marginsIn(
   const { core, position } = context;
   const names = months.map(({ start }) => start.slice(0, 7));
   const revenue = Map.groupBy(await readRevenue(core.db, position, { months: names, currency }), ({ month }) => month);
-  const costs = await costsOf(context, months, currency);
+  const costs = await costSumsOf(context, months, currency);
   return names.map((name, index) => {
     const shares = (revenue.get(name) ?? []).map((row) => ({
       tenantId: row.tenant_id,
@@ -37,8 +37,32 @@ export async function marginsIn(
   });
 }
 
+/** The sum of a month's cost shares that have all of these in common. */
+interface CostSum extends CostShare {
+  readonly provider: string;
+}
+
+/**
+ * The cost without tax of each of neighbouring UTC months, summed by provider, kind, tenant and deployment, in the
+ * order of kinds. The only place that margins take cost from.
+ */
+async function costSumsOf(context: QueryContext, months: readonly Period[], currency: string): Promise<CostSum[][]> {
+  return (await costsOf(context, months, currency)).map(summed);
+}
+
+const summed = (shares: readonly CostSum[]): CostSum[] =>
+  [
+    ...Map.groupBy(shares, ({ provider, kind, tenantId, deploymentId }) =>
+      JSON.stringify([provider, kind, tenantId, deploymentId]),
+    ).values(),
+  ].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    const { provider, kind, tenantId, deploymentId } = first;
+    return [{ provider, kind, tenantId, deploymentId, amount: sum([first, ...others].map(({ amount }) => amount)) }];
+  });
+
 /** A share of a cost line, and the log position at which the line was recorded. */
-export interface CostLineShare extends CostShare {
+export interface CostLineShare extends CostSum {
   readonly costLine: string;
   readonly position: number;
 }
@@ -84,6 +108,7 @@ async function costsOf(
         };
         return attributedShares(cost, month, (id) => assignments.get(id) ?? []).map((share) => ({
           ...share,
+          provider: row.provider,
           kind: row.kind,
           costLine: `${row.provider}/${row.invoice_ref}/${row.line_key}`,
           position: row.position_from,
