@@ -222,11 +222,12 @@ describe('bad input is reported with file, row and remedy', () => {
     );
   });
 
-  it('lines that are not JSON, or not an object', async () => {
-    const file = await files.write('lines.jsonl', '{"deploymentId": \n[1]\n');
+  it('lines that are not JSON, not an object, or have a field twice', async () => {
+    const file = await files.write('lines.jsonl', '{"deploymentId": \n[1]\n{"quantity":"1","quantity":"2"}\n');
     expect((await backfilled(test, 'usage', file)).said).toEqual([
-      expect.stringMatching(/^lines\.jsonl, row 1 \(line 1\) is not JSON \(.*\)\. Repair or remove the line\.$/),
+      expect.stringMatching(/^lines\.jsonl, row 1 \(line 1\) is not JSON: .*\. Repair or remove the line\.$/),
       'lines.jsonl, row 2 (line 2) is not a JSON object such as {"deploymentId": "…", …}',
+      'lines.jsonl, row 3 (line 3) gives the field quantity twice. Repair or remove the line.',
     ]);
   });
 

@@ -69,6 +69,28 @@ describe('POST /usage', () => {
       });
   });
 
+  it('refuses a body that gives a field twice: parsers differ in which one counts', async () => {
+    const twice = '{"a":[{"amount":"1","amount":"100"}]}';
+    const answer = async (path: string, body: string) => api().ask('operator', 'POST', path, body);
+    expect(await answer('/graphql', twice)).toMatchObject({ status: 400 });
+    for (const path of ['/api/v1/quotes', '/api/v1/preview'])
+      expect(problemIn(await answer(path, twice))).toMatchObject({
+        status: 400,
+        code: 'malformed_request',
+        detail: 'The body gives the field a[0].amount twice. Give it once.',
+      });
+    // In a list, each item has its own answer.
+    expect((await answer('/api/v1/commands', `[${twice},${twice}]`)).body).toMatchObject([
+      { status: 'refused', error: { message: 'command: a[0].amount is given twice. Give it once' } },
+      { status: 'refused' },
+    ]);
+    expect(problemIn(await answer('/api/v1/commands', twice))).toMatchObject({ status: 400, code: 'invalid_input' });
+    const readings = '{"deploymentId":"acme-prod","observations":[{"attributes":{"a":1,"a":1}}]}';
+    expect((await answer('/api/v1/usage', readings)).body).toMatchObject({
+      items: [{ error: { errors: [{ field: 'attributes.a', message: 'is given twice. Give it once' }] } }],
+    });
+  });
+
   it('refuses bytes that are not UTF-8 in the URL and in headers', async () => {
     const status = async (path: string) => (await api().get('operator', path)).status;
     for (const path of [

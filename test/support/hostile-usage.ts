@@ -124,6 +124,9 @@ export const hostile = (kind: string): readonly string[] => [
     (deploymentId) => observation(kind, { deploymentId }),
   ),
   observation(kind, { surplus: '1' }),
+  observation(kind, { quantity: '"1","quantity":"1"' }),
+  observation(kind, { attributes: '{"a":[{"b":1,"b":1}]}' }),
+  event(kind, { data: '{"quantity":"1","quantity":"2"}' }),
 ];
 
 const NUMBER_OF_HOSTILE = hostile('').length;
@@ -177,11 +180,11 @@ export function itemsOf(batch: readonly Drawn[], kind: string): readonly Sent[] 
       text: observation(kind, {
         resourceId: JSON.stringify(resource),
         period: hourOf(hour),
-        // Of two equal names the last one counts.
+        // Parsers differ in which of two equal names counts.
         quantity: twice ? `"77","quantity":"${quantity}"` : `"${quantity}"`,
         attributes: '{"constructor":{"prototype":{"a":1}},"toString":"x"}',
       }),
-      recorded: { key: `${resource} 2026-04-20T${two(hour)}:00:00Z`, quantity },
+      recorded: twice ? null : { key: `${resource} 2026-04-20T${two(hour)}:00:00Z`, quantity },
     };
   });
 }

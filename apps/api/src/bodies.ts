@@ -1,18 +1,10 @@
+import { invalid } from '#domain/errors';
+import { hasRepeatedFields, markRepeatedFields, type MostJson, RepeatedField, sizeOfJson } from '#domain/json-text';
 import { V1 } from './http.js';
 import { BodyTooLarge } from './problem.js';
 
-/** What a JSON text may hold. */
-interface Most {
-  /** Those within lists and objects included. */
-  readonly values: number;
-  /** Free fields have at most 64. In a list, an item with more is refused by itself, and harms no parser. */
-  readonly levels: number;
-  /** Fields of one object. An object of 500,000 fields that nobody knows takes 5 s. */
-  readonly fields: number;
-}
-
 /** What the body of a request may hold. */
-interface BodyLimits extends Most {
+interface BodyLimits extends MostJson {
   readonly mebibytes: number;
 }
 
@@ -39,55 +31,30 @@ export const maxBytesOf = (route: string | undefined): number => limitsOf(route)
 export const tooManyBytes = (route: string | undefined): BodyTooLarge =>
   new BodyTooLarge(`The body is larger than ${limitsOf(route).mebibytes} MiB, the limit here. Send less in a request.`);
 
-/** Errors: `body_too_large`, if the JSON has too many values or levels. It is only scanned: parsing it takes longer. */
-export function assertParsable(json: Uint8Array, route: string | undefined): void {
+/**
+ * How many values the JSON of a body holds. Errors: `body_too_large`, if it has too many values or levels. It is only
+ * scanned: parsing it takes longer.
+ */
+export function valuesOfBody(json: string, route: string | undefined): number {
   const most = limitsOf(route);
-  const excess = excessOf(json, most);
+  const { values, excess } = sizeOfJson(json, most);
   if (excess !== undefined) throw new BodyTooLarge(EXCESSES[excess](most[excess]));
+  return values;
 }
 
-const EXCESSES: Readonly<Record<keyof Most, (most: number) => string>> = {
+/**
+ * What is wrong with a body whose JSON holds so many values, if it gives a field twice: parsers differ in which of the
+ * two they keep. In a list the items that do so are marked, and refused by themselves. null: nothing.
+ */
+export function repetitionIn(json: string, values: number, body: unknown, isList: boolean): Error | null {
+  if (!hasRepeatedFields(body, values)) return null;
+  if (!isList) return invalid('malformed_request', `The body ${new RepeatedField(json).message}. Give it once.`);
+  markRepeatedFields(json, body);
+  return null;
+}
+
+const EXCESSES: Readonly<Record<keyof MostJson, (most: number) => string>> = {
   values: (most) => `The body has more than ${most} values, the limit here. Send less in a request.`,
   levels: (most) => `The body is nested deeper than ${most} levels, the limit here. Nest its values less.`,
   fields: (most) => `The body has an object with more than ${most} fields, the limit here. Use fewer, or a list.`,
 };
-
-const [QUOTE, COMMA, BACKSLASH, SPACE] = [0x22, 0x2c, 0x5c, 0x20];
-const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
-
-/**
- * What a JSON text has too much of. A list or an object with n > 0 values has n - 1 commas. A text that is not valid
- * JSON is for the parser to refuse. It takes some 3 ms a megabyte, in which the parser takes 7.
- */
-export function excessOf(json: Uint8Array, most: Most): keyof Most | undefined {
-  let values = 1;
-  /** Of the innermost list or object. In a list there are none. */
-  let fields = 0;
-  const outer: number[] = [];
-  let isFirst = false;
-  for (let at = 0; at < json.length; at += 1) {
-    const byte = json[at] ?? 0;
-    if (byte <= SPACE) continue;
-    const closes = byte === CLOSE_LIST || byte === CLOSE_OBJECT;
-    if (byte === COMMA || (isFirst && !closes)) {
-      values += 1;
-      fields += 1;
-      if (values > most.values) return 'values';
-      if (fields > most.fields) return 'fields';
-    }
-    isFirst = byte === OPEN_LIST || byte === OPEN_OBJECT;
-    if (isFirst) {
-      if (outer.push(fields) > most.levels) return 'levels';
-      fields = byte === OPEN_LIST ? -Infinity : 0;
-    } else if (closes) fields = outer.pop() ?? 0;
-    else if (byte === QUOTE) at = endOfText(json, at);
-  }
-  return undefined;
-}
-
-/** The place of the quote that ends the text which begins with the quote at this place. */
-function endOfText(json: Uint8Array, start: number): number {
-  let at = start + 1;
-  while (at < json.length && json[at] !== QUOTE) at += json[at] === BACKSLASH ? 2 : 1;
-  return at;
-}

@@ -13,7 +13,7 @@ const PART_OF_LONGER = 0.05;
 const PART_OF_SHORTER = 0.3;
 const WHOLE_MS = 2000;
 /**
- * After a long request, its owner waits until so much is made up for: 3.3 s where it has 0.3 places to itself, twice as
+ * After a long request, its owner waits until so much is made up for: 5 s where it has 0.2 places to itself, twice as
  * long where two such owners share them.
  */
 const MOST_DEBT_MS = 1000;

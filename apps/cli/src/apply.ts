@@ -1,4 +1,5 @@
 import type { EventSource } from '#domain/events';
+import { jsonFault } from '#domain/json-text';
 import type { CommandOutcome } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { Ledger } from '#operations/ledger';
@@ -108,7 +109,7 @@ async function* outcomesOf(
       commands = [];
       sources = [];
       if (signal.aborted) return;
-      const message = `the line is not JSON: ${messageOf(error)}`;
+      const message = `the line ${jsonFault(error)}`;
       yield { command: '(not JSON)', status: 'refused', error: { code: 'not_json', kind: 'invalid', message } };
     }
   }

@@ -1,3 +1,4 @@
+import { parseJson, RepeatedField } from '#domain/json-text';
 import { isCorrection } from '#ledger/command';
 import { jsonTypesOf } from '#operations/reference';
 import { commandNamed } from './commands.js';
@@ -57,8 +58,9 @@ const WANTED: readonly (readonly [type: string, text: string])[] = [
 /** undefined: it is not JSON. */
 function jsonIn(text: string): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
+    return parseJson(text);
+  } catch (error) {
+    if (error instanceof RepeatedField) throw new WrongUsage(`${text}: the JSON ${error.message}`);
     return undefined;
   }
 }

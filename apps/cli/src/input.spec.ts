@@ -34,6 +34,7 @@ describe('a file of JSON', () => {
   it('is refused if it is not UTF-8: two ids would become one', async () => {
     const path = await file(latin1('{"id":"caf\u00e9"}'));
     await expect(readJson(path)).rejects.toThrow(`${path} is not JSON: ${NOT_UTF8}`);
+    await expect(readJson(await file('{"id":1,"id":2}'))).rejects.toThrow(`${path} gives the field id twice`);
     expect(await readJson(await file('\uFEFF{"id":"caf\u00e9"}'))).toEqual({ id: 'caf\u00e9' });
   });
 

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { buffer as wholeOf } from 'node:stream/consumers';
-import { messageOf } from './errors.js';
+import { jsonFault, parseJson } from '#domain/json-text';
 import { WrongUsage } from './wrong-usage.js';
 
 /** Reads the JSON in a file. Errors name the file. */
@@ -12,7 +12,7 @@ export async function readJson(file: string): Promise<unknown> {
   try {
     return jsonIn(bytes);
   } catch (error) {
-    throw new Error(`${file} is not JSON: ${messageOf(error)}`);
+    throw new Error(`${file} ${jsonFault(error)}`);
   }
 }
 
@@ -22,11 +22,11 @@ async function readBytes(file: string): Promise<Buffer> {
   return readFile(file);
 }
 
-/** Errors: it is not JSON, or not in UTF-8. Other bytes would become U+FFFD, and two ids one. */
+/** Errors: no JSON, a field given twice, or not in UTF-8: other bytes would become U+FFFD, and two ids one. */
 export function jsonIn(bytes: Buffer): unknown {
   if (!isUtf8(bytes))
     throw new Error('it is not text in UTF-8. Convert it, for example with iconv -f LATIN1 -t UTF-8.');
-  return JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/, ''));
+  return parseJson(bytes.toString('utf8').replace(/^\uFEFF/, ''));
 }
 
 /** The size of a file; null for stdin and anything else without a size. Errors: not found, or a directory. */

@@ -1,7 +1,7 @@
+import { jsonFault } from '#domain/json-text';
 import { parse, zInstant } from '#domain/schema';
 import { isCorrection, nameOf } from '#ledger/command';
 import type { Preview } from '#operations/ledger';
-import { messageOf } from './errors.js';
 import { assertStdinOnce, bytesOf, jsonIn, readLines } from './input.js';
 import { print, printFitted, printJson, say, table, widthOfTerminal } from './output.js';
 import { cliCaller, withLedger } from './session.js';
@@ -36,7 +36,7 @@ export async function run(files: readonly string[], options: Options): Promise<n
         commands.push(jsonIn(content));
         places.push(`${file}:${line}`);
       } catch (error) {
-        say(`${file}:${line}: the line would be refused (not_json): ${messageOf(error)}`);
+        say(`${file}:${line}: would be refused (not_json): the line ${jsonFault(error)}`);
         notJson += 1;
       }
     }

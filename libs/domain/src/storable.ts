@@ -1,3 +1,5 @@
+import { repeatedFieldOf } from './json-text.js';
+
 /**
  * Whether a text can be stored and found again by its bytes: valid Unicode without NUL, which Postgres cannot store.
  */
@@ -35,6 +37,8 @@ function search(value: unknown, path: PropertyKey[]): Unstorable | undefined {
       ? undefined
       : { path, message: 'contains a NUL character or half a surrogate pair, which cannot be stored' };
   if (typeof value !== 'object' || value === null) return undefined;
+  const repeated = repeatedFieldOf(value);
+  if (repeated !== undefined) return { path: [...path, repeated], message: 'is given twice. Give it once' };
   if (path.length === DEEPEST) return { path, message: `is nested deeper than ${DEEPEST} levels` };
   for (const [key, each] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
     if (typeof key === 'string' && !isStorable(key))

@@ -2,8 +2,8 @@ import type { ExecutionResult } from 'graphql';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
+import { sizeOfJson } from '#domain/json-text';
 import { isDomainError } from '#domain/schema';
-import { excessOf } from '../bodies.js';
 import { type Problem, problemOf } from '../problem.js';
 
 /** A refusal in GraphQL has the same code, status and faulty fields as in REST. */
@@ -46,8 +46,8 @@ const TOO_DEEP = `The query is nested deeper than ${MOST_LEVELS} levels.`;
  * take a document as JSON, as the parser makes it, and fail where it is not one. Errors: `invalid_query`.
  */
 export function assertReadable(text: string): void {
-  const levels = excessOf(Buffer.from(text), { values: Infinity, fields: Infinity, levels: MOST_LEVELS });
-  if (levels !== undefined) throw invalid('invalid_query', TOO_DEEP);
+  const { excess } = sizeOfJson(text, { values: Infinity, fields: Infinity, levels: MOST_LEVELS });
+  if (excess !== undefined) throw invalid('invalid_query', TOO_DEEP);
   if (isJson(text))
     throw invalid('invalid_query', 'The query must be in GraphQL, such as "{ tenants { items { tenantId } } }".');
 }

@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { getOperationAST, GraphQLError, OperationTypeNode, parse } from 'graphql';
 import { z } from 'zod';
 import { invalid } from '#domain/errors';
+import { parseJson } from '#domain/json-text';
 import { assertReadable, coded, textOf } from './errors.js';
 import { MAX_TOKENS } from './limits.js';
 
@@ -100,7 +101,7 @@ interface Message {
 function readable(protocol: string, sent: unknown): Message | undefined {
   if (!Buffer.isBuffer(sent)) return undefined;
   try {
-    const given = zTyped.parse(JSON.parse(sent.toString()));
+    const given = zTyped.parse(parseJson(sent.toString()));
     const schema = MESSAGES.get(`${protocol} ${given.type}`);
     if (schema === zOperation) return { type: given.type, operation: zOperation.parse(given) };
     return schema?.safeParse(given).success === true ? { type: given.type } : undefined;

@@ -1,5 +1,6 @@
 import { text as wholeOf } from 'node:stream/consumers';
 import { invalid } from '#domain/errors';
+import { jsonFault, parseJson } from '#domain/json-text';
 import { isObject, itemsOf, isWindow, LISTS_OF_ANSWERS, listsOf } from './answers.js';
 import type { SourceRows } from './csv-rows.js';
 import { type JsonItem, JsonItems } from './json-items.js';
@@ -41,10 +42,7 @@ async function* pagesOf(rows: Iterable<Found> | AsyncIterable<Found>): AsyncGene
 }
 
 const notJson = (source: Source, error: unknown): Error =>
-  invalid(
-    'unreadable_file',
-    `${source.name} is not JSON: ${error instanceof Error ? error.message : String(error)}. Nothing was imported.`,
-  );
+  invalid('unreadable_file', `${source.name} ${jsonFault(error)}. Nothing was imported.`);
 
 async function rowsOfWhole(source: Source, onRead: (bytes: number) => void, list: List): Promise<Found[]> {
   if (source.size > LONGEST_DOCUMENT)
@@ -56,7 +54,7 @@ async function rowsOfWhole(source: Source, onRead: (bytes: number) => void, list
   const text = (await wholeOf(contentOf(source, onRead))).replace(/^\uFEFF/, '');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
     throw notJson(source, error);
   }
@@ -135,10 +133,10 @@ async function listsIn(source: Source, list: List): Promise<readonly RowsOfList[
   let written: unknown;
   try {
     for await (const { list: path, text } of itemsOfLists(source, items)) {
-      const item: unknown = JSON.parse(text);
+      const item = parseJson(text);
       if (paths[path]?.[0] === 'data') windows.add(isWindow(item));
     }
-    rest = JSON.parse(items.end());
+    rest = parseJson(items.end());
     written = verbatim(items.end());
   } catch (error) {
     throw error instanceof SyntaxError ? notJson(source, error) : error;

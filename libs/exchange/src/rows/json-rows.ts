@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { jsonFault, parseJson } from '#domain/json-text';
 import { isObject, itemsOf, mayBeAnswer } from './answers.js';
 import type { SourceRows } from './csv-rows.js';
 import { verbatim } from './raw-numbers.js';
@@ -42,12 +43,12 @@ async function* linePages(source: Source, onRead: (bytes: number) => void, list:
 function rowsOfLine(text: string, list: List): Found[] {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
     return [
       {
         fields: { '': text.slice(0, 2000) },
-        fault: `is not JSON (${error instanceof Error ? error.message : String(error)}). Repair or remove the line.`,
+        fault: `${jsonFault(error)}. Repair or remove the line.`,
       },
     ];
   }
