@@ -2,9 +2,10 @@ import type { RecordedEvent } from '#domain/events';
 import { COPY_NULL, CopyLines, copyText } from '#read-model/copy';
 import { copiedAsNew } from '#read-model/new-rows';
 import type { Projection } from '#read-model/projection';
-import { changing, type Handler } from '#read-model/versioned';
+import { changing, type Handler, type Touch } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
-import { costDeliveries, type CostDeliveryRow, type CostLineRow, costLines } from './costs.table.js';
+import { type ChargedMonths, monthsCharged } from './charged-months.js';
+import { costDeliveries, type CostDeliveryRow, type CostLineRow, costLines, costMonths } from './costs.table.js';
 
 type CostEvents = 'CostRecorded' | 'CostCorrected';
 type Line = RecordedEvent<CostEvents>['data']['lines'][number];
@@ -27,18 +28,40 @@ const toRow = (provider: string, invoiceRef: string, line: Line): CostLineRow =>
   focus: line.focus ?? null,
 });
 
+const touching = (position: number, provider: string, invoiceRef: string, lineKeys: readonly string[]): Touch[] => [
+  { table: costMonths, group: [position] },
+  ...lineKeys.map((lineKey) => ({ table: costLines, group: [provider, invoiceRef, lineKey] })),
+];
+
 /** Both events set lines: a correction contains the corrected lines as a whole. */
 const setLines: Handler<CostEvents> = {
-  touches: ({ data }) =>
-    data.lines.map(({ lineKey }) => ({ table: costLines, group: [data.provider, data.invoiceRef, lineKey] })),
-  apply: ({ data }, rows) => {
+  touches: ({ data, position }) =>
+    touching(
+      position,
+      data.provider,
+      data.invoiceRef,
+      data.lines.map(({ lineKey }) => lineKey),
+    ),
+  apply: ({ data, position }, rows) => {
+    const months = monthsCharged(position);
     for (const line of data.lines) {
-      rows.set(
-        costLines,
-        [data.provider, data.invoiceRef, line.lineKey],
-        [toRow(data.provider, data.invoiceRef, line)],
-      );
+      const key = [data.provider, data.invoiceRef, line.lineKey];
+      for (const before of rows.get(costLines, ...key)) months.addRow(before);
+      months.add(line);
+      rows.set(costLines, key, [toRow(data.provider, data.invoiceRef, line)]);
     }
+    rows.set(costMonths, [position], months.rows());
+  },
+};
+
+const withdrawLine: Handler<'CostWithdrawn'> = {
+  touches: ({ data, position }) => touching(position, data.provider, data.invoiceRef, [data.lineKey]),
+  apply: ({ data, position }, rows) => {
+    const months = monthsCharged(position);
+    const key = [data.provider, data.invoiceRef, data.lineKey];
+    for (const before of rows.get(costLines, ...key)) months.addRow(before);
+    rows.set(costLines, key, []);
+    rows.set(costMonths, [position], months.rows());
   },
 };
 
@@ -48,16 +71,12 @@ const ofDelivery = ({ data }: { readonly data: Pick<CostDeliveryRow, 'provider' 
 ];
 
 const costs = versionedProjection('costs', {
-  version: 4,
-  tables: [costLines, costDeliveries],
+  version: 5,
+  tables: [costLines, costMonths, costDeliveries],
   on: {
     CostRecorded: setLines,
     CostCorrected: setLines,
-    CostWithdrawn: changing(
-      costLines,
-      ({ data }) => [data.provider, data.invoiceRef, data.lineKey],
-      () => [],
-    ),
+    CostWithdrawn: withdrawLine,
     CostDeliveryStarted: changing<'CostDeliveryStarted', typeof costDeliveries>(
       costDeliveries,
       ofDelivery,
@@ -111,12 +130,18 @@ function neighbours(batch: readonly RecordedEvent[]): RecordedEvent[][] {
 
 const TARGET = { table: costLines.name, columns: [...Object.keys(costLines.columns), 'position_from'] };
 
+const MONTHS_COLUMNS = ['marked_at', 'currency', 'is_tax', 'first_month', 'last_month'] as const;
+const MONTHS_TARGET = { table: costMonths.name, columns: [...MONTHS_COLUMNS, 'position_from'] };
+
 function newLines(events: readonly RecordedEvent<'CostRecorded'>[]): CopyLines {
   const lines = new CopyLines();
   for (const event of events) {
-    const { provider, invoiceRef, rows } = copiedOf(event);
+    const months = monthsCharged(event.position);
+    const { provider, invoiceRef, rows } = copiedOf(event, months);
     const bill = `${copyText(provider)}\t${copyText(invoiceRef)}`;
     for (const row of rows) lines.add(TARGET, `${bill}\t${row}\t${event.position}`);
+    for (const row of months.rows())
+      lines.add(MONTHS_TARGET, [...MONTHS_COLUMNS.map((column) => String(row[column])), event.position].join('\t'));
   }
   return lines;
 }
@@ -128,11 +153,18 @@ interface Copied {
   readonly rows: Iterable<string>;
 }
 
-const copiedOf = (event: RecordedEvent<'CostRecorded'>): Copied => {
-  const written = event.written === undefined ? null : writtenParts(event.written);
+const copiedOf = (event: RecordedEvent<'CostRecorded'>, months: ChargedMonths): Copied => {
+  const written = event.written === undefined ? null : writtenParts(event.written, months);
   if (written !== null) return written;
   const { provider, invoiceRef, lines } = event.data;
-  return { provider, invoiceRef, rows: lines.map((line) => columnsOf(line, detailsOf(line))) };
+  return {
+    provider,
+    invoiceRef,
+    rows: lines.map((line) => {
+      months.add(line);
+      return columnsOf(line, detailsOf(line));
+    }),
+  };
 };
 
 const BEGIN_LINES = ',"lines":[{"lineKey":';
@@ -146,23 +178,24 @@ const END_LINES = ']}';
  * most of it. A quote within a text is escaped, so the marks are found only where they are meant. null: it is written
  * otherwise.
  */
-function writtenParts(written: string): Copied | null {
+function writtenParts(written: string, months: ChargedMonths): Copied | null {
   const begin = written.indexOf(BEGIN_LINES);
   if (begin === -1 || !written.endsWith(END_LINES)) return null;
   const { provider, invoiceRef } = JSON.parse(`${written.slice(0, begin)}}`) as Pick<Copied, 'provider' | 'invoiceRef'>;
   const lines = written.slice(begin + BEGIN_LINES.length, -END_LINES.length).split(NEXT_LINE);
   try {
-    return { provider, invoiceRef, rows: lines.map(writtenColumns) };
+    return { provider, invoiceRef, rows: lines.map((line) => writtenColumns(line, months)) };
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;
   }
 }
 
-function writtenColumns(text: string): string {
+function writtenColumns(text: string, months: ChargedMonths): string {
   const details = text.indexOf(BEGIN_DETAILS);
   const isLast = details !== -1 && !AFTER_DETAILS.some((mark) => text.includes(mark, details));
   const line = JSON.parse(`{"lineKey":${isLast ? `${text.slice(0, details)}}` : text}`) as Line;
+  months.add(line);
   return columnsOf(line, isLast ? copyText(text.slice(details + BEGIN_DETAILS.length - 1, -1)) : detailsOf(line));
 }
 

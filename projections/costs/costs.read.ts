@@ -8,7 +8,7 @@ import type { CostDeliveryRow, CostLineContent, CostLineRow } from './costs.tabl
 
 type Db = Kysely<ReadModels>;
 
-const CONTENT = [
+export const CONTENT = [
   'provider',
   'invoice_ref',
   'line_key',
@@ -121,26 +121,6 @@ export async function readBilledLines(db: Db, of: readonly BillAfter[], limit: n
     ORDER BY of.number, line.line_key`.execute(db);
   return rows;
 }
-
-/** The cost of a period, without tax, in one currency. */
-export const readCostLines = async (
-  db: Db,
-  position: number,
-  { period, currency }: { readonly period: Period; readonly currency: string },
-): Promise<History<CostLineContent>[]> =>
-  db
-    .selectFrom('cost_lines')
-    .select(CONTENT)
-    .where('currency', '=', currency)
-    .where('category', '<>', 'tax')
-    .where('charge_period_start', '<', period.end)
-    .where('charge_period_end', '>', period.start)
-    .where(at(position))
-    .orderBy('kind')
-    .orderBy('provider')
-    .orderBy('invoice_ref')
-    .orderBy('line_key')
-    .execute();
 
 /** The cost by currency, without tax, for all periods. */
 export async function readCostTotals(

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { projected } from '../../test/support/projections.js';
 import { costsProjection } from './costs.projection.js';
-import { costLines } from './costs.table.js';
+import { costLines, costMonths } from './costs.table.js';
 
 const { given, when, whenOwn, clear, rows, versions } = projected(costsProjection);
 
@@ -142,4 +142,39 @@ it('makes the same rows of a bill that this process wrote a moment ago, whatever
   });
   await whenOwn({ CostRecorded: { ...OF, lines: sixHundred } });
   expect((await versions(costLines)).filter(({ invoice_ref }) => invoice_ref === OF.invoiceRef)).toHaveLength(601);
+});
+
+it('marks the months that a line charges, those that it no longer charges, and those of tax', async () => {
+  const over = { start: '2026-03-31T12:00:00Z', end: '2026-05-01T00:00:00.5Z' };
+  const usage = { ...droplet, amount: '1', category: 'usage' as const };
+  await given({ CostRecorded: { ...OF, lines: [usage, { ...usage, lineKey: 'tax', category: 'tax' }] } });
+  await when(
+    { CostCorrected: { ...OF, lines: [{ ...usage, chargePeriod: over, currency: 'EUR' }], reason: 'in euros' } },
+    { CostWithdrawn: { ...OF, lineKey: 'droplet', reason: 'never was' } },
+  );
+
+  const of = (marked_at: number, currency: string, is_tax: boolean, first_month: string, last_month: string) => ({
+    ...{ marked_at, currency, is_tax, first_month, last_month },
+  });
+  expect(await rows(costMonths)).toEqual([
+    of(1, 'USD', false, '2026-04', '2026-04'),
+    of(1, 'USD', true, '2026-04', '2026-04'),
+    of(2, 'EUR', false, '2026-03', '2026-05'),
+    of(2, 'USD', false, '2026-04', '2026-04'),
+    of(3, 'EUR', false, '2026-03', '2026-05'),
+  ]);
+});
+
+it('marks each month of a large bill once', async () => {
+  const may = { start: '2026-05-01T00:00:00Z', end: '2026-06-01T00:00:00Z' };
+  const bill = sixHundred.map((line, n) => (n % 2 === 0 ? line : { ...line, chargePeriod: may }));
+  await when({ CostRecorded: { ...OF, lines: bill } });
+  const marked = [
+    { marked_at: 1, currency: 'USD', is_tax: false, first_month: '2026-04', last_month: '2026-04' },
+    { marked_at: 1, currency: 'USD', is_tax: false, first_month: '2026-05', last_month: '2026-05' },
+  ];
+  expect(await rows(costMonths)).toEqual(marked);
+  await clear();
+  await whenOwn({ CostRecorded: { ...OF, lines: bill } });
+  expect(await rows(costMonths)).toEqual(marked);
 });

@@ -1,6 +1,6 @@
 import type { FocusDetails } from '#domain/costs/focus';
 import type { DeliveryMode } from '#domain/costs/cost';
-import { jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import { bigint, boolean, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -35,6 +35,27 @@ export type CostLineRow = RowOf<typeof costLines>;
 /** A line without its details, which only exports need. */
 export type CostLineContent = Omit<CostLineRow, 'focus'>;
 
+/**
+ * The UTC months, first to last, over which each event charges, or no longer charges, lines in a currency. So the lines
+ * of a month, and the months that changed after a position, are found without reading all lines.
+ */
+export const costMonths = defineTable({
+  name: 'cost_months',
+  columns: {
+    marked_at: bigint,
+    currency: text,
+    is_tax: boolean,
+    /** `2026-04` */
+    first_month: text,
+    last_month: text,
+  },
+  key: ['marked_at', 'currency', 'is_tax', 'first_month', 'last_month'],
+  group: ['marked_at'],
+  indexes: [['currency', 'last_month', 'first_month']],
+});
+
+export type CostMonthRow = RowOf<typeof costMonths>;
+
 /** The last delivery of each provider, account and month. */
 export const costDeliveries = defineTable({
   name: 'cost_deliveries',
@@ -64,6 +85,7 @@ export type CostDeliveryRow = RowOf<typeof costDeliveries>;
 declare module '#read-model/read-models' {
   interface ReadModels {
     cost_lines: History<CostLineRow>;
+    cost_months: History<CostMonthRow>;
     cost_deliveries: History<CostDeliveryRow>;
   }
 }

@@ -31,6 +31,12 @@ export const resources = defineTable({
 
 export type ResourceRow = RowOf<typeof resources>;
 
+/** What changed after a position is found by these. */
+const CHANGES = {
+  indexes: [['position_from']],
+  partialIndexes: [{ name: 'ended', columns: ['position_to'], where: 'position_to IS NOT NULL' }],
+} as const;
+
 /** From `seen_at` the resource was in this state, or gone. `position_from` gives the order of recording. */
 export const resourceSightings = defineTable({
   name: 'resource_sightings',
@@ -46,6 +52,7 @@ export const resourceSightings = defineTable({
     tenant_id: text.nullable(),
   },
   key: ['provider', 'provider_id', 'seen_at', 'gone'],
+  ...CHANGES,
 });
 
 export type SightingRow = RowOf<typeof resourceSightings>;
@@ -62,6 +69,7 @@ export const resourceCorrections = defineTable({
     reason: text,
   },
   key: ['provider', 'provider_id', 'recorded_position'],
+  ...CHANGES,
 });
 
 export type ResourceCorrectionRow = RowOf<typeof resourceCorrections>;

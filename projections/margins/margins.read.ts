@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Series } from '#domain/invoices/invoice';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
@@ -37,20 +37,25 @@ export interface MarginMonth {
 
 /** Every month and currency with revenue or cost. */
 export async function readMarginMonths(db: Db, position: number, since: number): Promise<MarginMonth[]> {
-  const isNew = (table: string) => sql`EXISTS (
-    SELECT FROM ${sql.table(table)} WHERE position_from > ${since} AND position_from <= ${position})`;
+  const isNew = (at: RawBuilder<unknown>) => sql`(${at} > ${since} AND ${at} <= ${position})`;
+  const isMoved = (table: string) => sql`
+    EXISTS (SELECT FROM ${sql.table(table)} WHERE ${isNew(sql`position_from`)})
+    OR EXISTS (SELECT FROM ${sql.table(table)} WHERE position_to IS NOT NULL AND ${isNew(sql`position_to`)})`;
   const { rows } = await sql<MarginMonth>`
     WITH moved AS (
-      SELECT ${isNew('deployment_assignments')} OR ${isNew('resource_sightings')}
-        OR ${isNew('resource_corrections')} AS holder)
-    SELECT month, currency, bool_or(changed) OR (SELECT holder FROM moved) AS changed
+      SELECT ${isMoved('deployment_assignments')} OR ${isMoved('resource_sightings')}
+        OR ${isMoved('resource_corrections')} AS holder)
+    SELECT month, currency, max(changed_at) > ${since} OR (SELECT holder FROM moved) AS changed
     FROM (
-      SELECT month, currency, position_from > ${since} AS changed FROM revenue WHERE position_from <= ${position}
+      SELECT month, currency, max(position_from) AS changed_at FROM revenue WHERE position_from <= ${position}
+      GROUP BY month, currency
       UNION ALL
-      SELECT to_char(m AT TIME ZONE 'UTC', 'YYYY-MM'), currency, position_from > ${since} OR position_to IS NOT NULL
-      FROM cost_lines c, generate_series(date_trunc('month', charge_period_start, 'UTC'),
-        charge_period_end - interval '1 microsecond', interval '1 month') m
-      WHERE category <> 'tax' AND position_from <= ${position}) f
+      SELECT to_char(m, 'YYYY-MM'), currency, changed_at
+      FROM (
+        SELECT currency, first_month, last_month, max(position_from) AS changed_at FROM cost_months
+        WHERE NOT is_tax AND position_from <= ${position}
+        GROUP BY currency, first_month, last_month) c,
+        generate_series((first_month || '-01')::timestamp, (last_month || '-01')::timestamp, interval '1 month') m) f
     GROUP BY month, currency
     ORDER BY month, currency`.execute(db);
   return rows;
@@ -58,11 +63,20 @@ export async function readMarginMonths(db: Db, position: number, since: number):
 
 /** The currencies of a UTC month with revenue or cost, including tax. */
 export async function readMarginCurrencies(db: Db, position: number, { start, end }: Period): Promise<string[]> {
+  const month = start.slice(0, 7);
+  // A line of each currency is enough. The last one that starts before the month ends is most likely in it.
   const { rows } = await sql<{ currency: string }>`
-    SELECT currency FROM revenue WHERE month = ${start.slice(0, 7)} AND position_from <= ${position}
+    SELECT currency FROM (
+      SELECT DISTINCT currency FROM revenue WHERE month = ${month} AND position_from <= ${position}) r
     UNION
-    SELECT currency FROM cost_lines
-    WHERE charge_period_start < ${end} AND charge_period_end > ${start} AND ${at(position)}
+    SELECT currency FROM (
+      SELECT DISTINCT currency FROM cost_months
+      WHERE first_month <= ${month} AND last_month >= ${month} AND position_from <= ${position}) c
+    CROSS JOIN LATERAL (
+      SELECT FROM cost_lines l
+      WHERE l.currency = c.currency AND charge_period_start < ${end} AND charge_period_end > ${start}
+        AND ${at(position)}
+      ORDER BY charge_period_start DESC LIMIT 1) one
     ORDER BY currency`.execute(db);
   return rows.map(({ currency }) => currency);
 }

@@ -13,6 +13,7 @@ import { grpcBench } from './grpc.bench.js';
 import { httpBench } from './http.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
 import { liveBench } from './live.bench.js';
+import { marginBench } from './margin.bench.js';
 import { overloadBench } from './overload.bench.js';
 import { peersBench } from './peers.bench.js';
 import { questionsBench } from './questions.bench.js';
@@ -33,6 +34,7 @@ const BENCHES: readonly Bench[] = [
   asOfBench,
   verifyBench,
   liveBench,
+  marginBench,
   overloadBench,
   peersBench,
   questionsBench,

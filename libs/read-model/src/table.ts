@@ -63,7 +63,7 @@ export const defineTable = <const Name extends string, Of extends Columns>({
   readonly key: readonly KeyOf<Of>[];
   /** By default the key: each row is a group. */
   readonly group?: readonly KeyOf<Of>[];
-  readonly indexes?: readonly (readonly ColumnOf<Of>[])[];
+  readonly indexes?: readonly (readonly (ColumnOf<Of> | keyof Versioned)[])[];
   readonly exclusion?: {
     readonly by: readonly ColumnOf<Of>[];
     readonly from: ColumnOf<Of>;
@@ -71,7 +71,7 @@ export const defineTable = <const Name extends string, Of extends Columns>({
   };
   readonly partialIndexes?: readonly {
     readonly name: string;
-    readonly columns: readonly ColumnOf<Of>[];
+    readonly columns: readonly (ColumnOf<Of> | keyof Versioned)[];
     readonly where: string;
   }[];
   readonly fewSuperseded?: boolean;

@@ -1,0 +1,127 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import { at } from '#read-model/at';
+import type { History, ReadModels } from '#read-model/read-models';
+import { CONTENT } from './costs.read.js';
+import type { CostLineContent } from './costs.table.js';
+
+type Db = Kysely<ReadModels>;
+
+/** UTC months, and the currency of their cost. */
+export interface CostsOf {
+  readonly months: readonly Period[];
+  readonly currency: string;
+}
+
+export const monthName = ({ start }: Period): string => start.slice(0, 7);
+
+/** The months asked for, as rows. */
+const named = (months: readonly Period[]): RawBuilder<unknown> => sql`(
+  SELECT * FROM unnest(${months.map(monthName)}::text[], ${months.map(({ start }) => start)}::timestamptz[],
+    ${months.map(({ end }) => end)}::timestamptz[]) AS m(month, start_at, end_at))`;
+
+/** SQL: the first instant of a month that a column names. */
+const startOf = (month: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`((${month} || '-01')::timestamp AT TIME ZONE 'UTC')`;
+
+/**
+ * SQL: the lines of the months, without tax. They are found by the months in which they start: a line may last longer
+ * than a month, and `cost_months` knows which do.
+ */
+const linesOf = (position: number, { months, currency }: CostsOf, columns: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`(
+    SELECT l.*, s.first_month
+    FROM (
+      SELECT DISTINCT c.first_month FROM cost_months c JOIN ${named(months)} m
+        ON c.first_month <= m.month AND c.last_month >= m.month
+      WHERE c.currency = ${currency} AND NOT c.is_tax AND c.position_from <= ${position}) s
+    CROSS JOIN LATERAL (
+      SELECT ${columns} FROM cost_lines
+      WHERE currency = ${currency} AND category <> 'tax' AND ${at(position)}
+        AND charge_period_start >= ${startOf(sql`s.first_month`)}
+        AND charge_period_start < ${startOf(sql`s.first_month`)} + interval '1 month'
+        AND EXISTS (
+          SELECT FROM ${named(months)} m WHERE charge_period_start < m.end_at AND charge_period_end > m.start_at)) l)`;
+
+/** Cost lines with one holder throughout a month, summed; or lines that must be divided. */
+export interface Charged {
+  readonly provider: string;
+  readonly kind: string;
+  /** The tenant that the lines name themselves. */
+  readonly tenant_id: string | null;
+  readonly amount: string;
+  /** How many lines have this amount. Sums: 1. */
+  readonly lines: number;
+  /** The month in which all of it is charged. null: of lines that must be divided. */
+  readonly month: string | null;
+  /** What the resource was seen with, in a sum. */
+  readonly deployment_id: string | null;
+  readonly owner_id: string | null;
+  /** null: a sum, or of no resource. */
+  readonly resource_id: string | null;
+  readonly charge_period_start: Instant | null;
+  readonly charge_period_end: Instant | null;
+}
+
+const CHARGED = sql.raw('provider, resource_id, kind, tenant_id, amount, charge_period_start, charge_period_end');
+
+/**
+ * The cost of months, without tax, in the order of kinds. Lines that need no division are summed here: they are within
+ * one month, and their resource was always seen with the same deployment and tenant, no correction changed these, and
+ * the deployment has no new tenant within the month. All others stand for themselves.
+ */
+export async function readCharged(db: Db, position: number, of: CostsOf): Promise<Charged[]> {
+  const { rows } = await sql<Charged>`
+    WITH lines AS MATERIALIZED (
+      SELECT l.*, m.month, m.month IS NOT NULL AND l.charge_period_end <= m.end_at AS is_within
+      FROM ${linesOf(position, of, CHARGED)} l LEFT JOIN ${named(of.months)} m ON m.month = l.first_month),
+    held AS (
+      SELECT s.provider, s.provider_id, min(s.deployment_id) AS deployment_id, min(s.tenant_id) AS owner_id,
+        min(coalesce(s.deployment_id, '')) <> max(coalesce(s.deployment_id, ''))
+          OR min(coalesce(s.tenant_id, '')) <> max(coalesce(s.tenant_id, '')) AS moves
+      FROM (SELECT DISTINCT provider, resource_id FROM lines WHERE resource_id IS NOT NULL) n
+      JOIN resource_sightings s ON s.provider = n.provider AND s.provider_id = n.resource_id
+      WHERE NOT s.gone AND ${at(position, 's')}
+      GROUP BY s.provider, s.provider_id),
+    corrected AS (
+      SELECT DISTINCT provider, provider_id FROM resource_corrections
+      WHERE changes ?| ARRAY['deploymentId', 'tenantId'] AND ${at(position)}),
+    assigned AS (
+      SELECT DISTINCT m.month, a.deployment_id
+      FROM deployment_assignments a JOIN ${named(of.months)} m
+        ON a.effective_from > m.start_at AND a.effective_from < m.end_at
+      WHERE ${at(position, 'a')})
+    SELECT provider, kind, tenant_id, coalesce(apart_amount, sum(amount)) AS amount,
+      CASE WHEN apart THEN count(*)::int ELSE 1 END AS lines, month, deployment_id, owner_id, resource_id,
+      charge_period_start, charge_period_end
+    FROM (
+      SELECT l.provider, l.kind, l.tenant_id, l.amount, p.apart,
+        CASE WHEN p.apart THEN NULL ELSE l.month END AS month,
+        CASE WHEN p.apart THEN NULL ELSE h.deployment_id END AS deployment_id,
+        CASE WHEN p.apart THEN NULL ELSE h.owner_id END AS owner_id,
+        CASE WHEN p.apart THEN l.resource_id END AS resource_id,
+        CASE WHEN p.apart THEN l.charge_period_start END AS charge_period_start,
+        CASE WHEN p.apart THEN l.charge_period_end END AS charge_period_end,
+        CASE WHEN p.apart THEN l.amount END AS apart_amount
+      FROM lines l
+      LEFT JOIN held h ON h.provider = l.provider AND h.provider_id = l.resource_id
+      LEFT JOIN corrected c ON c.provider = l.provider AND c.provider_id = l.resource_id
+      LEFT JOIN assigned a ON a.month = l.month AND a.deployment_id = h.deployment_id
+      CROSS JOIN LATERAL (
+        SELECT NOT l.is_within OR coalesce(h.moves, false) OR c.provider IS NOT NULL
+          OR a.deployment_id IS NOT NULL AS apart) p) x
+    GROUP BY provider, kind, tenant_id, apart, apart_amount, month, deployment_id, owner_id, resource_id,
+      charge_period_start, charge_period_end
+    ORDER BY kind, provider`.execute(db);
+  return rows;
+}
+
+/** The cost lines of months, without tax, in one currency. */
+export async function readCostLines(db: Db, position: number, of: CostsOf): Promise<History<CostLineContent>[]> {
+  const columns = sql.join(CONTENT.map((column) => sql.ref(column)));
+  const { rows } = await sql<History<CostLineContent>>`
+    SELECT * FROM ${linesOf(position, of, columns)} l
+    ORDER BY kind, provider, invoice_ref, line_key`.execute(db);
+  return rows;
+}

@@ -1,0 +1,104 @@
+import type { LedgerEvent } from '#domain/events';
+import { type CostLine, costStream } from '#domain/costs/cost';
+import { inventoryStream } from '#domain/inventory/resource';
+import { deploymentStream } from '#domain/tenants/deployment';
+import { tenantStream } from '#domain/tenants/tenant';
+import { instant } from '#domain/time/instant';
+import { monthOf, type Period, piecesOf } from '#domain/time/period';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { appendingTo } from './bench.js';
+
+/** Three years. */
+export const COST_MONTHS: readonly Period[] = piecesOf(
+  { start: instant('2023-06-01T00:00:00Z'), end: instant('2026-06-01T00:00:00Z') },
+  monthOf,
+);
+const FROM = instant('2023-06-01T00:00:00Z');
+const PROVIDER = 'digitalocean';
+const DEPLOYMENTS_PER_TENANT = 10;
+const RESOURCES_PER_DEPLOYMENT = 3;
+/** One of so many resources moves to the next deployment, in the middle of 2025-01. */
+const MOVES = 20;
+const MOVED_AT = instant('2025-01-16T00:00:00Z');
+/** One of so many lines names no resource: support, traffic and the like. */
+const OF_NOBODY = 25;
+const LINES_PER_EVENT = 300;
+const RESOURCES_PER_EVENT = 1000;
+const KINDS = ['droplet', 'volume', 'snapshot', 'backup'];
+
+const deploymentId = (n: number): string => `deployment-${String(n).padStart(6, '0')}`;
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+function chunks<Item>(items: readonly Item[], size: number): Item[][] {
+  return numbers(Math.ceil(items.length / size)).map((n) => items.slice(n * size, (n + 1) * size));
+}
+
+/**
+ * A ledger of so many cost lines over three years: each resource has a line a month. Some resources move, and some
+ * lines are of nobody. Answers the number of deployments.
+ */
+export async function costLedger(core: LedgerCore, lines: number): Promise<number> {
+  const append = appendingTo(core);
+  const resources = Math.ceil(lines / COST_MONTHS.length);
+  const deployments = Math.ceil(resources / RESOURCES_PER_DEPLOYMENT);
+  for (const n of numbers(Math.ceil(deployments / DEPLOYMENTS_PER_TENANT))) {
+    const tenantId = `tenant-${n}`;
+    const details = await core.details.keep(tenantId, { name: tenantId });
+    await append(tenantStream(tenantId), {
+      type: 'TenantRegistered',
+      data: { tenantId, currency: 'USD', timeZone: 'UTC', ...details },
+    });
+  }
+  for (const n of numbers(deployments))
+    await append(deploymentStream(deploymentId(n)), {
+      type: 'DeploymentRegistered',
+      data: {
+        deploymentId: deploymentId(n),
+        tenantId: `tenant-${Math.floor(n / DEPLOYMENTS_PER_TENANT)}`,
+        name: deploymentId(n),
+        from: FROM,
+      },
+    });
+  const seen = (seenAt: typeof FROM, of: readonly number[], deploymentOf: (n: number) => number): LedgerEvent[] =>
+    chunks(of, RESOURCES_PER_EVENT).map((each) => ({
+      type: 'ResourcesObserved',
+      data: {
+        provider: PROVIDER,
+        seenAt,
+        resources: each.map((n) => ({
+          providerId: String(n),
+          kind: 'server',
+          name: `server-${n}`,
+          status: 'active',
+          deploymentId: deploymentId(deploymentOf(n) % deployments),
+        })),
+      },
+    }));
+  const home = (n: number): number => Math.floor(n / RESOURCES_PER_DEPLOYMENT);
+  const movers = numbers(resources).filter((n) => n % MOVES === 0);
+  await append(
+    inventoryStream(PROVIDER),
+    ...seen(FROM, numbers(resources), home),
+    ...seen(MOVED_AT, movers, (n) => home(n) + 1),
+  );
+  for (const month of COST_MONTHS)
+    for (const [part, of] of chunks(numbers(resources), LINES_PER_EVENT).entries()) {
+      const invoiceRef = `${month.start.slice(0, 7)}-${part}`;
+      await append(costStream(PROVIDER, invoiceRef), {
+        type: 'CostRecorded',
+        data: { provider: PROVIDER, invoiceRef, lines: of.map((n) => lineOf(n, month)) },
+      });
+    }
+  return deployments;
+}
+
+/** 1.25 or 0.625, so that half cents occur. */
+const lineOf = (n: number, chargePeriod: Period): CostLine => ({
+  lineKey: String(n),
+  ...(n % OF_NOBODY === 0 ? {} : { resourceId: String(n) }),
+  kind: KINDS[n % KINDS.length] ?? '',
+  chargePeriod,
+  amount: n % 2 === 0 ? '1.25' : '0.625',
+  currency: 'USD',
+  category: 'usage',
+});
