@@ -1,6 +1,6 @@
 import { type Expression, type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
-import type { FrozenRow, InvoiceStatus } from '#domain/invoices/invoice';
+import { documentNumber, type FrozenRow, type InvoiceStatus } from '#domain/invoices/invoice';
 import { isUuid } from '#domain/uuid';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
@@ -51,6 +51,18 @@ export const readInvoices = async (
     .where('invoice_id', '=', anyOf(invoiceIds, 'uuid'))
     .where(at(position))
     .execute();
+
+/** The numbers of issued invoices, by id. */
+export const readInvoiceNumbers = async (
+  db: Db,
+  position: number,
+  invoiceIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> =>
+  new Map(
+    (await readInvoices(db, position, invoiceIds)).flatMap(({ invoice_id, ordinal }) =>
+      ordinal === null ? [] : [[invoice_id, documentNumber('INV', ordinal)]],
+    ),
+  );
 
 export const INVOICE_ORDER = keyset<InvoiceRow>({ tenant_id: 'text', as_of: 'timestamptz', invoice_id: 'uuid' });
 

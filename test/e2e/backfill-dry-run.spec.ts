@@ -82,12 +82,12 @@ describe('backfill --dry-run', () => {
     const late = await files.write('late.csv', HEADER + day('site', '01', '90') + day('site', '02', '50'));
     // (90 − 100 + 50) × 0.10
     expect((await dryRunOf(test, 'usage', late)).effect).toEqual({
-      invoices: [{ invoiceId, tenantId: 'acme', currency: 'USD', difference: '4.00' }],
+      invoices: [{ invoiceId, number: 'INV-000001', tenantId: 'acme', currency: 'USD', difference: '4.00' }],
       open: [],
     });
     const done = await backfilled(test, 'usage', late);
     expect(countsOf(done)).toEqual([2, 1, 0, 1, 0]);
-    expect(done.historic).toEqual([{ tenantId: 'acme', invoices: [invoiceId], lines: 1 }]);
+    expect(done.historic).toEqual([{ tenantId: 'acme', invoices: [invoiceId], numbers: ['INV-000001'], lines: 1 }]);
     await test.apply({ command: 'create-invoice', tenantId: 'acme', asOf: '2026-05-02T00:00:00Z' });
     const { items } = await test.ask<{ items: { total: string }[] }>('invoices', { tenantId: 'acme' });
     expect(items.map(({ total }) => total).sort()).toEqual(['10.00', '4.00']);

@@ -379,7 +379,7 @@ describe('wrong usage', () => {
     const lines = stdout.split('\n').map((text) => text.replace(/ +/, ' '));
     for (const { name, summary } of COMMANDS.values()) expect(lines).toContain(`${name} ${summary}`);
     const one = await cli(['commands', 'set-rate']);
-    expect(one.stdout).toMatch(/^unitPrice +yes +decimal +the price of one unit$/m);
+    expect(one.stdout).toMatch(/^unitPrice +yes +decimal +the price of one unit +"0\.000171296"$/m);
     expect(one.stdout).toContain('use correct-rate or withdraw.');
     expect(one.stdout).toContain('example: {"command":"set-rate",');
     expect(JSON.parse((await cli(['commands', 'set-rate', '--json'])).stdout)).toMatchObject({

@@ -61,6 +61,19 @@ async function carriedOut(commands: string, cwd: string, env: NodeJS.ProcessEnv)
   return (await run('sh', ['-e', '-c', `exec 2>&1\n${script}`], { cwd, env })).stdout;
 }
 
+it('docs/operators.md is true for the ledger of the demo, with the output that it shows', async () => {
+  const database = await testDatabase();
+  const env = { ...process.env, DATABASE_URL: database.url };
+  const cwd = path.join(files.path, 'operators');
+  await mkdir(cwd);
+  await carriedOut('npx ledgerline demo', cwd, env);
+  for (const { commands, output } of stepsOf(await readFile('docs/operators.md', 'utf8'))) {
+    const printed = await carriedOut(commands, cwd, env);
+    if (output !== '') expect(printed).toMatch(patternOf(output));
+  }
+  await database.drop();
+});
+
 it.each(PAGES)('%s leads to issued, explained invoices, with the output that it shows', async (page, count) => {
   const steps = stepsOf(await readFile(page, 'utf8'));
   expect(steps).toHaveLength(count);

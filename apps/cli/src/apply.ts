@@ -4,9 +4,9 @@ import type { CommandOutcome } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { Ledger } from '#operations/ledger';
 import { untilUnavailable } from '#operations/refusal';
-import { messageOf } from './errors.js';
+import { messageOf, reasonOf } from './errors.js';
 import { assertStdinOnce, bytesOf, jsonIn, type Line, readPages } from './input.js';
-import { counted, print, printJson, progress, say } from './output.js';
+import { counted, isObject, print, printJson, progress, say } from './output.js';
 import { run as preview } from './preview.js';
 import { cliCaller, withLedger } from './session.js';
 
@@ -75,9 +75,7 @@ async function* applied(
         for await (const outcome of outcomesOf(ledger, file, lines, { actor, signal })) {
           const line = lines[done];
           if (outcome.status === 'refused')
-            say(
-              `${file}:${line?.line}: ${outcome.command} was refused (${outcome.error.code}): ${outcome.error.message}`,
-            );
+            say(`${file}:${line?.line}: ${outcome.command} was refused (${outcome.error.code}): ${reasonOf(outcome)}`);
           yield { index, ...outcome };
           [index, done, read] = [index + 1, done + 1, read + (line?.bytes ?? 0)];
           shown.show(bytes === null ? null : Math.min(read / bytes, 1), counted(index, 'command'));
@@ -116,8 +114,23 @@ async function* outcomesOf(
   yield* untilUnavailable(ledger.executeInOrder(commands, cliCaller(actor), signal, sources));
 }
 
+/** `invoices: 3f87… USD, 5b0c… EUR`. Programs use --json. */
+function resultText(result: unknown): string {
+  if (!isObject(result)) return textOf(result);
+  return Object.entries(result)
+    .filter(([, value]) => !(Array.isArray(value) && value.length === 0))
+    .map(([name, value]) => `${name}: ${textOf(value)}`)
+    .join('; ');
+}
+
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.map(textOf).join(', ');
+  if (isObject(value)) return Object.values(value).map(textOf).join(' ');
+  return String(value);
+}
+
 function lineOf({ index, status, command, dates = [], ...rest }: Answer): string {
-  const result = 'result' in rest && rest.result !== undefined ? `\t${JSON.stringify(rest.result)}` : '';
+  const result = 'result' in rest && rest.result !== undefined ? `\t${resultText(rest.result)}` : '';
   const read = dates.map(({ field, date, timeZone, instant }) => `\t${field} ${date} in ${timeZone} is ${instant}`);
   return `${index + 1}\t${status}\t${command}${result}${read.join('')}`;
 }

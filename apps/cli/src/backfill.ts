@@ -137,9 +137,9 @@ function printDryRun({
   const named = tenants.length === 0 ? 'none' : tenants.join(', ');
   print(`${counted(deployments, 'deployment')}, tenants: ${named}`);
   if (notRegistered > 0) print(`${counted(notRegistered, 'deployment')} not registered`);
-  for (const { invoiceId, tenantId, difference, currency } of effect?.invoices ?? [])
+  for (const { invoiceId, number, tenantId, difference, currency } of effect?.invoices ?? [])
     print(
-      `invoice ${invoiceId} of ${tenantId} is issued: ` +
+      `invoice ${number ?? invoiceId} of ${tenantId} is issued: ` +
         `${difference} ${currency} would be booked as corrections on the next invoice`,
     );
   for (const { tenantId, difference, currency } of effect?.open ?? [])
@@ -148,8 +148,8 @@ function printDryRun({
   say('dry run: nothing was written');
 }
 
-function printHistoric({ tenantId, lines, invoices }: Historic): void {
-  const billed = `${counted(lines, 'billed line')} (invoice ${invoices.join(', ')})`;
+function printHistoric({ tenantId, lines, numbers }: Historic): void {
+  const billed = `${counted(lines, 'billed line')} (${numbers.join(', ')})`;
   say(
     `${tenantId}: the import affects ${billed}. ` +
       'The next run of ledgerline invoice books any difference as a correction.',

@@ -3,3 +3,12 @@ export const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code;
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Some messages begin with the command, which stands before them already. */
+export const reasonOf = ({
+  command,
+  error,
+}: {
+  readonly command: string;
+  readonly error: { readonly message: string };
+}) => error.message.replace(`${command}: `, '');

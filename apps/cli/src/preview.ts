@@ -2,8 +2,10 @@ import { jsonFault } from '#domain/json-text';
 import { parse, zInstant } from '#domain/schema';
 import { isCorrection, nameOf } from '#ledger/command';
 import type { Preview } from '#operations/ledger';
+import { COMMANDS } from '#operations/operations';
+import { reasonOf } from './errors.js';
 import { assertStdinOnce, bytesOf, jsonIn, readLines } from './input.js';
-import { print, printFitted, printJson, say, table, widthOfTerminal } from './output.js';
+import { counted, print, printFitted, printJson, say, table, widthOfTerminal } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { readOption } from './wrong-usage.js';
 
@@ -25,16 +27,25 @@ const MOST_COMMANDS = 100_000;
 export async function run(files: readonly string[], options: Options): Promise<number> {
   assertStdinOnce(files);
   const commands: unknown[] = [];
-  const places: string[] = [];
+  const places: Place[] = [];
   let notJson = 0;
+  let number = 0;
+  let leftOut = 0;
   for (const file of files) await bytesOf(file);
   for (const file of files) {
     for await (const { line, content } of readLines(file, new AbortController().signal)) {
       if (commands.length === MOST_COMMANDS)
         throw new Error(`${file}:${line}: more than ${MOST_COMMANDS} commands are not previewed. Divide the files.`);
+      number += 1;
       try {
-        commands.push(jsonIn(content));
-        places.push(`${file}:${line}`);
+        const command = jsonIn(content);
+        if (COMMANDS.get(nameOf(command))?.isPreviewed === false) {
+          say(`${file}:${line}: ${nameOf(command)} is left out. It can't be previewed.`);
+          leftOut += 1;
+          continue;
+        }
+        commands.push(command);
+        places.push({ at: `${file}:${line}`, number });
       } catch (error) {
         say(`${file}:${line}: would be refused (not_json): the line ${jsonFault(error)}`);
         notJson += 1;
@@ -42,7 +53,14 @@ export async function run(files: readonly string[], options: Options): Promise<n
     }
   }
   const code = await previewed(commands, options, places);
+  if (leftOut > 0) say(`${counted(leftOut, 'command')} left out: the preview does not show what they would change.`);
   return notJson > 0 ? 1 : code;
+}
+
+/** Where a command was read: file and line, and its number among all. */
+interface Place {
+  readonly at: string;
+  readonly number: number;
 }
 
 /**
@@ -52,7 +70,7 @@ export async function run(files: readonly string[], options: Options): Promise<n
 export async function previewed(
   commands: readonly unknown[],
   options: Options,
-  places: readonly string[] = [],
+  places: readonly Place[] = [],
 ): Promise<number> {
   const at = options.at === undefined ? undefined : readOption(() => parse(zInstant, options.at, '--at'));
   const margin =
@@ -66,11 +84,15 @@ export async function previewed(
     });
     const refused = preview.commands.flatMap((each) => (each.status === 'refused' ? [each] : []));
     for (const { index, command, error } of refused)
-      say(`${places[index] ?? 'the command'}: ${command} would be refused (${error.code}): ${error.message}`);
+      say(
+        `${places[index]?.at ?? 'the command'}: ${command} would be refused (${error.code}): ` +
+          reasonOf({ command, error }),
+      );
     if (options.json) printJson(preview);
     else {
       for (const { index, status, command } of preview.commands)
-        if (status !== 'refused' && places.length > 0) print(`${index + 1}\twould be ${status}\t${command}`);
+        if (status !== 'refused' && places.length > 0)
+          print(`${places[index]?.number}\twould be ${status}\t${command}`);
       show(preview);
       if (commands.some((each) => isCorrection(nameOf(each)))) {
         const basis = places.length > 0 ? `"basedOn": ${preview.position} in it` : `--based-on ${preview.position}`;

@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { OF_EVERY_COMMAND } from './meanings.js';
 import { COMMANDS } from './operations.js';
-import { type CommandReference, type FieldReference, referenceOf } from './reference.js';
+import { type CommandReference, type FieldReference, jsonTypesOf, referenceOf } from './reference.js';
 
-const ALL = [...COMMANDS.values()].map(referenceOf);
+const ALL = [...COMMANDS.values()].map((each) => referenceOf(each, COMMANDS.values()));
 function ofCommand(name: string): CommandReference {
   const found = ALL.find((each) => each.name === name);
   if (found === undefined) throw new Error(`there is no command ${name}`);
@@ -14,14 +14,14 @@ const DOCUMENT = 'docs/commands.md';
 
 const row = (...cells: readonly string[]): string =>
   `| ${cells.map((each) => each.replaceAll('|', '\\|')).join(' | ')} |`;
-const field = ({ path, isRequired, type, meaning }: FieldReference): string =>
-  row(isRequired ? `**${path}**` : path, type, meaning);
+const field = ({ path, isRequired, type, meaning, example }: FieldReference): string =>
+  row(isRequired ? `**${path}**` : path, type, meaning, example === undefined ? '' : JSON.stringify(example));
 
 const section = ({ name, summary, roles, fields, remedy, example }: CommandReference): string =>
   [
     `## ${name}`,
     `${summary}. For ${roles.join(', ')}. ${remedy}`,
-    ['| Field | Type | Meaning |', '|---|---|---|', ...fields.map(field)].join('\n'),
+    ['| Field | Type | Meaning | Example |', '|---|---|---|---|', ...fields.map(field)].join('\n'),
     `\`\`\`json\n${JSON.stringify(example)}\n\`\`\``,
   ].join('\n\n');
 
@@ -44,6 +44,20 @@ const document = (): string =>
 describe('the reference of commands', () => {
   it.each(ALL)('says what each field of $name means', ({ fields }) => {
     expect(fields.filter(({ type, meaning }) => meaning === '' || type === 'enum' || type === '')).toEqual([]);
+  });
+
+  it.each([...COMMANDS.values()])('has an example of the right type for each field of $name', (definition) => {
+    const types = jsonTypesOf(definition);
+    const typeIn = (value: unknown): string =>
+      Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
+    const { fields } = referenceOf(definition, COMMANDS.values());
+    expect(
+      fields.filter(({ path, example }) =>
+        example === undefined
+          ? !fields.some((other) => other.path.startsWith(`${path}.`) || other.path.startsWith(`${path}[]`))
+          : types.get(path)?.has(typeIn(example)) !== true,
+      ),
+    ).toEqual([]);
   });
 
   it('names the values of a field, the price models that have it, and how a mistake is corrected', () => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Role } from '#ledger/caller';
 import { isCorrection } from '#ledger/command';
 import { type CommandDefinition, remedyText, WRITERS, zBasedOn } from '#ledger/define-command';
+import { valueAt, valueNamed } from './examples.js';
 import { meaningOf } from './meanings.js';
 
 /** A field of a command. */
@@ -12,6 +13,8 @@ export interface FieldReference {
   /** `decimal`, `instant`, or the values that it can have: `month | year`. */
   readonly type: string;
   readonly meaning: string;
+  /** A value that it may have. Objects, and lists of them, have one for each of their fields instead. */
+  readonly example?: unknown;
 }
 
 /** All that one needs to know of a command to send it. */
@@ -47,13 +50,17 @@ const zSchema = z.object({
 });
 type Schema = z.output<typeof zSchema>;
 
-export function referenceOf(definition: CommandDefinition): CommandReference {
+/** `all`: the commands whose examples may show fields that the command's own does not have. */
+export function referenceOf(definition: CommandDefinition, all: Iterable<CommandDefinition>): CommandReference {
   const { name, summary, roles = WRITERS, mistakes, example } = definition;
+  const examples = [...all].map((each) => each.example);
+  const byPath = fieldsByPath(definition);
+  const paths = [...byPath.keys()];
   return {
     name,
     summary,
     roles,
-    fields: [...fieldsByPath(definition)].map(([path, found]) => {
+    fields: [...byPath].map(([path, found]) => {
       const [type, text] = meaningOf(name, path) ?? [];
       const values = [...new Set(found.flatMap(({ schema }) => valuesOf(schema)))];
       const described = found.map(({ schema }) => schema.description).find((each) => each !== undefined);
@@ -62,6 +69,9 @@ export function referenceOf(definition: CommandDefinition): CommandReference {
         isRequired: found.every((each) => each.isRequired),
         type: values.length > 0 ? values.join(' | ') : (type ?? typeOf(found)),
         meaning: (described ?? text ?? '') + modelsText(found),
+        ...(paths.some((other) => other.startsWith(`${path}.`) || other.startsWith(`${path}[]`))
+          ? {}
+          : { example: valueAt(example, path) ?? values[0] ?? (isBoolean(found) ? true : valueNamed(examples, path)) }),
       };
     }),
     remedy: remedyText(mistakes),
@@ -130,6 +140,8 @@ const typesIn = (schema: Schema): string[] => [
   ...shapesOf(schema).flatMap(typesIn),
   ...(schema.type === undefined && valuesOf(schema).length > 0 ? ['string'] : []),
 ];
+
+const isBoolean = (found: readonly Found[]): boolean => found.some(({ schema }) => typesIn(schema).includes('boolean'));
 
 const itemsIn = (schema: Schema): Schema[] => [schema.items ?? [], shapesOf(schema).flatMap(itemsIn)].flat();
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { compareText } from '#domain/compare-text';
-import { documentNumber } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import { tiles } from '#domain/lines/parts';
 import { summedByMonth } from '#domain/margin/months';
@@ -15,7 +14,7 @@ import { allLines } from '../invoices/contracts.js';
 import { recordedPartsOf } from '../invoices/parts.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readDeploymentsEver } from '#projections/deployments/deployments.read';
-import { readInvoices } from '#projections/invoices/invoices.read';
+import { readInvoiceNumbers } from '#projections/invoices/invoices.read';
 import type { RevenueRow } from '#projections/margins/margins.table';
 import { addRevenue } from '#projections/margins/margins.trial';
 import { readChangedDays } from '#projections/metering/metering.read';
@@ -90,11 +89,7 @@ interface Difference {
 
 async function numbered({ core, from }: Trial, differences: readonly Difference[]): Promise<Numbered[]> {
   const ids = [...new Set(differences.flatMap(({ line }) => line.invoiceId ?? []))];
-  const numbers = new Map(
-    (await readInvoices(core.db, from, ids)).flatMap(({ invoice_id, ordinal }) =>
-      ordinal === null ? [] : [[invoice_id, documentNumber('INV', ordinal)]],
-    ),
-  );
+  const numbers = await readInvoiceNumbers(core.db, from, ids);
   return differences.map(({ line: { tenantId, invoiceId, ...line }, months }) => ({
     line: { tenantId, invoiceId, number: numbers.get(invoiceId ?? '') ?? null, ...line },
     months,

@@ -16,6 +16,7 @@ export interface BackfillEffect {
   /** Issued invoices that it changes. The difference would be booked as corrections on the tenant's next invoice. */
   readonly invoices: readonly {
     readonly invoiceId: string;
+    readonly number: string | null;
     readonly tenantId: string;
     readonly currency: string;
     readonly difference: string;
@@ -91,10 +92,11 @@ function effectBy(lines: readonly PreviewedLine[]): BackfillEffect {
   ].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
-    const { invoiceId, tenantId, currency } = first;
+    const { invoiceId, number, tenantId, currency } = first;
     return [
       {
         invoiceId,
+        number,
         tenantId,
         currency,
         difference: moneyText(sum(group.map(({ difference }) => decimal(difference))), currency),
@@ -103,6 +105,6 @@ function effectBy(lines: readonly PreviewedLine[]): BackfillEffect {
   });
   return {
     invoices: groups.flatMap(({ invoiceId, ...rest }) => (invoiceId === null ? [] : [{ invoiceId, ...rest }])),
-    open: groups.flatMap(({ invoiceId, ...rest }) => (invoiceId === null ? [rest] : [])),
+    open: groups.flatMap(({ invoiceId, number: _number, ...rest }) => (invoiceId === null ? [rest] : [])),
   };
 }

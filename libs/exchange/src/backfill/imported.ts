@@ -1,5 +1,6 @@
 import type { Caller } from '#ledger/caller';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { readInvoiceNumbers } from '#projections/invoices/invoices.read';
 import { readMarkedSince } from '#projections/restatements/restatements.read';
 import { importSources } from './backfill.js';
 import type { BackfillRequest, BackfillSummary } from './request.js';
@@ -14,6 +15,8 @@ import { CoveredTime } from './survey.js';
 export interface Historic {
   readonly tenantId: string;
   readonly invoices: readonly string[];
+  /** The numbers of these invoices, in their order. */
+  readonly numbers: readonly string[];
   readonly lines: number;
 }
 
@@ -44,7 +47,17 @@ export async function imported(
 }
 
 /** Issued lines that were marked after a position, including marks by others who wrote at the same time. */
-async function historicSince({ db }: LedgerCore, position: number, covered: CoveredTime): Promise<Historic[]> {
+async function historicSince(
+  { db, projector }: LedgerCore,
+  position: number,
+  covered: CoveredTime,
+): Promise<Historic[]> {
   const marked = await readMarkedSince(db, position, covered);
-  return marked.map(({ tenant_id: tenantId, invoices, lines }) => ({ tenantId, invoices, lines }));
+  const numbers = await readInvoiceNumbers(db, await projector.catchUp(), [
+    ...new Set(marked.flatMap(({ invoices }) => invoices)),
+  ]);
+  return marked.map(({ tenant_id: tenantId, invoices, lines }) => ({
+    ...{ tenantId, invoices, lines },
+    numbers: invoices.flatMap((id) => numbers.get(id) ?? []),
+  }));
 }
