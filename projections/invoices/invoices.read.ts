@@ -113,20 +113,22 @@ export async function readUncutClaims(
   position: number,
   accounts: readonly AccountKey[],
 ): Promise<(ClaimedPartRow & { readonly tenant_id: string; readonly currency: string })[]> {
+  // Step by step, each by its index: as one join, the planner would read all lines while they have no statistics.
   const { rows } = await sql<ClaimedPartRow & { tenant_id: string; currency: string }>`
     SELECT i.tenant_id, i.currency, i.invoice_id, p.line_id, p.part_id, p.period_start, p.period_end
     FROM ${unnestedAccounts(accounts)}
-    JOIN invoices i ON i.tenant_id = a.tenant_id AND i.currency = a.currency
-    JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
-    JOIN invoice_lines l ON l.root_line_id = p.line_id AND l.parent_line_id IS NULL AND ${at(position, 'l')}
-    WHERE i.status = 'draft' AND ${at(position, 'i')}
-      AND (
-        NOT EXISTS (
-          SELECT FROM invoice_lines c
-          WHERE c.root_line_id = p.line_id AND c.period_start = p.period_start AND ${at(position, 'c')})
-        OR l.period_end > p.period_end AND NOT EXISTS (
-          SELECT FROM invoice_lines c
-          WHERE c.root_line_id = p.line_id AND c.period_start = p.period_end AND ${at(position, 'c')}))`.execute(db);
+    CROSS JOIN LATERAL (
+      SELECT * FROM invoices i
+      WHERE i.tenant_id = a.tenant_id AND i.currency = a.currency AND i.status = 'draft' AND ${at(position, 'i')}
+      OFFSET 0) i
+    CROSS JOIN LATERAL (
+      SELECT * FROM invoice_parts p WHERE p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt OFFSET 0) p
+    CROSS JOIN LATERAL (
+      SELECT max(l.period_end) FILTER (WHERE l.parent_line_id IS NULL) AS ends_at,
+        bool_or(l.period_start = p.period_start) AS is_cut_at_start,
+        bool_or(l.period_start = p.period_end) AS is_cut_at_end
+      FROM invoice_lines l WHERE l.root_line_id = p.line_id AND ${at(position, 'l')}) l
+    WHERE NOT l.is_cut_at_start OR l.ends_at > p.period_end AND NOT l.is_cut_at_end`.execute(db);
   return rows;
 }
 

@@ -36,16 +36,36 @@ export const recordsInForce = (
   position: number | Expression<number>,
   where: RawBuilder<unknown>,
   logged?: RawBuilder<unknown>,
+): RawBuilder<unknown> => inForce(columns, { first: position, last: position }, where, logged);
+
+/** The same of versions that were in force at one of the positions of a range at least, with their own positions. */
+export const versionsInForce = (
+  range: Range,
+  where: RawBuilder<unknown>,
+  logged: RawBuilder<unknown>,
+): RawBuilder<unknown> => inForce(versionColumns, range, where, logged);
+
+interface Range {
+  readonly first: number | Expression<number>;
+  readonly last: number | Expression<number>;
+}
+
+const inForce = (
+  selected: RawBuilder<unknown>,
+  { first, last }: Range,
+  where: RawBuilder<unknown>,
+  logged: RawBuilder<unknown> | undefined,
 ): RawBuilder<unknown> => sql`(
-  SELECT ${columns} FROM usage_records WHERE position_to IS NULL AND position_from <= ${position} AND ${where}
+  SELECT ${selected} FROM usage_records WHERE position_to IS NULL AND position_from <= ${last} AND ${where}
   UNION ALL
-  SELECT ${columns} FROM usage_records
-  WHERE position_to > ${position} AND position_from <= ${position} AND ${where}${
+  SELECT ${selected} FROM usage_records
+  WHERE position_to > ${first} AND position_from <= ${last} AND ${where}${
     logged === undefined
       ? sql``
       : sql`
   UNION ALL
-  SELECT ${columns} FROM ${fromLog(logged)} WHERE ${at(position)} AND ${where}`
+  SELECT ${selected} FROM ${fromLog(logged)}
+  WHERE (position_to IS NULL OR position_to > ${first}) AND position_from <= ${last} AND ${where}`
   })`;
 
 /** SQL, for FROM: every version of records that meet `where`, from the table and from `logged` (jsonb). */

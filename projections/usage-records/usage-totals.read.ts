@@ -1,14 +1,14 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import type { ReadModels } from '#read-model/read-models';
-import { at } from '#read-model/at';
-import { recordsInForce } from './usage-records.read.js';
+import { at, positionsOf } from '#read-model/at';
+import type { Versioned } from '#read-model/table';
+import { recordsInForce, versionsInForce } from './usage-records.read.js';
 
 type Db = Kysely<ReadModels>;
 
-/** The readings of a deployment and kind that start within `[start, end)`, in force at a position. */
-export interface ReadingsWanted {
-  readonly position: number;
+/** The readings of a deployment and kind that start within `[start, end)`. */
+export interface Readings {
   readonly deploymentId: string;
   readonly billingKind: string;
   readonly start: Instant;
@@ -19,42 +19,76 @@ export interface ReadingsWanted {
   readonly logged: string | null;
 }
 
-/** SQL, for FROM: the wanted usage as rows `n`, numbered from 1, with further columns. */
-const wantedRows = (wanted: readonly ReadingsWanted[]) => sql`
-  ${wanted.map(({ position }) => position)}::bigint[], ${wanted.map(({ deploymentId }) => deploymentId)}::text[],
+/** SQL, for FROM: the wanted readings as columns of rows `n`, with further columns. */
+const columnsOf = (wanted: readonly Readings[]) => sql`
+  ${wanted.map(({ deploymentId }) => deploymentId)}::text[],
   ${wanted.map(({ billingKind }) => billingKind)}::text[], ${wanted.map(({ start }) => start)}::timestamptz[],
   ${wanted.map(({ end }) => end)}::timestamptz[], ${wanted.map(({ filter }) => filter)}::jsonb[],
   ${wanted.map(({ logged }) => logged)}::jsonb[]`;
+const COLUMNS = sql.raw('deployment_id, billing_kind, start_at, end_at, filter, logged');
 
-const WANTED = sql.raw('position, deployment_id, billing_kind, start_at, end_at, filter, logged');
+const IS_WANTED = sql`deployment_id = n.deployment_id AND billing_kind = n.billing_kind
+    AND period_start >= n.start_at AND period_start < n.end_at`;
 
-const READINGS = recordsInForce(
-  sql.ref<number>('n.position'),
-  sql`deployment_id = n.deployment_id AND billing_kind = n.billing_kind
-    AND period_start >= n.start_at AND period_start < n.end_at`,
-  sql.ref('n.logged'),
-);
+/** Those in force at each of some positions, which are read once. */
+export interface SharedReadings extends Readings {
+  readonly positions: readonly number[];
+  /** The instants, in order, between which readings are added up. */
+  readonly instants: readonly Instant[];
+}
 
-export interface UsageTotal {
-  /** null: there are no readings. */
-  readonly quantity: string | null;
+/** SQL, for FROM: the same as rows `n`, with the range of their positions. */
+function sharedRows(wanted: readonly SharedReadings[]): RawBuilder<unknown> {
+  const ranges = wanted.map(({ positions }) => positionsOf(positions));
+  return sql`(
+    SELECT n - 1 AS index, ${COLUMNS}, first, last, positions,
+      ARRAY(SELECT jsonb_array_elements_text(needed)::timestamptz) AS instants
+    FROM unnest(${columnsOf(wanted)}, ${ranges.map(({ first }) => first)}::bigint[],
+      ${ranges.map(({ last }) => last)}::bigint[],
+      ${wanted.map(({ positions }) => JSON.stringify(positions))}::jsonb[],
+      ${wanted.map(({ instants }) => JSON.stringify(instants))}::jsonb[])
+      WITH ORDINALITY AS n(${COLUMNS}, first, last, positions, needed, n)) n`;
+}
+
+/** SQL, for FROM: the readings of a row `n`. */
+const SHARED = sql`(
+  SELECT * FROM ${versionsInForce(
+    { first: sql.ref('n.first'), last: sql.ref('n.last') },
+    IS_WANTED,
+    sql.ref('n.logged'),
+  )} u
+  WHERE n.filter IS NULL OR u.attributes @> n.filter) u`;
+/** SQL: the number of wanted instants at or before the start of a reading. */
+const NEEDED = sql`width_bucket(u.period_start, n.instants)`;
+/** SQL: the positions of a reading, as far as the wanted ones tell them apart. */
+const POSITION_FROM = sql`greatest(u.position_from, n.first)`;
+const POSITION_TO = sql`CASE WHEN u.position_to <= n.last THEN u.position_to END`;
+
+/** Readings that are in force at the same of the wanted positions, and begin between the same two wanted instants. */
+export interface UsageTotal extends Versioned {
+  /** Index in the wanted usage, from 0. */
+  readonly index: number;
+  /** The number of wanted instants at or before their start. */
+  readonly needed: number;
+  readonly quantity: string;
   readonly readings: string;
 }
 
-/** Sum and number of readings, in the order of `wanted`. */
-export async function readUsageTotals(db: Db, wanted: readonly ReadingsWanted[]): Promise<UsageTotal[]> {
+/** Sums and numbers of readings. */
+export async function readUsageTotals(db: Db, wanted: readonly SharedReadings[]): Promise<UsageTotal[]> {
   const { rows } = await sql<UsageTotal>`
-    SELECT a.quantity, a.readings
-    FROM unnest(${wantedRows(wanted)}) WITH ORDINALITY AS n(${WANTED}, n)
+    SELECT n.index::int AS index, s.*
+    FROM ${sharedRows(wanted)}
     CROSS JOIN LATERAL (
-      SELECT sum(u.quantity) AS quantity, count(*)::text AS readings FROM ${READINGS} u
-      WHERE n.filter IS NULL OR u.attributes @> n.filter) a
-    ORDER BY n.n`.execute(db);
+      SELECT ${NEEDED} AS needed, ${POSITION_FROM} AS position_from, ${POSITION_TO} AS position_to,
+        sum(u.quantity) AS quantity, count(*)::text AS readings
+      FROM ${SHARED} GROUP BY 1, 2, 3) s`.execute(db);
   return rows;
 }
 
-/** Aggregations other than sum and count. */
-export interface UsageMeasureWanted extends ReadingsWanted {
+/** Aggregations other than sum and count, of the readings in force at a position. */
+export interface UsageMeasureWanted extends Readings {
+  readonly position: number;
   readonly aggregation: 'max' | 'minimum' | 'unique_count' | 'latest';
   /** For `unique_count`: the attribute whose values are counted. */
   readonly uniqueBy: string | null;
@@ -65,8 +99,9 @@ export async function readUsageMeasures(db: Db, wanted: readonly UsageMeasureWan
   // An ordered aggregate on plain columns only would sort all readings, including those of other measures.
   const { rows } = await sql<{ value: string | null }>`
     SELECT a.value
-    FROM unnest(${wantedRows(wanted)}, ${wanted.map(({ aggregation }) => aggregation)}::text[],
-      ${wanted.map(({ uniqueBy }) => uniqueBy)}::text[]) WITH ORDINALITY AS n(${WANTED}, aggregation, unique_by, n)
+    FROM unnest(${columnsOf(wanted)}, ${wanted.map(({ position }) => position)}::bigint[],
+      ${wanted.map(({ aggregation }) => aggregation)}::text[], ${wanted.map(({ uniqueBy }) => uniqueBy)}::text[])
+      WITH ORDINALITY AS n(${COLUMNS}, position, aggregation, unique_by, n)
     CROSS JOIN LATERAL (
       SELECT CASE n.aggregation
         WHEN 'max' THEN max(u.quantity) FILTER (WHERE n.aggregation = 'max')
@@ -77,20 +112,17 @@ export async function readUsageMeasures(db: Db, wanted: readonly UsageMeasureWan
           (array_agg(u.quantity ORDER BY u.period_start DESC, u.resource_id, u.source_id || '')
             FILTER (WHERE n.aggregation = 'latest'))[1]
         END AS value
-      FROM ${READINGS} u WHERE n.filter IS NULL OR u.attributes @> n.filter) a
+      FROM ${recordsInForce(sql.ref<number>('n.position'), IS_WANTED, sql.ref('n.logged'))} u
+      WHERE n.filter IS NULL OR u.attributes @> n.filter) a
     ORDER BY n.n`.execute(db);
   return rows.map(({ value }) => value);
-}
-
-export interface CardReadingsWanted extends ReadingsWanted {
-  /** The instants, in order, between which readings are added up. */
-  readonly instants: readonly Instant[];
 }
 
 /** Readings of one key over a span without price changes, or the readings of one period that a price change divides. */
 export interface CardReading {
   /** Index in the wanted usage, from 0. */
   readonly index: number;
+  readonly position: number;
   readonly resource_type: string | null;
   readonly resource_family: string | null;
   readonly location: string | null;
@@ -99,12 +131,23 @@ export interface CardReading {
   readonly quantity: string;
 }
 
+/** SQL: the number of the span between changes in which a reading begins, and in which it ends. */
+const beginsIn = (changes: RawBuilder<unknown>) => sql`coalesce(width_bucket(u.period_start, ${changes}), 0)`;
+const endsIn = (changes: RawBuilder<unknown>) =>
+  sql`coalesce(width_bucket(u.period_end - interval '1 microsecond', ${changes}), 0)`;
+/** SQL: the period of a reading that is not within one span. */
+const IF_DIVIDED = sql`
+  CASE WHEN u.price <> u.last_price THEN u.period_start END, CASE WHEN u.price <> u.last_price THEN u.period_end END`;
+
 /**
  * Readings with their rate key. Readings of a key between the same two price changes and wanted instants become one
- * sum: a million readings become a few rows.
+ * sum: a million readings become a few rows. Each reading is looked at once for all positions, and only with the price
+ * changes of all keys together. What is left, few sums, is added up by position and by the price changes of its own
+ * key.
  */
-export async function readCardReadings(db: Db, wanted: readonly CardReadingsWanted[]): Promise<CardReading[]> {
-  const positions = [...new Set(wanted.map(({ position }) => position))];
+export async function readCardReadings(db: Db, wanted: readonly SharedReadings[]): Promise<CardReading[]> {
+  const positions = [...new Set(wanted.flatMap((each) => each.positions))];
+  const [all, own] = [sql`(SELECT changes FROM all_changes)`, sql.ref('p.changes')];
   const { rows } = await sql<CardReading>`
     WITH prices AS (
       SELECT p.position, r.resource_type, r.resource_family, r.location, array_agg(c.at ORDER BY c.at) AS changes
@@ -112,23 +155,32 @@ export async function readCardReadings(db: Db, wanted: readonly CardReadingsWant
       JOIN rates r ON ${at(sql.ref<number>('p.position'), 'r')}
       CROSS JOIN LATERAL unnest(ARRAY[r.effective_from, r.effective_until]) AS c(at)
       WHERE c.at IS NOT NULL
-      GROUP BY p.position, r.resource_type, r.resource_family, r.location)
-    SELECT g.index, g.resource_type, g.resource_family, g.location, min(g.period_start) AS period_start,
-      max(g.period_end) AS period_end, sum(g.quantity) AS quantity
+      GROUP BY p.position, r.resource_type, r.resource_family, r.location),
+    all_changes AS (SELECT array_agg(DISTINCT c.at ORDER BY c.at) AS changes FROM prices p, unnest(p.changes) AS c(at)),
+    sums AS (
+      SELECT n.index, n.positions, s.*
+      FROM ${sharedRows(wanted)}
+      CROSS JOIN LATERAL (
+        SELECT u.resource_type, u.resource_family, u.location, u.needed, u.position_from, u.position_to,
+          min(u.period_start) AS period_start, max(u.period_end) AS period_end, sum(u.quantity) AS quantity
+        FROM (
+          SELECT u.resource_type, u.resource_family, u.location, u.period_start, u.period_end, u.quantity,
+            ${NEEDED} AS needed, ${beginsIn(all)} AS price, ${endsIn(all)} AS last_price,
+            ${POSITION_FROM} AS position_from, ${POSITION_TO} AS position_to
+          FROM ${SHARED}
+          OFFSET 0) u
+        GROUP BY u.resource_type, u.resource_family, u.location, u.needed, u.position_from, u.position_to, u.price,
+          ${IF_DIVIDED}) s)
+    SELECT u.index, u.position, u.resource_type, u.resource_family, u.location, min(u.period_start) AS period_start,
+      max(u.period_end) AS period_end, sum(u.quantity) AS quantity
     FROM (
-      SELECT n.index, u.resource_type, u.resource_family, u.location, u.period_start, u.period_end, u.quantity,
-        width_bucket(u.period_start, n.instants) AS needed,
-        coalesce(width_bucket(u.period_start, p.changes), 0) AS price,
-        coalesce(width_bucket(u.period_end - interval '1 microsecond', p.changes), 0) AS last_price
-      FROM (
-        SELECT n - 1 AS index, ${WANTED}, ARRAY(SELECT jsonb_array_elements_text(needed)::timestamptz) AS instants
-        FROM unnest(${wantedRows(wanted)}, ${wanted.map(({ instants }) => JSON.stringify(instants))}::jsonb[])
-          WITH ORDINALITY AS n(${WANTED}, needed, n)) n
-      CROSS JOIN LATERAL (SELECT * FROM ${READINGS} r WHERE n.filter IS NULL OR r.attributes @> n.filter) u
-      LEFT JOIN prices p ON p.position = n.position AND p.resource_type = u.resource_type
-        AND p.resource_family = u.resource_family AND p.location = u.location) g
-    GROUP BY g.index, g.resource_type, g.resource_family, g.location, g.needed, g.price,
-      CASE WHEN g.price <> g.last_price THEN g.period_start END, CASE WHEN g.price <> g.last_price THEN g.period_end END
-    ORDER BY g.index, g.resource_type, g.resource_family, g.location, period_start, period_end`.execute(db);
+      SELECT u.*, a.position, ${beginsIn(own)} AS price, ${endsIn(own)} AS last_price
+      FROM sums u
+      CROSS JOIN LATERAL (SELECT jsonb_array_elements_text(u.positions)::bigint AS position) a
+      LEFT JOIN prices p ON p.position = a.position AND p.resource_type = u.resource_type
+        AND p.resource_family = u.resource_family AND p.location = u.location
+      WHERE ${at(sql.ref<number>('a.position'), 'u')}) u
+    GROUP BY u.index, u.position, u.resource_type, u.resource_family, u.location, u.needed, u.price, ${IF_DIVIDED}
+    ORDER BY u.index, u.position, u.resource_type, u.resource_family, u.location, period_start, period_end`.execute(db);
   return rows;
 }

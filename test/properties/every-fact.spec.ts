@@ -167,13 +167,11 @@ async function expectSameBooks(came: TestLedger, told: TestLedger, truth: Truth)
 async function expectNoneMissed({ core }: TestLedger): Promise<void> {
   const head = await core.projector.catchUp();
   const deployments = (await readDeployments(core.db, head, null)).map((row) => row.deployment_id);
-  const rated = async (position: number) => ratedAt(core, position, deployments, END);
   // What comes before is mostly what the world begins with.
   let position = Math.floor((head * 3) / 4);
-  let before = await rated(position);
   while (position < head) {
     position += 1;
-    const after = await rated(position);
+    const [before, after] = await ratedAt(core, [position - 1, position], deployments, END);
     const changed = await readChangedLines(core.db, { first: position, last: position });
     const missed = [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
       const [old, now] = [before.get(key), after.get(key)];
@@ -186,7 +184,6 @@ async function expectNoneMissed({ core }: TestLedger): Promise<void> {
       return isRated ? [] : [{ position, line, before: old && text(old.net), after: now && text(now.net) }];
     });
     expect(missed).toEqual([]);
-    before = after;
   }
 }
 

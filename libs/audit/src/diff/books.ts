@@ -100,8 +100,8 @@ async function lineDifferencesOf(
   mayDiffer: (line: LineDefinition) => boolean,
 ): Promise<LineDifference[]> {
   const { core, caller } = span.context;
-  const known = async (position: number) => ratedAt(core, position, deploymentIds, caller.now, { isWanted: mayDiffer });
-  const [before, after] = [await known(span.from), await known(span.to)];
+  const which = { isWanted: mayDiffer };
+  const [before, after] = await ratedAt(core, [span.from, span.to], deploymentIds, caller.now, which);
   const parts = [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
     const [old, now] = [before.get(key), after.get(key)];
     const shown = now ?? old;

@@ -1,7 +1,7 @@
 import { DomainError, invalid } from '#domain/errors';
 import { type LineDefinition, needsRates } from '#domain/lines/line';
 import type { UsageUpTo } from '#domain/lines/rate';
-import { type Decimal, decimal, divide, integer, ZERO } from '#domain/money/decimal';
+import { type Decimal, decimal, divide, integer, sum, ZERO } from '#domain/money/decimal';
 import type { CardUsage, Usage } from '#domain/prices/model';
 import { divideAtRateChanges, type RateSegment, rateKeyText } from '#domain/rates/rate';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
@@ -9,14 +9,14 @@ import type { RateKey } from '#domain/usage/usage';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { toSegment } from '#projections/rates/rates.projection';
 import { readRatesOfKeys } from '#projections/rates/rates.read';
-import type { UsageSpan } from '#projections/usage-records/usage-records.lookups';
 import { asJsonb } from '#projections/usage-records/usage-records.read';
 import {
   type CardReading,
   readCardReadings,
-  type ReadingsWanted,
+  type Readings,
   readUsageMeasures,
   readUsageTotals,
+  type SharedReadings,
   type UsageMeasureWanted,
   type UsageTotal,
 } from '#projections/usage-records/usage-totals.read';
@@ -38,23 +38,21 @@ export interface UsageNeedAt extends UsageNeed {
 export type LineUsage = (line: LineDefinition, position: number) => UsageUpTo;
 
 /** Loads the usage of lines up to instants: one statement for each way of counting, however many lines. */
-export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt[]): Promise<LineUsage> {
-  const needs = merged(wanted);
-  const scalars = needs.filter(({ line }) => !needsRates(line));
-  const cards = needs.filter(({ line }) => needsRates(line));
-  const [scalarAt, cardAt] = await withPruned(core, needs.map(spanOf), async (pruned) => [
-    await scalarUsage(core, scalars, pruned),
-    await cardUsage(core, cards, pruned),
-  ]);
-  return (line, position) => (at) => (needsRates(line) ? cardAt : scalarAt)({ line, position, at });
+export async function loadUsageAt(core: LedgerCore, needs: readonly UsageNeedAt[]): Promise<LineUsage> {
+  const ways = Map.groupBy(needs, ({ line }) => countedHow(line));
+  const usageAt = await withPruned(core, needs.map(spanOf), async (pruned) => ({
+    added: await addedUsage(core, ways.get('added') ?? [], pruned),
+    measured: await measuredUsage(core, ways.get('measured') ?? [], pruned),
+    priced: await pricedUsage(core, ways.get('priced') ?? [], pruned),
+  }));
+  return (line, position) => (at) => usageAt[countedHow(line)]({ line, position, at });
 }
 
-/** Each line once per position: readings that are read twice would count twice. */
-const merged = (needs: readonly UsageNeedAt[]): UsageNeedAt[] =>
-  [...Map.groupBy(needs, keyOfNeed).values()].flatMap((of) => {
-    const [first] = of;
-    return first === undefined ? [] : [{ ...first, instants: [...new Set(of.flatMap(({ instants }) => instants))] }];
-  });
+function countedHow(line: LineDefinition): 'added' | 'measured' | 'priced' {
+  if (needsRates(line)) return 'priced';
+  const { aggregation } = line;
+  return aggregation === 'sum' || aggregation === 'count' || aggregation === 'average' ? 'added' : 'measured';
+}
 
 const keyOfNeed = ({ line, position }: Pick<UsageNeedAt, 'line' | 'position'>): string => `${line.lineId}|${position}`;
 
@@ -86,7 +84,7 @@ const missing = ({ line, at, position }: Point): never => {
   throw new Error(`usage of line ${line.lineId} up to ${at} was not loaded as of position ${position}`);
 };
 
-const spanOf = ({ line, instants }: UsageNeed): UsageSpan => ({
+const spanOf = ({ line, instants }: UsageNeed) => ({
   deploymentId: line.deploymentId,
   billingKind: line.billingKind,
   start: line.period.start,
@@ -99,93 +97,112 @@ function loggedOf(pruned: FromLog, need: UsageNeed): string | null {
   return versions.length === 0 ? null : asJsonb(versions);
 }
 
-const wantedUpTo = ({ line, position, at }: Point, logged: string | null): ReadingsWanted => ({
-  position,
+const readingsUpTo = (line: LineDefinition, end: Instant, logged: string | null): Readings => ({
   deploymentId: line.deploymentId,
   billingKind: line.billingKind,
   start: line.period.start,
-  end: at,
+  end,
   filter: line.filter === null ? null : JSON.stringify(line.filter),
   logged,
 });
 
-async function scalarUsage({ db }: LedgerCore, needs: readonly UsageNeedAt[], pruned: FromLog): Promise<UsageAt> {
-  const points = needs.flatMap((need) => {
-    const logged = loggedOf(pruned, need);
-    return need.instants.map((at) => ({ line: need.line, position: need.position, at, logged }));
+const keyOfReadings = ({ deploymentId, billingKind, filter, period }: LineDefinition): string =>
+  JSON.stringify([deploymentId, billingKind, filter, period.start]);
+
+/** Needs of the same readings read them once, up to whichever instants and as known at whichever positions. */
+function shared(needs: readonly UsageNeedAt[], pruned: FromLog): { key: string; wanted: SharedReadings }[] {
+  return [...Map.groupBy(needs, ({ line }) => keyOfReadings(line))].flatMap(([key, of]) => {
+    const [first] = of;
+    if (first === undefined) return [];
+    const instants = [...new Set(of.flatMap((need) => need.instants))].sort(compareInstants);
+    const need = { line: first.line, instants };
+    const positions = [...new Set(of.map(({ position }) => position))];
+    const readings = readingsUpTo(need.line, spanOf(need).end, loggedOf(pruned, need));
+    return [{ key, wanted: { ...readings, positions, instants } }];
   });
-  const added: (typeof points)[number][] = [];
-  const measured: { point: (typeof points)[number]; wanted: UsageMeasureWanted }[] = [];
-  for (const point of points) {
-    const { aggregation, uniqueBy } = point.line;
-    if (aggregation === 'sum' || aggregation === 'count' || aggregation === 'average') added.push(point);
-    else measured.push({ point, wanted: { ...wantedUpTo(point, point.logged), aggregation, uniqueBy } });
-  }
-  const totals =
-    added.length === 0
-      ? []
-      : await readUsageTotals(
-          db,
-          added.map((point) => wantedUpTo(point, point.logged)),
-        );
-  const measures =
-    measured.length === 0
-      ? []
-      : await readUsageMeasures(
-          db,
-          measured.map(({ wanted }) => wanted),
-        );
-  const usage = new Map<string, Decimal>([
-    ...added.map((point, index) => [keyOfPoint(point), totalOf(point.line, totals[index])] as const),
-    ...measured.map(({ point }, index) => [keyOfPoint(point), decimal(measures[index] ?? '0')] as const),
-  ]);
-  return (point) => usage.get(keyOfPoint(point)) ?? missing(point);
+}
+
+async function addedUsage({ db }: LedgerCore, needs: readonly UsageNeedAt[], pruned: FromLog): Promise<UsageAt> {
+  if (needs.length === 0) return missing;
+  const wanted = shared(needs, pruned);
+  const totals = await readUsageTotals(
+    db,
+    wanted.map((each) => each.wanted),
+  );
+  const known = Map.groupBy(totals, ({ index }) => wanted[index]?.key);
+  const instantsOf = new Map(wanted.map((each) => [each.key, each.wanted.instants]));
+  const loaded = new Set(needs.map(keyOfNeed));
+  return (point) => {
+    const key = keyOfReadings(point.line);
+    const upTo = instantsOf.get(key)?.indexOf(point.at) ?? -1;
+    if (upTo === -1 || !loaded.has(keyOfNeed(point))) return missing(point);
+    return totalOf(
+      point.line,
+      (known.get(key) ?? []).filter((total) => total.needed <= upTo && isAt(total, point.position)),
+    );
+  };
 }
 
 const AVERAGE_SCALE = 20;
 
-function totalOf({ aggregation }: LineDefinition, total: UsageTotal | undefined): Decimal {
-  const readings = integer(BigInt(total?.readings ?? '0'));
-  const quantity = decimal(total?.quantity ?? '0');
+function totalOf({ aggregation }: LineDefinition, totals: readonly UsageTotal[]): Decimal {
+  const readings = integer(totals.reduce((count, each) => count + BigInt(each.readings), 0n));
   if (aggregation === 'count') return readings;
+  const quantity = sum(totals.map((each) => decimal(each.quantity)));
   return aggregation === 'average' && !readings.eq(ZERO) ? divide(quantity, readings, AVERAGE_SCALE) : quantity;
 }
 
-/** Rate-card usage: each reading at the rate in force for its key, divided at a price change within its period. */
-async function cardUsage(core: LedgerCore, needs: readonly UsageNeedAt[], pruned: FromLog): Promise<UsageAt> {
-  if (needs.length === 0) return missing;
-  const wanted = needs.map((need) => {
-    const instants = [...need.instants].sort(compareInstants);
-    const { line, position } = need;
-    const point = { line, position, at: instants.at(-1) ?? line.period.start };
-    return { ...wantedUpTo(point, loggedOf(pruned, need)), instants };
+/** Aggregations that no sums of pieces make: each instant has a measure of its own. */
+async function measuredUsage({ db }: LedgerCore, needs: readonly UsageNeedAt[], pruned: FromLog): Promise<UsageAt> {
+  const wanted = needs.flatMap((need): { point: Point; wanted: UsageMeasureWanted }[] => {
+    const { line, position, instants } = need;
+    const { aggregation, uniqueBy } = line;
+    if (aggregation === 'sum' || aggregation === 'count' || aggregation === 'average') return [];
+    const logged = loggedOf(pruned, need);
+    return instants.map((at) => ({
+      point: { line, position, at },
+      wanted: { ...readingsUpTo(line, at, logged), position, aggregation, uniqueBy },
+    }));
   });
-  const readings = await readCardReadings(core.db, wanted);
-  const segmentsAt = await readSegments(core, wanted, readings);
-  const ofNeed = Map.groupBy(readings, ({ index }) => needs[index] ?? missingNeed(index));
-  const needOf = new Map(needs.map((need) => [keyOfNeed(need), need]));
-  return (point) => {
-    const need = needOf.get(keyOfNeed(point)) ?? missing(point);
-    return (ofNeed.get(need) ?? [])
-      .filter(({ period_start: start }) => compareInstants(start, point.at) < 0)
-      .flatMap((reading) => priced(need.line, reading, (key) => segmentsAt(key, need.position)));
-  };
+  if (wanted.length === 0) return missing;
+  const measures = await readUsageMeasures(
+    db,
+    wanted.map((each) => each.wanted),
+  );
+  const known = new Map(wanted.map(({ point }, index) => [keyOfPoint(point), decimal(measures[index] ?? '0')]));
+  return (point) => known.get(keyOfPoint(point)) ?? missing(point);
 }
 
-const missingNeed = (index: number): never => {
-  throw new Error(`a card reading is of no need: ${index}`);
-};
+/** Rate-card usage: each reading at the rate in force for its key, divided at a price change within its period. */
+async function pricedUsage(core: LedgerCore, needs: readonly UsageNeedAt[], pruned: FromLog): Promise<UsageAt> {
+  if (needs.length === 0) return missing;
+  const wanted = shared(needs, pruned);
+  const readings = await readCardReadings(
+    core.db,
+    wanted.map((each) => each.wanted),
+  );
+  const segmentsAt = await readSegments(core, needs, readings);
+  const known = Map.groupBy(readings, ({ index, position }) => `${wanted[index]?.key}|${position}`);
+  const loaded = new Set(needs.map(keyOfNeed));
+  return (point) => {
+    const { line, position } = point;
+    if (!loaded.has(keyOfNeed(point))) return missing(point);
+    return (known.get(`${keyOfReadings(line)}|${position}`) ?? [])
+      .filter(({ period_start: start }) => compareInstants(start, point.at) < 0)
+      .flatMap((reading) => priced(line, reading, (key) => segmentsAt(key, position)));
+  };
+}
 
 /** The prices of a rate key, as known at a position. */
 type Segments = (key: RateKey, position: number) => readonly RateSegment[];
 
 async function readSegments(
   { db }: LedgerCore,
-  wanted: readonly ReadingsWanted[],
+  needs: readonly UsageNeedAt[],
   readings: readonly CardReading[],
 ): Promise<Segments> {
   const keys = new Map(readings.flatMap((reading) => keyOf(reading) ?? []).map((key) => [textOf(key), key]));
-  const asOf = positionsOf(wanted.map(({ position }) => position));
+  const asOf = positionsOf(needs.map(({ position }) => position));
   const rows = Map.groupBy(await readRatesOfKeys(db, asOf, [...keys.values()]), (row) =>
     textOf({ resourceType: row.resource_type, resourceFamily: row.resource_family, location: row.location }),
   );

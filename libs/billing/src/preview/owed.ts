@@ -10,10 +10,11 @@ import type { Period } from '#domain/time/period';
 import { accountsOf } from '../invoices/accounts.js';
 import { loadUsageAt } from '../invoices/line-usage.js';
 import { type LinePart, recordedPartsOf } from '../invoices/parts.js';
-import { billingsOf, rate, usageNeededFor } from '../invoices/rated-invoice.js';
+import { billingsOf, type InvoiceBilling, rate, usageNeededFor } from '../invoices/rated-invoice.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { keyOfAccount, keyOfAccountRow } from '#projections/invoices/invoices.read';
 import { readPendingMarks } from '#projections/restatements/restatements.read';
+import { both, type Pair } from './pair.js';
 
 /**
  * What an issued part comes to: its booked rows, and the corrections of it that an invoice would book now. Money of its
@@ -35,23 +36,44 @@ export interface OwedPart {
   readonly quarantined: string | null;
 }
 
-/** The issued parts of deployments, by part and currency, as known at a position. The code that bills computes them. */
+/** The issued parts by part and currency. */
+type OwedParts = Map<string, OwedPart>;
+
+/**
+ * The issued parts of deployments, as known at two positions. The code that bills computes them. Their usage is read
+ * once for both.
+ */
 export async function owedParts(
   core: LedgerCore,
-  position: number,
+  positions: Pair<number>,
   deploymentIds: readonly string[],
   at: Instant,
-): Promise<Map<string, OwedPart>> {
-  const parts = await recordedPartsOf(core, position, { deploymentIds });
-  const byTenant = Map.groupBy(
-    parts.filter(({ issued }) => issued),
-    ({ tenantId }) => tenantId,
-  );
-  const owed = new Map<string, OwedPart>();
-  const tenants = [...byTenant];
-  for (let from = 0; from < tenants.length; from += TENANTS_AT_ONCE)
-    for (const [key, part] of await owedOf(core, position, tenants.slice(from, from + TENANTS_AT_ONCE), at))
-      owed.set(key, part);
+): Promise<Pair<OwedParts>> {
+  const issued = await both(positions, async (position) => {
+    const parts = (await recordedPartsOf(core, position, { deploymentIds })).filter((part) => part.issued);
+    return { position, parts: Map.groupBy(parts, ({ tenantId }) => tenantId) };
+  });
+  const tenantIds = [...new Set(issued.flatMap(({ parts }) => [...parts.keys()]))];
+  const owed: Pair<OwedParts> = [new Map(), new Map()];
+  for (let from = 0; from < tenantIds.length; from += TENANTS_AT_ONCE) {
+    const some = tenantIds.slice(from, from + TENANTS_AT_ONCE);
+    const toRate = await both(issued, async ({ position, parts }) =>
+      toRateOf(
+        core,
+        position,
+        some.map((tenantId) => [tenantId, parts.get(tenantId) ?? []] as const),
+        at,
+      ),
+    );
+    const usage = await loadUsageAt(
+      core,
+      toRate.flat().flatMap(({ billing }) => usageNeededFor(billing)),
+    );
+    for (const [index, ofTenants] of toRate.entries())
+      for (const { lineIds, tenantId, billing } of ofTenants)
+        for (const [key, part] of owedIn(tenantId, lineIds, { facts: billing.facts, invoice: rate(billing, usage) }))
+          owed[index]?.set(key, part);
+  }
   return owed;
 }
 
@@ -117,12 +139,20 @@ export async function owedCorrections(
 /** So that memory stays bounded, however many tenants a correction reaches. */
 const TENANTS_AT_ONCE = 100;
 
-async function owedOf(
+/** The issued lines of an account, to be rated as known at a position. */
+interface IssuedLines {
+  readonly tenantId: string;
+  readonly lineIds: readonly string[];
+  readonly billing: InvoiceBilling;
+}
+
+async function toRateOf(
   core: LedgerCore,
   position: number,
-  tenants: readonly (readonly [string, readonly LinePart[]])[],
+  issued: readonly (readonly [string, readonly LinePart[]])[],
   at: Instant,
-): Promise<[string, OwedPart][]> {
+): Promise<IssuedLines[]> {
+  const tenants = issued.filter(([, parts]) => parts.length > 0);
   const accounts = await accountsOf(
     core,
     tenants.map(([tenantId]) => ({ tenantId, position })),
@@ -146,11 +176,9 @@ async function owedOf(
         ),
     })),
   );
-  const usage = await loadUsageAt(core, billings.flatMap(usageNeededFor));
   return wanted.flatMap(({ account: { tenantId }, lineIds }, index) => {
     const billing = billings[index];
-    if (billing === undefined) return [];
-    return owedIn(tenantId, lineIds, { facts: billing.facts, invoice: rate(billing, usage) });
+    return billing === undefined ? [] : [{ tenantId, lineIds, billing }];
   });
 }
 

@@ -19,8 +19,10 @@ import type { RevenueRow } from '#projections/margins/margins.table';
 import { addRevenue } from '#projections/margins/margins.trial';
 import { readChangedDays } from '#projections/metering/metering.read';
 import { type RateKeySince, readDeploymentsUsing } from '#projections/rate-key-usage/rate-key-usage.read';
-import { type RatedLine, rateLines } from '../invoices/rated-lines.js';
+import { loadUsageAt } from '../invoices/line-usage.js';
+import { type LineToRate, type RatedLine, rateOne, usageToRate } from '../invoices/rated-lines.js';
 import { owedParts } from './owed.js';
+import { both, type Pair } from './pair.js';
 import type { Trial } from './trial.js';
 
 /**
@@ -174,9 +176,11 @@ function paired<Of>(
   });
 }
 
+/** Before the events of a trial, and after them. */
+const positionsOf = async ({ core, from }: Trial): Promise<Pair<number>> => [from, await core.projector.position()];
+
 async function issuedDifferences(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<Difference[]> {
-  const before = await owedParts(trial.core, trial.from, deploymentIds, at);
-  const after = await owedParts(trial.core, await trial.core.projector.position(), deploymentIds, at);
+  const [before, after] = await owedParts(trial.core, await positionsOf(trial), deploymentIds, at);
   return paired(before, after).flatMap(([old, now, { tenantId, currency, invoiceId, row }]) =>
     differenceOf(old, now, {
       ...{ tenantId, invoiceId, currency },
@@ -190,13 +194,8 @@ async function issuedDifferences(trial: Trial, deploymentIds: readonly string[],
 }
 
 async function openDifferences(trial: Trial, deploymentIds: readonly string[], at: Instant): Promise<Difference[]> {
-  const open = async (position: number) =>
-    new Map(
-      [...(await ratedAt(trial.core, position, deploymentIds, at, { isOpen: true }))].filter(
-        ([, { part }]) => !part.issued,
-      ),
-    );
-  const [before, after] = [await open(trial.from), await open(await trial.core.projector.position())];
+  const rated = await ratedAt(trial.core, await positionsOf(trial), deploymentIds, at, { isOpen: true });
+  const [before, after] = await both(rated, async (of) => new Map([...of].filter(([, { part }]) => !part.issued)));
   return paired(before, after).flatMap(([old, now, { line, part }]) =>
     differenceOf(old && figuresOf(old), now && figuresOf(now), {
       tenantId: line.tenantId,
@@ -229,17 +228,45 @@ interface Which {
 }
 
 /**
- * The amount of each part of the lines of these deployments, as known at a position, by part and currency: amounts of
- * two currencies have no difference, and a line whose plan is corrected may change its currency. `isOpen`: only the
- * lines that have an open part.
+ * The amount of each part of the lines of these deployments, as known at two positions, by part and currency: amounts
+ * of two currencies have no difference, and a line whose plan is corrected may change its currency. Usage is read once
+ * for both positions. `isOpen`: only the lines that have an open part.
  */
 export async function ratedAt(
+  core: LedgerCore,
+  positions: Pair<number>,
+  deploymentIds: readonly string[],
+  at: Instant,
+  which: Which = {},
+): Promise<Pair<ReadonlyMap<string, RatedAt>>> {
+  const known = await both(positions, async (position) => ({
+    position,
+    lines: await linesToRate(core, position, deploymentIds, at, which),
+  }));
+  const usage = await loadUsageAt(
+    core,
+    known.flatMap(({ position, lines }) => lines.flatMap((each) => usageToRate(each, position))),
+  );
+  return both(known, async ({ position, lines }) => {
+    const rated = lines.map((each) => rateOne(each, usage(each.line, position)));
+    return new Map(
+      rated.flatMap(({ line, parts: of, quarantined }) =>
+        of.map((part): [string, RatedAt] => [
+          JSON.stringify([part.partId, line.currency]),
+          { line, part, net: netOf(part.rows), quarantined: quarantined?.code ?? null },
+        ]),
+      ),
+    );
+  });
+}
+
+async function linesToRate(
   core: LedgerCore,
   position: number,
   deploymentIds: readonly string[],
   at: Instant,
-  { isOpen = false, isWanted = () => true }: Which = {},
-): Promise<Map<string, RatedAt>> {
+  { isOpen = false, isWanted = () => true }: Which,
+): Promise<LineToRate[]> {
   const parts = await recordedPartsOf(core, position, { deploymentIds });
   // An issued fee in advance of a later period counts too.
   const issued = new Map<string, Instant>();
@@ -260,26 +287,14 @@ export async function ratedAt(
     tenantIds.map((tenantId) => ({ tenantId, position })),
   );
   const couponsOf = await couponsOfLines(core, position, tenantIds);
-  const rated = await rateLines(
-    core,
-    position,
-    lines.map((line) => ({
-      line,
-      recorded: recorded.get(line.lineId) ?? [],
-      at: ratedUntil(line),
-      currency: billedCurrency(accounts({ tenantId: line.tenantId, position }), line),
-      coupons: couponsOf(line),
-      taxes: accounts({ tenantId: line.tenantId, position }).taxes,
-    })),
-  );
-  return new Map(
-    rated.flatMap(({ line, parts: of, quarantined }) =>
-      of.map((part): [string, RatedAt] => [
-        JSON.stringify([part.partId, line.currency]),
-        { line, part, net: netOf(part.rows), quarantined: quarantined?.code ?? null },
-      ]),
-    ),
-  );
+  return lines.map((line) => ({
+    line,
+    recorded: recorded.get(line.lineId) ?? [],
+    at: ratedUntil(line),
+    currency: billedCurrency(accounts({ tenantId: line.tenantId, position }), line),
+    coupons: couponsOf(line),
+    taxes: accounts({ tenantId: line.tenantId, position }).taxes,
+  }));
 }
 
 function summed(all: readonly Numbered[]): Effect {
