@@ -77,7 +77,20 @@ export class Leaf {
   }
 
   get position(): number {
-    return (this.knownPosition ??= Number(this.text('position')));
+    return (this.knownPosition ??= this.readPosition());
+  }
+
+  /** Digit by digit, because it runs for every event. A position that nothing was appended at may have a sign. */
+  private readPosition(): number {
+    const start = this.startOf('position');
+    const end = start + this.prefixed.readUInt32BE(start - LENGTH_BYTES);
+    let position = 0;
+    for (let at = start; at < end; at += 1) {
+      const digit = (this.prefixed[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) return Number(this.text('position'));
+      position = position * 10 + digit;
+    }
+    return position;
   }
 }
 
@@ -101,22 +114,42 @@ export class LeafReader {
 
   /** The leaves that are complete with these bytes. */
   read(chunk: Buffer): Leaf[] {
-    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
     const leaves: Leaf[] = [];
-    let at = this.begun ? 0 : COPY_HEADER_BYTES;
-    if (bytes.length < at) {
-      this.rest = bytes;
-      return [];
-    }
-    this.begun = true;
-    for (let end = endOfRow(bytes, at); end !== undefined; end = endOfRow(bytes, at)) {
-      leaves.push(new Leaf(bytes.subarray(at, end - asInstant(bytes, end))));
+    const rows = this.begun ? this.completed(chunk, leaves) : this.afterHeader(chunk);
+    let at = 0;
+    for (let end = endOfRow(rows, at); end !== undefined; end = endOfRow(rows, at)) {
+      leaves.push(leafOf(rows, at, end));
       at = end;
     }
-    this.rest = bytes.subarray(at);
+    this.rest = at === 0 ? rows : rows.subarray(at);
     return leaves;
   }
+
+  private afterHeader(chunk: Buffer): Buffer {
+    const bytes = Buffer.concat([this.rest, chunk]);
+    if (bytes.length < COPY_HEADER_BYTES) return bytes;
+    this.begun = true;
+    return bytes.subarray(COPY_HEADER_BYTES);
+  }
+
+  /** Completes the row that the last bytes began. Returns what follows it, which is not copied. */
+  private completed(chunk: Buffer, leaves: Leaf[]): Buffer {
+    if (this.rest.length === 0) return chunk;
+    for (let size = FIRST_PIECE_BYTES; ; size *= 2) {
+      const bytes = Buffer.concat([this.rest, chunk.subarray(0, size)]);
+      const end = endOfRow(bytes, 0);
+      if (end === undefined && size < chunk.length) continue;
+      if (end === undefined) return bytes;
+      leaves.push(leafOf(bytes, 0, end));
+      return chunk.subarray(end - this.rest.length);
+    }
+  }
 }
+
+const FIRST_PIECE_BYTES = 4096;
+
+const leafOf = (bytes: Buffer, start: number, end: number): Leaf =>
+  new Leaf(bytes.subarray(start, end - asInstant(bytes, end)));
 
 /**
  * Converts the time at the end of a row in place: `2026-04-01 09:00:00.5+00`, as a session in UTC writes it, becomes

@@ -1,4 +1,4 @@
-import { EMPTY_ROOT, HASH_BYTES, nodeHash } from './hash.js';
+import { EMPTY_ROOT, HASH_BYTES, nodeHash, writeNodeHash } from './hash.js';
 
 /** A tile has up to 256 hashes, eight levels of the tree, as in C2SP tlog-tiles. */
 export const TILE_WIDTH = 256;
@@ -91,14 +91,8 @@ async function nodeAt(tiles: Tiles, level: number, index: number): Promise<Buffe
 
 /** The root over consecutive hashes. Their number is a power of two. */
 export function completeHash(hashes: Uint8Array): Buffer {
-  let level = Buffer.from(hashes);
-  while (level.length > HASH_BYTES) {
-    const next = Buffer.allocUnsafe(level.length / 2);
-    for (let at = 0; at < next.length; at += HASH_BYTES) {
-      const pair = level.subarray(2 * at, 2 * at + 2 * HASH_BYTES);
-      next.set(nodeHash(pair.subarray(0, HASH_BYTES), pair.subarray(HASH_BYTES)), at);
-    }
-    level = next;
-  }
-  return level;
+  const level = Buffer.from(hashes);
+  for (let length = level.length / 2; length >= HASH_BYTES; length /= 2)
+    for (let at = 0; at < length; at += HASH_BYTES) writeNodeHash(level, 2 * at, at);
+  return Buffer.from(level.subarray(0, HASH_BYTES));
 }

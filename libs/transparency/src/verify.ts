@@ -3,7 +3,7 @@ import type { Leaf } from '#event-store/leaf';
 import type { PostgresLog } from '#event-store/postgres';
 import { failure, type Failure } from './failure.js';
 import { GrowingTree, MemoryTiles } from './growing-tree.js';
-import { HASH_BYTES, prefixedLeafHash } from './hash.js';
+import { HASH_BYTES, writeLeafHash } from './hash.js';
 import { keptCheckpoints, keptSize, KeptTiles } from './kept-tiles.js';
 import { rootText } from './kept-tree.js';
 import { inclusionOf, type InvoiceIncluded, invoiceNamed, type NamingEvent } from './invoice-inclusion.js';
@@ -61,7 +61,6 @@ export async function verifyLog(
       if (!checking.isReadyFor(leaf)) await checking.prepare(leaf);
       checking.add(leaf);
     }
-    checking.flush();
   }
   const { size, kept } = await checking.end(await log.head());
   const named = new Set(given.notes.map(({ note }) => note));
@@ -109,7 +108,9 @@ class Recomputed {
   readonly marks: Mark[] = [];
   readonly naming: NamingEvent[] = [];
   private readonly tree = new GrowingTree(this.tiles);
-  private keptTile: { n: number; hashes: Uint8Array } | undefined;
+  private keptTile: { readonly n: number | null; readonly hashes: Buffer } = { n: null, hashes: Buffer.alloc(0) };
+  /** Of the leaf that is looked at. */
+  private readonly hash = Buffer.alloc(HASH_BYTES);
   private changed = 0;
 
   constructor(
@@ -122,7 +123,7 @@ class Recomputed {
 
   /** Whether the hash to compare with is in memory: waiting at each event would take longer than hashing it. */
   isReadyFor({ position }: Leaf): boolean {
-    return position === this.tree.size + 1 && (position > this.kept || this.keptTile?.n === tileOf(position));
+    return position === this.tree.size + 1 && (position > this.kept || this.keptTile.n === tileOf(position));
   }
 
   async prepare({ position }: Leaf): Promise<void> {
@@ -138,19 +139,17 @@ class Recomputed {
       );
       return;
     }
-    const hash = prefixedLeafHash(leaf.prefixed);
-    if (position <= this.kept && !hash.equals(this.keptHash(position))) this.isChanged(leaf);
+    const { hash } = this;
+    writeLeafHash(leaf.prefixed, hash);
+    const [start, end] = placeOf(position);
+    if (position <= this.kept && hash.compare(this.keptTile.hashes, start, end) !== 0) this.isChanged(leaf);
     this.tree.add(hash);
     if (this.invoiceId !== null && leaf.prefixed.includes(this.invoiceId))
-      this.naming.push({ position, type: leaf.text('type'), hash });
+      this.naming.push({ position, type: leaf.text('type'), hash: Buffer.from(hash) });
     const mark = markIn(leaf);
     if (mark === undefined) return;
     if ('code' in mark) this.failures.push(mark);
     else this.marks.push(mark);
-  }
-
-  flush(): void {
-    this.tiles.put(this.tree.take());
   }
 
   /** `head`: the head of the log after everything was read. */
@@ -161,7 +160,7 @@ class Recomputed {
     if (size < due) this.failures.push(missing(size + 1, due));
     if (this.changed > MOST_CHANGED)
       this.failures.push(failure('events_changed', null, `${this.changed - MOST_CHANGED} more events differ`, RESTORE));
-    this.flush();
+    this.tiles.put(this.tree.take());
     if (this.failures.length === 0) await this.compareNodes();
     if (this.kept === 0 && size > 0)
       this.failures.push(
@@ -193,14 +192,17 @@ class Recomputed {
       );
   }
 
+  /** A hash that is not stored is 0. */
   private async load(position: number): Promise<void> {
     const n = tileOf(position);
-    if (this.keptTile?.n !== n) this.keptTile = { n, hashes: await this.stored.tile(0, n) };
+    if (this.keptTile.n === n) return;
+    const hashes = Buffer.alloc(TILE_WIDTH * HASH_BYTES);
+    hashes.set((await this.stored.tile(0, n)).subarray(0, hashes.length));
+    this.keptTile = { n, hashes };
   }
 
   private keptHash(position: number): Uint8Array {
-    const offset = ((position - 1) % TILE_WIDTH) * HASH_BYTES;
-    return this.keptTile?.hashes.subarray(offset, offset + HASH_BYTES) ?? NO_HASH;
+    return this.keptTile.hashes.subarray(...placeOf(position));
   }
 
   /** The hashes above the leaves. A changed hash here suggests that someone wanted a false proof to match. */
@@ -232,6 +234,11 @@ class Recomputed {
 }
 
 const tileOf = (position: number): number => Math.floor((position - 1) / TILE_WIDTH);
+/** Where the hash of a position is in its tile. */
+function placeOf(position: number): [number, number] {
+  const start = ((position - 1) % TILE_WIDTH) * HASH_BYTES;
+  return [start, start + HASH_BYTES];
+}
 
 const RESTORE =
   'Compare it with an earlier copy of the log, restore that copy, and find out who changed it. The log is ' +
