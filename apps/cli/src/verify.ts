@@ -3,6 +3,7 @@ import { acknowledgedIn } from '#audit/check/against-server';
 import { compareWithServer, type MirrorDifference } from '#event-store/mirror.compare';
 import { PostgresLog } from '#event-store/postgres';
 import { createPool, openDatabase } from '#postgres/pool';
+import { isPooled } from '#postgres/session';
 import { eventStoreFrom } from '#runtime/environment';
 import { openEventStoreDb } from '#runtime/event-store';
 import { type Verified, verifyLog } from '#transparency/verify';
@@ -26,7 +27,11 @@ export async function run(_args: readonly string[], options: Options): Promise<n
     (options.checkpoint ?? []).map(async (file) => ({ name: file, note: await textOf(file) })),
   );
   const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir: options.dataDir, log: say });
-  const pool = createPool(database.url, { readOnly: true, applicationName: 'ledgerline verify' });
+  const pool = createPool(database.url, {
+    readOnly: true,
+    applicationName: 'ledgerline verify',
+    isPooled: await isPooled(database.url),
+  });
   const log = new PostgresLog(pool);
   try {
     if (!(await log.exists()))

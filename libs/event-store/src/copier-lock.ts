@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { connectAs } from '#postgres/session';
 
 /**
  * Of the processes of a ledger, the one with this lock copies the log of the server. It is a lock of the session: it
@@ -9,7 +10,7 @@ export class CopierLock {
 
   /** `onLost`: the connection is lost. So is what Postgres had not yet written to its disk, if it crashed. */
   constructor(
-    private readonly config: pg.ClientConfig,
+    private readonly config: pg.PoolConfig,
     private readonly name: string,
     private readonly onLost: () => void,
   ) {}
@@ -33,7 +34,7 @@ export class CopierLock {
     client.on('error', this.onLost);
     client.on('end', this.onLost);
     this.client = client;
-    await client.connect();
+    await connectAs(client, this.config);
     return client;
   }
 }

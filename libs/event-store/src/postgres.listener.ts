@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { connectAs } from '#postgres/session';
 import { Backoff } from './backoff.js';
 import { Bell } from './bell.js';
 
@@ -13,7 +14,7 @@ export class LogListener {
   private running: Promise<void> | undefined;
 
   constructor(
-    private readonly config: pg.ClientConfig,
+    private readonly config: pg.PoolConfig,
     private readonly channel: string,
   ) {}
 
@@ -44,7 +45,7 @@ export class LogListener {
     client.on('end', () => end());
     client.on('notification', () => this.bell.ring());
     try {
-      await client.connect();
+      await connectAs(client, this.config);
       await client.query(`listen ${this.channel}`);
     } catch {
       await client.end().catch(() => undefined);

@@ -8,7 +8,7 @@ import { PostgresLog } from '#event-store/postgres';
 import { reason } from '#postgres/errors';
 import { stoppable } from '#postgres/stoppable';
 import { createPool } from '#postgres/pool';
-import { assertOwnSession } from '#postgres/session';
+import { isPooled } from '#postgres/session';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { Rebuilder } from '#read-model/rebuild';
@@ -91,7 +91,10 @@ async function becomeCurrent(
 }
 
 async function open(options: LedgerOptions): Promise<Opened> {
-  const named = options.applicationName === undefined ? {} : { applicationName: options.applicationName };
+  const named = {
+    isPooled: await isPooled(options.databaseUrl),
+    ...(options.applicationName === undefined ? {} : { applicationName: options.applicationName }),
+  };
   const pool = createPool(options.databaseUrl, { schema: READ_MODELS, ...named });
   // Queries have a timeout. Building and projecting read models do not.
   const { statementTimeoutMs, measuring } = options;
@@ -104,7 +107,6 @@ async function open(options: LedgerOptions): Promise<Opened> {
   const pools = new Set([pool, asked, locks]);
   let opened: EventLog | undefined;
   try {
-    await assertOwnSession(pool, READ_MODELS);
     const postgres = new PostgresLog(pool);
     await postgres.migrate();
     const log =

@@ -3,6 +3,7 @@ import { isOutOfConnections } from './connection.js';
 import { startEmbeddedPostgres } from './embedded.js';
 import { DatabaseError, reason } from './errors.js';
 import { PreparingClient } from './prepared.js';
+import { applying, type SessionSettings } from './session.js';
 import { types } from './types.js';
 
 export interface PoolOptions {
@@ -18,15 +19,21 @@ export interface PoolOptions {
   readonly idleTimeoutMs?: number;
   /** Timeout of a statement, in milliseconds. Default: none. */
   readonly statementTimeoutMs?: number;
+  /** A pooler in session mode stands before the database. It refuses or drops settings at the start of a session. */
+  readonly isPooled?: boolean;
 }
 
 /** A limit of the server or the role would end a rebuild, or a session that only holds a lock. */
-const UNLIMITED = [
-  'statement_timeout',
-  'lock_timeout',
-  'idle_session_timeout',
-  'idle_in_transaction_session_timeout',
-].map((name) => `-c ${name}=0`);
+const UNLIMITED: SessionSettings = {
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_session_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+};
+const startUp = (settings: SessionSettings): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 
 /**
@@ -42,6 +49,7 @@ export function createPool(
     idleTimeoutMs = 10_000,
     readOnly = false,
     statementTimeoutMs,
+    isPooled = false,
   }: PoolOptions = {},
 ): pg.Pool {
   if (schema !== undefined && !SCHEMA.test(schema)) {
@@ -51,13 +59,13 @@ export function createPool(
     );
   }
   const { connectionString, options } = splitOptions(url);
-  const settings = [
-    '-c TimeZone=UTC',
-    '-c DateStyle=ISO',
-    ...(schema === undefined ? [] : [`-c search_path=${schema}`]),
-    ...(readOnly ? ['-c default_transaction_read_only=on'] : []),
-    ...(statementTimeoutMs === undefined ? [] : [`-c statement_timeout=${statementTimeoutMs}`]),
-  ];
+  const settings: SessionSettings = {
+    TimeZone: 'UTC',
+    DateStyle: 'ISO',
+    ...(schema === undefined ? {} : { search_path: schema }),
+    ...(readOnly ? { default_transaction_read_only: 'on' } : {}),
+    ...(statementTimeoutMs === undefined ? {} : { statement_timeout: String(statementTimeoutMs) }),
+  };
   const pool = new pg.Pool({
     Client: PreparingClient,
     connectionString,
@@ -67,7 +75,9 @@ export function createPool(
     application_name: applicationName,
     // Start-up parameters apply from the first query, also after RESET ALL. Ours come last, so that they override
     // others.
-    options: [...UNLIMITED, ...(options === null ? [] : [options]), ...settings].join(' '),
+    ...(isPooled
+      ? { onConnect: applying({ ...UNLIMITED, ...settings }) }
+      : { options: [startUp(UNLIMITED), ...(options === null ? [] : [options]), startUp(settings)].join(' ') }),
     keepAlive: true,
   });
   // The pool drops an idle connection that breaks, and the next query opens another or fails. Without a listener the

@@ -1,45 +1,92 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect, it } from '@jest/globals';
-import pg from 'pg';
 import { testDatabase } from '../../../test/support/postgres.js';
 import { createPool } from './pool.js';
-import { assertOwnSession } from './session.js';
+import { isPooled } from './session.js';
+
+/** The Debian package pgbouncer. */
+const PGBOUNCER = '/usr/sbin/pgbouncer';
+const isThere = ((): boolean => {
+  try {
+    execFileSync(PGBOUNCER, ['--version']);
+    return true;
+  } catch {
+    process.stderr.write(`NOT RUN with a pooler: there is no ${PGBOUNCER}. Install the Debian package pgbouncer.\n`);
+    return false;
+  }
+})();
+
+const SETTINGS = `SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone,
+  current_setting('statement_timeout') AS timeout, pg_backend_pid() AS pid`;
+
+async function expectSettings(url: string, pooled: boolean): Promise<void> {
+  expect(await isPooled(url)).toBe(pooled);
+  const pool = createPool(url, { schema: 'ledgerline', statementTimeoutMs: 60_000, isPooled: pooled });
+  const client = await pool.connect();
+  const { rows } = await client.query(SETTINGS);
+  // Cancelling needs the process of the server.
+  const pid: unknown = Reflect.get(client, 'processID');
+  expect(rows).toEqual([{ path: 'ledgerline', zone: 'UTC', timeout: '1min', pid }]);
+  client.release();
+  await pool.end();
+}
 
 it('a session of our own has the settings of its pool', async () => {
   const database = await testDatabase();
-  const pool = createPool(database.url, { schema: 'ledgerline' });
-  await expect(assertOwnSession(pool, 'ledgerline')).resolves.toBeUndefined();
-  await pool.end();
-  // What PgBouncer does with `ignore_startup_parameters = options`.
-  const dropping = new pg.Pool({ connectionString: database.url });
-  await expect(assertOwnSession(dropping, 'ledgerline')).rejects.toMatchObject({
-    code: 'database_behind_pooler',
-    message:
-      'a pooler such as PgBouncer stands before the database (it dropped the setting search_path=ledgerline). Name ' +
-      'Postgres itself in DATABASE_URL: Ledgerline has pools of its own, and needs sessions for its locks.',
-  });
-  await dropping.end();
+  await expectSettings(database.url, false);
   await database.drop();
 });
 
-it('a pooler that refuses the settings is named as one', async () => {
-  // What PgBouncer 1.18 answers to our start-up message.
-  const fields = ['SERROR', 'VERROR', 'C08P01', 'Munsupported startup parameter: options'].join('\0');
-  const text = Buffer.from(`${fields}\0\0`);
-  const head = Buffer.alloc(5);
-  head.write('E');
-  head.writeInt32BE(text.length + 4, 1);
-  const server = net.createServer((socket) => {
-    socket.on('error', () => undefined).once('data', () => socket.end(Buffer.concat([head, text])));
-  });
-  server.listen(0, '127.0.0.1');
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const pool = createPool(`postgres://me@127.0.0.1:${(server.address() as net.AddressInfo).port}/ledgerline`);
-  await expect(assertOwnSession(pool, 'ledgerline')).rejects.toMatchObject({
-    code: 'database_behind_pooler',
-    message: expect.stringContaining('(unsupported startup parameter: options)'),
-  });
-  await pool.end();
+  const { port } = server.address() as net.AddressInfo;
   server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Runs work with a PgBouncer before a database. */
+async function behindPgBouncer(url: string, of: string, work: (url: string) => Promise<void>): Promise<void> {
+  const { hostname, port, pathname, username, password } = new URL(url);
+  const [folder, listening] = [await mkdtemp(path.join(tmpdir(), 'pgbouncer-')), await freePort()];
+  await chmod(folder, 0o777);
+  const name = pathname.slice(1);
+  const target = `host=${hostname} port=${port} user=${username} password=${password}`;
+  const settings = `listen_addr = 127.0.0.1\nlisten_port = ${listening}\nauth_type = any\n${of}`;
+  const config = path.join(folder, 'pgbouncer.ini');
+  await writeFile(config, `[databases]\n${name} = ${target}\n[pgbouncer]\n${settings}\nunix_socket_dir =\n`);
+  const asRoot = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
+  const server = spawn(PGBOUNCER, [...asRoot, config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  for await (const chunk of server.stderr) if ((said += String(chunk)).includes('process up')) break;
+  try {
+    await work(`postgres://me@127.0.0.1:${listening}/${name}`);
+  } finally {
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+    await rm(folder, { recursive: true });
+  }
+}
+
+it('behind PgBouncer in session mode it has them too, and in the other modes it is refused', async () => {
+  if (!isThere) return;
+  const database = await testDatabase();
+  for (const more of ['', '\nignore_startup_parameters = options'])
+    await behindPgBouncer(database.url, `pool_mode = session${more}`, async (url) => {
+      await expectSettings(url, true);
+    });
+  for (const mode of ['transaction', 'statement'])
+    await behindPgBouncer(database.url, `pool_mode = ${mode}`, async (url) => {
+      await expect(isPooled(url)).rejects.toMatchObject({
+        code: 'database_behind_pooler',
+        message: expect.stringContaining('set pool_mode = session for Ledgerline'),
+      });
+    });
+  await database.drop();
 });
