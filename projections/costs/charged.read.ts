@@ -17,7 +17,7 @@ export interface CostsOf {
 export const monthName = ({ start }: Period): string => start.slice(0, 7);
 
 /** The months asked for, as rows. */
-const named = (months: readonly Period[]): RawBuilder<unknown> => sql`(
+export const named = (months: readonly Period[]): RawBuilder<unknown> => sql`(
   SELECT * FROM unnest(${months.map(monthName)}::text[], ${months.map(({ start }) => start)}::timestamptz[],
     ${months.map(({ end }) => end)}::timestamptz[]) AS m(month, start_at, end_at))`;
 
@@ -29,7 +29,11 @@ const startOf = (month: RawBuilder<unknown>): RawBuilder<unknown> =>
  * SQL: the lines of the months, without tax. They are found by the months in which they start: a line may last longer
  * than a month, and `cost_months` knows which do.
  */
-const linesOf = (position: number, { months, currency }: CostsOf, columns: RawBuilder<unknown>): RawBuilder<unknown> =>
+export const linesOf = (
+  position: number,
+  { months, currency }: CostsOf,
+  columns: RawBuilder<unknown>,
+): RawBuilder<unknown> =>
   sql`(
     SELECT l.*, s.first_month
     FROM (

@@ -5,6 +5,7 @@ import { byMonth } from '#domain/margin/months';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { answer, type Answers } from '#read-model/projection';
 import { type Passing, projection } from '../flow.js';
+import { chargedDeployments, chargedResources, keptCosts, keptMonths } from './kept-costs.table.js';
 import { revenue, type RevenueRow } from './margins.table.js';
 
 const recognising: Answers<Passing<'margins'>, Promise<void>, [pg.ClientBase]> = {
@@ -14,8 +15,9 @@ const recognising: Answers<Passing<'margins'>, Promise<void>, [pg.ClientBase]> =
 };
 
 export const marginsProjection = projection('margins', {
-  version: 2,
+  version: 3,
   tables: [revenue],
+  kept: [keptMonths, keptCosts, chargedResources, chargedDeployments],
   money: [
     { of: 'revenue', sql: 'SELECT tenant_id, month, currency, sum(amount) AS amount FROM revenue GROUP BY 1, 2, 3' },
   ],

@@ -28,6 +28,19 @@ export async function readRevenue(
   return rows;
 }
 
+/** The same, in all of each month. A month without revenue has no row. */
+export async function readRevenueTotals(
+  db: Db,
+  position: number,
+  { months, currency }: { readonly months: readonly string[]; readonly currency: string },
+): Promise<Pick<RevenueRow, 'month' | 'amount'>[]> {
+  const { rows } = await sql<Pick<RevenueRow, 'month' | 'amount'>>`
+    SELECT month, sum(amount) AS amount FROM revenue
+    WHERE month = ${anyOf(months)} AND currency = ${currency} AND position_from <= ${position}
+    GROUP BY month`.execute(db);
+  return rows;
+}
+
 export interface MarginMonth {
   readonly month: string;
   readonly currency: string;

@@ -3,7 +3,7 @@ import { type CostLine, costStream } from '#domain/costs/cost';
 import { inventoryStream } from '#domain/inventory/resource';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
-import { instant } from '#domain/time/instant';
+import { type Instant, instant } from '#domain/time/instant';
 import { monthOf, type Period, piecesOf } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { appendingTo } from './bench.js';
@@ -22,6 +22,8 @@ const MOVES = 20;
 const MOVED_AT = instant('2025-01-16T00:00:00Z');
 /** One of so many lines names no resource: support, traffic and the like. */
 const OF_NOBODY = 25;
+const LISTED = 5000;
+const LISTED_AT = instant('2026-06-02T00:00:00Z');
 const LINES_PER_EVENT = 300;
 const RESOURCES_PER_EVENT = 1000;
 const KINDS = ['droplet', 'volume', 'snapshot', 'backup'];
@@ -59,27 +61,11 @@ export async function costLedger(core: LedgerCore, lines: number): Promise<numbe
         from: FROM,
       },
     });
-  const seen = (seenAt: typeof FROM, of: readonly number[], deploymentOf: (n: number) => number): LedgerEvent[] =>
-    chunks(of, RESOURCES_PER_EVENT).map((each) => ({
-      type: 'ResourcesObserved',
-      data: {
-        provider: PROVIDER,
-        seenAt,
-        resources: each.map((n) => ({
-          providerId: String(n),
-          kind: 'server',
-          name: `server-${n}`,
-          status: 'active',
-          deploymentId: deploymentId(deploymentOf(n) % deployments),
-        })),
-      },
-    }));
-  const home = (n: number): number => Math.floor(n / RESOURCES_PER_DEPLOYMENT);
   const movers = numbers(resources).filter((n) => n % MOVES === 0);
   await append(
     inventoryStream(PROVIDER),
-    ...seen(FROM, numbers(resources), home),
-    ...seen(MOVED_AT, movers, (n) => home(n) + 1),
+    ...seen(FROM, numbers(resources), (n) => homeOf(n)),
+    ...seen(MOVED_AT, movers, (n) => (homeOf(n) + 1) % deployments),
   );
   for (const month of COST_MONTHS)
     for (const [part, of] of chunks(numbers(resources), LINES_PER_EVENT).entries()) {
@@ -90,6 +76,31 @@ export async function costLedger(core: LedgerCore, lines: number): Promise<numbe
       });
     }
   return deployments;
+}
+
+const homeOf = (n: number): number => Math.floor(n / RESOURCES_PER_DEPLOYMENT);
+
+/** Sightings of these resources. */
+const seen = (seenAt: Instant, of: readonly number[], deploymentOf: (n: number) => number): LedgerEvent[] =>
+  chunks(of, RESOURCES_PER_EVENT).map((each) => ({
+    type: 'ResourcesObserved',
+    data: {
+      provider: PROVIDER,
+      seenAt,
+      resources: each.map((n) => ({
+        providerId: String(n),
+        kind: 'server',
+        name: `server-${n}`,
+        status: 'active',
+        deploymentId: deploymentId(deploymentOf(n)),
+      })),
+    },
+  }));
+
+/** A listing of the resources after the last month, as a provider gives each day. It changes no month. */
+export async function syncAll(core: LedgerCore, lines: number): Promise<void> {
+  const listed = numbers(Math.min(LISTED, Math.ceil(lines / COST_MONTHS.length)));
+  await appendingTo(core)(inventoryStream(`${PROVIDER}-listing`), ...seen(LISTED_AT, listed, homeOf));
 }
 
 /** 1.25 or 0.625, so that half cents occur. */

@@ -1,7 +1,8 @@
+import { keepNext } from '#billing/costs/keep-months';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { margin, marginTrend } from '#operations/margin';
 import { type Bench, BENCHER, figure, mustBe, timed } from './bench.js';
-import { COST_MONTHS, costLedger } from './cost-ledger.js';
+import { COST_MONTHS, costLedger, syncAll } from './cost-ledger.js';
 import { onLedger } from './database.js';
 
 const MONTH = '2025-01';
@@ -11,6 +12,11 @@ export const marginBench: Bench = {
   name: 'margin',
   summary: 'the margin of a month and of 36 months in a ledger of N cost lines, against one plain sum of them',
   size: 100_000,
+  bounds: [
+    { of: 'trendOfSum', most: 1, from: 100_000 },
+    { of: 'trendMs', most: 300, from: 100_000 },
+    { of: 'monthMs', most: 1000, from: 100_000 },
+  ],
   async measure(size, say) {
     return onLedger(async ({ ledger, core, pool }) => {
       const made = await timed(async () => {
@@ -25,19 +31,49 @@ export const marginBench: Bench = {
       const trend = async () =>
         marginTrend.answer.parse(await ledger.ask('margin-trend', { from: FIRST, to: LAST }, BENCHER));
       const month = async () => margin.answer.parse(await ledger.ask('margin', { period: MONTH }, BENCHER));
-      const limit = await timed(plain);
-      const t = await timed(trend);
-      const m = await timed(month);
-      mustBe(
-        'the cost of the trend',
-        text(sum(t.result.months.map(({ cogs }) => decimal(cogs)))),
-        text(decimal(limit.result)),
-      );
+      const byTenant = async () =>
+        marginTrend.answer.parse(await ledger.ask('margin-trend', { from: FIRST, to: LAST, by: 'tenant' }, BENCHER));
+      const computed = await timed(trend);
+      const kept = await timed(async () => {
+        while (!(await keepNext(core)).isDone);
+      });
+      say(`  computed in ${figure(computed.ms / 1000)} s; the months kept in ${figure(kept.ms / 1000)} s`);
+      const cost = text(decimal(await plain()));
+      mustBe('the cost of the trend', costOf(computed.result), cost);
+      const [limit, ofTrend, ofMonth] = [await best(plain), await best(trend), await best(month)];
+      mustBe('the trend', ofTrend.result, computed.result);
+      const ofTenants = await timed(byTenant);
+      mustBe('the cost of the trend by tenant', costOf(ofTenants.result), cost);
+      await syncAll(core, size);
+      await ledger.catchUp();
+      // The worker has not looked yet: the question itself finds what the inventory changes.
+      const synced = await timed(trend);
+      mustBe('the trend after a listing', synced.result, computed.result);
       return {
-        ratios: {},
-        figures: { sumMs: figure(limit.ms), trendMs: figure(t.ms), monthMs: figure(m.ms) },
+        ratios: {
+          trendOfSum: figure(ofTrend.ms / limit.ms),
+          monthOfSum: figure(ofMonth.ms / limit.ms),
+        },
+        figures: {
+          sumMs: figure(limit.ms),
+          trendMs: figure(ofTrend.ms),
+          monthMs: figure(ofMonth.ms),
+          trendByTenantMs: figure(ofTenants.ms),
+          trendAfterListingMs: figure(synced.ms),
+          trendComputedMs: figure(computed.ms),
+          keptInMs: figure(kept.ms),
+        },
         checked: true,
       };
     });
   },
 };
+
+const costOf = ({ months }: { readonly months: readonly { readonly cogs: string }[] }): string =>
+  text(sum(months.map(({ cogs }) => decimal(cogs))));
+
+/** The best of three: the first one plans. */
+async function best<Result>(work: () => Promise<Result>): Promise<{ ms: number; result: Result }> {
+  const runs = [await timed(work), await timed(work), await timed(work)];
+  return runs.reduce((a, b) => (a.ms <= b.ms ? a : b));
+}

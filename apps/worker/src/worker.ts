@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { type Instant, instant } from '#domain/time/instant';
 import { Ledger } from '#operations/ledger';
+import { keepMonths } from '#billing/costs/keep-months';
 import { LedgerCore } from '#ledger/ledger-core';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
@@ -100,13 +101,14 @@ export async function startWorker({
   // The error is reported where it is awaited. Until then it must not end the process as unhandled.
   ended.catch(() => undefined);
   const rebuilding = carryOutRebuilds(app.get(LedgerCore), stopping.signal, report);
+  const keeping = keepMonths(app.get(LedgerCore), stopping.signal, report);
   const schedule = await scheduleMetering(databaseUrl, ledger, now, logger);
   logger.info('the worker is running');
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await schedule.stop();
     stopping.abort();
-    await Promise.all([ended.catch(() => undefined), rebuilding]);
+    await Promise.all([ended.catch(() => undefined), rebuilding, keeping]);
     await app.close();
     await telemetry.close();
   };

@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import { zCurrency } from '#domain/schema';
-import { coveragePercent, type Margin } from '#domain/margin/margin';
-import { decimal } from '#domain/money/decimal';
 import { isBefore } from '#domain/time/instant';
 import { monthOf, piecesOf } from '#domain/time/period';
 import { invalid } from '#domain/errors';
-import { marginIn, marginsIn } from '#billing/costs/margin-month';
+import { marginIn, marginsIn, marginTotals } from '#billing/costs/margin-month';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
 import { zMonth } from '#ledger/month';
 import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
@@ -118,21 +116,18 @@ export const marginTrend = defineQuery({
       throw invalid('invalid_parameter', `margin-trend: ${months.length} months. Ask for at most ${MOST_MONTHS}.`, [
         { field: 'to', message: `must be at most ${MOST_MONTHS} months after from` },
       ]);
-    const margins = await marginsIn(context, months, currency);
+    const totals = await marginTotals(context, months, currency);
+    const parts = by === undefined ? [] : await marginsIn(context, months, currency);
     return {
       currency,
-      months: margins.map((margin, index) => ({
+      months: totals.map((total, index) => ({
         month: (months[index] ?? from).start.slice(0, 7),
-        ...margin.overall,
-        coveragePct: coverageOf(margin),
-        ...(by === undefined ? {} : { [SHARES[by]]: margin[SHARES[by]] }),
+        ...total,
+        ...(by === undefined ? {} : { [SHARES[by]]: parts[index]?.[SHARES[by]] }),
       })),
     };
   },
 });
-
-const coverageOf = ({ overall, unattributed }: Margin): string | null =>
-  coveragePercent(decimal(overall.cogs), decimal(unattributed.cogs));
 
 export const marginOperations: Operations = {
   queries: [margin, marginTrend],

@@ -14,6 +14,11 @@ export interface Projection<Name extends string = string> {
   /** To be raised when its tables change, or the rows that it makes of an event. Its read models are then rebuilt. */
   readonly version: number;
   readonly tables: readonly TableDefinition[];
+  /**
+   * Tables for what is computed from read models and kept. No event fills them. They are made and exchanged with the
+   * others, but a rebuild leaves them empty, and nothing compares them.
+   */
+  readonly kept: readonly TableDefinition[];
   /** The event types that it handles. It skips all others. */
   readonly handles: ReadonlySet<string>;
   /** Sums of money that a rebuild compares: queries on its tables that return tenant_id, month, currency and amount. */
@@ -58,6 +63,7 @@ export const answer = <Type extends EventType, Result, Args extends readonly unk
 
 /** The code of a projection: for the events that pass it, and no others. */
 export interface ProjectionOf<Type extends EventType> extends Pick<Projection, 'version' | 'tables' | 'money'> {
+  readonly kept?: readonly TableDefinition[];
   partitions?(batch: readonly RecordedEvent<Type>[]): readonly Partition[];
   readonly bulk?: Bulk<Type>;
   project(batch: readonly RecordedEvent<Type>[], client: pg.ClientBase): Promise<void>;
@@ -69,12 +75,13 @@ export function projectionOf<Name extends string, Type extends EventType>(
   handles: ReadonlySet<string>,
   definition: ProjectionOf<Type>,
 ): Projection<Name> {
-  const { version, tables, money, bulk } = definition;
+  const { version, tables, kept = [], money, bulk } = definition;
   const passes = (event: RecordedEvent): event is RecordedEvent & RecordedEvent<Type> => handles.has(event.type);
   return {
     name,
     version,
     tables,
+    kept,
     handles,
     ...(money === undefined ? {} : { money }),
     ...(bulk === undefined

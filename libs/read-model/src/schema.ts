@@ -85,7 +85,7 @@ export async function createReadModels(
   // For constraints on a key and a range. It is in public, so that it stays when a schema of read models is dropped.
   await client.query('CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public');
   await client.query(`SET LOCAL search_path TO ${schema}`);
-  for (const table of projections.flatMap(({ tables }) => tables)) {
+  for (const table of projections.flatMap(({ tables, kept }) => [...tables, ...kept])) {
     await client.query(createTableSql(table));
     for (const index of indexes(table)) await client.query(index);
   }

@@ -98,7 +98,7 @@ async function swapTables(
   { live, next, previous }: Schemas,
   part: readonly Projection[],
 ): Promise<void> {
-  const tables = part.flatMap((projection) => projection.tables.map(({ name }) => name));
+  const tables = part.flatMap((projection) => [...projection.tables, ...projection.kept]).map(({ name }) => name);
   const aside = `${live}_aside`;
   await client.query(`CREATE SCHEMA ${aside}`);
   for (const table of tables) {

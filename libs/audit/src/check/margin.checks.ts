@@ -2,6 +2,9 @@ import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { marginPercent } from '#domain/margin/margin';
 import { monthNamed } from '#domain/time/period';
 import { costsIn, marginIn, marginMonths } from '#billing/costs/margin-month';
+import { computedSums, type CostSum } from '#billing/costs/cost-sums';
+import { costSums, keptSums, provenTo, totalOf } from '#billing/costs/kept-costs';
+import { readKeptCosts, readKeptMonths } from '#projections/margins/kept-costs.read';
 import { readCostTotals } from '#projections/costs/costs.read';
 import { type Check, type Finding } from './finding.js';
 
@@ -48,15 +51,17 @@ const broken = (month: string, currency: string, what: string): Finding => ({
   remedy: 'A view of the margin is wrong: report the month.',
 });
 
-/** The costs of all months add up to what providers charged, without their tax. */
+/** The costs of all months, computed, add up to what providers charged, without their tax. */
 const costs: Check = async (context) => {
   const totals = await readCostTotals(context.core.db, context.position);
   const months = await marginMonths(context);
   const findings: Finding[] = [];
   for (const { currency, amount } of totals) {
     const spent: Decimal[] = [];
-    for (const { month } of months.filter((each) => each.currency === currency))
-      spent.push(...(await costsIn(context, monthNamed(month), currency)).map((share) => share.amount));
+    for (const { month } of months.filter((each) => each.currency === currency)) {
+      const [sums = []] = await computedSums(context, [monthNamed(month)], currency);
+      spent.push(totalOf(sums).cogs);
+    }
     if (sum(spent).eq(decimal(amount))) continue;
     const message =
       `providers charged ${amount} ${currency} without tax,` +
@@ -71,12 +76,50 @@ const costs: Check = async (context) => {
   return findings;
 };
 
+/** What is kept of months is what they come to, wherever it is taken. */
+const kept: Check = async ({ core, position }) => {
+  const findings: Finding[] = [];
+  for (const row of await readKeptMonths(core.db, null)) {
+    const { month, currency, kept_id } = row;
+    const at = Math.min(position, provenTo(row) - 1);
+    if (at < row.position_from) continue;
+    const [sums = []] = await computedSums({ core, position: at }, [monthNamed(month)], currency);
+    const computed = new Map(sums.map((each) => [holderOf(each), each.amount]));
+    const rows = await readKeptCosts(core.db, [kept_id]);
+    // A worker has computed it again meanwhile.
+    if (rows.length === 0) continue;
+    const held = new Map(keptSums(rows).map((each) => [holderOf(each), each.amount]));
+    const isSame =
+      held.size === computed.size &&
+      [...held].every(([holder, amount]) => computed.get(holder)?.eq(amount) === true) &&
+      totalOf(sums).cogs.eq(decimal(row.cogs)) &&
+      totalOf(sums).unattributed.eq(decimal(row.unattributed));
+    if (isSame) continue;
+    findings.push({
+      code: 'kept_cost_differs',
+      message:
+        `the cost that is kept of ${month} in ${currency} is ${row.cogs},` +
+        ` or differs by holder; at position ${at} it comes to ${text(totalOf(sums).cogs)}`,
+      ids: { month, currency, position: at },
+      remedy:
+        'Run "ledgerline projections rebuild --only margins": it drops what is kept, and a worker computes it again.' +
+        ' Report the month.',
+    });
+  }
+  return findings;
+};
+
+const holderOf = ({ provider, kind, tenantId, deploymentId }: CostSum): string =>
+  JSON.stringify([provider, kind, tenantId, deploymentId]);
+
 /** At most this many cost lines without a tenant are listed. */
 const MOST_LINES = 20;
 
 const unattributed: Check = async (context) => {
   const findings: Finding[] = [];
   for (const { month, currency } of await marginMonths(context)) {
+    const [sums = []] = await costSums(context, [monthNamed(month)], currency);
+    if (!sums.some(({ tenantId }) => tenantId === null)) continue;
     const shares = (await costsIn(context, monthNamed(month), currency)).filter(({ tenantId }) => tenantId === null);
     if (shares.length === 0) continue;
     const amount = text(sum(shares.map((share) => share.amount)));
@@ -93,5 +136,5 @@ const unattributed: Check = async (context) => {
   return findings;
 };
 
-export const MARGIN: readonly Check[] = [identities, costs];
+export const MARGIN: readonly Check[] = [identities, costs, kept];
 export const COST_NOTICES: readonly Check[] = [unattributed];

@@ -19,7 +19,7 @@ const keyOf = (provider: string, resourceId: string): string => JSON.stringify([
 
 /** Reads what the attribution of costs of these resources needs, and of costs of these deployments. */
 export async function attributionOf(
-  { core, position }: QueryContext,
+  { core, position }: Pick<QueryContext, 'core' | 'position'>,
   {
     resourceIds,
     deploymentIds,

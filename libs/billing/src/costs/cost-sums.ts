@@ -13,7 +13,7 @@ export interface CostSum extends CostShare {
 
 /** The cost without tax of each of these UTC months, summed, in the order of kinds. */
 export async function computedSums(
-  context: QueryContext,
+  context: Pick<QueryContext, 'core' | 'position'>,
   months: readonly Period[],
   currency: string,
 ): Promise<CostSum[][]> {

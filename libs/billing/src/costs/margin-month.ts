@@ -1,11 +1,12 @@
-import { type Margin, marginOf } from '#domain/margin/margin';
-import { decimal } from '#domain/money/decimal';
+import { coveragePercent, type Margin, type MarginFigures, marginFigures, marginOf } from '#domain/margin/margin';
+import { decimal, ZERO } from '#domain/money/decimal';
 import type { Period } from '#domain/time/period';
-import { readCostLines } from '#projections/costs/charged.read';
-import { readMarginMonths, readRevenue } from '#projections/margins/margins.read';
+import { monthName, readCostLines } from '#projections/costs/charged.read';
+import { readMarginMonths, readRevenue, readRevenueTotals } from '#projections/margins/margins.read';
 import type { QueryContext } from '#ledger/query';
 import { attributionOf } from './cost-holders.js';
-import { computedSums, type CostSum } from './cost-sums.js';
+import type { CostSum } from './cost-sums.js';
+import { costSums, costTotals } from './kept-costs.js';
 
 /** A UTC month's margin in one currency. */
 export async function marginIn(context: QueryContext, month: Period, currency: string): Promise<Margin> {
@@ -21,9 +22,9 @@ export async function marginsIn(
   currency: string,
 ): Promise<readonly Margin[]> {
   const { core, position } = context;
-  const names = months.map(({ start }) => start.slice(0, 7));
+  const names = months.map(monthName);
   const revenue = Map.groupBy(await readRevenue(core.db, position, { months: names, currency }), ({ month }) => month);
-  const costs = await costSumsOf(context, months, currency);
+  const costs = await costSums(context, months, currency);
   return names.map((name, index) => {
     const shares = (revenue.get(name) ?? []).map((row) => ({
       tenantId: row.tenant_id,
@@ -35,15 +36,29 @@ export async function marginsIn(
   });
 }
 
-/**
- * The cost without tax of each of these UTC months, summed by provider, kind, tenant and deployment, in the order of
- * kinds. The only place that margins take cost from.
- */
-const costSumsOf = async (
+/** A month's margin in all, and the attributed cost in percent of all cost; null where there is no cost. */
+export type MonthTotals = MarginFigures & { readonly coveragePct: string | null };
+
+/** The margins of UTC months in one currency, in all. It reads sums only, so many months take no longer than one. */
+export async function marginTotals(
   context: QueryContext,
   months: readonly Period[],
   currency: string,
-): Promise<readonly CostSum[][]> => computedSums(context, months, currency);
+): Promise<readonly MonthTotals[]> {
+  const { core, position } = context;
+  const names = months.map(monthName);
+  const revenue = new Map(
+    (await readRevenueTotals(core.db, position, { months: names, currency })).map((row) => [row.month, row.amount]),
+  );
+  const costs = await costTotals(context, months, currency);
+  return names.map((name, index) => {
+    const { cogs, unattributed } = costs[index] ?? { cogs: ZERO, unattributed: ZERO };
+    return {
+      ...marginFigures(decimal(revenue.get(name) ?? '0'), cogs, currency),
+      coveragePct: coveragePercent(cogs, unattributed),
+    };
+  });
+}
 
 /** A share of a cost line, and the log position at which the line was recorded. */
 export interface CostLineShare extends CostSum {

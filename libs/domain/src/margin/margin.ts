@@ -52,22 +52,24 @@ export const exactMoney = (amount: Decimal, currency: string): string =>
     ? ZERO.toFixed(scaleOf(currency))
     : amount.toFixed(Math.max(scaleOf(currency), decimals(decimal(text(amount)))));
 
+/** Revenue against cost, both in all. */
+export function marginFigures(revenue: Decimal, cogs: Decimal, currency: string): MarginFigures {
+  const margin = revenue.minus(cogs);
+  return {
+    revenue: exactMoney(revenue, currency),
+    cogs: exactMoney(cogs, currency),
+    margin: exactMoney(margin, currency),
+    marginPct: marginPercent(revenue, margin),
+  };
+}
+
 /**
  * Revenue against cost, exactly: tenants + unattributed = overall, deployments + standalone = tenant, kinds = overall
  * on each axis. Revenue and cost are of one month and one currency.
  */
 export function marginOf(revenue: readonly RevenueShare[], costs: readonly CostShare[], currency: string): Margin {
-  const figures = (earned: readonly { amount: Decimal }[], spent: readonly { amount: Decimal }[]): MarginFigures => {
-    const revenueTotal = sum(earned.map(({ amount }) => amount));
-    const cogs = sum(spent.map(({ amount }) => amount));
-    const margin = revenueTotal.minus(cogs);
-    return {
-      revenue: exactMoney(revenueTotal, currency),
-      cogs: exactMoney(cogs, currency),
-      margin: exactMoney(margin, currency),
-      marginPct: marginPercent(revenueTotal, margin),
-    };
-  };
+  const figures = (earned: readonly { amount: Decimal }[], spent: readonly { amount: Decimal }[]): MarginFigures =>
+    marginFigures(sum(earned.map(({ amount }) => amount)), sum(spent.map(({ amount }) => amount)), currency);
   const attributed = costs.filter(({ tenantId }) => tenantId !== null);
   /** The figures of each holder, in the order of its key. */
   const figuresBy = (keyOf: (share: Holder) => string): [key: string, MarginFigures][] => {

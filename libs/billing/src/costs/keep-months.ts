@@ -1,0 +1,128 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorOf } from '#domain/errors';
+import { text } from '#domain/money/decimal';
+import { monthNamed } from '#domain/time/period';
+import type { LedgerCore } from '#ledger/ledger-core';
+import {
+  keepMonth,
+  noteCharged,
+  proveKept,
+  readChangedMonths,
+  readCostMonths,
+  readKeeper,
+  readKeptMonths,
+} from '#projections/margins/kept-costs.read';
+import { computedSums } from './cost-sums.js';
+import { isChangeOf, provenTo, totalOf } from './kept-costs.js';
+
+/** How often a worker looks whether a month is to be computed. */
+const LOOK_MS = 1000;
+/** After a month it rests so many times as long as that took: imports and questions go first. */
+const REST = 2;
+/** So many changed resources are looked at. Computing the months costs less than looking at more. */
+const MOST_RESOURCES = 200_000;
+
+/** What a look found: the read models, and whether more months are to be computed. */
+export interface Look {
+  readonly position: number;
+  readonly madeBy: string;
+  readonly isDone: boolean;
+}
+
+/**
+ * Keeps the cost of months, one at a time, until the signal aborts: see `keepNext`. With several workers, one of them
+ * works.
+ */
+export async function keepMonths(
+  core: LedgerCore,
+  signal: AbortSignal,
+  report: (message: string) => void,
+): Promise<void> {
+  let [trouble, last]: [string, Look | null] = ['', null];
+  while (!signal.aborted) {
+    const start = performance.now();
+    let rest = LOOK_MS;
+    try {
+      const look: Look | null = await keptNext(core, last);
+      if (look?.isDone === false) rest = Math.min(LOOK_MS, (performance.now() - start) * REST);
+      last = look ?? last;
+      trouble = '';
+    } catch (error) {
+      const { message } = errorOf(error);
+      if (message !== trouble) report(`kept margins: ${message}`);
+      trouble = message;
+    }
+    await delay(rest, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** The next look. null: another worker keeps the months, or nothing happened since the last look. */
+async function keptNext(core: LedgerCore, last: Look | null): Promise<Look | null> {
+  const { position, madeBy } = await readKeeper(core.db);
+  if (last?.isDone === true && last.position === position && last.madeBy === madeBy) return null;
+  const giveBack = await core.takeFree([['kept months']]);
+  if (giveBack === null) return null;
+  try {
+    return await keepNext(core, last?.position ?? 0);
+  } finally {
+    await giveBack();
+  }
+}
+
+/**
+ * Proves kept months that did not change up to now, and computes the latest one of those that did or are not kept.
+ * `settledAt`: a month that changed after this position waits, as it may change again.
+ */
+export async function keepNext(core: LedgerCore, settledAt = Number.MAX_SAFE_INTEGER): Promise<Look> {
+  const { position, madeBy } = await readKeeper(core.db);
+  const months = await readCostMonths(core.db, position);
+  const kept = new Map(
+    (await readKeptMonths(core.db, null)).map((row) => [`${row.month} ${row.currency}`, row] as const),
+  );
+  const first = Math.min(position + 1, ...[...kept.values()].map(provenTo));
+  const names = [...new Set(months.map(({ month }) => month))].map((name) => monthNamed(name));
+  const changed = await readChangedMonths(core.db, { first, last: position }, names, MOST_RESOURCES);
+  const changedAt = (row: Parameters<typeof isChangeOf>[0]): number | null =>
+    changed === null
+      ? position
+      : changed.filter(isChangeOf(row)).reduce<number | null>((at, each) => Math.max(at ?? 0, each.position), null);
+  const open = [...kept.values()].filter((row) => provenTo(row) <= position);
+  const unchanged = open.filter((row) => changedAt(row) === null);
+  await proveKept(
+    core.db,
+    unchanged.map(({ kept_id }) => kept_id),
+    position,
+  );
+  const proven = new Set([...[...kept.values()].filter((row) => provenTo(row) > position), ...unchanged]);
+  const due = months.filter(({ month, currency }) => {
+    const row = kept.get(`${month} ${currency}`);
+    return row === undefined || !proven.has(row);
+  });
+  const next = due.find(({ month, currency, changedAt: charged }) => {
+    const row = kept.get(`${month} ${currency}`);
+    return Math.max(charged, (row === undefined ? null : changedAt(row)) ?? 0) <= settledAt;
+  });
+  if (next !== undefined) await keep(core, { position, madeBy }, next);
+  return { position, madeBy, isDone: due.length === 0 };
+}
+
+async function keep(
+  core: LedgerCore,
+  { position, madeBy }: Omit<Look, 'isDone'>,
+  { month, currency, changedAt }: { readonly month: string; readonly currency: string; readonly changedAt: number },
+): Promise<void> {
+  const of = { months: [monthNamed(month)], currency };
+  const [sums = []] = await computedSums({ core, position }, of.months, currency);
+  // From here on, a change of a holder of its resources is a change of the month.
+  await noteCharged(core.db, position, of);
+  const moved = await readChangedMonths(core.db, { first: changedAt, last: position }, of.months, MOST_RESOURCES);
+  const since = moved?.reduce((at, each) => Math.max(at, each.currency === null ? each.position : 0), changedAt);
+  const { cogs, unattributed } = totalOf(sums);
+  await keepMonth(core.db, {
+    ...{ month, currency, made_by: madeBy, cogs: text(cogs), unattributed: text(unattributed) },
+    ...{ position_from: since ?? position, position_to: position + 1 },
+    costs: sums.map(({ provider, kind, tenantId, deploymentId, amount }) => ({
+      ...{ provider, kind, tenant_id: tenantId, deployment_id: deploymentId, amount: text(amount) },
+    })),
+  });
+}

@@ -1,0 +1,139 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { deployment, tenant } from '../../../../test/support/commands.js';
+import { ADMIN, type TestLedger, testLedger } from '../../../../test/support/ledger.js';
+import { monthNamed } from '#domain/time/period';
+import { readKeeper, readKeptMonths } from '#projections/margins/kept-costs.read';
+import { contextFor } from '#ledger/query';
+import { keepNext } from './keep-months.js';
+import { costSums } from './kept-costs.js';
+
+const MARCH = monthNamed('2026-03');
+const T = (date: string) => `${date}T00:00:00Z`;
+const SINCE = { from: T('2026-01-01') };
+const seen = { provider: 'do', providerId: 'vm' };
+
+let test: TestLedger;
+beforeEach(async () => {
+  test = await testLedger();
+  await test.apply(
+    ...[tenant('t1'), tenant('t2'), deployment('d1', 't1', SINCE), deployment('d2', 't2', SINCE)],
+    {
+      ...{ command: 'observe-resource', ...seen, kind: 'droplet', name: 'vm', status: 'active' },
+      ...{ seenAt: T('2026-03-01'), deploymentId: 'd1' },
+    },
+    {
+      ...{ command: 'record-cost', provider: 'do', invoiceRef: '2026-03' },
+      lines: [
+        {
+          ...{ lineKey: '1', resourceId: 'vm', kind: 'droplet', chargePeriod: MARCH },
+          ...{ amount: '31.00', currency: 'USD', category: 'usage' },
+        },
+      ],
+    },
+  );
+  await test.core.projector.catchUp();
+  while (!(await keepNext(test.core)).isDone);
+});
+afterEach(async () => test.close());
+
+const march = async (position: number): Promise<string[]> => {
+  const [sums = []] = await costSums(contextFor(test.core, position, ADMIN), [MARCH], 'USD');
+  return sums.map(({ tenantId, amount }) => `${tenantId} ${amount.toFixed(2)}`);
+};
+const kept = async () => (await readKeptMonths(test.core.db, { months: [MARCH], currency: 'USD' }))[0];
+/** As if a month had been computed wrongly: an answer shows whether it was taken. */
+const spoil = async () => test.core.pool.query("UPDATE kept_costs SET amount = '99'");
+const now = async () => test.core.projector.catchUp();
+
+describe('a kept month', () => {
+  it('answers from the position at which it last changed', async () => {
+    const { position } = await readKeeper(test.core.db);
+    expect(await kept()).toMatchObject({ cogs: '31', unattributed: '0', position_from: position });
+    await spoil();
+    expect(await march(position)).toEqual(['t1 99.00']);
+    expect(await march(position - 1)).toEqual([]);
+  });
+
+  it('goes on answering while nothing of it changes', async () => {
+    await spoil();
+    await test.apply(tenant('t3'), {
+      ...{ command: 'observe-resource', ...seen, kind: 'droplet', name: 'vm', status: 'off' },
+      ...{ seenAt: T('2026-04-01'), deploymentId: 'd2' },
+    });
+    expect(await march(await now())).toEqual(['t1 99.00']);
+    await keepNext(test.core);
+    expect((await kept())?.position_to).toBe((await now()) + 1);
+  });
+
+  it.each([
+    // It moves on the 16th: 31.00 × 15/31 and 31.00 × 16/31.
+    ['a later sighting', ['t1 15.00', 't2 16.00'], { seenAt: T('2026-03-16'), deploymentId: 'd2' }],
+    ['an earlier first sighting', ['t1 31.00'], { seenAt: T('2026-02-16'), deploymentId: 'd2' }],
+  ])('is computed again after %s', async (_, expected, sighting) => {
+    const before = await now();
+    await spoil();
+    await test.apply({
+      ...{ command: 'observe-resource', ...seen, kind: 'droplet', name: 'vm', status: 'active' },
+      ...sighting,
+    });
+    expect(await march(await now())).toEqual(expected);
+    expect(await march(before)).toEqual(['t1 99.00']);
+  });
+
+  it('is computed again after a correction of the resource', async () => {
+    await spoil();
+    await test.apply({
+      ...{ command: 'correct-resource', ...seen, from: T('2026-03-11'), deploymentId: 'd2' },
+      reason: 'it was moved on the 11th',
+    });
+    // 31.00 × 10/31 and 31.00 × 21/31
+    expect(await march(await now())).toEqual(['t1 10.00', 't2 21.00']);
+  });
+
+  it('is computed again after its deployment got another tenant', async () => {
+    await spoil();
+    await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-03-31') });
+    expect(await march(await now())).toEqual(['t1 30.00', 't2 1.00']);
+    // A worker keeps the new one.
+    await keepNext(test.core);
+    expect((await kept())?.position_from).toBe(await now());
+    await spoil();
+    expect(await march(await now())).toEqual(['t1 99.00', 't2 99.00']);
+  });
+
+  it('is not taken from other read models', async () => {
+    await spoil();
+    await test.core.pool.query('UPDATE checkpoint SET generation = gen_random_uuid()');
+    expect(await march(await now())).toEqual(['t1 31.00']);
+    await keepNext(test.core);
+    expect(await kept()).toMatchObject({ cogs: '31' });
+  });
+
+  it('is checked against what it is computed from', async () => {
+    expect((await test.check()).failures).toEqual([]);
+    await spoil();
+    expect((await test.check()).failures).toMatchObject([
+      {
+        code: 'kept_cost_differs',
+        ids: { month: '2026-03', currency: 'USD' },
+        remedy: expect.stringMatching('projections rebuild --only margins'),
+      },
+    ]);
+  });
+
+  it('waits while it still changes', async () => {
+    await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-03-31') });
+    const head = await now();
+    expect(await keepNext(test.core, head - 1)).toMatchObject({ isDone: false });
+    expect((await kept())?.position_to).toBe(head);
+    expect(await keepNext(test.core, head)).toMatchObject({ isDone: false });
+    expect(await keepNext(test.core, head)).toMatchObject({ isDone: true });
+  });
+});
+
+it('finds no month twice if two workers look at once', async () => {
+  await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-03-31') });
+  await now();
+  await Promise.all([keepNext(test.core), keepNext(test.core)]);
+  expect(await march(await now())).toEqual(['t1 30.00', 't2 1.00']);
+});

@@ -1,0 +1,134 @@
+import { type Decimal, decimal, sum } from '#domain/money/decimal';
+import { monthNamed, type Period } from '#domain/time/period';
+import type { History } from '#read-model/read-models';
+import type { Versioned } from '#read-model/table';
+import { monthName } from '#projections/costs/charged.read';
+import {
+  type ChangedMonth,
+  type KeptCost,
+  readChangedMonths,
+  readKeptCosts,
+  readKeptMonths,
+} from '#projections/margins/kept-costs.read';
+import type { KeptMonthRow } from '#projections/margins/kept-costs.table';
+import type { LedgerCore } from '#ledger/ledger-core';
+import type { QueryContext } from '#ledger/query';
+import { computedSums, type CostSum } from './cost-sums.js';
+
+type Asked = Pick<QueryContext, 'core' | 'position'>;
+
+/** A question looks at so many changed resources. Computing the months costs less than looking at more. */
+const MOST_ASKED = 10_000;
+
+/** The cost of a month, and its part of nobody. */
+export interface CostTotal {
+  readonly cogs: Decimal;
+  readonly unattributed: Decimal;
+}
+
+export const totalOf = (sums: readonly CostSum[]): CostTotal => ({
+  cogs: sum(sums.map(({ amount }) => amount)),
+  unattributed: sum(sums.filter(({ tenantId }) => tenantId === null).map(({ amount }) => amount)),
+});
+
+/**
+ * The cost without tax of each of these UTC months, summed by provider, kind, tenant and deployment, in the order of
+ * kinds: kept, where it is proven for the position; otherwise computed. The only place that margins take cost from.
+ */
+export async function costSums(
+  context: Asked,
+  months: readonly Period[],
+  currency: string,
+): Promise<readonly (readonly CostSum[])[]> {
+  const kept = await keptAt(context, months, currency);
+  const rows = Map.groupBy(
+    await readKeptCosts(
+      context.core.db,
+      [...kept.values()].map(({ kept_id }) => kept_id),
+    ),
+    ({ month }) => month,
+  );
+  const found = new Map([...rows].map(([month, of]) => [month, keptSums(of)]));
+  return withComputed(context, months, currency, { found, of: (sums) => sums });
+}
+
+/** The sums of a kept month. */
+export const keptSums = (rows: readonly KeptCost[]): CostSum[] =>
+  rows.flatMap((row) => {
+    if (row.provider === null) return [];
+    const { provider, kind, tenant_id: tenantId, deployment_id: deploymentId } = row;
+    return [{ provider, kind, tenantId, deploymentId, amount: decimal(row.amount) }];
+  });
+
+/** The same, in all. */
+export async function costTotals(
+  context: Asked,
+  months: readonly Period[],
+  currency: string,
+): Promise<readonly CostTotal[]> {
+  const kept = await keptAt(context, months, currency);
+  const found = new Map(
+    [...kept].map(([month, { cogs, unattributed }]) => [
+      month,
+      { cogs: decimal(cogs), unattributed: decimal(unattributed) },
+    ]),
+  );
+  return withComputed(context, months, currency, { found, of: totalOf });
+}
+
+/** What was found of each month, and what the others come to. */
+async function withComputed<Of>(
+  context: Asked,
+  months: readonly Period[],
+  currency: string,
+  { found, of }: { readonly found: ReadonlyMap<string, Of>; readonly of: (sums: readonly CostSum[]) => Of },
+): Promise<Of[]> {
+  const missing = months.filter((month) => !found.has(monthName(month)));
+  const sums = missing.length === 0 ? [] : await computedSums(context, missing, currency);
+  const computed = new Map(missing.map((month, index) => [monthName(month), of(sums[index] ?? [])]));
+  return months.map((month) => {
+    const name = monthName(month);
+    return found.get(name) ?? computed.get(name) ?? of([]);
+  });
+}
+
+/** The kept months that are proven for the position, by name. */
+async function keptAt(
+  { core, position }: Asked,
+  months: readonly Period[],
+  currency: string,
+): Promise<Map<string, History<KeptMonthRow>>> {
+  const kept = (await readKeptMonths(core.db, { months, currency })).filter((row) => row.position_from <= position);
+  const changed = await changedSince(core, { kept, position, mostResources: MOST_ASKED });
+  return new Map(kept.filter((row) => !changed(row)).map((row) => [row.month, row]));
+}
+
+/** The first position for which it is not proven. */
+export const provenTo = ({ position_to: to, position_from: from }: Versioned): number => to ?? from;
+
+/** Whether a kept month may have changed after what is proven of it, up to a position. */
+async function changedSince(
+  core: LedgerCore,
+  {
+    kept,
+    position,
+    mostResources,
+  }: { readonly kept: readonly History<KeptMonthRow>[]; readonly position: number; readonly mostResources: number },
+): Promise<(row: History<KeptMonthRow>) => boolean> {
+  const open = kept.filter((row) => provenTo(row) <= position);
+  if (open.length === 0) return () => false;
+  const first = Math.min(...open.map(provenTo));
+  const names = [...new Set(open.map(({ month }) => month))];
+  const changed = await readChangedMonths(
+    core.db,
+    { first, last: position },
+    names.map((name) => monthNamed(name)),
+    mostResources,
+  );
+  return (row) => provenTo(row) <= position && (changed === null || changed.some(isChangeOf(row)));
+}
+
+export const isChangeOf =
+  (row: History<KeptMonthRow>) =>
+  ({ month, currency, position }: ChangedMonth): boolean =>
+    month === row.month && (currency === null || currency === row.currency) && position >= provenTo(row);

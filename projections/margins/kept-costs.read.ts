@@ -1,0 +1,180 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { anyOf } from '#read-model/any-of';
+import type { Positions } from '#read-model/at';
+import type { History, ReadModels } from '#read-model/read-models';
+import { linesOf, monthName, named, type CostsOf } from '../costs/charged.read.js';
+import type { KeptCostRow, KeptMonthRow } from './kept-costs.table.js';
+
+type Db = Kysely<ReadModels>;
+
+/** What computes kept months. Raise it when the attribution of cost changes: kept months are then computed again. */
+const KEPT_VERSION = '1';
+
+/** The position of the read models, and who computes from them now. */
+export async function readKeeper(db: Db): Promise<{ readonly position: number; readonly madeBy: string }> {
+  const { rows } = await sql<{ position: number; madeBy: string }>`
+    SELECT position, ${MADE_BY} AS "madeBy" FROM checkpoint`.execute(db);
+  return rows[0] ?? { position: 0, madeBy: '' };
+}
+
+const MADE_BY = sql`(generation || '/' || ${KEPT_VERSION}::text)`;
+
+/** The kept months that were computed from these read models. null: of all months and currencies. */
+export async function readKeptMonths(db: Db, of: CostsOf | null): Promise<History<KeptMonthRow>[]> {
+  const chosen =
+    of === null ? sql`true` : sql`k.month = ${anyOf(of.months.map(monthName))} AND k.currency = ${of.currency}`;
+  const { rows } = await sql<History<KeptMonthRow>>`
+    SELECT k.* FROM kept_months k JOIN checkpoint c ON k.made_by = ${MADE_BY} WHERE ${chosen}`.execute(db);
+  return rows;
+}
+
+/** A row of a kept month. `provider` null: the month has no cost. */
+export type KeptCost = Pick<KeptMonthRow, 'month'> & (KeptCostRow | { readonly provider: null });
+
+/** The rows of kept months. A month that was dropped since has none. One statement, so that a month is whole. */
+export async function readKeptCosts(db: Db, keptIds: readonly string[]): Promise<KeptCost[]> {
+  const { rows } = await sql<KeptCost>`
+    SELECT k.month, c.* FROM kept_months k LEFT JOIN kept_costs c USING (kept_id)
+    WHERE k.kept_id = ${anyOf(keptIds, 'uuid')} ORDER BY c.kind, c.n`.execute(db);
+  return rows;
+}
+
+/** A month whose cost may have changed, and the last position at which it may. `currency` null: in all currencies. */
+export interface ChangedMonth {
+  readonly month: string;
+  readonly currency: string | null;
+  readonly position: number;
+}
+
+/**
+ * Which of these months have a changed cost: lines, or holders of the resources that the lines of kept months name.
+ * null: more resources changed than are worth looking at.
+ */
+export async function readChangedMonths(
+  db: Db,
+  { first, last }: Positions,
+  months: CostsOf['months'],
+  mostResources: number,
+): Promise<ChangedMonth[] | null> {
+  const within = (position: RawBuilder<unknown>) => sql`${position} BETWEEN ${first} AND ${last}`;
+  const ofBoth = (select: (position: RawBuilder<unknown>) => RawBuilder<unknown>): RawBuilder<unknown> => sql`
+    ${select(sql`s.position_from`)} UNION ALL ${select(sql`s.position_to`)}`;
+  const { rows } = await sql<ChangedMonth & { of: number }>`
+    WITH months AS ${named(months)},
+    changed AS MATERIALIZED (
+      ${ofBoth(
+        (position) => sql`
+        (SELECT s.provider, s.provider_id, s.seen_at AS since, ${position} AS position, true AS is_sighting
+        FROM resource_sightings s WHERE NOT s.gone AND ${within(position)} LIMIT ${mostResources + 1})`,
+      )}
+      UNION ALL
+      ${ofBoth(
+        (position) => sql`
+        SELECT s.provider, s.provider_id, s.effective_from, ${position}, false
+        FROM resource_corrections s WHERE s.changes ?| ARRAY['deploymentId', 'tenantId'] AND ${within(position)}`,
+      )}),
+    moved AS (
+      SELECT r.first_month, r.last_month, c.position,
+        -- The first sighting also says who held the resource before.
+        CASE WHEN NOT c.is_sighting OR EXISTS (
+          SELECT FROM resource_sightings e
+          WHERE e.provider = c.provider AND e.provider_id = c.provider_id AND NOT e.gone AND e.seen_at < c.since
+            AND e.position_from < ${first} AND coalesce(e.position_to > ${last}, true))
+          THEN c.since ELSE '-infinity' END AS since
+      FROM changed c JOIN charged_resources r USING (provider, provider_id)
+      UNION ALL
+      SELECT d.first_month, d.last_month, a.position, a.since
+      FROM (${ofBoth(
+        (position) => sql`
+        SELECT s.deployment_id, s.effective_from AS since, ${position} AS position
+        FROM deployment_assignments s WHERE ${within(position)}`,
+      )}) a JOIN charged_deployments d USING (deployment_id))
+    SELECT m.month, NULL AS currency, max(v.position) AS position, (SELECT count(*)::int FROM changed) AS of
+    FROM months m JOIN moved v ON m.month BETWEEN v.first_month AND v.last_month AND v.since < m.end_at
+    GROUP BY m.month
+    UNION ALL
+    SELECT m.month, c.currency, max(c.position_from), 0
+    FROM months m JOIN cost_months c ON m.month BETWEEN c.first_month AND c.last_month
+    WHERE NOT c.is_tax AND ${within(sql`c.position_from`)}
+    GROUP BY m.month, c.currency
+    UNION ALL
+    SELECT '', NULL, 0, count(*)::int FROM changed`.execute(db);
+  if (rows.some(({ of }) => of > mostResources)) return null;
+  return rows.filter(({ month }) => month !== '').map(({ of: _, ...row }) => row);
+}
+
+/** Each month and currency with cost lines, and the last position at which one of them was recorded or changed. */
+export async function readCostMonths(
+  db: Db,
+  position: number,
+): Promise<{ readonly month: string; readonly currency: string; readonly changedAt: number }[]> {
+  const { rows } = await sql<{ month: string; currency: string; changedAt: number }>`
+    SELECT to_char(m, 'YYYY-MM') AS month, currency, max(changed_at) AS "changedAt"
+    FROM (
+      SELECT currency, first_month, last_month, max(position_from) AS changed_at FROM cost_months
+      WHERE NOT is_tax AND position_from <= ${position}
+      GROUP BY currency, first_month, last_month) c,
+      generate_series((first_month || '-01')::timestamp, (last_month || '-01')::timestamp, interval '1 month') m
+    GROUP BY 1, 2 ORDER BY 1 DESC, 2`.execute(db);
+  return rows;
+}
+
+/** Notes the resources that the lines of a month name, and their deployments. */
+export async function noteCharged(db: Db, position: number, of: CostsOf): Promise<void> {
+  const month = of.months.map(monthName).join('');
+  const widened = (table: string) => sql`
+    DO UPDATE SET first_month = least(${sql.table(table)}.first_month, excluded.first_month),
+      last_month = greatest(${sql.table(table)}.last_month, excluded.last_month)
+    WHERE excluded.first_month NOT BETWEEN ${sql.table(table)}.first_month AND ${sql.table(table)}.last_month`;
+  await sql`
+    WITH named AS MATERIALIZED (
+      SELECT DISTINCT provider, resource_id AS provider_id
+      FROM ${linesOf(position, of, sql`provider, resource_id, charge_period_start, charge_period_end`)} l
+      WHERE resource_id IS NOT NULL),
+    resources AS (
+      INSERT INTO charged_resources (provider, provider_id, first_month, last_month, position_from)
+      SELECT provider, provider_id, ${month}, ${month}, ${position}::bigint FROM named
+      ON CONFLICT (provider, provider_id) WHERE position_to IS NULL ${widened('charged_resources')})
+    INSERT INTO charged_deployments (deployment_id, first_month, last_month, position_from)
+    SELECT DISTINCT deployment_id, ${month}, ${month}, ${position}::bigint
+    FROM (
+      SELECT s.deployment_id FROM named JOIN resource_sightings s USING (provider, provider_id)
+      UNION
+      SELECT c.changes ->> 'deploymentId' FROM named JOIN resource_corrections c USING (provider, provider_id)) d
+    WHERE deployment_id IS NOT NULL
+    ON CONFLICT (deployment_id) WHERE position_to IS NULL ${widened('charged_deployments')}`.execute(db);
+}
+
+/** What was computed of a month. */
+export type MonthToKeep = Omit<History<KeptMonthRow>, 'kept_id'> & {
+  readonly costs: readonly Omit<KeptCostRow, 'kept_id' | 'n'>[];
+};
+
+/** Keeps a month instead of what was kept of it before; nothing if the read models were exchanged since. */
+export async function keepMonth(db: Db, { costs, ...kept }: MonthToKeep): Promise<void> {
+  const { month, currency, made_by, cogs, unattributed, position_from, position_to } = kept;
+  await sql`
+    WITH dropped AS (
+      DELETE FROM kept_months WHERE month = ${month} AND currency = ${currency} RETURNING kept_id),
+    dropped_costs AS (DELETE FROM kept_costs WHERE kept_id IN (SELECT kept_id FROM dropped)),
+    kept AS (
+      INSERT INTO kept_months (kept_id, month, currency, made_by, cogs, unattributed, position_from, position_to)
+      SELECT gen_random_uuid(), ${month}, ${currency}, ${made_by}, ${cogs}::numeric, ${unattributed}::numeric,
+        ${position_from}::bigint, ${position_to}::bigint
+      FROM checkpoint WHERE ${MADE_BY} = ${made_by} RETURNING kept_id)
+    INSERT INTO kept_costs (kept_id, n, provider, kind, tenant_id, deployment_id, amount, position_from, position_to)
+    SELECT kept_id, n, provider, kind, tenant_id, deployment_id, amount, ${position_from}::bigint,
+      ${position_to}::bigint
+    FROM kept, unnest(${costs.map(({ provider }) => provider)}::text[], ${costs.map(({ kind }) => kind)}::text[],
+      ${costs.map(({ tenant_id }) => tenant_id)}::text[], ${costs.map(({ deployment_id }) => deployment_id)}::text[],
+      ${costs.map(({ amount }) => amount)}::numeric[])
+      WITH ORDINALITY AS c(provider, kind, tenant_id, deployment_id, amount, n)`.execute(db);
+}
+
+/** Extends what is proven of kept months to a position. */
+export async function proveKept(db: Db, keptIds: readonly string[], position: number): Promise<void> {
+  if (keptIds.length === 0) return;
+  await sql`
+    UPDATE kept_months SET position_to = ${position + 1}::bigint
+    WHERE kept_id = ${anyOf(keptIds, 'uuid')} AND position_to <= ${position}`.execute(db);
+}

@@ -1,0 +1,74 @@
+import { int, numeric, text, uuid } from '#read-model/column';
+import type { History } from '#read-model/read-models';
+import { defineTable, type RowOf } from '#read-model/table';
+
+/**
+ * The cost of a UTC month in a currency, without tax, as it was computed. It is proven for the positions from
+ * `position_from` up to, but not including, `position_to`. It can always be dropped, and computed again.
+ */
+export const keptMonths = defineTable({
+  name: 'kept_months',
+  columns: {
+    kept_id: uuid,
+    month: text,
+    currency: text,
+    /** The generation of the read models that it was computed from, and the version of the computation. */
+    made_by: text,
+    cogs: numeric,
+    /** The cost of nobody. */
+    unattributed: numeric,
+  },
+  key: ['kept_id'],
+  indexes: [['month', 'currency']],
+});
+
+export type KeptMonthRow = RowOf<typeof keptMonths>;
+
+/** The cost of a kept month by provider, kind and holder, numbered in the order of kinds. */
+export const keptCosts = defineTable({
+  name: 'kept_costs',
+  columns: {
+    kept_id: uuid,
+    n: int,
+    provider: text,
+    kind: text,
+    tenant_id: text.nullable(),
+    deployment_id: text.nullable(),
+    amount: numeric,
+  },
+  key: ['kept_id', 'n'],
+});
+
+export type KeptCostRow = RowOf<typeof keptCosts>;
+
+/** The resources that lines of kept months name, and the months between the first and the last of them. */
+export const chargedResources = defineTable({
+  name: 'charged_resources',
+  columns: {
+    provider: text,
+    provider_id: text,
+    first_month: text,
+    last_month: text,
+  },
+  key: ['provider', 'provider_id'],
+});
+
+/** The deployments that these resources were ever said to be in, and the same months. */
+export const chargedDeployments = defineTable({
+  name: 'charged_deployments',
+  columns: {
+    deployment_id: text,
+    first_month: text,
+    last_month: text,
+  },
+  key: ['deployment_id'],
+});
+
+declare module '#read-model/read-models' {
+  interface ReadModels {
+    kept_months: History<KeptMonthRow>;
+    kept_costs: History<KeptCostRow>;
+    charged_resources: History<RowOf<typeof chargedResources>>;
+    charged_deployments: History<RowOf<typeof chargedDeployments>>;
+  }
+}
