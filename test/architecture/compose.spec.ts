@@ -8,6 +8,15 @@ import { sourcesIn } from './sources.js';
  * What can be said of docker-compose.yml and its Dockerfile without an engine. Jest runs in the root of the repository.
  */
 
+/** It makes certificates, and ends. */
+const zMaker = z.strictObject({
+  image: z.string(),
+  user: z.literal('root'),
+  entrypoint: z.array(z.string()),
+  command: z.array(z.string()),
+  volumes: z.array(z.string()),
+});
+
 const zService = z.strictObject({
   image: z.string(),
   build: z.literal('.').optional(),
@@ -22,7 +31,9 @@ const zService = z.strictObject({
   environment: z.record(z.string(), z.string()),
   ports: z.array(z.string()).optional(),
   volumes: z.array(z.string()).optional(),
-  depends_on: z.record(z.string(), z.strictObject({ condition: z.literal('service_healthy') })).optional(),
+  depends_on: z
+    .record(z.string(), z.strictObject({ condition: z.enum(['service_healthy', 'service_completed_successfully']) }))
+    .optional(),
   healthcheck: z.strictObject({
     test: z.tuple([z.literal('CMD')], z.string()),
     interval: z.string(),
@@ -35,11 +46,11 @@ const zService = z.strictObject({
 });
 const zCompose = z.strictObject({
   name: z.string(),
-  services: z.record(z.string(), zService),
+  services: z.object({ certificates: zMaker }).catchall(zService),
   volumes: z.record(z.string(), z.null()),
 });
 
-const SECRET = /SECRET|PASSWORD|TOKEN|KEY/;
+const SECRET = /(SECRET|PASSWORD|TOKEN|KEY)(?!.*_FILE$)/;
 
 const manifest = z
   .object({
@@ -50,7 +61,9 @@ const manifest = z
   .parse(JSON.parse(readFileSync('package.json', 'utf8')));
 
 const composeText = readFileSync('docker-compose.yml', 'utf8');
-const { services, volumes } = zCompose.parse(parse(composeText, { merge: true }));
+const compose = zCompose.parse(parse(composeText, { merge: true }));
+const { volumes } = compose;
+const { certificates, ...services } = compose.services;
 const ours = Object.entries(services).filter(([, { image }]) => image.startsWith('ledgerline:'));
 
 const dockerfile = readFileSync('Dockerfile', 'utf8')
@@ -64,7 +77,7 @@ const texts = (instruction: string): string[] =>
   dockerfile.filter((line) => line.instruction === instruction).map(({ text }) => text);
 
 /** `postgres:18.4-bookworm`: a version down to the minor one, not a name that moves. */
-const PINNED = /^[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z-]+)?$/;
+const PINNED = /^[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z-]+)?$/;
 
 /** `dist/apps/api/src/main.js` is built from `apps/api/src/main.ts`. */
 const sourceOf = (built: string): string => built.replace(/^dist\//, '').replace(/\.js$/, '.ts');
@@ -77,7 +90,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('pins every image', () => {
-    for (const { image } of Object.values(services)) expect(image).toMatch(PINNED);
+    for (const { image } of Object.values(compose.services)) expect(image).toMatch(PINNED);
     expect(services['eventstore']?.image).toMatch(/^eventstore\/eventstore:23\.10\.\d+/);
     expect(services['postgres']?.image).toMatch(/^postgres:18\./);
   });
@@ -142,13 +155,20 @@ describe('docker-compose.yml', () => {
         `/${services['postgres']?.environment['POSTGRES_DB'] ?? ''}`,
       ]);
       const log = new URL(environment['EVENT_STORE_URL'] ?? '');
-      expect([log.protocol, log.hostname, log.port, log.searchParams.get('tls')]).toEqual([
-        'esdb:',
-        'eventstore',
-        '2113',
-        'false',
-      ]);
+      expect([log.protocol, log.username, log.hostname, log.port]).toEqual(['esdb:', 'admin', 'eventstore', '2113']);
+      expect(Object.fromEntries(log.searchParams)).toEqual({ tls: 'true', tlsCaFile: '/authority/ca.crt' });
     }
+  });
+
+  it('gives EventStoreDB a certificate whose authority the apps know, and its key to nobody else', () => {
+    const made = certificates.command.join('\n');
+    const { environment = {}, depends_on: stores, healthcheck } = services['eventstore'] ?? {};
+    expect(environment['EVENTSTORE_INSECURE']).toBeUndefined();
+    expect(made).toContain('-out /certificates/node -ip-addresses 127.0.0.1 -dns-names eventstore,localhost');
+    expect(environment['EVENTSTORE_CERTIFICATE_FILE']).toBe('/certificates/node/node.crt');
+    expect(stores).toEqual({ certificates: { condition: 'service_completed_successfully' } });
+    expect(healthcheck?.test).toContain('https://127.0.0.1:2113/health/live');
+    for (const [, { volumes: mounts }] of ours) expect(mounts).toEqual(['eventstore-authority:/authority:ro']);
   });
 
   it('contains no secrets: each is required from outside', () => {
@@ -158,14 +178,16 @@ describe('docker-compose.yml', () => {
         if (SECRET.test(variable)) expect([place, value]).toEqual([place, expect.stringMatching(/^\$\{\w+:\?.+\}$/)]);
         if (!value.includes('://')) continue;
         const password = decodeURIComponent(new URL(value).password);
-        expect([place, '${LEDGERLINE_POSTGRES_PASSWORD}']).toEqual([
+        if (password === '') continue;
+        expect([place, password]).toEqual([
           place,
-          password === '' ? expect.any(String) : password,
+          expect.stringMatching(/^\$\{LEDGERLINE_(POSTGRES|EVENTSTORE)_PASSWORD\}$/),
         ]);
       }
     }
     expect(composeText).toContain('${LEDGERLINE_JWT_SECRET:?');
     expect(composeText).toContain('${LEDGERLINE_POSTGRES_PASSWORD:?');
+    expect(composeText).toContain('${LEDGERLINE_EVENTSTORE_PASSWORD:?');
     expect([...texts('ENV'), ...texts('ARG')].filter((text) => SECRET.test(text))).toEqual([]);
   });
 
@@ -186,10 +208,10 @@ describe('docker-compose.yml', () => {
   });
 
   it('keeps what the stores write in volumes that it declares', () => {
-    const mounted = Object.values(services).flatMap(({ volumes: mounts = [] }) =>
-      mounts.map((mount) => mount.split(':')[0]),
+    const mounted = Object.values(compose.services).flatMap(({ volumes: mounts = [] }) =>
+      mounts.map((mount) => mount.split(':')[0] ?? ''),
     );
-    expect(mounted.sort()).toEqual(Object.keys(volumes).sort());
+    expect([...new Set(mounted)].sort()).toEqual(Object.keys(volumes).sort());
     // From 18 on, the image of Postgres declares its volume one folder higher than before; data elsewhere is lost with
     // the container.
     expect(services['postgres']?.volumes).toEqual(['postgres-data:/var/lib/postgresql']);
