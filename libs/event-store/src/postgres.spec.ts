@@ -126,34 +126,24 @@ describe('the log in Postgres', () => {
   it('keeps a large event only until it is read, also if that is before its append is answered', async () => {
     const large = { ...event(2), data: JSON.stringify({ text: 'x'.repeat(50_000) }) };
     await log.append('a', NO_STREAM, [event(1)]);
-    const [first, second] = [await database.pool.connect(), await database.pool.connect()];
-    const hold = async (client: pg.PoolClient): Promise<unknown> =>
-      client.query('begin; select from ledgerline_log.head for update');
-    const waiting = async (count: number): Promise<void> => {
-      for (;;) {
-        const { rows } = await database.pool.query(
-          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-        );
-        if (rows.length === count) return;
-      }
-    };
-    await hold(first);
-    // `b` is written by the first request of the batch. Those of `a` follow one by one: they wait for the second lock.
+    const other = await database.pool.connect();
+    await other.query(`begin; select from ledgerline_log.streams where name = 'a' for update`);
+    // `b` is written by the first request of the batch. Those of `a` follow one by one: the last waits for the lock.
     const batch = Promise.all([
       log.append('b', NO_STREAM, [large]),
       log.append('a', NO_STREAM, [event(1)]),
       log.append('a', 0, [event(3)]),
     ]);
-    await waiting(1);
-    const held = hold(second);
-    await waiting(2);
-    await first.query('commit');
-    await held;
+    let waiting: number | null = 0;
+    while (waiting === 0)
+      ({ rowCount: waiting } = await database.pool.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      ));
     const early = await all(log.readAll(0));
-    await second.query('commit');
+    await other.query('commit');
     await batch;
     const late = await all(log.readAll(0));
-    for (const client of [first, second]) client.release();
+    other.release();
     expect(early.map(({ id }) => id)).toEqual([1, 2].map((n) => event(n).id));
     expect([early, late].map((events) => events.map(isOwn))).toEqual([
       [false, true],
