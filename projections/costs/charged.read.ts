@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
+import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
 import type { History, ReadModels } from '#read-model/read-models';
 import { CONTENT } from './costs.read.js';
@@ -29,24 +30,26 @@ const startOf = (month: RawBuilder<unknown>): RawBuilder<unknown> =>
  * SQL: the lines of the months, without tax. They are found by the months in which they start: a line may last longer
  * than a month, and `cost_months` knows which do.
  */
-export const linesOf = (
+export function linesOf(
   position: number,
   { months, currency }: CostsOf,
   columns: RawBuilder<unknown>,
-): RawBuilder<unknown> =>
-  sql`(
+): RawBuilder<unknown> {
+  const next = sql`${startOf(sql`s.first_month`)} + interval '1 month'`;
+  const [from, until] = [months.at(0)?.start ?? null, months.at(-1)?.end ?? null];
+  return sql`(
     SELECT l.*, s.first_month
     FROM (
-      SELECT DISTINCT c.first_month FROM cost_months c JOIN ${named(months)} m
-        ON c.first_month <= m.month AND c.last_month >= m.month
+      SELECT DISTINCT c.first_month, c.first_month = ${anyOf(months.map(monthName))} AS is_asked
+      FROM cost_months c JOIN ${named(months)} m ON c.first_month <= m.month AND c.last_month >= m.month
       WHERE c.currency = ${currency} AND NOT c.is_tax AND c.position_from <= ${position}) s
     CROSS JOIN LATERAL (
       SELECT ${columns} FROM cost_lines
       WHERE currency = ${currency} AND category <> 'tax' AND ${at(position)}
-        AND charge_period_start >= ${startOf(sql`s.first_month`)}
-        AND charge_period_start < ${startOf(sql`s.first_month`)} + interval '1 month'
-        AND EXISTS (
-          SELECT FROM ${named(months)} m WHERE charge_period_start < m.end_at AND charge_period_end > m.start_at)) l)`;
+        AND charge_period_start >= ${startOf(sql`s.first_month`)} AND charge_period_start < ${next}
+        AND charge_period_start < ${until} AND charge_period_end > ${from}
+        AND (s.is_asked OR charge_period_end > ${next})) l)`;
+}
 
 /** Cost lines with one holder throughout a month, summed; or lines that must be divided. */
 export interface Charged {
@@ -74,28 +77,15 @@ const CHARGED = sql.raw('provider, resource_id, kind, tenant_id, amount, charge_
  * The cost of months, without tax, in the order of kinds. Lines that need no division are summed here: they are within
  * one month, and their resource was always seen with the same deployment and tenant, no correction changed these, and
  * the deployment has no new tenant within the month. All others stand for themselves.
+ *
+ * What a line needs is looked up through an index, one by one: the planner knows nothing about the lines chosen, and
+ * would compare each of them with each resource.
  */
 export async function readCharged(db: Db, position: number, of: CostsOf): Promise<Charged[]> {
   const { rows } = await sql<Charged>`
     WITH lines AS MATERIALIZED (
-      SELECT l.*, m.month, m.month IS NOT NULL AND l.charge_period_end <= m.end_at AS is_within
-      FROM ${linesOf(position, of, CHARGED)} l LEFT JOIN ${named(of.months)} m ON m.month = l.first_month),
-    held AS (
-      SELECT s.provider, s.provider_id, min(s.deployment_id) AS deployment_id, min(s.tenant_id) AS owner_id,
-        min(coalesce(s.deployment_id, '')) <> max(coalesce(s.deployment_id, ''))
-          OR min(coalesce(s.tenant_id, '')) <> max(coalesce(s.tenant_id, '')) AS moves
-      FROM (SELECT DISTINCT provider, resource_id FROM lines WHERE resource_id IS NOT NULL) n
-      JOIN resource_sightings s ON s.provider = n.provider AND s.provider_id = n.resource_id
-      WHERE NOT s.gone AND ${at(position, 's')}
-      GROUP BY s.provider, s.provider_id),
-    corrected AS (
-      SELECT DISTINCT provider, provider_id FROM resource_corrections
-      WHERE changes ?| ARRAY['deploymentId', 'tenantId'] AND ${at(position)}),
-    assigned AS (
-      SELECT DISTINCT m.month, a.deployment_id
-      FROM deployment_assignments a JOIN ${named(of.months)} m
-        ON a.effective_from > m.start_at AND a.effective_from < m.end_at
-      WHERE ${at(position, 'a')})
+      SELECT l.*, m.month, m.start_at, m.end_at, m.month IS NOT NULL AND l.charge_period_end <= m.end_at AS is_within
+      FROM ${linesOf(position, of, CHARGED)} l LEFT JOIN ${named(of.months)} m ON m.month = l.first_month)
     SELECT provider, kind, tenant_id, coalesce(apart_amount, sum(amount)) AS amount,
       CASE WHEN apart THEN count(*)::int ELSE 1 END AS lines, month, deployment_id, owner_id, resource_id,
       charge_period_start, charge_period_end
@@ -109,12 +99,24 @@ export async function readCharged(db: Db, position: number, of: CostsOf): Promis
         CASE WHEN p.apart THEN l.charge_period_end END AS charge_period_end,
         CASE WHEN p.apart THEN l.amount END AS apart_amount
       FROM lines l
-      LEFT JOIN held h ON h.provider = l.provider AND h.provider_id = l.resource_id
-      LEFT JOIN corrected c ON c.provider = l.provider AND c.provider_id = l.resource_id
-      LEFT JOIN assigned a ON a.month = l.month AND a.deployment_id = h.deployment_id
       CROSS JOIN LATERAL (
-        SELECT NOT l.is_within OR coalesce(h.moves, false) OR c.provider IS NOT NULL
-          OR a.deployment_id IS NOT NULL AS apart) p) x
+        SELECT min(s.deployment_id) AS deployment_id, min(s.tenant_id) AS owner_id,
+          min(coalesce(s.deployment_id, '')) <> max(coalesce(s.deployment_id, ''))
+            OR min(coalesce(s.tenant_id, '')) <> max(coalesce(s.tenant_id, '')) AS moves
+        FROM resource_sightings s
+        WHERE s.provider = l.provider AND s.provider_id = l.resource_id AND NOT s.gone AND ${at(position, 's')}) h
+      CROSS JOIN LATERAL (
+        SELECT NOT l.is_within OR coalesce(h.moves, false)
+          OR (l.resource_id IS NOT NULL AND (
+            SELECT count(*) FROM resource_corrections c
+            WHERE c.provider = l.provider AND c.provider_id = l.resource_id AND ${at(position, 'c')}
+              AND c.changes ?| ARRAY['deploymentId', 'tenantId']) > 0)
+          OR (h.deployment_id IS NOT NULL AND (
+            SELECT count(*) FROM deployment_assignments a
+            WHERE a.deployment_id = h.deployment_id AND ${at(position, 'a')}
+              AND a.effective_from > l.start_at AND a.effective_from < l.end_at) > 0) AS apart
+        -- Once a line, and not for each column.
+        OFFSET 0) p) x
     GROUP BY provider, kind, tenant_id, apart, apart_amount, month, deployment_id, owner_id, resource_id,
       charge_period_start, charge_period_end
     ORDER BY kind, provider`.execute(db);

@@ -81,7 +81,9 @@ export async function readChangedMonths(
           WHERE e.provider = c.provider AND e.provider_id = c.provider_id AND NOT e.gone AND e.seen_at < c.since
             AND e.position_from < ${first} AND coalesce(e.position_to > ${last}, true))
           THEN c.since ELSE '-infinity' END AS since
-      FROM changed c JOIN charged_resources r USING (provider, provider_id)
+      FROM changed c CROSS JOIN LATERAL (
+        SELECT * FROM charged_resources r
+        WHERE r.provider = c.provider AND r.provider_id = c.provider_id OFFSET 0) r
       UNION ALL
       SELECT d.first_month, d.last_month, a.position, a.since
       FROM (${ofBoth(
@@ -138,9 +140,13 @@ export async function noteCharged(db: Db, position: number, of: CostsOf): Promis
     INSERT INTO charged_deployments (deployment_id, first_month, last_month, position_from)
     SELECT DISTINCT deployment_id, ${month}, ${month}, ${position}::bigint
     FROM (
-      SELECT s.deployment_id FROM named JOIN resource_sightings s USING (provider, provider_id)
+      SELECT s.deployment_id FROM named n CROSS JOIN LATERAL (
+        SELECT deployment_id FROM resource_sightings s
+        WHERE s.provider = n.provider AND s.provider_id = n.provider_id OFFSET 0) s
       UNION
-      SELECT c.changes ->> 'deploymentId' FROM named JOIN resource_corrections c USING (provider, provider_id)) d
+      SELECT c.deployment_id FROM named n CROSS JOIN LATERAL (
+        SELECT changes ->> 'deploymentId' AS deployment_id FROM resource_corrections c
+        WHERE c.provider = n.provider AND c.provider_id = n.provider_id OFFSET 0) c) d
     WHERE deployment_id IS NOT NULL
     ON CONFLICT (deployment_id) WHERE position_to IS NULL ${widened('charged_deployments')}`.execute(db);
 }
