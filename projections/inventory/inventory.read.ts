@@ -44,16 +44,29 @@ export async function readResourcePage(
   return query.orderBy(RESOURCE_ORDER.order()).limit(limit).execute();
 }
 
-/** The sightings of resources before an instant, those of each resource in order of time. */
+/**
+ * The sightings of resources before an instant, those of each resource in order of time. `kinds`: of resources that
+ * were ever seen as one of them.
+ */
 export async function readSightings(
   db: Db,
   asOf: AsOf,
-  { provider, providerIds, before }: Resources & { readonly before?: Instant | undefined },
+  {
+    provider,
+    providerIds,
+    before,
+    kinds,
+  }: Resources & { readonly before?: Instant | undefined; readonly kinds?: readonly string[] | undefined },
 ): Promise<History<SightingRow>[]> {
   let query = db.selectFrom('resource_sightings').selectAll().where(at(asOf));
   if (provider !== undefined) query = query.where('provider', '=', provider);
   if (providerIds !== undefined) query = query.where('provider_id', '=', anyOf(providerIds));
   if (before !== undefined) query = query.where('seen_at', '<', before);
+  if (kinds !== undefined)
+    query = query.where(
+      sql<boolean>`(provider, provider_id) IN (
+        SELECT provider, provider_id FROM resource_sightings WHERE kind = ${anyOf(kinds)})`,
+    );
   return query.orderBy('provider').orderBy('provider_id').orderBy('seen_at').orderBy('position_from').execute();
 }
 

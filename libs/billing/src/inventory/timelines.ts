@@ -19,6 +19,8 @@ export interface Known {
 export interface TimelineFilter {
   readonly provider?: string | undefined;
   readonly providerIds?: readonly string[] | undefined;
+  /** Only resources that were ever seen as one of these kinds. */
+  readonly kinds?: readonly string[];
   /** Only what was seen before this. */
   readonly before?: Instant;
 }

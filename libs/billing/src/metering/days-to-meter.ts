@@ -1,6 +1,7 @@
 import {
   isMeteredKind,
   METERED_BILLING_KINDS,
+  METERED_KINDS,
   type MeteredReading,
   type MeteredResource,
 } from '#domain/metering/metering';
@@ -115,7 +116,7 @@ async function resourcesOf(
   deploymentIds: readonly string[] | null,
   before: Instant,
 ): Promise<MeteredResource[]> {
-  if (deploymentIds === null) return timelinesOf(core, position, { before });
+  if (deploymentIds === null) return timelinesOf(core, position, { before, kinds: METERED_KINDS });
   const held = Map.groupBy(await readResourcesHeld(core.db, position, deploymentIds), ({ provider }) => provider);
   const found: MeteredResource[] = [];
   for (const [provider, of] of held) {

@@ -131,6 +131,9 @@ const KINDS: ReadonlyMap<string, KindMapping> = new Map(
 
 export const METERED_BILLING_KINDS: readonly string[] = [...KINDS.values()].map(({ billingKind }) => billingKind);
 
+/** The inventory kinds that are metered. */
+export const METERED_KINDS: readonly string[] = [...KINDS.keys()];
+
 /** Whether resources of this inventory kind are metered. */
 export const isMeteredKind = (kind: string): boolean => KINDS.has(kind);
 
