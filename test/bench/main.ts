@@ -5,6 +5,8 @@ import { applyBench } from './apply.bench.js';
 import { backfillBench } from './backfill.bench.js';
 import type { Bench, LogKind, Measured } from './bench.js';
 import { held, heldText } from './bounds.js';
+import { checkBench } from './check.bench.js';
+import { cliStartBench } from './cli-start.bench.js';
 import { withServer } from './database.js';
 import { asOfBench } from './as-of.bench.js';
 import { diffBench } from './diff.bench.js';
@@ -12,6 +14,7 @@ import { consoleBench } from './console.bench.js';
 import { grpcBench } from './grpc.bench.js';
 import { httpBench } from './http.bench.js';
 import { invoiceRunBench } from './invoice-run.bench.js';
+import { listsBench } from './lists.bench.js';
 import { liveBench } from './live.bench.js';
 import { marginBench } from './margin.bench.js';
 import { overloadBench } from './overload.bench.js';
@@ -26,6 +29,8 @@ const BENCHES: readonly Bench[] = [
   appendBench,
   applyBench,
   backfillBench,
+  checkBench,
+  cliStartBench,
   consoleBench,
   diffBench,
   grpcBench,
@@ -33,6 +38,7 @@ const BENCHES: readonly Bench[] = [
   invoiceRunBench,
   asOfBench,
   verifyBench,
+  listsBench,
   liveBench,
   marginBench,
   overloadBench,

@@ -167,7 +167,7 @@ describe('ledgerline apply', () => {
     const input = story.map((each) => JSON.stringify(each)).join('\n');
     const proposed = await cli(['apply', '-', '--actor', 'mira'], { env: limited, input });
     expect(proposed).toMatchObject({ code: 0, stderr: expect.stringContaining('4 accepted, 0 refused, 1 proposed') });
-    const [, proposalId = ''] = /5\tproposed\tcorrect-plan\t\{"proposalId":"([^"]+)"/.exec(proposed.stdout) ?? [];
+    const [, proposalId = ''] = /5\tproposed\tcorrect-plan\tproposalId: ([^;]+);/.exec(proposed.stdout) ?? [];
     const approval = JSON.stringify({ command: 'approve-proposal', proposalId });
     expect(await cli(['apply', '-', '--actor', 'noor'], { env: limited, input: approval })).toMatchObject({
       code: 0,

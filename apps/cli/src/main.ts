@@ -384,6 +384,15 @@ function assertUtf8Arguments(): void {
     throw new WrongUsage(`the argument ${wrong} is not text in UTF-8. Check the encoding of the terminal or script.`);
 }
 
+/**
+ * Keeps the compiled code of commands beside the code: who may change the one may change the other. Where nothing can
+ * be written, nothing is kept. An older Node does not know it.
+ */
+async function keepCompiled(): Promise<void> {
+  const { enableCompileCache } = await import('node:module');
+  enableCompileCache(fileURLToPath(new URL('../../../.compiled', import.meta.url)));
+}
+
 /** Lists the operations in the help of `query` and `apply`. Other commands start without loading them. */
 async function listOperations(): Promise<void> {
   if (!process.argv.some((each) => [query, apply, execute].some((command) => command.name() === each))) return;
@@ -398,6 +407,7 @@ try {
   if (!(await endedInInstalledNode())) {
     assertUtf8Arguments();
     takeSecretFiles(process.env);
+    await keepCompiled();
     await listOperations();
     await program.parseAsync();
   }

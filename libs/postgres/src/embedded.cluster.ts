@@ -10,14 +10,19 @@ import {
   type PlacementMethod,
   placeElsewhere,
   placeInside,
-  placementOf,
+  placeOf,
   readLocation,
   REACHABLE_FOLDERS,
   removeBase,
+  runnerOf,
 } from './embedded.placement.js';
-import { run } from './embedded.runner.js';
+import { run, type Runner } from './embedded.runner.js';
 
-export interface Cluster extends Placement {
+export interface Cluster {
+  /** The data directory of Postgres. */
+  readonly dataFolder: string;
+  /** What starts it. */
+  runner(): Promise<Runner>;
   readonly password: string;
   /** The log of the server, always in the user's data directory. */
   readonly logFile: string;
@@ -53,8 +58,14 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const password = await readFile(path.join(clusterFolder, PASSWORD_FILE), 'utf8').catch((error: unknown) => {
     throw unusable(clusterFolder, error);
   });
-  const placement = await placementOf(options.nativeFolder, clusterFolder);
-  return { ...placement, password: password.trim(), logFile: path.join(dataDir, 'postgres.log') };
+  const place = await placeOf(clusterFolder);
+  const runner = async (): Promise<Runner> => runnerOf(options.nativeFolder, place);
+  return {
+    dataFolder: place.dataFolder,
+    runner,
+    password: password.trim(),
+    logFile: path.join(dataDir, 'postgres.log'),
+  };
 }
 
 async function usableFolder(dataDir: string): Promise<string> {

@@ -80,8 +80,15 @@ export async function placeElsewhere(
   return { impossible: reasons.join('; ') };
 }
 
-/** The placement of an existing cluster: it runs as the owner of its files. */
-export async function placementOf(nativeFolder: string, clusterFolder: string): Promise<Placement> {
+/** Where the files of an existing cluster are, and who owns them. */
+export interface ExistingPlace {
+  /** Our folder elsewhere, if they are in one. */
+  readonly base: string | undefined;
+  readonly dataFolder: string;
+  readonly owner: { readonly uid: number; readonly gid: number };
+}
+
+export async function placeOf(clusterFolder: string): Promise<ExistingPlace> {
   const base = await readLocation(clusterFolder);
   const dataFolder = path.join(base ?? clusterFolder, 'data');
   const owner = await stat(dataFolder).catch((error: unknown) => {
@@ -100,13 +107,19 @@ export async function placementOf(nativeFolder: string, clusterFolder: string): 
         `choose another data directory.`,
     );
   }
-  if (uid !== ROOT_UID && hasName()) return { runner: { nativeFolder, prefix: [] }, dataFolder };
+  return { base, dataFolder, owner };
+}
+
+/** An existing cluster runs as the owner of its files. To find out how starts a process: only for who starts it. */
+export async function runnerOf(nativeFolder: string, { base, dataFolder, owner }: ExistingPlace): Promise<Runner> {
+  const uid = currentUid();
+  if (uid !== ROOT_UID && hasName()) return { nativeFolder, prefix: [] };
   const runner =
     uid === owner.uid
       ? namespaceRunner(nativeFolder)
       : await reachableRunner({ nativeFolder, prefix: [], user: { uid: owner.uid, gid: owner.gid } }, base, dataFolder);
   const tried = runner === undefined || !('prefix' in runner) ? undefined : await probe(runner, dataFolder);
-  if (runner !== undefined && 'prefix' in runner && tried?.ok === true) return { runner, dataFolder };
+  if (runner !== undefined && 'prefix' in runner && tried?.ok === true) return runner;
   const why =
     runner !== undefined && 'impossible' in runner
       ? runner.impossible

@@ -86,16 +86,12 @@ export async function startPostmaster(
   settings: Readonly<Record<string, string>>,
 ): Promise<'started' | 'ended'> {
   const options = Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const runner = await cluster.runner();
   const logDescriptor = openLog(cluster.logFile);
-  const child = start(
-    cluster.runner,
-    'postgres',
-    ['-D', cluster.dataFolder, '-p', String(await freePort()), ...options],
-    {
-      stdio: ['ignore', logDescriptor, logDescriptor],
-      detached: true,
-    },
-  );
+  const child = start(runner, 'postgres', ['-D', cluster.dataFolder, '-p', String(await freePort()), ...options], {
+    stdio: ['ignore', logDescriptor, logDescriptor],
+    detached: true,
+  });
   closeSync(logDescriptor);
   child.unref();
   let ended = false;
