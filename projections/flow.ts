@@ -24,6 +24,7 @@ export const PROJECTIONS = [
   'invoices',
   'restatements',
   'costs',
+  'cost-sharing',
   'margins',
   'tokens',
   'proposals',
@@ -102,6 +103,9 @@ export const flow = {
   CostWithdrawn: ['costs', 'commands'],
   CostDeliveryStarted: ['costs', 'commands'],
   CostDeliveryCompleted: ['costs', 'commands'],
+
+  CostSharingSet: ['cost-sharing', 'commands'],
+  CostSharingCorrected: ['cost-sharing', 'commands'],
 
   TokenIssued: ['tokens', 'commands'],
   TokenRevoked: ['tokens', 'commands'],

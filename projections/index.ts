@@ -1,5 +1,6 @@
 import type { Projection } from '#read-model/projection';
 import { commandsProjection } from './commands/commands.projection.js';
+import { costSharingProjection } from './cost-sharing/cost-sharing.projection.js';
 import { costsProjection } from './costs/costs.projection.js';
 import { creditsProjection } from './credits/credits.projection.js';
 import { daysToMeterProjection } from './days-to-meter/days-to-meter.projection.js';
@@ -34,6 +35,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   invoices: invoicesProjection,
   restatements: restatementsProjection,
   costs: costsProjection,
+  'cost-sharing': costSharingProjection,
   margins: marginsProjection,
   tokens: tokensProjection,
   proposals: proposalsProjection,

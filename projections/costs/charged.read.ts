@@ -123,11 +123,34 @@ export async function readCharged(db: Db, position: number, of: CostsOf): Promis
   return rows;
 }
 
+/** Which lines are read, and with what. */
+export interface LineSelection {
+  /** Their tags are read with the details of each line. */
+  readonly withTags?: boolean;
+  /** Only lines that may have one of these tags, with their tags. */
+  readonly tagKeys?: readonly string[];
+}
+
+/** A line, with its tags as JSON. null: it has none, or they were not asked for. */
+export type TaggedCostLine = History<CostLineContent> & { readonly tags: string | null };
+
 /** The cost lines of months, without tax, in one currency. */
-export async function readCostLines(db: Db, position: number, of: CostsOf): Promise<History<CostLineContent>[]> {
-  const columns = sql.join(CONTENT.map((column) => sql.ref(column)));
-  const { rows } = await sql<History<CostLineContent>>`
+export async function readCostLines(
+  db: Db,
+  position: number,
+  of: CostsOf,
+  { tagKeys, withTags = tagKeys !== undefined }: LineSelection = {},
+): Promise<TaggedCostLine[]> {
+  const tags = withTags ? sql`focus ->> 'Tags'` : sql`NULL::text`;
+  const columns = sql.join([...CONTENT.map((column) => sql.ref(column)), sql`${tags} AS tags`]);
+  const { rows } = await sql<TaggedCostLine>`
     SELECT * FROM ${linesOf(position, of, columns)} l
+    WHERE ${tagKeys === undefined ? sql`true` : mayHave(tagKeys)}
     ORDER BY kind, provider, invoice_ref, line_key`.execute(db);
   return rows;
 }
+
+/** SQL: JSON of tags that may have one of these keys. Any text may be written with escapes. */
+const mayHave = (keys: readonly string[]): RawBuilder<unknown> => sql`
+  (position(chr(92) IN tags) > 0
+    OR EXISTS (SELECT FROM unnest(${keys.map((key) => JSON.stringify(key))}::text[]) k WHERE position(k IN tags) > 0))`;

@@ -33,6 +33,16 @@ async function asked(ledger: Ledger): Promise<ReadonlyMap<string, Readonly<Recor
     ['usage', { deploymentId }],
     ['usage-records', { deploymentId }],
     ['margin', { period: '2026-04' }],
+    [
+      'cost-sharing-preview',
+      {
+        policyId: 'p',
+        costs: { unattributed: true },
+        method: 'even',
+        effectiveFrom: '2026-04-01T00:00:00Z',
+        to: '2026-06',
+      },
+    ],
     ['margin-trend', { from: '2026-01', to: '2026-12' }],
     ['diff', { from: '1' }],
   ]);

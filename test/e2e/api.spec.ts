@@ -116,6 +116,19 @@ const TABLE: ReadonlyMap<
       example: () => '/api/v1/dashboard/margin/trend?from=2026-03&to=2026-04&by=tenant',
     },
   ],
+  [
+    'GET /api/v1/cost-sharing',
+    { for: ADMIN, query: 'cost-sharing', example: () => '/api/v1/cost-sharing', mayBeEmpty: true },
+  ],
+  [
+    'POST /api/v1/cost-sharing/preview',
+    {
+      for: ADMIN,
+      query: 'cost-sharing-preview',
+      example: () => '/api/v1/cost-sharing/preview',
+      body: { policyId: 'p', costs: { unattributed: true }, method: 'even', effectiveFrom: april.start },
+    },
+  ],
   ['GET /api/v1/dashboard/accrual', { for: ADMIN, query: 'accrual', example: () => '/api/v1/dashboard/accrual' }],
   ['GET /api/v1/resources', { for: STAFF, query: 'resources', example: () => '/api/v1/resources' }],
   ['GET /api/v1/tenants', { for: READ, query: 'tenants', example: () => '/api/v1/tenants' }],

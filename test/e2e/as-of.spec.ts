@@ -19,10 +19,14 @@ const SEED = Number(process.env['PROPERTY_SEED'] ?? 20261121);
 
 const AT = '2026-05-01T00:00:00Z';
 /** What queries need to be asked with. */
-const PARAMETERS: Readonly<Record<string, Record<string, string>>> = {
+const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
   usage: { deploymentId: 'd1' },
   margin: { period: '2026-04' },
   'margin-trend': { from: '2026-03', to: '2026-06', by: 'tenant' },
+  'cost-sharing-preview': {
+    ...{ policyId: 'p', costs: { unattributed: true }, method: 'even' },
+    ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
+  },
   accrual: { at: AT },
   lines: { at: AT },
   'invoice-preview': { tenantId: 't1', at: AT },

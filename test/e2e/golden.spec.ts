@@ -232,13 +232,15 @@ describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testL
     });
     // 30.53 / 86.92 = 35.1 % of the cost has a tenant. Nothing is billed or charged for March.
     const nothing = { revenue: '0.00', cogs: '0.00', margin: '0.00', marginPct: null, coveragePct: null };
+    const undivided = { directCogs: '0.00', sharedCogs: '0.00', directMargin: '0.00', directMarginPct: null };
     expect(await test.ask('margin-trend', { from: '2026-03', to: '2026-04' })).toEqual({
       currency: 'USD',
       months: [
-        { month: '2026-03', ...nothing },
+        { month: '2026-03', ...nothing, ...undivided },
         {
           month: '2026-04',
           ...{ revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2', coveragePct: '35.1' },
+          ...{ directCogs: '86.92', sharedCogs: '0.00', directMargin: '-15.80', directMarginPct: '-22.2' },
         },
       ],
     });

@@ -12,6 +12,7 @@ import { type Role, ROLES } from '#ledger/caller';
 import { mintToken } from '#runtime/token';
 import { QUERIES } from '#operations/operations';
 import { apiForAll, NOW, SECRET, STORY } from '../support/api.js';
+import { READ, rootFields, STAFF } from '../support/root-fields.js';
 
 const api = apiForAll();
 beforeAll(async () => api().order({ command: 'rebuild-projections', rebuildId: 'r' }));
@@ -57,97 +58,7 @@ function selectionOf(field: string): string {
   return everything(type);
 }
 
-const READ: readonly Role[] = ['platform_admin', 'operator', 'auditor', 'tenant'];
-const STAFF: readonly Role[] = ['platform_admin', 'operator', 'auditor'];
-const ADMIN: readonly Role[] = ['platform_admin'];
-
-const ofInvoice = (of: string) => ({
-  given: () => `(id: "${api().invoiceId}")`,
-  rest: () => `/${of}/${api().invoiceId}`,
-});
-/**
- * Whom each root field is for, an example of asking it, and the same by REST. A field that is not in the table fails
- * below.
- */
-const TABLE: ReadonlyMap<
-  string,
-  { readonly for: readonly Role[]; readonly given?: () => string; readonly rest: () => string }
-> = new Map([
-  [
-    'usageRecords',
-    {
-      for: READ,
-      given: () => '(deploymentId: "acme-prod", billingKind: "gateway")',
-      rest: () => '/usage-records?deploymentId=acme-prod&billingKind=gateway',
-    },
-  ],
-  ['usage', { for: READ, given: () => '(deploymentId: "acme-prod")', rest: () => '/usage?deploymentId=acme-prod' }],
-  ['rates', { for: READ, rest: () => '/rates' }],
-  ['invoices', { for: READ, given: () => '(tenantId: "acme")', rest: () => '/invoices?tenantId=acme' }],
-  ['invoice', { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}` }],
-  [
-    'invoicePreview',
-    {
-      for: READ,
-      given: () => `(tenantId: "acme", at: "${NOW}")`,
-      rest: () => `/invoices/preview?tenantId=acme&at=${NOW}`,
-    },
-  ],
-  ['credits', { for: READ, rest: () => '/credits' }],
-  ['creditNotes', { for: READ, rest: () => '/credit-notes' }],
-  [
-    'creditNote',
-    { for: READ, given: () => `(id: "${api().creditNoteId}")`, rest: () => `/credit-notes/${api().creditNoteId}` },
-  ],
-  [
-    'invoiceDocument',
-    { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}/document` },
-  ],
-  [
-    'creditNoteDocument',
-    {
-      for: READ,
-      given: () => `(id: "${api().creditNoteId}")`,
-      rest: () => `/credit-notes/${api().creditNoteId}/document`,
-    },
-  ],
-  ['unbilled', { for: STAFF, rest: () => '/unbilled' }],
-  ['meteredDays', { for: STAFF, rest: () => '/metered-days' }],
-  ['daysToMeter', { for: STAFF, rest: () => '/days-to-meter' }],
-  ['lines', { for: READ, given: () => '(subscriptionId: "acme-sub")', rest: () => '/lines?subscriptionId=acme-sub' }],
-  ['line', { for: READ, given: () => `(id: "${api().lineId}")`, rest: () => `/lines/${api().lineId}` }],
-  ['margin', { for: ADMIN, given: () => '(period: "2026-04-15")', rest: () => '/dashboard/margin?period=2026-04-15' }],
-  [
-    'marginTrend',
-    {
-      for: ADMIN,
-      given: () => '(from: "2026-03", to: "2026-04")',
-      rest: () => '/dashboard/margin/trend?from=2026-03&to=2026-04',
-    },
-  ],
-  ['proposals', { for: STAFF, rest: () => '/proposals' }],
-  ['tokens', { for: ADMIN, rest: () => '/tokens' }],
-  ['accrual', { for: ADMIN, rest: () => '/dashboard/accrual' }],
-  ['resources', { for: STAFF, rest: () => '/resources' }],
-  ['tenants', { for: READ, rest: () => '/tenants' }],
-  ['deployments', { for: READ, rest: () => '/deployments' }],
-  ['subscriptions', { for: READ, rest: () => '/subscriptions' }],
-  ['plans', { for: READ, rest: () => '/plans' }],
-  ['quote', { for: READ, given: () => '(planId: "standard", usage: { gateway: "8" })', rest: () => 'POST /quotes' }],
-  ['diff', { for: STAFF, given: () => '(from: "1")', rest: () => '/audit/diff?from=1' }],
-  ['check', { for: STAFF, rest: () => '/audit/check' }],
-  ['marks', { for: STAFF, rest: () => '/audit/marks' }],
-  ['checkpoints', { for: STAFF, rest: () => '/audit/checkpoints' }],
-  ['verify', { for: STAFF, rest: () => '/audit/verify' }],
-  ['bundle', { for: STAFF, ...ofInvoice('audit/bundles') }],
-  ['lastCheck', { for: STAFF, rest: () => '/audit/check/last' }],
-  ['owed', { for: STAFF, rest: () => '/owed' }],
-  ['explain', { for: READ, ...ofInvoice('audit/explain') }],
-  ['events', { for: STAFF, given: () => '(limit: 3)', rest: () => '/audit/events?limit=3' }],
-  ['projections', { for: STAFF, rest: () => '/projections' }],
-  ['rebuilds', { for: ADMIN, rest: () => '/projections/rebuilds' }],
-  ['rebuild', { for: ADMIN, given: () => '(rebuildId: "r")', rest: () => '/projections/rebuilds/r' }],
-]);
+const TABLE = rootFields(api);
 const cases = [...TABLE].map(([field, each]) => ({ field, ...each }));
 const asked = ({ field, given }: (typeof cases)[number]): string =>
   `{ ${field}${given?.() ?? ''} ${selectionOf(field)} }`;
@@ -184,9 +95,10 @@ describe('root fields', () => {
         expect(data).toEqual({ [each.field]: null });
         continue;
       }
-      const rest = each.rest().startsWith('POST ')
-        ? await api().post(role, '/api/v1/quotes', { planId: 'standard', usage: { gateway: '8' } })
-        : await api().get(role, `/api/v1${each.rest()}`);
+      const rest =
+        each.body === undefined
+          ? await api().get(role, `/api/v1${each.rest()}`)
+          : await api().post(role, `/api/v1${each.rest()}`, each.body);
       expect(withoutNulls(data?.[each.field])).toEqual(withoutNulls(rest.body));
     }
   });

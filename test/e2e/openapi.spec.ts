@@ -172,6 +172,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'correct-usage',
   'record-cost',
   'correct-cost',
+  'set-cost-sharing',
+  'correct-cost-sharing',
   'grant-credit',
   'grant-coupon',
   'revoke-credit',

@@ -103,6 +103,10 @@ function commandsOf(n: number): object[] {
   const deploymentId = `${tenantId}-prod`;
   return [
     { command: 'register-tenant', tenantId, name: `Tenant ${n}`, currency: 'USD' },
+    {
+      ...{ command: 'set-cost-sharing', policyId: tenantId, costs: { kind: `of ${tenantId}` }, method: 'usage' },
+      ...{ billingKind: 'requests', effectiveFrom: '2026-01-01T00:00:00Z' },
+    },
     { command: 'set-tax', tenantId, name: 'VAT', ratePercent: '20', from: '2026-01-01T00:00:00Z' },
     { command: 'register-deployment', deploymentId, tenantId, name: 'Production', from: april(1).start },
     plan(`plan-${tenantId}`),
@@ -278,9 +282,10 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [line, () => ({ id: lineId, at: MAY }), 15],
   [usage, () => ({ deploymentId: 't00-prod' }), 5],
   [quote, () => ({ planId: 'plan-t00', usage: { requests: '8' }, tenantId: idOf(0) }), 7],
-  [margin, () => ({ period: '2026-04' }), 8],
+  // With policies that share cost by usage.
+  [margin, () => ({ period: '2026-04' }), 12],
   // As many months as are allowed.
-  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 7],
+  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 11],
   [accrual, () => ({ at: april(15).start }), 17],
   [meteredDays, () => ({}), 3],
   [projections, () => ({}), 7],

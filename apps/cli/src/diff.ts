@@ -73,7 +73,10 @@ function invoiceNode(invoice: Differences['invoices'][number]): Node {
 const marginNode = (margin: NonNullable<Differences['margin']>[number]): Node =>
   node(
     `${margin.month} ${margin.tenantId ?? 'overall'}: ` +
-      `${changed(margin.before.margin, margin.after.margin)} ${margin.currency}`,
+      `${changed(margin.before.margin, margin.after.margin)} ${margin.currency}` +
+      (margin.before.sharedCogs === margin.after.sharedCogs
+        ? ''
+        : `, shared cost ${changed(margin.before.sharedCogs, margin.after.sharedCogs)}`),
     margin,
   );
 

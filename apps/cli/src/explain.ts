@@ -9,6 +9,7 @@ import { asked } from './wrong-usage.js';
 type Explained = AnswerOf<typeof explain.answer>;
 type OfIssued = Extract<Explained, { is: 'issued' }>;
 type OfUsage = Extract<Explained, { is: 'usage record' }>;
+type ExplainedShared = Extract<Explained, { is: 'margin' }>['shared'][number];
 type ExplainedDocument = OfIssued['documents'][number];
 type ExplainedRow = OfIssued['rows'][number];
 type ExplainedOpenLine = NonNullable<OfIssued['open']>;
@@ -70,11 +71,18 @@ function nodesOf(explained: Explained): Node[] {
             },
             {
               text: 'cost',
-              below: explained.costs.map(({ amount, kind, costLine, deploymentId, tenantId, file, event }) => ({
-                text: `${amount}  ${kind} ${costLine} of ${deploymentId ?? tenantId ?? 'no tenant'}${fileText(file)}`,
-                below: event === null ? [] : eventNodes([event]),
-              })),
+              below: explained.costs.map(
+                ({ amount, kind, costLine, deploymentId, tenantId, sharedBy, file, event }) => ({
+                  text:
+                    `${amount}  ${kind} ${costLine} of ${deploymentId ?? tenantId ?? 'no tenant'}` +
+                    `${after(', shared by policy ', sharedBy)}${fileText(file)}`,
+                  below: event === null ? [] : eventNodes([event]),
+                }),
+              ),
             },
+            ...(explained.shared.length === 0
+              ? []
+              : [{ text: 'shared cost', below: explained.shared.map(sharedNode) }]),
           ],
         },
       ];
@@ -90,6 +98,27 @@ function nodesOf(explained: Explained): Node[] {
         },
       ];
   }
+}
+
+function sharedNode({
+  policyId,
+  method,
+  billingKind,
+  amount,
+  fallback,
+  arithmetic,
+  parts,
+  event,
+}: ExplainedShared): Node {
+  return {
+    text:
+      `${arithmetic ?? amount}  by policy ${policyId}, ${method}${after(' of ', billingKind)}` +
+      after(', divided ', fallback === 'even' ? 'evenly: its basis is 0' : null),
+    below: [
+      ...parts.map((part) => ({ text: `${part.amount}  ${part.deploymentId ?? part.tenantId ?? 'no tenant'}` })),
+      ...(event === null ? [] : eventNodes([event])),
+    ],
+  };
 }
 
 /** A separator and a text; nothing if there is no text. */

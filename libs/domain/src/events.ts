@@ -5,6 +5,7 @@ import { inventoryEventsWith } from './inventory/resource.js';
 import { creditEventsWith } from './invoices/credits.js';
 import { invoiceEventsWith } from './invoices/invoice.js';
 import { lineEventsWith } from './lines/line.js';
+import { sharingEventsWith } from './margin/sharing-policy.js';
 import { meteringEventsWith } from './metering/metering.js';
 import { rebuildEventsWith } from './operations/rebuild.js';
 import { operationEventsWith } from './operations/skip.js';
@@ -34,6 +35,7 @@ const schemasWith = (id: IdSchema) => ({
   ...invoiceEventsWith(id),
   ...creditEventsWith(id),
   ...costEventsWith(id),
+  ...sharingEventsWith(id),
   ...commandEventsWith(id),
   ...operationEventsWith(id),
   ...rebuildEventsWith(id),

@@ -1,17 +1,15 @@
 import { z } from 'zod';
-import { costEvents } from '#domain/costs/cost';
 import { zId, zText } from '#domain/schema';
 import { EventCodec } from '#event-store/codec';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { checkAll } from '#audit/check/index';
 import { seenBy } from '#audit/check/seen';
 import { differences } from '#audit/diff/index';
+import { seesData } from '#audit/explain/event';
 import { shownEvent } from '#audit/explain/evidence';
 import { explain as explanationOf } from '#audit/explain/index';
-import type { Caller } from '#ledger/caller';
 import { keepCheck, lastCheck } from '#ledger/last-check';
 import {
-  ADMIN,
   decodeCursor,
   defineQuery,
   invalidCursor,
@@ -98,7 +96,7 @@ const events = defineQuery({
     const events = await firstOf(eventsIn(core.log, range, { stream, type, count: limit + 1 }), limit + 1);
     const shown = (stored: StoredEvent) => {
       const event = codec.asLogged(stored);
-      return shownEvent(event, maySee(caller, event.type) ? event.data : null);
+      return shownEvent(event, seesData(caller, event.type) ? event.data : null);
     };
     return pageOf(events, limit, position, (event) => [String(event.position)], shown);
   },
@@ -219,9 +217,6 @@ async function firstOf(events: AsyncIterable<StoredEvent>, count: number): Promi
   for await (const event of events) if (first.push(event) === count) break;
   return first;
 }
-
-/** Only roles that see margin see the data of cost events. Others see that there was an event. */
-const maySee = ({ role }: Caller, type: string): boolean => ADMIN.includes(role) || !Object.hasOwn(costEvents, type);
 
 export const auditOperations: Operations = {
   queries: [explain, events, marks, diff, check, lastChecked],

@@ -19,7 +19,9 @@ const zThenRate = z
 const zThenInvoice = z
   .object({ status: z.string(), total: zMoney.nullable(), amountDue: zMoney.nullable() })
   .meta({ id: 'InvoiceThen' });
-const zThenMargin = z.object({ revenue: zMoney, cogs: zMoney, margin: zMoney }).meta({ id: 'MarginThen' });
+const zThenMargin = z
+  .object({ revenue: zMoney, cogs: zMoney, sharedCogs: zMoney, margin: zMoney })
+  .meta({ id: 'MarginThen' });
 
 const zRateDifference = z
   .object({

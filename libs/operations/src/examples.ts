@@ -17,6 +17,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   fixedAmount: '0.25',
   flatAmount: '5.00',
   focus: { ServiceName: 'Compute' },
+  key: 'team',
   maximum: '500.00',
   minimum: '10.00',
   multiplier: '1.2',
@@ -42,6 +43,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   uniqueBy: 'userId',
   until: '2027-01-01T00:00:00Z',
   upTo: '1000',
+  value: 'platform',
 };
 
 /** The value of an example at the path of a field, such as `items[].price.model`. undefined: it has none. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { zShared } from './margin.js';
 import {
   rowPrice,
   zAny,
@@ -142,10 +143,18 @@ const zCost = z
     tenantId: z.string().nullable(),
     deploymentId: z.string().nullable(),
     amount: zMoney,
+    sharedBy: z.string().nullable().describe('The policy that shares it among tenants. null: none does'),
     file: zFileRow.nullable(),
     event: zReference.nullable(),
   })
   .meta({ id: 'ExplainedCost', description: 'The share of a provider line in the month and of the tenant' });
+
+const zExplainedShared = zShared
+  .extend({
+    arithmetic: z.string().nullable().describe('Of a tenant: 300.00 × 30 / 90 = 100.00. null: of several tenants'),
+    event: zReference.nullable().describe('The event that set the terms of the policy'),
+  })
+  .meta({ id: 'ExplainedSharedCost', description: 'A policy that shares cost, and the parts of the tenant' });
 
 const openLine = {
   lineId: z.string(),
@@ -199,6 +208,7 @@ export const zExplained = z
       arithmetic: z.string(),
       revenue: z.array(zRevenue),
       costs: z.array(zCost),
+      shared: z.array(zExplainedShared),
     }),
     z.object({
       id: z.string(),

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { zCurrency } from '#domain/schema';
+import { SHARING_METHODS } from '#domain/margin/sharing-policy';
 import { isBefore } from '#domain/time/instant';
-import { monthOf, piecesOf } from '#domain/time/period';
+import { monthOf, type Period, piecesOf } from '#domain/time/period';
 import { invalid } from '#domain/errors';
 import { marginIn, marginsIn, marginTotals } from '#billing/costs/margin-month';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
 import { zMonth } from '#ledger/month';
 import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
-import { zMoney } from './answers.js';
+import { zMoney, zQuantity, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 
 const figures = {
@@ -15,9 +16,14 @@ const figures = {
   cogs: zMoney,
   margin: zMoney,
   marginPct: z.string().nullable().describe('null: revenue is 0'),
+  directCogs: zMoney.describe('Cost that is not shared'),
+  sharedCogs: zMoney.describe('What policies share to it. directCogs + sharedCogs = cogs'),
+  directMargin: zMoney.describe('Revenue less direct cost'),
+  directMarginPct: z.string().nullable().describe('null: revenue is 0'),
 };
 
-const zByTenant = z.array(z.object({ tenantId: z.string(), ...figures }).meta({ id: 'TenantMargin' }));
+export const zMarginFigures = z.object(figures).meta({ id: 'MarginFigures' });
+export const zByTenant = z.array(z.object({ tenantId: z.string(), ...figures }).meta({ id: 'TenantMargin' }));
 const zByDeployment = z.array(
   z
     .object({
@@ -34,15 +40,49 @@ const zByKind = z
   })
   .meta({ id: 'MarginByKind' });
 
+export const zShared = z
+  .object({
+    policyId: z.string(),
+    effectiveFrom: zTimestamp,
+    method: z.enum(SHARING_METHODS),
+    billingKind: z.string().nullable(),
+    amount: zMoney,
+    basis: zQuantity.describe('The sum of what the parts are in proportion to'),
+    fallback: z
+      .enum(['even', 'unattributed'])
+      .nullable()
+      .describe('even: its basis was 0. unattributed: no tenant had a deployment in the month'),
+    parts: z.array(
+      z
+        .object({
+          tenantId: z.string().nullable().describe('null: nobody'),
+          deploymentId: z.string().nullable().describe('null: the basis knows only the tenant'),
+          basis: zQuantity,
+          amount: zMoney,
+        })
+        .meta({ id: 'SharedPart' }),
+    ),
+  })
+  .meta({ id: 'SharedCost' });
+
+export const zUnattributed = z
+  .object({
+    cogs: zMoney,
+    directCogs: zMoney,
+    sharedCogs: zMoney.describe('Shared cost of months in which no tenant had a deployment'),
+  })
+  .meta({ id: 'UnattributedCogs' });
+
 export const zMargin = z
   .object({
     period: z.string().describe('The month: 2026-04'),
     currency: z.string(),
-    overall: z.object(figures).meta({ id: 'MarginFigures' }),
+    overall: zMarginFigures,
     byTenant: zByTenant,
     byDeployment: zByDeployment,
     byKind: zByKind,
-    unattributed: z.object({ cogs: zMoney }).meta({ id: 'UnattributedCogs' }),
+    unattributed: zUnattributed,
+    shared: z.array(zShared).describe('By policy, what is shared and what it comes to'),
     otherCurrencies: z.array(z.string()).describe('Other currencies with revenue or cost'),
   })
   .meta({ id: 'Margin' });
@@ -107,15 +147,7 @@ export const marginTrend = defineQuery({
   cost: 9,
   example: { from: '2026-01', to: '2026-06', currency: 'USD' },
   async handle({ from, to, currency, by }, context) {
-    if (isBefore(to.start, from.start))
-      throw invalid('invalid_parameter', 'margin-trend: to is before from. Give the first month as from.', [
-        { field: 'to', message: 'must not be before from' },
-      ]);
-    const months = piecesOf({ start: from.start, end: to.end }, monthOf);
-    if (months.length > MOST_MONTHS)
-      throw invalid('invalid_parameter', `margin-trend: ${months.length} months. Ask for at most ${MOST_MONTHS}.`, [
-        { field: 'to', message: `must be at most ${MOST_MONTHS} months after from` },
-      ]);
+    const months = monthsFrom('margin-trend', from, to);
     const totals = await marginTotals(context, months, currency);
     const parts = by === undefined ? [] : await marginsIn(context, months, currency);
     return {
@@ -128,6 +160,20 @@ export const marginTrend = defineQuery({
     };
   },
 });
+
+/** The months from one to another, both included. Errors: `invalid_parameter`. */
+export function monthsFrom(query: string, from: Period, to: Period): Period[] {
+  if (isBefore(to.start, from.start))
+    throw invalid('invalid_parameter', `${query}: to is before from. Give the first month as from.`, [
+      { field: 'to', message: 'must not be before from' },
+    ]);
+  const months = piecesOf({ start: from.start, end: to.end }, monthOf);
+  if (months.length > MOST_MONTHS)
+    throw invalid('invalid_parameter', `${query}: ${months.length} months. Ask for at most ${MOST_MONTHS}.`, [
+      { field: 'to', message: `must be at most ${MOST_MONTHS} months after from` },
+    ]);
+  return months;
+}
 
 export const marginOperations: Operations = {
   queries: [margin, marginTrend],

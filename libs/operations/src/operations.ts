@@ -4,6 +4,7 @@ import type { DefinedQuery } from '#ledger/query';
 import { accrualOperations } from './accrual.js';
 import { auditOperations } from './audit.js';
 import { costOperations } from './costs.js';
+import { costSharingOperations } from './cost-sharing.js';
 import { creditNoteOperations } from './credit-notes.js';
 import { creditOperations } from './credits.js';
 import type { Operations } from './declared.js';
@@ -44,6 +45,7 @@ const SUBJECTS: readonly Operations[] = [
   planOperations,
   quoteOperations,
   costOperations,
+  costSharingOperations,
   lineOperations,
   invoiceOperations,
   creditNoteOperations,

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { conflict, invalid } from '#domain/errors';
 import { shaped, zText } from '#domain/schema';
+import { assertRole } from '#ledger/caller';
 import { naturalKey } from '#ledger/command';
-import { type CommandDefinition, defineCommand, type Mistakes, remedyText } from '#ledger/define-command';
+import { type CommandDefinition, defineCommand, type Mistakes, remedyText, WRITERS } from '#ledger/define-command';
 
 const MISTAKES: Mistakes = { final: 'State the fact again with the command that recorded it.' };
 
@@ -27,7 +28,8 @@ export function withdrawOf(commands: readonly CommandDefinition[]): CommandDefin
       const { what, reason, ...given } = call.fields;
       const command = known.get(what);
       if (command?.withdrawal === undefined) throw notWithdrawable(what, command, withdrawable);
-      const { withdrawal, key } = command;
+      const { withdrawal, key, roles = WRITERS } = command;
+      assertRole(call.caller, roles, `withdraw ${what}`);
       const fields = shaped(withdrawal.fields, given, `withdraw ${what}`);
       const withdrawn = typeof key === 'function' ? { withdrawn: naturalKey(what, key(fields)) } : {};
       return withdrawal.handle({ ...call, fields }, core, { reason, ...withdrawn });

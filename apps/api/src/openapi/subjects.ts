@@ -13,7 +13,10 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
     about: 'Invoices with their lines and documents, corrections that are owed, credit notes and credits',
     paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits'],
   },
-  Margin: { about: 'Revenue, cost and margin, and what has accrued', paths: ['dashboard'] },
+  Margin: {
+    about: 'Revenue, cost and margin, shared cost, and what has accrued',
+    paths: ['dashboard', 'cost-sharing'],
+  },
   Commands: {
     about: 'All that is written: commands, their preview in money, and approval by a second person',
     paths: ['commands', 'preview', 'proposals'],

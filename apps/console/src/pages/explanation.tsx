@@ -87,10 +87,24 @@ function contentsOf(of: Explained): ReactNode {
             {of.costs.map((each, index) => (
               <Text key={index} size="sm">
                 {`${each.costLine} ${each.kind} ${each.amount}`}
+                {each.sharedBy === null ? '' : `, shared by ${each.sharedBy}`}
                 {each.file === null ? '' : ` (${each.file.file}, row ${each.file.row})`}
               </Text>
             ))}
           </Branch>
+          {of.shared.map((each) => (
+            <Branch
+              key={`${each.policyId} ${each.effectiveFrom}`}
+              title={`Shared by ${each.policyId}: ${each.arithmetic ?? each.amount}`}
+            >
+              {each.parts.map((part, index) => (
+                <Text key={index} size="sm">
+                  {`${part.deploymentId ?? part.tenantId ?? 'no tenant'} ${part.amount}`}
+                </Text>
+              ))}
+              <Events of={each.event === null ? [] : [each.event]} />
+            </Branch>
+          ))}
         </Branch>
       );
     case 'event':

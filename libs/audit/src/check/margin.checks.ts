@@ -9,13 +9,13 @@ import { readCostTotals } from '#projections/costs/costs.read';
 import { type Check, type Finding } from './finding.js';
 
 /**
- * Tenants + unattributed = overall, deployments + standalone = tenant, kinds = overall on each axis, margin = revenue −
- * cost. All exactly.
+ * Tenants + unattributed = overall, deployments + standalone = tenant, kinds = overall on each axis, direct + shared =
+ * cost, margin = revenue − cost. All exactly.
  */
 const identities: Check = async (context) => {
   const findings: Finding[] = [];
   for (const { month, currency } of await marginMonths(context)) {
-    const { overall, byTenant, byDeployment, byKind, unattributed } = await marginIn(
+    const { overall, byTenant, byDeployment, byKind, unattributed, shared } = await marginIn(
       context,
       monthNamed(month),
       currency,
@@ -30,6 +30,21 @@ const identities: Check = async (context) => {
       total([...byTenant.map(({ cogs }) => cogs), unattributed.cogs]),
       overall.cogs,
     );
+    need(
+      'tenants’ and unattributed direct cost comes to',
+      total([...byTenant.map(({ directCogs }) => directCogs), unattributed.directCogs]),
+      overall.directCogs,
+    );
+    need(
+      'tenants’ and unattributed shared cost comes to',
+      total([...byTenant.map(({ sharedCogs }) => sharedCogs), unattributed.sharedCogs]),
+      overall.sharedCogs,
+    );
+    need('policies share', total(shared.map(({ amount }) => amount)), overall.sharedCogs);
+    for (const { policyId, amount, parts } of shared)
+      need(`the parts of policy ${policyId} come to`, total(parts.map((part) => part.amount)), amount);
+    for (const row of [overall, ...byTenant, ...byDeployment])
+      need('direct and shared cost comes to', total([row.directCogs, row.sharedCogs]), row.cogs);
     need('revenue by kind comes to', total(byKind.revenue.map(({ revenue }) => revenue)), overall.revenue);
     need('cost by kind comes to', total(byKind.cogs.map(({ cogs }) => cogs)), overall.cogs);
     need('revenue less cost is', decimal(overall.revenue).minus(decimal(overall.cogs)), overall.margin);
@@ -120,7 +135,9 @@ const unattributed: Check = async (context) => {
   for (const { month, currency } of await marginMonths(context)) {
     const [sums = []] = await costSums(context, [monthNamed(month)], currency);
     if (!sums.some(({ tenantId }) => tenantId === null)) continue;
-    const shares = (await costsIn(context, monthNamed(month), currency)).filter(({ tenantId }) => tenantId === null);
+    const shares = (await costsIn(context, monthNamed(month), currency)).filter(
+      ({ tenantId, sharedBy }) => tenantId === null && sharedBy === null,
+    );
     if (shares.length === 0) continue;
     const amount = text(sum(shares.map((share) => share.amount)));
     const costLines = [...new Set(shares.map(({ costLine }) => costLine))];
@@ -130,7 +147,7 @@ const unattributed: Check = async (context) => {
       ids: { month, currency, amount, costLines: costLines.slice(0, MOST_LINES), lines: costLines.length },
       remedy:
         'Attribute the resource (observe-resource or correct-resource with deploymentId or tenantId),' +
-        ' or leave the cost unattributed in the margin.',
+        ' share it (set-cost-sharing), or leave the cost unattributed in the margin.',
     });
   }
   return findings;

@@ -3,15 +3,17 @@ import type { LineDefinition } from '#domain/lines/line';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { compareInstants, lastInstantBefore, later } from '#domain/time/instant';
-import { monthNamed, type Period } from '#domain/time/period';
+import { monthNamed, overlaps, type Period } from '#domain/time/period';
 import { numberOf } from '../explain/issued.js';
 import { marginIn, marginMonths } from '#billing/costs/margin-month';
 import { type RatedAt, ratedAt } from '#billing/preview/preview';
 import { type FromLog, within, withPruned } from '#billing/usage/pruned-usage';
+import { readSharingOver, type SharingThen } from '#projections/cost-sharing/cost-sharing.read';
 import { readCostChanges } from '#projections/costs/costs.read';
 import { readChangedLines, readLineChanges } from '#projections/invoice-lines/line-changes.read';
 import { type InvoiceChange, readInvoiceChanges } from '#projections/invoices/issued-invoices.read';
 import { readRevenueChanges } from '#projections/margins/margins.read';
+import { readUsageChanges } from '#projections/usage-records/usage-history.read';
 import { changedIn, explained, type Explaining, type Span } from './span.js';
 
 export interface InvoiceDifference extends Explaining {
@@ -200,6 +202,8 @@ async function positionsOfLines(span: Span, lines: readonly LineDefinition[]): P
 interface Figures {
   readonly revenue: string;
   readonly cogs: string;
+  /** The part of the cost that policies share. */
+  readonly sharedCogs: string;
   readonly margin: string;
 }
 export interface MarginDifference extends Explaining {
@@ -211,25 +215,57 @@ export interface MarginDifference extends Explaining {
   readonly after: Figures;
 }
 
-/** Months whose margin differs, overall and by tenant. */
-export async function marginDifferences(span: Span): Promise<MarginDifference[]> {
+/** Months whose margin differs, overall and by tenant. `pruned`: readings that only the log has. */
+export async function marginDifferences(span: Span, pruned: FromLog): Promise<MarginDifference[]> {
   const { context, from, to } = span;
+  const at = { ...context, position: to };
+  const sharing = await sharingOver(span, pruned);
+  const known = await marginMonths(at, from);
+  // Cost is shared by usage, which may change alone.
+  const byUsage = sharing.monthsOfUsage.size === 0 ? [] : await marginMonths(at);
+  const months = byUsage.filter(({ month }) => sharing.monthsOfUsage.has(month)).concat(known);
+  const distinct = new Map(months.map((each) => [`${each.month} ${each.currency}`, each]));
   const differences: MarginDifference[] = [];
-  for (const { month, currency } of await marginMonths({ ...context, position: to }, from))
-    differences.push(...(await marginDifferencesOf(span, month, currency)));
+  for (const [, { month, currency }] of [...distinct].sort(([a], [b]) => compareText(a, b)))
+    differences.push(...(await marginDifferencesOf(span, sharing, month, currency)));
   return differences;
 }
 
-async function marginDifferencesOf(span: Span, month: string, currency: string): Promise<MarginDifference[]> {
+/** The policies between two positions, and where the usage changed that they share cost by. */
+interface SharingOver {
+  readonly policies: readonly SharingThen[];
+  readonly monthsOfUsage: ReadonlyMap<string, readonly number[]>;
+}
+
+async function sharingOver(span: Span, { versions }: FromLog): Promise<SharingOver> {
+  const { db } = span.context.core;
+  const policies = await readSharingOver(db, { first: span.from, last: span.to });
+  const kinds = new Set(policies.flatMap(({ billingKind }) => billingKind ?? []));
+  const changes = kinds.size === 0 ? [] : await readUsageChanges(db, changedIn(span), versions);
+  const months = Map.groupBy(
+    changes.filter((each) => kinds.has(each.billing_kind)),
+    ({ month }) => month,
+  );
+  return {
+    policies,
+    monthsOfUsage: new Map([...months].map(([month, of]) => [month, of.flatMap(({ positions }) => positions)])),
+  };
+}
+
+async function marginDifferencesOf(
+  span: Span,
+  sharing: SharingOver,
+  month: string,
+  currency: string,
+): Promise<MarginDifference[]> {
   const { context, from, to } = span;
   const period = monthNamed(month);
   const before = await marginIn({ ...context, position: from }, period, currency);
   const after = await marginIn({ ...context, position: to }, period, currency);
   const nothing = moneyText(ZERO, currency);
-  const figures = (of: Figures = { revenue: nothing, cogs: nothing, margin: nothing }): Figures => ({
-    revenue: of.revenue,
-    cogs: of.cogs,
-    margin: of.margin,
+  const none = { revenue: nothing, cogs: nothing, sharedCogs: nothing, margin: nothing };
+  const figures = ({ revenue, cogs, sharedCogs, margin }: Figures = none): Figures => ({
+    ...{ revenue, cogs, sharedCogs, margin },
   });
   const ofTenant = ({ byTenant }: typeof before, tenantId: string): Figures =>
     figures(byTenant.find((each) => each.tenantId === tenantId));
@@ -242,9 +278,12 @@ async function marginDifferencesOf(span: Span, month: string, currency: string):
       after: ofTenant(after, tenantId),
     })),
   ];
-  const changed = all.filter(({ before: old, after: now }) => old.revenue !== now.revenue || old.cogs !== now.cogs);
+  const changed = all.filter(
+    ({ before: old, after: now }) =>
+      old.revenue !== now.revenue || old.cogs !== now.cogs || old.sharedCogs !== now.sharedCogs,
+  );
   if (changed.length === 0) return [];
-  const positionsOf = await positionsOfMonth(span, month, currency);
+  const positionsOf = await positionsOfMonth(span, sharing, month, currency);
   return explained(
     span,
     changed.map((difference) => ({
@@ -254,17 +293,28 @@ async function marginDifferencesOf(span: Span, month: string, currency: string):
   );
 }
 
-/** Where a tenant's revenue (null: anyone's) was booked and cost recorded, and where it changed who bears the cost. */
+/**
+ * Where a tenant's revenue (null: anyone's) was booked and cost recorded, and where it changed who bears the cost. With
+ * shared cost, what concerns one tenant concerns all.
+ */
 async function positionsOfMonth(
   span: Span,
+  { policies, monthsOfUsage }: SharingOver,
   month: string,
   currency: string,
 ): Promise<(tenantId: string | null) => readonly number[]> {
   const { db } = span.context.core;
+  const period = monthNamed(month);
   const revenue = await readRevenueChanges(db, changedIn(span), { month, currency });
-  const costs = await readCostChanges(db, changedIn(span), { period: monthNamed(month), currency });
+  const costs = await readCostChanges(db, changedIn(span), { period, currency });
+  const sharing = policies.filter((policy) => overlaps(policy.period, period));
+  const shared = sharing.length === 0 ? [] : (monthsOfUsage.get(month) ?? []);
   return (tenantId) => [
     ...costs,
-    ...revenue.flatMap((row) => (tenantId === null || row.tenant_id === tenantId ? [row.position] : [])),
+    ...sharing.flatMap(({ positions }) => positions),
+    ...shared,
+    ...revenue.flatMap((row) =>
+      tenantId === null || sharing.length > 0 || row.tenant_id === tenantId ? [row.position] : [],
+    ),
   ];
 }

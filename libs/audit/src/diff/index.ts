@@ -43,6 +43,6 @@ export async function differences(context: QueryContext, from: number, to: numbe
     usage: await usageDifferences(span, pruned),
     lines: await lineDifferences(span, pruned),
     invoices: await invoiceDifferences(span),
-    margin: ADMIN.includes(context.caller.role) ? await marginDifferences(span) : null,
+    margin: ADMIN.includes(context.caller.role) ? await marginDifferences(span, pruned) : null,
   };
 }

@@ -1,6 +1,8 @@
 import { costEvents } from '#domain/costs/cost';
+import { sharingEvents } from '#domain/margin/sharing-policy';
 import { EventCodec } from '#event-store/codec';
 import type { StoredEvent } from '#event-store/port';
+import type { Caller } from '#ledger/caller';
 import { ADMIN, type QueryContext } from '#ledger/query';
 import { type ShownEvent, shownEvent } from './evidence.js';
 import { type UsedIn, usedIn } from './used-in.js';
@@ -34,10 +36,14 @@ export async function eventNamed({ core, position }: QueryContext, id: string): 
   return undefined;
 }
 
+/** Only roles that see margin see what cost events say. Others see that there was an event. */
+export const seesData = ({ role }: Caller, type: string): boolean =>
+  ADMIN.includes(role) || !(Object.hasOwn(costEvents, type) || Object.hasOwn(sharingEvents, type));
+
 export async function explainEvent(context: QueryContext, stored: StoredEvent): Promise<ExplainedEvent> {
   const event = codec.decode(stored);
   const isCost = event.type === 'CostRecorded' || event.type === 'CostCorrected';
-  const maySee = ADMIN.includes(context.caller.role) || !Object.hasOwn(costEvents, event.type);
+  const maySee = seesData(context.caller, event.type);
   return {
     is: 'event',
     event: shownEvent(event, maySee ? event.data : null),

@@ -1,7 +1,8 @@
-import { decimal, sum } from '#domain/money/decimal';
-import { exactMoney, marginPercent } from '#domain/margin/margin';
+import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
+import { exactMoney, marginOf, marginPercent, type MarginShared } from '#domain/margin/margin';
+import { keyOfSharing } from '#domain/margin/sharing';
 import { monthNamed } from '#domain/time/period';
-import { costsIn } from '#billing/costs/margin-month';
+import { sharesIn } from '#billing/costs/margin-month';
 import { ADMIN, type QueryContext } from '#ledger/query';
 import type { RecordedEvent } from '#domain/events';
 import { ofType } from '#event-store/codec';
@@ -34,9 +35,20 @@ export interface ExplainedMargin {
     readonly tenantId: string | null;
     readonly deploymentId: string | null;
     readonly amount: string;
+    /** The policy that shares it among tenants. null: none does. */
+    readonly sharedBy: string | null;
     readonly file: FileRow | null;
     readonly event: Reference | null;
   }[];
+  /** By policy: what is shared, and the parts of it that are the tenant's. */
+  readonly shared: readonly ExplainedShared[];
+}
+
+interface ExplainedShared extends MarginShared {
+  /** `300.00 × 30 / 90 = 100.00`; null: of several tenants. */
+  readonly arithmetic: string | null;
+  /** The event that set the terms. */
+  readonly event: Reference | null;
 }
 
 /** `margin:2026-04`, `margin:2026-04/EUR`, `margin:2026-04/USD/<tenant>`. */
@@ -52,21 +64,37 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
   if (month === '' || !ADMIN.includes(context.caller.role)) return null;
   const tenantId = encoded === undefined ? null : decodeURIComponent(encoded);
   const revenue = await readBookedRevenue(core.db, position, { month, currency, tenantId });
-  const all = await costsIn(context, monthNamed(month), currency);
-  const costs = all.filter((share) => tenantId === null || share.tenantId === tenantId);
+  const all = await sharesIn(context, monthNamed(month), currency);
+  const { shared } = marginOf(all.revenue, all.costs, currency, all.shared);
+  // Overall also the lines that are shared: together they are all the cost.
+  const costs = all.costs.filter(
+    (share) => tenantId === null || (share.tenantId === tenantId && share.sharedBy === null),
+  );
+  const { policies } = all;
+  const policyOf = new Map(policies.map((policy) => [keyOfSharing(policy), policy]));
   const positions = [...revenue.map((row) => row.position_from), ...costs.map((share) => share.position)];
-  const stored = new Map((await eventsOf(core.log, position, positions, [])).map((event) => [event.position, event]));
-  const events = new Map([...stored].map(([position, event]) => [position, reference(event)]));
+  const stored = new Map(
+    (await eventsOf(core.log, position, [...positions, ...policies.map((policy) => policy.position)], [])).map(
+      (event) => [event.position, event],
+    ),
+  );
+  const events = new Map([...stored].map(([at, event]) => [at, reference(event)]));
+  const borne = shared.map((each) => ({
+    ...each,
+    parts: each.parts.filter((part) => tenantId === null || part.tenantId === tenantId),
+  }));
+  const parts = tenantId === null ? [] : borne.flatMap((each) => each.parts.map(({ amount }) => decimal(amount)));
   const [earned, spent] = [sum(revenue.map(({ amount }) => decimal(amount))), sum(costs.map(({ amount }) => amount))];
-  const margin = earned.minus(spent);
+  const margin = earned.minus(spent).minus(sum(parts));
   const percent = marginPercent(earned, margin);
-  const money = (amount: typeof earned): string => exactMoney(amount, currency).replace(/^-/, '−');
+  const money = (amount: Decimal): string => exactMoney(amount, currency).replace(/^-/, '−');
+  const terms = [earned, spent, ...(parts.length === 0 ? [] : [sum(parts)])].map(money).join(' − ');
   return {
     is: 'margin',
     month,
     currency,
     tenantId,
-    arithmetic: `${money(earned)} − ${money(spent)} = ${money(margin)}${percent === null ? '' : ` (${percent} %)`}`,
+    arithmetic: `${terms} = ${money(margin)}${percent === null ? '' : ` (${percent} %)`}`,
     revenue: revenue.map((row) => ({
       invoiceId: row.invoice_id,
       number: numberOf(row.ordinal, row.series),
@@ -76,16 +104,33 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
       amount: exactMoney(decimal(row.amount), currency),
       event: events.get(row.position_from) ?? null,
     })),
-    costs: costs.map(({ costLine, kind, tenantId: bearer, deploymentId, amount, position: recordedAt }) => ({
+    costs: costs.map(({ costLine, kind, tenantId: bearer, deploymentId, amount, sharedBy, position: recordedAt }) => ({
       costLine,
       kind,
       tenantId: bearer,
       deploymentId,
       amount: exactMoney(amount, currency),
+      sharedBy: sharedBy === null ? null : (policyOf.get(sharedBy)?.policyId ?? null),
       file: fileRowOf(stored.get(recordedAt), costLine),
       event: events.get(recordedAt) ?? null,
     })),
+    shared: borne
+      .filter((each) => tenantId === null || each.parts.length > 0)
+      .map((each) => ({
+        ...each,
+        arithmetic: tenantId === null ? null : arithmeticOf(each, money),
+        event:
+          events.get(
+            policyOf.get(keyOfSharing({ ...each, period: { start: each.effectiveFrom, end: null } }))?.position ?? 0,
+          ) ?? null,
+      })),
   };
+}
+
+/** A tenant's parts of a shared cost: the whole × its basis / the whole basis. */
+function arithmeticOf({ amount, basis, parts }: MarginShared, money: (amount: Decimal) => string): string {
+  const [own, borne] = [parts.map((part) => decimal(part.basis)), parts.map((part) => decimal(part.amount))];
+  return `${money(decimal(amount))} × ${text(sum(own))} / ${basis} = ${money(sum(borne))}`;
 }
 
 /** The row of the file that a provider's line was read from. */

@@ -123,6 +123,8 @@ function wantedBy({
     case 'CostWithdrawn':
     case 'CostDeliveryStarted':
     case 'CostDeliveryCompleted':
+    case 'CostSharingSet':
+    case 'CostSharingCorrected':
     case 'TokenIssued':
     case 'TokenRevoked':
     case 'CommandProposed':

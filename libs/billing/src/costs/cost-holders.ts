@@ -1,6 +1,7 @@
 import { attributedShares, type AttributableCost, type Attribution } from '#domain/margin/attribution';
 import type { ResourceTimeline } from '#domain/inventory/resource';
 import type { Decimal } from '#domain/money/decimal';
+import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { readAssignments } from '#projections/deployments/deployments.read';
 import type { QueryContext } from '#ledger/query';
@@ -9,11 +10,12 @@ import { timelinesOf } from '../inventory/timelines.js';
 /** The resource that caused a cost: one that is known by its id, or a state that did not change. */
 export type CostResource = { readonly provider: string; readonly resourceId: string } | ResourceTimeline | null;
 
-/** Divides a cost within a month among its holders. */
+/** Divides a cost within a month among its holders. `cuts`: instants at which it is divided too. */
 export type Attribute = (
   cost: Omit<AttributableCost, 'resource'> & { readonly resource: CostResource },
   month: Period,
-) => readonly (Attribution & { readonly amount: Decimal })[];
+  cuts?: readonly Instant[],
+) => readonly (Attribution & { readonly amount: Decimal; readonly at: Instant })[];
 
 const keyOf = (provider: string, resourceId: string): string => JSON.stringify([provider, resourceId]);
 
@@ -37,7 +39,7 @@ export async function attributionOf(
     assigned.map((row) => ({ deploymentId: row.deployment_id, tenantId: row.tenant_id, from: row.effective_from })),
     ({ deploymentId }) => deploymentId,
   );
-  return ({ resource, ...cost }, month) =>
+  return ({ resource, ...cost }, month, cuts = []) =>
     attributedShares(
       {
         ...cost,
@@ -48,5 +50,6 @@ export async function attributionOf(
       },
       month,
       (id) => assignments.get(id) ?? [],
+      cuts,
     );
 }

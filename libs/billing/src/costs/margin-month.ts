@@ -1,12 +1,24 @@
-import { coveragePercent, type Margin, type MarginFigures, marginFigures, marginOf } from '#domain/margin/margin';
+import {
+  coveragePercent,
+  type Margin,
+  type MarginCost,
+  type MarginFigures,
+  marginFigures,
+  marginOf,
+  type RevenueShare,
+} from '#domain/margin/margin';
+import type { SharedCost } from '#domain/margin/sharing';
+import type { SharingPolicy } from '#domain/margin/sharing-policy';
 import { decimal, ZERO } from '#domain/money/decimal';
-import type { Period } from '#domain/time/period';
-import { monthName, readCostLines } from '#projections/costs/charged.read';
+import { monthNamed, overlaps, type Period } from '#domain/time/period';
+import { readSharingOver, readSharingPolicies } from '#projections/cost-sharing/cost-sharing.read';
+import { monthName } from '#projections/costs/charged.read';
 import { readMarginMonths, readRevenue, readRevenueTotals } from '#projections/margins/margins.read';
 import type { QueryContext } from '#ledger/query';
-import { attributionOf } from './cost-holders.js';
-import type { CostSum } from './cost-sums.js';
-import { costSums, costTotals } from './kept-costs.js';
+import type { CostLineShare } from './cost-lines.js';
+import { costTotals } from './kept-costs.js';
+import { marginCostLines, marginCosts } from './margin-costs.js';
+import { sharedCosts } from './shared-costs.js';
 
 /** A UTC month's margin in one currency. */
 export async function marginIn(context: QueryContext, month: Period, currency: string): Promise<Margin> {
@@ -16,30 +28,57 @@ export async function marginIn(context: QueryContext, month: Period, currency: s
 }
 
 /** The margins of neighbouring UTC months in one currency, with as many statements as that of one. */
-export async function marginsIn(
+export const marginsIn = async (
   context: QueryContext,
   months: readonly Period[],
   currency: string,
+): Promise<readonly Margin[]> => marginsBy(context, months, currency, await sharingIn(context, months));
+
+/** The same, if these policies shared the cost. */
+export async function marginsBy(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+  policies: readonly SharingPolicy[],
 ): Promise<readonly Margin[]> {
-  const { core, position } = context;
+  const revenue = await revenueOf(context, months, currency);
+  const costs = await marginCosts(context, months, currency, policies);
+  const figures = months.map((month, index) => ({ month, revenue: revenue[index] ?? [], costs: costs[index] ?? [] }));
+  const shared = await sharedCosts(context, figures, policies, currency);
+  return figures.map((of, index) => marginOf(of.revenue, of.costs, currency, shared[index]));
+}
+
+/** The policies in force at some time of neighbouring months. */
+async function sharingIn({ core, position }: QueryContext, months: readonly Period[]) {
+  const [first, last] = [months[0], months.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  return readSharingPolicies(core.db, position, { start: first.start, end: last.end });
+}
+
+async function revenueOf(
+  { core, position }: QueryContext,
+  months: readonly Period[],
+  currency: string,
+): Promise<RevenueShare[][]> {
   const names = months.map(monthName);
-  const revenue = Map.groupBy(await readRevenue(core.db, position, { months: names, currency }), ({ month }) => month);
-  const costs = await costSums(context, months, currency);
-  return names.map((name, index) => {
-    const shares = (revenue.get(name) ?? []).map((row) => ({
+  const rows = Map.groupBy(await readRevenue(core.db, position, { months: names, currency }), ({ month }) => month);
+  return names.map((name) =>
+    (rows.get(name) ?? []).map((row) => ({
       tenantId: row.tenant_id,
       deploymentId: row.deployment_id,
       billingKind: row.billing_kind,
       amount: decimal(row.amount),
-    }));
-    return marginOf(shares, costs[index] ?? [], currency);
-  });
+    })),
+  );
 }
 
 /** A month's margin in all, and the attributed cost in percent of all cost; null where there is no cost. */
 export type MonthTotals = MarginFigures & { readonly coveragePct: string | null };
 
-/** The margins of UTC months in one currency, in all. It reads sums only, so many months take no longer than one. */
+/**
+ * The margins of UTC months in one currency, in all. Without policies it reads sums only, so many months take no longer
+ * than one.
+ */
 export async function marginTotals(
   context: QueryContext,
   months: readonly Period[],
@@ -47,6 +86,8 @@ export async function marginTotals(
 ): Promise<readonly MonthTotals[]> {
   const { core, position } = context;
   const names = months.map(monthName);
+  const policies = await sharingIn(context, months);
+  if (policies.length > 0) return (await marginsBy(context, months, currency, policies)).map(totalsOf);
   const revenue = new Map(
     (await readRevenueTotals(core.db, position, { months: names, currency })).map((row) => [row.month, row.amount]),
   );
@@ -54,52 +95,56 @@ export async function marginTotals(
   return names.map((name, index) => {
     const { cogs, unattributed } = costs[index] ?? { cogs: ZERO, unattributed: ZERO };
     return {
-      ...marginFigures(decimal(revenue.get(name) ?? '0'), cogs, currency),
+      ...marginFigures(decimal(revenue.get(name) ?? '0'), cogs, ZERO, currency),
       coveragePct: coveragePercent(cogs, unattributed),
     };
   });
 }
 
-/** A share of a cost line, and the log position at which the line was recorded. */
-export interface CostLineShare extends CostSum {
-  readonly costLine: string;
-  readonly position: number;
+const totalsOf = ({ overall, unattributed }: Margin): MonthTotals => ({
+  ...overall,
+  coveragePct: coveragePercent(decimal(overall.cogs), decimal(unattributed.cogs)),
+});
+
+/** A share of a cost line, and the policy that shares it. */
+export type MarginCostLine = MarginCost & CostLineShare;
+
+/** What the margin of a month is made of. */
+export interface MonthShares {
+  readonly revenue: readonly RevenueShare[];
+  readonly costs: readonly MarginCostLine[];
+  readonly shared: readonly SharedCost[];
+  readonly policies: readonly (SharingPolicy & { readonly position: number })[];
+}
+
+/** What the margin of a month in one currency is made of: each share of a cost line, and what policies share. */
+export async function sharesIn(context: QueryContext, month: Period, currency: string): Promise<MonthShares> {
+  const policies = await sharingIn(context, [month]);
+  const [revenue = []] = await revenueOf(context, [month], currency);
+  const costs = await marginCostLines(context, month, currency, policies);
+  const [shared = []] = await sharedCosts(context, [{ month, revenue, costs }], policies, currency);
+  return { revenue, costs, shared, policies };
 }
 
 /** The month's cost without tax. Each share names the tenant and the deployment that held the resource then. */
-export async function costsIn(context: QueryContext, month: Period, currency: string): Promise<CostLineShare[]> {
-  const rows = await readCostLines(context.core.db, context.position, { months: [month], currency });
-  const resourceIds = new Set(rows.map(({ resource_id }) => resource_id).filter((id) => id !== null));
-  const attribute = await attributionOf(context, { resourceIds, deploymentIds: [] });
-  return rows.flatMap((row) => {
-    const { provider, resource_id: resourceId } = row;
-    const cost = {
-      amount: decimal(row.amount),
-      currency: row.currency,
-      chargePeriod: { start: row.charge_period_start, end: row.charge_period_end },
-      tenantId: row.tenant_id,
-      resource: resourceId === null ? null : { provider, resourceId },
-    };
-    return attribute(cost, month).map((share) => ({
-      ...share,
-      provider,
-      kind: row.kind,
-      costLine: `${provider}/${row.invoice_ref}/${row.line_key}`,
-      position: row.position_from,
-    }));
-  });
-}
+export const costsIn = async (context: QueryContext, month: Period, currency: string): Promise<MarginCostLine[]> =>
+  marginCostLines(context, month, currency, await sharingIn(context, [month]));
 
 /**
  * Every month and currency that has revenue or cost. With `since`: only those whose figures may have changed after
- * that position.
+ * that position. Changed usage does not count, though policies may share cost by it.
  */
 export async function marginMonths(
   { core, position }: QueryContext,
   since?: number,
 ): Promise<{ readonly month: string; readonly currency: string }[]> {
   const rows = await readMarginMonths(core.db, position, since ?? 0);
+  const sharing = since === undefined ? [] : await readSharingOver(core.db, { first: since + 1, last: position });
+  const changed = sharing.filter(({ positions }) => positions.length > 0);
   return rows
-    .filter(({ changed }) => since === undefined || changed)
+    .filter(
+      (row) =>
+        since === undefined || row.changed || changed.some(({ period }) => overlaps(period, monthNamed(row.month))),
+    )
     .map(({ month, currency }) => ({ month, currency }));
 }

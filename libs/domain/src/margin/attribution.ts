@@ -27,18 +27,20 @@ export interface AttributableCost {
  * The shares of a cost within a period (a month), each with its owner **then**: the deployment that held the resource
  * and that deployment's tenant; else the resource's own tenant; else the tenant that the line names; else nobody. If
  * the resource changed hands within the charge period, the cost is divided by time. The shares telescope, so they add
- * up to the cost.
+ * up to the cost. `cuts`: instants at which it is divided too, because other rules for it begin there.
  */
 export function attributedShares(
   cost: AttributableCost,
   within: Period,
   assignmentsOf: (deploymentId: string) => readonly Assignment[],
-): (Attribution & { readonly amount: Decimal })[] {
+  cuts: readonly Instant[] = [],
+): (Attribution & { readonly amount: Decimal; readonly at: Instant })[] {
   const charged = intersection(cost.chargePeriod, within);
   if (charged === null) return [];
   const upTo = shareUpTo(cost.amount, cost.chargePeriod, Math.max(scaleOf(cost.currency), decimals(cost.amount)));
-  return cutAt(charged, changesOf(cost, charged, assignmentsOf)).map(({ start, end }) => ({
+  return cutAt(charged, [...changesOf(cost, charged, assignmentsOf), ...cuts]).map(({ start, end }) => ({
     ...holderAt(cost, start, assignmentsOf),
+    at: start,
     amount: upTo(end).minus(upTo(start)),
   }));
 }

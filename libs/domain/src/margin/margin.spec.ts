@@ -4,7 +4,7 @@ import { checkedOn } from '../../../../test/support/properties.js';
 import { decimal, sum, text } from '../money/decimal.js';
 import { instant } from '../time/instant.js';
 import { period } from '../time/period.js';
-import { type CostShare, exactMoney, marginOf, marginPercent, type RevenueShare } from './margin.js';
+import { exactMoney, type MarginCost, marginOf, marginPercent, type RevenueShare } from './margin.js';
 import { byMonth } from './months.js';
 
 const RUNS = checkedOn(100);
@@ -16,11 +16,12 @@ const earned = (tenantId: string, deploymentId: string, billingKind: string, amo
   billingKind,
   amount: d(amount),
 });
-const spent = (tenantId: string | null, deploymentId: string | null, kind: string, amount: string): CostShare => ({
+const spent = (tenantId: string | null, deploymentId: string | null, kind: string, amount: string): MarginCost => ({
   tenantId,
   deploymentId,
   kind,
   amount: d(amount),
+  sharedBy: null,
 });
 
 describe('the margin of April', () => {
@@ -36,10 +37,10 @@ describe('the margin of April', () => {
 
   it('of the tenant is 40.59, 57.1 %', () => {
     // 71.12 − 30.53; 40.59 / 71.12 = 57.07 %
-    expect(april.byTenant).toEqual([
+    expect(april.byTenant).toMatchObject([
       { tenantId: 'dashboard-pilot', revenue: '71.12', cogs: '30.53', margin: '40.59', marginPct: '57.1' },
     ]);
-    expect(april.byDeployment).toEqual([
+    expect(april.byDeployment).toMatchObject([
       {
         tenantId: 'dashboard-pilot',
         deploymentId: 'd2',
@@ -53,8 +54,8 @@ describe('the margin of April', () => {
 
   it('is −15.80 overall: 56.39 is unattributed', () => {
     // 30.53 + 56.39 = 86.92; 71.12 − 86.92; −15.80 / 71.12 = −22.2 %
-    expect(april.overall).toEqual({ revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2' });
-    expect(april.unattributed).toEqual({ cogs: '56.39' });
+    expect(april.overall).toMatchObject({ revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2' });
+    expect(april.unattributed).toMatchObject({ cogs: '56.39' });
   });
 
   it('has billing kinds on one axis and the provider’s kinds on the other', () => {
@@ -85,7 +86,7 @@ describe('a margin', () => {
 
   it('has no percentage without revenue', () => {
     const margin = marginOf([], [spent('t1', 'd1', 'droplet', '3')], 'USD');
-    expect(margin.overall).toEqual({ revenue: '0.00', cogs: '3.00', margin: '-3.00', marginPct: null });
+    expect(margin.overall).toMatchObject({ revenue: '0.00', cogs: '3.00', margin: '-3.00', marginPct: null });
     expect(marginPercent(d('0'), d('5'))).toBeNull();
     // taken back to the cent: still no revenue
     expect(
@@ -107,11 +108,15 @@ describe('a margin', () => {
 
   it('is empty without data', () => {
     expect(marginOf([], [], 'JPY')).toEqual({
-      overall: { revenue: '0', cogs: '0', margin: '0', marginPct: null },
+      overall: {
+        ...{ revenue: '0', cogs: '0', margin: '0', marginPct: null },
+        ...{ directCogs: '0', sharedCogs: '0', directMargin: '0', directMarginPct: null },
+      },
       byTenant: [],
       byDeployment: [],
       byKind: { revenue: [], cogs: [] },
-      unattributed: { cogs: '0' },
+      unattributed: { cogs: '0', directCogs: '0', sharedCogs: '0' },
+      shared: [],
     });
   });
 

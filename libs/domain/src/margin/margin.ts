@@ -1,6 +1,8 @@
+import { compareText } from '../compare-text.js';
 import { type Decimal, decimal, decimals, divide, sum, text, ZERO } from '../money/decimal.js';
 import { scaleOf } from '../money/money.js';
 import type { Attribution } from './attribution.js';
+import type { SharedCost } from './sharing.js';
 
 export interface RevenueShare {
   readonly tenantId: string;
@@ -15,13 +17,33 @@ export interface CostShare extends Attribution {
   readonly amount: Decimal;
 }
 
+/** A cost, and the policy that shares it. */
+export interface MarginCost extends CostShare {
+  /** `keyOfSharing`: then nobody bears it directly. null: none does. */
+  readonly sharedBy: string | null;
+}
+
 type Holder = Pick<CostShare, 'tenantId' | 'deploymentId'>;
 
+/** Direct and shared cost come to `cogs`. */
 export interface MarginFigures {
   readonly revenue: string;
   readonly cogs: string;
   readonly margin: string;
   readonly marginPct: string | null;
+  readonly directCogs: string;
+  readonly sharedCogs: string;
+  /** Revenue less direct cost. */
+  readonly directMargin: string;
+  readonly directMarginPct: string | null;
+}
+
+/** A policy's shared cost, and what each bears of it. */
+export interface MarginShared extends Pick<SharedCost, 'policyId' | 'effectiveFrom' | 'method' | 'billingKind'> {
+  readonly amount: string;
+  readonly basis: string;
+  readonly fallback: SharedCost['fallback'];
+  readonly parts: readonly (Attribution & { readonly basis: string; readonly amount: string })[];
 }
 
 export interface Margin {
@@ -35,7 +57,10 @@ export interface Margin {
     readonly revenue: readonly { readonly billingKind: string; readonly revenue: string }[];
     readonly cogs: readonly { readonly kind: string; readonly cogs: string }[];
   };
-  readonly unattributed: { readonly cogs: string };
+  /** What no tenant bears: direct cost without a tenant, and shared cost that found none. */
+  readonly unattributed: Pick<MarginFigures, 'cogs' | 'directCogs' | 'sharedCogs'>;
+  /** By policy. */
+  readonly shared: readonly MarginShared[];
 }
 
 /** margin / revenue in percent, to one decimal, half away from zero; null where revenue is 0. */
@@ -52,35 +77,57 @@ export const exactMoney = (amount: Decimal, currency: string): string =>
     ? ZERO.toFixed(scaleOf(currency))
     : amount.toFixed(Math.max(scaleOf(currency), decimals(decimal(text(amount)))));
 
-/** Revenue against cost, both in all. */
-export function marginFigures(revenue: Decimal, cogs: Decimal, currency: string): MarginFigures {
-  const margin = revenue.minus(cogs);
+/** Revenue against direct and shared cost, all of them in all. */
+export function marginFigures(
+  revenue: Decimal,
+  directCogs: Decimal,
+  sharedCogs: Decimal,
+  currency: string,
+): MarginFigures {
+  const money = (amount: Decimal): string => exactMoney(amount, currency);
+  const directMargin = revenue.minus(directCogs);
+  const margin = directMargin.minus(sharedCogs);
   return {
-    revenue: exactMoney(revenue, currency),
-    cogs: exactMoney(cogs, currency),
-    margin: exactMoney(margin, currency),
+    revenue: money(revenue),
+    cogs: money(directCogs.plus(sharedCogs)),
+    margin: money(margin),
     marginPct: marginPercent(revenue, margin),
+    directCogs: money(directCogs),
+    sharedCogs: money(sharedCogs),
+    directMargin: money(directMargin),
+    directMarginPct: marginPercent(revenue, directMargin),
   };
 }
 
 /**
  * Revenue against cost, exactly: tenants + unattributed = overall, deployments + standalone = tenant, kinds = overall
- * on each axis. Revenue and cost are of one month and one currency.
+ * on each axis, direct + shared = cost. Revenue and cost are of one month and one currency. `shared`: what the costs
+ * with `sharedBy` come to, by policy.
  */
-export function marginOf(revenue: readonly RevenueShare[], costs: readonly CostShare[], currency: string): Margin {
-  const figures = (earned: readonly { amount: Decimal }[], spent: readonly { amount: Decimal }[]): MarginFigures =>
-    marginFigures(sum(earned.map(({ amount }) => amount)), sum(spent.map(({ amount }) => amount)), currency);
-  const attributed = costs.filter(({ tenantId }) => tenantId !== null);
+export function marginOf(
+  revenue: readonly RevenueShare[],
+  costs: readonly MarginCost[],
+  currency: string,
+  shared: readonly SharedCost[] = [],
+): Margin {
+  const money = (amount: Decimal): string => exactMoney(amount, currency);
+  const total = (shares: readonly { readonly amount: Decimal }[]): Decimal => sum(shares.map(({ amount }) => amount));
+  const figures = (earned: Amounts, direct: Amounts, parts: Amounts): MarginFigures =>
+    marginFigures(total(earned), total(direct), total(parts), currency);
+  const direct = costs.filter(({ sharedBy }) => sharedBy === null);
+  const parts = shared.flatMap((each) => each.parts);
+  const ofTenants = <Share extends Holder>(shares: readonly Share[]): Share[] =>
+    shares.filter(({ tenantId }) => tenantId !== null);
   /** The figures of each holder, in the order of its key. */
   const figuresBy = (keyOf: (share: Holder) => string): [key: string, MarginFigures][] => {
-    const [earned, spent] = [Map.groupBy(revenue, keyOf), Map.groupBy(attributed, keyOf)];
-    const keys = [...new Set([...earned.keys(), ...spent.keys()])].sort();
-    return keys.map((key) => [key, figures(earned.get(key) ?? [], spent.get(key) ?? [])]);
+    const earned = Map.groupBy(revenue, keyOf);
+    const [spent, borne] = [Map.groupBy(ofTenants(direct), keyOf), Map.groupBy(ofTenants(parts), keyOf)];
+    const keys = [...new Set([...earned.keys(), ...spent.keys(), ...borne.keys()])].sort();
+    return keys.map((key) => [key, figures(earned.get(key) ?? [], spent.get(key) ?? [], borne.get(key) ?? [])]);
   };
-  const total = (shares: readonly { amount: Decimal }[]): string =>
-    exactMoney(sum(shares.map(({ amount }) => amount)), currency);
+  const { cogs, directCogs, sharedCogs } = figures([], direct.filter(isOfNobody), parts.filter(isOfNobody));
   return {
-    overall: figures(revenue, costs),
+    overall: figures(revenue, direct, parts),
     byTenant: figuresBy(({ tenantId }) => tenantId ?? '').map(([tenantId, of]) => ({ tenantId, ...of })),
     byDeployment: figuresBy(({ tenantId, deploymentId }) => JSON.stringify([tenantId, deploymentId])).map(
       ([key, of]) => {
@@ -91,10 +138,22 @@ export function marginOf(revenue: readonly RevenueShare[], costs: readonly CostS
     byKind: {
       revenue: [...Map.groupBy(revenue, ({ billingKind }) => billingKind)].map(([billingKind, shares]) => ({
         billingKind,
-        revenue: total(shares),
+        revenue: money(total(shares)),
       })),
-      cogs: [...Map.groupBy(costs, ({ kind }) => kind)].map(([kind, shares]) => ({ kind, cogs: total(shares) })),
+      cogs: [...Map.groupBy(costs, ({ kind }) => kind)]
+        .sort(([a], [b]) => compareText(a, b))
+        .map(([kind, shares]) => ({ kind, cogs: money(total(shares)) })),
     },
-    unattributed: { cogs: total(costs.filter(({ tenantId }) => tenantId === null)) },
+    unattributed: { cogs, directCogs, sharedCogs },
+    shared: shared.map(({ amount, basis, parts: of, ...policy }) => ({
+      ...policy,
+      amount: money(amount),
+      basis: text(basis),
+      parts: of.map((part) => ({ ...part, basis: text(part.basis), amount: money(part.amount) })),
+    })),
   };
 }
+
+type Amounts = readonly { readonly amount: Decimal }[];
+
+const isOfNobody = ({ tenantId }: Holder): boolean => tenantId === null;

@@ -1,5 +1,18 @@
 import { invalid } from '../errors.js';
-import { type Decimal, decimal, decimals, floor, integer, max, min, round, sum, text, ZERO } from './decimal.js';
+import {
+  type Decimal,
+  decimal,
+  decimals,
+  divide,
+  floor,
+  integer,
+  max,
+  min,
+  round,
+  sum,
+  text,
+  ZERO,
+} from './decimal.js';
 
 /** Active ISO 4217 currencies whose minor unit does not have two decimals. */
 const SCALES: Readonly<Record<string, number>> = {
@@ -68,6 +81,9 @@ export const unitAmountText = (unitAmount: Decimal, currency: string): string =>
 export const money = (text: string, currency: string, what = 'amount'): Decimal =>
   toMoney(decimal(text, what), currency);
 
+/** Up to it, a plain quotient has all decimals of the scale. */
+const PLAIN_SCALE = 20;
+
 /**
  * Shares of `amount` in proportion to `weights`, each at `scale` decimals, adding up to `amount` exactly:
  * largest remainder, ties in the order given. Weights are ≥ 0; where all are 0 the shares are even.
@@ -84,9 +100,11 @@ export function allocate(amount: Decimal, weights: readonly Decimal[], scale: nu
   const sign = amount.lt(ZERO) ? integer(-1) : integer(1);
   const unit = decimal(scale === 0 ? '1' : `0.${'0'.repeat(scale - 1)}1`);
   const target = amount.times(sign);
-  // floor(target × share / whole), exactly: the quotient is cut one digit past the scale, then corrected by comparison.
+  // floor(target × share / whole), exactly: the quotient at the scale, corrected by comparison.
+  const quotient = (share: Decimal): Decimal =>
+    scale < PLAIN_SCALE ? target.times(share).div(whole) : divide(target.times(share), whole, scale);
   const floors = shares.map((share) => {
-    let part = min(floor(target.times(share).div(whole), scale), target);
+    let part = min(floor(quotient(share), scale), target);
     while (part.times(whole).gt(target.times(share))) part = part.minus(unit);
     while (part.plus(unit).times(whole).lte(target.times(share))) part = part.plus(unit);
     return max(part, ZERO);

@@ -118,6 +118,10 @@ const MARGIN = [
   'cogs',
   'margin',
   'marginPct',
+  'directCogs',
+  'sharedCogs',
+  'directMargin',
+  'directMarginPct',
 ];
 
 /** Exports as of now. All pages are read at that position. Errors: `invalid_parameter`, and those of the queries. */

@@ -1,0 +1,56 @@
+import { type MatchedCost, tagsOf } from '#domain/margin/sharing';
+import { decimal } from '#domain/money/decimal';
+import type { Instant } from '#domain/time/instant';
+import { overlaps, type Period } from '#domain/time/period';
+import { type LineSelection, readCostLines } from '#projections/costs/charged.read';
+import type { QueryContext } from '#ledger/query';
+import { attributionOf } from './cost-holders.js';
+import type { CostSum } from './cost-sums.js';
+
+/** A share of a cost line. */
+export interface CostLineShare extends CostSum, Pick<MatchedCost, 'tags' | 'at'> {
+  readonly costLine: string;
+  /** The log position at which the line was recorded. */
+  readonly position: number;
+}
+
+/**
+ * The cost without tax of each of these UTC months, line by line. Each share names the tenant and the deployment that
+ * held the resource then. `cuts`: instants at which lines are divided too.
+ */
+export async function costLinesIn(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+  { cuts = [], select = {} }: { readonly cuts?: readonly Instant[]; readonly select?: LineSelection } = {},
+): Promise<CostLineShare[][]> {
+  const { core, position } = context;
+  const rows = months.length === 0 ? [] : await readCostLines(core.db, position, { months, currency }, select);
+  const resourceIds = new Set(rows.map(({ resource_id }) => resource_id).filter((id) => id !== null));
+  const attribute = await attributionOf(context, { resourceIds, deploymentIds: [] });
+  const lines = rows.map((row) => ({
+    row,
+    tags: tagsOf(row.tags),
+    cost: {
+      amount: decimal(row.amount),
+      currency: row.currency,
+      chargePeriod: { start: row.charge_period_start, end: row.charge_period_end },
+      tenantId: row.tenant_id,
+      resource: row.resource_id === null ? null : { provider: row.provider, resourceId: row.resource_id },
+    },
+  }));
+  return months.map((month) =>
+    lines
+      .filter(({ cost }) => overlaps(cost.chargePeriod, month))
+      .flatMap(({ row, tags, cost }) =>
+        attribute(cost, month, cuts).map((share) => ({
+          ...share,
+          provider: row.provider,
+          kind: row.kind,
+          tags,
+          costLine: `${row.provider}/${row.invoice_ref}/${row.line_key}`,
+          position: row.position_from,
+        })),
+      ),
+  );
+}

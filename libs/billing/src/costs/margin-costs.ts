@@ -1,0 +1,102 @@
+import type { MarginCost } from '#domain/margin/margin';
+import { keyOfSharing, type MatchedCost, policyFor } from '#domain/margin/sharing';
+import type { SharingPolicy } from '#domain/margin/sharing-policy';
+import { ZERO } from '#domain/money/decimal';
+import { type Instant, isBefore } from '#domain/time/instant';
+import { overlaps, type Period } from '#domain/time/period';
+import type { QueryContext } from '#ledger/query';
+import { type CostLineShare, costLinesIn } from './cost-lines.js';
+import type { CostSum } from './cost-sums.js';
+import { costSums } from './kept-costs.js';
+
+/**
+ * The cost of months, with the policies that share it. Sums serve where a policy asks for provider, kind and holder
+ * only, and over whole months. Lines are read where one of their tags may be asked for, or where terms begin within a
+ * month: each is then divided by time at that instant.
+ */
+export async function marginCosts(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+  policies: readonly SharingPolicy[],
+): Promise<readonly MarginCost[][]> {
+  const inForce = months.map((month) => policies.filter(({ period }) => overlaps(period, month)));
+  const isCut = months.map((month, index) => cutsOf(inForce[index] ?? []).some((at) => isWithin(month, at)));
+  const cut = await linesOf(
+    context,
+    months.filter((_, index) => isCut[index]),
+    currency,
+    {
+      cuts: cutsOf(policies),
+      select: { withTags: tagKeysOf(policies).length > 0 },
+    },
+  );
+  const whole = months.filter((_, index) => !(isCut[index] ?? false));
+  const keys = tagKeysOf(inForce.filter((_, index) => !(isCut[index] ?? false)).flat());
+  const sums = whole.length === 0 ? [] : await costSums(context, whole, currency);
+  const tagged = await linesOf(context, keys.length === 0 ? [] : whole, currency, { select: { tagKeys: keys } });
+  const summed = new Map(whole.map((month, index) => [month, sums[index] ?? []]));
+  return months.map((month, index) => {
+    const lines = cut.get(month);
+    if (lines !== undefined) return lines.map((line) => shared(inForce[index] ?? [], line));
+    const apart = tagged.get(month) ?? [];
+    return [
+      ...without(summed.get(month) ?? [], apart).map((of) => ({ ...of, tags: {}, at: month.start })),
+      ...apart,
+    ].map((cost) => shared(inForce[index] ?? [], cost));
+  });
+}
+
+/** The same line by line, of one month. */
+export async function marginCostLines(
+  context: QueryContext,
+  month: Period,
+  currency: string,
+  policies: readonly SharingPolicy[],
+): Promise<(MarginCost & CostLineShare)[]> {
+  const [lines = []] = await costLinesIn(context, [month], currency, {
+    cuts: cutsOf(policies),
+    select: { withTags: tagKeysOf(policies).length > 0 },
+  });
+  return lines.map((line) => shared(policies, line));
+}
+
+const shared = <Cost extends MatchedCost & CostSum>(policies: readonly SharingPolicy[], cost: Cost) => {
+  const policy = policyFor(policies, cost);
+  return { ...cost, sharedBy: policy === null ? null : keyOfSharing(policy) };
+};
+
+const cutsOf = (policies: readonly SharingPolicy[]): Instant[] =>
+  policies.flatMap(({ period: { start, end } }) => (end === null ? [start] : [start, end]));
+
+const isWithin = ({ start, end }: Period, at: Instant): boolean => isBefore(start, at) && isBefore(at, end);
+
+const tagKeysOf = (policies: readonly SharingPolicy[]): string[] => [
+  ...new Set(policies.flatMap(({ costs: { tag } }) => (tag === undefined ? [] : [tag.key]))),
+];
+
+async function linesOf(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+  how: NonNullable<Parameters<typeof costLinesIn>[3]>,
+): Promise<ReadonlyMap<Period, readonly CostLineShare[]>> {
+  if (months.length === 0) return new Map();
+  const lines = await costLinesIn(context, months, currency, how);
+  return new Map(months.map((month, index) => [month, lines[index] ?? []]));
+}
+
+/** Sums without some of the shares that are in them. */
+function without(sums: readonly CostSum[], shares: readonly CostSum[]): readonly CostSum[] {
+  if (shares.length === 0) return sums;
+  const keyOf = ({ provider, kind, tenantId, deploymentId }: CostSum): string =>
+    JSON.stringify([provider, kind, tenantId, deploymentId]);
+  const left = new Map(sums.map((sum) => [keyOf(sum), sum]));
+  for (const share of shares) {
+    const sum = left.get(keyOf(share));
+    if (sum === undefined) throw new Error('a cost line is not in the sums of its month');
+    left.set(keyOf(share), { ...sum, amount: sum.amount.minus(share.amount) });
+  }
+  // Of a sum that is nothing but these shares, nothing is left.
+  return [...left.values()].filter(({ amount }, index) => !amount.eq(ZERO) || sums[index]?.amount.eq(ZERO) === true);
+}

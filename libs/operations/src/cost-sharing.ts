@@ -1,0 +1,266 @@
+import { z } from 'zod';
+import { notFound } from '#domain/errors';
+import { isEventOf, type RecordedEvent } from '#domain/events';
+import {
+  correctSharing as decideCorrection,
+  foldPolicyWithout,
+  foldSharing,
+  policiesWith,
+  setSharing as decideSharing,
+  SHARED_COSTS_STREAM,
+  SHARING_METHODS,
+  sharingEvents,
+  type SharingTerms,
+  type StatedTerms,
+  withdrawSharing,
+  zSharingTerms,
+} from '#domain/margin/sharing-policy';
+import { zCurrency, zId, zInstant, zText } from '#domain/schema';
+import { tenantStream } from '#domain/tenants/tenant';
+import { type Instant, later } from '#domain/time/instant';
+import { monthOf, piecesOf } from '#domain/time/period';
+import type { Margin } from '#domain/margin/margin';
+import { marginsBy } from '#billing/costs/margin-month';
+import { neverWith } from '#ledger/appending/withdrawals';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { corrected } from '#ledger/overtaken';
+import { zMonth } from '#ledger/month';
+import { ADMIN, defineQuery, pageOfRows, zAsOf, zAt, zOptionalId, zPage } from '#ledger/query';
+import { statedOver } from '#ledger/stated';
+import { tenantOf } from '#ledger/tenant';
+import { readAllSharing, readSharingPage, SHARING_ORDER, toPolicy } from '#projections/cost-sharing/cost-sharing.read';
+import { inForce, listOf, zQuantity } from './answers.js';
+import type { Operations } from './declared.js';
+import { monthsFrom, zByTenant, zMarginFigures, zShared, zUnattributed } from './margin.js';
+import { APRIL } from './story.js';
+
+type SharingEvent = Extract<RecordedEvent, { readonly type: keyof typeof sharingEvents }>;
+const isSharing = isEventOf(sharingEvents);
+const ofPolicy =
+  (policyId: string) =>
+  (event: RecordedEvent): event is SharingEvent =>
+    isSharing(event) && event.data.policyId === policyId;
+
+const POLICY = 'The name of the policy. Of several that match a cost, the first by name shares it';
+const effective = { effectiveFrom: zInstant, effectiveUntil: zInstant.optional() };
+
+const setCostSharing = defineCommand({
+  name: 'set-cost-sharing',
+  summary: 'Sets which cost is shared among tenants, and how, from an instant on',
+  fields: zSharingTerms.extend({ policyId: zId.describe(POLICY), ...effective }),
+  key: ({ policyId, effectiveFrom }) => [policyId, effectiveFrom],
+  roles: ADMIN,
+  fourEyes: 'nothing',
+  mistakes: { correctedBy: ['correct-cost-sharing', 'withdraw'] },
+  stated({ policyId, effectiveFrom }, events) {
+    const history = events.filter(ofPolicy(policyId));
+    const facts = history.flatMap(({ type, data }) => (type === 'CostSharingSet' ? [data.effectiveFrom] : []));
+    return statedOver(foldSharing(history).get(policyId) ?? [], effectiveFrom, facts);
+  },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ policyId: zId, effectiveFrom: zInstant }),
+    async handle(call, core, correction) {
+      const { policyId, effectiveFrom } = call.fields;
+      return corrected(core, call, {
+        ...{ stream: SHARED_COSTS_STREAM, isOf: ofPolicy(policyId), saidOf },
+        decide(events) {
+          const history = events.filter(ofPolicy(policyId));
+          const never = neverWith(history, correction.withdrawn);
+          if (never === null)
+            throw notFound(
+              'unknown_sharing',
+              `policy ${policyId} was not set from ${effectiveFrom}: nothing to withdraw`,
+            );
+          return withdrawSharing(
+            foldSharing(events.filter(isSharing)),
+            policyId,
+            foldPolicyWithout(history, never),
+            correction,
+          );
+        },
+      });
+    },
+  }),
+  example: {
+    policyId: 'unattributed',
+    costs: { unattributed: true },
+    method: 'direct_cost',
+    effectiveFrom: APRIL.start,
+  },
+  async handle(call, core) {
+    const { policyId, ...fields } = call.fields;
+    await assertTenants(core, fields);
+    return core.book.decide(SHARED_COSTS_STREAM, call, (events) => ({
+      events: decideSharing(foldSharing(events.filter(isSharing)), policyId, statedBy(fields)),
+    }));
+  },
+});
+
+const correctCostSharing = defineCommand({
+  name: 'correct-cost-sharing',
+  summary: 'Corrects which cost a policy shares, and how, over a period. The fields state the policy as a whole',
+  fields: zSharingTerms.extend({ policyId: zId.describe(POLICY), ...effective, reason: zText.min(1) }),
+  key: 'body',
+  roles: ADMIN,
+  fourEyes: 'nothing',
+  mistakes: { correctedBy: ['correct-cost-sharing'] },
+  example: {
+    policyId: 'unattributed',
+    costs: { unattributed: true },
+    method: 'even',
+    effectiveFrom: APRIL.start,
+    effectiveUntil: APRIL.end,
+    reason: 'as agreed with finance',
+  },
+  async handle(call, core) {
+    const { policyId, reason, ...fields } = call.fields;
+    await assertTenants(core, fields);
+    return corrected(core, call, {
+      ...{ stream: SHARED_COSTS_STREAM, isOf: ofPolicy(policyId), saidOf },
+      decide: (events) =>
+        decideCorrection(foldSharing(events.filter(isSharing)), policyId, statedBy(fields), { reason }),
+    });
+  },
+});
+
+type StatedFields = SharingTerms & { readonly effectiveFrom: Instant; readonly effectiveUntil?: Instant | undefined };
+
+const statedBy = ({ effectiveFrom: from, effectiveUntil, ...terms }: StatedFields): StatedTerms => ({
+  terms,
+  from,
+  until: effectiveUntil ?? null,
+});
+
+/** Errors: `unknown_tenant`. */
+async function assertTenants(core: LedgerCore, { weights = [] }: SharingTerms): Promise<void> {
+  for (const { tenantId } of weights) tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
+}
+
+const saidOf = ({ type, data }: SharingEvent): string =>
+  type === 'CostSharingCorrected'
+    ? `policy ${data.policyId} was corrected: ${data.reason}`
+    : `policy ${data.policyId} was set from ${data.effectiveFrom}`;
+
+const zSharing = z
+  .object({
+    policyId: z.string(),
+    costs: z
+      .object({
+        provider: z.string().optional(),
+        kind: z.string().optional(),
+        tag: z.object({ key: z.string(), value: z.string() }).meta({ id: 'CostTag' }).optional(),
+        unattributed: z.boolean().optional(),
+      })
+      .meta({ id: 'SharedCosts', description: 'The cost lines that are shared: all that is given must match' }),
+    method: z.enum(SHARING_METHODS),
+    billingKind: z.string().nullable(),
+    weights: z.array(z.object({ tenantId: z.string(), percent: zQuantity }).meta({ id: 'SharingWeight' })).nullable(),
+    ...inForce,
+  })
+  .meta({ id: 'CostSharing' });
+
+const costSharing = defineQuery({
+  name: 'cost-sharing',
+  summary: 'The policies that share cost among tenants, with the periods in which they are in force',
+  path: 'cost-sharing',
+  params: zPage.extend({ policyId: zOptionalId, ...zAt }),
+  roles: ADMIN,
+  answer: listOf(zSharing),
+  example: {},
+  async handle({ policyId, at, ...page }, { core, position }) {
+    return pageOfRows({
+      order: SHARING_ORDER,
+      page,
+      position,
+      read: async (rows) => readSharingPage(core.db, position, { policyId, effectiveAt: at }, rows),
+      toItems: (rows) =>
+        rows.map((row) => {
+          const { billingKind = null, weights = null, period, ...policy } = toPolicy(row);
+          return { ...policy, billingKind, weights, effectiveFrom: period.start, effectiveUntil: period.end, period };
+        }),
+    });
+  },
+});
+
+const zSharingMargin = z
+  .object({
+    overall: zMarginFigures,
+    byTenant: zByTenant,
+    unattributed: zUnattributed,
+    shared: z.array(zShared),
+  })
+  .meta({ id: 'SharingMargin' });
+
+const zSharingPreview = z
+  .object({
+    policyId: z.string(),
+    currency: z.string(),
+    months: z.array(
+      z
+        .object({
+          month: z.string().describe('2026-04'),
+          before: zSharingMargin.describe('Without the terms'),
+          after: zSharingMargin.describe('With them'),
+        })
+        .meta({ id: 'SharingMonth' }),
+    ),
+  })
+  .meta({ id: 'SharingPreview' });
+
+/** A year is enough to compare, and few to compute. */
+const MOST = 12;
+
+export const costSharingPreview = defineQuery({
+  name: 'cost-sharing-preview',
+  summary:
+    'The margin of months, past ones too, without and with terms that set-cost-sharing or correct-cost-sharing would' +
+    ' record. Nothing is recorded',
+  path: 'cost-sharing/preview',
+  method: 'POST',
+  params: zAsOf.extend({
+    ...zSharingTerms.shape,
+    policyId: zId,
+    ...effective,
+    from: zMonth.optional().describe('The first month: 2026-04. Default: that of effectiveFrom'),
+    to: zMonth.optional().describe(`The last month. Default: up to now, and at most ${MOST} months`),
+    currency: zCurrency.default('USD'),
+  }),
+  roles: ADMIN,
+  answer: zSharingPreview,
+  cost: 18,
+  example: { policyId: 'unattributed', costs: { unattributed: true }, method: 'even', effectiveFrom: APRIL.start },
+  async handle({ policyId, from, to, currency, asOf: _, knownAt: _known, ...fields }, context) {
+    const { core, position, caller } = context;
+    await assertTenants(core, fields);
+    const policies = await readAllSharing(core.db, position);
+    const changed = policiesWith(policies, policyId, statedBy(fields));
+    const first = from ?? monthOf(fields.effectiveFrom);
+    const months =
+      to === undefined
+        ? piecesOf({ start: first.start, end: monthOf(later(first.start, caller.now)).end }, monthOf).slice(0, MOST)
+        : monthsFrom('cost-sharing-preview', first, to);
+    const before = await marginsBy(context, months, currency, policies);
+    const after = await marginsBy(context, months, currency, changed);
+    return {
+      policyId,
+      currency,
+      months: months.map((month, index) => ({
+        month: month.start.slice(0, 7),
+        before: marginShown(before[index]),
+        after: marginShown(after[index]),
+      })),
+    };
+  },
+});
+
+function marginShown(margin: Margin | undefined) {
+  if (margin === undefined) throw new Error('a month has no margin');
+  const { overall, byTenant, unattributed, shared } = margin;
+  return { overall, byTenant, unattributed, shared };
+}
+
+export const costSharingOperations: Operations = {
+  commands: [setCostSharing, correctCostSharing],
+  queries: [costSharing, costSharingPreview],
+};

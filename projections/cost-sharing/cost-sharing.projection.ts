@@ -1,0 +1,35 @@
+import type { RecordedEvent } from '#domain/events';
+import { evolveSharing, policiesOf, sharingOf, type SharingPolicy } from '#domain/margin/sharing-policy';
+import { changing } from '#read-model/versioned';
+import { versionedProjection } from '../flow.js';
+import { toPolicy } from './cost-sharing.read.js';
+import { costSharing, type CostSharingRow } from './cost-sharing.table.js';
+
+type SharingEvents = 'CostSharingSet' | 'CostSharingCorrected';
+
+const toRow = ({ policyId, period, costs, method, billingKind, weights }: SharingPolicy): CostSharingRow => ({
+  policy_id: policyId,
+  effective_from: period.start,
+  effective_until: period.end,
+  costs,
+  method,
+  billing_kind: billingKind ?? null,
+  weights: weights ?? null,
+});
+
+function next(event: RecordedEvent<SharingEvents>, rows: readonly CostSharingRow[]): CostSharingRow[] {
+  const { policyId } = event.data;
+  const versions = sharingOf(rows.map(toPolicy)).get(policyId) ?? [];
+  return policiesOf(new Map([[policyId, evolveSharing(versions, event)]])).map(toRow);
+}
+
+const ofPolicy = ({ data }: RecordedEvent<SharingEvents>): readonly string[] => [data.policyId];
+
+export const costSharingProjection = versionedProjection('cost-sharing', {
+  version: 1,
+  tables: [costSharing],
+  on: {
+    CostSharingSet: changing(costSharing, ofPolicy, next),
+    CostSharingCorrected: changing(costSharing, ofPolicy, next),
+  },
+});
