@@ -136,8 +136,13 @@ function show({ lines, byTenant, byMonth, totals, remetered, margin }: Preview):
   if (margin !== undefined)
     print(
       `margin\n${table([
-        { when: 'without', ...margin.before.overall },
-        { when: 'with', ...margin.after.overall },
+        { when: 'without', ...figuresOf(margin.before) },
+        { when: 'with', ...figuresOf(margin.after) },
       ])}`,
     );
 }
+
+const figuresOf = ({ overall, shared }: NonNullable<Preview['margin']>['before']) => ({
+  ...{ revenue: overall.revenue, cogs: overall.cogs, margin: overall.margin, marginPct: overall.marginPct },
+  ...(shared.length === 0 ? {} : { sharedCogs: overall.sharedCogs, directMargin: overall.directMargin }),
+});
