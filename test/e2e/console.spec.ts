@@ -197,6 +197,60 @@ describe('the price of a plan', () => {
   });
 });
 
+describe('a reading, a resource and whose a deployment is', () => {
+  it('are corrected on the page of usage', async () => {
+    await api().post('operator', '/api/v1/commands', [
+      tenant('lab', { name: 'Lab' }),
+      deployment('lab-prod', 'lab'),
+      plan('lab', '0', [{ billingKind: 'seat', price: { model: 'unit', unitAmount: '1.00' } }]),
+      subscription('lab-sub', 'lab-prod', 'lab'),
+      {
+        ...{ command: 'observe-resource', provider: 'do', providerId: 'vm-9', kind: 'droplet', name: 'vm-9' },
+        ...{ status: 'active', seenAt: '2026-04-01T00:00:00Z', deploymentId: 'lab-prod' },
+      },
+      {
+        command: 'observe-usage',
+        deploymentId: 'lab-prod',
+        observations: [
+          {
+            ...{ resourceId: 'seat-1', billingKind: 'seat', granularity: 'day', quantity: '9' },
+            period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+          },
+        ],
+      },
+    ]);
+    const lab = async (path: string): Promise<unknown> =>
+      z.object({ items: z.tuple([z.unknown()]) }).parse((await api().get('operator', `/api/v1/${path}`)).body).items[0];
+    await signedIn('operator', async ({ page }) => {
+      await page.goto(`${api().url}/console/usage?deployment=lab-prod&month=2026-04`);
+      const dialog = page.getByRole('dialog');
+      const correct = async (button: string, label: string, value: string): Promise<void> => {
+        await page.getByRole('button', { name: button }).click();
+        await dialog.getByLabel(label).fill(value);
+        await dialog.getByRole('button', { name: 'Preview in money' }).click();
+        await dialog.getByLabel('Reason').fill('read again');
+      };
+      const apply = async (): Promise<void> => {
+        await dialog.getByRole('button', { name: 'Apply' }).click();
+        await dialog.getByText('The correction is recorded.').waitFor();
+        await page.keyboard.press('Escape');
+      };
+      await correct('Correct seat of seat-1', 'Quantity', '4');
+      // (4 − 9) seats at 1.00
+      await page.getByRole('table', { name: 'preview by tenant' }).getByText('-$5.00').waitFor();
+      await apply();
+      await page.getByRole('table', { name: 'usage records' }).getByText('4', { exact: true }).waitFor();
+      await correct('Correct resource vm-9', 'Status', 'off');
+      await apply();
+      await correct('Correct whose', 'Tenant', 'shop');
+      await apply();
+    });
+    expect(await lab('usage-records?deploymentId=lab-prod')).toMatchObject({ quantity: '4' });
+    expect(await lab('resources?deploymentId=lab-prod&at=2026-05-01T00:00:00Z')).toMatchObject({ status: 'off' });
+    expect(await lab('deployments?deploymentId=lab-prod')).toMatchObject({ tenantId: 'shop' });
+  });
+});
+
 describe('the terms of a plan', () => {
   it('are corrected after a preview in money', async () => {
     await signedIn('operator', async ({ page }) => {

@@ -72,7 +72,7 @@ const staleFrom = ({ position, since }: { position: number; since: string }) => 
 });
 const send = async (...items: object[]) => api.post('operator', '/api/v1/usage', items);
 const skip = async (position: number, more: object = {}) =>
-  api.command({ command: 'skip-event', position, reason: 'of another program', ...more });
+  api.order({ command: 'skip-event', position, reason: 'of another program', ...more });
 
 describe.each(BAD)('while the projections are halted at an event that %s', (_, event) => {
   it('reads answer as of the position before it, and say since when they are stale', async () => {

@@ -1,7 +1,10 @@
 import type {
+  CorrectAssignment,
   CorrectPlan,
   CorrectPrice,
   CorrectRate,
+  CorrectResource,
+  CorrectUsage,
   Plan,
   PlanItem,
   Rate,
@@ -25,14 +28,23 @@ export interface Told {
   readonly reason: string;
 }
 
-/** Something with a price that can be corrected: a rate, or an item of a plan. */
-export interface Priced {
+/** A fact that can be corrected. */
+export interface Correctable {
   readonly title: string;
-  readonly currency: string;
-  readonly from: string;
-  readonly until: string | null;
   readonly amounts: readonly Amount[];
-  readonly commandOf: (told: Told) => CorrectRate | CorrectPrice | CorrectPlan;
+  /** The period that a correction is for. null: the fact has one of its own. */
+  readonly within: { readonly from: string; readonly until: string | null } | null;
+  /** The month whose margin the preview shows. Default: that of `from`. */
+  readonly month?: string;
+  readonly commandOf: (told: Told) => CorrectionCommand;
+}
+
+type CorrectionCommand = CorrectRate | CorrectPrice | CorrectPlan | CorrectUsage | CorrectResource | CorrectAssignment;
+
+/** Something with a price: a rate, or an item of a plan. */
+export interface Priced extends Correctable {
+  readonly currency: string;
+  readonly within: NonNullable<Correctable['within']>;
 }
 
 export const keyText = ({ resourceType, resourceFamily, location }: Rate): string =>
@@ -49,8 +61,7 @@ export function pricedByRate(rate: Rate): Priced {
   return {
     title: keyText(rate),
     currency,
-    from: rate.effectiveFrom,
-    until: rate.effectiveUntil,
+    within: { from: rate.effectiveFrom, until: rate.effectiveUntil },
     amounts: [{ name: 'unitPrice', label: `Price in ${currency}`, value: unitPrice }],
     commandOf: (told) => ({
       ...{ command: 'correct-rate', resourceType, resourceFamily, location },
@@ -171,8 +182,7 @@ export function pricedByItem(plan: Plan, item: Pick<PlanItem, 'billingKind' | 'p
   return {
     title: itemText(plan, item),
     currency,
-    from: effectiveFrom,
-    until: effectiveUntil,
+    within: { from: effectiveFrom, until: effectiveUntil },
     amounts: amountsOf(item.price),
     commandOf(told) {
       const price = priceWith(item.price, told.amounts);

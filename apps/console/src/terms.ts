@@ -36,8 +36,7 @@ export function pricedByTerms(plan: Plan): Priced {
   return {
     title: `the terms of ${plan.name}`,
     currency,
-    from: effectiveFrom,
-    until: effectiveUntil,
+    within: { from: effectiveFrom, until: effectiveUntil },
     amounts,
     commandOf({ amounts: told, from, until, reason }) {
       const changed = items.flatMap((item, index) => {

@@ -8,13 +8,14 @@ import { type Instant, micros } from '#domain/time/instant';
 import { isSameLog } from '#read-model/same-log';
 import { type Checkpoint, versionsOf } from '#read-model/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { type AnswerOf, defineQuery, STAFF, zAsOf } from '#ledger/query';
+import { ADMIN, type AnswerOf, defineQuery, STAFF, zAsOf } from '#ledger/query';
 import { zAny, zNextCursor, zPosition, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 
 const skipEvent = defineCommand({
   name: 'skip-event',
   summary: 'Skips the event at which the projections halted',
+  roles: ADMIN,
   fields: z.strictObject({ position: z.int().positive(), reason: zText.min(1) }),
   key: ({ position }) => [position],
   isPreviewed: false,

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { Plan } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
 import { useMoment } from '../moment.ts';
-import { CorrectPrice } from '../parts/correct-price.tsx';
+import { Correct } from '../parts/correct.tsx';
 import { Answered, Page, When } from '../parts/states.tsx';
 import { DataTable, nextPageOf } from '../parts/table.tsx';
 import { BASE_FEE, itemsOf, itemText, type Priced, pricedByItem, priceText } from '../prices.ts';
@@ -83,7 +83,7 @@ export function Plans() {
         )}
       </Answered>
       {corrected !== null && (
-        <CorrectPrice
+        <Correct
           of={corrected}
           close={() => {
             setCorrected(null);

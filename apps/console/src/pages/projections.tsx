@@ -66,7 +66,7 @@ export function Projections() {
 }
 
 function Skip({ position }: { readonly position: number }) {
-  const mayDecide = useMay('platform_admin', 'operator');
+  const mayDecide = useMay('platform_admin');
   const { ask, confirmation } = useConfirmation();
   if (!mayDecide) return null;
   return (

@@ -4,7 +4,7 @@ import type { Rate } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
 import { dayText, moneyText } from '../formats.ts';
 import { useMoment, useParam } from '../moment.ts';
-import { CorrectPrice } from '../parts/correct-price.tsx';
+import { Correct } from '../parts/correct.tsx';
 import { Answered, Money, Page, Section, When } from '../parts/states.tsx';
 import { Scale } from '../parts/scale.tsx';
 import { DataTable, nextPageOf } from '../parts/table.tsx';
@@ -111,7 +111,7 @@ function Price({ rates }: { readonly rates: readonly Rate[] }) {
         </Button>
       )}
       {isCorrecting && (
-        <CorrectPrice
+        <Correct
           of={pricedByRate(rates.at(-1) ?? rate)}
           close={() => {
             setIsCorrecting(false);

@@ -2,11 +2,14 @@ import { Button, Select, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useList } from '../answers.ts';
 import { monthOf, periodText } from '../formats.ts';
-import { useParam } from '../moment.ts';
+import { ofAssignment, ofReading, ofResource } from '../facts.ts';
+import { useMoment, useParam } from '../moment.ts';
+import { Correct as CorrectDialog } from '../parts/correct.tsx';
+import type { Correctable } from '../prices.ts';
 import { Answered, Page, Section, When } from '../parts/states.tsx';
 import { ListTable, Explain } from '../parts/table.tsx';
 import { UsageChart } from '../parts/usage-chart.tsx';
-import { useIsStaff } from '../session.tsx';
+import { useIsStaff, useMay } from '../session.tsx';
 import { changing } from '../parts/inputs.ts';
 
 const REASONS = {
@@ -23,6 +26,11 @@ export function UsagePage() {
   const [chosen, choose] = useParam('deployment', '');
   const [month, setMonth] = useParam('month', monthOf(new Date()));
   const deploymentId = chosen === '' ? ids[0] : chosen;
+  const deployment = deployments.data?.items.find((each) => each.deploymentId === deploymentId);
+  const { asOf } = useMoment();
+  const mayCorrect = useMay('platform_admin', 'operator') && asOf === undefined;
+  const [corrected, setCorrected] = useState<Correctable | null>(null);
+  const correct: Correct | null = mayCorrect ? setCorrected : null;
   return (
     <Page title="Usage">
       <Answered answer={deployments}>
@@ -40,14 +48,29 @@ export function UsagePage() {
               }}
             />
             <TextInput label="Month" type="month" value={month} onChange={changing(setMonth)} />
+            {deployment !== undefined && correct !== null && (
+              <Button
+                variant="default"
+                onClick={() => {
+                  correct(ofAssignment(deployment));
+                }}
+              >
+                {`Correct whose ${deployment.name} is`}
+              </Button>
+            )}
             {deploymentId !== undefined && (
               <>
                 <Section title="By day">
                   <UsageChart deploymentId={deploymentId} month={month} />
                 </Section>
                 <Section title="Records">
-                  <Records deploymentId={deploymentId} month={month} />
+                  <Records deploymentId={deploymentId} month={month} correct={correct} />
                 </Section>
+                {isStaff && (
+                  <Section title="Resources at the end of the month">
+                    <Resources deploymentId={deploymentId} month={month} correct={correct} />
+                  </Section>
+                )}
               </>
             )}
           </>
@@ -58,17 +81,73 @@ export function UsagePage() {
           <Unbilled />
         </Section>
       )}
+      {corrected !== null && (
+        <CorrectDialog
+          of={corrected}
+          close={() => {
+            setCorrected(null);
+          }}
+        />
+      )}
     </Page>
   );
 }
 
-function Records({ deploymentId, month }: { readonly deploymentId: string; readonly month: string }) {
-  const start = `${month}-01T00:00:00Z`;
-  const records = useList('usageRecords', {
-    deploymentId,
-    start,
-    end: `${monthOf(new Date(start), 1)}-01T00:00:00Z`,
-  });
+/** Opens the form that corrects a fact. */
+type Correct = (fact: Correctable) => void;
+
+/** null: the role, or the moment, corrects nothing. */
+function correctColumn<Row>(correct: Correct | null, factOf: (row: Row) => Correctable) {
+  if (correct === null) return [];
+  const show = (row: Row) => {
+    const fact = factOf(row);
+    return (
+      <Button
+        size="compact-xs"
+        variant="default"
+        aria-label={`Correct ${fact.title}`}
+        onClick={() => {
+          correct(fact);
+        }}
+      >
+        Correct
+      </Button>
+    );
+  };
+  return [{ title: 'Correct', value: () => null, show }];
+}
+
+const startOf = (month: string): string => `${month}-01T00:00:00Z`;
+const endOf = (month: string): string => startOf(monthOf(new Date(startOf(month)), 1));
+
+interface OfMonth {
+  readonly deploymentId: string;
+  readonly month: string;
+  readonly correct: Correct | null;
+}
+
+function Resources({ deploymentId, month, correct }: OfMonth) {
+  const resources = useList('resources', { deploymentId, at: endOf(month) });
+  return (
+    <ListTable
+      list={resources}
+      name="resources"
+      keyOf={({ provider, providerId }) => JSON.stringify([provider, providerId])}
+      empty="The inventory has no resource of this deployment."
+      columns={[
+        { title: 'Resource', value: ({ name }) => name },
+        { title: 'Kind', value: ({ kind }) => kind },
+        { title: 'Status', value: ({ status }) => status },
+        { title: 'First seen', value: (each) => each.firstSeenAt, show: (each) => <When at={each.firstSeenAt} /> },
+        { title: 'Last seen', value: (each) => each.lastSeenAt, show: (each) => <When at={each.lastSeenAt} /> },
+        ...correctColumn(correct, ofResource),
+      ]}
+    />
+  );
+}
+
+function Records({ deploymentId, month, correct }: OfMonth) {
+  const records = useList('usageRecords', { deploymentId, start: startOf(month), end: endOf(month) });
   return (
     <ListTable
       list={records}
@@ -89,6 +168,7 @@ function Records({ deploymentId, month }: { readonly deploymentId: string; reado
         { title: 'Kind', value: ({ billingKind }) => billingKind },
         { title: 'Resource', value: ({ resourceId }) => resourceId },
         { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+        ...correctColumn(correct, ofReading),
       ]}
     />
   );

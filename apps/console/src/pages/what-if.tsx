@@ -5,7 +5,7 @@ import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
 import { monthOf } from '../formats.ts';
 import { Changes } from '../parts/changes.tsx';
-import { AmountFields, usePreview } from '../parts/correct-price.tsx';
+import { AmountFields, usePreview } from '../parts/correct.tsx';
 import { Answered, Failure, Page } from '../parts/states.tsx';
 import { itemsOf, type Priced, pricedByItem, pricedByRate } from '../prices.ts';
 import { changing } from '../parts/inputs.ts';
@@ -51,7 +51,7 @@ function Question({ all }: { readonly all: readonly Priced[] }) {
   const end = isMonth ? `${monthOf(new Date(start), 1)}-01T00:00:00Z` : start;
   // Of a price that changed, the one that was in force when the month began, or else the first.
   const named = all.filter((each) => each.title === title);
-  const chosen = named.findLast(({ from }) => from <= start) ?? named[0];
+  const chosen = named.findLast(({ within }) => within.from <= start) ?? named[0];
   const ask = async (of: Priced): Promise<void> => {
     setIsAsking(true);
     try {
@@ -92,7 +92,7 @@ function Question({ all }: { readonly all: readonly Priced[] }) {
         </>
       )}
       {answer !== null && 'failure' in answer && <Failure error={answer.failure} />}
-      {answer !== null && 'preview' in answer && <Changes of={answer.preview} currency={chosen?.currency ?? 'USD'} />}
+      {answer !== null && 'preview' in answer && <Changes of={answer.preview} />}
     </Stack>
   );
 }

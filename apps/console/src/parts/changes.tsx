@@ -5,12 +5,14 @@ import { Money } from './states.tsx';
 import { DataTable } from './table.tsx';
 
 /** What a correction would change: in all, by tenant, by invoice, and in the margin of a month. */
-export function Changes({ of, currency }: { readonly of: Preview; readonly currency: string }) {
+export function Changes({ of }: { readonly of: Preview }) {
+  const currency = of.byTenant[0]?.currency;
   return (
     <>
       <Text>
         {'In all '}
-        {of.total === null ? 'several currencies' : <Money amount={of.total} currency={currency} />}
+        {of.total === null && 'several currencies'}
+        {of.total !== null && (currency === undefined ? 'nothing' : <Money amount={of.total} currency={currency} />)}
         {`, before tax, on ${of.lines.length} lines.`}
       </Text>
       {of.margin !== undefined && <MarginChange of={of.margin} />}

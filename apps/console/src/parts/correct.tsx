@@ -2,7 +2,7 @@ import { Alert, Button, Group, Select, SimpleGrid, Stack, TextInput } from '@man
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
-import type { Amount, Priced } from '../prices.ts';
+import type { Amount, Correctable } from '../prices.ts';
 import { useSession } from '../session.tsx';
 import { useSend } from './confirmation.tsx';
 import { Changes } from './changes.tsx';
@@ -16,20 +16,24 @@ type Step =
   | { readonly is: 'previewed'; readonly preview: Preview; readonly failure: Error | null }
   | { readonly is: 'done'; readonly status: string };
 
-/** A price in the past is corrected in three steps: what, what it would change in money, and then why. */
-export function CorrectPrice({ of, close }: { readonly of: Priced; readonly close: () => void }) {
+/** A fact in the past is corrected in three steps: what, what it would change in money, and then why. */
+export function Correct({ of, close }: { readonly of: Correctable; readonly close: () => void }) {
   const send = useSend();
   const preview = usePreview();
   const [step, setStep] = useState<Step>({ is: 'asked', failure: null });
   const [amounts, setAmounts] = useState<Readonly<Record<string, string>>>({});
-  const [from, setFrom] = useState(of.from);
-  const [until, setUntil] = useState(of.until ?? '');
+  const [from, setFrom] = useState(of.within?.from ?? '');
+  const [until, setUntil] = useState(of.within?.until ?? '');
   const [reason, setReason] = useState('');
   const correction = (why: string) => of.commandOf({ amounts, from, until: until === '' ? null : until, reason: why });
   const look = async (): Promise<void> => {
     setStep({ is: 'working' });
     try {
-      setStep({ is: 'previewed', preview: await preview(correction('preview'), from.slice(0, 7)), failure: null });
+      setStep({
+        is: 'previewed',
+        preview: await preview(correction('preview'), of.month ?? from.slice(0, 7)),
+        failure: null,
+      });
     } catch (error) {
       setStep({ is: 'asked', failure: errorOf(error) });
     }
@@ -48,14 +52,16 @@ export function CorrectPrice({ of, close }: { readonly of: Priced; readonly clos
     <Dialog close={close} title={`Correct ${of.title}`} size="lg">
       <Stack>
         <AmountFields amounts={of.amounts} told={amounts} tell={setAmounts} />
-        <SimpleGrid cols={{ base: 1, sm: 2 }}>
-          <TextInput label="From" value={from} onChange={changing(setFrom)} />
-          <TextInput label="Until (empty: open)" value={until} onChange={changing(setUntil)} />
-        </SimpleGrid>
+        {of.within !== null && (
+          <SimpleGrid cols={{ base: 1, sm: 2 }}>
+            <TextInput label="From" value={from} onChange={changing(setFrom)} />
+            <TextInput label="Until (empty: open)" value={until} onChange={changing(setUntil)} />
+          </SimpleGrid>
+        )}
         {step.is === 'asked' && step.failure !== null && <Failure error={step.failure} />}
         {step.is === 'previewed' && (
           <>
-            <Changes of={step.preview} currency={of.currency} />
+            <Changes of={step.preview} />
             {step.failure !== null && <Failure error={step.failure} />}
             <TextInput label="Reason" required value={reason} onChange={changing(setReason)} />
           </>
@@ -84,7 +90,7 @@ export function CorrectPrice({ of, close }: { readonly of: Priced; readonly clos
 }
 
 /** Asks what a correction would change, also in the margin of a month for who may see it. Errors: why it is refused. */
-export function usePreview(): (command: ReturnType<Priced['commandOf']>, month: string) => Promise<Preview> {
+export function usePreview(): (command: ReturnType<Correctable['commandOf']>, month: string) => Promise<Preview> {
   const { client, role } = useSession();
   return async (command, month) => {
     const isMonth = /^\d{4}-\d{2}$/.test(month);
