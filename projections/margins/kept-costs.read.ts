@@ -151,6 +151,27 @@ export async function noteCharged(db: Db, position: number, of: CostsOf): Promis
     ON CONFLICT (deployment_id) WHERE position_to IS NULL ${widened('charged_deployments')}`.execute(db);
 }
 
+/** What sums of cost tell apart. */
+export type CostGrain = 'tenant' | 'deployment' | 'kind';
+
+/** The same, added up by tenant, by deployment or by kind. What that does not tell apart is empty. */
+export async function readKeptCostsBy(db: Db, keptIds: readonly string[], grain: CostGrain): Promise<KeptCost[]> {
+  const by = (of: readonly CostGrain[], column: string, otherwise: RawBuilder<unknown>): RawBuilder<unknown> =>
+    of.includes(grain) ? sql.ref(`c.${column}`) : otherwise;
+  const { rows } = await sql<KeptCost>`
+    SELECT month, provider, kind, tenant_id, deployment_id, sum(amount) AS amount
+    FROM (
+      SELECT k.month, CASE WHEN c.kept_id IS NOT NULL THEN '' END AS provider, c.amount,
+        ${by(['kind'], 'kind', sql`''::text`)} AS kind,
+        ${by(['tenant', 'deployment'], 'tenant_id', sql`NULL::text`)} AS tenant_id,
+        ${by(['deployment'], 'deployment_id', sql`NULL::text`)} AS deployment_id
+      FROM kept_months k LEFT JOIN kept_costs c USING (kept_id)
+      WHERE k.kept_id = ${anyOf(keptIds, 'uuid')}) s
+    GROUP BY month, provider, kind, tenant_id, deployment_id
+    ORDER BY kind`.execute(db);
+  return rows;
+}
+
 /** What was computed of a month. */
 export type MonthToKeep = Omit<History<KeptMonthRow>, 'kept_id'> & {
   readonly costs: readonly Omit<KeptCostRow, 'kept_id' | 'n'>[];

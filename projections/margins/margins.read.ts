@@ -4,6 +4,7 @@ import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at, type Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
+import type { CostGrain } from './kept-costs.read.js';
 import type { RevenueRow } from './margins.table.js';
 
 type Db = Kysely<ReadModels>;
@@ -12,17 +13,26 @@ export type RevenueSum = Pick<RevenueRow, 'tenant_id' | 'deployment_id' | 'billi
 
 /**
  * The revenue of months in one currency. Rows are permanent deltas: the revenue as of a position is their sum up to
- * it.
+ * it. `grain`: all that is told apart; the rest of a sum is empty.
  */
 export async function readRevenue(
   db: Db,
   position: number,
-  { months, currency }: { readonly months: readonly string[]; readonly currency: string },
+  {
+    months,
+    currency,
+    grain,
+  }: { readonly months: readonly string[]; readonly currency: string; readonly grain?: CostGrain | undefined },
 ): Promise<RevenueSum[]> {
+  const by = (of: readonly CostGrain[], column: string): RawBuilder<unknown> =>
+    grain === undefined || of.includes(grain) ? sql.ref(column) : sql`''::text`;
   const { rows } = await sql<RevenueSum>`
     SELECT tenant_id, deployment_id, billing_kind, month, sum(amount) AS amount
-    FROM revenue
-    WHERE month = ${anyOf(months)} AND currency = ${currency} AND position_from <= ${position}
+    FROM (
+      SELECT month, amount, ${by(['tenant', 'deployment'], 'tenant_id')} AS tenant_id,
+        ${by(['deployment'], 'deployment_id')} AS deployment_id, ${by(['kind'], 'billing_kind')} AS billing_kind
+      FROM revenue
+      WHERE month = ${anyOf(months)} AND currency = ${currency} AND position_from <= ${position}) v
     GROUP BY tenant_id, deployment_id, billing_kind, month
     ORDER BY billing_kind`.execute(db);
   return rows;

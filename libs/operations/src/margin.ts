@@ -4,7 +4,7 @@ import { SHARING_METHODS } from '#domain/margin/sharing-policy';
 import { isBefore } from '#domain/time/instant';
 import { monthOf, type Period, piecesOf } from '#domain/time/period';
 import { invalid } from '#domain/errors';
-import { marginIn, marginsIn, marginTotals } from '#billing/costs/margin-month';
+import { marginIn, marginsByGrain, marginTotals } from '#billing/costs/margin-month';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
 import { zMonth } from '#ledger/month';
 import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
@@ -149,7 +149,7 @@ export const marginTrend = defineQuery({
   async handle({ from, to, currency, by }, context) {
     const months = monthsFrom('margin-trend', from, to);
     const totals = await marginTotals(context, months, currency);
-    const parts = by === undefined ? [] : await marginsIn(context, months, currency);
+    const parts = by === undefined ? [] : await marginsByGrain(context, months, currency, by);
     return {
       currency,
       months: totals.map((total, index) => ({

@@ -5,7 +5,8 @@ import { instant } from '#domain/time/instant';
 import { monthOf, piecesOf } from '#domain/time/period';
 import { contextFor } from '#ledger/query';
 import { decideCosts } from './cost-writer.js';
-import { marginIn, marginMonths, marginsIn } from './margin-month.js';
+import { keepNext } from './keep-months.js';
+import { marginIn, marginMonths, marginsByGrain, marginsIn } from './margin-month.js';
 
 const APRIL = monthOf(instant('2026-04-01T00:00:00Z'));
 const MAY = '2026-05-01T00:00:00Z';
@@ -79,6 +80,20 @@ describe('the margin of a month', () => {
     expect(trend.map(({ overall }) => overall.cogs)).toEqual(['0.00', '51.92', '31.00', '14.00', '0.00']);
     const one = await Promise.all(months.map(async (month) => marginIn(context, month, 'USD')));
     expect(trend).toEqual(one);
+    // Each view by itself, computed and then kept.
+    const view = async (grain: 'tenant' | 'deployment' | 'kind', name: 'byTenant' | 'byDeployment' | 'byKind') => {
+      const margins = await marginsByGrain(context, months, 'USD', grain);
+      expect(margins.map((margin) => margin[name])).toEqual(one.map((margin) => margin[name]));
+    };
+    const views = async (): Promise<void> => {
+      await view('tenant', 'byTenant');
+      await view('deployment', 'byDeployment');
+      await view('kind', 'byKind');
+    };
+    await views();
+    let look = await keepNext(test.core);
+    while (!look.isDone) look = await keepNext(test.core);
+    await views();
   });
 
   it('has changed since a position only if something was recorded after it', async () => {

@@ -5,9 +5,11 @@ import type { Versioned } from '#read-model/table';
 import { monthName } from '#projections/costs/charged.read';
 import {
   type ChangedMonth,
+  type CostGrain,
   type KeptCost,
   readChangedMonths,
   readKeptCosts,
+  readKeptCostsBy,
   readKeptMonths,
 } from '#projections/margins/kept-costs.read';
 import type { KeptMonthRow } from '#projections/margins/kept-costs.table';
@@ -34,20 +36,19 @@ export const totalOf = (sums: readonly CostSum[]): CostTotal => ({
 /**
  * The cost without tax of each of these UTC months, summed by provider, kind, tenant and deployment, in the order of
  * kinds: kept, where it is proven for the position; otherwise computed. The only place that margins take cost from.
+ * `grain`: all that is told apart. Kept months are then added up in the database, and the rest of a sum is empty.
  */
 export async function costSums(
   context: Asked,
   months: readonly Period[],
   currency: string,
+  grain?: CostGrain,
 ): Promise<readonly (readonly CostSum[])[]> {
+  const { db } = context.core;
   const kept = await keptAt(context, months, currency);
-  const rows = Map.groupBy(
-    await readKeptCosts(
-      context.core.db,
-      [...kept.values()].map(({ kept_id }) => kept_id),
-    ),
-    ({ month }) => month,
-  );
+  const keptIds = [...kept.values()].map(({ kept_id }) => kept_id);
+  const costs = await (grain === undefined ? readKeptCosts(db, keptIds) : readKeptCostsBy(db, keptIds, grain));
+  const rows = Map.groupBy(costs, ({ month }) => month);
   const found = new Map([...rows].map(([month, of]) => [month, keptSums(of)]));
   return withComputed(context, months, currency, { found, of: (sums) => sums });
 }

@@ -13,10 +13,11 @@ import { decimal, ZERO } from '#domain/money/decimal';
 import { monthNamed, overlaps, type Period } from '#domain/time/period';
 import { readSharingOver, readSharingPolicies } from '#projections/cost-sharing/cost-sharing.read';
 import { monthName } from '#projections/costs/charged.read';
+import type { CostGrain } from '#projections/margins/kept-costs.read';
 import { readMarginMonths, readRevenue, readRevenueTotals } from '#projections/margins/margins.read';
 import type { QueryContext } from '#ledger/query';
 import type { CostLineShare } from './cost-lines.js';
-import { costTotals } from './kept-costs.js';
+import { costSums, costTotals } from './kept-costs.js';
 import { marginCostLines, marginCosts } from './margin-costs.js';
 import { sharedCosts } from './shared-costs.js';
 
@@ -33,6 +34,26 @@ export const marginsIn = async (
   months: readonly Period[],
   currency: string,
 ): Promise<readonly Margin[]> => marginsBy(context, months, currency, await sharingIn(context, months));
+
+/**
+ * Of the margins of UTC months only the view by tenant, deployment or kind. Without policies less is read than for all
+ * views, and the others are not to be used.
+ */
+export async function marginsByGrain(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+  grain: CostGrain,
+): Promise<readonly Margin[]> {
+  const policies = await sharingIn(context, months);
+  if (policies.length > 0) return marginsBy(context, months, currency, policies);
+  const revenue = await revenueOf(context, months, currency, grain);
+  const costs = await costSums(context, months, currency, grain);
+  return months.map((_, index) => {
+    const direct = (costs[index] ?? []).map((cost) => ({ ...cost, sharedBy: null }));
+    return marginOf(revenue[index] ?? [], direct, currency);
+  });
+}
 
 /** The same, if these policies shared the cost. */
 export async function marginsBy(
@@ -59,9 +80,11 @@ async function revenueOf(
   { core, position }: QueryContext,
   months: readonly Period[],
   currency: string,
+  grain?: CostGrain,
 ): Promise<RevenueShare[][]> {
   const names = months.map(monthName);
-  const rows = Map.groupBy(await readRevenue(core.db, position, { months: names, currency }), ({ month }) => month);
+  const read = await readRevenue(core.db, position, { months: names, currency, grain });
+  const rows = Map.groupBy(read, ({ month }) => month);
   return names.map((name) =>
     (rows.get(name) ?? []).map((row) => ({
       tenantId: row.tenant_id,
