@@ -93,6 +93,8 @@ describe('a replay of a history in which every kind of fact is corrected', () =>
   });
 });
 
+const SHARING = { command: 'set-cost-sharing', policyId: 'rest', costs: { unattributed: true } };
+
 describe('a replay from nothing', () => {
   let test: TestLedger;
   beforeAll(async () => {
@@ -101,6 +103,9 @@ describe('a replay from nothing', () => {
     await test.apply(
       { command: 'issue-token', tokenId: 'k', actor: 'x', role: 'auditor', expiresAt: '2036-01-01T00:00:00Z' },
       { command: 'revoke-token', tokenId: 'k', reason: 'lost' },
+      // May has other terms, and after it those of April hold again.
+      { ...SHARING, method: 'even', effectiveFrom: '2026-04-01T00:00:00Z' },
+      { ...SHARING, method: 'revenue', effectiveFrom: '2026-05-01T00:00:00Z', effectiveUntil: '2026-06-01T00:00:00Z' },
       { command: 'reject-proposal', proposalId: await propose(test.core, 'rejected'), reason: 'not agreed' },
     );
     await propose(test.core, 'open');

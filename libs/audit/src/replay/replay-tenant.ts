@@ -47,13 +47,14 @@ export async function keepOnly(
       condition.includes('$1') ? [tenantId] : [],
     );
   }
-  // Skipped resources of a metered day may be another tenant's, and so may keys of commands and months of bills.
+  // Skipped resources of a metered day may be another tenant's, and so may keys of commands, months of bills and
+  // weights of shared cost.
   await pool.query(
     `UPDATE ${schema}.metered_days SET skipped = coalesce((SELECT jsonb_agg(s) FROM jsonb_array_elements(skipped) s
        WHERE (s ->> 'provider', s ->> 'providerId') IN (
          SELECT provider, provider_id FROM ${schema}.own_resources)), '[]')`,
   );
-  await pool.query(`TRUNCATE ${schema}.command_keys, ${schema}.cost_months`);
+  await pool.query(`TRUNCATE ${schema}.command_keys, ${schema}.cost_months, ${schema}.cost_sharing`);
   await pool.query(
     `DROP TABLE ${Object.keys(lookUps)
       .map((name) => `${schema}.${name}`)
