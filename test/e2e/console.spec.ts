@@ -10,56 +10,11 @@ import { carryOutRebuilds } from '#operations/rebuild-work';
 import { apiForAll } from '../support/api.js';
 import { closeBrowser, signIn, visiting, type Visitor } from '../support/browser.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
+import { COMMANDS, HOSTILE } from '../support/console-ledger.js';
 
 // A real browser against the real API, as people use the console.
 
 const api = apiForAll();
-const KEY = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
-const HOSTILE = '<img src=x onerror="window.hacked = true">';
-
-/** 10 hours at 0.30 before the middle of April, and 5 after it. The first are invoiced. */
-const COMMANDS = [
-  tenant('shop', { name: 'Shop' }),
-  tenant('hostile', { name: HOSTILE }),
-  tenant('berlin', { name: 'Berlin Shop', timeZone: 'Europe/Berlin' }),
-  deployment('berlin-prod', 'berlin'),
-  plan('flat', '12.00', [{ billingKind: 'seat', price: { model: 'unit', unitAmount: '2.00' } }]),
-  subscription('berlin-sub', 'berlin-prod', 'flat'),
-  {
-    command: 'observe-usage',
-    deploymentId: 'berlin-prod',
-    observations: [
-      {
-        resourceId: 'seat-1',
-        billingKind: 'seat',
-        period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
-        granularity: 'day',
-        quantity: '3',
-      },
-    ],
-  },
-  deployment('shop-prod', 'shop'),
-  plan('cloud', '0', [{ billingKind: 'vm', price: { model: 'rate_card' } }], { paymentTerm: 'in_arrears' }),
-  subscription('shop-sub', 'shop-prod', 'cloud'),
-  { command: 'set-rate', ...KEY, unitPrice: '0.30', effectiveFrom: '2026-01-01T00:00:00Z' },
-  ...[
-    ['2026-04-02', '10'],
-    ['2026-04-13', '5'],
-  ].map(([date, quantity]) => ({
-    command: 'observe-usage',
-    deploymentId: 'shop-prod',
-    observations: [
-      {
-        resourceId: 'vm-1',
-        billingKind: 'vm',
-        period: { start: `${date}T00:00:00Z`, end: `${date}T01:00:00Z` },
-        granularity: 'hour',
-        quantity,
-        rateKey: KEY,
-      },
-    ],
-  })),
-];
 const zCreated = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) });
 const zInvoice = z.object({ number: z.string() });
 
@@ -125,6 +80,23 @@ describe('signing in', () => {
       await page.reload();
       await page.getByRole('button', { name: 'Sign in' }).waitFor();
       expect(await context.cookies()).toEqual([]);
+    });
+  });
+});
+
+describe('what needs someone', () => {
+  it('is not called nothing while it is still looked for', async () => {
+    await signedIn('operator', async ({ page }) => {
+      const { promise: held, resolve: release } = Promise.withResolvers<undefined>();
+      await page.route('**/api/v1/unbilled*', async (route) => {
+        await held;
+        await route.continue();
+      });
+      await page.reload();
+      await page.getByText('Looking for kinds of usage that no line bills …').waitFor();
+      expect(await page.getByText('Nothing: all usage is billed').count()).toBe(0);
+      release(undefined);
+      await page.getByText('Looking for kinds of usage that no line bills …').waitFor({ state: 'detached' });
     });
   });
 });

@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import { useAnswer } from '../answers.ts';
 import { instantText, monthOf, monthText } from '../formats.ts';
 import { useHref } from '../moment.ts';
-import { Answered, Figure, Money, Page, Section } from '../parts/states.tsx';
+import { Answered, Failure, Figure, Money, Page, Section } from '../parts/states.tsx';
 import { DataTable, To } from '../parts/table.tsx';
 import { useMay } from '../session.tsx';
 
@@ -46,22 +46,31 @@ function NeedsSomeone() {
   const drafts = useAnswer('invoices', { ...FEW, status: 'draft' });
   const proposals = useAnswer('proposals', { ...FEW, status: 'open' });
   const projections = useAnswer('projections', {}, { now: true });
-  const counted = (of: {
-    readonly data: { readonly items: readonly unknown[]; nextCursor: string | null } | undefined;
-  }) => ({ count: of.data?.items.length ?? 0, isMore: (of.data?.nextCursor ?? null) !== null });
+  const looks = [
+    { answer: unbilled, what: 'kinds of usage that no line bills', to: '/usage' },
+    { answer: days, what: 'days to be metered', to: '/usage' },
+    { answer: quarantined, what: "lines that can't be rated", to: '/usage' },
+    { answer: drafts, what: 'drafts to be issued', to: '/invoices' },
+    { answer: proposals, what: 'proposals to be decided on', to: '/settings' },
+  ];
   const halted = projections.data?.halted ?? null;
   const late = halted === null ? (projections.data?.items ?? []).filter(isLate) : [];
   const open = [
-    { ...counted(unbilled), what: 'kinds of usage that no line bills', to: '/usage' },
-    { ...counted(days), what: 'days to be metered', to: '/usage' },
-    { ...counted(quarantined), what: "lines that can't be rated", to: '/usage' },
-    { ...counted(drafts), what: 'drafts to be issued', to: '/invoices' },
-    { ...counted(proposals), what: 'proposals to be decided on', to: '/settings' },
+    ...looks.map(({ answer: { data }, ...look }) => ({
+      ...look,
+      count: data?.items.length ?? 0,
+      isMore: (data?.nextCursor ?? null) !== null,
+    })),
     { count: late.length, isMore: false, what: 'projections more than a minute behind the log', to: '/projections' },
   ].filter(({ count }) => count > 0);
+  const failed = looks.flatMap(({ answer: { error, refetch }, what }) =>
+    error === null ? [] : [{ error, refetch, what }],
+  );
+  const waiting = looks.filter(({ answer }) => answer.error === null && answer.data === undefined);
+  const isAll = failed.length === 0 && waiting.length === 0;
   return (
     <Section title="Needs someone">
-      <Answered answer={drafts}>
+      <Answered answer={projections}>
         {() => (
           <Stack gap="xs">
             {halted !== null && (
@@ -69,9 +78,10 @@ function NeedsSomeone() {
                 {halted.reason}
               </Alert>
             )}
-            {open.length === 0 && halted === null ? (
-              'Nothing: all usage is billed or covered, no draft waits, and the projections run.'
-            ) : (
+            {isAll && open.length === 0 && halted === null && (
+              <Text>Nothing: all usage is billed or covered, no draft waits, and the projections run.</Text>
+            )}
+            {open.length > 0 && (
               <List>
                 {open.map(({ count, isMore, what, to }) => (
                   <List.Item key={what}>
@@ -82,6 +92,14 @@ function NeedsSomeone() {
                 ))}
               </List>
             )}
+            {waiting.length > 0 && (
+              <Text c="dimmed" role="status" aria-label="Loading">
+                {`Looking for ${waiting.map(({ what }) => what).join(', ')} …`}
+              </Text>
+            )}
+            {failed.map(({ error, refetch, what }) => (
+              <Failure key={what} error={error} retry={() => void refetch()} />
+            ))}
             <LastCheck />
             <Owed />
           </Stack>
