@@ -169,7 +169,7 @@ describe('the price of a plan', () => {
   });
 });
 
-describe('a reading, a resource and whose a deployment is', () => {
+describe('a reading, a resource and the tenant of a deployment', () => {
   it('are corrected on the page of usage', async () => {
     await api().post('operator', '/api/v1/commands', [
       tenant('lab', { name: 'Lab' }),
@@ -214,11 +214,11 @@ describe('a reading, a resource and whose a deployment is', () => {
       await page.getByRole('table', { name: 'usage records' }).getByText('4', { exact: true }).waitFor();
       await correct('Correct resource vm-9', 'Status', 'off');
       await apply();
-      await correct('Correct whose', 'Tenant', 'shop');
+      await correct('Correct the tenant of', 'Tenant', 'shop');
       await apply();
     });
     expect(await lab('usage-records?deploymentId=lab-prod')).toMatchObject({ quantity: '4' });
-    expect(await lab('resources?deploymentId=lab-prod&at=2026-05-01T00:00:00Z')).toMatchObject({ status: 'off' });
+    expect(await lab('resources?deploymentId=lab-prod&at=2026-04-30T00:00:00Z')).toMatchObject({ status: 'off' });
     expect(await lab('deployments?deploymentId=lab-prod')).toMatchObject({ tenantId: 'shop' });
   });
 });

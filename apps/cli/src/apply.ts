@@ -118,15 +118,19 @@ async function* outcomesOf(
 function resultText(result: unknown): string {
   if (!isObject(result)) return textOf(result);
   return Object.entries(result)
-    .filter(([, value]) => !(Array.isArray(value) && value.length === 0))
+    .filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0))
     .map(([name, value]) => `${name}: ${textOf(value)}`)
     .join('; ');
 }
 
+/** In a list, a value stands for itself: `3f87… USD`. */
 function textOf(value: unknown): string {
   if (Array.isArray(value)) return value.map(textOf).join(', ');
-  if (isObject(value)) return Object.values(value).map(textOf).join(' ');
-  return String(value);
+  if (!isObject(value)) return String(value);
+  return Object.values(value)
+    .filter((each) => each !== null)
+    .map(textOf)
+    .join(' ');
 }
 
 function lineOf({ index, status, command, dates = [], ...rest }: Answer): string {

@@ -11,4 +11,4 @@ export const reasonOf = ({
 }: {
   readonly command: string;
   readonly error: { readonly message: string };
-}) => error.message.replace(`${command}: `, '');
+}): string => (error.message.startsWith(`${command}: `) ? error.message.slice(command.length + 2) : error.message);

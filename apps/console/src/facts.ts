@@ -2,12 +2,12 @@ import type { Deployment, Resource, UsageRecord } from '../../../clients/typescr
 import { monthOf } from './formats.ts';
 import type { Correctable } from './prices.ts';
 
-/** What a reading said. Without a quantity it never was. */
+/** What a reading said. Without a quantity there was none. */
 export function ofReading(record: UsageRecord): Correctable {
   const { deploymentId, provider, resourceId, billingKind, period, granularity, sourceId, quantity } = record;
   return {
     title: `${billingKind} of ${resourceId}`,
-    amounts: [{ name: 'quantity', label: 'Quantity (empty: it never was)', value: quantity }],
+    amounts: [{ name: 'quantity', label: 'Quantity (empty: there was no such reading)', value: quantity }],
     within: null,
     month: monthOf(new Date(period.start)),
     commandOf: ({ amounts, reason }) => ({
@@ -19,39 +19,35 @@ export function ofReading(record: UsageRecord): Correctable {
   };
 }
 
-/** What the inventory says of a resource. Only what is changed is corrected. */
-export function ofResource(resource: Resource): Correctable {
-  const { provider, providerId, name, status, sizeGb, deploymentId, tenantId, firstSeenAt } = resource;
-  const recorded = { status, sizeGb: sizeGb ?? '', deploymentId: deploymentId ?? '', tenantId: tenantId ?? '' };
+/** What the inventory says of a resource within a period. What a person gives is corrected, also if it is said now. */
+export function ofResource(resource: Resource, within: { readonly from: string; readonly until: string }): Correctable {
+  const { provider, providerId, name, status, sizeGb, deploymentId, tenantId } = resource;
   return {
     title: `resource ${name}`,
     amounts: [
-      { name: 'status', label: 'Status', value: recorded.status },
-      { name: 'sizeGb', label: 'Size in GB (empty: none)', value: recorded.sizeGb },
-      { name: 'deploymentId', label: 'Deployment (empty: none)', value: recorded.deploymentId },
-      { name: 'tenantId', label: 'Tenant, without a deployment (empty: none)', value: recorded.tenantId },
+      { name: 'status', label: 'Status', value: status },
+      { name: 'sizeGb', label: 'Size in GB (empty: none)', value: sizeGb ?? '' },
+      { name: 'deploymentId', label: 'Deployment (empty: none)', value: deploymentId ?? '' },
+      { name: 'tenantId', label: 'Tenant, without a deployment (empty: none)', value: tenantId ?? '' },
     ],
-    within: { from: firstSeenAt, until: null },
-    commandOf({ amounts, from, until, reason }) {
-      const told = { ...recorded, ...amounts };
-      return {
-        ...{ command: 'correct-resource', provider, providerId, from, reason },
-        ...(until === null ? {} : { until }),
-        ...(told.status === recorded.status ? {} : { status: told.status }),
-        ...(told.sizeGb === recorded.sizeGb ? {} : { sizeGb: textOrNull(told.sizeGb) }),
-        ...(told.deploymentId === recorded.deploymentId ? {} : { deploymentId: textOrNull(told.deploymentId) }),
-        ...(told.tenantId === recorded.tenantId ? {} : { tenantId: textOrNull(told.tenantId) }),
-      };
-    },
+    within,
+    commandOf: ({ amounts, from, until, reason }) => ({
+      ...{ command: 'correct-resource', provider, providerId, from, reason },
+      ...(until === null ? {} : { until }),
+      ...(amounts['status'] === undefined ? {} : { status: amounts['status'] }),
+      ...(amounts['sizeGb'] === undefined ? {} : { sizeGb: textOrNull(amounts['sizeGb']) }),
+      ...(amounts['deploymentId'] === undefined ? {} : { deploymentId: textOrNull(amounts['deploymentId']) }),
+      ...(amounts['tenantId'] === undefined ? {} : { tenantId: textOrNull(amounts['tenantId']) }),
+    }),
   };
 }
 
-/** Whose a deployment was, and since when. */
+/** The tenant that had a deployment, and since when. */
 export function ofAssignment({ deploymentId, name, assignments }: Deployment): Correctable {
   const last = assignments.at(-1);
   const tenantId = last?.tenantId ?? '';
   return {
-    title: `whose ${name} is`,
+    title: `the tenant of ${name}`,
     amounts: [{ name: 'tenantId', label: 'Tenant', value: tenantId }],
     within: { from: last?.from ?? '', until: null },
     commandOf: ({ amounts, from, until, reason }) => ({

@@ -116,28 +116,34 @@ interface Open {
   step: string | number;
   /** What comes next in an object is a name, not a value. */
   isNameNext: boolean;
+  /** A name was repeated. Once is enough. */
+  isTold: boolean;
 }
+
+/** A path has so many steps at most: nobody reads a longer one, and each step of each path would take time. */
+const LONGEST_PATH = 100;
 
 type Path = readonly (string | number)[];
 
 const textOfPath = (path: Path): string =>
   path.map((step, n) => (typeof step === 'number' ? `[${step}]` : n === 0 ? step : `.${step}`)).join('');
 
-/** The paths of the fields that valid JSON gives twice. */
+/** The paths of the fields that valid JSON gives twice, one for each object. */
 function* repeatedFields(json: string): Iterable<Path> {
   const open: Open[] = [];
   for (let at = 0; at < json.length; at += 1) {
     const code = json.charCodeAt(at);
     const inner = open.at(-1);
-    if (code === OPEN_LIST) open.push({ names: null, step: 0, isNameNext: false });
-    else if (code === OPEN_OBJECT) open.push({ names: new Set(), step: '', isNameNext: true });
+    if (code === OPEN_LIST) open.push({ names: null, step: 0, isNameNext: false, isTold: false });
+    else if (code === OPEN_OBJECT) open.push({ names: new Set(), step: '', isNameNext: true, isTold: false });
     else if (code === CLOSE_LIST || code === CLOSE_OBJECT) open.pop();
     else if (code === COMMA && inner !== undefined) {
       if (typeof inner.step === 'number') inner.step += 1;
       else inner.isNameNext = true;
     } else if (code === QUOTE) {
       const end = endOfText(json, at);
-      if (inner?.isNameNext === true && isRepeated(inner, json.slice(at, end + 1))) yield open.map(({ step }) => step);
+      if (inner?.isNameNext === true && isRepeated(inner, json.slice(at, end + 1)))
+        yield open.slice(0, LONGEST_PATH).map(({ step }) => step);
       at = end;
     }
   }
@@ -148,7 +154,11 @@ function isRepeated(object: Open, written: string): boolean {
   const name = String(JSON.parse(written));
   object.isNameNext = false;
   object.step = name;
-  if (object.names?.has(name) === true) return true;
-  object.names?.add(name);
-  return false;
+  if (object.names?.has(name) !== true) {
+    object.names?.add(name);
+    return false;
+  }
+  const isFirst = !object.isTold;
+  object.isTold = true;
+  return isFirst;
 }

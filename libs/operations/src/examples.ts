@@ -29,6 +29,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   priority: 1,
   project: 'web',
   projections: ['usage-records'],
+  reason: 'as agreed with the customer',
   reference: 'bank transfer 4711',
   region: 'fra1',
   retentionDays: 400,

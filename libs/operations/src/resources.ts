@@ -26,7 +26,12 @@ import { defineCommand, defineWithdrawal, remedyText } from '#ledger/define-comm
 import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
 import { defineQuery, pageOfAll, STAFF, zAt, zOptionalId, zPage, pageOfRows } from '#ledger/query';
-import { readResourcePage, readResources, RESOURCE_ORDER } from '#projections/inventory/inventory.read';
+import {
+  readResourcePage,
+  readResources,
+  readResourcesHeld,
+  RESOURCE_ORDER,
+} from '#projections/inventory/inventory.read';
 import { listOf, zAny, zQuantity, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { DAY } from './story.js';
@@ -327,7 +332,7 @@ export const resources = defineQuery({
   example: { provider: 'digitalocean' },
   async handle({ provider, providerId, kind, deploymentId, tenantId, at, ...page }, { core, position }) {
     if (at !== undefined) {
-      const rows = (await rowsAt(core, position, { provider, providerId }, at))
+      const rows = (await rowsAt(core, position, { provider, providerId, deploymentId }, at))
         .filter((row) => kind === undefined || row.kind === kind)
         .filter((row) => deploymentId === undefined || row.deployment_id === deploymentId)
         .filter((row) => tenantId === undefined || row.tenant_id === tenantId);
@@ -377,10 +382,17 @@ const toItem = (row: ResourceRow) => ({
 async function rowsAt(
   core: LedgerCore,
   position: number,
-  { provider, providerId }: { readonly provider: string | undefined; readonly providerId: string | undefined },
+  {
+    provider,
+    providerId,
+    deploymentId,
+  }: Readonly<Record<'provider' | 'providerId' | 'deploymentId', string | undefined>>,
   at: Instant,
 ): Promise<ResourceRow[]> {
-  const of = { provider, providerIds: providerId === undefined ? undefined : [providerId] };
+  const held = async (id: string): Promise<string[]> =>
+    (await readResourcesHeld(core.db, position, [id])).map(({ provider_id }) => provider_id);
+  const named = providerId === undefined ? undefined : [providerId];
+  const of = { provider, providerIds: named ?? (deploymentId === undefined ? undefined : await held(deploymentId)) };
   const rows = await readResources(core.db, position, of);
   const keyOf = (ofProvider: string, id: string): string => JSON.stringify([ofProvider, id]);
   const timelines = new Map(

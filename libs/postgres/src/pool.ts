@@ -4,6 +4,7 @@ import { startEmbeddedPostgres } from './embedded.js';
 import { DatabaseError, reason } from './errors.js';
 import { PreparingClient } from './prepared.js';
 import { applying, type SessionSettings } from './session.js';
+import { parseDatabaseUrl, splitOptions } from './url.js';
 import { types } from './types.js';
 
 export interface PoolOptions {
@@ -34,6 +35,8 @@ const startUp = (settings: SessionSettings): string =>
   Object.entries(settings)
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(' ');
+/** A pooler may give a session that was read-only before. */
+const WRITABLE: SessionSettings = { default_transaction_read_only: 'off' };
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
 
 /**
@@ -76,7 +79,7 @@ export function createPool(
     // Start-up parameters apply from the first query, also after RESET ALL. Ours come last, so that they override
     // others.
     ...(isPooled
-      ? { onConnect: applying({ ...UNLIMITED, ...settings }) }
+      ? { onConnect: applying({ ...UNLIMITED, ...WRITABLE, ...settings }) }
       : { options: [startUp(UNLIMITED), ...(options === null ? [] : [options]), startUp(settings)].join(' ') }),
     keepAlive: true,
   });
@@ -88,28 +91,6 @@ export function createPool(
     client.on('error', () => undefined);
   });
   return pool;
-}
-
-/** pg lets the URL's own `options` replace ours. Split like this, both apply. */
-function splitOptions(url: string): { connectionString: string; options: string | null } {
-  const parsed = parseDatabaseUrl(url);
-  const options = parsed.searchParams.get('options');
-  parsed.searchParams.delete('options');
-  return { connectionString: parsed.href, options };
-}
-
-/**
- * Checks that it is a `postgres:` URL. Errors: `database_url_invalid`, without the URL, because it may contain a
- * password.
- */
-function parseDatabaseUrl(url: string): URL {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed?.protocol === 'postgres:' || parsed?.protocol === 'postgresql:') return parsed;
-  const form = 'postgres://user:password@host:5432/database';
-  throw new DatabaseError(
-    'database_url_invalid',
-    `the database URL is not of the form "${form}". Correct DATABASE_URL.`,
-  );
 }
 
 export interface OpenDatabase {

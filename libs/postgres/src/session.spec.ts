@@ -39,6 +39,8 @@ async function expectSettings(url: string, pooled: boolean): Promise<void> {
 it('a session of our own has the settings of its pool', async () => {
   const database = await testDatabase();
   await expectSettings(database.url, false);
+  // The URL's own options apply beside ours.
+  expect(await isPooled(`${database.url}?options=${encodeURIComponent('-c work_mem=1MB')}`)).toBe(false);
   await database.drop();
 });
 
@@ -81,6 +83,10 @@ it('behind PgBouncer in session mode it has them too, and in the other modes it 
     await behindPgBouncer(database.url, `pool_mode = session${more}`, async (url) => {
       await expectSettings(url, true);
     });
+  const options = encodeURIComponent('-c work_mem=1MB');
+  await behindPgBouncer(database.url, 'pool_mode = session\nignore_startup_parameters = options', async (url) => {
+    await expect(isPooled(`${url}?options=${options}`)).rejects.toThrow('drops the options in DATABASE_URL');
+  });
   for (const mode of ['transaction', 'statement'])
     await behindPgBouncer(database.url, `pool_mode = ${mode}`, async (url) => {
       await expect(isPooled(url)).rejects.toMatchObject({

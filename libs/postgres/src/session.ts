@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { DatabaseError, reason } from './errors.js';
+import { splitOptions } from './url.js';
 
 export type SessionSettings = Readonly<Record<string, string>>;
 
@@ -37,7 +38,8 @@ const PROBE = 'ledgerline.probe';
  * session. Errors: `database_behind_pooler`, if it shares sessions; those of the connection.
  */
 export async function isPooled(url: string): Promise<boolean> {
-  const client = clientOf({ connectionString: url, options: `-c ${PROBE}=1` });
+  const { connectionString, options } = splitOptions(url);
+  const client = clientOf({ connectionString, options: [`-c ${PROBE}=1`, options ?? ''].join(' ') });
   try {
     await client.connect();
     const { rows } = await client.query<{ probe: string | null }>(`SELECT current_setting('${PROBE}', true) AS probe`);
@@ -47,9 +49,17 @@ export async function isPooled(url: string): Promise<boolean> {
   } finally {
     await client.end();
   }
+  if (options !== null)
+    throw new DatabaseError(
+      'database_behind_pooler',
+      'a pooler such as PgBouncer drops the options in DATABASE_URL. Remove them, or name Postgres itself.',
+    );
   await assertOwnSessions(url);
   return true;
 }
+
+/** A pooler without a free session lets a connection wait. */
+const CONNECT_MS = 30_000;
 
 /** How often it is looked: a pooler may give the same session again by chance. */
 const ROUNDS = 5;
@@ -58,7 +68,10 @@ const ROUNDS = 5;
 async function assertOwnSessions(url: string): Promise<void> {
   const [one, other] = [clientOf({ connectionString: url }), clientOf({ connectionString: url })];
   try {
-    await Promise.all([one.connect(), other.connect()]);
+    await one.connect();
+    await other.connect().catch((error: unknown) => {
+      throw isTimeout(error) ? noSession(error) : error;
+    });
     const first = await sessionOf(one);
     for (let round = 0; round < ROUNDS; round += 1) {
       await other.query('BEGIN').catch((error: unknown) => {
@@ -74,7 +87,18 @@ async function assertOwnSessions(url: string): Promise<void> {
 }
 
 /** Without a listener, a broken connection would end the process. The next query reports it. */
-const clientOf = (config: pg.ClientConfig): pg.Client => new pg.Client(config).on('error', () => undefined);
+const clientOf = (config: pg.ClientConfig): pg.Client =>
+  new pg.Client({ ...config, connectionTimeoutMillis: CONNECT_MS }).on('error', () => undefined);
+
+const isTimeout = (error: unknown): boolean => reason(error).includes('timeout');
+
+const noSession = (cause: unknown): DatabaseError =>
+  new DatabaseError(
+    'database_behind_pooler',
+    `a pooler such as PgBouncer gave no second session within ${CONNECT_MS / 1000} s. Set default_pool_size to 40 ` +
+      'for each process of Ledgerline, or name Postgres itself in DATABASE_URL.',
+    { cause },
+  );
 
 async function sessionOf(client: pg.Client): Promise<number | undefined> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');

@@ -1,5 +1,6 @@
 import { Button, Select, TextInput } from '@mantine/core';
 import { useState } from 'react';
+import type { Resource } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
 import { monthOf, periodText } from '../formats.ts';
 import { ofAssignment, ofReading, ofResource } from '../facts.ts';
@@ -55,7 +56,7 @@ export function UsagePage() {
                   correct(ofAssignment(deployment));
                 }}
               >
-                {`Correct whose ${deployment.name} is`}
+                {`Correct the tenant of ${deployment.name}`}
               </Button>
             )}
             {deploymentId !== undefined && (
@@ -119,6 +120,7 @@ function correctColumn<Row>(correct: Correct | null, factOf: (row: Row) => Corre
 
 const startOf = (month: string): string => `${month}-01T00:00:00Z`;
 const endOf = (month: string): string => startOf(monthOf(new Date(startOf(month)), 1));
+const lastInstantBefore = (instant: string): string => new Date(Date.parse(instant) - 1).toISOString();
 
 interface OfMonth {
   readonly deploymentId: string;
@@ -127,7 +129,8 @@ interface OfMonth {
 }
 
 function Resources({ deploymentId, month, correct }: OfMonth) {
-  const resources = useList('resources', { deploymentId, at: endOf(month) });
+  const [from, until] = [startOf(month), endOf(month)];
+  const resources = useList('resources', { deploymentId, at: lastInstantBefore(until) });
   return (
     <ListTable
       list={resources}
@@ -140,7 +143,7 @@ function Resources({ deploymentId, month, correct }: OfMonth) {
         { title: 'Status', value: ({ status }) => status },
         { title: 'First seen', value: (each) => each.firstSeenAt, show: (each) => <When at={each.firstSeenAt} /> },
         { title: 'Last seen', value: (each) => each.lastSeenAt, show: (each) => <When at={each.lastSeenAt} /> },
-        ...correctColumn(correct, ofResource),
+        ...correctColumn<Resource>(correct, (each) => ofResource(each, { from, until })),
       ]}
     />
   );
