@@ -46,15 +46,22 @@ export interface ChangedMonth {
   readonly position: number;
 }
 
+/** Where changes of kept months are looked for. */
+export interface ChangesOf extends Positions {
+  /** What the months were kept from: only the same read models know the resources that their lines name. */
+  readonly madeBy: string;
+  /** So many changed resources are worth looking at. */
+  readonly mostResources: number;
+}
+
 /**
  * Which of these months have a changed cost: lines, or holders of the resources that the lines of kept months name.
- * null: more resources changed than are worth looking at.
+ * null: any may, because more resources changed than are worth looking at, or the read models were exchanged.
  */
 export async function readChangedMonths(
   db: Db,
-  { first, last }: Positions,
+  { first, last, madeBy, mostResources }: ChangesOf,
   months: CostsOf['months'],
-  mostResources: number,
 ): Promise<ChangedMonth[] | null> {
   const within = (position: RawBuilder<unknown>) => sql`${position} BETWEEN ${first} AND ${last}`;
   const ofBoth = (select: (position: RawBuilder<unknown>) => RawBuilder<unknown>): RawBuilder<unknown> => sql`
@@ -91,7 +98,7 @@ export async function readChangedMonths(
         SELECT s.deployment_id, s.effective_from AS since, ${position} AS position
         FROM deployment_assignments s WHERE ${within(position)}`,
       )}) a JOIN charged_deployments d USING (deployment_id))
-    SELECT m.month, NULL AS currency, max(v.position) AS position, (SELECT count(*)::int FROM changed) AS of
+    SELECT m.month, NULL AS currency, max(v.position) AS position, 0 AS of
     FROM months m JOIN moved v ON m.month BETWEEN v.first_month AND v.last_month AND v.since < m.end_at
     GROUP BY m.month
     UNION ALL
@@ -100,9 +107,10 @@ export async function readChangedMonths(
     WHERE NOT c.is_tax AND ${within(sql`c.position_from`)}
     GROUP BY m.month, c.currency
     UNION ALL
-    SELECT '', NULL, 0, count(*)::int FROM changed`.execute(db);
-  if (rows.some(({ of }) => of > mostResources)) return null;
-  return rows.filter(({ month }) => month !== '').map(({ of: _, ...row }) => row);
+    SELECT '', NULL, 0, (SELECT count(*)::int FROM changed) FROM checkpoint WHERE ${MADE_BY} = ${madeBy}`.execute(db);
+  const looked = rows.find(({ month }) => month === '');
+  if (looked === undefined || looked.of > mostResources) return null;
+  return rows.filter((row) => row !== looked).map(({ of: _, ...row }) => row);
 }
 
 /** Each month and currency with cost lines, and the last position at which one of them was recorded or changed. */
@@ -198,10 +206,10 @@ export async function keepMonth(db: Db, { costs, ...kept }: MonthToKeep): Promis
       WITH ORDINALITY AS c(provider, kind, tenant_id, deployment_id, amount, n)`.execute(db);
 }
 
-/** Extends what is proven of kept months to a position. */
+/** Extends what is proven of kept months to a position; nothing if the read models were exchanged since. */
 export async function proveKept(db: Db, keptIds: readonly string[], position: number): Promise<void> {
   if (keptIds.length === 0) return;
   await sql`
-    UPDATE kept_months SET position_to = ${position + 1}::bigint
-    WHERE kept_id = ${anyOf(keptIds, 'uuid')} AND position_to <= ${position}`.execute(db);
+    UPDATE kept_months SET position_to = ${position + 1}::bigint FROM checkpoint c
+    WHERE kept_id = ${anyOf(keptIds, 'uuid')} AND position_to <= ${position} AND made_by = ${MADE_BY}`.execute(db);
 }

@@ -81,7 +81,8 @@ export async function keepNext(core: LedgerCore, settledAt = Number.MAX_SAFE_INT
   );
   const first = Math.min(position + 1, ...[...kept.values()].map(provenTo));
   const names = [...new Set(months.map(({ month }) => month))].map((name) => monthNamed(name));
-  const changed = await readChangedMonths(core.db, { first, last: position }, names, MOST_RESOURCES);
+  const of = { madeBy, mostResources: MOST_RESOURCES };
+  const changed = await readChangedMonths(core.db, { first, last: position, ...of }, names);
   const changedAt = (row: Parameters<typeof isChangeOf>[0]): number | null =>
     changed === null
       ? position
@@ -115,7 +116,8 @@ async function keep(
   const [sums = []] = await computedSums({ core, position }, of.months, currency);
   // From here on, a change of a holder of its resources is a change of the month.
   await noteCharged(core.db, position, of);
-  const moved = await readChangedMonths(core.db, { first: changedAt, last: position }, of.months, MOST_RESOURCES);
+  const looked = { first: changedAt, last: position, madeBy, mostResources: MOST_RESOURCES };
+  const moved = await readChangedMonths(core.db, looked, of.months);
   const since = moved?.reduce((at, each) => Math.max(at, each.currency === null ? each.position : 0), changedAt);
   const { cogs, unattributed } = totalOf(sums);
   await keepMonth(core.db, {

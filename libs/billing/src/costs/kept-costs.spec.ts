@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { deployment, tenant } from '../../../../test/support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../../../../test/support/ledger.js';
 import { monthNamed } from '#domain/time/period';
-import { readKeeper, readKeptMonths } from '#projections/margins/kept-costs.read';
+import { proveKept, readChangedMonths, readKeeper, readKeptMonths } from '#projections/margins/kept-costs.read';
 import { contextFor } from '#ledger/query';
 import { keepNext } from './keep-months.js';
 import { costSums } from './kept-costs.js';
@@ -107,6 +107,18 @@ describe('a kept month', () => {
     expect(await march(await now())).toEqual(['t1 31.00']);
     await keepNext(test.core);
     expect(await kept()).toMatchObject({ cogs: '31' });
+  });
+
+  it('is not proven by read models that were exchanged after it was read', async () => {
+    const row = await kept();
+    const position = await now();
+    const of = { first: position, last: position, madeBy: row?.made_by ?? '', mostResources: 10 };
+    expect(await readChangedMonths(test.core.db, of, [MARCH])).toMatchObject([{ month: '2026-03', position }]);
+    await test.core.pool.query('UPDATE checkpoint SET generation = gen_random_uuid()');
+    expect(await readChangedMonths(test.core.db, of, [MARCH])).toBeNull();
+    await proveKept(test.core.db, [row?.kept_id ?? ''], position + 1);
+    const { rows } = await test.core.pool.query('SELECT position_to FROM kept_months');
+    expect(rows).toEqual([{ position_to: position + 1 }]);
   });
 
   it('is checked against what it is computed from', async () => {

@@ -117,14 +117,15 @@ async function changedSince(
   }: { readonly kept: readonly History<KeptMonthRow>[]; readonly position: number; readonly mostResources: number },
 ): Promise<(row: History<KeptMonthRow>) => boolean> {
   const open = kept.filter((row) => provenTo(row) <= position);
-  if (open.length === 0) return () => false;
+  // All were read at once, so the same read models made them.
+  const [madeBy] = open.map((row) => row.made_by);
+  if (madeBy === undefined) return () => false;
   const first = Math.min(...open.map(provenTo));
   const names = [...new Set(open.map(({ month }) => month))];
   const changed = await readChangedMonths(
     core.db,
-    { first, last: position },
+    { first, last: position, madeBy, mostResources },
     names.map((name) => monthNamed(name)),
-    mostResources,
   );
   return (row) => provenTo(row) <= position && (changed === null || changed.some(isChangeOf(row)));
 }
