@@ -181,35 +181,44 @@ export async function readKeptCostsBy(db: Db, keptIds: readonly string[], grain:
 }
 
 /** What was computed of a month. */
-export type MonthToKeep = Omit<History<KeptMonthRow>, 'kept_id'> & {
+export type MonthToKeep = Omit<History<KeptMonthRow>, 'kept_id' | 'position_to'> & {
   readonly costs: readonly Omit<KeptCostRow, 'kept_id' | 'n'>[];
 };
 
-/** Keeps a month instead of what was kept of it before; nothing if the read models were exchanged since. */
+/**
+ * Keeps a month instead of what was kept of it before; nothing if the read models were exchanged since, or somebody
+ * else keeps it at the same time.
+ */
 export async function keepMonth(db: Db, { costs, ...kept }: MonthToKeep): Promise<void> {
-  const { month, currency, made_by, cogs, unattributed, position_from, position_to } = kept;
-  await sql`
+  const { month, currency, made_by, cogs, unattributed, position_from, proven_to } = kept;
+  const drop = sql`
     WITH dropped AS (
-      DELETE FROM kept_months WHERE month = ${month} AND currency = ${currency} RETURNING kept_id),
-    dropped_costs AS (DELETE FROM kept_costs WHERE kept_id IN (SELECT kept_id FROM dropped)),
-    kept AS (
-      INSERT INTO kept_months (kept_id, month, currency, made_by, cogs, unattributed, position_from, position_to)
+      DELETE FROM kept_months WHERE month = ${month} AND currency = ${currency} RETURNING kept_id)
+    DELETE FROM kept_costs WHERE kept_id IN (SELECT kept_id FROM dropped)`;
+  const insert = sql`
+    WITH kept AS (
+      INSERT INTO kept_months (kept_id, month, currency, made_by, cogs, unattributed, proven_to, position_from)
       SELECT gen_random_uuid(), ${month}, ${currency}, ${made_by}, ${cogs}::numeric, ${unattributed}::numeric,
-        ${position_from}::bigint, ${position_to}::bigint
-      FROM checkpoint WHERE ${MADE_BY} = ${made_by} RETURNING kept_id)
-    INSERT INTO kept_costs (kept_id, n, provider, kind, tenant_id, deployment_id, amount, position_from, position_to)
-    SELECT kept_id, n, provider, kind, tenant_id, deployment_id, amount, ${position_from}::bigint,
-      ${position_to}::bigint
+        ${proven_to}::bigint, ${position_from}::bigint
+      FROM checkpoint WHERE ${MADE_BY} = ${made_by}
+      ON CONFLICT DO NOTHING RETURNING kept_id)
+    INSERT INTO kept_costs (kept_id, n, provider, kind, tenant_id, deployment_id, amount, position_from)
+    SELECT kept_id, n, provider, kind, tenant_id, deployment_id, amount, ${position_from}::bigint
     FROM kept, unnest(${costs.map(({ provider }) => provider)}::text[], ${costs.map(({ kind }) => kind)}::text[],
       ${costs.map(({ tenant_id }) => tenant_id)}::text[], ${costs.map(({ deployment_id }) => deployment_id)}::text[],
       ${costs.map(({ amount }) => amount)}::numeric[])
-      WITH ORDINALITY AS c(provider, kind, tenant_id, deployment_id, amount, n)`.execute(db);
+      WITH ORDINALITY AS c(provider, kind, tenant_id, deployment_id, amount, n)`;
+  await db.transaction().execute(async (transaction) => {
+    await drop.execute(transaction);
+    // Its snapshot is a new one, after whoever dropped the same rows.
+    await insert.execute(transaction);
+  });
 }
 
 /** Extends what is proven of kept months to a position; nothing if the read models were exchanged since. */
 export async function proveKept(db: Db, keptIds: readonly string[], position: number): Promise<void> {
   if (keptIds.length === 0) return;
   await sql`
-    UPDATE kept_months SET position_to = ${position + 1}::bigint FROM checkpoint c
-    WHERE kept_id = ${anyOf(keptIds, 'uuid')} AND position_to <= ${position} AND made_by = ${MADE_BY}`.execute(db);
+    UPDATE kept_months SET proven_to = ${position + 1}::bigint FROM checkpoint c
+    WHERE kept_id = ${anyOf(keptIds, 'uuid')} AND proven_to <= ${position} AND made_by = ${MADE_BY}`.execute(db);
 }

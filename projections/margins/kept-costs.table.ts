@@ -1,10 +1,10 @@
-import { int, numeric, text, uuid } from '#read-model/column';
+import { bigint, int, numeric, text, uuid } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
 /**
  * The cost of a UTC month in a currency, without tax, as it was computed. It is proven for the positions from
- * `position_from` up to, but not including, `position_to`. It can always be dropped, and computed again.
+ * `position_from` up to, but not including, `proven_to`. It can always be dropped, and computed again.
  */
 export const keptMonths = defineTable({
   name: 'kept_months',
@@ -17,9 +17,10 @@ export const keptMonths = defineTable({
     cogs: numeric,
     /** The cost of nobody. */
     unattributed: numeric,
+    proven_to: bigint,
   },
-  key: ['kept_id'],
-  indexes: [['month', 'currency']],
+  key: ['month', 'currency'],
+  indexes: [['kept_id']],
 });
 
 export type KeptMonthRow = RowOf<typeof keptMonths>;

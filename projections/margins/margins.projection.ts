@@ -15,7 +15,7 @@ const recognising: Answers<Passing<'margins'>, Promise<void>, [pg.ClientBase]> =
 };
 
 export const marginsProjection = projection('margins', {
-  version: 3,
+  version: 4,
   tables: [revenue],
   kept: [keptMonths, keptCosts, chargedResources, chargedDeployments],
   money: [

@@ -3,7 +3,7 @@ import { marginPercent } from '#domain/margin/margin';
 import { monthNamed } from '#domain/time/period';
 import { costsIn, marginIn, marginMonths } from '#billing/costs/margin-month';
 import { computedSums, type CostSum } from '#billing/costs/cost-sums';
-import { costSums, keptSums, provenTo, totalOf } from '#billing/costs/kept-costs';
+import { costSums, keptSums, totalOf } from '#billing/costs/kept-costs';
 import { readKeptCosts, readKeptMonths } from '#projections/margins/kept-costs.read';
 import { readCostTotals } from '#projections/costs/costs.read';
 import { type Check, type Finding } from './finding.js';
@@ -96,7 +96,7 @@ const kept: Check = async ({ core, position }) => {
   const findings: Finding[] = [];
   for (const row of await readKeptMonths(core.db, null)) {
     const { month, currency, kept_id } = row;
-    const at = Math.min(position, provenTo(row) - 1);
+    const at = Math.min(position, row.proven_to - 1);
     if (at < row.position_from) continue;
     const [sums = []] = await computedSums({ core, position: at }, [monthNamed(month)], currency);
     const computed = new Map(sums.map((each) => [holderOf(each), each.amount]));

@@ -13,7 +13,7 @@ import {
   readKeptMonths,
 } from '#projections/margins/kept-costs.read';
 import { computedSums } from './cost-sums.js';
-import { isChangeOf, provenTo, totalOf } from './kept-costs.js';
+import { isChangeOf, totalOf } from './kept-costs.js';
 
 /** How often a worker looks whether a month is to be computed. */
 const LOOK_MS = 1000;
@@ -79,7 +79,7 @@ export async function keepNext(core: LedgerCore, settledAt = Number.MAX_SAFE_INT
   const kept = new Map(
     (await readKeptMonths(core.db, null)).map((row) => [`${row.month} ${row.currency}`, row] as const),
   );
-  const first = Math.min(position + 1, ...[...kept.values()].map(provenTo));
+  const first = Math.min(position + 1, ...[...kept.values()].map((row) => row.proven_to));
   const names = [...new Set(months.map(({ month }) => month))].map((name) => monthNamed(name));
   const of = { madeBy, mostResources: MOST_RESOURCES };
   const changed = await readChangedMonths(core.db, { first, last: position, ...of }, names);
@@ -87,14 +87,14 @@ export async function keepNext(core: LedgerCore, settledAt = Number.MAX_SAFE_INT
     changed === null
       ? position
       : changed.filter(isChangeOf(row)).reduce<number | null>((at, each) => Math.max(at ?? 0, each.position), null);
-  const open = [...kept.values()].filter((row) => provenTo(row) <= position);
+  const open = [...kept.values()].filter((row) => row.proven_to <= position);
   const unchanged = open.filter((row) => changedAt(row) === null);
   await proveKept(
     core.db,
     unchanged.map(({ kept_id }) => kept_id),
     position,
   );
-  const proven = new Set([...[...kept.values()].filter((row) => provenTo(row) > position), ...unchanged]);
+  const proven = new Set([...[...kept.values()].filter((row) => row.proven_to > position), ...unchanged]);
   const due = months.filter(({ month, currency }) => {
     const row = kept.get(`${month} ${currency}`);
     return row === undefined || !proven.has(row);
@@ -122,7 +122,7 @@ async function keep(
   const { cogs, unattributed } = totalOf(sums);
   await keepMonth(core.db, {
     ...{ month, currency, made_by: madeBy, cogs: text(cogs), unattributed: text(unattributed) },
-    ...{ position_from: since ?? position, position_to: position + 1 },
+    ...{ position_from: since ?? position, proven_to: position + 1 },
     costs: sums.map(({ provider, kind, tenantId, deploymentId, amount }) => ({
       ...{ provider, kind, tenant_id: tenantId, deployment_id: deploymentId, amount: text(amount) },
     })),

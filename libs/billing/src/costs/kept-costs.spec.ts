@@ -62,7 +62,7 @@ describe('a kept month', () => {
     });
     expect(await march(await now())).toEqual(['t1 99.00']);
     await keepNext(test.core);
-    expect((await kept())?.position_to).toBe((await now()) + 1);
+    expect((await kept())?.proven_to).toBe((await now()) + 1);
   });
 
   it.each([
@@ -117,8 +117,8 @@ describe('a kept month', () => {
     await test.core.pool.query('UPDATE checkpoint SET generation = gen_random_uuid()');
     expect(await readChangedMonths(test.core.db, of, [MARCH])).toBeNull();
     await proveKept(test.core.db, [row?.kept_id ?? ''], position + 1);
-    const { rows } = await test.core.pool.query('SELECT position_to FROM kept_months');
-    expect(rows).toEqual([{ position_to: position + 1 }]);
+    const { rows } = await test.core.pool.query('SELECT proven_to FROM kept_months');
+    expect(rows).toEqual([{ proven_to: position + 1 }]);
   });
 
   it('is checked against what it is computed from', async () => {
@@ -137,15 +137,20 @@ describe('a kept month', () => {
     await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-03-31') });
     const head = await now();
     expect(await keepNext(test.core, head - 1)).toMatchObject({ isDone: false });
-    expect((await kept())?.position_to).toBe(head);
+    expect((await kept())?.proven_to).toBe(head);
     expect(await keepNext(test.core, head)).toMatchObject({ isDone: false });
     expect(await keepNext(test.core, head)).toMatchObject({ isDone: true });
   });
 });
 
-it('finds no month twice if two workers look at once', async () => {
+it('keeps no month twice if several workers look at once', async () => {
   await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-03-31') });
   await now();
   await Promise.all([keepNext(test.core), keepNext(test.core)]);
+  expect(await march(await now())).toEqual(['t1 30.00', 't2 1.00']);
+  // Also where none was kept before.
+  await test.core.pool.query('DELETE FROM kept_months');
+  await Promise.all([keepNext(test.core), keepNext(test.core), keepNext(test.core)]);
+  expect(await readKeptMonths(test.core.db, null)).toMatchObject([{ month: '2026-03', currency: 'USD', cogs: '31' }]);
   expect(await march(await now())).toEqual(['t1 30.00', 't2 1.00']);
 });

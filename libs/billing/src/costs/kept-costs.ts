@@ -1,7 +1,6 @@
 import { type Decimal, decimal, sum } from '#domain/money/decimal';
 import { monthNamed, type Period } from '#domain/time/period';
 import type { History } from '#read-model/read-models';
-import type { Versioned } from '#read-model/table';
 import { monthName } from '#projections/costs/charged.read';
 import {
   type ChangedMonth,
@@ -104,9 +103,6 @@ async function keptAt(
   return new Map(kept.filter((row) => !changed(row)).map((row) => [row.month, row]));
 }
 
-/** The first position for which it is not proven. */
-export const provenTo = ({ position_to: to, position_from: from }: Versioned): number => to ?? from;
-
 /** Whether a kept month may have changed after what is proven of it, up to a position. */
 async function changedSince(
   core: LedgerCore,
@@ -116,21 +112,21 @@ async function changedSince(
     mostResources,
   }: { readonly kept: readonly History<KeptMonthRow>[]; readonly position: number; readonly mostResources: number },
 ): Promise<(row: History<KeptMonthRow>) => boolean> {
-  const open = kept.filter((row) => provenTo(row) <= position);
+  const open = kept.filter((row) => row.proven_to <= position);
   // All were read at once, so the same read models made them.
   const [madeBy] = open.map((row) => row.made_by);
   if (madeBy === undefined) return () => false;
-  const first = Math.min(...open.map(provenTo));
+  const first = Math.min(...open.map((row) => row.proven_to));
   const names = [...new Set(open.map(({ month }) => month))];
   const changed = await readChangedMonths(
     core.db,
     { first, last: position, madeBy, mostResources },
     names.map((name) => monthNamed(name)),
   );
-  return (row) => provenTo(row) <= position && (changed === null || changed.some(isChangeOf(row)));
+  return (row) => row.proven_to <= position && (changed === null || changed.some(isChangeOf(row)));
 }
 
 export const isChangeOf =
   (row: History<KeptMonthRow>) =>
   ({ month, currency, position }: ChangedMonth): boolean =>
-    month === row.month && (currency === null || currency === row.currency) && position >= provenTo(row);
+    month === row.month && (currency === null || currency === row.currency) && position >= row.proven_to;
