@@ -401,10 +401,14 @@ describe('the evidence of shared cost', () => {
         {
           policyId: 'support',
           arithmetic: '10.00 × 30 / 90 = 3.33',
-          parts: [{ tenantId: 'a', deploymentId: 'a1', basis: '30', amount: '3.33' }],
+          parts: [{ tenantId: 'a', deploymentId: 'a1', tenantBasis: '30', basis: '30', amount: '3.33' }],
           event: { position: Number(position), type: 'CostSharingSet' },
         },
       ],
+    });
+    // 10.00 × 60 / 90 = 6.666…: b has the larger remainder, and bears the cent that is left.
+    expect(await test.ask('explain', { id: 'margin:2026-04/USD/b' })).toMatchObject({
+      shared: [{ arithmetic: '10.00 × 60 / 90 = 6.66, and 0.01 of the remainder: 6.67' }],
     });
     const { costs } = await test.ask<{ costs: readonly object[] }>('explain', { id: 'margin:2026-04' });
     expect(costs).toMatchObject([

@@ -151,7 +151,10 @@ const zCost = z
 
 const zExplainedShared = zShared
   .extend({
-    arithmetic: z.string().nullable().describe('Of a tenant: 300.00 × 30 / 90 = 100.00. null: of several tenants'),
+    arithmetic: z
+      .string()
+      .nullable()
+      .describe('Of all parts of a tenant: 300.00 × 30 / 90 = 100.00. null: of several tenants'),
     event: zReference.nullable().describe('The event that set the terms of the policy'),
   })
   .meta({ id: 'ExplainedSharedCost', description: 'A policy that shares cost, and the parts of the tenant' });

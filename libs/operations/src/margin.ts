@@ -47,7 +47,7 @@ export const zShared = z
     method: z.enum(SHARING_METHODS),
     billingKind: z.string().nullable(),
     amount: zMoney,
-    basis: zQuantity.describe('The sum of what the parts are in proportion to'),
+    basis: zQuantity.describe('The sum of the bases of the tenants'),
     fallback: z
       .enum(['even', 'unattributed'])
       .nullable()
@@ -57,7 +57,8 @@ export const zShared = z
         .object({
           tenantId: z.string().nullable().describe('null: nobody'),
           deploymentId: z.string().nullable().describe('null: the basis knows only the tenant'),
-          basis: zQuantity,
+          tenantBasis: zQuantity.describe('Of the tenant, which bears amount × tenantBasis / basis of the shared cost'),
+          basis: zQuantity.describe('Of the deployment: the part of the tenant is divided in proportion to it'),
           amount: zMoney,
         })
         .meta({ id: 'SharedPart' }),

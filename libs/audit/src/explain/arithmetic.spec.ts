@@ -3,7 +3,7 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import { decimal } from '#domain/money/decimal';
 import { instant } from '#domain/time/instant';
 import type { ItemTerms } from '#domain/rating/terms';
-import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
+import { arithmeticOf, type Counted, shareArithmeticOf, taxArithmeticOf } from './arithmetic.js';
 import { sumText } from './documents.js';
 
 const ROW: FrozenRow = {
@@ -153,5 +153,32 @@ describe('the arithmetic of a document', () => {
     expect(sumText(decimal('58.74'), decimal('11.16'), 'USD')).toBe('58.74 + 11.16 = 69.90');
     expect(sumText(decimal('-2'), decimal('-0.38'), 'USD')).toBe('−2.00 − 0.38 = −2.38');
     expect(sumText(decimal('58.74'), decimal('0'), 'USD')).toBe('58.74');
+  });
+});
+
+describe('the arithmetic of a tenant’s parts of a shared cost', () => {
+  const ofTenant = (amount: string, basis: string, tenantBasis: string, ...borne: string[]) =>
+    shareArithmeticOf(
+      {
+        ...{ policyId: 'p', effectiveFrom: instant('2026-04-01T00:00:00Z'), method: 'even', billingKind: null },
+        ...{ amount, basis, fallback: null },
+        parts: borne.map((of) => ({ tenantId: 't', deploymentId: null, tenantBasis, basis: '1', amount: of })),
+      },
+      'USD',
+    );
+
+  it.each([
+    // Deployments of 50 and −20: the first bears all of what the tenant’s 30 of 90 come to.
+    [ofTenant('300.00', '90', '30', '100.00'), '300.00 × 30 / 90 = 100.00'],
+    // Of two deployments: 66.67 + 33.33
+    [ofTenant('300.00', '90', '30', '66.67', '33.33'), '300.00 × 30 / 90 = 100.00'],
+    // 10.00 / 3 = 3.333…: two bear 3.33, the first one the cent that is left.
+    [ofTenant('10.00', '3', '1', '3.33'), '10.00 × 1 / 3 = 3.33'],
+    [ofTenant('10.00', '3', '1', '3.34'), '10.00 × 1 / 3 = 3.33, and 0.01 of the remainder: 3.34'],
+    [ofTenant('-0.01', '3', '1', '-0.01'), '−0.01 × 1 / 3 = 0.00, and −0.01 of the remainder: −0.01'],
+    // 0.0005 × 1 / 2 = 0.00025
+    [ofTenant('0.0005', '2', '1', '0.0003'), '0.0005 × 1 / 2 = 0.0002, and 0.0001 of the remainder: 0.0003'],
+  ])('%s', (written, expected) => {
+    expect(written).toBe(expected);
   });
 });

@@ -1,5 +1,6 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
+import { exactMoney, type MarginShared } from '#domain/margin/margin';
+import { type Decimal, decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { amountText, arithmeticSign, unitAmountText } from '#domain/money/money';
 import type { ItemTerms } from '#domain/rating/terms';
 
@@ -64,3 +65,23 @@ export function taxArithmeticOf(row: FrozenRow, currency: string): string {
 }
 
 const bracketed = (value: string): string => (value.startsWith('−') ? `(${value})` : value);
+
+/**
+ * How a tenant's parts of a shared cost came to their sum: the cost × its basis / the whole basis, without what is less
+ * than a unit of the last decimal. Such units are left over, and whoever has the largest remainder bears one:
+ * `10.00 × 1 / 3 = 3.33, and 0.01 of the remainder: 3.34`.
+ */
+export function shareArithmeticOf({ amount, basis, parts }: MarginShared, currency: string): string {
+  const money = (value: Decimal): string => arithmeticSign(exactMoney(value, currency));
+  const [whole, borne] = [decimal(amount), sum(parts.map((part) => decimal(part.amount)))];
+  const own = parts[0]?.tenantBasis ?? '0';
+  const product = `${money(whole)} × ${own} / ${basis}`;
+  const bearsUnit = borne
+    .times(decimal(basis))
+    .abs()
+    .gt(whole.times(decimal(own)).abs());
+  if (!bearsUnit) return `${product} = ${money(borne)}`;
+  // Of 10.00 it is 0.01, of −10.00 −0.01.
+  const unit = decimal(amount.replaceAll(/\d/g, '0').replace(/0$/, '1'));
+  return `${product} = ${money(borne.minus(unit))}, and ${money(unit)} of the remainder: ${money(borne)}`;
+}

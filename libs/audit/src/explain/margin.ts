@@ -1,4 +1,4 @@
-import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
+import { type Decimal, decimal, sum } from '#domain/money/decimal';
 import { exactMoney, marginOf, marginPercent, type MarginShared } from '#domain/margin/margin';
 import { keyOfSharing } from '#domain/margin/sharing';
 import { monthNamed } from '#domain/time/period';
@@ -7,6 +7,7 @@ import { ADMIN, type QueryContext } from '#ledger/query';
 import type { RecordedEvent } from '#domain/events';
 import { ofType } from '#event-store/codec';
 import { readBookedRevenue } from '#projections/margins/margins.read';
+import { shareArithmeticOf } from './arithmetic.js';
 import { eventsOf, type FileRow, fileRow, reference, type Reference } from './evidence.js';
 import { numberOf } from './issued.js';
 
@@ -45,7 +46,7 @@ export interface ExplainedMargin {
 }
 
 interface ExplainedShared extends MarginShared {
-  /** `300.00 × 30 / 90 = 100.00`; null: of several tenants. */
+  /** `300.00 × 30 / 90 = 100.00`, of all parts; null: of several tenants. */
   readonly arithmetic: string | null;
   /** The event that set the terms. */
   readonly event: Reference | null;
@@ -118,19 +119,13 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
       .filter((each) => tenantId === null || each.parts.length > 0)
       .map((each) => ({
         ...each,
-        arithmetic: tenantId === null ? null : arithmeticOf(each, money),
+        arithmetic: tenantId === null ? null : shareArithmeticOf(each, currency),
         event:
           events.get(
             policyOf.get(keyOfSharing({ ...each, period: { start: each.effectiveFrom, end: null } }))?.position ?? 0,
           ) ?? null,
       })),
   };
-}
-
-/** A tenant's parts of a shared cost: the whole × its basis / the whole basis. */
-function arithmeticOf({ amount, basis, parts }: MarginShared, money: (amount: Decimal) => string): string {
-  const [own, borne] = [parts.map((part) => decimal(part.basis)), parts.map((part) => decimal(part.amount))];
-  return `${money(decimal(amount))} × ${text(sum(own))} / ${basis} = ${money(sum(borne))}`;
 }
 
 /** The row of the file that a provider's line was read from. */

@@ -43,7 +43,7 @@ export interface MarginShared extends Pick<SharedCost, 'policyId' | 'effectiveFr
   readonly amount: string;
   readonly basis: string;
   readonly fallback: SharedCost['fallback'];
-  readonly parts: readonly (Attribution & { readonly basis: string; readonly amount: string })[];
+  readonly parts: readonly (Attribution & Readonly<Record<'tenantBasis' | 'basis' | 'amount', string>>)[];
 }
 
 export interface Margin {
@@ -149,7 +149,12 @@ export function marginOf(
       ...policy,
       amount: money(amount),
       basis: text(basis),
-      parts: of.map((part) => ({ ...part, basis: text(part.basis), amount: money(part.amount) })),
+      parts: of.map((part) => ({
+        ...part,
+        tenantBasis: text(part.tenantBasis),
+        basis: text(part.basis),
+        amount: money(part.amount),
+      })),
     })),
   };
 }

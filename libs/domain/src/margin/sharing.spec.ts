@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { checkedOn } from '../../../../test/support/properties.js';
-import { decimal, sum, text } from '../money/decimal.js';
+import { decimal, decimals, sum, text } from '../money/decimal.js';
 import { instant } from '../time/instant.js';
-import { type Bases, type BasisPart, type MatchedCost, policyFor, sharedCost } from './sharing.js';
+import { type Bases, type BasisPart, type MatchedCost, policyFor, type SharedCost, sharedCost } from './sharing.js';
 import { SHARING_METHODS, type SharingMethod, type SharingPolicy } from './sharing-policy.js';
 
 const APRIL = instant('2026-04-01T00:00:00Z');
@@ -75,6 +75,18 @@ describe('a shared cost', () => {
     expect(shared('revenue', '9', { revenue }).parts).toEqual([
       ['b', 'b1', '3'],
       ['c', 'c1', '6'],
+    ]);
+  });
+
+  it('says what the tenant goes by, and what its deployments divide it by', () => {
+    const directCost = [part('a', 'a1', '50'), part('a', 'a2', '-20'), part('b', 'b1', '60')];
+    // a has 50 − 20 = 30 of 90: 300.00 × 30 / 90 = 100.00, all of it for a1, as a2 counts as zero.
+    const { basis, parts } = sharedCost(policy('direct_cost'), decimal('300'), { ...BASES, directCost }, 'USD');
+    expect(text(basis)).toBe('90');
+    const written = parts.map((of) => [of.deploymentId, text(of.tenantBasis), text(of.basis), text(of.amount)]);
+    expect(written).toEqual([
+      ['a1', '30', '50', '100'],
+      ['b1', '60', '60', '200'],
     ]);
   });
 
@@ -151,6 +163,22 @@ describe('whatever is shared by whatever basis', () => {
     { maxLength: 8 },
   );
 
+  /** Bases of tenants come to the whole one, and amounts follow them to less than a unit of the last decimal. */
+  function expectExplained({ amount, basis, fallback, parts }: SharedCost): void {
+    const unit = decimal(`0.${'0'.repeat(Math.max(2, decimals(amount)) - 1)}1`);
+    const tenants = [...Map.groupBy(parts, ({ tenantId }) => tenantId).values()];
+    expect(text(sum(tenants.map(([of]) => of?.tenantBasis ?? decimal('0'))))).toBe(text(basis));
+    if (fallback === 'unattributed') return;
+    for (const own of tenants) {
+      const [borne, within] = [sum(own.map((of) => of.amount)), sum(own.map((of) => of.basis))];
+      for (const of of own) {
+        expect(of.tenantBasis).toEqual(own[0]?.tenantBasis);
+        expect(borne.times(basis).minus(amount.times(of.tenantBasis)).abs().lt(unit.times(basis))).toBe(true);
+        expect(of.amount.times(within).minus(borne.times(of.basis)).abs().lt(unit.times(within))).toBe(true);
+      }
+    }
+  }
+
   it('comes to the whole exactly, and no part is on the other side of zero', () => {
     fc.assert(
       fc.property(
@@ -174,6 +202,7 @@ describe('whatever is shared by whatever basis', () => {
           const of = sharedCost(terms, amount, bases, 'USD');
           expect(text(sum(of.parts.map((each) => each.amount)))).toBe(text(amount));
           expect(of.parts.every((each) => each.amount.times(amount).gte(decimal('0')))).toBe(true);
+          expectExplained(of);
           const reversed = { ...bases, tenants: tenants.toReversed(), directCost: parts.toReversed() };
           const again = sharedCost(terms, amount, { ...reversed, revenue: parts.toReversed() }, 'USD');
           if (method !== 'usage') expect(again).toEqual(of);

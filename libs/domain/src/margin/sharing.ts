@@ -69,7 +69,9 @@ export interface Bases {
 }
 
 export interface SharedPart extends Attribution {
-  /** What the part is in proportion to. */
+  /** Of the tenant: its parts come to `amount` × this / `basis` of the shared cost, within one unit. */
+  readonly tenantBasis: Decimal;
+  /** Of the deployment: the tenant's parts are in proportion to it. */
   readonly basis: Decimal;
   readonly amount: Decimal;
 }
@@ -81,7 +83,7 @@ export interface SharedCost {
   readonly method: SharingMethod;
   readonly billingKind: string | null;
   readonly amount: Decimal;
-  /** The sum of what the parts are in proportion to. */
+  /** The sum of the bases of the tenants. */
   readonly basis: Decimal;
   /** `even`: its basis was zero. `unattributed`: no tenant had a deployment either, so nobody bears it. */
   readonly fallback: 'even' | 'unattributed' | null;
@@ -116,7 +118,7 @@ export function sharedCost(policy: SharingPolicy, amount: Decimal, bases: Bases,
     fallback: isOwn ? null : weighed.length === 0 ? 'unattributed' : 'even',
     parts:
       weighed.length === 0
-        ? [{ tenantId: null, deploymentId: null, basis: ZERO, amount }]
+        ? [{ tenantId: null, deploymentId: null, tenantBasis: ZERO, basis: ZERO, amount }]
         : weighed.flatMap((tenant, index) => dividedWithin(tenant, amounts[index] ?? ZERO, scale)),
   };
 }
@@ -158,7 +160,7 @@ const byTenant = (parts: readonly BasisPart[]): Weighed[] =>
     .filter(({ basis }) => basis.gt(ZERO))
     .sort((a, b) => compareText(a.tenantId, b.tenantId));
 
-function dividedWithin({ tenantId, parts }: Weighed, amount: Decimal, scale: number): SharedPart[] {
+function dividedWithin({ tenantId, basis: tenantBasis, parts }: Weighed, amount: Decimal, scale: number): SharedPart[] {
   const deployments = [...Map.groupBy(parts, ({ deploymentId }) => deploymentId)]
     .map(([deploymentId, of]) => ({ deploymentId, basis: max(sum(of.map((each) => each.amount)), ZERO) }))
     .sort((a, b) => compareText(a.deploymentId ?? '', b.deploymentId ?? ''));
@@ -168,6 +170,6 @@ function dividedWithin({ tenantId, parts }: Weighed, amount: Decimal, scale: num
     scale,
   );
   return deployments.flatMap(({ deploymentId, basis }, index) =>
-    basis.eq(ZERO) ? [] : [{ tenantId, deploymentId, basis, amount: amounts[index] ?? ZERO }],
+    basis.eq(ZERO) ? [] : [{ tenantId, deploymentId, tenantBasis, basis, amount: amounts[index] ?? ZERO }],
   );
 }
