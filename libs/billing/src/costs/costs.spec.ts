@@ -6,7 +6,7 @@ import { monthOf, piecesOf } from '#domain/time/period';
 import { contextFor } from '#ledger/query';
 import { decideCosts } from './cost-writer.js';
 import { keepNext } from './keep-months.js';
-import { marginIn, marginMonths, marginsByGrain, marginsIn } from './margin-month.js';
+import { marginIn, marginMonths, marginsByGrain, marginsIn, marginTotals } from './margin-month.js';
 
 const APRIL = monthOf(instant('2026-04-01T00:00:00Z'));
 const MAY = '2026-05-01T00:00:00Z';
@@ -94,6 +94,31 @@ describe('the margin of a month', () => {
     let look = await keepNext(test.core);
     while (!look.isDone) look = await keepNext(test.core);
     await views();
+  });
+
+  it('is taken from sums, if no policy is in force in it, whatever is in force in other months', async () => {
+    const months = piecesOf({ start: instant('2026-03-01T00:00:00Z'), end: instant('2026-08-01T00:00:00Z') }, monthOf);
+    const asked = async () => {
+      const context = contextFor(test.core, await test.core.projector.catchUp(), ADMIN);
+      const one = await Promise.all(months.map(async (month) => marginIn(context, month, 'USD')));
+      const views = await marginsByGrain(context, months, 'USD', 'tenant');
+      expect(views.map(({ byTenant }) => byTenant)).toEqual(one.map(({ byTenant }) => byTenant));
+      const totals = await marginTotals(context, months, 'USD');
+      expect(totals).toMatchObject(one.map(({ overall }) => overall));
+      return { views, coverage: totals.map(({ coveragePct }) => coveragePct) };
+    };
+    const before = await asked();
+    await test.apply({
+      ...{ command: 'set-cost-sharing', policyId: 'p', costs: { unattributed: true }, method: 'even' },
+      ...{ effectiveFrom: MAY, effectiveUntil: '2026-06-01T00:00:00Z' },
+    });
+    const after = await asked();
+    // t bears the 31.00 of May, which were nobody’s. In April 30.53 of 51.92 are attributed: 58.8 %.
+    expect(after.views[2]).toMatchObject({ byTenant: [{ tenantId: 't', directCogs: '0.00', sharedCogs: '31.00' }] });
+    expect(before.coverage).toEqual([null, '58.8', '0.0', '0.0', null]);
+    expect(after.coverage).toEqual([null, '58.8', '100.0', '0.0', null]);
+    // Also the views that were not asked for, which sums by tenant leave empty.
+    expect(after.views.toSpliced(2, 1)).toEqual(before.views.toSpliced(2, 1));
   });
 
   it('has changed since a position only if something was recorded after it', async () => {

@@ -36,8 +36,8 @@ export const marginsIn = async (
 ): Promise<readonly Margin[]> => marginsBy(context, months, currency, await sharingIn(context, months));
 
 /**
- * Of the margins of UTC months only the view by tenant, deployment or kind. Without policies less is read than for all
- * views, and the others are not to be used.
+ * Of the margins of UTC months only the view by tenant, deployment or kind. Of months without policies less is read
+ * than for all views, and the others are not to be used.
  */
 export async function marginsByGrain(
   context: QueryContext,
@@ -45,13 +45,16 @@ export async function marginsByGrain(
   currency: string,
   grain: CostGrain,
 ): Promise<readonly Margin[]> {
-  const policies = await sharingIn(context, months);
-  if (policies.length > 0) return marginsBy(context, months, currency, policies);
-  const revenue = await revenueOf(context, months, currency, grain);
-  const costs = await costSums(context, months, currency, grain);
-  return months.map((_, index) => {
-    const direct = (costs[index] ?? []).map((cost) => ({ ...cost, sharedBy: null }));
-    return marginOf(revenue[index] ?? [], direct, currency);
+  return bySharing(context, months, {
+    shared: async (of, policies) => marginsBy(context, of, currency, policies),
+    async direct(of) {
+      const revenue = await revenueOf(context, of, currency, grain);
+      const costs = await costSums(context, of, currency, grain);
+      return of.map((_, index) => {
+        const direct = (costs[index] ?? []).map((cost) => ({ ...cost, sharedBy: null }));
+        return marginOf(revenue[index] ?? [], direct, currency);
+      });
+    },
   });
 }
 
@@ -74,6 +77,30 @@ async function sharingIn({ core, position }: QueryContext, months: readonly Peri
   const [first, last] = [months[0], months.at(-1)];
   if (first === undefined || last === undefined) return [];
   return readSharingPolicies(core.db, position, { start: first.start, end: last.end });
+}
+
+/** Answers months in which policies are in force (`shared`) and the others (`direct`), each all at once. */
+async function bySharing<Of>(
+  context: QueryContext,
+  months: readonly Period[],
+  answers: {
+    readonly shared: (months: readonly Period[], policies: readonly SharingPolicy[]) => Promise<readonly Of[]>;
+    readonly direct: (months: readonly Period[]) => Promise<readonly Of[]>;
+  },
+): Promise<readonly Of[]> {
+  const policies = await sharingIn(context, months);
+  const isShared = (month: Period): boolean => policies.some(({ period }) => overlaps(period, month));
+  const [shared, direct] = [months.filter(isShared), months.filter((month) => !isShared(month))];
+  const answered = [
+    ...(shared.length === 0 ? [] : await answers.shared(shared, policies)),
+    ...(direct.length === 0 ? [] : await answers.direct(direct)),
+  ];
+  const found = new Map([...shared, ...direct].map((month, index) => [month, answered[index]]));
+  return months.map((month) => {
+    const answer = found.get(month);
+    if (answer === undefined) throw new Error('a month has no margin');
+    return answer;
+  });
 }
 
 async function revenueOf(
@@ -99,8 +126,8 @@ async function revenueOf(
 export type MonthTotals = MarginFigures & { readonly coveragePct: string | null };
 
 /**
- * The margins of UTC months in one currency, in all. Without policies it reads sums only, so many months take no longer
- * than one.
+ * The margins of UTC months in one currency, in all. Of months without policies it reads sums only, so many take no
+ * longer than one.
  */
 export async function marginTotals(
   context: QueryContext,
@@ -108,19 +135,22 @@ export async function marginTotals(
   currency: string,
 ): Promise<readonly MonthTotals[]> {
   const { core, position } = context;
-  const names = months.map(monthName);
-  const policies = await sharingIn(context, months);
-  if (policies.length > 0) return (await marginsBy(context, months, currency, policies)).map(totalsOf);
-  const revenue = new Map(
-    (await readRevenueTotals(core.db, position, { months: names, currency })).map((row) => [row.month, row.amount]),
-  );
-  const costs = await costTotals(context, months, currency);
-  return names.map((name, index) => {
-    const { cogs, unattributed } = costs[index] ?? { cogs: ZERO, unattributed: ZERO };
-    return {
-      ...marginFigures(decimal(revenue.get(name) ?? '0'), cogs, ZERO, currency),
-      coveragePct: coveragePercent(cogs, unattributed),
-    };
+  return bySharing(context, months, {
+    shared: async (of, policies) => (await marginsBy(context, of, currency, policies)).map(totalsOf),
+    async direct(of) {
+      const names = of.map(monthName);
+      const revenue = new Map(
+        (await readRevenueTotals(core.db, position, { months: names, currency })).map((row) => [row.month, row.amount]),
+      );
+      const costs = await costTotals(context, of, currency);
+      return names.map((name, index) => {
+        const { cogs, unattributed } = costs[index] ?? { cogs: ZERO, unattributed: ZERO };
+        return {
+          ...marginFigures(decimal(revenue.get(name) ?? '0'), cogs, ZERO, currency),
+          coveragePct: coveragePercent(cogs, unattributed),
+        };
+      });
+    },
   });
 }
 
