@@ -8,7 +8,7 @@ import type { KeptCostRow, KeptMonthRow } from './kept-costs.table.js';
 type Db = Kysely<ReadModels>;
 
 /** What computes kept months. Raise it when the attribution of cost changes: kept months are then computed again. */
-const KEPT_VERSION = '1';
+export const KEPT_VERSION = '1';
 
 /** The position of the read models, and who computes from them now. */
 export async function readKeeper(db: Db): Promise<{ readonly position: number; readonly madeBy: string }> {
