@@ -95,15 +95,15 @@ async function open(options: LedgerOptions): Promise<Opened> {
     isPooled: await isPooled(options.databaseUrl),
     ...(options.applicationName === undefined ? {} : { applicationName: options.applicationName }),
   };
-  const pool = createPool(options.databaseUrl, { schema: READ_MODELS, ...named });
+  // Three of them are for expensive work.
+  const locks = createPool(options.databaseUrl, { max: 7, ...named });
+  const pool = stoppable(createPool(options.databaseUrl, { schema: READ_MODELS, ...named }), locks);
   // Queries have a timeout. Building and projecting read models do not.
   const { statementTimeoutMs, measuring } = options;
   const asked =
     statementTimeoutMs === undefined
       ? pool
       : stoppable(createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs }), pool);
-  // Three of them are for expensive work.
-  const locks = createPool(options.databaseUrl, { max: 7, ...named });
   const pools = new Set([pool, asked, locks]);
   let opened: EventLog | undefined;
   try {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorOf } from '#domain/errors';
 import { text } from '#domain/money/decimal';
 import { monthNamed } from '#domain/time/period';
+import { stoppedBy } from '#postgres/stoppable';
 import type { LedgerCore } from '#ledger/ledger-core';
 import {
   keepMonth,
@@ -30,8 +31,8 @@ export interface Look {
 }
 
 /**
- * Keeps the cost of months, one at a time, until the signal aborts: see `keepNext`. With several workers, one of them
- * works.
+ * Keeps the cost of months, one at a time, until the signal aborts: see `keepNext`. A month that is under way is then
+ * left. With several workers, one of them works.
  */
 export async function keepMonths(
   core: LedgerCore,
@@ -43,11 +44,12 @@ export async function keepMonths(
     const start = performance.now();
     let rest = LOOK_MS;
     try {
-      const look: Look | null = await keptNext(core, last);
+      const look: Look | null = await stoppedBy(signal, async () => keptNext(core, last));
       if (look?.isDone === false) rest = Math.min(LOOK_MS, (performance.now() - start) * REST);
       last = look ?? last;
       trouble = '';
     } catch (error) {
+      if (signal.aborted) return;
       const { message } = errorOf(error);
       if (message !== trouble) report(`kept margins: ${message}`);
       trouble = message;

@@ -4,7 +4,7 @@ import { ADMIN, type TestLedger, testLedger } from '../../../../test/support/led
 import { monthNamed } from '#domain/time/period';
 import { proveKept, readChangedMonths, readKeeper, readKeptMonths } from '#projections/margins/kept-costs.read';
 import { contextFor } from '#ledger/query';
-import { keepNext } from './keep-months.js';
+import { keepMonths, keepNext } from './keep-months.js';
 import { costSums } from './kept-costs.js';
 
 const MARCH = monthNamed('2026-03');
@@ -153,4 +153,25 @@ it('keeps no month twice if several workers look at once', async () => {
   await Promise.all([keepNext(test.core), keepNext(test.core), keepNext(test.core)]);
   expect(await readKeptMonths(test.core.db, null)).toMatchObject([{ month: '2026-03', currency: 'USD', cogs: '31' }]);
   expect(await march(await now())).toEqual(['t1 30.00', 't2 1.00']);
+});
+
+it('leaves a month that is under way when the worker stops', async () => {
+  await test.core.pool.query('DELETE FROM kept_months');
+  const [stopping, reports]: [AbortController, string[]] = [new AbortController(), []];
+  const client = await test.core.pool.connect();
+  // As if the lines took long to read.
+  await client.query('BEGIN; LOCK TABLE cost_lines');
+  const keeping = keepMonths(test.core, stopping.signal, (message) => reports.push(message));
+  const waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  while ((await test.core.pool.query(waits)).rowCount === 0);
+  stopping.abort();
+  await keeping;
+  await client.query('ROLLBACK');
+  client.release();
+  expect(reports).toEqual([]);
+  expect(await kept()).toBeUndefined();
+  // The lock of the worker is free again.
+  const giveBack = await test.core.takeFree([['kept months']]);
+  expect(giveBack).not.toBeNull();
+  await giveBack?.();
 });
