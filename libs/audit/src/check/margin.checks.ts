@@ -4,7 +4,8 @@ import { monthNamed } from '#domain/time/period';
 import { costsIn, marginIn, marginMonths } from '#billing/costs/margin-month';
 import { computedSums, type CostSum } from '#billing/costs/cost-sums';
 import { costSums, keptSums, totalOf } from '#billing/costs/kept-costs';
-import { readKeptCosts, readKeptMonths } from '#projections/margins/kept-costs.read';
+import { type KeptCost, readKeptCosts, readKeptMonths } from '#projections/margins/kept-costs.read';
+import type { KeptMonthRow } from '#projections/margins/kept-costs.table';
 import { readCostTotals } from '#projections/costs/costs.read';
 import { type Check, type Finding } from './finding.js';
 
@@ -91,38 +92,45 @@ const costs: Check = async (context) => {
   return findings;
 };
 
-/** What is kept of months is what they come to, wherever it is taken. */
+/** What is kept of months is what they come to, at the first and at the last position for which it is taken. */
 const kept: Check = async ({ core, position }) => {
   const findings: Finding[] = [];
   for (const row of await readKeptMonths(core.db, null)) {
-    const { month, currency, kept_id } = row;
-    const at = Math.min(position, row.proven_to - 1);
-    if (at < row.position_from) continue;
-    const [sums = []] = await computedSums({ core, position: at }, [monthNamed(month)], currency);
-    const computed = new Map(sums.map((each) => [holderOf(each), each.amount]));
-    const rows = await readKeptCosts(core.db, [kept_id]);
+    const last = Math.min(position, row.proven_to - 1);
+    if (last < row.position_from) continue;
+    const rows = await readKeptCosts(core.db, [row.kept_id]);
     // A worker has computed it again meanwhile.
     if (rows.length === 0) continue;
-    const held = new Map(keptSums(rows).map((each) => [holderOf(each), each.amount]));
-    const isSame =
-      held.size === computed.size &&
-      [...held].every(([holder, amount]) => computed.get(holder)?.eq(amount) === true) &&
-      totalOf(sums).cogs.eq(decimal(row.cogs)) &&
-      totalOf(sums).unattributed.eq(decimal(row.unattributed));
-    if (isSame) continue;
-    findings.push({
-      code: 'kept_cost_differs',
-      message:
-        `the cost that is kept of ${month} in ${currency} is ${row.cogs},` +
-        ` or differs by holder; at position ${at} it comes to ${text(totalOf(sums).cogs)}`,
-      ids: { month, currency, position: at },
-      remedy:
-        'Run "ledgerline projections rebuild --only margins": it drops what is kept, and a worker computes it again.' +
-        ' Report the month.',
-    });
+    for (const at of new Set([row.position_from, last])) {
+      const [sums = []] = await computedSums({ core, position: at }, [monthNamed(row.month)], row.currency);
+      if (!isKept(sums, row, rows)) findings.push(keptWrongly(row, at, sums));
+    }
   }
   return findings;
 };
+
+function isKept(sums: readonly CostSum[], row: KeptMonthRow, rows: readonly KeptCost[]): boolean {
+  const computed = new Map(sums.map((each) => [holderOf(each), each.amount]));
+  const held = keptSums(rows);
+  const { cogs, unattributed } = totalOf(sums);
+  return (
+    held.length === computed.size &&
+    held.every((each) => computed.get(holderOf(each))?.eq(each.amount) === true) &&
+    cogs.eq(decimal(row.cogs)) &&
+    unattributed.eq(decimal(row.unattributed))
+  );
+}
+
+const keptWrongly = ({ month, currency, cogs }: KeptMonthRow, position: number, sums: readonly CostSum[]): Finding => ({
+  code: 'kept_cost_differs',
+  message:
+    `the cost that is kept of ${month} in ${currency} is ${cogs},` +
+    ` or differs by holder; at position ${position} it comes to ${text(totalOf(sums).cogs)}`,
+  ids: { month, currency, position },
+  remedy:
+    'Run "ledgerline projections rebuild --only margins": it drops what is kept, and a worker computes it again.' +
+    ' Report the month.',
+});
 
 const holderOf = ({ provider, kind, tenantId, deploymentId }: CostSum): string =>
   JSON.stringify([provider, kind, tenantId, deploymentId]);

@@ -133,6 +133,15 @@ describe('a kept month', () => {
     ]);
   });
 
+  it('is checked at the first and at the last position that it is proven for', async () => {
+    const { position } = await readKeeper(test.core.db);
+    // Before its cost was recorded, the month came to nothing.
+    await test.core.pool.query('UPDATE kept_months SET position_from = position_from - 1');
+    expect((await test.check()).failures).toMatchObject([
+      { code: 'kept_cost_differs', ids: { position: position - 1 }, message: expect.stringMatching('comes to 0$') },
+    ]);
+  });
+
   it('waits while it still changes', async () => {
     await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-03-31') });
     const head = await now();
