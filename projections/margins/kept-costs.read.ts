@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import type { Positions } from '#read-model/at';
 import type { History, ReadModels } from '#read-model/read-models';
@@ -130,8 +131,13 @@ export async function readCostMonths(
 }
 
 /** Notes the resources that the lines of a month name, and their deployments. */
-export async function noteCharged(db: Db, position: number, of: CostsOf): Promise<void> {
-  const month = of.months.map(monthName).join('');
+export async function noteCharged(
+  db: Db,
+  position: number,
+  { month: charged, currency }: { readonly month: Period; readonly currency: string },
+): Promise<void> {
+  const month = monthName(charged);
+  const columns = sql`provider, resource_id, charge_period_start, charge_period_end`;
   const widened = (table: string) => sql`
     DO UPDATE SET first_month = least(${sql.table(table)}.first_month, excluded.first_month),
       last_month = greatest(${sql.table(table)}.last_month, excluded.last_month)
@@ -139,7 +145,7 @@ export async function noteCharged(db: Db, position: number, of: CostsOf): Promis
   await sql`
     WITH named AS MATERIALIZED (
       SELECT DISTINCT provider, resource_id AS provider_id
-      FROM ${linesOf(position, of, sql`provider, resource_id, charge_period_start, charge_period_end`)} l
+      FROM ${linesOf(position, { months: [charged], currency }, columns)} l
       WHERE resource_id IS NOT NULL),
     resources AS (
       INSERT INTO charged_resources (provider, provider_id, first_month, last_month, position_from)

@@ -114,12 +114,12 @@ async function keep(
   { position, madeBy }: Omit<Look, 'isDone'>,
   { month, currency, changedAt }: { readonly month: string; readonly currency: string; readonly changedAt: number },
 ): Promise<void> {
-  const of = { months: [monthNamed(month)], currency };
-  const [sums = []] = await computedSums({ core, position }, of.months, currency);
+  const named = monthNamed(month);
+  const [sums = []] = await computedSums({ core, position }, [named], currency);
   // From here on, a change of a holder of its resources is a change of the month.
-  await noteCharged(core.db, position, of);
+  await noteCharged(core.db, position, { month: named, currency });
   const looked = { first: changedAt, last: position, madeBy, mostResources: MOST_RESOURCES };
-  const moved = await readChangedMonths(core.db, looked, of.months);
+  const moved = await readChangedMonths(core.db, looked, [named]);
   const since = moved?.reduce((at, each) => Math.max(at, each.currency === null ? each.position : 0), changedAt);
   const { cogs, unattributed } = totalOf(sums);
   await keepMonth(core.db, {
