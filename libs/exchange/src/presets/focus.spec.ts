@@ -84,4 +84,9 @@ describe('a row of FOCUS', () => {
       expect(item.line.tenantId).toBe('acme');
     },
   );
+
+  it('is rejected if its tags give one twice, as policies of shared cost go by them', () => {
+    const Tags = '{"team": "web", "team": "infra"}';
+    expect(() => readRow(focusCosts, { ...FOCUS, Tags })).toThrow('gives the field team twice. Give it once.');
+  });
 });

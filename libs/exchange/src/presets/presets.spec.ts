@@ -3,6 +3,7 @@ import { readRow as read } from '../../../../test/support/preset-row.js';
 import { digitalOceanInvoiceCsv } from './digitalocean-invoice.js';
 import { presetFor } from './preset.js';
 import { ubicloudRates } from './rates.js';
+import { genericResources } from './resources.js';
 import { tokenTrace } from './token-trace.js';
 import { genericUsage } from './usage.js';
 
@@ -51,6 +52,14 @@ describe('a row of DigitalOcean’s invoice', () => {
 });
 
 describe('other rows', () => {
+  it('of an inventory have tags as a list, and are rejected if its JSON gives a field twice', () => {
+    const vm = { provider: 'do', providerId: 'vm', kind: 'droplet', status: 'active', seenAt: '2026-04-01T00:00:00Z' };
+    const tagsOf = (tags: string) => read(genericResources, { ...vm, tags }).item.command['tags'];
+    expect([tagsOf('["web", "env:prod"]'), tagsOf('web; env:prod')]).toEqual(Array(2).fill(['web', 'env:prod']));
+    expect(() => tagsOf('[web')).toThrow('must be a list such as ["web", "env:prod"]');
+    expect(() => tagsOf('[{"k": "a", "k": "b"}]')).toThrow('gives the field [0].k twice. Give it once.');
+  });
+
   it('of a price list have byoc in the family, and no date means since always', () => {
     const { item } = read(ubicloudRates, {
       resource_type: 'VmVCpu',

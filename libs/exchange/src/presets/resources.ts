@@ -1,6 +1,6 @@
 import type { Preset } from './preset.js';
 import { given } from './costs.js';
-import { storable } from '../rows/cells.js';
+import { jsonIn, storable } from '../rows/cells.js';
 import { RowFault } from '../rows/row.js';
 
 /** The command of a row, and the command that corrects an earlier delivery. null: it can't be corrected like this. */
@@ -63,18 +63,14 @@ export const genericResources: Preset<CommandItem> = {
 function tagsOf(value: unknown): string[] | undefined {
   if (value === undefined) return undefined;
   if (Array.isArray(value)) return value.map(String);
-  if (typeof value !== 'string') throw new RowFault('tags', value, 'must be a list such as ["web", "env:prod"]');
+  if (typeof value !== 'string') throw notTags(value);
   if (!value.trim().startsWith('[')) return value.split(';').map((tag) => tag.trim());
-  return storable('tags', listOf(value)).map(String);
+  const list = storable('tags', jsonIn('tags', value));
+  if (!Array.isArray(list)) throw notTags(value);
+  return list.map(String);
 }
 
-function listOf(value: string): unknown[] {
-  try {
-    return JSON.parse(value) as unknown[];
-  } catch {
-    throw new RowFault('tags', value, 'must be a list such as ["web", "env:prod"]');
-  }
-}
+const notTags = (value: unknown): RowFault => new RowFault('tags', value, 'must be a list such as ["web", "env:prod"]');
 
 /** The lists of the API, and their kinds in the inventory. */
 const KINDS: Readonly<Record<string, string>> = {

@@ -1,10 +1,10 @@
-import type { Cells } from '../rows/cells.js';
+import { type Cells, jsonIn } from '../rows/cells.js';
 import { isObject } from '../rows/answers.js';
 import { looseJson } from '../rows/loose-json.js';
 
 /**
  * Tags as `key:value`: of an object, of a list of keys and values, or of the JSON of either. If they can't be read,
- * that is noted and the row is imported, because tags are not amounts.
+ * that is noted and the row is imported, because tags are not amounts. Errors: RowFault, if their JSON gives one twice.
  */
 export const tagsOf = (cells: Cells, field: string): string[] => namesOf(tagPairs(cells, field));
 
@@ -21,7 +21,7 @@ export const tagsText = (tags: readonly Tag[]): string | undefined =>
 export function tagPairs(cells: Cells, field: string): Tag[] {
   const written = cells.raw(field);
   if (written === undefined) return [];
-  const tags = typeof written === 'string' ? looseJson(written) : written;
+  const tags = typeof written === 'string' ? jsonIn(field, written, looseJson) : written;
   if (typeof tags !== 'object' || tags === null) {
     cells.note('unreadable_tags', field, JSON.stringify(written), 'are not JSON. The row is imported without them.');
     return [];

@@ -194,3 +194,25 @@ it('refuses an id that looks like another, and says why', () => {
   ]);
   expect(read('cafe\u0301')).toEqual(['id', expect.stringContaining('is not in the Unicode form NFC. Correct it.')]);
 });
+
+describe('JSON in a cell', () => {
+  it('is an object, or a list of objects', () => {
+    const read = cells({ attributes: '{"region": "fra"}', credits: '[{"amount": -5.10}]' });
+    expect(read.optionalObject('attributes')).toEqual({ region: 'fra' });
+    expect(read.list('credits')).toEqual([{ amount: '-5.10' }]);
+  });
+
+  it('is rejected if it is not JSON', () => {
+    const reason = 'must be a JSON object such as {"team": "a"}';
+    expect(fault(() => cells({ attributes: '{region}' }).optionalObject('attributes'))).toEqual(['attributes', reason]);
+  });
+
+  it('is rejected if it gives a field twice, as one of the two would be lost', () => {
+    const read = cells({ attributes: '{"region": "fra", "region": "ams"}', credits: '[{"amount": 1, "amount": 2}]' });
+    expect(fault(() => read.optionalObject('attributes'))).toEqual([
+      'attributes',
+      'gives the field region twice. Give it once.',
+    ]);
+    expect(fault(() => read.list('credits'))).toEqual(['credits', 'gives the field [0].amount twice. Give it once.']);
+  });
+});

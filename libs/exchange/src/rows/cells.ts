@@ -1,4 +1,5 @@
 import { fieldPath } from '#domain/faults';
+import { parseJson, RepeatedField } from '#domain/json-text';
 import { LONGEST_DETAIL } from '#domain/costs/focus';
 import { faultOfId, isId } from '#domain/schema';
 import { ownText } from '#domain/own-text';
@@ -353,7 +354,7 @@ export class Cells {
   optionalObject(field: string): Record<string, unknown> | undefined {
     const value = this.raw(field);
     if (value === undefined) return undefined;
-    const read = typeof value === 'string' ? storable(field, objectOf(value)) : value;
+    const read = typeof value === 'string' ? storable(field, jsonIn(field, value)) : value;
     if (typeof read !== 'object' || read === null || Array.isArray(read))
       throw new RowFault(field, value, 'must be a JSON object such as {"team": "a"}');
     return read as Record<string, unknown>;
@@ -363,7 +364,7 @@ export class Cells {
   list(field: string): readonly Readonly<Record<string, unknown>>[] {
     const value = this.raw(field);
     if (value === undefined) return [];
-    const read = typeof value === 'string' ? storable(field, looseJson(value)) : this.exactly(field);
+    const read = typeof value === 'string' ? storable(field, jsonIn(field, value, looseJson)) : this.exactly(field);
     const items: unknown[] = Array.isArray(read) ? read : [null];
     if (!items.every(isObject))
       throw new RowFault(field, value, 'must be a JSON list of objects such as [{"amount": "1.00"}]');
@@ -398,10 +399,12 @@ export function storable<Value>(field: string, value: Value): Value {
 /** Nearly no text begins with a space. */
 const isBlank = (text: string): boolean => !(text.charCodeAt(0) > 32 && text.charCodeAt(0) < 127) && text.trim() === '';
 
-function objectOf(value: string): unknown {
+/** The value of a JSON text in a cell. undefined: it is not JSON. Errors: RowFault, if it gives a field twice. */
+export function jsonIn(field: string, text: string, read: (text: string) => unknown = parseJson): unknown {
   try {
-    return JSON.parse(value);
-  } catch {
+    return read(text);
+  } catch (error) {
+    if (error instanceof RepeatedField) throw new RowFault(field, text, `${error.message}. Give it once.`);
     return undefined;
   }
 }

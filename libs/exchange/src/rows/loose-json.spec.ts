@@ -16,6 +16,14 @@ describe('a JSON text in a cell', () => {
     ]);
   });
 
+  it.each(['{"team": "a", "team": "b"}', '"team": "a","team": "b"', "{'team': 'a', 'team': 'b'}"])(
+    'that gives a field twice is refused: %s',
+    (text) => {
+      expect(() => looseJson(text)).toThrow('gives the field team twice');
+      expect(() => looseJson(text)).toThrow('gives the field team twice');
+    },
+  );
+
   it('is not read if it is nothing of these', () => {
     expect(looseJson('id-8a000d9c')).toBeUndefined();
   });

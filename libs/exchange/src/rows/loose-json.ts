@@ -1,3 +1,4 @@
+import { hasRepeatedFields, RepeatedField, sizeOfJson } from '#domain/json-text';
 import { ownText } from '#domain/own-text';
 import { exactly } from './raw-numbers.js';
 
@@ -6,7 +7,8 @@ const CONSTANTS: Readonly<Record<string, string>> = { None: 'null', True: 'true'
 
 /**
  * The value of a JSON text in a cell, with numbers as they were written. Also read: an object without its braces (tags
- * of Azure), and a list as Python prints it (a table of BigQuery saved by pandas). undefined: none of these.
+ * of Azure), and a list as Python prints it (a table of BigQuery saved by pandas). undefined: none of these. Errors:
+ * RepeatedField.
  */
 export function looseJson(text: string): unknown {
   if (text.length > LONGEST_REMEMBERED) return read(text);
@@ -38,9 +40,12 @@ function read(text: string): unknown {
 }
 
 function parsed(text: string): unknown {
+  let value: unknown;
   try {
-    return exactly(text);
+    value = exactly(text);
   } catch {
     return undefined;
   }
+  if (hasRepeatedFields(value, sizeOfJson(text).values)) throw new RepeatedField(text);
+  return value;
 }
