@@ -73,9 +73,14 @@ async function keptNext(core: LedgerCore, last: Look | null): Promise<Look | nul
 
 /**
  * Proves kept months that did not change up to now, and computes the latest one of those that did or are not kept.
- * `settledAt`: a month that changed after this position waits, as it may change again.
+ * `settledAt`: a month that changed after this position waits, as it may change again. `mostResources`: if more
+ * resources changed, every month is computed again.
  */
-export async function keepNext(core: LedgerCore, settledAt = Number.MAX_SAFE_INTEGER): Promise<Look> {
+export async function keepNext(
+  core: LedgerCore,
+  settledAt = Number.MAX_SAFE_INTEGER,
+  mostResources = MOST_RESOURCES,
+): Promise<Look> {
   const { position, madeBy } = await readKeeper(core.db);
   const months = await readCostMonths(core.db, position);
   const kept = new Map(
@@ -83,7 +88,7 @@ export async function keepNext(core: LedgerCore, settledAt = Number.MAX_SAFE_INT
   );
   const first = Math.min(position + 1, ...[...kept.values()].map((row) => row.proven_to));
   const names = [...new Set(months.map(({ month }) => month))].map((name) => monthNamed(name));
-  const of = { madeBy, mostResources: MOST_RESOURCES };
+  const of = { madeBy, mostResources };
   const changed = await readChangedMonths(core.db, { first, last: position, ...of }, names);
   const changedAt = (row: Parameters<typeof isChangeOf>[0]): number | null =>
     changed === null
@@ -105,20 +110,20 @@ export async function keepNext(core: LedgerCore, settledAt = Number.MAX_SAFE_INT
     const row = kept.get(`${month} ${currency}`);
     return Math.max(charged, (row === undefined ? null : changedAt(row)) ?? 0) <= settledAt;
   });
-  if (next !== undefined) await keep(core, { position, madeBy }, next);
+  if (next !== undefined) await keep(core, { position, ...of }, next);
   return { position, madeBy, isDone: due.length === 0 };
 }
 
 async function keep(
   core: LedgerCore,
-  { position, madeBy }: Omit<Look, 'isDone'>,
+  { position, madeBy, mostResources }: Omit<Look, 'isDone'> & { readonly mostResources: number },
   { month, currency, changedAt }: { readonly month: string; readonly currency: string; readonly changedAt: number },
 ): Promise<void> {
   const named = monthNamed(month);
   const [sums = []] = await computedSums({ core, position }, [named], currency);
   // From here on, a change of a holder of its resources is a change of the month.
   await noteCharged(core.db, position, { month: named, currency });
-  const looked = { first: changedAt, last: position, madeBy, mostResources: MOST_RESOURCES };
+  const looked = { first: changedAt, last: position, madeBy, mostResources };
   const moved = await readChangedMonths(core.db, looked, [named]);
   const since = moved?.reduce((at, each) => Math.max(at, each.currency === null ? each.position : 0), changedAt);
   const { cogs, unattributed } = totalOf(sums);

@@ -142,6 +142,26 @@ describe('a kept month', () => {
     ]);
   });
 
+  it('is computed if more resources changed than are worth looking at', async () => {
+    await spoil();
+    // One more resource, which is not charged in March.
+    await test.apply({
+      ...{ command: 'observe-resource', provider: 'do', providerId: 'vm2', kind: 'droplet', name: 'vm2' },
+      ...{ status: 'active', seenAt: T('2026-03-01'), deploymentId: 'd2' },
+    });
+    const position = await now();
+    const total = async (mostResources: number): Promise<string[]> => {
+      const totals = await costSums({ core: test.core, position, mostResources }, [MARCH], 'USD');
+      return totals.flat().map(({ amount }) => amount.toFixed(2));
+    };
+    expect(await total(1)).toEqual(['99.00']);
+    expect(await total(0)).toEqual(['31.00']);
+    // A worker does not look either: it keeps the month again.
+    await keepNext(test.core, position, 0);
+    expect(await kept()).toMatchObject({ cogs: '31', position_from: position, proven_to: position + 1 });
+    expect(await march(position)).toEqual(['t1 31.00']);
+  });
+
   it('waits while it still changes', async () => {
     await test.apply({ command: 'assign-deployment', deploymentId: 'd1', tenantId: 't2', from: T('2026-03-31') });
     const head = await now();

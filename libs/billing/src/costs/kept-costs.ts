@@ -16,9 +16,11 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import { computedSums, type CostSum } from './cost-sums.js';
 
-type Asked = Pick<QueryContext, 'core' | 'position'>;
+type Asked = Pick<QueryContext, 'core' | 'position'> & {
+  /** It looks at so many changed resources. Computing the months costs less than looking at more. */
+  readonly mostResources?: number;
+};
 
-/** A question looks at so many changed resources. Computing the months costs less than looking at more. */
 const MOST_ASKED = 10_000;
 
 /** The cost of a month, and its part of nobody. */
@@ -94,12 +96,12 @@ async function withComputed<Of>(
 
 /** The kept months that are proven for the position, by name. */
 async function keptAt(
-  { core, position }: Asked,
+  { core, position, mostResources = MOST_ASKED }: Asked,
   months: readonly Period[],
   currency: string,
 ): Promise<Map<string, History<KeptMonthRow>>> {
   const kept = (await readKeptMonths(core.db, { months, currency })).filter((row) => row.position_from <= position);
-  const changed = await changedSince(core, { kept, position, mostResources: MOST_ASKED });
+  const changed = await changedSince(core, { kept, position, mostResources });
   return new Map(kept.filter((row) => !changed(row)).map((row) => [row.month, row]));
 }
 
