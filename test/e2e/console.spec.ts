@@ -700,6 +700,8 @@ describe('the pages for programmers', () => {
     await visiting({}, async ({ page, faults }) => {
       await page.goto(`${api().url}/graphiql`);
       await page.getByLabel('Token').fill(token());
+      // Run before it is there, the query would be empty.
+      await page.locator('.graphiql-query-editor').getByText('nextCursor').waitFor();
       await page.getByRole('button', { name: /^Execute query/ }).click();
       // What is out of sight is not in the page.
       await page
