@@ -285,7 +285,8 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   // With policies that share cost by usage.
   [margin, () => ({ period: '2026-04' }), 12],
   // As many months as are allowed.
-  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 11],
+  // Months with a policy, and those without: each kind in its own way.
+  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 15],
   [accrual, () => ({ at: april(15).start }), 17],
   [meteredDays, () => ({}), 3],
   [projections, () => ({}), 7],

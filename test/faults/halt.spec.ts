@@ -317,8 +317,8 @@ describe.each(BAD)('while the projections are halted at an event that %s', (_, e
       const seconds = (performance.now() - start) / 1000;
       const answer = await usage();
       expect(staleIn(answer)).toMatchObject(CURRENT);
-      // 8 + 20 × 3.
-      expect(answer.body).toEqual({ ...OF_STORY, gateway: '68' });
+      // 8 + 20 × 3. The worker meters days of the story meanwhile, which may be there already.
+      expect(answer.body).toMatchObject({ ...OF_STORY, gateway: '68' });
       // The worker tries again every 0.25 s. Here it takes as long, and under load much longer.
       expect(seconds).toBeLessThan(60);
     } finally {
