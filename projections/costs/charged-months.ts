@@ -7,7 +7,7 @@ type Line = Pick<RecordedEvent<'CostRecorded'>['data']['lines'][number], 'charge
   readonly category: string;
 };
 
-/** The months that the lines of one event charge. A bill has many lines and few periods. */
+/** The months that the lines of one event charge. A bill has many lines and few months. */
 export interface ChargedMonths {
   add(line: Line): void;
   addRow(row: Pick<CostLineRow, 'category' | 'charge_period_end' | 'charge_period_start' | 'currency'>): void;
@@ -18,7 +18,10 @@ export function monthsCharged(position: number): ChargedMonths {
   const periods = new Map<string, Line>();
   const add = (line: Line): void => {
     const { chargePeriod, currency, category } = line;
-    const key = `${currency} ${category} ${chargePeriod.start} ${chargePeriod.end}`;
+    const { start, end } = chargePeriod;
+    // For each line of an import: whatever is within the same months has the same key, and is looked at once.
+    const until = end.endsWith(BEGIN_OF_MONTH) ? end : end.slice(0, MONTH);
+    const key = `${currency} ${category} ${start.slice(0, MONTH)} ${until}`;
     if (!periods.has(key)) periods.set(key, line);
   };
   return {
@@ -42,4 +45,5 @@ export function monthsCharged(position: number): ChargedMonths {
 
 /** `2026-04` */
 const MONTH = 7;
+const BEGIN_OF_MONTH = '-01T00:00:00Z';
 const lastInstant = (end: Instant): Instant => fromMicros(micros(end) - 1n);

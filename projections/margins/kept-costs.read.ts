@@ -165,10 +165,10 @@ export async function noteCharged(
     ON CONFLICT (deployment_id) WHERE position_to IS NULL ${widened('charged_deployments')}`.execute(db);
 }
 
-/** What sums of cost tell apart. */
+/** What sums of cost are grouped by. */
 export type CostGrain = 'tenant' | 'deployment' | 'kind';
 
-/** The same, added up by tenant, by deployment or by kind. What that does not tell apart is empty. */
+/** The same, added up by tenant, by deployment or by kind. The other fields are empty. */
 export async function readKeptCostsBy(db: Db, keptIds: readonly string[], grain: CostGrain): Promise<KeptCost[]> {
   const by = (of: readonly CostGrain[], column: string, otherwise: RawBuilder<unknown>): RawBuilder<unknown> =>
     of.includes(grain) ? sql.ref(`c.${column}`) : otherwise;

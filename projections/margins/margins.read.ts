@@ -13,7 +13,7 @@ export type RevenueSum = Pick<RevenueRow, 'tenant_id' | 'deployment_id' | 'billi
 
 /**
  * The revenue of months in one currency. Rows are permanent deltas: the revenue as of a position is their sum up to
- * it. `grain`: all that is told apart; the rest of a sum is empty.
+ * it. `grain`: what the sums are grouped by; their other fields are empty.
  */
 export async function readRevenue(
   db: Db,

@@ -57,7 +57,7 @@ describe('a JSON text that gives a field twice', () => {
     expect(() => parseJson(text)).toThrow(`gives the field ${path} twice`);
   });
 
-  it('is told from all others', () => {
+  it('is the only one that is refused', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 4 }), fc.json({ maxDepth: 3 }), (one, other) => {
         expect(parseJson(one)).toEqual(JSON.parse(one));

@@ -116,8 +116,8 @@ interface Open {
   step: string | number;
   /** What comes next in an object is a name, not a value. */
   isNameNext: boolean;
-  /** A name was repeated. Once is enough. */
-  isTold: boolean;
+  /** A name was repeated before. One report is enough. */
+  isReported: boolean;
 }
 
 /** A path has so many steps at most: nobody reads a longer one, and each step of each path would take time. */
@@ -134,8 +134,8 @@ function* repeatedFields(json: string): Iterable<Path> {
   for (let at = 0; at < json.length; at += 1) {
     const code = json.charCodeAt(at);
     const inner = open.at(-1);
-    if (code === OPEN_LIST) open.push({ names: null, step: 0, isNameNext: false, isTold: false });
-    else if (code === OPEN_OBJECT) open.push({ names: new Set(), step: '', isNameNext: true, isTold: false });
+    if (code === OPEN_LIST) open.push({ names: null, step: 0, isNameNext: false, isReported: false });
+    else if (code === OPEN_OBJECT) open.push({ names: new Set(), step: '', isNameNext: true, isReported: false });
     else if (code === CLOSE_LIST || code === CLOSE_OBJECT) open.pop();
     else if (code === COMMA && inner !== undefined) {
       if (typeof inner.step === 'number') inner.step += 1;
@@ -158,7 +158,7 @@ function isRepeated(object: Open, written: string): boolean {
     object.names?.add(name);
     return false;
   }
-  const isFirst = !object.isTold;
-  object.isTold = true;
+  const isFirst = !object.isReported;
+  object.isReported = true;
   return isFirst;
 }

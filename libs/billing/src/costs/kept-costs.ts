@@ -37,7 +37,7 @@ export const totalOf = (sums: readonly CostSum[]): CostTotal => ({
 /**
  * The cost without tax of each of these UTC months, summed by provider, kind, tenant and deployment, in the order of
  * kinds: kept, where it is proven for the position; otherwise computed. The only place that margins take cost from.
- * `grain`: all that is told apart. Kept months are then added up in the database, and the rest of a sum is empty.
+ * `grain`: what the sums are grouped by. Kept months are then added up in the database; their other fields are empty.
  */
 export async function costSums(
   context: Asked,
