@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import type { Covered } from '#domain/lines/line';
 import type { Instant } from '#domain/time/instant';
 import { at } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
@@ -51,23 +52,13 @@ export async function readPrunedKinds(
   return rows;
 }
 
-/** The period of usage that a line covers. */
-export interface Covered {
-  readonly deploymentId: string;
-  readonly billingKind: string;
-  readonly start: Instant;
-  readonly end: Instant;
-  /** It covers only readings with certain attributes. */
-  readonly isFiltered: boolean;
-}
-
 /** Pruned months that lines without a filter, and waivers, do not cover exactly once. */
 export async function readPrunedBeside(db: Db, position: number, lines: readonly Covered[]): Promise<PrunedMonth[]> {
   const { rows } = await sql<PrunedMonth>`
     WITH lines AS (
       SELECT * FROM unnest(${lines.map(({ deploymentId }) => deploymentId)}::text[],
-        ${lines.map(({ billingKind }) => billingKind)}::text[], ${lines.map(({ start }) => start)}::timestamptz[],
-        ${lines.map(({ end }) => end)}::timestamptz[], ${lines.map(({ isFiltered }) => isFiltered)}::bool[])
+        ${lines.map(({ billingKind }) => billingKind)}::text[], ${lines.map(({ period }) => period.start)}::timestamptz[],
+        ${lines.map(({ period }) => period.end)}::timestamptz[], ${lines.map(({ filter }) => filter !== null)}::bool[])
         AS l(deployment_id, billing_kind, start_at, end_at, filtered))
     SELECT p.deployment_id AS "deploymentId", p.billing_kind AS "billingKind", ${month} AS month,
       p.position_from AS position

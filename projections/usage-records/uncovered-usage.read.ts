@@ -1,11 +1,11 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Covered } from '#domain/lines/line';
 import { BASE_FEE } from '#domain/plans/plan';
 import type { Instant } from '#domain/time/instant';
-import type { Period } from '#domain/time/period';
 import { at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { ReadModels } from '#read-model/read-models';
-import { isAmong, recordsInForce, type VisibleUsage } from './usage-records.read.js';
+import { loggedInForce, recordsInForce, spans, type VisibleUsage } from './usage-records.read.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -16,14 +16,6 @@ export async function readLastReading(db: Db, position: number): Promise<Instant
       (SELECT max(period_start) FROM ${recordsInForce(position, sql`true`)} u),
       (SELECT max(month) + interval '1 month' FROM pruned_usage)) AS at`.execute(db);
   return rows[0]?.at ?? null;
-}
-
-/** The usage that a line covers. */
-export interface CoveringLine {
-  readonly deploymentId: string;
-  readonly billingKind: string;
-  readonly period: Period;
-  readonly filter: Readonly<Record<string, string>> | null;
 }
 
 export interface UncoveredRow {
@@ -41,9 +33,9 @@ export const UNCOVERED_ORDER = keyset<
   Pick<UncoveredRow, 'deployment_id' | 'billing_kind'> & { readonly reason: string }
 >({ deployment_id: 'text', billing_kind: 'text', reason: 'text' });
 
-/** The covering lines, and the usage to examine. */
+/** What lines cover, and the usage to examine. */
 export interface Coverage {
-  readonly lines: readonly CoveringLine[];
+  readonly covered: readonly Covered[];
   /** Usage that is only in the log, as JSON. */
   readonly logged: string;
   /** null: all usage. */
@@ -52,43 +44,88 @@ export interface Coverage {
 
 /**
  * Usage that no line covers and no waiver waives, in the order of deployment, kind and reason. `rows`: null for all.
+ *
+ * Only the gaps are read: of each deployment and kind, the times that are not covered. A kind of which only readings
+ * with certain attributes are covered is a gap whose readings are looked at one by one.
  */
 export async function readUncoveredUsage(
   db: Db,
   position: number,
-  { lines, logged, among }: Coverage,
+  { covered, logged, among }: Coverage,
   rows: Rows | null,
 ): Promise<UncoveredRow[]> {
-  const chosen = among === null ? sql`true` : isAmong(among);
-  const filters = lines.map(({ filter }) => (filter === null ? null : JSON.stringify(filter)));
+  const filters = covered.map(({ filter }) => (filter === null ? null : JSON.stringify(filter)));
   const result = await sql<UncoveredRow>`
-    WITH lines AS (
-      SELECT * FROM unnest(${lines.map(({ deploymentId }) => deploymentId)}::text[],
-        ${lines.map(({ billingKind }) => billingKind)}::text[],
-        ${lines.map(({ period }) => period.start)}::timestamptz[],
-        ${lines.map(({ period }) => period.end)}::timestamptz[], ${filters}::jsonb[])
-        AS l(deployment_id, kind, start_at, end_at, filter))
+    WITH RECURSIVE covered AS (
+      SELECT * FROM unnest(${covered.map(({ deploymentId }) => deploymentId)}::text[],
+        ${covered.map(({ billingKind }) => billingKind)}::text[],
+        ${covered.map(({ period }) => period.start)}::timestamptz[],
+        ${covered.map(({ period }) => period.end)}::timestamptz[], ${filters}::jsonb[])
+        AS c(deployment_id, kind, start_at, end_at, filter)),
+    visible AS (${visibleTimes(among)}),
+    -- Each step finds the next kind of each deployment by the index.
+    recorded(deployment_id, kind) AS (
+      SELECT v.deployment_id, (
+        SELECT min(u.billing_kind) FROM usage_records u
+        WHERE u.deployment_id = v.deployment_id AND u.position_to IS NULL)
+      FROM visible v
+      UNION ALL
+      SELECT r.deployment_id, (
+        SELECT min(u.billing_kind) FROM usage_records u
+        WHERE u.deployment_id = r.deployment_id AND u.billing_kind > r.kind AND u.position_to IS NULL)
+      FROM recorded r
+      WHERE r.kind IS NOT NULL),
+    logged AS MATERIALIZED (SELECT * FROM ${loggedInForce(position, sql`${logged}::jsonb`)} l),
+    kinds AS (
+      SELECT deployment_id, kind FROM recorded WHERE kind IS NOT NULL
+      UNION
+      SELECT deployment_id, billing_kind FROM usage_records WHERE position_to > ${position}
+      UNION
+      SELECT deployment_id, billing_kind FROM logged),
+    lined AS (
+      SELECT deployment_id, kind, range_agg(tstzrange(start_at, end_at)) AS times
+      FROM covered WHERE filter IS NULL GROUP BY deployment_id, kind),
+    waived AS (
+      SELECT w.deployment_id, w.billing_kind AS kind, range_agg(tstzrange(w.period_start, w.period_end)) AS times
+      FROM usage_waivers w WHERE ${at(position, 'w')} GROUP BY w.deployment_id, w.billing_kind),
+    gaps AS MATERIALIZED (
+      SELECT k.deployment_id, k.kind, coalesce(lower(gap), '-infinity') AS start_at,
+        coalesce(upper(gap), 'infinity') AS end_at, coalesce(s.times, '{}') AS subscribed
+      FROM kinds k
+      JOIN visible v USING (deployment_id)
+      LEFT JOIN lined l USING (deployment_id, kind)
+      LEFT JOIN waived w USING (deployment_id, kind)
+      LEFT JOIN lined s ON s.deployment_id = k.deployment_id AND s.kind = ${BASE_FEE}
+      CROSS JOIN LATERAL unnest(v.times - coalesce(l.times, '{}') - coalesce(w.times, '{}')) gap)
     SELECT g.* FROM (
       SELECT u.deployment_id, u.billing_kind,
-        CASE WHEN s.subscribed THEN 'no_plan_item' ELSE 'no_subscription' END AS reason,
+        CASE WHEN u.subscribed @> u.period_start THEN 'no_plan_item' ELSE 'no_subscription' END AS reason,
         count(*)::int AS readings, sum(u.quantity) AS quantity, min(u.period_start) AS first, max(u.period_end) AS last
-      FROM ${recordsInForce(position, chosen, sql`${logged}::jsonb`)} u
-      CROSS JOIN LATERAL (
-        SELECT EXISTS (
-          SELECT FROM lines l
-          WHERE l.kind = ${BASE_FEE} AND l.deployment_id = u.deployment_id
-            AND u.period_start >= l.start_at AND u.period_start < l.end_at) AS subscribed) s
+      FROM (
+        SELECT g.deployment_id, u.billing_kind, u.period_start, u.period_end, u.quantity, u.attributes, g.subscribed
+        FROM gaps g CROSS JOIN LATERAL ${recordsInForce(
+          position,
+          sql`deployment_id = g.deployment_id AND billing_kind = g.kind
+            AND period_start >= g.start_at AND period_start < g.end_at`,
+        )} u
+        UNION ALL
+        SELECT g.deployment_id, u.billing_kind, u.period_start, u.period_end, u.quantity, u.attributes, g.subscribed
+        FROM gaps g JOIN logged u ON u.deployment_id = g.deployment_id AND u.billing_kind = g.kind
+          AND u.period_start >= g.start_at AND u.period_start < g.end_at) u
       WHERE NOT EXISTS (
-          SELECT FROM lines l
-          WHERE l.deployment_id = u.deployment_id AND l.kind = u.billing_kind
-            AND u.period_start >= l.start_at AND u.period_start < l.end_at
-            AND (l.filter IS NULL OR u.attributes @> l.filter))
-        AND NOT EXISTS (
-          SELECT FROM usage_waivers w
-          WHERE w.deployment_id = u.deployment_id AND w.billing_kind = u.billing_kind
-            AND u.period_start >= w.period_start AND u.period_start < w.period_end AND ${at(position, 'w')})
-      GROUP BY u.deployment_id, u.billing_kind, s.subscribed) g
+        SELECT FROM covered c
+        WHERE c.filter IS NOT NULL AND c.deployment_id = u.deployment_id AND c.kind = u.billing_kind
+          AND tstzrange(c.start_at, c.end_at) @> u.period_start AND u.attributes @> c.filter)
+      GROUP BY 1, 2, 3) g
     WHERE ${UNCOVERED_ORDER.after(rows?.after ?? null, 'g')}
     ORDER BY ${UNCOVERED_ORDER.order('g')} LIMIT ${rows?.limit ?? null}`.execute(db);
   return result.rows;
 }
+
+/** SQL: the deployments and the times of their usage to examine. Only registered deployments have usage. */
+const visibleTimes = (among: readonly VisibleUsage[] | null): RawBuilder<unknown> =>
+  among === null
+    ? sql`SELECT DISTINCT deployment_id, '{(,)}'::tstzmultirange AS times FROM deployments`
+    : sql`
+      SELECT v.id AS deployment_id, range_agg(tstzrange(v.start_at, v.end_at)) AS times
+      FROM ${spans(among)} GROUP BY v.id`;

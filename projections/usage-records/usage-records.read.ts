@@ -64,9 +64,16 @@ const inForce = (
       ? sql``
       : sql`
   UNION ALL
-  SELECT ${selected} FROM ${fromLog(logged)}
-  WHERE (position_to IS NULL OR position_to > ${first}) AND position_from <= ${last} AND ${where}`
+  SELECT ${selected} FROM ${inForceFromLog({ first, last }, where, logged)} AS from_log`
   })`;
+
+const inForceFromLog = ({ first, last }: Range, where: RawBuilder<unknown>, logged: RawBuilder<unknown>) => sql`(
+  SELECT * FROM ${fromLog(logged)}
+  WHERE (position_to IS NULL OR position_to > ${first}) AND position_from <= ${last} AND ${where})`;
+
+/** SQL, for FROM: the records in `logged` (jsonb) that are in force at a position. */
+export const loggedInForce = (position: number, logged: RawBuilder<unknown>): RawBuilder<unknown> =>
+  inForceFromLog({ first: position, last: position }, sql`true`, logged);
 
 /** SQL, for FROM: every version of records that meet `where`, from the table and from `logged` (jsonb). */
 export const recordVersions = (where: RawBuilder<unknown>, logged: RawBuilder<unknown>): RawBuilder<unknown> => sql`(
@@ -80,7 +87,7 @@ export interface VisibleUsage {
 }
 
 /** SQL, for FROM: spans as `v(id, start_at, end_at)`. */
-const spans = (visible: readonly VisibleUsage[]) => sql`
+export const spans = (visible: readonly VisibleUsage[]) => sql`
   unnest(${visible.map(({ deploymentId }) => deploymentId)}::text[],
     ${visible.map(({ period }) => period.start)}::timestamptz[],
     ${visible.map(({ period }) => period.end)}::timestamptz[]) AS v(id, start_at, end_at)`;

@@ -1,5 +1,5 @@
 import { notFound } from '#domain/errors';
-import { type LineDefinition, linesOf } from '#domain/lines/line';
+import { type Covered, coveredBy, type LineDefinition, linesOf } from '#domain/lines/line';
 import type { PlanVersion } from '#domain/plans/plan';
 import type { Assignment, Subscription } from '#domain/tenants/deployment';
 import type { Instant } from '#domain/time/instant';
@@ -164,5 +164,13 @@ export async function allLines(
       { assignments, plans, timeZoneOf: zoneOf },
       typeof until === 'string' ? until : until(subscription.deploymentId),
     ),
+  );
+}
+
+/** The readings that are on lines, of all times, as subscriptions and plans are known at a position. */
+export async function coveredUsage(core: LedgerCore, position: number, which: Deployments): Promise<Covered[]> {
+  const plans = await plansById(core, position);
+  return (await contractsOf(core, position, which)).flatMap(({ subscription, assignments }) =>
+    coveredBy(subscription, { assignments, plans }),
   );
 }

@@ -1,4 +1,4 @@
-import type { LineDefinition } from '#domain/lines/line';
+import type { Covered } from '#domain/lines/line';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { fromLog } from '../usage/pruned-usage.js';
 import { readPrunedBeside } from '#projections/usage-records/pruned-usage.read';
@@ -11,14 +11,7 @@ import type { RecordVersion } from '#projections/usage-records/usage-records.rea
 export async function prunedBesideLines(
   core: LedgerCore,
   position: number,
-  lines: readonly LineDefinition[],
+  lines: readonly Covered[],
 ): Promise<readonly RecordVersion[]> {
-  const covered = lines.map(({ deploymentId, billingKind, period: { start, end }, filter }) => ({
-    deploymentId,
-    billingKind,
-    start,
-    end,
-    isFiltered: filter !== null,
-  }));
-  return (await fromLog(core, await readPrunedBeside(core.db, position, covered))).versions;
+  return (await fromLog(core, await readPrunedBeside(core.db, position, lines))).versions;
 }

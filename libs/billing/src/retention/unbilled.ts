@@ -12,7 +12,7 @@ import {
 } from '#projections/usage-records/uncovered-usage.read';
 import { asJsonb, type VisibleUsage } from '#projections/usage-records/usage-records.read';
 import { type DueDay, type PendingDay, pendingDays } from '../metering/days-to-meter.js';
-import { allLines } from '../invoices/contracts.js';
+import { coveredUsage } from '../invoices/contracts.js';
 import { prunedBesideLines } from './pruned-beside-lines.js';
 
 /**
@@ -22,14 +22,10 @@ import { prunedBesideLines } from './pruned-beside-lines.js';
 export const lastReading = async ({ core, position }: QueryContext): Promise<Instant | null> =>
   readLastReading(core.db, position);
 
-/** What covers the readings. null: there are no readings. */
-async function coverageOf(context: QueryContext, among: readonly VisibleUsage[] | null): Promise<Coverage | null> {
-  const { core, position } = context;
-  const until = await lastReading(context);
-  if (until === null) return null;
+async function coverageOf({ core, position }: QueryContext, among: readonly VisibleUsage[] | null): Promise<Coverage> {
   const which = among === null ? null : { deploymentIds: [...new Set(among.map(({ deploymentId }) => deploymentId))] };
-  const lines = await allLines(core, position, until, which);
-  return { lines, logged: asJsonb(await prunedBesideLines(core, position, lines)), among };
+  const covered = await coveredUsage(core, position, which);
+  return { covered, logged: asJsonb(await prunedBesideLines(core, position, covered)), among };
 }
 
 /** Usage that no line covers, by deployment and billing kind. With `among`: of some deployments and times only. */
@@ -38,7 +34,6 @@ export async function unbilledUsage(
   among: readonly VisibleUsage[] | null = null,
 ): Promise<UnbilledUsage[]> {
   const coverage = await coverageOf(context, among);
-  if (coverage === null) return [];
   return (await readUncoveredUsage(context.core.db, context.position, coverage, null)).map(toUnbilled);
 }
 
@@ -54,7 +49,7 @@ export async function unbilledPage(
   return pageOfRows<UnbilledRow, UnbilledUsage>({
     ...{ order: UNCOVERED_ORDER, page, position },
     read: async (rows) => {
-      const uncovered = coverage === null ? [] : await readUncoveredUsage(core.db, position, coverage, rows);
+      const uncovered = await readUncoveredUsage(core.db, position, coverage, rows);
       const { after } = rows;
       const following = pending.filter((row) => after === null || compareKeys(UNCOVERED_ORDER.keyOf(row), after) > 0);
       return [...uncovered, ...following]

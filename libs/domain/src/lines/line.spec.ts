@@ -6,8 +6,8 @@ import { scaleOf } from '../money/money.js';
 import type { PlanItem, PlanVersion } from '../plans/plan.js';
 import type { Assignment, Subscription } from '../tenants/deployment.js';
 import { type Instant, instant } from '../time/instant.js';
-import { cutAt, monthOf, type Period } from '../time/period.js';
-import { billedHow, feeTerms, isBaseFee, type LineDefinition, linesOf, prorated } from './line.js';
+import { contains, cutAt, monthOf, type OpenPeriod, type Period } from '../time/period.js';
+import { billedHow, coveredBy, feeTerms, isBaseFee, type LineDefinition, linesOf, prorated } from './line.js';
 
 const RUNS = checkedOn(200);
 
@@ -244,6 +244,65 @@ describe('a plan of another interval', () => {
           expect(bounds[0]?.start).toBe(T('04-01'));
           expect(bounds.slice(1).map(({ start }) => start)).toEqual(bounds.slice(0, -1).map(({ end }) => end));
         }
+      }),
+      checkedOn(50),
+    );
+  });
+});
+
+describe('what a subscription covers', () => {
+  const covered = ({ subscription: of = {}, assignments = T1, versions = [version('studio')] }: Given) =>
+    coveredBy(subscription(of), { assignments, plans: Map.groupBy(versions, ({ planId }) => planId) });
+
+  it('goes on over billing periods, until the item leaves the plan or the subscription ends', () => {
+    const versions = [
+      version('studio', { items: [hours, zones], effectiveUntil: T('07-11') }),
+      version('studio', { items: [hours], effectiveFrom: T('07-11') }),
+    ];
+    expect(covered({ versions }).map(({ billingKind, period }) => [billingKind, period])).toEqual([
+      ['base_fee', { start: T('04-01'), end: null }],
+      ['droplet_hours', { start: T('04-01'), end: null }],
+      ['dns_zones', { start: T('04-01'), end: T('07-11') }],
+    ]);
+    expect(covered({ versions, subscription: { cancelledAt: T('05-02') } }).map(({ period }) => period)).toEqual(
+      Array(3).fill({ start: T('04-01'), end: T('05-02') }),
+    );
+  });
+
+  it('is what its lines cover, at every instant', () => {
+    const day = fc
+      .integer({ min: 1, max: 300 })
+      .map((each) => instant(new Date(Date.UTC(2026, 0, each)).toISOString()));
+    const inOrder = <Each extends { from: Instant }>(changes: readonly Each[]) =>
+      changes.toSorted((a, b) => (a.from < b.from ? -1 : 1));
+    const byTime = { maxLength: 4, selector: ({ from }: { from: Instant }) => from };
+    const plans = fc.uniqueArray(fc.record({ planId: fc.constantFrom('studio', 'yearly'), from: day }), byTime);
+    const moves = fc.uniqueArray(fc.record({ tenantId: fc.constantFrom('t1', 't2'), from: day }), byTime);
+    const versions = [
+      version('studio', { items: [hours, { ...zones, filter: { region: 'fra1' } }], effectiveUntil: T('05-07') }),
+      version('studio', { items: [zones], effectiveFrom: T('05-07') }),
+      version('yearly', { interval: 'year', effectiveFrom: T('03-01') }),
+    ];
+    fc.assert(
+      fc.property(plans, moves, fc.option(day), fc.array(day), (changes, assigned, cancelledAt, days) => {
+        const given = {
+          subscription: {
+            ...{ from: T('02-01'), cancelledAt },
+            plans: [{ planId: 'studio', from: T('02-01') }, ...inOrder(changes)],
+          },
+          assignments: [...T1, ...inOrder(assigned)],
+          versions,
+        };
+        const shownAt = (
+          of: readonly { billingKind: string; filter: object | null; period: OpenPeriod }[],
+          at: Instant,
+        ) =>
+          of
+            .filter(({ period }) => contains(period, at))
+            .map(({ billingKind, filter }) => JSON.stringify([billingKind, filter]))
+            .sort();
+        const ofLines = lines({ ...given, until: T('12-31') });
+        for (const at of days) expect(shownAt(covered(given), at)).toEqual(shownAt(ofLines, at));
       }),
       checkedOn(50),
     );

@@ -13,7 +13,7 @@ import { type IdSchema, zInstant, zPeriod } from '../schema.js';
 import { type Assignment, type Subscription, subscriptionPeriods } from '../tenants/deployment.js';
 import { billingPeriodAt, type Interval } from '../time/calendar.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
-import { cutAt, intersection, lengthMicros, type Period } from '../time/period.js';
+import { cutAt, intersection, lengthMicros, type OpenPeriod, type Period } from '../time/period.js';
 
 /** A line: what is owed for one plan item over one charge period. All its parts live in its one stream. */
 export const lineStream = (lineId: string): string => `line-${lineId}`;
@@ -158,6 +158,51 @@ export function linesOf(
     }
     return lines;
   });
+}
+
+/** The readings of a deployment that are on lines of one item: those of a kind that begin within a period. */
+export interface Covered {
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  readonly filter: LineDefinition['filter'];
+  readonly period: OpenPeriod;
+}
+
+/** What the lines of a subscription cover, of all times: `linesOf` joined over the billing periods. */
+export function coveredBy(
+  subscription: Subscription,
+  { assignments, plans }: Omit<LineTerms, 'timeZoneOf'>,
+): Covered[] {
+  const changes = changesOf(subscription, plans).sort(compareInstants);
+  return subscriptionPeriods(subscription, assignments).flatMap(({ period }) => {
+    const covered: Covered[] = [];
+    let open = new Map<string, number>();
+    for (const piece of piecesBetween(period, changes)) {
+      const version = planVersionAt(subscription, plans, piece.start);
+      const items = version === undefined ? [] : [baseFeeItem(version), ...version.items];
+      const present = new Map<string, number>();
+      for (const item of items) {
+        const { billingKind, filter = null } = item;
+        const key = itemKey(item);
+        const index = open.get(key) ?? covered.length;
+        const start = covered[index]?.period.start ?? piece.start;
+        covered[index] = {
+          ...{ deploymentId: subscription.deploymentId, billingKind, filter },
+          period: { start, end: piece.end },
+        };
+        present.set(key, index);
+      }
+      open = present;
+    }
+    return covered;
+  });
+}
+
+/** `cuts` in order. */
+function piecesBetween({ start, end }: OpenPeriod, cuts: readonly Instant[]): OpenPeriod[] {
+  const within = cuts.filter((cut) => isBefore(start, cut) && (end === null || isBefore(cut, end)));
+  const starts = [...new Set([start, ...within])];
+  return starts.map((at, index) => ({ start: at, end: starts[index + 1] ?? end }));
 }
 
 function planVersionAt(subscription: Subscription, plans: Plans, at: Instant): PlanVersion | undefined {
