@@ -297,6 +297,8 @@ describe('a line that can’t be rated', () => {
     );
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 'euro', asOf: T('2026-05-01') });
     expect(created).toMatchObject({ result: { invoices: [], quarantined: [{ code: 'currency_mismatch' }] } });
+    const listed = await test.ask('lines', { tenantId: 'euro', quarantined: 'true', at: T('2026-05-01') });
+    expect(listed).toMatchObject({ items: [{ quarantine: { code: 'currency_mismatch' } }] });
   });
 });
 

@@ -34,7 +34,7 @@ async function billAll(test: TestLedger, asOf: string, issued: string[]): Promis
 async function answers(test: TestLedger): Promise<unknown> {
   const [invoices, lines, unbilled, margin, check] = [
     await test.ask<object>('invoices'),
-    await test.ask<object>('lines', { at: T('2026-06-01') }),
+    await test.ask<{ items: readonly { quarantine: object | null }[] }>('lines', { at: T('2026-06-01') }),
     await test.ask<object>('unbilled'),
     await test.ask<object>('margin', { period: '2026-04-01' }),
     await test.ask<object>('check'),
@@ -43,6 +43,8 @@ async function answers(test: TestLedger): Promise<unknown> {
     await test.ask('usage', { deploymentId: 'd1', ...APRIL }),
     await test.ask('usage', { deploymentId: 'd2', ...APRIL }),
   ];
+  const quarantined = await test.ask<object>('lines', { at: T('2026-06-01'), quarantined: 'true' });
+  expect(quarantined).toMatchObject({ items: lines.items.filter(({ quarantine }) => quarantine !== null) });
   return JSON.parse(
     JSON.stringify({ invoices, lines, unbilled, margin, check, usage }, (name, value: unknown) =>
       /position|computedAt|recordedAt|tree|nextCursor/i.test(name) ? undefined : value,

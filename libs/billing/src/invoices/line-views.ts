@@ -1,6 +1,7 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import { type RecordedPart, type TiledPart, tiles } from '#domain/lines/parts';
+import { mayBeQuarantined } from '#domain/lines/rate';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { printRated, type PrintedRow } from '#domain/rating/row';
@@ -134,7 +135,11 @@ async function quarantinedOf(
   { isQuarantined, at }: LinesAsked,
   entries: readonly Entry[],
 ): Promise<Entry[]> {
-  const toRate = await toBeRated(context, at, entries);
+  const toRate = await toBeRated(
+    context,
+    at,
+    entries.filter(({ line, currency }) => mayBeQuarantined(line, currency)),
+  );
   const rated = await rateLines(context.core, context.position, toRate);
   const quarantined = new Set(rated.filter((each) => each.quarantined !== null).map(({ line }) => line.lineId));
   return entries.filter(({ line }) => quarantined.has(line.lineId) === isQuarantined);

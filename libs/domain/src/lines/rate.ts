@@ -111,6 +111,13 @@ export function rateLine(
   }
 }
 
+/**
+ * Whether the line can be quarantined at all: rates may be missing, and the currency may be another. Every other price
+ * is checked when its plan is published.
+ */
+export const mayBeQuarantined = (line: LineDefinition, currency: string): boolean =>
+  line.currency !== currency || needsRates(line);
+
 const quarantine = (line: LineDefinition, { code, message }: DomainError): Quarantined => ({
   lineId: line.lineId,
   code,
