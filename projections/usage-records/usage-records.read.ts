@@ -93,7 +93,7 @@ export const spans = (visible: readonly VisibleUsage[]) => sql`
     ${visible.map(({ period }) => period.end)}::timestamptz[]) AS v(id, start_at, end_at)`;
 
 /** SQL: whether a reading is one of these. By the index of deployments first. */
-export const isAmong = (visible: readonly VisibleUsage[]): RawBuilder<unknown> => sql`
+const isAmong = (visible: readonly VisibleUsage[]): RawBuilder<unknown> => sql`
   deployment_id = ${anyOf([...new Set(visible.map(({ deploymentId }) => deploymentId))])}
   AND EXISTS (
     SELECT FROM ${spans(visible)}
