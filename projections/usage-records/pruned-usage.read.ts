@@ -57,7 +57,8 @@ export async function readPrunedBeside(db: Db, position: number, lines: readonly
   const { rows } = await sql<PrunedMonth>`
     WITH lines AS (
       SELECT * FROM unnest(${lines.map(({ deploymentId }) => deploymentId)}::text[],
-        ${lines.map(({ billingKind }) => billingKind)}::text[], ${lines.map(({ period }) => period.start)}::timestamptz[],
+        ${lines.map(({ billingKind }) => billingKind)}::text[],
+        ${lines.map(({ period }) => period.start)}::timestamptz[],
         ${lines.map(({ period }) => period.end)}::timestamptz[], ${lines.map(({ filter }) => filter !== null)}::bool[])
         AS l(deployment_id, billing_kind, start_at, end_at, filtered))
     SELECT p.deployment_id AS "deploymentId", p.billing_kind AS "billingKind", ${month} AS month,
