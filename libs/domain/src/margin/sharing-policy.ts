@@ -13,9 +13,10 @@ import {
   zInstant,
   zText,
 } from '../schema.js';
-import { firstDifference, replacedOver } from '../time/dated.js';
-import { compareInstants, isBefore, type Instant } from '../time/instant.js';
+import { firstDifference } from '../time/dated.js';
+import { compareInstants, isBefore } from '../time/instant.js';
 import { assertEffective, type OpenPeriod, overlaps, periodText } from '../time/period.js';
+import { factsOfTerms, termsInForce, type TermsVersion, versionsOf, withTermsOver } from '../time/terms.js';
 
 /** All decisions about shared cost. They are in one stream, because they are checked against each other. */
 export const SHARED_COSTS_STREAM = 'shared-costs';
@@ -69,10 +70,7 @@ export const sharingEvents = sharingEventsWith(zId);
 export type SharingEvent = EventOf<typeof sharingEventsWith>;
 
 /** From an instant until the next version: the terms of a policy, or null where it is not in force. */
-export interface SharingVersion {
-  readonly from: Instant;
-  readonly terms: SharingTerms | null;
-}
+export type SharingVersion = TermsVersion<SharingTerms>;
 
 /** A policy over a period in which its terms do not change. */
 export interface SharingPolicy extends SharingTerms {
@@ -124,42 +122,22 @@ export const termsOf = ({ costs, method, billingKind, weights }: SharingTerms): 
 
 export type StatedTerms = NonNullable<EventDataOf<typeof sharingEventsWith, 'CostSharingCorrected'>['stated']>;
 
-/** After the period, what held there before holds again. Without an end, the terms hold until the next version. */
-const withTermsOver = (
-  versions: readonly SharingVersion[],
-  { terms, from, until }: StatedTerms,
-): readonly SharingVersion[] => merged(replacedOver(versions, { terms, from }, until, nothingFrom));
-
-const nothingFrom = (from: Instant): SharingVersion => ({ from, terms: null });
-
-/** Without versions that go on with what is in force anyway. */
-const merged = (versions: readonly SharingVersion[]): readonly SharingVersion[] =>
-  versions.filter(({ terms }, index) => !isSame(terms, versions[index - 1]?.terms ?? null));
-
-const isSame = (a: SharingTerms | null, b: SharingTerms | null): boolean => JSON.stringify(a) === JSON.stringify(b);
-
 /** The policies with their periods, in the order in which they are asked for a cost: by their ids. */
 export const policiesOf = (sharing: Sharing): SharingPolicy[] =>
   [...sharing]
     .sort(([a], [b]) => compareText(a, b))
     .flatMap(([policyId, versions]) =>
-      versions.flatMap(({ from, terms }, index) =>
-        terms === null ? [] : [{ policyId, period: { start: from, end: versions[index + 1]?.from ?? null }, ...terms }],
-      ),
+      termsInForce(versions).map(({ terms, period }) => ({ policyId, period, ...terms })),
     );
 
 /** The versions of policies, with the gaps between their periods. */
 export function sharingOf(policies: readonly SharingPolicy[]): Sharing {
   const inOrder = [...policies].sort((a, b) => compareInstants(a.period.start, b.period.start));
   return new Map(
-    [...Map.groupBy(inOrder, ({ policyId }) => policyId)].map(([policyId, of]) => {
-      const starts = new Set(of.map(({ period }) => period.start));
-      const versions = of.flatMap(({ period, ...policy }): SharingVersion[] => [
-        { from: period.start, terms: termsOf(policy) },
-        ...(period.end === null || starts.has(period.end) ? [] : [nothingFrom(period.end)]),
-      ]);
-      return [policyId, versions];
-    }),
+    [...Map.groupBy(inOrder, ({ policyId }) => policyId)].map(([policyId, of]) => [
+      policyId,
+      versionsOf(of.map(({ period, ...policy }) => ({ terms: termsOf(policy), period }))),
+    ]),
   );
 }
 
@@ -225,14 +203,11 @@ function correctedTo(
     policyId,
     versions: [...after],
     ...(stated === undefined ? {} : { stated: { ...stated, terms: termsOf(stated.terms) } }),
-    changedFrom: firstDifference(factsOf(sharing.get(policyId) ?? []), factsOf(after)),
+    changedFrom: firstDifference(factsOfTerms(sharing.get(policyId) ?? []), factsOfTerms(after)),
     ...correction,
   };
   return { type: 'CostSharingCorrected', data };
 }
-
-const factsOf = (versions: readonly SharingVersion[]) =>
-  versions.map(({ from, terms }) => ({ text: JSON.stringify([from, terms]), from }));
 
 /** Errors: `invalid_sharing`. */
 function assertTerms({ costs, method, billingKind, weights }: SharingTerms): void {
