@@ -25,6 +25,7 @@ export const PROJECTIONS = [
   'restatements',
   'costs',
   'cost-sharing',
+  'kind-mappings',
   'margins',
   'tokens',
   'proposals',
@@ -106,6 +107,8 @@ export const flow = {
 
   CostSharingSet: ['cost-sharing', 'commands'],
   CostSharingCorrected: ['cost-sharing', 'commands'],
+  KindMappingSet: ['kind-mappings', 'commands'],
+  KindMappingCorrected: ['kind-mappings', 'commands'],
 
   TokenIssued: ['tokens', 'commands'],
   TokenRevoked: ['tokens', 'commands'],

@@ -9,6 +9,7 @@ import { type ProjectionName, PROJECTIONS } from './flow.js';
 import { inventoryProjection } from './inventory/inventory.projection.js';
 import { invoiceLinesProjection } from './invoice-lines/invoice-lines.projection.js';
 import { invoicesProjection } from './invoices/invoices.projection.js';
+import { kindMappingsProjection } from './kind-mappings/kind-mappings.projection.js';
 import { marginsProjection } from './margins/margins.projection.js';
 import { meteringProjection } from './metering/metering.projection.js';
 import { plansProjection } from './plans/plans.projection.js';
@@ -36,6 +37,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   restatements: restatementsProjection,
   costs: costsProjection,
   'cost-sharing': costSharingProjection,
+  'kind-mappings': kindMappingsProjection,
   margins: marginsProjection,
   tokens: tokensProjection,
   proposals: proposalsProjection,

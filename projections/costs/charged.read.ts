@@ -129,6 +129,8 @@ export interface LineSelection {
   readonly withTags?: boolean;
   /** Only lines that may have one of these tags, with their tags. */
   readonly tagKeys?: readonly string[];
+  /** Only lines of these kinds. With several limits: lines that meet one of them. */
+  readonly kinds?: readonly { readonly provider: string; readonly kind: string }[];
 }
 
 /** A line, with its tags as JSON. null: it has none, or they were not asked for. */
@@ -139,13 +141,14 @@ export async function readCostLines(
   db: Db,
   position: number,
   of: CostsOf,
-  { tagKeys, withTags = tagKeys !== undefined }: LineSelection = {},
+  { tagKeys, kinds, withTags = tagKeys !== undefined }: LineSelection = {},
 ): Promise<TaggedCostLine[]> {
+  const limits = [...(tagKeys === undefined ? [] : [mayHave(tagKeys)]), ...(kinds === undefined ? [] : [isOf(kinds)])];
   const tags = withTags ? sql`focus ->> 'Tags'` : sql`NULL::text`;
   const columns = sql.join([...CONTENT.map((column) => sql.ref(column)), sql`${tags} AS tags`]);
   const { rows } = await sql<TaggedCostLine>`
     SELECT * FROM ${linesOf(position, of, columns)} l
-    WHERE ${tagKeys === undefined ? sql`true` : mayHave(tagKeys)}
+    WHERE ${limits.length === 0 ? sql`true` : sql.join(limits, sql` OR `)}
     ORDER BY kind, provider, invoice_ref, line_key`.execute(db);
   return rows;
 }
@@ -154,3 +157,7 @@ export async function readCostLines(
 const mayHave = (keys: readonly string[]): RawBuilder<unknown> => sql`
   (position(chr(92) IN tags) > 0
     OR EXISTS (SELECT FROM unnest(${keys.map((key) => JSON.stringify(key))}::text[]) k WHERE position(k IN tags) > 0))`;
+
+const isOf = (kinds: NonNullable<LineSelection['kinds']>): RawBuilder<unknown> => sql`
+  ((provider, kind) IN (SELECT * FROM unnest(${kinds.map(({ provider }) => provider)}::text[],
+    ${kinds.map(({ kind }) => kind)}::text[])))`;

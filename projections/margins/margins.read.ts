@@ -51,6 +51,27 @@ export async function readRevenueTotals(
   return rows;
 }
 
+export interface SoldSum {
+  readonly month: string;
+  readonly billing_kind: string;
+  readonly unit: string;
+  readonly quantity: string;
+}
+
+/** The units that issued invoices bill of months, in one currency. */
+export async function readSoldUnits(
+  db: Db,
+  position: number,
+  { months, currency }: { readonly months: readonly string[]; readonly currency: string },
+): Promise<SoldSum[]> {
+  const { rows } = await sql<SoldSum>`
+    SELECT month, billing_kind, unit, sum(quantity) AS quantity FROM sold_units
+    WHERE month = ${anyOf(months)} AND currency = ${currency} AND position_from <= ${position}
+    GROUP BY month, billing_kind, unit
+    ORDER BY billing_kind, unit`.execute(db);
+  return rows;
+}
+
 export interface MarginMonth {
   readonly month: string;
   readonly currency: string;

@@ -28,8 +28,33 @@ export const revenue = defineTable({
 
 export type RevenueRow = RowOf<typeof revenue>;
 
+/**
+ * The units that issued invoices bill, by charge month, as signed deltas in the same way. A credit note bills none.
+ * Rows for anything but usage have none.
+ */
+export const soldUnits = defineTable({
+  name: 'sold_units',
+  columns: {
+    invoice_id: uuid,
+    cause: oneOf<'issued' | 'voided'>(),
+    deployment_id: text,
+    billing_kind: text,
+    /** As rates name it. Empty: they do not. */
+    unit: text,
+    month: text,
+    tenant_id: text,
+    currency: text,
+    quantity: numeric,
+  },
+  key: ['invoice_id', 'cause', 'deployment_id', 'billing_kind', 'unit', 'month'],
+  indexes: [['month', 'currency']],
+});
+
+export type SoldUnitsRow = RowOf<typeof soldUnits>;
+
 declare module '#read-model/read-models' {
   interface ReadModels {
     revenue: History<RevenueRow>;
+    sold_units: History<SoldUnitsRow>;
   }
 }

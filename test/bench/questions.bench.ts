@@ -43,6 +43,14 @@ async function asked(ledger: Ledger): Promise<ReadonlyMap<string, Readonly<Recor
         to: '2026-06',
       },
     ],
+    [
+      'kind-mapping-preview',
+      {
+        ...{ provider: 'p', kind: 'vm', billingKinds: ['requests', 'vm'] },
+        ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
+      },
+    ],
+    ['margin-units', { from: '2026-01', to: '2026-12' }],
     ['margin-trend', { from: '2026-01', to: '2026-12' }],
     ['diff', { from: '1' }],
   ]);

@@ -27,6 +27,11 @@ const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
     ...{ policyId: 'p', costs: { unattributed: true }, method: 'even' },
     ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
   },
+  'margin-units': { from: '2026-03', to: '2026-06', by: 'month' },
+  'kind-mapping-preview': {
+    ...{ provider: 'p', kind: 'vm', billingKinds: ['requests', 'vm'] },
+    ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
+  },
   accrual: { at: AT },
   lines: { at: AT },
   'invoice-preview': { tenantId: 't1', at: AT },

@@ -174,6 +174,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'correct-cost',
   'set-cost-sharing',
   'correct-cost-sharing',
+  'set-kind-mapping',
+  'correct-kind-mapping',
   'grant-credit',
   'grant-coupon',
   'revoke-credit',

@@ -16,6 +16,7 @@ import { creditNoteDocument, invoiceDocument } from '#operations/documents';
 import { invoice, invoicePreview } from '#operations/invoices';
 import { line, lines } from '#operations/lines';
 import { margin, marginTrend } from '#operations/margin';
+import { marginUnits } from '#operations/margin-units';
 import { meteredDays } from '#operations/metering';
 import { QUERIES } from '#operations/operations';
 import { projections } from '#operations/projections';
@@ -106,6 +107,19 @@ function commandsOf(n: number): object[] {
     {
       ...{ command: 'set-cost-sharing', policyId: tenantId, costs: { kind: `of ${tenantId}` }, method: 'usage' },
       ...{ billingKind: 'requests', effectiveFrom: '2026-01-01T00:00:00Z' },
+    },
+    {
+      ...{ command: 'set-kind-mapping', provider: 'digitalocean', kind: `of ${tenantId}` },
+      ...{ billingKinds: ['requests', 'peak'], effectiveFrom: '2026-01-01T00:00:00Z' },
+    },
+    {
+      ...{ command: 'record-cost', provider: 'digitalocean', invoiceRef: tenantId },
+      lines: [
+        {
+          ...{ lineKey: '1', kind: `of ${tenantId}`, resourceId: `droplet-${n}`, chargePeriod: april(2) },
+          ...{ amount: '1.00', currency: 'USD', category: 'usage' },
+        },
+      ],
     },
     { command: 'set-tax', tenantId, name: 'VAT', ratePercent: '20', from: '2026-01-01T00:00:00Z' },
     { command: 'register-deployment', deploymentId, tenantId, name: 'Production', from: april(1).start },
@@ -287,6 +301,7 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   // As many months as are allowed.
   // Months with a policy, and those without: each kind in its own way.
   [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 15],
+  [marginUnits, () => ({ from: '2020-01', to: '2029-12' }), 19],
   [accrual, () => ({ at: april(15).start }), 17],
   [meteredDays, () => ({}), 3],
   [projections, () => ({}), 7],

@@ -68,13 +68,17 @@ describe('replay', () => {
       ...{ command: 'set-cost-sharing', policyId: 'rest', costs: { unattributed: true }, method: 'weights' },
       ...{ weights: [{ tenantId: 't1', percent: '100' }], effectiveFrom: '2026-04-01T00:00:00Z' },
     });
+    await test.apply({
+      ...{ command: 'set-kind-mapping', provider: 'p', kind: 'vm', billingKinds: ['cpu'] },
+      effectiveFrom: '2026-04-01T00:00:00Z',
+    });
     await audit.replay({ asOf: String(await test.ledger.catchUp()), into: 'only_t2', tenantId: 't2' }, ADMIN);
     expect(
       await query(
         'select distinct tenant_id from only_t2.tenants union select distinct tenant_id from only_t2.invoices',
       ),
     ).toEqual([{ tenant_id: 't2' }]);
-    for (const table of ['command_keys', 'cost_months', 'cost_sharing'])
+    for (const table of ['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings'])
       expect(await query(`select count(*)::int as n from only_t2.${table}`)).toEqual([{ n: 0 }]);
     await expect(audit.replay({ asOf: '9', tenantId: 'nobody' }, ADMIN)).rejects.toMatchObject({
       code: 'unknown_tenant',

@@ -94,6 +94,7 @@ describe('a replay of a history in which every kind of fact is corrected', () =>
 });
 
 const SHARING = { command: 'set-cost-sharing', policyId: 'rest', costs: { unattributed: true } };
+const MAPPING = { command: 'set-kind-mapping', provider: 'p', kind: 'vm' };
 
 describe('a replay from nothing', () => {
   let test: TestLedger;
@@ -106,6 +107,13 @@ describe('a replay from nothing', () => {
       // May has other terms, and after it those of April hold again.
       { ...SHARING, method: 'even', effectiveFrom: '2026-04-01T00:00:00Z' },
       { ...SHARING, method: 'revenue', effectiveFrom: '2026-05-01T00:00:00Z', effectiveUntil: '2026-06-01T00:00:00Z' },
+      { ...MAPPING, billingKinds: ['vm', 'requests'], effectiveFrom: '2026-04-01T00:00:00Z' },
+      {
+        ...MAPPING,
+        billingKinds: ['vm'],
+        effectiveFrom: '2026-05-01T00:00:00Z',
+        effectiveUntil: '2026-06-01T00:00:00Z',
+      },
       { command: 'reject-proposal', proposalId: await propose(test.core, 'rejected'), reason: 'not agreed' },
     );
     await propose(test.core, 'open');

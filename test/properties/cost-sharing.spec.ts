@@ -7,13 +7,15 @@ import { decimal, sum, text } from '#domain/money/decimal';
 import { monthNamed } from '#domain/time/period';
 import { contextFor } from '#ledger/query';
 import { margin, marginTrend } from '#operations/margin';
+import { marginUnits } from '#operations/margin-units';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /**
- * Random costs of resources that move, deployments that change hands, and policies that are set, corrected and
- * withdrawn in between. Whatever they are: every cent is borne once, sharing changes no total, each answer stays what
- * it was as of its position, and the months of a trend are those asked one by one.
+ * Random costs of resources that move, deployments that change hands, and policies and mappings of kinds that are set,
+ * corrected and withdrawn in between. Whatever they are: every cent is borne once, sharing changes no total, each
+ * answer stays what it was as of its position, the months of a trend are those asked one by one, and billing kinds come
+ * to the margin.
  *
  * HISTORIES=n and PROPERTY_SEED=s: how many, and which.
  */
@@ -71,6 +73,17 @@ const terms = fc
     ...(days === undefined ? {} : { effectiveUntil: dayAt(from + days) }),
   }));
 const policyId = one('a', 'b', 'c');
+const mapped = fc
+  .tuple(
+    one(...KINDS),
+    fc.uniqueArray(one('cpu', 'disk', 'base_fee'), { minLength: 1 }),
+    day,
+    fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }),
+  )
+  .map(([kind, billingKinds, from, days]) => ({
+    ...{ provider: 'p', kind, billingKinds, effectiveFrom: dayAt(from) },
+    ...(days === undefined ? {} : { effectiveUntil: dayAt(from + days) }),
+  }));
 
 /** A step, given its number. */
 type Step = (n: number) => object;
@@ -86,6 +99,12 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(policyId, day).map(([id, from]): Step => () => ({
     ...{ command: 'withdraw', what: 'set-cost-sharing', policyId: id, effectiveFrom: dayAt(from), reason: 'never' },
   })),
+  mapped.map((of): Step => () => ({ command: 'set-kind-mapping', ...of })),
+  mapped.map((of): Step => () => ({ command: 'correct-kind-mapping', ...of, reason: 'better known' })),
+  fc.tuple(one(...KINDS), day).map(([kind, from]): Step => () => ({
+    ...{ command: 'withdraw', what: 'set-kind-mapping', provider: 'p', kind, effectiveFrom: dayAt(from) },
+    reason: 'never',
+  })),
   fc
     .tuple(one(...RESOURCES), fc.option(one(...DEPLOYMENTS), { nil: undefined }), day)
     .map(([of, to, at]): Step => () => ({
@@ -95,16 +114,46 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(one(...DEPLOYMENTS), one(...TENANTS), day).map(([of, to, at]): Step => () => ({
     ...{ command: 'assign-deployment', deploymentId: of, tenantId: to, from: dayAt(at) },
   })),
-  fc.tuple(one(...DEPLOYMENTS), day, fc.nat(9)).map(([of, at, quantity]): Step => (n) => ({
-    ...{ command: 'observe-usage', deploymentId: of },
-    observations: [
-      {
-        ...{ resourceId: `u${n}`, billingKind: 'cpu', granularity: 'day', quantity: String(quantity) },
-        period: { start: dayAt(at), end: dayAt(at + 1) },
-      },
-    ],
-  })),
+  fc
+    .tuple(one(...DEPLOYMENTS), day, fc.nat(9), one('u', ...RESOURCES))
+    .map(([of, at, quantity, used]): Step => (n) => ({
+      ...{ command: 'observe-usage', deploymentId: of },
+      observations: [
+        {
+          ...{
+            resourceId: used === 'u' ? `u${n}` : used,
+            billingKind: n % 2 === 0 ? 'cpu' : 'disk',
+            granularity: 'day',
+          },
+          ...{ quantity: String(quantity), sourceId: String(n) },
+          period: { start: dayAt(at), end: dayAt(at + 1) },
+        },
+      ],
+    })),
 );
+
+/** Unit economics of each month and of all, as of a position. */
+const unitsAt = async ({ ledger }: TestLedger, asOf: string) =>
+  ledger.ask(marginUnits, { from: MONTHS[0] ?? '', to: MONTHS.at(-1) ?? '', by: 'month', asOf }, ADMIN);
+
+/** Kinds, unmapped and unattributed come to what the margin of the month is, and months to all of them. */
+function expectUnitsToAddUp(
+  units: Awaited<ReturnType<typeof unitsAt>>,
+  margins: Awaited<ReturnType<typeof marginsAt>>,
+): void {
+  const total = (values: readonly string[]): string => text(sum(values.map((value) => decimal(value))));
+  expect(units.months?.map(({ overall }) => overall)).toEqual(margins.map(({ overall }) => overall));
+  for (const { overall, byKind, unmapped, unattributed, costs } of [units, ...(units.months ?? [])]) {
+    const rows = [...byKind, unmapped, unattributed];
+    for (const figure of ['cogs', 'directCogs', 'sharedCogs'] as const) {
+      expect(total(rows.map((row) => row[figure]))).toBe(total([overall[figure]]));
+      expect(total(costs.map((row) => row[figure]))).toBe(total([...byKind, unmapped].map((row) => row[figure])));
+    }
+    expect(total(byKind.map(({ revenue }) => revenue))).toBe(total([overall.revenue]));
+  }
+  for (const figure of ['revenue', 'cogs', 'margin', 'sharedCogs'] as const)
+    expect(total((units.months ?? []).map(({ overall }) => overall[figure]))).toBe(total([units.overall[figure]]));
+}
 
 const marginsAt = async ({ ledger }: TestLedger, asOf: string) => {
   const months = [];
@@ -136,6 +185,7 @@ async function lived(test: TestLedger, history: readonly Step[]): Promise<void> 
   for (const { invoiceId } of (await test.ask<{ items: readonly { invoiceId: string }[] }>('invoices')).items)
     await test.apply({ command: 'issue-invoice', invoiceId, at: '2026-05-02T00:00:00Z' });
   const known = new Map<string, Awaited<ReturnType<typeof marginsAt>>>();
+  const units = new Map<string, Awaited<ReturnType<typeof unitsAt>>>();
   for (const [n, step] of history.entries()) {
     await test.ledger.execute(step(n), ADMIN);
     const asOf = String(await test.ledger.catchUp());
@@ -143,6 +193,9 @@ async function lived(test: TestLedger, history: readonly Step[]): Promise<void> 
     if (n % 3 === 0) while (!(await keepNext(test.core)).isDone);
     const months = await marginsAt(test, asOf);
     known.set(asOf, months);
+    const ofUnits = await unitsAt(test, asOf);
+    units.set(asOf, ofUnits);
+    expectUnitsToAddUp(ofUnits, months);
     const { months: trend } = await test.ledger.ask(
       marginTrend,
       { from: MONTHS[0] ?? '', to: MONTHS.at(-1) ?? '', by: 'deployment', asOf },
@@ -156,6 +209,7 @@ async function lived(test: TestLedger, history: readonly Step[]): Promise<void> 
   const { failures } = await test.check();
   expect(failures).toEqual([]);
   for (const [asOf, months] of known) expect(await marginsAt(test, asOf)).toEqual(months);
+  for (const [asOf, answer] of units) expect(await unitsAt(test, asOf)).toEqual(answer);
   // Sharing moves cost, and changes no total of it.
   const total = (of: Awaited<ReturnType<typeof marginsAt>>) =>
     text(sum(of.map(({ overall }) => decimal(overall.cogs))));

@@ -89,6 +89,28 @@ export function rootFields(
         rest: () => '/dashboard/margin/trend?from=2026-03&to=2026-04',
       },
     ],
+    [
+      'marginUnits',
+      {
+        for: ADMIN,
+        given: () => '(from: "2026-03", to: "2026-04")',
+        rest: () => '/dashboard/margin/units?from=2026-03&to=2026-04',
+      },
+    ],
+    ['kindMappings', { for: ADMIN, rest: () => '/kind-mappings' }],
+    [
+      'kindMappingPreview',
+      {
+        for: ADMIN,
+        given: () =>
+          '(provider: "p", kind: "k", billingKinds: ["cpu"], effectiveFrom: "2026-04-01T00:00:00Z", to: "2026-05")',
+        rest: () => '/kind-mappings/preview',
+        body: {
+          ...{ provider: 'p', kind: 'k', billingKinds: ['cpu'] },
+          ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-05' },
+        },
+      },
+    ],
     ['proposals', { for: STAFF, rest: () => '/proposals' }],
     ['tokens', { for: ADMIN, rest: () => '/tokens' }],
     ['accrual', { for: ADMIN, rest: () => '/dashboard/accrual' }],

@@ -3,6 +3,7 @@ import type { CommandOutcome } from '#ledger/command';
 import { zWhole } from '#ledger/query';
 import { print, printJson, say } from './output.js';
 import { previewed } from './preview.js';
+import { isMapping, mappingPreviewed } from './mapping-preview.js';
 import { isSharing, sharingPreviewed } from './sharing-preview.js';
 import { cliCaller, withLedger } from './session.js';
 import { readOption, WrongUsage } from './wrong-usage.js';
@@ -25,8 +26,10 @@ export async function executeOne(command: object, options: Options, doneText?: s
     throw new WrongUsage(
       '--preview always uses the current data. Remove --based-on, and give it with the command itself.',
     );
-  if (options.preview === true)
+  if (options.preview === true) {
+    if (isMapping(command)) return mappingPreviewed(command, options);
     return isSharing(command) ? sharingPreviewed(command, options) : previewed([command], options);
+  }
   const actor = typeof options.actor === 'string' ? options.actor : undefined;
   return withLedger(options, async (ledger) => {
     const outcome = await ledger.execute({ ...command, ...(basedOn === null ? {} : { basedOn }) }, cliCaller(actor));

@@ -5,6 +5,7 @@ import { inventoryEventsWith } from './inventory/resource.js';
 import { creditEventsWith } from './invoices/credits.js';
 import { invoiceEventsWith } from './invoices/invoice.js';
 import { lineEventsWith } from './lines/line.js';
+import { kindMappingEventsWith } from './margin/kind-mapping.js';
 import { sharingEventsWith } from './margin/sharing-policy.js';
 import { meteringEventsWith } from './metering/metering.js';
 import { rebuildEventsWith } from './operations/rebuild.js';
@@ -36,6 +37,7 @@ const schemasWith = (id: IdSchema) => ({
   ...creditEventsWith(id),
   ...costEventsWith(id),
   ...sharingEventsWith(id),
+  ...kindMappingEventsWith(id),
   ...commandEventsWith(id),
   ...operationEventsWith(id),
   ...rebuildEventsWith(id),

@@ -12,8 +12,10 @@ import { deploymentOperations } from './deployments.js';
 import { documentOperations } from './documents.js';
 import { evidenceOperations } from './evidence.js';
 import { invoiceOperations } from './invoices.js';
+import { kindMappingOperations } from './kind-mappings.js';
 import { lineOperations } from './lines.js';
 import { marginOperations } from './margin.js';
+import { marginUnitsOperations } from './margin-units.js';
 import { meteringOperations } from './metering.js';
 import { owedOperations } from './owed.js';
 import { planOperations } from './plans.js';
@@ -46,12 +48,14 @@ const SUBJECTS: readonly Operations[] = [
   quoteOperations,
   costOperations,
   costSharingOperations,
+  kindMappingOperations,
   lineOperations,
   invoiceOperations,
   creditNoteOperations,
   documentOperations,
   creditOperations,
   marginOperations,
+  marginUnitsOperations,
   accrualOperations,
   owedOperations,
   auditOperations,

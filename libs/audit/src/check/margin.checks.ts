@@ -4,6 +4,7 @@ import { monthNamed } from '#domain/time/period';
 import { costsIn, marginIn, marginMonths } from '#billing/costs/margin-month';
 import { computedSums, type CostSum } from '#billing/costs/cost-sums';
 import { costSums, keptSums, totalOf } from '#billing/costs/kept-costs';
+import { unitsIn } from '#billing/costs/unit-economics';
 import { type KeptCost, readKeptCosts, readKeptMonths } from '#projections/margins/kept-costs.read';
 import type { KeptMonthRow } from '#projections/margins/kept-costs.table';
 import { readCostTotals } from '#projections/costs/costs.read';
@@ -56,6 +57,28 @@ const identities: Check = async (context) => {
       need(`deployments of ${tenantId} earn`, total(own.map((each) => each.revenue)), revenue);
       need(`deployments of ${tenantId} cost`, total(own.map((each) => each.cogs)), cogs);
     }
+  }
+  return findings;
+};
+
+/** The kinds of unit economics, with what is not mapped and what nobody bears, come to the margin. Exactly. */
+const units: Check = async (context) => {
+  const findings: Finding[] = [];
+  for (const { month, currency } of await marginMonths(context)) {
+    const period = monthNamed(month);
+    const margin = await marginIn(context, period, currency);
+    const { together } = await unitsIn(context, [period], currency);
+    const rows = [...together.byKind, together.unmapped, together.unattributed];
+    for (const figure of ['cogs', 'directCogs', 'sharedCogs'] as const) {
+      const total = sum(rows.map((row) => decimal(row[figure])));
+      if (total.eq(decimal(margin.overall[figure]))) continue;
+      findings.push(
+        broken(month, currency, `${figure} of billing kinds comes to ${text(total)}, not ${margin.overall[figure]}`),
+      );
+    }
+    const earned = sum(together.byKind.map(({ revenue }) => decimal(revenue)));
+    if (!earned.eq(decimal(margin.overall.revenue)))
+      findings.push(broken(month, currency, `billing kinds earn ${text(earned)}, not ${margin.overall.revenue}`));
   }
   return findings;
 };
@@ -161,5 +184,5 @@ const unattributed: Check = async (context) => {
   return findings;
 };
 
-export const MARGIN: readonly Check[] = [identities, costs, kept];
+export const MARGIN: readonly Check[] = [identities, units, costs, kept];
 export const COST_NOTICES: readonly Check[] = [unattributed];

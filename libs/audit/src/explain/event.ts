@@ -1,4 +1,5 @@
 import { costEvents } from '#domain/costs/cost';
+import { kindMappingEvents } from '#domain/margin/kind-mapping';
 import { sharingEvents } from '#domain/margin/sharing-policy';
 import { EventCodec } from '#event-store/codec';
 import type { StoredEvent } from '#event-store/port';
@@ -38,7 +39,7 @@ export async function eventNamed({ core, position }: QueryContext, id: string): 
 
 /** Only roles that see margin see what cost events say. Others see that there was an event. */
 export const seesData = ({ role }: Caller, type: string): boolean =>
-  ADMIN.includes(role) || !(Object.hasOwn(costEvents, type) || Object.hasOwn(sharingEvents, type));
+  ADMIN.includes(role) || ![costEvents, sharingEvents, kindMappingEvents].some((events) => Object.hasOwn(events, type));
 
 export async function explainEvent(context: QueryContext, stored: StoredEvent): Promise<ExplainedEvent> {
   const event = codec.decode(stored);

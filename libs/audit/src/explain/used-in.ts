@@ -125,6 +125,8 @@ function wantedBy({
     case 'CostDeliveryCompleted':
     case 'CostSharingSet':
     case 'CostSharingCorrected':
+    case 'KindMappingSet':
+    case 'KindMappingCorrected':
     case 'TokenIssued':
     case 'TokenRevoked':
     case 'CommandProposed':

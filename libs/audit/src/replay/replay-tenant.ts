@@ -54,7 +54,11 @@ export async function keepOnly(
        WHERE (s ->> 'provider', s ->> 'providerId') IN (
          SELECT provider, provider_id FROM ${schema}.own_resources)), '[]')`,
   );
-  await pool.query(`TRUNCATE ${schema}.command_keys, ${schema}.cost_months, ${schema}.cost_sharing`);
+  await pool.query(
+    `TRUNCATE ${['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings']
+      .map((name) => `${schema}.${name}`)
+      .join(', ')}`,
+  );
   await pool.query(
     `DROP TABLE ${Object.keys(lookUps)
       .map((name) => `${schema}.${name}`)

@@ -10,6 +10,7 @@ import type { CostSum } from './cost-sums.js';
 /** A share of a cost line. */
 export interface CostLineShare extends CostSum, Pick<MatchedCost, 'tags' | 'at'> {
   readonly costLine: string;
+  readonly resourceId: string | null;
   /** The log position at which the line was recorded. */
   readonly position: number;
 }
@@ -48,6 +49,7 @@ export async function costLinesIn(
           provider: row.provider,
           kind: row.kind,
           tags,
+          resourceId: row.resource_id,
           costLine: `${row.provider}/${row.invoice_ref}/${row.line_key}`,
           position: row.position_from,
         })),

@@ -9,6 +9,15 @@ import { type CostLineShare, costLinesIn } from './cost-lines.js';
 import type { CostSum } from './cost-sums.js';
 import { costSums } from './kept-costs.js';
 
+/** A cost, and what its share of a line, or its sum, is of. */
+export type DividedCost = MarginCost & CostSum & Pick<CostLineShare, 'at' | 'resourceId'>;
+
+/** What must be seen line by line: lines of these kinds, and all of a month in which other rules begin. */
+export interface Finer {
+  readonly cuts?: readonly Instant[];
+  readonly kinds?: readonly { readonly provider: string; readonly kind: string }[];
+}
+
 /**
  * The cost of months, with the policies that share it. Sums serve where a policy asks for provider, kind and holder
  * only, and over whole months. Lines are read where one of their tags may be asked for, or where terms begin within a
@@ -19,30 +28,36 @@ export async function marginCosts(
   months: readonly Period[],
   currency: string,
   policies: readonly SharingPolicy[],
-): Promise<readonly MarginCost[][]> {
+  { cuts = [], kinds = [] }: Finer = {},
+): Promise<readonly DividedCost[][]> {
   const inForce = months.map((month) => policies.filter(({ period }) => overlaps(period, month)));
-  const isCut = months.map((month, index) => cutsOf(inForce[index] ?? []).some((at) => isWithin(month, at)));
+  const isCut = months.map((month, index) =>
+    [...cutsOf(inForce[index] ?? []), ...cuts].some((at) => isWithin(month, at)),
+  );
   const cut = await linesOf(
     context,
     months.filter((_, index) => isCut[index]),
     currency,
     {
-      cuts: cutsOf(policies),
+      cuts: [...cutsOf(policies), ...cuts],
       select: { withTags: tagKeysOf(policies).length > 0 },
     },
   );
   const whole = months.filter((_, index) => !(isCut[index] ?? false));
   const keys = tagKeysOf(inForce.filter((_, index) => !(isCut[index] ?? false)).flat());
   const sums = whole.length === 0 ? [] : await costSums(context, whole, currency);
-  const tagged = await linesOf(context, keys.length === 0 ? [] : whole, currency, { select: { tagKeys: keys } });
+  const select = { ...(keys.length === 0 ? {} : { tagKeys: keys }), ...(kinds.length === 0 ? {} : { kinds }) };
+  const chosen = await linesOf(context, Object.keys(select).length === 0 ? [] : whole, currency, { select });
   const summed = new Map(whole.map((month, index) => [month, sums[index] ?? []]));
   return months.map((month, index) => {
     const lines = cut.get(month);
     if (lines !== undefined) return lines.map((line) => shared(inForce[index] ?? [], line));
-    const apart = tagged.get(month) ?? [];
+    const byLine = chosen.get(month) ?? [];
     return [
-      ...without(summed.get(month) ?? [], apart).map((of) => ({ ...of, tags: {}, at: month.start })),
-      ...apart,
+      ...without(summed.get(month) ?? [], byLine).map((of) => ({
+        ...{ ...of, tags: {}, at: month.start, resourceId: null },
+      })),
+      ...byLine,
     ].map((cost) => shared(inForce[index] ?? [], cost));
   });
 }

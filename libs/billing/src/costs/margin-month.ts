@@ -18,7 +18,7 @@ import { readMarginMonths, readRevenue, readRevenueTotals } from '#projections/m
 import type { QueryContext } from '#ledger/query';
 import type { CostLineShare } from './cost-lines.js';
 import { costSums, costTotals } from './kept-costs.js';
-import { marginCostLines, marginCosts } from './margin-costs.js';
+import { type DividedCost, type Finer, marginCostLines, marginCosts } from './margin-costs.js';
 import { sharedCosts } from './shared-costs.js';
 
 /** A UTC month's margin in one currency. */
@@ -65,15 +65,35 @@ export async function marginsBy(
   currency: string,
   policies: readonly SharingPolicy[],
 ): Promise<readonly Margin[]> {
+  const figures = await figuresBy(context, months, currency, policies);
+  return figures.map(({ revenue, costs, shared }) => marginOf(revenue, costs, currency, shared));
+}
+
+/** What the margin of a month is made of: sums where nothing asks for lines. */
+export interface MonthSums {
+  readonly month: Period;
+  readonly revenue: readonly RevenueShare[];
+  readonly costs: readonly DividedCost[];
+  readonly shared: readonly SharedCost[];
+}
+
+/** What the margins of months are made of, if these policies shared the cost. */
+export async function figuresBy(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+  policies: readonly SharingPolicy[],
+  finer?: Finer,
+): Promise<readonly MonthSums[]> {
   const revenue = await revenueOf(context, months, currency);
-  const costs = await marginCosts(context, months, currency, policies);
+  const costs = await marginCosts(context, months, currency, policies, finer);
   const figures = months.map((month, index) => ({ month, revenue: revenue[index] ?? [], costs: costs[index] ?? [] }));
   const shared = await sharedCosts(context, figures, policies, currency);
-  return figures.map((of, index) => marginOf(of.revenue, of.costs, currency, shared[index]));
+  return figures.map((of, index) => ({ ...of, shared: shared[index] ?? [] }));
 }
 
 /** The policies in force at some time of neighbouring months. */
-async function sharingIn({ core, position }: QueryContext, months: readonly Period[]) {
+export async function sharingIn({ core, position }: QueryContext, months: readonly Period[]) {
   const [first, last] = [months[0], months.at(-1)];
   if (first === undefined || last === undefined) return [];
   return readSharingPolicies(core.db, position, { start: first.start, end: last.end });

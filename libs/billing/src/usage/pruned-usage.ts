@@ -41,14 +41,21 @@ export async function fromLog(core: LedgerCore, months: readonly PrunedMonth[]):
  * Reads usage with `read`, together with readings that only the log has. It first reads as if nothing was pruned, and
  * looks up pruned months afterwards: records might have been pruned during the read.
  */
-export async function withPruned<Result>(
+export const withPruned = async <Result>(
   core: LedgerCore,
   spans: readonly UsageSpan[],
+  read: (pruned: FromLog, months: readonly PrunedMonth[]) => Promise<Result>,
+): Promise<Result> => withPrunedMonths(core, async () => core.usage.prunedMonths(spans), read);
+
+/** The same, of the pruned months that `prunedNow` finds. */
+export async function withPrunedMonths<Result>(
+  core: LedgerCore,
+  prunedNow: () => Promise<readonly PrunedMonth[]>,
   read: (pruned: FromLog, months: readonly PrunedMonth[]) => Promise<Result>,
 ): Promise<Result> {
   for (let months: readonly PrunedMonth[] = []; ;) {
     const result = await read(months.length === 0 ? NOTHING : await fromLog(core, months), months);
-    const now = await core.usage.prunedMonths(spans);
+    const now = await prunedNow();
     if (now.length === months.length) return result;
     months = now;
   }

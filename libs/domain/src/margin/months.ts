@@ -8,10 +8,20 @@ import type { Instant } from '../time/instant.js';
  * elapsed at start), so that the months add up to it. `scale`: the amount's own decimals where they are more than the
  * currency's (a provider's cost may have 18).
  */
-export function byMonth(amount: Decimal, over: Period, currency: string): { month: string; amount: Decimal }[] {
+export const byMonth = (amount: Decimal, over: Period, currency: string): { month: string; amount: Decimal }[] =>
+  dividedByMonth(amount, over, scaleOf(currency));
+
+/** Quantities over two months have so many decimals, or their own where they have more. */
+const QUANTITY_SCALE = 12;
+
+/** A quantity over a charge period, divided in the same way. */
+export const quantityByMonth = (quantity: Decimal, over: Period): { month: string; amount: Decimal }[] =>
+  dividedByMonth(quantity, over, QUANTITY_SCALE);
+
+function dividedByMonth(amount: Decimal, over: Period, scale: number): { month: string; amount: Decimal }[] {
   const pieces = piecesOf(over, monthOf);
   if (pieces.length === 1) return [{ month: monthText(over.start), amount }];
-  const upTo = shareUpTo(amount, over, Math.max(scaleOf(currency), decimals(amount)));
+  const upTo = shareUpTo(amount, over, Math.max(scale, decimals(amount)));
   return pieces.map((piece) => ({ month: monthText(piece.start), amount: upTo(piece.end).minus(upTo(piece.start)) }));
 }
 

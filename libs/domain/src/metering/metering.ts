@@ -131,6 +131,11 @@ const KINDS: ReadonlyMap<string, KindMapping> = new Map(
 
 export const METERED_BILLING_KINDS: readonly string[] = [...KINDS.values()].map(({ billingKind }) => billingKind);
 
+/** The billing kind of each inventory kind. */
+export const BILLING_KINDS_BY_KIND: ReadonlyMap<string, string> = new Map(
+  [...KINDS].map(([kind, { billingKind }]) => [kind, billingKind]),
+);
+
 /** The inventory kinds that are metered. */
 export const METERED_KINDS: readonly string[] = [...KINDS.keys()];
 

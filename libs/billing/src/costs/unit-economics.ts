@@ -1,0 +1,152 @@
+import { compareText } from '#domain/compare-text';
+import { type KindMapping, mappingAt, type ProviderKind } from '#domain/margin/kind-mapping';
+import { keyOfSharing } from '#domain/margin/sharing';
+import {
+  costsByKind,
+  type CostsByKind,
+  type Sold,
+  togetherByKind,
+  type UnitCost,
+  type Units,
+  unitsOf,
+} from '#domain/margin/units';
+import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
+import { overlaps, type Period } from '#domain/time/period';
+import { monthName } from '#projections/costs/charged.read';
+import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
+import { readSoldUnits } from '#projections/margins/margins.read';
+import { asJsonb } from '#projections/usage-records/usage-records.read';
+import { readPrunedWithin, readUsedTime } from '#projections/usage-records/used-time.read';
+import type { QueryContext } from '#ledger/query';
+import { withPrunedMonths } from '../usage/pruned-usage.js';
+import { figuresBy, type MonthSums, sharingIn } from './margin-month.js';
+
+/** Unit economics of neighbouring months: of each, and of all together. */
+export interface UnitsOver {
+  readonly months: readonly Units[];
+  readonly together: Units;
+}
+
+/** What is sold of each billing kind in neighbouring UTC months, and what it costs, in one currency. */
+export async function unitsIn(context: QueryContext, months: readonly Period[], currency: string): Promise<UnitsOver> {
+  const mappings = await readKindMappings(context.core.db, context.position);
+  return unitsBy(context, months, currency, mappings);
+}
+
+/** The same, if these mappings were recorded. */
+export async function unitsBy(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+  mappings: readonly KindMapping[],
+): Promise<UnitsOver> {
+  const policies = await sharingIn(context, months);
+  const figures = await figuresBy(context, months, currency, policies, finerFor(months, mappings));
+  const sold = await soldIn(context, figures, currency);
+  const costs = await costsIn(context, figures, currency, mappings);
+  return {
+    months: figures.map((_, index) => unitsOf(sold[index] ?? [], costs[index] ?? togetherByKind([]), currency)),
+    together: unitsOf(sold.flat(), togetherByKind(costs), currency),
+  };
+}
+
+/** Lines of kinds with several billing kinds are seen with their resources. New mappings divide a month. */
+function finerFor(months: readonly Period[], mappings: readonly KindMapping[]) {
+  const inForce = mappings.filter(({ period }) => months.some((month) => overlaps(period, month)));
+  const several = inForce.filter(({ billingKinds }) => billingKinds.length > 1);
+  return {
+    cuts: inForce.flatMap(({ period: { start, end } }) => (end === null ? [start] : [start, end])),
+    kinds: several.map(({ provider, kind }): ProviderKind => ({ provider, kind })),
+  };
+}
+
+/** The revenue of each month by billing kind, and the billed units. */
+async function soldIn(
+  { core, position }: QueryContext,
+  figures: readonly MonthSums[],
+  currency: string,
+): Promise<Sold[][]> {
+  const months = figures.map(({ month }) => monthName(month));
+  const units = Map.groupBy(await readSoldUnits(core.db, position, { months, currency }), ({ month }) => month);
+  return figures.map(({ month, revenue }) => [
+    ...revenue.map(({ billingKind, amount }) => ({ billingKind, unit: null, amount, quantity: ZERO })),
+    ...(units.get(monthName(month)) ?? []).map((row) => ({
+      ...{ billingKind: row.billing_kind, unit: row.unit === '' ? null : row.unit },
+      ...{ amount: ZERO, quantity: decimal(row.quantity) },
+    })),
+  ]);
+}
+
+/** The cost of each month by what it is for. */
+async function costsIn(
+  context: QueryContext,
+  figures: readonly MonthSums[],
+  currency: string,
+  mappings: readonly KindMapping[],
+): Promise<CostsByKind[]> {
+  const mappedTo = mappingAt(mappings);
+  const costs = figures.map(unitCosts);
+  const divided = costs.flat().flatMap((cost) => {
+    const { billingKinds } = mappedTo(cost, cost.at);
+    const { resourceId, isUnattributed } = cost;
+    return billingKinds.length < 2 || resourceId === null || isUnattributed ? [] : [{ resourceId, billingKinds }];
+  });
+  const used = await usedTimeIn(
+    context,
+    figures.map(({ month }) => month),
+    divided,
+  );
+  return figures.map(({ month }, index) =>
+    costsByKind(costs[index] ?? [], { mappedTo, currency, usedTime: (of, kind) => used({ ...of, month, kind }) }),
+  );
+}
+
+/** What a policy shares is nobody's if no tenant had a deployment in the month. */
+function unitCosts({ costs, shared }: MonthSums): UnitCost[] {
+  const nobodys = new Set(
+    shared
+      .filter(({ fallback }) => fallback === 'unattributed')
+      .map(({ policyId, effectiveFrom: start }) => keyOfSharing({ policyId, period: { start, end: null } })),
+  );
+  return costs.map(({ provider, kind, amount, resourceId, at, sharedBy, tenantId }) => ({
+    ...{ provider, kind, amount, resourceId, at, isShared: sharedBy !== null },
+    isUnattributed: sharedBy === null ? tenantId === null : nobodys.has(sharedBy),
+  }));
+}
+
+interface UseOf {
+  readonly provider: string;
+  readonly resourceId: string;
+  readonly month: Period;
+  readonly kind: string;
+}
+
+/** How long resources were used in each month, by the readings of billing kinds. */
+async function usedTimeIn(
+  { core, position }: QueryContext,
+  months: readonly Period[],
+  of: readonly { readonly resourceId: string; readonly billingKinds: readonly string[] }[],
+): Promise<(use: UseOf) => Decimal> {
+  const [first, last] = [months[0], months.at(-1)];
+  if (of.length === 0 || first === undefined || last === undefined) return () => ZERO;
+  const readings = {
+    resourceIds: [...new Set(of.map(({ resourceId }) => resourceId))].sort(compareText),
+    billingKinds: [...new Set(of.flatMap(({ billingKinds }) => billingKinds))].sort(compareText),
+    within: { start: first.start, end: last.end },
+  };
+  const rows = await withPrunedMonths(
+    core,
+    async () => readPrunedWithin(core.db, readings),
+    async ({ versions }) => readUsedTime(core.db, position, readings, asJsonb(versions)),
+  );
+  const keyOf = (...parts: readonly string[]): string => JSON.stringify(parts);
+  const seconds = new Map(
+    rows.map((row) => [keyOf(row.provider, row.resource_id, row.month, row.billing_kind), decimal(row.seconds)]),
+  );
+  // A reading without a provider is of the resource with its id.
+  return ({ provider, resourceId, month, kind }) =>
+    [provider, ''].reduce(
+      (sum, by) => sum.plus(seconds.get(keyOf(by, resourceId, monthName(month), kind)) ?? ZERO),
+      ZERO,
+    );
+}

@@ -1,0 +1,208 @@
+import { z } from 'zod';
+import { compareText } from '../compare-text.js';
+import type { Correction } from '../correction.js';
+import { type FieldError, invalid, notFound } from '../errors.js';
+import { BILLING_KINDS_BY_KIND } from '../metering/metering.js';
+import { correctionFields, type EventDataOf, type EventOf, type IdSchema, zId, zInstant } from '../schema.js';
+import { firstDifference } from '../time/dated.js';
+import { compareInstants, type Instant } from '../time/instant.js';
+import { assertEffective, contains, type OpenPeriod } from '../time/period.js';
+import {
+  factsOfTerms,
+  termsInForce,
+  type TermsOver,
+  type TermsVersion,
+  versionsOf,
+  withTermsOver,
+} from '../time/terms.js';
+
+/** All decisions about which billing kinds the cost of provider kinds is for. */
+export const KIND_MAPPINGS_STREAM = 'kind-mappings';
+
+const MOST_KINDS = 100;
+
+const termsWith = (zId: IdSchema) => ({
+  billingKinds: z
+    .array(zId)
+    .min(1)
+    .max(MOST_KINDS)
+    .describe('The billing kinds that the cost is for. Several: cost is divided by usage, else evenly'),
+});
+export const zMappingTerms = z.strictObject(termsWith(zId));
+export type MappingTerms = z.infer<typeof zMappingTerms>;
+
+const ofWith = (zId: IdSchema) => ({ provider: zId, kind: zId });
+/** A kind of a provider, as its cost lines name it. */
+export interface ProviderKind {
+  readonly provider: string;
+  readonly kind: string;
+}
+
+// Stored permanently.
+export const kindMappingEventsWith = (zId: IdSchema) => ({
+  KindMappingSet: z.object({
+    ...ofWith(zId),
+    ...termsWith(zId),
+    effectiveFrom: zInstant,
+    effectiveUntil: zInstant.nullable(),
+  }),
+  /** The mapping as it is true now. */
+  KindMappingCorrected: z.object({
+    ...ofWith(zId),
+    /** From each instant until the next: the terms, or null where nothing is recorded. */
+    versions: z.array(z.object({ from: zInstant, terms: z.strictObject(termsWith(zId)).nullable() })),
+    /** The terms that the correction states, and their period. Absent: it withdraws. */
+    stated: z.object({ terms: z.strictObject(termsWith(zId)), from: zInstant, until: zInstant.nullable() }).optional(),
+    ...correctionFields,
+  }),
+});
+export const kindMappingEvents = kindMappingEventsWith(zId);
+export type KindMappingEvent = EventOf<typeof kindMappingEventsWith>;
+
+/** The versions of the mapping of one provider kind. */
+export type MappingVersions = readonly TermsVersion<MappingTerms>[];
+
+/** The mapping of a provider kind over a period in which it does not change. */
+export interface KindMapping extends ProviderKind, MappingTerms {
+  readonly period: OpenPeriod;
+}
+
+const keyOfKind = ({ provider, kind }: ProviderKind): string => JSON.stringify([provider, kind]);
+
+/** The versions after events of one provider kind. */
+export const foldMapping = (events: Iterable<KindMappingEvent>): MappingVersions =>
+  [...events].reduce<MappingVersions>(evolveMapping, []);
+
+export function evolveMapping(versions: MappingVersions, event: KindMappingEvent): MappingVersions {
+  if (event.type === 'KindMappingCorrected') return event.data.versions;
+  const { effectiveFrom: from, effectiveUntil: until, billingKinds } = event.data;
+  return withTermsOver(versions, { terms: { billingKinds }, from, until });
+}
+
+/**
+ * The versions as they would be recorded without some of the events. Corrections stay, over the periods that they
+ * state.
+ */
+export function foldMappingWithout(
+  events: Iterable<KindMappingEvent>,
+  never: ReadonlySet<KindMappingEvent>,
+): MappingVersions {
+  let versions: MappingVersions = [];
+  for (const event of events) {
+    if (never.has(event)) continue;
+    if (event.type === 'KindMappingSet') versions = evolveMapping(versions, event);
+    else if (event.data.stated !== undefined) versions = withTermsOver(versions, event.data.stated);
+  }
+  return versions;
+}
+
+export type StatedMapping = NonNullable<EventDataOf<typeof kindMappingEventsWith, 'KindMappingCorrected'>['stated']>;
+
+/** Sets the mapping of a provider kind. Errors: `invalid_kind_mapping`, `empty_period`. */
+export function setMapping({ provider, kind }: ProviderKind, stated: StatedMapping): KindMappingEvent[] {
+  assertStated(stated);
+  const { terms, from, until } = stated;
+  return [
+    {
+      type: 'KindMappingSet',
+      data: { provider, kind, billingKinds: terms.billingKinds, effectiveFrom: from, effectiveUntil: until },
+    },
+  ];
+}
+
+/**
+ * Corrects the mapping of a provider kind over a period. Nothing happens if it is right already. Errors:
+ * `unknown_kind_mapping`, and those of `setMapping`.
+ */
+export function correctMapping(
+  of: ProviderKind,
+  before: MappingVersions,
+  stated: StatedMapping,
+  { reason }: Correction,
+): KindMappingEvent[] {
+  assertStated(stated);
+  if (before.length === 0)
+    throw notFound('unknown_kind_mapping', `kind ${of.kind} of ${of.provider} was never mapped: use set-kind-mapping`);
+  const after = withTermsOver(before, stated);
+  return JSON.stringify(after) === JSON.stringify(before)
+    ? []
+    : [correctedTo(of, { before, after }, { reason }, stated)];
+}
+
+/** What is left of a mapping without what a command set. */
+export const withdrawMapping = (
+  of: ProviderKind,
+  versions: { readonly before: MappingVersions; readonly after: MappingVersions },
+  correction: Correction,
+): KindMappingEvent[] => [correctedTo(of, versions, correction)];
+
+function correctedTo(
+  { provider, kind }: ProviderKind,
+  { before, after }: { readonly before: MappingVersions; readonly after: MappingVersions },
+  correction: Correction,
+  stated?: StatedMapping,
+): KindMappingEvent {
+  const data = {
+    ...{ provider, kind, versions: [...after] },
+    ...(stated === undefined ? {} : { stated }),
+    changedFrom: firstDifference(factsOfTerms(before), factsOfTerms(after)),
+    ...correction,
+  };
+  return { type: 'KindMappingCorrected', data };
+}
+
+/** Errors: `invalid_kind_mapping`, `empty_period`. */
+function assertStated({ terms: { billingKinds }, from, until }: TermsOver<MappingTerms>): void {
+  const errors = billingKinds.flatMap((each, index): FieldError[] =>
+    billingKinds.indexOf(each) < index ? [{ field: `billingKinds[${index}]`, message: 'is a duplicate' }] : [],
+  );
+  const [first] = errors;
+  if (first !== undefined) throw invalid('invalid_kind_mapping', `${first.field}: ${first.message}`, errors);
+  assertEffective(from, until);
+}
+
+/** The mapping of a provider kind, with its periods. */
+export const mappingsOf = ({ provider, kind }: ProviderKind, versions: MappingVersions): KindMapping[] =>
+  termsInForce(versions).map(({ terms, period }) => ({ provider, kind, ...terms, period }));
+
+/** The versions of one provider kind, from its mappings. */
+export const versionsOfMappings = (mappings: readonly KindMapping[]): MappingVersions =>
+  versionsOf(
+    [...mappings]
+      .sort((a, b) => compareInstants(a.period.start, b.period.start))
+      .map(({ billingKinds, period }) => ({ terms: { billingKinds }, period })),
+  );
+
+/** The mappings if that of one provider kind were set. Errors: those of `setMapping`. */
+export function mappingsWith(mappings: readonly KindMapping[], of: ProviderKind, stated: StatedMapping): KindMapping[] {
+  setMapping(of, stated);
+  const key = keyOfKind(of);
+  const own = mappings.filter((each) => keyOfKind(each) === key);
+  const others = mappings.filter((each) => keyOfKind(each) !== key);
+  return [...others, ...mappingsOf(of, withTermsOver(versionsOfMappings(own), stated))].sort((a, b) =>
+    compareText(keyOfKind(a), keyOfKind(b)),
+  );
+}
+
+/** Where the mapping of a cost is from. `none`: nothing is recorded of its kind, and it is no kind of the inventory. */
+export const MAPPING_SOURCES = ['recorded', 'default', 'none'] as const;
+export type MappingSource = (typeof MAPPING_SOURCES)[number];
+
+/** The billing kinds of a cost, and where that is from. */
+export interface MappedTo {
+  readonly billingKinds: readonly string[];
+  readonly source: MappingSource;
+}
+
+const UNMAPPED: MappedTo = { billingKinds: [], source: 'none' };
+
+/** Looks up the billing kinds of provider kinds: what is recorded, else that of the inventory kind of the same name. */
+export function mappingAt(mappings: readonly KindMapping[]): (of: ProviderKind, at: Instant) => MappedTo {
+  const byKind = Map.groupBy(mappings, keyOfKind);
+  return (of, at) => {
+    const recorded = byKind.get(keyOfKind(of))?.find(({ period }) => contains(period, at));
+    if (recorded !== undefined) return { billingKinds: recorded.billingKinds, source: 'recorded' };
+    const metered = BILLING_KINDS_BY_KIND.get(of.kind);
+    return metered === undefined ? UNMAPPED : { billingKinds: [metered], source: 'default' };
+  };
+}

@@ -1,0 +1,209 @@
+import { compareText } from '../compare-text.js';
+import { type Decimal, decimals, divide, sum, text, ZERO } from '../money/decimal.js';
+import { allocate, scaleOf, unitAmountText } from '../money/money.js';
+import type { Instant } from '../time/instant.js';
+import type { MappedTo, MappingSource, ProviderKind } from './kind-mapping.js';
+import { exactMoney, type MarginFigures, marginFigures } from './margin.js';
+
+/** Amounts per unit are rounded to so many decimals, half away from zero. */
+export const PER_UNIT_SCALE = 12;
+
+/** A share of the cost of one month. */
+export interface UnitCost extends ProviderKind {
+  readonly amount: Decimal;
+  /** The resource that caused it. null: not known. */
+  readonly resourceId: string | null;
+  /** Where the charged time of the share begins: the mapping in force then applies. */
+  readonly at: Instant;
+  /** A policy shares it. */
+  readonly isShared: boolean;
+  /** No tenant bears it. */
+  readonly isUnattributed: boolean;
+}
+
+export interface DirectAndShared {
+  readonly direct: Decimal;
+  readonly shared: Decimal;
+}
+
+/** How the cost of a provider kind is divided: it has one billing kind; by the use of its resource; or evenly. */
+export const KIND_BASES = ['only', 'usage', 'even'] as const;
+export type KindBasis = (typeof KIND_BASES)[number];
+
+/** The cost of a provider kind that is for a billing kind. null: its kind is not mapped. */
+export interface KindCost extends ProviderKind, DirectAndShared {
+  readonly source: MappingSource;
+  readonly billingKind: string | null;
+  readonly basis: KindBasis | null;
+}
+
+/** The cost of a month or several, by what it is for. */
+export interface CostsByKind {
+  readonly kinds: readonly KindCost[];
+  readonly unattributed: DirectAndShared;
+}
+
+/** What issued invoices bill of a billing kind, in one unit. `unit`: as its rates name it. null: they do not. */
+export interface Sold {
+  readonly billingKind: string;
+  readonly unit: string | null;
+  readonly amount: Decimal;
+  readonly quantity: Decimal;
+}
+
+interface Dividing {
+  readonly mappedTo: (of: ProviderKind, at: Instant) => MappedTo;
+  /** How long a resource was used in the month, by the readings of a billing kind. */
+  readonly usedTime: (of: { readonly provider: string; readonly resourceId: string }, billingKind: string) => Decimal;
+  readonly currency: string;
+}
+
+/**
+ * The cost of one month, each share for one billing kind or several: in proportion to how long its resource was used,
+ * by the readings of each; evenly if it has none. Exact: in whole units of the last decimal, by largest remainder, ties
+ * in the order of the mapping. Cost that no tenant bears is for no kind.
+ */
+export function costsByKind(costs: readonly UnitCost[], dividing: Dividing): CostsByKind {
+  const [nobodys, borne] = [costs.filter((each) => each.isUnattributed), costs.filter((each) => !each.isUnattributed)];
+  // Shares of one resource are divided together, so that less is left to remainders.
+  const groups = Map.groupBy(
+    borne.map((cost) => ({ cost, to: dividing.mappedTo(cost, cost.at) })),
+    ({ cost, to }) =>
+      JSON.stringify([
+        cost.provider,
+        cost.kind,
+        to.billingKinds.length > 1 ? cost.resourceId : null,
+        cost.isShared,
+        to,
+      ]),
+  );
+  const kinds = [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    return first === undefined ? [] : divided(first, sum(group.map(({ cost }) => cost.amount)), dividing);
+  });
+  return { kinds: summedKinds(kinds), unattributed: directAndShared(nobodys) };
+}
+
+function divided(
+  { cost, to }: { readonly cost: UnitCost; readonly to: MappedTo },
+  amount: Decimal,
+  { usedTime, currency }: Dividing,
+): KindCost[] {
+  const { provider, kind, resourceId, isShared } = cost;
+  const { billingKinds, source } = to;
+  const part = (billingKind: string | null, basis: KindBasis | null, of: Decimal): KindCost => ({
+    ...{ provider, kind, source, billingKind, basis },
+    ...(isShared ? { direct: ZERO, shared: of } : { direct: of, shared: ZERO }),
+  });
+  const [only = null] = billingKinds;
+  if (billingKinds.length < 2) return [part(only, only === null ? null : 'only', amount)];
+  const times = billingKinds.map((each) => (resourceId === null ? ZERO : usedTime({ provider, resourceId }, each)));
+  const basis = times.some((time) => time.gt(ZERO)) ? 'usage' : 'even';
+  const parts = allocate(amount, times, Math.max(scaleOf(currency), decimals(amount)));
+  return billingKinds.flatMap((billingKind, index) =>
+    basis === 'usage' && times[index]?.eq(ZERO) === true ? [] : [part(billingKind, basis, parts[index] ?? ZERO)],
+  );
+}
+
+const directAndShared = (costs: readonly UnitCost[]): DirectAndShared => ({
+  direct: sum(costs.filter(({ isShared }) => !isShared).map(({ amount }) => amount)),
+  shared: sum(costs.filter(({ isShared }) => isShared).map(({ amount }) => amount)),
+});
+
+const added = (costs: readonly DirectAndShared[]): DirectAndShared => ({
+  direct: sum(costs.map(({ direct }) => direct)),
+  shared: sum(costs.map(({ shared }) => shared)),
+});
+
+const summedKinds = (kinds: readonly KindCost[]): KindCost[] =>
+  [
+    ...Map.groupBy(kinds, ({ provider, kind, source, billingKind, basis }) =>
+      JSON.stringify([kind, provider, billingKind, source, basis]),
+    ),
+  ]
+    .sort(([a], [b]) => compareText(a, b))
+    .flatMap(([, of]) => of.slice(0, 1).map((first) => ({ ...first, ...added(of) })));
+
+/** The costs of several months together. */
+export const togetherByKind = (months: readonly CostsByKind[]): CostsByKind => ({
+  kinds: summedKinds(months.flatMap(({ kinds }) => kinds)),
+  unattributed: added(months.map(({ unattributed }) => unattributed)),
+});
+
+/** What is sold of a billing kind, what it costs, and both per unit. */
+export interface UnitFigures extends MarginFigures {
+  readonly billingKind: string;
+  /** Billed units. null: they are counted in several units, which can't be added. */
+  readonly quantity: string | null;
+  readonly unit: string | null;
+  /** Per billed unit, to 12 decimals. null: no unit was billed. */
+  readonly revenuePerUnit: string | null;
+  readonly cogsPerUnit: string | null;
+  readonly marginPerUnit: string | null;
+}
+
+type Cogs = Pick<MarginFigures, 'cogs' | 'directCogs' | 'sharedCogs'>;
+
+/** Unit economics. Kinds, `unmapped` and `unattributed` come to `overall`, exactly. */
+export interface Units {
+  readonly overall: MarginFigures;
+  readonly byKind: readonly UnitFigures[];
+  /** Cost that tenants bear, of provider kinds without a mapping. */
+  readonly unmapped: Cogs;
+  /** Cost that no tenant bears. */
+  readonly unattributed: Cogs;
+  /** The cost of provider kinds, and what it is for. */
+  readonly costs: readonly (Omit<KindCost, keyof DirectAndShared> & Cogs)[];
+}
+
+export function unitsOf(sold: readonly Sold[], { kinds, unattributed }: CostsByKind, currency: string): Units {
+  const cogs = ({ direct, shared }: DirectAndShared): Cogs => ({
+    cogs: exactMoney(direct.plus(shared), currency),
+    directCogs: exactMoney(direct, currency),
+    sharedCogs: exactMoney(shared, currency),
+  });
+  const mapped = kinds.filter(({ billingKind }) => billingKind !== null);
+  const names = [...new Set([...sold, ...mapped].map(({ billingKind }) => billingKind ?? ''))].sort(compareText);
+  const soldOf = Map.groupBy(sold, ({ billingKind }) => billingKind);
+  const costOf = Map.groupBy(mapped, ({ billingKind }) => billingKind);
+  const all = added([...kinds, unattributed]);
+  return {
+    overall: marginFigures(sum(sold.map(({ amount }) => amount)), all.direct, all.shared, currency),
+    byKind: names.map((name) => unitFigures(name, soldOf.get(name) ?? [], added(costOf.get(name) ?? []), currency)),
+    unmapped: cogs(added(kinds.filter(({ billingKind }) => billingKind === null))),
+    unattributed: cogs(unattributed),
+    costs: kinds.map(({ direct, shared, ...of }) => ({ ...of, ...cogs({ direct, shared }) })),
+  };
+}
+
+function unitFigures(
+  billingKind: string,
+  sold: readonly Sold[],
+  { direct, shared }: DirectAndShared,
+  currency: string,
+): UnitFigures {
+  const revenue = sum(sold.map(({ amount }) => amount));
+  const { quantity, unit } = quantityOf(sold);
+  const cogs = direct.plus(shared);
+  const perUnit = (amount: Decimal): string | null =>
+    quantity === null || quantity.eq(ZERO) ? null : unitAmountText(divide(amount, quantity, PER_UNIT_SCALE), currency);
+  return {
+    billingKind,
+    quantity: quantity === null ? null : text(quantity),
+    unit,
+    ...marginFigures(revenue, direct, shared, currency),
+    revenuePerUnit: perUnit(revenue),
+    cogsPerUnit: perUnit(cogs),
+    marginPerUnit: perUnit(revenue.minus(cogs)),
+  };
+}
+
+/** The quantity of a kind, if all of it is counted in one unit. */
+function quantityOf(sold: readonly Sold[]): { readonly quantity: Decimal | null; readonly unit: string | null } {
+  const counted = [...Map.groupBy(sold, ({ unit }) => unit)]
+    .map(([unit, of]) => ({ unit, quantity: sum(of.map(({ quantity }) => quantity)) }))
+    .filter(({ quantity }) => !quantity.eq(ZERO));
+  const [first] = counted;
+  if (first === undefined) return { quantity: ZERO, unit: null };
+  return counted.length === 1 ? first : { quantity: null, unit: null };
+}

@@ -1,0 +1,218 @@
+import { z } from 'zod';
+import { notFound } from '#domain/errors';
+import { isEventOf, type RecordedEvent } from '#domain/events';
+import {
+  correctMapping,
+  foldMapping,
+  foldMappingWithout,
+  KIND_MAPPINGS_STREAM,
+  kindMappingEvents,
+  mappingsWith,
+  type MappingTerms,
+  type ProviderKind,
+  setMapping,
+  type StatedMapping,
+  withdrawMapping,
+  zMappingTerms,
+} from '#domain/margin/kind-mapping';
+import { zCurrency, zId, zInstant, zText } from '#domain/schema';
+import { type Instant, later } from '#domain/time/instant';
+import { monthOf, piecesOf } from '#domain/time/period';
+import { unitsBy } from '#billing/costs/unit-economics';
+import { neverWith } from '#ledger/appending/withdrawals';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
+import { zMonth } from '#ledger/month';
+import { corrected } from '#ledger/overtaken';
+import { ADMIN, defineQuery, pageOfRows, zAsOf, zAt, zOptionalId, zPage } from '#ledger/query';
+import { statedOver } from '#ledger/stated';
+import {
+  KIND_MAPPING_ORDER,
+  readKindMappings,
+  readMappingPage,
+  toMapping,
+} from '#projections/kind-mappings/kind-mappings.read';
+import { inForce, listOf } from './answers.js';
+import type { Operations } from './declared.js';
+import { monthsFrom } from './margin.js';
+import { zUnits } from './margin-units.js';
+import { APRIL } from './story.js';
+
+type MappingEvent = Extract<RecordedEvent, { readonly type: keyof typeof kindMappingEvents }>;
+const isMapping = isEventOf(kindMappingEvents);
+const ofKind =
+  ({ provider, kind }: ProviderKind) =>
+  (event: RecordedEvent): event is MappingEvent =>
+    isMapping(event) && event.data.provider === provider && event.data.kind === kind;
+
+const of = {
+  provider: zId.describe('The provider, as its cost lines name it'),
+  kind: zId.describe('The provider’s kind, as its cost lines name it'),
+};
+const effective = { effectiveFrom: zInstant, effectiveUntil: zInstant.optional() };
+
+const setKindMapping = defineCommand({
+  name: 'set-kind-mapping',
+  summary: 'Sets the billing kinds that the cost of a provider’s kind is for, from an instant on',
+  fields: zMappingTerms.extend({ ...of, ...effective }),
+  key: ({ provider, kind, effectiveFrom }) => [provider, kind, effectiveFrom],
+  roles: ADMIN,
+  fourEyes: 'nothing',
+  mistakes: { correctedBy: ['correct-kind-mapping', 'withdraw'] },
+  stated({ effectiveFrom, ...fields }, events) {
+    const history = events.filter(ofKind(fields));
+    const facts = history.flatMap(({ type, data }) => (type === 'KindMappingSet' ? [data.effectiveFrom] : []));
+    return statedOver(foldMapping(history), effectiveFrom, facts);
+  },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ provider: zId, kind: zId, effectiveFrom: zInstant }),
+    async handle(call, core, correction) {
+      const { effectiveFrom, ...fields } = call.fields;
+      return corrected(core, call, {
+        ...{ stream: KIND_MAPPINGS_STREAM, isOf: ofKind(fields), saidOf },
+        decide(events) {
+          const history = events.filter(ofKind(fields));
+          const never = neverWith(history, correction.withdrawn);
+          if (never === null)
+            throw notFound(
+              'unknown_kind_mapping',
+              `kind ${fields.kind} of ${fields.provider} was not mapped from ${effectiveFrom}: nothing to withdraw`,
+            );
+          const versions = { before: foldMapping(history), after: foldMappingWithout(history, never) };
+          return withdrawMapping(fields, versions, correction);
+        },
+      });
+    },
+  }),
+  example: { provider: 'digitalocean', kind: 'Droplets', billingKinds: ['droplet_hours'], effectiveFrom: APRIL.start },
+  async handle(call, core) {
+    return core.book.decide(KIND_MAPPINGS_STREAM, call, () => ({
+      events: setMapping(call.fields, statedBy(call.fields)),
+    }));
+  },
+});
+
+const correctKindMapping = defineCommand({
+  name: 'correct-kind-mapping',
+  summary: 'Corrects the billing kinds that the cost of a provider’s kind is for, over a period',
+  fields: zMappingTerms.extend({ ...of, ...effective, reason: zText.min(1) }),
+  key: 'body',
+  roles: ADMIN,
+  fourEyes: 'nothing',
+  mistakes: { correctedBy: ['correct-kind-mapping'] },
+  example: {
+    ...{ provider: 'digitalocean', kind: 'Droplets', billingKinds: ['droplet_hours', 'droplet_backup_gb_month'] },
+    ...{ effectiveFrom: APRIL.start, effectiveUntil: APRIL.end, reason: 'backups were on the same line' },
+  },
+  async handle(call, core) {
+    const { reason, ...fields } = call.fields;
+    return corrected(core, call, {
+      ...{ stream: KIND_MAPPINGS_STREAM, isOf: ofKind(fields), saidOf },
+      decide: (events) =>
+        correctMapping(fields, foldMapping(events.filter(ofKind(fields))), statedBy(fields), { reason }),
+    });
+  },
+});
+
+type StatedFields = MappingTerms & { readonly effectiveFrom: Instant; readonly effectiveUntil?: Instant | undefined };
+
+const statedBy = ({ effectiveFrom: from, effectiveUntil, billingKinds }: StatedFields): StatedMapping => ({
+  terms: { billingKinds },
+  from,
+  until: effectiveUntil ?? null,
+});
+
+const saidOf = ({ type, data }: MappingEvent): string =>
+  type === 'KindMappingCorrected'
+    ? `the mapping of ${data.kind} was corrected: ${data.reason}`
+    : `kind ${data.kind} was mapped from ${data.effectiveFrom}`;
+
+const zKindMapping = z
+  .object({ provider: z.string(), kind: z.string(), billingKinds: z.array(z.string()), ...inForce })
+  .meta({ id: 'KindMapping' });
+
+const kindMappings = defineQuery({
+  name: 'kind-mappings',
+  summary: 'The billing kinds that the cost of providers’ kinds is for, with the periods in which that is in force',
+  path: 'kind-mappings',
+  params: zPage.extend({ provider: zOptionalId, kind: zOptionalId, ...zAt }),
+  roles: ADMIN,
+  answer: listOf(zKindMapping),
+  example: {},
+  async handle({ provider, kind, at, ...page }, { core, position }) {
+    return pageOfRows({
+      order: KIND_MAPPING_ORDER,
+      page,
+      position,
+      read: async (rows) => readMappingPage(core.db, position, { provider, kind, effectiveAt: at }, rows),
+      toItems: (rows) =>
+        rows.map((row) => {
+          const { period, ...mapping } = toMapping(row);
+          return { ...mapping, effectiveFrom: period.start, effectiveUntil: period.end, period };
+        }),
+    });
+  },
+});
+
+/** A year is enough to compare, and few to compute. */
+const MOST = 12;
+
+const zMappingPreview = z
+  .object({
+    ...{ provider: z.string(), kind: z.string(), currency: z.string() },
+    months: z.array(
+      z
+        .object({
+          month: z.string().describe('2026-04'),
+          before: zUnits.describe('Without the mapping'),
+          after: zUnits.describe('With it'),
+        })
+        .meta({ id: 'MappingMonth' }),
+    ),
+  })
+  .meta({ id: 'MappingPreview' });
+
+export const kindMappingPreview = defineQuery({
+  name: 'kind-mapping-preview',
+  summary:
+    'Unit economics of months, past ones too, without and with a mapping that set-kind-mapping or' +
+    ' correct-kind-mapping would record. Nothing is recorded',
+  path: 'kind-mappings/preview',
+  method: 'POST',
+  params: zAsOf.extend({
+    ...zMappingTerms.shape,
+    ...of,
+    ...effective,
+    from: zMonth.optional().describe('The first month: 2026-04. Default: that of effectiveFrom'),
+    to: zMonth.optional().describe(`The last month. Default: up to now, and at most ${MOST} months`),
+    currency: zCurrency.default('USD'),
+  }),
+  roles: ADMIN,
+  answer: zMappingPreview,
+  cost: 24,
+  example: { provider: 'digitalocean', kind: 'Droplets', billingKinds: ['droplet_hours'], effectiveFrom: APRIL.start },
+  async handle({ provider, kind, from, to, currency, asOf: _, knownAt: _known, ...fields }, context) {
+    const { core, position, caller } = context;
+    const mappings = await readKindMappings(core.db, position);
+    const changed = mappingsWith(mappings, { provider, kind }, statedBy(fields));
+    const first = from ?? monthOf(fields.effectiveFrom);
+    const months =
+      to === undefined
+        ? piecesOf({ start: first.start, end: monthOf(later(first.start, caller.now)).end }, monthOf).slice(0, MOST)
+        : monthsFrom('kind-mapping-preview', first, to);
+    const before = await unitsBy(context, months, currency, mappings);
+    const after = await unitsBy(context, months, currency, changed);
+    return {
+      ...{ provider, kind, currency },
+      months: months.flatMap((month, index) => {
+        const [without, having] = [before.months[index], after.months[index]];
+        if (without === undefined || having === undefined) throw new Error('a month has no units');
+        return [{ month: month.start.slice(0, 7), before: without, after: having }];
+      }),
+    };
+  },
+});
+
+export const kindMappingOperations: Operations = {
+  commands: [setKindMapping, correctKindMapping],
+  queries: [kindMappings, kindMappingPreview],
+};

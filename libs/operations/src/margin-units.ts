@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { KIND_BASES, PER_UNIT_SCALE } from '#domain/margin/units';
+import { MAPPING_SOURCES } from '#domain/margin/kind-mapping';
+import { zCurrency } from '#domain/schema';
+import { unitsIn } from '#billing/costs/unit-economics';
+import { zMonth } from '#ledger/month';
+import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
+import { zMoney, zQuantity } from './answers.js';
+import type { Operations } from './declared.js';
+import { monthsFrom, zMarginFigures } from './margin.js';
+
+const cogs = {
+  cogs: zMoney,
+  directCogs: zMoney.describe('Cost that is not shared'),
+  sharedCogs: zMoney.describe('Cost that policies share. directCogs + sharedCogs = cogs'),
+};
+const zCogs = z.object(cogs).meta({ id: 'UnitCogs' });
+const perUnit = (what: string) =>
+  zMoney
+    .nullable()
+    .describe(`${what} per billed unit, rounded to ${PER_UNIT_SCALE} decimals. null: quantity is 0 or null`);
+
+const unitViews = {
+  overall: zMarginFigures.describe('byKind + unmapped + unattributed, exactly'),
+  byKind: z.array(
+    z
+      .object({
+        billingKind: z.string(),
+        quantity: zQuantity.nullable().describe('Billed units. null: they are counted in several units'),
+        unit: z.string().nullable().describe('The unit that rates name. null: none, or several'),
+        ...zMarginFigures.shape,
+        revenuePerUnit: perUnit('Revenue'),
+        cogsPerUnit: perUnit('Cost'),
+        marginPerUnit: perUnit('Margin'),
+      })
+      .meta({ id: 'KindUnits' }),
+  ),
+  unmapped: zCogs.describe('Cost that tenants bear, of kinds of providers that are not mapped: use set-kind-mapping'),
+  unattributed: zCogs.describe('Cost that no tenant bears'),
+  costs: z
+    .array(
+      z
+        .object({
+          provider: z.string(),
+          kind: z.string().describe('The provider’s kind'),
+          source: z
+            .enum(MAPPING_SOURCES)
+            .describe('recorded: by set-kind-mapping. default: its name is a kind of the inventory. none: not mapped'),
+          billingKind: z.string().nullable().describe('null: not mapped'),
+          basis: z
+            .enum(KIND_BASES)
+            .nullable()
+            .describe(
+              'only: it is mapped to one billing kind. usage: by how long its resource was used.' +
+                ' even: evenly, because the resource is not known or was not used. null: not mapped',
+            ),
+          ...cogs,
+        })
+        .meta({ id: 'KindCost' }),
+    )
+    .describe('The cost of the kinds of providers. It comes to byKind and unmapped'),
+};
+
+/** What is sold of each billing kind, and what it costs. */
+export const zUnits = z.object(unitViews).meta({ id: 'Units' });
+
+const zMarginUnits = z
+  .object({
+    from: z.string().describe('The first month: 2026-04'),
+    to: z.string().describe('The last month'),
+    currency: z.string(),
+    ...unitViews,
+    months: z
+      .array(z.object({ month: z.string(), ...unitViews }).meta({ id: 'MonthUnits' }))
+      .optional()
+      .describe('With by=month'),
+  })
+  .meta({ id: 'MarginUnits' });
+
+export const marginUnits = defineQuery({
+  name: 'margin-units',
+  summary: 'Revenue, cost and margin of each billing kind and per unit, of the months from one to another',
+  path: 'dashboard/margin/units',
+  params: zAsOf.extend({
+    from: zMonth.describe('The first month: 2026-04'),
+    to: zMonth.describe('The last month'),
+    currency: zCurrency.default('USD'),
+    by: z.enum(['month']).optional().describe('Also each month'),
+  }),
+  roles: ADMIN,
+  answer: zMarginUnits,
+  cost: 12,
+  example: { from: '2026-04', to: '2026-04', currency: 'USD' },
+  async handle({ from, to, currency, by }, context) {
+    const months = monthsFrom('margin-units', from, to);
+    const units = await unitsIn(context, months, currency);
+    return {
+      ...{ from: monthText(from), to: monthText(to), currency },
+      ...units.together,
+      ...(by === undefined
+        ? {}
+        : { months: months.map((month, index) => ({ month: monthText(month), ...monthOf(units.months, index) })) }),
+    };
+  },
+});
+
+const monthText = ({ start }: { readonly start: string }): string => start.slice(0, 7);
+
+function monthOf<Of>(months: readonly Of[], index: number): Of {
+  const of = months[index];
+  if (of === undefined) throw new Error('a month has no units');
+  return of;
+}
+
+export const marginUnitsOperations: Operations = {
+  queries: [marginUnits],
+};
