@@ -26,6 +26,7 @@ export const PROJECTIONS = [
   'costs',
   'cost-sharing',
   'kind-mappings',
+  'budgets',
   'margins',
   'tokens',
   'proposals',
@@ -109,6 +110,11 @@ export const flow = {
   CostSharingCorrected: ['cost-sharing', 'commands'],
   KindMappingSet: ['kind-mappings', 'commands'],
   KindMappingCorrected: ['kind-mappings', 'commands'],
+
+  BudgetSet: ['budgets', 'commands'],
+  BudgetCorrected: ['budgets', 'commands'],
+  BudgetThresholdReached: ['budgets', 'commands'],
+  BudgetThresholdUndone: ['budgets', 'commands'],
 
   TokenIssued: ['tokens', 'commands'],
   TokenRevoked: ['tokens', 'commands'],

@@ -1,4 +1,5 @@
 import type { Projection } from '#read-model/projection';
+import { budgetsProjection } from './budgets/budgets.projection.js';
 import { commandsProjection } from './commands/commands.projection.js';
 import { costSharingProjection } from './cost-sharing/cost-sharing.projection.js';
 import { costsProjection } from './costs/costs.projection.js';
@@ -38,6 +39,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   costs: costsProjection,
   'cost-sharing': costSharingProjection,
   'kind-mappings': kindMappingsProjection,
+  budgets: budgetsProjection,
   margins: marginsProjection,
   tokens: tokensProjection,
   proposals: proposalsProjection,

@@ -176,6 +176,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'correct-cost-sharing',
   'set-kind-mapping',
   'correct-kind-mapping',
+  'set-budget',
+  'correct-budget',
   'grant-credit',
   'grant-coupon',
   'revoke-credit',

@@ -65,8 +65,11 @@ const LISTS: readonly DefinedQuery[] = [...QUERIES.values()].filter(({ params })
 
 const MAY = '2026-05-01T00:00:00Z';
 /** The parameters of a list that gives it rows of all kinds, or of one kind. */
-const exampleOf = (list: string): Record<string, string> =>
-  list === 'lines' ? { billingKind: 'requests', at: MAY } : {};
+const exampleOf = (list: string): Record<string, string> => EXAMPLES[list] ?? {};
+const EXAMPLES: Readonly<Record<string, Record<string, string>>> = {
+  lines: { billingKind: 'requests', at: MAY },
+  budgets: { month: '2026-04', at: MAY },
+};
 
 const idOf = (n: number): string => `t${String(n).padStart(2, '0')}`;
 const april = (day: number) => ({
@@ -122,6 +125,7 @@ function commandsOf(n: number): object[] {
       ],
     },
     { command: 'set-tax', tenantId, name: 'VAT', ratePercent: '20', from: '2026-01-01T00:00:00Z' },
+    { command: 'set-budget', tenantId, budgetId: 'monthly', amount: '100.00', effectiveFrom: april(1).start },
     { command: 'register-deployment', deploymentId, tenantId, name: 'Production', from: april(1).start },
     plan(`plan-${tenantId}`),
     {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { evaluateBudgets } from '#billing/budgets/evaluate-budgets';
 import { projections } from '#projections/index';
 import { compareSchemas } from '#read-model/compare';
 import { Projector } from '#read-model/projector';
@@ -8,7 +9,7 @@ import { StatedSoFar } from '../support/histories/stated-so-far.js';
 import { statementsIn } from '../support/histories/statements.js';
 import { CLASSIC, dayAt, setUp, TENANTS } from '../support/histories/world.js';
 import { history } from '../support/history.js';
-import { type TestLedger, testLedger } from '../support/ledger.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 import { propose } from '../support/proposals.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
@@ -117,6 +118,13 @@ describe('a replay from nothing', () => {
       { command: 'reject-proposal', proposalId: await propose(test.core, 'rejected'), reason: 'not agreed' },
     );
     await propose(test.core, 'open');
+    // Any usage and any fee reach it.
+    await test.apply({
+      ...{ command: 'set-budget', tenantId: 't1', budgetId: 'monthly', amount: '0.01' },
+      effectiveFrom: '2026-04-01T00:00:00Z',
+    });
+    await test.ledger.catchUp();
+    expect((await evaluateBudgets(test.core, ADMIN, null)).reached).toBeGreaterThan(0);
   });
   afterAll(async () => test.close());
 

@@ -106,6 +106,7 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
         body: { provider: 'p', kind: 'k', billingKinds: ['cpu'], effectiveFrom: april.start },
       },
     ],
+    ['GET /api/v1/budgets', { for: READ, query: 'budgets', example: () => '/api/v1/budgets', mayBeEmpty: true }],
     [
       'GET /api/v1/cost-sharing',
       { for: ADMIN, query: 'cost-sharing', example: () => '/api/v1/cost-sharing', mayBeEmpty: true },

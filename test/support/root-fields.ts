@@ -68,6 +68,7 @@ export function rootFields(
       { for: ADMIN, given: () => '(period: "2026-04-15")', rest: () => '/dashboard/margin?period=2026-04-15' },
     ],
     ['costSharing', { for: ADMIN, rest: () => '/cost-sharing' }],
+    ['budgets', { for: READ, rest: () => '/budgets' }],
     [
       'costSharingPreview',
       {

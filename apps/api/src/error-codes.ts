@@ -47,6 +47,7 @@ export const ERROR_CODES: readonly string[] = [
   'interval_mismatch',
   'invalid_amount',
   'invalid_as_of',
+  'invalid_budget',
   'invalid_cursor',
   'invalid_input',
   'invalid_kind_mapping',

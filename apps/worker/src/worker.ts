@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { type Instant, instant } from '#domain/time/instant';
 import { Ledger } from '#operations/ledger';
+import { watchBudgets } from '#billing/budgets/watch-budgets';
 import { keepMonths } from '#billing/costs/keep-months';
 import { LedgerCore } from '#ledger/ledger-core';
 import type { EventStoreSettings } from '#runtime/environment';
@@ -102,13 +103,14 @@ export async function startWorker({
   ended.catch(() => undefined);
   const rebuilding = carryOutRebuilds(app.get(LedgerCore), stopping.signal, report);
   const keeping = keepMonths(app.get(LedgerCore), stopping.signal, report);
+  const watching = watchBudgets(app.get(LedgerCore), stopping.signal, now, report);
   const schedule = await scheduleMetering(databaseUrl, ledger, now, logger);
   logger.info('the worker is running');
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await schedule.stop();
     stopping.abort();
-    await Promise.all([ended.catch(() => undefined), rebuilding, keeping]);
+    await Promise.all([ended.catch(() => undefined), rebuilding, keeping, watching]);
     await app.close();
     await telemetry.close();
   };

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { budgetEventsWith } from './budgets/budget.js';
 import { commandEventsWith } from './commands/command.js';
 import { costEventsWith } from './costs/cost.js';
 import { inventoryEventsWith } from './inventory/resource.js';
@@ -38,6 +39,7 @@ const schemasWith = (id: IdSchema) => ({
   ...costEventsWith(id),
   ...sharingEventsWith(id),
   ...kindMappingEventsWith(id),
+  ...budgetEventsWith(id),
   ...commandEventsWith(id),
   ...operationEventsWith(id),
   ...rebuildEventsWith(id),

@@ -38,6 +38,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   sizeSlug: 's-1vcpu-2gb',
   sourceId: 'request-1',
   subAttribution: { team: 'search' },
+  thresholds: ['50', '80', '100'],
   subscriptionIds: ['sub-1'],
   tags: ['production'],
   taxNumber: 'DE123456789',

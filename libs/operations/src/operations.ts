@@ -3,6 +3,7 @@ import { type CommandDefinition, WRITERS } from '#ledger/define-command';
 import type { DefinedQuery } from '#ledger/query';
 import { accrualOperations } from './accrual.js';
 import { auditOperations } from './audit.js';
+import { budgetOperations } from './budgets.js';
 import { costOperations } from './costs.js';
 import { costSharingOperations } from './cost-sharing.js';
 import { creditNoteOperations } from './credit-notes.js';
@@ -49,6 +50,7 @@ const SUBJECTS: readonly Operations[] = [
   costOperations,
   costSharingOperations,
   kindMappingOperations,
+  budgetOperations,
   lineOperations,
   invoiceOperations,
   creditNoteOperations,

@@ -6,8 +6,8 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
   },
   Catalog: { about: 'Plans, rates, and quotes of usage', paths: ['plans', 'rates', 'quotes'] },
   Usage: {
-    about: 'Usage as it is sent, recorded and metered, and what no line bills',
-    paths: ['usage', 'usage-records', 'metered-days', 'days-to-meter', 'unbilled'],
+    about: 'Usage as it is sent, recorded and metered, what no line bills, and budgets',
+    paths: ['usage', 'usage-records', 'metered-days', 'days-to-meter', 'unbilled', 'budgets'],
   },
   Invoices: {
     about: 'Invoices with their lines and documents, corrections that are owed, credit notes and credits',

@@ -127,6 +127,10 @@ function wantedBy({
     case 'CostSharingCorrected':
     case 'KindMappingSet':
     case 'KindMappingCorrected':
+    case 'BudgetSet':
+    case 'BudgetCorrected':
+    case 'BudgetThresholdReached':
+    case 'BudgetThresholdUndone':
     case 'TokenIssued':
     case 'TokenRevoked':
     case 'CommandProposed':

@@ -1,0 +1,184 @@
+import { budgetEvents, budgetStream } from '#domain/budgets/budget';
+import { decideThresholds, type MeasuredBudget } from '#domain/budgets/thresholds';
+import { type EventType, isEventOf } from '#domain/events';
+import { type Instant, isBefore, plusHours } from '#domain/time/instant';
+import { monthNamed, overlaps, type Period } from '#domain/time/period';
+import { ifReadable } from '#read-model/readable';
+import type { Caller } from '#ledger/caller';
+import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { readAssignments } from '#projections/deployments/deployments.read';
+import { type MonthOfBudget, monthsOfBudgets } from './budget-months.js';
+import { linesOfTenants, measuredBudgets } from './measured-budgets.js';
+
+/** Up to where budgets were evaluated: the log position, and the instant. */
+export interface BudgetsEvaluated {
+  readonly position: number;
+  readonly at: Instant;
+}
+
+/** What an evaluation did. */
+export interface BudgetEvaluation extends BudgetsEvaluated {
+  /** How many budgets were measured, each in how many months. */
+  readonly measured: number;
+  readonly reached: number;
+  readonly undone: number;
+}
+
+/**
+ * Measures the budgets whose value may have changed since an earlier evaluation (null: all of them), as of the
+ * projected position, and records the thresholds that are reached now or are not reached any more. Repeated, or done by
+ * two workers at once, it records each of them once.
+ */
+export async function evaluateBudgets(
+  core: LedgerCore,
+  caller: Caller,
+  since: BudgetsEvaluated | null,
+): Promise<BudgetEvaluation> {
+  const position = await core.projector.position();
+  const at = caller.now;
+  const due = await dueSince(core, { position, at }, since !== null && since.position <= position ? since : null);
+  const toMeasure = due.flatMap((month) => (month.terms === null ? [] : [{ ...month, terms: month.terms }]));
+  const measures = await measuredBudgets(core, position, toMeasure, at);
+  const values = new Map(toMeasure.map((month, index) => [keyOf(month), measures[index]?.value ?? null]));
+  const measured = due.map((month): MeasuredBudget => {
+    return { ...month, value: values.get(keyOf(month)) ?? null, computedAt: position, at };
+  });
+  let [reached, undone] = [0, 0];
+  for (const [tenantId, own] of Map.groupBy(measured, (budget) => budget.tenantId)) {
+    await core.book.decide(budgetStream(tenantId), callOf(caller, tenantId, position), (events) => {
+      const decided = decideThresholds(events.filter(isBudgetEvent), own);
+      reached += decided.filter(({ type }) => type === 'BudgetThresholdReached').length;
+      undone += decided.filter(({ type }) => type === 'BudgetThresholdUndone').length;
+      return { events: decided };
+    });
+  }
+  return { position, at, measured: measured.length, reached, undone };
+}
+
+const isBudgetEvent = isEventOf(budgetEvents);
+
+const keyOf = ({ tenantId, budgetId, month }: MonthOfBudget): string => JSON.stringify([tenantId, budgetId, month]);
+
+const NAME = 'evaluate-budgets';
+
+/** The worker decides it by itself: no command has this name. */
+function callOf(caller: Caller, tenantId: string, position: number): CommandCall {
+  const fields = { tenantId, position, at: caller.now };
+  const bodyHash = sha256(canonicalJson({ name: NAME, fields }));
+  return {
+    ...{ name: NAME, fields, bodyHash, key: `${NAME}:${bodyHash}`, isKeyed: false },
+    ...{ idempotencyKey: null, occurredAt: null, basedOn: null, caller },
+  };
+}
+
+const USAGE = ['UsageObserved', 'UsageCorrected'] as const;
+/** What changes the months, the terms or the lines of a tenant. */
+const OF_TENANT = [
+  ...['BudgetSet', 'BudgetCorrected', 'TenantCorrected'],
+  ...['CouponGranted', 'CreditRevoked', 'GrantWithdrawn', 'RevocationWithdrawn'],
+  ...['InvoiceIssued', 'InvoiceVoided'],
+] as const;
+const OF_DEPLOYMENT = [
+  ...['DeploymentRegistered', 'DeploymentAssigned', 'DeploymentCorrected'],
+  ...['SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'],
+] as const;
+const OF_PRICES = [
+  ...['RateSet', 'RateCorrected', 'RateWithdrawn', 'RateKeyCorrected'],
+  ...['PlanPublished', 'PlanPriceCorrected', 'PlanCorrected'],
+] as const;
+const RELEVANT = [...USAGE, ...OF_TENANT, ...OF_DEPLOYMENT, ...OF_PRICES] as readonly EventType[];
+
+/** What happened that may change the value of a budget. */
+interface Changes {
+  readonly tenantIds: ReadonlySet<string>;
+  readonly deploymentIds: ReadonlySet<string>;
+  readonly arePricesChanged: boolean;
+  /** The UTC months of usage, by deployment. */
+  readonly usage: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+async function changesOf(core: LedgerCore, first: number, last: number): Promise<Changes> {
+  const [tenantIds, deploymentIds, usage] = [new Set<string>(), new Set<string>(), new Map<string, Set<string>>()];
+  let arePricesChanged = false;
+  for await (const stored of core.log.readAll(first, { types: RELEVANT })) {
+    if (stored.position > last) break;
+    const event = ifReadable(stored);
+    // One that can't be read is not projected either.
+    if (event === undefined) continue;
+    const { type, data } = event;
+    if (type === 'UsageObserved' || type === 'UsageCorrected') {
+      const months = usage.get(data.deploymentId) ?? new Set();
+      usage.set(data.deploymentId, months.add(data.month));
+    } else if ('tenantId' in data && typeof data.tenantId === 'string' && !('deploymentId' in data))
+      tenantIds.add(data.tenantId);
+    else if ('deploymentId' in data && data.deploymentId !== undefined) deploymentIds.add(data.deploymentId);
+    else arePricesChanged = true;
+  }
+  return { tenantIds, deploymentIds, arePricesChanged, usage };
+}
+
+/** The budgets whose value may have changed since an evaluation, each in its months. */
+async function dueSince(
+  core: LedgerCore,
+  { position, at }: BudgetsEvaluated,
+  since: BudgetsEvaluated | null,
+): Promise<MonthOfBudget[]> {
+  const all = await monthsOfBudgets(core, position, null, at);
+  if (since === null || all.length === 0) return all;
+  const changes = await changesOf(core, since.position, position);
+  const holders = await holdersOf(core, { first: since.position + 1, last: position }, changes);
+  const passed = isBefore(since.at, at) && since.at.slice(0, 10) !== at.slice(0, 10);
+  const tenantIds = new Set([...changes.tenantIds, ...holders.changed]);
+  const touched = all.filter(({ tenantId }) => holders.usage.has(tenantId));
+  const starts = await startsOf(core, position, touched, holders.usage, at);
+  return all.filter(
+    (month) =>
+      tenantIds.has(month.tenantId) ||
+      (changes.arePricesChanged && isAmount(month)) ||
+      (passed && overlaps(month.period, { start: since.at, end: null })) ||
+      (isAmount(month) ? starts : holders.usage)
+        .get(month.tenantId)
+        ?.some((period) => overlaps(period, month.period)) === true,
+  );
+}
+
+const isAmount = ({ terms }: MonthOfBudget): boolean => terms === null || terms.amount !== undefined;
+
+/** The tenants that held, at one of the positions, the deployments that changed; and the months of usage of each. */
+async function holdersOf(
+  core: LedgerCore,
+  positions: { readonly first: number; readonly last: number },
+  { deploymentIds, usage }: Changes,
+) {
+  const wanted = [...new Set([...deploymentIds, ...usage.keys()])];
+  const rows = wanted.length === 0 ? [] : await readAssignments(core.db, positions, { deploymentIds: wanted });
+  const changed = rows
+    .filter(({ deployment_id }) => deploymentIds.has(deployment_id))
+    .map(({ tenant_id }) => tenant_id);
+  const months = new Map<string, Period[]>();
+  for (const { tenant_id, deployment_id } of rows) {
+    const own = [...(usage.get(deployment_id) ?? [])].map((month) => monthNamed(month));
+    if (own.length > 0) months.set(tenant_id, [...(months.get(tenant_id) ?? []), ...own]);
+  }
+  return { changed, usage: months };
+}
+
+/** The months in which lines start that may bill the usage. The line of a yearly plan may have started long before. */
+async function startsOf(
+  core: LedgerCore,
+  position: number,
+  touched: readonly MonthOfBudget[],
+  usage: ReadonlyMap<string, readonly Period[]>,
+  at: Instant,
+): Promise<ReadonlyMap<string, readonly Period[]>> {
+  const amounts = touched.filter(isAmount);
+  if (amounts.length === 0) return new Map();
+  const starts = new Map<string, Period[]>();
+  for (const { tenantId, period } of await linesOfTenants(core, position, amounts, at))
+    if (usage.get(tenantId)?.some((month) => overlaps(month, period)) === true) {
+      const start = { start: period.start, end: plusHours(period.start, 1) };
+      starts.set(tenantId, [...(starts.get(tenantId) ?? []), start]);
+    }
+  return starts;
+}
