@@ -24,6 +24,7 @@ export const PROJECTIONS = [
   'invoices',
   'restatements',
   'costs',
+  'provider-totals',
   'cost-sharing',
   'kind-mappings',
   'budgets',
@@ -105,6 +106,10 @@ export const flow = {
   CostWithdrawn: ['costs', 'commands'],
   CostDeliveryStarted: ['costs', 'commands'],
   CostDeliveryCompleted: ['costs', 'commands'],
+
+  ProviderTotalRecorded: ['provider-totals', 'commands'],
+  ProviderTotalCorrected: ['provider-totals', 'commands'],
+  ProviderTotalWithdrawn: ['provider-totals', 'commands'],
 
   CostSharingSet: ['cost-sharing', 'commands'],
   CostSharingCorrected: ['cost-sharing', 'commands'],

@@ -16,6 +16,7 @@ import { meteringProjection } from './metering/metering.projection.js';
 import { plansProjection } from './plans/plans.projection.js';
 import { proposalsProjection } from './proposals/proposals.projection.js';
 import { rateKeyUsageProjection } from './rate-key-usage/rate-key-usage.projection.js';
+import { providerTotalsProjection } from './provider-totals/provider-totals.projection.js';
 import { ratesProjection } from './rates/rates.projection.js';
 import { restatementsProjection } from './restatements/restatements.projection.js';
 import { tenantsProjection } from './tenants/tenants.projection.js';
@@ -37,6 +38,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   invoices: invoicesProjection,
   restatements: restatementsProjection,
   costs: costsProjection,
+  'provider-totals': providerTotalsProjection,
   'cost-sharing': costSharingProjection,
   'kind-mappings': kindMappingsProjection,
   budgets: budgetsProjection,

@@ -72,6 +72,20 @@ export async function readSoldUnits(
   return rows;
 }
 
+/** The revenue of each tenant and month. `of`: null for all months and currencies. */
+export async function readRevenueByTenant(
+  db: Db,
+  position: number,
+  of: { readonly month: string; readonly currency: string } | null,
+): Promise<Pick<RevenueRow, 'tenant_id' | 'currency' | 'month' | 'amount'>[]> {
+  const isWanted = of === null ? sql`true` : sql`month = ${of.month} AND currency = ${of.currency}`;
+  const { rows } = await sql<Pick<RevenueRow, 'tenant_id' | 'currency' | 'month' | 'amount'>>`
+    SELECT tenant_id, currency, month, sum(amount) AS amount
+    FROM revenue WHERE ${isWanted} AND position_from <= ${position}
+    GROUP BY tenant_id, currency, month`.execute(db);
+  return rows;
+}
+
 export interface MarginMonth {
   readonly month: string;
   readonly currency: string;

@@ -23,6 +23,7 @@ const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
   usage: { deploymentId: 'd1' },
   margin: { period: '2026-04' },
   'margin-trend': { from: '2026-03', to: '2026-06', by: 'tenant' },
+  reconciliation: { period: '2026-04' },
   'cost-sharing-preview': {
     ...{ policyId: 'p', costs: { unattributed: true }, method: 'even' },
     ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },

@@ -59,7 +59,7 @@ describe('ledgerline demo', () => {
     });
     const status = await cli(['projections', 'status', '--json', '--data-dir', dataDir]);
     const { items } = JSON.parse(status.stdout) as { items: { name: string; lag: number }[] };
-    expect(items).toHaveLength(19);
+    expect(items).toHaveLength(22);
     expect(items.every(({ lag }) => lag === 0)).toBe(true);
   });
 

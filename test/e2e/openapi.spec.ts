@@ -172,6 +172,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'correct-usage',
   'record-cost',
   'correct-cost',
+  'record-provider-total',
+  'correct-provider-total',
   'set-cost-sharing',
   'correct-cost-sharing',
   'set-kind-mapping',

@@ -21,6 +21,7 @@ import { meteredDays } from '#operations/metering';
 import { QUERIES } from '#operations/operations';
 import { projections } from '#operations/projections';
 import { quote } from '#operations/quotes';
+import { reconciliation } from '#operations/reconciliation';
 import { resources } from '#operations/resources';
 import { usage } from '#operations/usage';
 import { newSigner } from '#transparency/note';
@@ -123,6 +124,10 @@ function commandsOf(n: number): object[] {
           ...{ amount: '1.00', currency: 'USD', category: 'usage' },
         },
       ],
+    },
+    {
+      ...{ command: 'record-provider-total', provider: 'aws', invoiceRef: tenantId, currency: 'USD' },
+      ...{ period: '2026-04', total: '1.00', tax: '0.00' },
     },
     { command: 'set-tax', tenantId, name: 'VAT', ratePercent: '20', from: '2026-01-01T00:00:00Z' },
     { command: 'set-budget', tenantId, budgetId: 'monthly', amount: '100.00', effectiveFrom: april(1).start },
@@ -306,6 +311,7 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   // Months with a policy, and those without: each kind in its own way.
   [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 15],
   [marginUnits, () => ({ from: '2020-01', to: '2029-12' }), 19],
+  [reconciliation, () => ({ period: '2026-04' }), 45],
   [accrual, () => ({ at: april(15).start }), 17],
   [meteredDays, () => ({}), 3],
   [projections, () => ({}), 7],

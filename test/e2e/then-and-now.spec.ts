@@ -65,6 +65,10 @@ describe('replay', () => {
 
   it('keeps only the rows of one tenant if requested', async () => {
     await test.apply({
+      ...{ command: 'record-provider-total', provider: 'aws', invoiceRef: '1', currency: 'USD' },
+      ...{ period: '2026-04', total: '9.00', tax: '0.00' },
+    });
+    await test.apply({
       ...{ command: 'set-cost-sharing', policyId: 'rest', costs: { unattributed: true }, method: 'weights' },
       ...{ weights: [{ tenantId: 't1', percent: '100' }], effectiveFrom: '2026-04-01T00:00:00Z' },
     });
@@ -78,7 +82,7 @@ describe('replay', () => {
         'select distinct tenant_id from only_t2.tenants union select distinct tenant_id from only_t2.invoices',
       ),
     ).toEqual([{ tenant_id: 't2' }]);
-    for (const table of ['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings'])
+    for (const table of ['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings', 'provider_totals'])
       expect(await query(`select count(*)::int as n from only_t2.${table}`)).toEqual([{ n: 0 }]);
     await expect(audit.replay({ asOf: '9', tenantId: 'nobody' }, ADMIN)).rejects.toMatchObject({
       code: 'unknown_tenant',

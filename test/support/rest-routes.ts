@@ -120,6 +120,14 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
         body: { policyId: 'p', costs: { unattributed: true }, method: 'even', effectiveFrom: april.start },
       },
     ],
+    [
+      'GET /api/v1/dashboard/reconciliation',
+      { for: ADMIN, query: 'reconciliation', example: () => '/api/v1/dashboard/reconciliation?period=2026-04' },
+    ],
+    [
+      'GET /api/v1/provider-totals',
+      { for: ADMIN, query: 'provider-totals', example: () => '/api/v1/provider-totals', mayBeEmpty: true },
+    ],
     ['GET /api/v1/dashboard/accrual', { for: ADMIN, query: 'accrual', example: () => '/api/v1/dashboard/accrual' }],
     ['GET /api/v1/resources', { for: STAFF, query: 'resources', example: () => '/api/v1/resources' }],
     ['GET /api/v1/tenants', { for: READ, query: 'tenants', example: () => '/api/v1/tenants' }],

@@ -114,6 +114,11 @@ export function rootFields(
     ],
     ['proposals', { for: STAFF, rest: () => '/proposals' }],
     ['tokens', { for: ADMIN, rest: () => '/tokens' }],
+    [
+      'reconciliation',
+      { for: ADMIN, given: () => '(period: "2026-04")', rest: () => '/dashboard/reconciliation?period=2026-04' },
+    ],
+    ['providerTotals', { for: ADMIN, rest: () => '/provider-totals' }],
     ['accrual', { for: ADMIN, rest: () => '/dashboard/accrual' }],
     ['resources', { for: STAFF, rest: () => '/resources' }],
     ['tenants', { for: READ, rest: () => '/tenants' }],

@@ -170,6 +170,7 @@ export const ERROR_CODES: readonly string[] = [
   'unknown_plan_item',
   'unknown_projection',
   'unknown_proposal',
+  'unknown_provider_total',
   'unknown_publication',
   'unknown_query',
   'unknown_rate',

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { budgetEventsWith } from './budgets/budget.js';
 import { commandEventsWith } from './commands/command.js';
 import { costEventsWith } from './costs/cost.js';
+import { providerTotalEventsWith } from './costs/provider-total.js';
 import { inventoryEventsWith } from './inventory/resource.js';
 import { creditEventsWith } from './invoices/credits.js';
 import { invoiceEventsWith } from './invoices/invoice.js';
@@ -37,6 +38,7 @@ const schemasWith = (id: IdSchema) => ({
   ...invoiceEventsWith(id),
   ...creditEventsWith(id),
   ...costEventsWith(id),
+  ...providerTotalEventsWith(id),
   ...sharingEventsWith(id),
   ...kindMappingEventsWith(id),
   ...budgetEventsWith(id),

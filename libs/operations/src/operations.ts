@@ -20,11 +20,13 @@ import { marginUnitsOperations } from './margin-units.js';
 import { meteringOperations } from './metering.js';
 import { owedOperations } from './owed.js';
 import { planOperations } from './plans.js';
+import { providerTotalOperations } from './provider-totals.js';
 import { projectionOperations } from './projections.js';
 import { decisionsOn, proposalOperations } from './proposals.js';
 import { quoteOperations } from './quotes.js';
 import { rateOperations } from './rates.js';
 import { rebuildOperations } from './rebuilds.js';
+import { reconciliationOperations } from './reconciliation.js';
 import { resourceOperations } from './resources.js';
 import { retentionOperations } from './retention.js';
 import { subscriptionOperations } from './subscriptions.js';
@@ -48,6 +50,7 @@ const SUBJECTS: readonly Operations[] = [
   planOperations,
   quoteOperations,
   costOperations,
+  providerTotalOperations,
   costSharingOperations,
   kindMappingOperations,
   budgetOperations,
@@ -58,6 +61,7 @@ const SUBJECTS: readonly Operations[] = [
   creditOperations,
   marginOperations,
   marginUnitsOperations,
+  reconciliationOperations,
   accrualOperations,
   owedOperations,
   auditOperations,

@@ -14,8 +14,8 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
     paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits'],
   },
   Margin: {
-    about: 'Revenue, cost and margin, shared cost, unit economics, and what has accrued',
-    paths: ['dashboard', 'cost-sharing', 'kind-mappings'],
+    about: 'Revenue, cost and margin, shared cost, unit economics, totals of provider invoices, and what has accrued',
+    paths: ['dashboard', 'cost-sharing', 'kind-mappings', 'provider-totals'],
   },
   Commands: {
     about: 'All that is written: commands, their preview in money, and approval by a second person',

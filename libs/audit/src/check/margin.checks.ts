@@ -7,8 +7,11 @@ import { costSums, keptSums, totalOf } from '#billing/costs/kept-costs';
 import { unitsIn } from '#billing/costs/unit-economics';
 import { type KeptCost, readKeptCosts, readKeptMonths } from '#projections/margins/kept-costs.read';
 import type { KeptMonthRow } from '#projections/margins/kept-costs.table';
+import { statedBills } from '#billing/reconciliation/bills';
+import { issuedMonths } from '#billing/reconciliation/issued';
 import { readCostTotals } from '#projections/costs/costs.read';
-import { type Check, type Finding } from './finding.js';
+import { readProviderTotalCurrencies } from '#projections/provider-totals/provider-totals.read';
+import { type Check, type Finding, REBUILD } from './finding.js';
 
 /**
  * Tenants + unattributed = overall, deployments + standalone = tenant, kinds = overall on each axis, direct + shared =
@@ -184,5 +187,40 @@ const unattributed: Check = async (context) => {
   return findings;
 };
 
-export const MARGIN: readonly Check[] = [identities, units, costs, kept];
-export const COST_NOTICES: readonly Check[] = [unattributed];
+/** What is issued of each month and tenant is its revenue. */
+const issued: Check = async (context) =>
+  (await issuedMonths(context, null))
+    .filter((each) => !each.issued.eq(each.revenue))
+    .map(({ tenantId, currency, month, issued: billed, revenue }) => ({
+      code: 'month_revenue_differs',
+      message:
+        `the revenue of ${tenantId} in ${month} is ${text(revenue)} ${currency},` +
+        ` but issued rows come to ${text(billed)} without tax`,
+      ids: { month, currency, tenantId },
+      remedy: REBUILD,
+    }));
+
+/** A recorded total of a provider, and the imported lines of its invoice. */
+const stated: Check = async (context) => {
+  const currencies = new Set(await readProviderTotalCurrencies(context.core.db, context.position));
+  const findings: Finding[] = [];
+  for (const currency of currencies)
+    for (const { provider, invoiceRef, net, tax, stated: total } of await statedBills(context, currency)) {
+      if (total === null || (net.plus(tax).eq(total.total) && tax.eq(total.tax))) continue;
+      findings.push({
+        code: 'provider_total_differs',
+        message:
+          `the lines of ${provider} ${invoiceRef} come to ${text(net.plus(tax))} ${currency}` +
+          ` with tax of ${text(tax)},` +
+          ` but its recorded total is ${text(total.total)} with tax of ${text(total.tax)}`,
+        ids: { month: total.month, currency, provider, invoiceRef },
+        remedy:
+          'Import the latest bill (backfill costs), correct a line (correct-cost), or correct the total' +
+          ' (correct-provider-total).',
+      });
+    }
+  return findings;
+};
+
+export const MARGIN: readonly Check[] = [identities, units, costs, kept, issued];
+export const COST_NOTICES: readonly Check[] = [unattributed, stated];

@@ -1,6 +1,7 @@
 import type { Caller } from '#ledger/caller';
 import { ADMIN } from '#ledger/query';
 import { costDeliveries, costLines } from '#projections/costs/costs.table';
+import { providerTotals } from '#projections/provider-totals/provider-totals.table';
 import type { Finding } from './finding.js';
 
 /** What a finding with costs or the margin says to roles that may not see them. */
@@ -8,8 +9,10 @@ const WITHOUT_AMOUNTS: ReadonlyMap<string, string> = new Map([
   ['margin_does_not_add_up', 'a margin does not add up'],
   ['cost_differs', 'the costs of the months differ from what providers charged'],
   ['cost_without_tenant', 'cost has no tenant'],
+  ['month_revenue_differs', 'the revenue of a month differs from what is issued'],
+  ['provider_total_differs', 'imported lines differ from the recorded total of a provider'],
 ]);
-const COST_TABLES: readonly unknown[] = [costLines.name, costDeliveries.name];
+const COST_TABLES: readonly unknown[] = [costLines.name, costDeliveries.name, providerTotals.name];
 
 /** Of the ids of such a finding, those that are neither amounts nor rows. */
 const PLAIN_IDS: readonly string[] = ['month', 'currency', 'table'];

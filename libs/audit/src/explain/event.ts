@@ -1,4 +1,5 @@
 import { costEvents } from '#domain/costs/cost';
+import { providerTotalEvents } from '#domain/costs/provider-total';
 import { kindMappingEvents } from '#domain/margin/kind-mapping';
 import { sharingEvents } from '#domain/margin/sharing-policy';
 import { EventCodec } from '#event-store/codec';
@@ -37,9 +38,11 @@ export async function eventNamed({ core, position }: QueryContext, id: string): 
   return undefined;
 }
 
+const COST_EVENTS = [costEvents, providerTotalEvents, sharingEvents, kindMappingEvents];
+
 /** Only roles that see margin see what cost events say. Others see that there was an event. */
 export const seesData = ({ role }: Caller, type: string): boolean =>
-  ADMIN.includes(role) || ![costEvents, sharingEvents, kindMappingEvents].some((events) => Object.hasOwn(events, type));
+  ADMIN.includes(role) || !COST_EVENTS.some((events) => Object.hasOwn(events, type));
 
 export async function explainEvent(context: QueryContext, stored: StoredEvent): Promise<ExplainedEvent> {
   const event = codec.decode(stored);

@@ -123,6 +123,9 @@ function wantedBy({
     case 'CostWithdrawn':
     case 'CostDeliveryStarted':
     case 'CostDeliveryCompleted':
+    case 'ProviderTotalRecorded':
+    case 'ProviderTotalCorrected':
+    case 'ProviderTotalWithdrawn':
     case 'CostSharingSet':
     case 'CostSharingCorrected':
     case 'KindMappingSet':

@@ -47,15 +47,15 @@ export async function keepOnly(
       condition.includes('$1') ? [tenantId] : [],
     );
   }
-  // Skipped resources of a metered day may be another tenant's, and so may keys of commands, months of bills and
-  // weights of shared cost.
+  // Skipped resources of a metered day may be another tenant's, and so may keys of commands, months of bills,
+  // weights of shared cost and totals of providers.
   await pool.query(
     `UPDATE ${schema}.metered_days SET skipped = coalesce((SELECT jsonb_agg(s) FROM jsonb_array_elements(skipped) s
        WHERE (s ->> 'provider', s ->> 'providerId') IN (
          SELECT provider, provider_id FROM ${schema}.own_resources)), '[]')`,
   );
   await pool.query(
-    `TRUNCATE ${['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings']
+    `TRUNCATE ${['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings', 'provider_totals']
       .map((name) => `${schema}.${name}`)
       .join(', ')}`,
   );

@@ -1,0 +1,154 @@
+import { compareText } from '#domain/compare-text';
+import { mappingAt } from '#domain/margin/kind-mapping';
+import { type Decimal, sum, text, ZERO } from '#domain/money/decimal';
+import { earlier, lastInstantBefore } from '#domain/time/instant';
+import { overlaps, type Period } from '#domain/time/period';
+import { MAX_LIMIT, type QueryContext } from '#ledger/query';
+import { readAssignments } from '#projections/deployments/deployments.read';
+import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
+import { lineViews } from '../invoices/line-views.js';
+import { unbilledUsage } from '../retention/unbilled.js';
+import { monthByResource } from './resources.js';
+
+/** What a month's cost, inventory and usage leave open, in the order of the answer. */
+export const OPEN_LISTS = [
+  'kinds_not_metered',
+  'kinds_not_mapped',
+  'usage_without_price',
+  'usage_unbilled',
+  'cost_without_inventory',
+  'inventory_without_cost',
+  'usage_without_cost',
+  'cost_without_usage',
+] as const;
+export type OpenList = (typeof OPEN_LISTS)[number];
+
+/** One thing that is open. What does not apply to it is null. */
+export interface OpenItem {
+  readonly provider: string | null;
+  /** Of the inventory, or of the provider's line. */
+  readonly kind: string | null;
+  readonly resourceId: string | null;
+  readonly tenantId: string | null;
+  readonly deploymentId: string | null;
+  readonly billingKind: string | null;
+  readonly lineId: string | null;
+  readonly quantity: string | null;
+  /** Of cost. */
+  readonly amount: Decimal | null;
+  /** How many cost lines, readings or resources. */
+  readonly count: number;
+  readonly reason: string | null;
+}
+
+const NOTHING = {
+  provider: null,
+  kind: null,
+  resourceId: null,
+  tenantId: null,
+  deploymentId: null,
+  billingKind: null,
+  lineId: null,
+  quantity: null,
+  amount: null,
+  count: 1,
+  reason: null,
+} satisfies OpenItem;
+
+/** All open things of a month, with cost in one currency. */
+export async function openLists(
+  context: QueryContext,
+  month: Period,
+  currency: string,
+): Promise<Readonly<Record<OpenList, readonly OpenItem[]>>> {
+  const of = await monthByResource(context, month, currency);
+  return {
+    kinds_not_metered: kindsNotMetered(of.resources),
+    kinds_not_mapped: await kindsNotMapped(context, month, of.kinds),
+    usage_without_price: await withoutPrice(context, month, currency),
+    usage_unbilled: await unbilled(context, month),
+    cost_without_inventory: of.costWithoutInventory.map(ofCost),
+    inventory_without_cost: of.inventoryWithoutCost.map(({ provider, resourceId, kind, deploymentId, tenantId }) => ({
+      ...NOTHING,
+      ...{ provider, resourceId, kind, deploymentId, tenantId },
+    })),
+    usage_without_cost: of.usageWithoutCost.map(({ provider, quantity, readings, ...usage }) => ({
+      ...NOTHING,
+      ...usage,
+      provider: provider === '' ? null : provider,
+      quantity: text(quantity),
+      count: readings,
+    })),
+    cost_without_usage: of.costWithoutUsage.map((cost) => ({ ...ofCost(cost), reason: cost.reason })),
+  };
+}
+
+type ByResource = Awaited<ReturnType<typeof monthByResource>>;
+
+const ofCost = ({
+  provider,
+  resourceId,
+  kind,
+  amount,
+  lines,
+}: ByResource['costWithoutInventory'][number]): OpenItem => ({
+  ...NOTHING,
+  ...{ provider, resourceId, kind, amount, count: lines },
+});
+
+/** Kinds of resources that were in a deployment and are not metered. */
+function kindsNotMetered(resources: ByResource['resources']): OpenItem[] {
+  const found = resources.filter((each) => each.isThere && !each.isMetered && each.deploymentId !== null);
+  return [...Map.groupBy(found, ({ provider, kind }) => JSON.stringify([provider, kind]))]
+    .sort(([a], [b]) => compareText(a, b))
+    .flatMap(([, of]) => {
+      const [first] = of;
+      if (first === undefined) return [];
+      return [{ ...NOTHING, provider: first.provider, kind: first.kind, count: of.length }];
+    });
+}
+
+/** The provider’s kinds with cost that no billing kind has at the end of the month. */
+async function kindsNotMapped(
+  { core, position }: QueryContext,
+  month: Period,
+  kinds: ByResource['kinds'],
+): Promise<OpenItem[]> {
+  const mappedTo = mappingAt(await readKindMappings(core.db, position));
+  return kinds
+    .filter((each) => !each.amount.eq(ZERO) && mappedTo(each, lastInstantBefore(month.end)).source === 'none')
+    .map(({ provider, kind, amount, lines }) => ({ ...NOTHING, ...{ provider, kind, amount, count: lines } }));
+}
+
+/** Lines of the month that can't be rated, up to now or the end of the month. */
+async function withoutPrice(context: QueryContext, month: Period, currency: string): Promise<OpenItem[]> {
+  const asked = { tenantId: null, isQuarantined: true, at: earlier(month.end, context.caller.now) };
+  const { items } = await lineViews(context, asked, { limit: MAX_LIMIT });
+  return items
+    .filter((line) => line.status === 'valid' && line.currency === currency && overlaps(line.period, month))
+    .map(({ tenantId, deploymentId, billingKind, lineId, quarantine }) => ({
+      ...NOTHING,
+      ...{ tenantId, deploymentId, billingKind, lineId },
+      reason: quarantine?.message ?? null,
+    }));
+}
+
+/** Usage of the month that no line covers and nothing waives. */
+async function unbilled(context: QueryContext, month: Period): Promise<OpenItem[]> {
+  const assignments = await readAssignments(context.core.db, context.position, null);
+  const deployments = [...new Set(assignments.map((row) => row.deployment_id))];
+  const found = await unbilledUsage(
+    context,
+    deployments.map((deploymentId) => ({ deploymentId, period: month })),
+  );
+  return found.map(({ deploymentId, billingKind, quantity, readings, reason }) => ({
+    ...NOTHING,
+    ...{ deploymentId, billingKind, quantity, count: readings, reason },
+  }));
+}
+
+const OF_COST: readonly OpenList[] = ['kinds_not_mapped', 'cost_without_inventory', 'cost_without_usage'];
+
+/** What the items of a list cost together. null: they have no cost. */
+export const amountOf = (list: OpenList, items: readonly OpenItem[]): Decimal | null =>
+  OF_COST.includes(list) ? sum(items.flatMap(({ amount }) => amount ?? [])) : null;
