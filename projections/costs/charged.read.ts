@@ -131,6 +131,8 @@ export interface LineSelection {
   readonly tagKeys?: readonly string[];
   /** Only lines of these kinds. With several limits: lines that meet one of them. */
   readonly kinds?: readonly { readonly provider: string; readonly kind: string }[];
+  /** Only lines of resources with these ids. */
+  readonly resourceIds?: readonly string[];
 }
 
 /** A line, with its tags as JSON. null: it has none, or they were not asked for. */
@@ -141,9 +143,13 @@ export async function readCostLines(
   db: Db,
   position: number,
   of: CostsOf,
-  { tagKeys, kinds, withTags = tagKeys !== undefined }: LineSelection = {},
+  { tagKeys, kinds, resourceIds, withTags = tagKeys !== undefined }: LineSelection = {},
 ): Promise<TaggedCostLine[]> {
-  const limits = [...(tagKeys === undefined ? [] : [mayHave(tagKeys)]), ...(kinds === undefined ? [] : [isOf(kinds)])];
+  const limits = [
+    ...(tagKeys === undefined ? [] : [mayHave(tagKeys)]),
+    ...(kinds === undefined ? [] : [isOf(kinds)]),
+    ...(resourceIds === undefined ? [] : [sql`resource_id = ${anyOf(resourceIds)}`]),
+  ];
   const tags = withTags ? sql`focus ->> 'Tags'` : sql`NULL::text`;
   const columns = sql.join([...CONTENT.map((column) => sql.ref(column)), sql`${tags} AS tags`]);
   const { rows } = await sql<TaggedCostLine>`

@@ -43,16 +43,18 @@ export async function readUsedTime(
   return rows;
 }
 
-/** The deployments and months whose readings of these kinds were pruned, in the order of months. */
+/** The deployments, months and kinds (of these; undefined: any) whose readings of a period were pruned. */
 export async function readPrunedWithin(
   db: Db,
-  { billingKinds, within }: Pick<ResourceReadings, 'billingKinds' | 'within'>,
+  within: Period,
+  billingKinds?: readonly string[],
 ): Promise<PrunedMonth[]> {
   const { rows } = await sql<PrunedMonth>`
     SELECT p.deployment_id AS "deploymentId", p.billing_kind AS "billingKind", ${sql.raw(MONTH_NAME)} AS month,
       p.position_from AS position
     FROM pruned_usage p
-    WHERE p.billing_kind = ${anyOf(billingKinds)} AND p.month >= ${within.start} AND p.month < ${within.end}
+    WHERE p.month >= ${within.start} AND p.month < ${within.end}
+      AND ${billingKinds === undefined ? sql`true` : sql`p.billing_kind = ${anyOf(billingKinds)}`}
     ORDER BY p.month, p.deployment_id, p.billing_kind`.execute(db);
   return rows;
 }

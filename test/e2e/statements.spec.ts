@@ -123,11 +123,19 @@ function commandsOf(n: number): object[] {
           ...{ lineKey: '1', kind: `of ${tenantId}`, resourceId: `droplet-${n}`, chargePeriod: april(2) },
           ...{ amount: '1.00', currency: 'USD', category: 'usage' },
         },
+        {
+          ...{ lineKey: '2', kind: 'droplet', resourceId: `unsold-${n}`, chargePeriod: april(2) },
+          ...{ amount: '1.00', currency: 'USD', category: 'usage' },
+        },
       ],
     },
     {
       ...{ command: 'record-provider-total', provider: 'aws', invoiceRef: tenantId, currency: 'USD' },
       ...{ period: '2026-04', total: '1.00', tax: '0.00' },
+    },
+    {
+      ...{ command: 'observe-resource', provider: 'digitalocean', providerId: `unsold-${n}`, kind: 'droplet' },
+      ...{ name: `unsold ${n}`, status: 'active', seenAt: april(2).start },
     },
     { command: 'set-tax', tenantId, name: 'VAT', ratePercent: '20', from: '2026-01-01T00:00:00Z' },
     { command: 'set-budget', tenantId, budgetId: 'monthly', amount: '100.00', effectiveFrom: april(1).start },
@@ -310,8 +318,9 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   // As many months as are allowed.
   // Months with a policy, and those without: each kind in its own way.
   [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 15],
-  [marginUnits, () => ({ from: '2020-01', to: '2029-12' }), 19],
   [reconciliation, () => ({ period: '2026-04' }), 45],
+  // With kinds that have several billing kinds, and idle resources.
+  [marginUnits, () => ({ from: '2020-01', to: '2029-12' }), 22],
   [accrual, () => ({ at: april(15).start }), 17],
   [meteredDays, () => ({}), 3],
   [projections, () => ({}), 7],

@@ -108,8 +108,8 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc
     .tuple(one(...RESOURCES), fc.option(one(...DEPLOYMENTS), { nil: undefined }), day)
     .map(([of, to, at]): Step => () => ({
-      ...{ command: 'observe-resource', provider: 'p', providerId: of, kind: 'vm', name: of, status: 'active' },
-      ...{ seenAt: dayAt(at), deploymentId: to },
+      ...{ command: 'observe-resource', provider: 'p', providerId: of, kind: 'vm', name: of },
+      ...{ status: at % 3 === 0 ? 'off' : 'active', seenAt: dayAt(at), deploymentId: to },
     })),
   fc.tuple(one(...DEPLOYMENTS), one(...TENANTS), day).map(([of, to, at]): Step => () => ({
     ...{ command: 'assign-deployment', deploymentId: of, tenantId: to, from: dayAt(at) },
@@ -136,17 +136,18 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 const unitsAt = async ({ ledger }: TestLedger, asOf: string) =>
   ledger.ask(marginUnits, { from: MONTHS[0] ?? '', to: MONTHS.at(-1) ?? '', by: 'month', asOf }, ADMIN);
 
-/** Kinds, unmapped and unattributed come to what the margin of the month is, and months to all of them. */
+/** Kinds, unmapped, idle and unattributed cost come to what the margin of the month is, and months to all of them. */
 function expectUnitsToAddUp(
   units: Awaited<ReturnType<typeof unitsAt>>,
   margins: Awaited<ReturnType<typeof marginsAt>>,
 ): void {
   const total = (values: readonly string[]): string => text(sum(values.map((value) => decimal(value))));
   expect(units.months?.map(({ overall }) => overall)).toEqual(margins.map(({ overall }) => overall));
-  for (const { overall, byKind, unmapped, unattributed, costs } of [units, ...(units.months ?? [])]) {
-    const rows = [...byKind, unmapped, unattributed];
+  for (const { overall, byKind, unmapped, idle, unattributed, costs } of [units, ...(units.months ?? [])]) {
+    const rows = [...byKind, unmapped, idle, unattributed];
     for (const figure of ['cogs', 'directCogs', 'sharedCogs'] as const) {
       expect(total(rows.map((row) => row[figure]))).toBe(total([overall[figure]]));
+      expect(total(idle.parts.map((row) => row[figure]))).toBe(total([idle[figure]]));
       expect(total(costs.map((row) => row[figure]))).toBe(total([...byKind, unmapped].map((row) => row[figure])));
     }
     expect(total(byKind.map(({ revenue }) => revenue))).toBe(total([overall.revenue]));

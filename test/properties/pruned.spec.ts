@@ -32,11 +32,12 @@ async function billAll(test: TestLedger, asOf: string, issued: string[]): Promis
 
 /** What there is to be asked, without log positions and recording times: these differ by the pruning itself. */
 async function answers(test: TestLedger): Promise<unknown> {
-  const [invoices, lines, unbilled, margin, check] = [
+  const [invoices, lines, unbilled, margin, units, check] = [
     await test.ask<object>('invoices'),
     await test.ask<{ items: readonly { quarantine: object | null }[] }>('lines', { at: T('2026-06-01') }),
     await test.ask<object>('unbilled'),
     await test.ask<object>('margin', { period: '2026-04-01' }),
+    await test.ask<object>('margin-units', { from: '2026-03', to: '2026-05' }),
     await test.ask<object>('check'),
   ];
   const usage = [
@@ -46,7 +47,7 @@ async function answers(test: TestLedger): Promise<unknown> {
   const quarantined = await test.ask<object>('lines', { at: T('2026-06-01'), quarantined: 'true' });
   expect(quarantined).toMatchObject({ items: lines.items.filter(({ quarantine }) => quarantine !== null) });
   return JSON.parse(
-    JSON.stringify({ invoices, lines, unbilled, margin, check, usage }, (name, value: unknown) =>
+    JSON.stringify({ invoices, lines, unbilled, margin, units, check, usage }, (name, value: unknown) =>
       /position|computedAt|recordedAt|tree|nextCursor/i.test(name) ? undefined : value,
     ),
   );

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { IDLE_REASONS } from '#domain/margin/idle';
 import { KIND_BASES, PER_UNIT_SCALE } from '#domain/margin/units';
 import { MAPPING_SOURCES } from '#domain/margin/kind-mapping';
 import { zCurrency } from '#domain/schema';
@@ -21,7 +22,7 @@ const perUnit = (what: string) =>
     .describe(`${what} per billed unit, rounded to ${PER_UNIT_SCALE} decimals. null: quantity is 0 or null`);
 
 const unitViews = {
-  overall: zMarginFigures.describe('byKind + unmapped + unattributed, exactly'),
+  overall: zMarginFigures.describe('byKind + unmapped + idle + unattributed, exactly'),
   byKind: z.array(
     z
       .object({
@@ -36,7 +37,21 @@ const unitViews = {
       .meta({ id: 'KindUnits' }),
   ),
   unmapped: zCogs.describe('Cost that tenants bear, of kinds of providers that are not mapped: use set-kind-mapping'),
-  unattributed: zCogs.describe('Cost that no tenant bears'),
+  idle: zCogs
+    .extend({
+      parts: z.array(
+        z
+          .object({
+            ...{ provider: z.string(), kind: z.string().describe('The provider’s kind') },
+            reason: z.enum(IDLE_REASONS).describe('off: its readings are 0, or it is off. unsold: in no deployment'),
+            ...cogs,
+          })
+          .meta({ id: 'IdlePart' }),
+      ),
+    })
+    .meta({ id: 'IdleCogs' })
+    .describe('Cost of resources while they were off or in no deployment, of tenants and of nobody'),
+  unattributed: zCogs.describe('Other cost that no tenant bears'),
   costs: z
     .array(
       z
@@ -58,7 +73,7 @@ const unitViews = {
         })
         .meta({ id: 'KindCost' }),
     )
-    .describe('The cost of the kinds of providers. It comes to byKind and unmapped'),
+    .describe('The cost of the kinds of providers while their resources were not idle: byKind and unmapped'),
 };
 
 /** What is sold of each billing kind, and what it costs. */

@@ -64,14 +64,14 @@ const identities: Check = async (context) => {
   return findings;
 };
 
-/** The kinds of unit economics, with what is not mapped and what nobody bears, come to the margin. Exactly. */
+/** The kinds of unit economics, with what is not mapped, idle or nobody’s, come to the margin. Exactly. */
 const units: Check = async (context) => {
   const findings: Finding[] = [];
   for (const { month, currency } of await marginMonths(context)) {
     const period = monthNamed(month);
     const margin = await marginIn(context, period, currency);
     const { together } = await unitsIn(context, [period], currency);
-    const rows = [...together.byKind, together.unmapped, together.unattributed];
+    const rows = [...together.byKind, together.unmapped, together.idle, together.unattributed];
     for (const figure of ['cogs', 'directCogs', 'sharedCogs'] as const) {
       const total = sum(rows.map((row) => decimal(row[figure])));
       if (total.eq(decimal(margin.overall[figure]))) continue;

@@ -1,6 +1,5 @@
-import { attributedShares, type AttributableCost, type Attribution } from '#domain/margin/attribution';
+import { attributedShares, type AttributableCost, type AttributedShare } from '#domain/margin/attribution';
 import type { ResourceTimeline } from '#domain/inventory/resource';
-import type { Decimal } from '#domain/money/decimal';
 import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { readAssignments } from '#projections/deployments/deployments.read';
@@ -15,7 +14,7 @@ export type Attribute = (
   cost: Omit<AttributableCost, 'resource'> & { readonly resource: CostResource },
   month: Period,
   cuts?: readonly Instant[],
-) => readonly (Attribution & { readonly amount: Decimal; readonly at: Instant })[];
+) => readonly AttributedShare[];
 
 const keyOf = (provider: string, resourceId: string): string => JSON.stringify([provider, resourceId]);
 

@@ -5,17 +5,18 @@ import { ZERO } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { overlaps, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
-import { type CostLineShare, costLinesIn } from './cost-lines.js';
+import type { LineSelection } from '#projections/costs/charged.read';
+import { type CostLineShare, costLinesIn, type CutsOf, type LineQuestion } from './cost-lines.js';
 import type { CostSum } from './cost-sums.js';
 import { costSums } from './kept-costs.js';
 
 /** A cost, and what its share of a line, or its sum, is of. */
-export type DividedCost = MarginCost & CostSum & Pick<CostLineShare, 'at' | 'resourceId'>;
+export type DividedCost = MarginCost & CostSum & Pick<CostLineShare, 'at' | 'resourceId' | 'state'>;
 
-/** What must be seen line by line: lines of these kinds, and all of a month in which other rules begin. */
-export interface Finer {
+/** What must be seen line by line: lines of these kinds or resources, and all of a month in which other rules begin. */
+export interface Finer extends Pick<LineSelection, 'kinds' | 'resourceIds'> {
   readonly cuts?: readonly Instant[];
-  readonly kinds?: readonly { readonly provider: string; readonly kind: string }[];
+  readonly cutsOf?: CutsOf;
 }
 
 /**
@@ -28,26 +29,31 @@ export async function marginCosts(
   months: readonly Period[],
   currency: string,
   policies: readonly SharingPolicy[],
-  { cuts = [], kinds = [] }: Finer = {},
+  { cuts = [], cutsOf, kinds = [], resourceIds = [] }: Finer = {},
 ): Promise<readonly DividedCost[][]> {
   const inForce = months.map((month) => policies.filter(({ period }) => overlaps(period, month)));
   const isCut = months.map((month, index) =>
-    [...cutsOf(inForce[index] ?? []), ...cuts].some((at) => isWithin(month, at)),
+    [...changesOf(inForce[index] ?? []), ...cuts].some((at) => isWithin(month, at)),
   );
   const cut = await linesOf(
     context,
     months.filter((_, index) => isCut[index]),
     currency,
     {
-      cuts: [...cutsOf(policies), ...cuts],
+      cuts: [...changesOf(policies), ...cuts],
+      cutsOf,
       select: { withTags: tagKeysOf(policies).length > 0 },
     },
   );
   const whole = months.filter((_, index) => !(isCut[index] ?? false));
   const keys = tagKeysOf(inForce.filter((_, index) => !(isCut[index] ?? false)).flat());
   const sums = whole.length === 0 ? [] : await costSums(context, whole, currency);
-  const select = { ...(keys.length === 0 ? {} : { tagKeys: keys }), ...(kinds.length === 0 ? {} : { kinds }) };
-  const chosen = await linesOf(context, Object.keys(select).length === 0 ? [] : whole, currency, { select });
+  const select = {
+    ...(keys.length === 0 ? {} : { tagKeys: keys }),
+    ...(kinds.length === 0 ? {} : { kinds }),
+    ...(resourceIds.length === 0 ? {} : { resourceIds }),
+  };
+  const chosen = await linesOf(context, Object.keys(select).length === 0 ? [] : whole, currency, { cutsOf, select });
   const summed = new Map(whole.map((month, index) => [month, sums[index] ?? []]));
   return months.map((month, index) => {
     const lines = cut.get(month);
@@ -55,7 +61,7 @@ export async function marginCosts(
     const byLine = chosen.get(month) ?? [];
     return [
       ...without(summed.get(month) ?? [], byLine).map((of) => ({
-        ...{ ...of, tags: {}, at: month.start, resourceId: null },
+        ...{ ...of, tags: {}, at: month.start, resourceId: null, state: null },
       })),
       ...byLine,
     ].map((cost) => shared(inForce[index] ?? [], cost));
@@ -70,7 +76,7 @@ export async function marginCostLines(
   policies: readonly SharingPolicy[],
 ): Promise<(MarginCost & CostLineShare)[]> {
   const [lines = []] = await costLinesIn(context, [month], currency, {
-    cuts: cutsOf(policies),
+    cuts: changesOf(policies),
     select: { withTags: tagKeysOf(policies).length > 0 },
   });
   return lines.map((line) => shared(policies, line));
@@ -81,7 +87,7 @@ const shared = <Cost extends MatchedCost & CostSum>(policies: readonly SharingPo
   return { ...cost, sharedBy: policy === null ? null : keyOfSharing(policy) };
 };
 
-const cutsOf = (policies: readonly SharingPolicy[]): Instant[] =>
+const changesOf = (policies: readonly SharingPolicy[]): Instant[] =>
   policies.flatMap(({ period: { start, end } }) => (end === null ? [start] : [start, end]));
 
 const isWithin = ({ start, end }: Period, at: Instant): boolean => isBefore(start, at) && isBefore(at, end);
@@ -94,7 +100,7 @@ async function linesOf(
   context: QueryContext,
   months: readonly Period[],
   currency: string,
-  how: NonNullable<Parameters<typeof costLinesIn>[3]>,
+  how: LineQuestion,
 ): Promise<ReadonlyMap<Period, readonly CostLineShare[]>> {
   if (months.length === 0) return new Map();
   const lines = await costLinesIn(context, months, currency, how);

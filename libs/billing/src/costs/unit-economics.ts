@@ -1,5 +1,6 @@
 import { compareText } from '#domain/compare-text';
 import { type KindMapping, mappingAt, type ProviderKind } from '#domain/margin/kind-mapping';
+import { idleAt, type ReadSpan } from '#domain/margin/idle';
 import { keyOfSharing } from '#domain/margin/sharing';
 import {
   costsByKind,
@@ -16,9 +17,12 @@ import { monthName } from '#projections/costs/charged.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
 import { readSoldUnits } from '#projections/margins/margins.read';
 import { asJsonb } from '#projections/usage-records/usage-records.read';
+import { readMayBeIdle, readSpans } from '#projections/usage-records/idle.read';
 import { readPrunedWithin, readUsedTime } from '#projections/usage-records/used-time.read';
 import type { QueryContext } from '#ledger/query';
 import { withPrunedMonths } from '../usage/pruned-usage.js';
+import type { CutsOf } from './cost-lines.js';
+import type { Finer } from './margin-costs.js';
 import { figuresBy, type MonthSums, sharingIn } from './margin-month.js';
 
 /** Unit economics of neighbouring months: of each, and of all together. */
@@ -41,9 +45,10 @@ export async function unitsBy(
   mappings: readonly KindMapping[],
 ): Promise<UnitsOver> {
   const policies = await sharingIn(context, months);
-  const figures = await figuresBy(context, months, currency, policies, finerFor(months, mappings));
+  const idle = await mayBeIdleIn(context, months);
+  const figures = await figuresBy(context, months, currency, policies, { ...finerFor(months, mappings), ...idle });
   const sold = await soldIn(context, figures, currency);
-  const costs = await costsIn(context, figures, currency, mappings);
+  const costs = await costsIn(context, figures, { currency, mappedTo: mappingAt(mappings), spansOf: idle.spansOf });
   return {
     months: figures.map((_, index) => unitsOf(sold[index] ?? [], costs[index] ?? togetherByKind([]), currency)),
     together: unitsOf(sold.flat(), togetherByKind(costs), currency),
@@ -77,19 +82,23 @@ async function soldIn(
   ]);
 }
 
+interface Mapped extends Pick<MayBeIdle, 'spansOf'> {
+  readonly currency: string;
+  readonly mappedTo: ReturnType<typeof mappingAt>;
+}
+
 /** The cost of each month by what it is for. */
 async function costsIn(
   context: QueryContext,
   figures: readonly MonthSums[],
-  currency: string,
-  mappings: readonly KindMapping[],
+  { currency, mappedTo, spansOf }: Mapped,
 ): Promise<CostsByKind[]> {
-  const mappedTo = mappingAt(mappings);
-  const costs = figures.map(unitCosts);
+  const costs = figures.map((of) => unitCosts(of, { currency, mappedTo, spansOf }));
   const divided = costs.flat().flatMap((cost) => {
     const { billingKinds } = mappedTo(cost, cost.at);
-    const { resourceId, isUnattributed } = cost;
-    return billingKinds.length < 2 || resourceId === null || isUnattributed ? [] : [{ resourceId, billingKinds }];
+    const { resourceId, isUnattributed, idle } = cost;
+    const isDivided = billingKinds.length > 1 && resourceId !== null && !isUnattributed && idle === null;
+    return isDivided ? [{ resourceId, billingKinds }] : [];
   });
   const used = await usedTimeIn(
     context,
@@ -102,15 +111,19 @@ async function costsIn(
 }
 
 /** What a policy shares is nobody's if no tenant had a deployment in the month. */
-function unitCosts({ costs, shared }: MonthSums): UnitCost[] {
+function unitCosts({ costs, shared }: MonthSums, { mappedTo, spansOf }: Mapped): UnitCost[] {
   const nobodys = new Set(
     shared
       .filter(({ fallback }) => fallback === 'unattributed')
       .map(({ policyId, effectiveFrom: start }) => keyOfSharing({ policyId, period: { start, end: null } })),
   );
-  return costs.map(({ provider, kind, amount, resourceId, at, sharedBy, tenantId }) => ({
+  return costs.map(({ provider, kind, amount, resourceId, at, state, sharedBy, tenantId }) => ({
     ...{ provider, kind, amount, resourceId, at, isShared: sharedBy !== null },
     isUnattributed: sharedBy === null ? tenantId === null : nobodys.has(sharedBy),
+    idle:
+      resourceId === null
+        ? null
+        : idleAt(at, { state, spans: spansOf({ provider, resourceId }), ...mappedTo({ provider, kind }, at) }),
   }));
 }
 
@@ -136,7 +149,7 @@ async function usedTimeIn(
   };
   const rows = await withPrunedMonths(
     core,
-    async () => readPrunedWithin(core.db, readings),
+    async () => readPrunedWithin(core.db, readings.within, readings.billingKinds),
     async ({ versions }) => readUsedTime(core.db, position, readings, asJsonb(versions)),
   );
   const keyOf = (...parts: readonly string[]): string => JSON.stringify(parts);
@@ -149,4 +162,40 @@ async function usedTimeIn(
       (sum, by) => sum.plus(seconds.get(keyOf(by, resourceId, monthName(month), kind)) ?? ZERO),
       ZERO,
     );
+}
+
+/** The resources that may be idle, and when readings cover them. */
+interface MayBeIdle extends Pick<Finer, 'resourceIds'> {
+  readonly cutsOf: CutsOf;
+  readonly spansOf: (of: Parameters<CutsOf>[0]) => readonly ReadSpan[];
+}
+
+/** Lines of resources that may be idle are divided where readings of 0 and others begin or end. */
+async function mayBeIdleIn({ core, position }: QueryContext, months: readonly Period[]): Promise<MayBeIdle> {
+  const [first, last] = [months[0], months.at(-1)];
+  if (first === undefined || last === undefined) return { cutsOf: () => [], spansOf: () => [] };
+  const within = { start: first.start, end: last.end };
+  const { resourceIds, rows } = await withPrunedMonths(
+    core,
+    async () => readPrunedWithin(core.db, within),
+    async ({ versions }) => {
+      const logged = asJsonb(versions);
+      const ids = await readMayBeIdle(core.db, position, within, logged);
+      const spans = ids.length === 0 ? [] : await readSpans(core.db, position, { resourceIds: ids, within }, logged);
+      return { resourceIds: ids, rows: spans };
+    },
+  );
+  const spans = Map.groupBy(rows, (row) => JSON.stringify([row.provider, row.resource_id]));
+  // A reading without a provider is of the resource with its id.
+  const spansOf: MayBeIdle['spansOf'] = ({ provider, resourceId }) =>
+    [provider, ''].flatMap((by) =>
+      (spans.get(JSON.stringify([by, resourceId])) ?? []).map((row) => ({
+        ...{ billingKind: row.billing_kind, isUsed: row.is_used, period: { start: row.start_at, end: row.end_at } },
+      })),
+    );
+  return {
+    resourceIds,
+    spansOf,
+    cutsOf: (of) => spansOf(of).flatMap(({ period: { start, end } }) => [start, end]),
+  };
 }

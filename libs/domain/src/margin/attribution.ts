@@ -12,6 +12,14 @@ export interface Attribution {
   readonly deploymentId: string | null;
 }
 
+/** A share of a cost, from an instant on. */
+export interface AttributedShare extends Attribution {
+  readonly amount: Decimal;
+  readonly at: Instant;
+  /** The state of its resource at that instant. null: it has none, or one that was never seen. */
+  readonly state: ResourceState | null;
+}
+
 /** A cost over its charge period, with what attribution needs. */
 export interface AttributableCost {
   readonly amount: Decimal;
@@ -34,12 +42,13 @@ export function attributedShares(
   within: Period,
   assignmentsOf: (deploymentId: string) => readonly Assignment[],
   cuts: readonly Instant[] = [],
-): (Attribution & { readonly amount: Decimal; readonly at: Instant })[] {
+): AttributedShare[] {
   const charged = intersection(cost.chargePeriod, within);
   if (charged === null) return [];
   const upTo = shareUpTo(cost.amount, cost.chargePeriod, Math.max(scaleOf(cost.currency), decimals(cost.amount)));
   return cutAt(charged, [...changesOf(cost, charged, assignmentsOf), ...cuts]).map(({ start, end }) => ({
     ...holderAt(cost, start, assignmentsOf),
+    state: stateOf(cost, start),
     at: start,
     amount: upTo(end).minus(upTo(start)),
   }));
@@ -65,15 +74,18 @@ function changesOf(
 const stateFrom = (resource: ResourceTimeline, at: Instant): ResourceState | null =>
   lastStateAt(resource, at) ?? resource.sightings.find(({ state }) => state !== null)?.state ?? null;
 
+const stateOf = ({ resource }: AttributableCost, at: Instant): ResourceState | null =>
+  resource === null ? null : stateFrom(resource, at);
+
 function holderAt(
-  { resource, tenantId }: AttributableCost,
+  cost: AttributableCost,
   at: Instant,
   assignmentsOf: (deploymentId: string) => readonly Assignment[],
 ): Attribution {
-  const state = resource === null ? null : stateFrom(resource, at);
+  const state = stateOf(cost, at);
   if (state !== null && state.deploymentId !== null) {
     const holder = tenantAt(assignmentsOf(state.deploymentId), at);
     if (holder !== null) return { tenantId: holder, deploymentId: state.deploymentId };
   }
-  return { tenantId: state?.tenantId ?? tenantId, deploymentId: null };
+  return { tenantId: state?.tenantId ?? cost.tenantId, deploymentId: null };
 }

@@ -13,7 +13,7 @@ const mapping = (kind: string, ...billingKinds: string[]): KindMapping => ({
 });
 const cost = (kind: string, amount: string, more: Partial<UnitCost> = {}): UnitCost => ({
   ...{ provider: 'p', kind, amount: decimal(amount), resourceId: null, at: APRIL },
-  ...{ isShared: false, isUnattributed: false, ...more },
+  ...{ isShared: false, isUnattributed: false, idle: null, ...more },
 });
 const sold = (billingKind: string, amount: string, quantity: string, unit: string | null = null): Sold => ({
   ...{ billingKind, unit, amount: decimal(amount), quantity: decimal(quantity) },
@@ -97,6 +97,23 @@ describe('the cost of a provider’s kind', () => {
   });
 });
 
+it('cost while its resource is idle is for no kind, whoever bears it', () => {
+  const { kinds, idle, unattributed } = divided(
+    [
+      cost('droplet', '5', { idle: 'off' }),
+      cost('droplet', '3', { idle: 'unsold', isUnattributed: true }),
+      cost('droplet', '2', { idle: 'unsold', isShared: true }),
+    ],
+    [],
+  );
+  expect(kinds).toEqual([]);
+  expect(idle.map(({ reason, direct, shared }) => [reason, text(direct), text(shared)])).toEqual([
+    ['off', '5', '0'],
+    ['unsold', '3', '2'],
+  ]);
+  expect(text(unattributed.direct)).toBe('0');
+});
+
 describe('unit economics', () => {
   it('have what is sold, what it costs, and both per unit', () => {
     const costs = divided([cost('droplet', '30.53'), cost('support', '1', { isShared: true })], []);
@@ -146,6 +163,7 @@ it('loses no cent, whatever the costs, the mappings and the usage', () => {
       ...{ provider: fc.constantFrom('p', 'q'), kind: fc.constantFrom(...kinds), amount },
       ...{ resourceId: fc.constantFrom(null, 'r1', 'r2'), at: fc.constantFrom(APRIL, MAY) },
       ...{ isShared: fc.boolean(), isUnattributed: fc.boolean() },
+      idle: fc.constantFrom(null, 'off', 'unsold'),
     }),
   );
   const mappings = fc.uniqueArray(
@@ -162,7 +180,8 @@ it('loses no cent, whatever the costs, the mappings and the usage', () => {
   );
   fc.assert(
     fc.property(costs, mappings, times, (spent, mapped, used) => {
-      const { kinds: rows, unattributed } = divided(spent, mapped, used);
+      const { kinds: busy, idle, unattributed } = divided(spent, mapped, used);
+      const rows = [...busy, ...idle];
       const all = [...rows, unattributed].map(({ direct, shared }) => direct.plus(shared));
       expect(text(sum(all))).toBe(text(sum(spent.map((each) => each.amount))));
       expect(text(sum(rows.map(({ shared }) => shared)).plus(unattributed.shared))).toBe(

@@ -2,6 +2,7 @@ import { compareText } from '../compare-text.js';
 import { type Decimal, decimals, divide, sum, text, ZERO } from '../money/decimal.js';
 import { allocate, scaleOf, unitAmountText } from '../money/money.js';
 import type { Instant } from '../time/instant.js';
+import type { IdleReason } from './idle.js';
 import type { MappedTo, MappingSource, ProviderKind } from './kind-mapping.js';
 import { exactMoney, type MarginFigures, marginFigures } from './margin.js';
 
@@ -19,6 +20,8 @@ export interface UnitCost extends ProviderKind {
   readonly isShared: boolean;
   /** No tenant bears it. */
   readonly isUnattributed: boolean;
+  /** Why its resource was idle then. null: it was not. */
+  readonly idle: IdleReason | null;
 }
 
 export interface DirectAndShared {
@@ -37,9 +40,17 @@ export interface KindCost extends ProviderKind, DirectAndShared {
   readonly basis: KindBasis | null;
 }
 
+/** The cost of a provider kind while its resources were idle. It is for no billing kind. */
+export interface IdleCost extends ProviderKind, DirectAndShared {
+  readonly reason: IdleReason;
+}
+
 /** The cost of a month or several, by what it is for. */
 export interface CostsByKind {
   readonly kinds: readonly KindCost[];
+  /** Whether tenants bear it or nobody. */
+  readonly idle: readonly IdleCost[];
+  /** Of resources that were not idle, as far as is known. */
   readonly unattributed: DirectAndShared;
 }
 
@@ -61,10 +72,11 @@ interface Dividing {
 /**
  * The cost of one month, each share for one billing kind or several: in proportion to how long its resource was used,
  * by the readings of each; evenly if it has none. Exact: in whole units of the last decimal, by largest remainder, ties
- * in the order of the mapping. Cost that no tenant bears is for no kind.
+ * in the order of the mapping. Cost of idle resources, and cost that no tenant bears, is for no kind.
  */
 export function costsByKind(costs: readonly UnitCost[], dividing: Dividing): CostsByKind {
-  const [nobodys, borne] = [costs.filter((each) => each.isUnattributed), costs.filter((each) => !each.isUnattributed)];
+  const busy = costs.filter((each) => each.idle === null);
+  const [nobodys, borne] = [busy.filter((each) => each.isUnattributed), busy.filter((each) => !each.isUnattributed)];
   // Shares of one resource are divided together, so that less is left to remainders.
   const groups = Map.groupBy(
     borne.map((cost) => ({ cost, to: dividing.mappedTo(cost, cost.at) })),
@@ -81,8 +93,14 @@ export function costsByKind(costs: readonly UnitCost[], dividing: Dividing): Cos
     const [first] = group;
     return first === undefined ? [] : divided(first, sum(group.map(({ cost }) => cost.amount)), dividing);
   });
-  return { kinds: summedKinds(kinds), unattributed: directAndShared(nobodys) };
+  const idle = costs.flatMap(({ idle: reason, provider, kind, ...cost }): IdleCost[] =>
+    reason === null ? [] : [{ provider, kind, reason, ...partOf(cost.isShared, cost.amount) }],
+  );
+  return { kinds: summedKinds(kinds), idle: summedIdle(idle), unattributed: directAndShared(nobodys) };
 }
+
+const partOf = (isShared: boolean, amount: Decimal): DirectAndShared =>
+  isShared ? { direct: ZERO, shared: amount } : { direct: amount, shared: ZERO };
 
 function divided(
   { cost, to }: { readonly cost: UnitCost; readonly to: MappedTo },
@@ -93,7 +111,7 @@ function divided(
   const { billingKinds, source } = to;
   const part = (billingKind: string | null, basis: KindBasis | null, of: Decimal): KindCost => ({
     ...{ provider, kind, source, billingKind, basis },
-    ...(isShared ? { direct: ZERO, shared: of } : { direct: of, shared: ZERO }),
+    ...partOf(isShared, of),
   });
   const [only = null] = billingKinds;
   if (billingKinds.length < 2) return [part(only, only === null ? null : 'only', amount)];
@@ -105,28 +123,32 @@ function divided(
   );
 }
 
-const directAndShared = (costs: readonly UnitCost[]): DirectAndShared => ({
-  direct: sum(costs.filter(({ isShared }) => !isShared).map(({ amount }) => amount)),
-  shared: sum(costs.filter(({ isShared }) => isShared).map(({ amount }) => amount)),
-});
+const directAndShared = (costs: readonly UnitCost[]): DirectAndShared =>
+  added(costs.map(({ isShared, amount }) => partOf(isShared, amount)));
 
 const added = (costs: readonly DirectAndShared[]): DirectAndShared => ({
   direct: sum(costs.map(({ direct }) => direct)),
   shared: sum(costs.map(({ shared }) => shared)),
 });
 
-const summedKinds = (kinds: readonly KindCost[]): KindCost[] =>
-  [
-    ...Map.groupBy(kinds, ({ provider, kind, source, billingKind, basis }) =>
-      JSON.stringify([kind, provider, billingKind, source, basis]),
-    ),
-  ]
+/** Adds up what has the same key, in the order of keys. */
+const summed = <Cost extends DirectAndShared>(costs: readonly Cost[], keyOf: (cost: Cost) => string): Cost[] =>
+  [...Map.groupBy(costs, keyOf)]
     .sort(([a], [b]) => compareText(a, b))
     .flatMap(([, of]) => of.slice(0, 1).map((first) => ({ ...first, ...added(of) })));
+
+const summedKinds = (kinds: readonly KindCost[]): KindCost[] =>
+  summed(kinds, ({ provider, kind, source, billingKind, basis }) =>
+    JSON.stringify([kind, provider, billingKind, source, basis]),
+  );
+
+const summedIdle = (idle: readonly IdleCost[]): IdleCost[] =>
+  summed(idle, ({ provider, kind, reason }) => JSON.stringify([kind, provider, reason]));
 
 /** The costs of several months together. */
 export const togetherByKind = (months: readonly CostsByKind[]): CostsByKind => ({
   kinds: summedKinds(months.flatMap(({ kinds }) => kinds)),
+  idle: summedIdle(months.flatMap(({ idle }) => idle)),
   unattributed: added(months.map(({ unattributed }) => unattributed)),
 });
 
@@ -144,19 +166,21 @@ export interface UnitFigures extends MarginFigures {
 
 type Cogs = Pick<MarginFigures, 'cogs' | 'directCogs' | 'sharedCogs'>;
 
-/** Unit economics. Kinds, `unmapped` and `unattributed` come to `overall`, exactly. */
+/** Unit economics. Kinds, `unmapped`, `idle` and `unattributed` come to `overall`, exactly. */
 export interface Units {
   readonly overall: MarginFigures;
   readonly byKind: readonly UnitFigures[];
   /** Cost that tenants bear, of provider kinds without a mapping. */
   readonly unmapped: Cogs;
-  /** Cost that no tenant bears. */
+  /** Cost of resources while they were off or in no deployment. */
+  readonly idle: Cogs & { readonly parts: readonly (Omit<IdleCost, keyof DirectAndShared> & Cogs)[] };
+  /** The other cost that no tenant bears. */
   readonly unattributed: Cogs;
   /** The cost of provider kinds, and what it is for. */
   readonly costs: readonly (Omit<KindCost, keyof DirectAndShared> & Cogs)[];
 }
 
-export function unitsOf(sold: readonly Sold[], { kinds, unattributed }: CostsByKind, currency: string): Units {
+export function unitsOf(sold: readonly Sold[], { kinds, idle, unattributed }: CostsByKind, currency: string): Units {
   const cogs = ({ direct, shared }: DirectAndShared): Cogs => ({
     cogs: exactMoney(direct.plus(shared), currency),
     directCogs: exactMoney(direct, currency),
@@ -166,11 +190,15 @@ export function unitsOf(sold: readonly Sold[], { kinds, unattributed }: CostsByK
   const names = [...new Set([...sold, ...mapped].map(({ billingKind }) => billingKind ?? ''))].sort(compareText);
   const soldOf = Map.groupBy(sold, ({ billingKind }) => billingKind);
   const costOf = Map.groupBy(mapped, ({ billingKind }) => billingKind);
-  const all = added([...kinds, unattributed]);
+  const all = added([...kinds, ...idle, unattributed]);
   return {
     overall: marginFigures(sum(sold.map(({ amount }) => amount)), all.direct, all.shared, currency),
     byKind: names.map((name) => unitFigures(name, soldOf.get(name) ?? [], added(costOf.get(name) ?? []), currency)),
     unmapped: cogs(added(kinds.filter(({ billingKind }) => billingKind === null))),
+    idle: {
+      ...cogs(added(idle)),
+      parts: idle.map(({ direct, shared, ...of }) => ({ ...of, ...cogs({ direct, shared }) })),
+    },
     unattributed: cogs(unattributed),
     costs: kinds.map(({ direct, shared, ...of }) => ({ ...of, ...cogs({ direct, shared }) })),
   };

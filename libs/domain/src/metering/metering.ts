@@ -142,6 +142,16 @@ export const METERED_KINDS: readonly string[] = [...KINDS.keys()];
 /** Whether resources of this inventory kind are metered. */
 export const isMeteredKind = (kind: string): boolean => KINDS.has(kind);
 
+/**
+ * Whether a resource in a state is off: not active, where it is counted by the hour. What is counted by the month (a
+ * bucket, a zone) is never off. A resource that is not metered is off if its status is `off`.
+ */
+export function isOff({ kind, status }: ResourceState): boolean {
+  const mapping = KINDS.get(kind);
+  if (mapping === undefined) return status === 'off';
+  return mapping.monthTotal === null && status !== 'active';
+}
+
 const FRACTION_SCALE = 12;
 const HOUR = 3_600_000_000n;
 

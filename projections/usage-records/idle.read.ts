@@ -1,0 +1,63 @@
+import { type Kysely, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import { anyOf } from '#read-model/any-of';
+import { at } from '#read-model/at';
+import type { ReadModels } from '#read-model/read-models';
+import { recordsInForce } from './usage-records.read.js';
+
+type Db = Kysely<ReadModels>;
+
+/** SQL: readings that begin within a period. */
+const beginsWithin = ({ start, end }: Period) => sql`
+  period_start >= ${start}::timestamptz AND period_start < ${end}::timestamptz`;
+
+/**
+ * The ids of resources that may be idle within a period: the inventory ever saw them in no deployment or not active, or
+ * was corrected so, or they have a reading of 0. `logged`: readings that are only in the log, as JSON.
+ */
+export async function readMayBeIdle(db: Db, position: number, within: Period, logged: string): Promise<string[]> {
+  const isZero = sql`quantity = 0 AND ${beginsWithin(within)}`;
+  const { rows } = await sql<{ id: string }>`
+    SELECT provider_id AS id FROM resource_sightings
+    WHERE NOT gone AND (deployment_id IS NULL OR status <> 'active') AND ${at(position)}
+    UNION
+    SELECT provider_id FROM resource_corrections
+    WHERE changes ?| ARRAY['status', 'deploymentId'] AND ${at(position)}
+    UNION
+    SELECT resource_id FROM ${recordsInForce(position, isZero, sql`${logged}::jsonb`)} u
+    ORDER BY id`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/** A time that readings of a resource and billing kind cover, within the month in which they begin. */
+export interface ReadSpanRow {
+  /** Empty: the readings name no provider. */
+  readonly provider: string;
+  readonly resource_id: string;
+  readonly billing_kind: string;
+  readonly is_used: boolean;
+  readonly start_at: Instant;
+  readonly end_at: Instant;
+}
+
+/** The times that readings of resources cover: those that are 0, and the others. Neighbouring readings are one time. */
+export async function readSpans(
+  db: Db,
+  position: number,
+  { resourceIds, within }: { readonly resourceIds: readonly string[]; readonly within: Period },
+  logged: string,
+): Promise<ReadSpanRow[]> {
+  const where = sql`resource_id = ${anyOf(resourceIds)} AND ${beginsWithin(within)}`;
+  const { rows } = await sql<ReadSpanRow>`
+    SELECT s.provider, s.resource_id, s.billing_kind, s.is_used, lower(r.span) AS start_at, upper(r.span) AS end_at
+    FROM (
+      SELECT provider, resource_id, billing_kind, quantity <> 0 AS is_used,
+        range_agg(tstzrange(period_start,
+          least(period_end, date_trunc('month', period_start, 'UTC') + interval '1 month'))) AS spans
+      FROM ${recordsInForce(position, where, sql`${logged}::jsonb`)} u
+      GROUP BY 1, 2, 3, 4) s
+    CROSS JOIN LATERAL unnest(s.spans) AS r(span)
+    ORDER BY 1, 2, 3, 5`.execute(db);
+  return rows;
+}
