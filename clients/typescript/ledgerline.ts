@@ -105,6 +105,11 @@ export type MarginTrend = { readonly currency: string; readonly months: readonly
 export type MonthMargin = { readonly month: string; readonly revenue: string; readonly cogs: string; readonly margin: string; readonly marginPct: string | null; readonly directCogs: string; readonly sharedCogs: string; readonly directMargin: string; readonly directMarginPct: string | null; readonly coveragePct: string | null; readonly byTenant?: readonly (TenantMargin)[]; readonly byDeployment?: readonly (DeploymentMargin)[]; readonly byKind?: MarginByKind };
 export type MarginUnits = { readonly from: string; readonly to: string; readonly currency: string; readonly overall: MarginFigures; readonly byKind: readonly (KindUnits)[]; readonly unmapped: UnitCogs; readonly idle: IdleCogs; readonly unattributed: UnitCogs; readonly costs: readonly (KindCost)[]; readonly months?: readonly (MonthUnits)[] };
 export type MonthUnits = { readonly month: string; readonly overall: MarginFigures; readonly byKind: readonly (KindUnits)[]; readonly unmapped: UnitCogs; readonly idle: IdleCogs; readonly unattributed: UnitCogs; readonly costs: readonly (KindCost)[] };
+export type PriceRealisation = { readonly from: string; readonly to: string; readonly currency: string; readonly overall: Realisation; readonly byKind: readonly (KindRealisation)[]; readonly months?: readonly (MonthRealisation)[] };
+export type Realisation = { readonly list: string; readonly billed: string; readonly realisationPct: string | null; readonly difference: string; readonly causes: RealisationCauses };
+export type RealisationCauses = { readonly allowance: string; readonly discount: string; readonly maximum: string; readonly minimum: string; readonly coupon: string; readonly credit: string; readonly creditNotes: string; readonly other: string };
+export type KindRealisation = { readonly billingKind: string; readonly quantity: string; readonly list: string; readonly billed: string; readonly realisationPct: string | null; readonly difference: string; readonly causes: RealisationCauses };
+export type MonthRealisation = { readonly month: string; readonly overall: Realisation; readonly byKind: readonly (KindRealisation)[] };
 export type Reconciliation = { readonly period: string; readonly currency: string; readonly provider: ProviderInvoices; readonly issued: IssuedAgainstRevenue; readonly lists: readonly (OpenList)[]; readonly otherCurrencies: readonly (string)[] };
 export type ProviderInvoices = { readonly count: number; readonly total: string; readonly tax: string; readonly stated: string; readonly difference: string; readonly taxDifference: string; readonly items: readonly (ReconciledBill)[] };
 export type ReconciledBill = { readonly provider: string; readonly invoiceRef: string; readonly invoices: readonly (string)[]; readonly lines: number; readonly net: string; readonly tax: string; readonly total: string; readonly stated: StatedTotal | null; readonly difference: string | null; readonly taxDifference: string | null; readonly status: "equal" | "differs" | "not_recorded" | "not_imported"; readonly remedy: string | null };
@@ -422,6 +427,11 @@ export class Ledgerline {
   /** Revenue, cost and margin of each billing kind and per unit, of the months from one to another. */
   async marginUnits(question: { asOf?: string | undefined; knownAt?: string | undefined; from: string; to: string; currency?: string | undefined; by?: "month" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<MarginUnits> {
     return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/margin/units', query: question });
+  }
+
+  /** What is billed of each billing kind against its list value, and why it is less or more. */
+  async priceRealisation(question: { asOf?: string | undefined; knownAt?: string | undefined; from: string; to: string; currency?: string | undefined; by?: "month" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<PriceRealisation> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/margin/realisation', query: question });
   }
 
   /** A month against paper: imported lines and provider totals, issued lines and revenue, and what cost, inventory and usage do not have in common. */

@@ -51,6 +51,27 @@ export async function readRevenueTotals(
   return rows;
 }
 
+export interface RevenueByCause extends Pick<RevenueRow, 'month' | 'billing_kind' | 'amount'> {
+  /** What credit notes book of `amount`. */
+  readonly credited: string;
+}
+
+/** The revenue of months by billing kind, in one currency, and what credit notes book of it. */
+export async function readRevenueByCause(
+  db: Db,
+  position: number,
+  { months, currency }: { readonly months: readonly string[]; readonly currency: string },
+): Promise<RevenueByCause[]> {
+  const { rows } = await sql<RevenueByCause>`
+    SELECT month, billing_kind, sum(amount) AS amount,
+      coalesce(sum(amount) FILTER (WHERE cause = 'credited'), 0) AS credited
+    FROM revenue
+    WHERE month = ${anyOf(months)} AND currency = ${currency} AND position_from <= ${position}
+    GROUP BY month, billing_kind
+    ORDER BY billing_kind`.execute(db);
+  return rows;
+}
+
 export interface SoldSum {
   readonly month: string;
   readonly billing_kind: string;

@@ -50,6 +50,7 @@ async function asked(ledger: Ledger): Promise<ReadonlyMap<string, Readonly<Recor
         ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
       },
     ],
+    ['price-realisation', { from: '2026-01', to: '2026-12' }],
     ['margin-units', { from: '2026-01', to: '2026-12' }],
     ['margin-trend', { from: '2026-01', to: '2026-12' }],
     ['diff', { from: '1' }],

@@ -29,6 +29,7 @@ const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
     ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
   },
   'margin-units': { from: '2026-03', to: '2026-06', by: 'month' },
+  'price-realisation': { from: '2026-03', to: '2026-06', by: 'month' },
   'kind-mapping-preview': {
     ...{ provider: 'p', kind: 'vm', billingKinds: ['requests', 'vm'] },
     ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },

@@ -19,6 +19,7 @@ import { margin, marginTrend } from '#operations/margin';
 import { marginUnits } from '#operations/margin-units';
 import { meteredDays } from '#operations/metering';
 import { QUERIES } from '#operations/operations';
+import { priceRealisation } from '#operations/price-realisation';
 import { projections } from '#operations/projections';
 import { quote } from '#operations/quotes';
 import { reconciliation } from '#operations/reconciliation';
@@ -321,6 +322,7 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [reconciliation, () => ({ period: '2026-04' }), 45],
   // With kinds that have several billing kinds, and idle resources.
   [marginUnits, () => ({ from: '2020-01', to: '2029-12' }), 22],
+  [priceRealisation, () => ({ from: '2026-01', to: '2026-12' }), 16],
   [accrual, () => ({ at: april(15).start }), 17],
   [meteredDays, () => ({}), 3],
   [projections, () => ({}), 7],

@@ -32,12 +32,13 @@ async function billAll(test: TestLedger, asOf: string, issued: string[]): Promis
 
 /** What there is to be asked, without log positions and recording times: these differ by the pruning itself. */
 async function answers(test: TestLedger): Promise<unknown> {
-  const [invoices, lines, unbilled, margin, units, check] = [
+  const [invoices, lines, unbilled, margin, units, realisation, check] = [
     await test.ask<object>('invoices'),
     await test.ask<{ items: readonly { quarantine: object | null }[] }>('lines', { at: T('2026-06-01') }),
     await test.ask<object>('unbilled'),
     await test.ask<object>('margin', { period: '2026-04-01' }),
     await test.ask<object>('margin-units', { from: '2026-03', to: '2026-05' }),
+    await test.ask<object>('price-realisation', { from: '2026-03', to: '2026-05' }),
     await test.ask<object>('check'),
   ];
   const usage = [
@@ -47,10 +48,18 @@ async function answers(test: TestLedger): Promise<unknown> {
   const quarantined = await test.ask<object>('lines', { at: T('2026-06-01'), quarantined: 'true' });
   expect(quarantined).toMatchObject({ items: lines.items.filter(({ quarantine }) => quarantine !== null) });
   return JSON.parse(
-    JSON.stringify({ invoices, lines, unbilled, margin, units, check, usage }, (name, value: unknown) =>
+    JSON.stringify({ invoices, lines, unbilled, margin, units, realisation, check, usage }, (name, value: unknown) =>
       /position|computedAt|recordedAt|tree|nextCursor/i.test(name) ? undefined : value,
     ),
   );
+}
+
+/** Once all is billed, the causes of price realisation leave nothing unexplained. */
+async function expectRealised(test: TestLedger): Promise<void> {
+  const { overall } = await test.ask<{ overall: { causes: { other: string }; list: string } }>('price-realisation', {
+    ...{ from: '2026-04', to: '2026-04' },
+  });
+  expect(overall.causes.other).toBe('0.00');
 }
 
 async function lived(
@@ -79,6 +88,7 @@ async function lived(
     await billAll(test, '2026-05-03', issued);
     await prune();
     const found = await answers(test);
+    await expectRealised(test);
     if (isPruned) await expectReplayToBeLive(test.url);
     return { answers: found, records };
   } finally {

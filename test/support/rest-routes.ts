@@ -94,6 +94,14 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
       },
     ],
     [
+      'GET /api/v1/dashboard/margin/realisation',
+      {
+        for: ADMIN,
+        query: 'price-realisation',
+        example: () => '/api/v1/dashboard/margin/realisation?from=2026-03&to=2026-04&by=month',
+      },
+    ],
+    [
       'GET /api/v1/kind-mappings',
       { for: ADMIN, query: 'kind-mappings', example: () => '/api/v1/kind-mappings', mayBeEmpty: true },
     ],

@@ -98,6 +98,14 @@ export function rootFields(
         rest: () => '/dashboard/margin/units?from=2026-03&to=2026-04',
       },
     ],
+    [
+      'priceRealisation',
+      {
+        for: ADMIN,
+        given: () => '(from: "2026-03", to: "2026-04")',
+        rest: () => '/dashboard/margin/realisation?from=2026-03&to=2026-04',
+      },
+    ],
     ['kindMappings', { for: ADMIN, rest: () => '/kind-mappings' }],
     [
       'kindMappingPreview',

@@ -21,6 +21,7 @@ import { meteringOperations } from './metering.js';
 import { owedOperations } from './owed.js';
 import { planOperations } from './plans.js';
 import { providerTotalOperations } from './provider-totals.js';
+import { priceRealisationOperations } from './price-realisation.js';
 import { projectionOperations } from './projections.js';
 import { decisionsOn, proposalOperations } from './proposals.js';
 import { quoteOperations } from './quotes.js';
@@ -61,6 +62,7 @@ const SUBJECTS: readonly Operations[] = [
   creditOperations,
   marginOperations,
   marginUnitsOperations,
+  priceRealisationOperations,
   reconciliationOperations,
   accrualOperations,
   owedOperations,
