@@ -5,6 +5,7 @@ import { LedgerCore } from '#ledger/ledger-core';
 import { QUERIES } from '#operations/operations';
 import { canonicalInvoice, reissued } from '#billing/invoices/reissue';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import { expectBridge } from '../support/bridges.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 import { BEGINNING, live, step } from '../support/random-history.js';
 
@@ -24,6 +25,7 @@ const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
   margin: { period: '2026-04' },
   'margin-trend': { from: '2026-03', to: '2026-06', by: 'tenant' },
   reconciliation: { period: '2026-04' },
+  'margin-bridge': { from: '2026-04', to: '2026-05' },
   'cost-sharing-preview': {
     ...{ policyId: 'p', costs: { unattributed: true }, method: 'even' },
     ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
@@ -112,6 +114,16 @@ describe('as of', () => {
       expect(asked.filter(({ answer }) => answer.startsWith('refused')).map(({ answer }) => answer)).toEqual([]);
     },
   );
+});
+
+describe('a bridge of margins', () => {
+  it('adds up between two months, and between any two moments', async () => {
+    const positions = [...new Set(taken.map(({ position }) => String(position)))];
+    const head = positions.at(-1) ?? '';
+    await expectBridge(test, { period: '2026-04', asOf: head }, { period: '2026-05', asOf: head });
+    for (const [index, asOf] of positions.slice(1).entries())
+      await expectBridge(test, { period: '2026-04', asOf: positions[index] ?? '' }, { period: '2026-04', asOf });
+  });
 });
 
 describe('projections', () => {

@@ -16,6 +16,7 @@ import { creditNoteDocument, invoiceDocument } from '#operations/documents';
 import { invoice, invoicePreview } from '#operations/invoices';
 import { line, lines } from '#operations/lines';
 import { margin, marginTrend } from '#operations/margin';
+import { marginBridge } from '#operations/margin-bridge';
 import { marginUnits } from '#operations/margin-units';
 import { meteredDays } from '#operations/metering';
 import { QUERIES } from '#operations/operations';
@@ -319,6 +320,7 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   // As many months as are allowed.
   // Months with a policy, and those without: each kind in its own way.
   [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 15],
+  [marginBridge, () => ({ from: '2026-03', to: '2026-04' }), 35],
   [reconciliation, () => ({ period: '2026-04' }), 45],
   // With kinds that have several billing kinds, and idle resources.
   [marginUnits, () => ({ from: '2020-01', to: '2029-12' }), 22],

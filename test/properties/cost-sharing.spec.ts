@@ -8,14 +8,15 @@ import { monthNamed } from '#domain/time/period';
 import { contextFor } from '#ledger/query';
 import { margin, marginTrend } from '#operations/margin';
 import { marginUnits } from '#operations/margin-units';
+import { expectBridge } from '../support/bridges.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /**
  * Random costs of resources that move, deployments that change hands, and policies and mappings of kinds that are set,
  * corrected and withdrawn in between. Whatever they are: every cent is borne once, sharing changes no total, each
- * answer stays what it was as of its position, the months of a trend are those asked one by one, and billing kinds come
- * to the margin.
+ * answer stays what it was as of its position, the months of a trend are those asked one by one, billing kinds come to
+ * the margin, and so do the parts of a bridge.
  *
  * HISTORIES=n and PROPERTY_SEED=s: how many, and which.
  */
@@ -211,6 +212,19 @@ async function lived(test: TestLedger, history: readonly Step[]): Promise<void> 
   expect(failures).toEqual([]);
   for (const [asOf, months] of known) expect(await marginsAt(test, asOf)).toEqual(months);
   for (const [asOf, answer] of units) expect(await unitsAt(test, asOf)).toEqual(answer);
+  const positions = [...known.keys()];
+  const [middle, head] = [positions[Math.floor(positions.length / 2)] ?? '', positions.at(-1) ?? ''];
+  for (const [from, to] of [
+    [
+      { period: '2026-04', asOf: head },
+      { period: '2026-05', asOf: head },
+    ],
+    [
+      { period: '2026-05', asOf: middle },
+      { period: '2026-05', asOf: head },
+    ],
+  ] as const)
+    await expectBridge(test, from, to);
   // Sharing moves cost, and changes no total of it.
   const total = (of: Awaited<ReturnType<typeof marginsAt>>) =>
     text(sum(of.map(({ overall }) => decimal(overall.cogs))));

@@ -129,6 +129,14 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
       },
     ],
     [
+      'GET /api/v1/dashboard/margin/bridge',
+      {
+        for: ADMIN,
+        query: 'margin-bridge',
+        example: () => '/api/v1/dashboard/margin/bridge?from=2026-03&to=2026-04',
+      },
+    ],
+    [
       'GET /api/v1/dashboard/reconciliation',
       { for: ADMIN, query: 'reconciliation', example: () => '/api/v1/dashboard/reconciliation?period=2026-04' },
     ],

@@ -120,6 +120,14 @@ export function rootFields(
         },
       },
     ],
+    [
+      'marginBridge',
+      {
+        for: ADMIN,
+        given: () => '(from: "2026-03", to: "2026-04")',
+        rest: () => '/dashboard/margin/bridge?from=2026-03&to=2026-04',
+      },
+    ],
     ['proposals', { for: STAFF, rest: () => '/proposals' }],
     ['tokens', { for: ADMIN, rest: () => '/tokens' }],
     [

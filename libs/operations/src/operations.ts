@@ -15,6 +15,7 @@ import { evidenceOperations } from './evidence.js';
 import { invoiceOperations } from './invoices.js';
 import { kindMappingOperations } from './kind-mappings.js';
 import { lineOperations } from './lines.js';
+import { marginBridgeOperations } from './margin-bridge.js';
 import { marginOperations } from './margin.js';
 import { marginUnitsOperations } from './margin-units.js';
 import { meteringOperations } from './metering.js';
@@ -61,6 +62,7 @@ const SUBJECTS: readonly Operations[] = [
   documentOperations,
   creditOperations,
   marginOperations,
+  marginBridgeOperations,
   marginUnitsOperations,
   priceRealisationOperations,
   reconciliationOperations,

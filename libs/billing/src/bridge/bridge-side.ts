@@ -1,0 +1,105 @@
+import type { BilledCell, BorneCost, BridgeSide, Holding } from '#domain/margin/bridge';
+import { byMonth, quantityByMonth } from '#domain/margin/months';
+import { type Decimal, decimal, integer, ZERO } from '#domain/money/decimal';
+import { isForUsage } from '#domain/prices/refs';
+import { tenancies } from '#domain/tenants/deployment';
+import { intersection, lengthMicros, type Period } from '#domain/time/period';
+import type { QueryContext } from '#ledger/query';
+import { monthName } from '#projections/costs/charged.read';
+import { readAssignments } from '#projections/deployments/deployments.read';
+import { type ChargedRow, readChargedRows } from '#projections/invoices/issued-months.read';
+import { readBookedRevenue } from '#projections/margins/margins.read';
+import { sharesIn } from '../costs/margin-month.js';
+
+/** The log position of an event behind a side, and whose part of the margin it is. */
+export interface Source {
+  readonly position: number;
+  readonly tenantId: string | null;
+}
+
+/** The events behind a side. */
+export interface BridgeSources {
+  /** Invoices, and voids of invoices. */
+  readonly billed: readonly Source[];
+  /** Invoices and credit notes with corrections. */
+  readonly corrections: readonly Source[];
+  /** Cost lines with a resource, and without. */
+  readonly ofResources: readonly Source[];
+  readonly withoutResource: readonly Source[];
+  readonly policies: readonly Source[];
+  /** Assignments of each deployment. */
+  readonly assignments: ReadonlyMap<string, readonly number[]>;
+}
+
+/** A month in one currency as it is known at the position of the context, for a bridge. */
+export async function bridgeSide(
+  context: QueryContext,
+  month: Period,
+  currency: string,
+): Promise<{ readonly side: BridgeSide; readonly sources: BridgeSources }> {
+  const { core, position } = context;
+  const rows = await readChargedRows(core.db, position, { month, currency });
+  const booked = await readBookedRevenue(core.db, position, { month: monthName(month), currency, tenantId: null });
+  const { costs, shared, policies } = await sharesIn(context, month, currency);
+  const direct = costs.filter(({ sharedBy }) => sharedBy === null);
+  const assignments = Map.groupBy(await readAssignments(core.db, position, null), (row) => row.deployment_id);
+  const documents = { ordinary: documentsOf(rows, false), corrections: documentsOf(rows, true) };
+  const sourceOf = (row: (typeof booked)[number]): Source => ({ position: row.position_from, tenantId: row.tenant_id });
+  return {
+    side: {
+      billed: rows.map((row) => billedOf(row, month, currency)),
+      costs: [
+        ...direct.map(({ tenantId, deploymentId, provider, kind, resourceId, amount }): BorneCost => ({
+          ...{ tenantId, deploymentId, provider, kind, resourceId, amount, isShared: false },
+        })),
+        ...shared.flatMap(({ policyId, parts }) =>
+          parts.map(({ tenantId, deploymentId, amount }): BorneCost => ({
+            ...{ tenantId, deploymentId, provider: '', kind: policyId, resourceId: null, amount, isShared: true },
+          })),
+        ),
+      ],
+      holdings: [...assignments].flatMap(([deploymentId, of]) =>
+        tenancies(of.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }))).flatMap(
+          (held): Holding[] => {
+            const within = intersection(month, held.period);
+            return within === null
+              ? []
+              : [{ deploymentId, tenantId: held.tenantId, time: integer(lengthMicros(within)) }];
+          },
+        ),
+      ),
+    },
+    sources: {
+      billed: booked.filter((row) => row.cause === 'voided' || documents.ordinary.has(row.invoice_id)).map(sourceOf),
+      corrections: booked
+        .filter((row) => row.cause === 'voided' || documents.corrections.has(row.invoice_id))
+        .map(sourceOf),
+      ofResources: direct.filter(({ resourceId }) => resourceId !== null),
+      withoutResource: direct.filter(({ resourceId }) => resourceId === null),
+      policies: policies.map((policy) => ({ position: policy.position, tenantId: null })),
+      assignments: new Map(
+        [...assignments].map(([deploymentId, of]) => [deploymentId, of.map((row) => row.position_from)]),
+      ),
+    },
+  };
+}
+
+const isCorrection = ({ kind }: ChargedRow): boolean => kind !== 'charge';
+
+const documentsOf = (rows: readonly ChargedRow[], corrections: boolean): ReadonlySet<string> =>
+  new Set(rows.filter((row) => isCorrection(row) === corrections).map((row) => row.document_id));
+
+/** What the row is charged within the month, divided by time as revenue is. */
+function billedOf(row: ChargedRow, month: Period, currency: string): BilledCell {
+  const over = { start: row.charge_period_start, end: row.charge_period_end };
+  const within = (of: readonly { readonly month: string; readonly amount: Decimal }[]): Decimal =>
+    of.find((each) => each.month === monthName(month))?.amount ?? ZERO;
+  return {
+    tenantId: row.tenant_id,
+    deploymentId: row.deployment_id,
+    billingKind: row.billing_kind,
+    amount: within(byMonth(decimal(row.net), over, currency)),
+    quantity: isForUsage(row.ref) ? within(quantityByMonth(decimal(row.quantity), over)) : ZERO,
+    isCorrection: isCorrection(row),
+  };
+}
