@@ -29,6 +29,7 @@ export const PROJECTIONS = [
   'kind-mappings',
   'budgets',
   'margins',
+  'margin-alerts',
   'tokens',
   'proposals',
   'commands',
@@ -120,6 +121,11 @@ export const flow = {
   BudgetCorrected: ['budgets', 'commands'],
   BudgetThresholdReached: ['budgets', 'commands'],
   BudgetThresholdUndone: ['budgets', 'commands'],
+
+  MarginAlertSet: ['margin-alerts', 'commands'],
+  MarginAlertCorrected: ['margin-alerts', 'commands'],
+  AlertRaised: ['margin-alerts', 'commands'],
+  AlertCleared: ['margin-alerts', 'commands'],
 
   TokenIssued: ['tokens', 'commands'],
   TokenRevoked: ['tokens', 'commands'],

@@ -11,6 +11,7 @@ import { inventoryProjection } from './inventory/inventory.projection.js';
 import { invoiceLinesProjection } from './invoice-lines/invoice-lines.projection.js';
 import { invoicesProjection } from './invoices/invoices.projection.js';
 import { kindMappingsProjection } from './kind-mappings/kind-mappings.projection.js';
+import { marginAlertsProjection } from './margin-alerts/margin-alerts.projection.js';
 import { marginsProjection } from './margins/margins.projection.js';
 import { meteringProjection } from './metering/metering.projection.js';
 import { plansProjection } from './plans/plans.projection.js';
@@ -43,6 +44,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   'kind-mappings': kindMappingsProjection,
   budgets: budgetsProjection,
   margins: marginsProjection,
+  'margin-alerts': marginAlertsProjection,
   tokens: tokensProjection,
   proposals: proposalsProjection,
   commands: commandsProjection,

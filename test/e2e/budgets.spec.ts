@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type BudgetsEvaluated, evaluateBudgets } from '#billing/budgets/evaluate-budgets';
+import { evaluateBudgets } from '#billing/budgets/evaluate-budgets';
+import type { Evaluated } from '#billing/watching/watch';
 import { instant, plusHours } from '#domain/time/instant';
 import { dayOf } from '#domain/time/period';
 import type { Caller } from '#ledger/caller';
@@ -62,7 +63,7 @@ const QUANTITY = {
 };
 
 let test: TestLedger;
-let evaluated: BudgetsEvaluated | null;
+let evaluated: Evaluated | null;
 beforeEach(async () => {
   evaluated = null;
   test = await testLedger();

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { z } from 'zod';
 import { Audit } from '#audit/audit';
+import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
+import { instant } from '#domain/time/instant';
 import { LedgerCore } from '#ledger/ledger-core';
 import { newSigner } from '#transparency/note';
 import { carryOutRebuilds } from '#operations/rebuild-work';
@@ -97,6 +99,23 @@ describe('what needs someone', () => {
       expect(await page.getByText('Nothing: all usage is billed').count()).toBe(0);
       release(undefined);
       await page.getByText('Looking for kinds of usage that no line bills …').waitFor({ state: 'detached' });
+    });
+  });
+});
+
+describe('alerts about margin', () => {
+  it('are counted on Home of a platform_admin', async () => {
+    const core = api().app.get(LedgerCore);
+    await api().post('platform_admin', '/api/v1/commands', {
+      ...{ command: 'set-margin-alert', alertId: 'any', when: 'margin_below', percent: '1000' },
+      effectiveFrom: '2026-01-01T00:00:00Z',
+    });
+    await core.projector.catchUp();
+    const worker = { actor: 'scheduler', role: 'operator' as const, now: instant('2026-08-01T00:00:00Z') };
+    const { raised } = await evaluateAlerts(core, worker, null);
+    expect(raised).toBeGreaterThan(0);
+    await signedIn('platform_admin', async ({ page }) => {
+      await page.getByRole('link', { name: `${raised} alerts about margin and cost` }).waitFor();
     });
   });
 });

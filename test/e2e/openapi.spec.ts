@@ -7,6 +7,9 @@ import { z } from 'zod';
 import { LedgerCore } from '#ledger/ledger-core';
 import { COMMANDS } from '#operations/operations';
 import { Audit } from '#audit/audit';
+import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
+import { instant } from '#domain/time/instant';
+import { Ledger } from '#operations/ledger';
 import { newSigner } from '#transparency/note';
 import { TestApi } from '../support/api.js';
 import { propose } from '../support/proposals.js';
@@ -180,6 +183,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'correct-kind-mapping',
   'set-budget',
   'correct-budget',
+  'set-margin-alert',
+  'correct-margin-alert',
   'grant-credit',
   'grant-coupon',
   'revoke-credit',
@@ -249,6 +254,12 @@ describe('the examples', () => {
 
   it('of every other operation get the documented response', async () => {
     await api.app.get(Audit).checkpoint(newSigner('ledgerline/specs'));
+    // No worker runs: what it would raise of a rule that any margin meets.
+    const rule = { alertId: 'any', when: 'margin_below', percent: '1000', effectiveFrom: '2026-01-01T00:00:00Z' };
+    await api.post('platform_admin', '/api/v1/commands', { command: 'set-margin-alert', ...rule });
+    await api.app.get(Ledger).catchUp();
+    const worker = { actor: 'scheduler', role: 'operator' as const, now: instant('2026-08-01T00:00:00Z') };
+    expect((await evaluateAlerts(api.app.get(LedgerCore), worker, null)).raised).toBeGreaterThan(0);
     for (const { path, method, operation } of operations) {
       const ok = operation.responses['200'];
       expect({ path, ok: ok !== undefined }).toEqual({ path, ok: true });

@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { fieldName } from '#api/field-name';
 import { RELATION_FIELDS } from '#api/graphql/relations';
 import { Audit } from '#audit/audit';
+import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
+import { instant } from '#domain/time/instant';
 import type { Caller } from '#ledger/caller';
 import type { DefinedQuery } from '#ledger/query';
 import { LedgerCore } from '#ledger/ledger-core';
@@ -141,6 +143,11 @@ function commandsOf(n: number): object[] {
     },
     { command: 'set-tax', tenantId, name: 'VAT', ratePercent: '20', from: '2026-01-01T00:00:00Z' },
     { command: 'set-budget', tenantId, budgetId: 'monthly', amount: '100.00', effectiveFrom: april(1).start },
+    // Of the whole month: nothing was charged for it.
+    {
+      ...{ command: 'set-margin-alert', alertId: tenantId, when: 'margin_below', percent: '100.1' },
+      effectiveFrom: april(1).start,
+    },
     { command: 'register-deployment', deploymentId, tenantId, name: 'Production', from: april(1).start },
     plan(`plan-${tenantId}`),
     {
@@ -203,6 +210,8 @@ async function happen(ledger: Ledger): Promise<void> {
     await done({ command: 'create-invoice', tenantId, asOf: '2026-04-20T00:00:00Z' });
     if (n === 0) [issued, noted] = [invoiceId, creditNoteId];
   }
+  await api.app.get(Ledger).catchUp();
+  await evaluateAlerts(api.app.get(LedgerCore), { ...ADMIN, now: instant(MAY) }, null);
   for (const n of tenants) {
     // One at a time.
     await done({ command: 'rebuild-projections', rebuildId: idOf(n) });

@@ -82,7 +82,10 @@ describe('replay', () => {
         'select distinct tenant_id from only_t2.tenants union select distinct tenant_id from only_t2.invoices',
       ),
     ).toEqual([{ tenant_id: 't2' }]);
-    for (const table of ['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings', 'provider_totals'])
+    for (const table of [
+      ...['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings', 'provider_totals'],
+      ...['margin_alerts', 'raised_alerts'],
+    ])
       expect(await query(`select count(*)::int as n from only_t2.${table}`)).toEqual([{ n: 0 }]);
     await expect(audit.replay({ asOf: '9', tenantId: 'nobody' }, ADMIN)).rejects.toMatchObject({
       code: 'unknown_tenant',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
 import { evaluateBudgets } from '#billing/budgets/evaluate-budgets';
 import { projections } from '#projections/index';
 import { compareSchemas } from '#read-model/compare';
@@ -129,6 +130,13 @@ describe('a replay from nothing', () => {
     });
     await test.ledger.catchUp();
     expect((await evaluateBudgets(test.core, ADMIN, null)).reached).toBeGreaterThan(0);
+    // No margin is above 100 %, except where the cost is a credit.
+    await test.apply({
+      ...{ command: 'set-margin-alert', alertId: 'low', when: 'margin_below', percent: '100' },
+      effectiveFrom: '2026-04-01T00:00:00Z',
+    });
+    await test.ledger.catchUp();
+    expect((await evaluateAlerts(test.core, ADMIN, null)).raised).toBeGreaterThan(0);
   });
   afterAll(async () => test.close());
 

@@ -21,14 +21,35 @@ function* randoms(seed: number): Generator<number, never> {
   }
 }
 
+const BILL = { provider: 'p', invoiceRef: 'bill' };
+const LINE = {
+  ...{ kind: 'compute', currency: 'USD', category: 'usage' },
+  chargePeriod: { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z' },
+};
+
 let test: TestLedger;
 const children = new Set<ChildProcess>();
 beforeAll(async () => {
   test = await onPostgres();
-  await test.apply(tenant('t'), deployment('d', 't'), {
-    ...{ command: 'set-budget', tenantId: 't', budgetId: 'cpu', billingKind: 'cpu', quantity: '10' },
-    effectiveFrom: '2026-04-01T00:00:00Z',
-  });
+  await test.apply(
+    tenant('t'),
+    deployment('d', 't'),
+    {
+      ...{ command: 'set-budget', tenantId: 't', budgetId: 'cpu', billingKind: 'cpu', quantity: '10' },
+      effectiveFrom: '2026-04-01T00:00:00Z',
+    },
+    {
+      ...{ command: 'set-margin-alert', alertId: 'nobody', when: 'unattributed_above', percent: '50' },
+      effectiveFrom: '2026-04-01T00:00:00Z',
+    },
+    {
+      ...{ command: 'record-cost', ...BILL },
+      lines: [
+        { ...LINE, lineKey: 'of t', tenantId: 't', amount: '10' },
+        { ...LINE, lineKey: 'of nobody', amount: '1' },
+      ],
+    },
+  );
 });
 afterAll(async () => {
   for (const child of children) await kill(child);
@@ -55,10 +76,12 @@ interface Crossing {
   readonly position: number;
   readonly data: { readonly threshold: string; readonly reached?: { readonly position: number } };
 }
-const crossings = async (): Promise<Crossing[]> =>
-  (await test.ask<{ items: Crossing[] }>('events', { stream: 'budget-t', limit: 10_000 })).items.filter(
-    ({ type }) => type !== 'BudgetSet',
+const recorded = async (stream: string): Promise<Crossing[]> =>
+  (await test.ask<{ items: Crossing[] }>('events', { stream, limit: 10_000 })).items.filter(
+    ({ type }) => type !== 'BudgetSet' && type !== 'MarginAlertSet',
   );
+const crossings = async (): Promise<Crossing[]> => recorded('budget-t');
+const alerts = async (): Promise<Crossing[]> => recorded('alert-nobody');
 
 const READING = {
   ...{ resourceId: 'r', billingKind: 'cpu', granularity: 'day' },
@@ -74,16 +97,21 @@ it(
       const workers = [start(), start()];
       // 10 reaches 50, 80 and 100 %; 1 undoes them.
       for (const quantity of ['10', '1']) {
-        await test.apply({
-          ...{ command: 'correct-usage', deploymentId: 'd', ...READING, quantity, reason: `round ${round}` },
-        });
-        const before = await crossings();
+        const [before, alertsBefore] = [await crossings(), await alerts()];
+        // 30 of 40 are nobody's, or 1 of 11.
+        const amount = quantity === '10' ? '30' : '1';
+        const reason = `round ${round}`;
+        await test.apply(
+          { command: 'correct-usage', deploymentId: 'd', ...READING, quantity, reason },
+          { command: 'correct-cost', ...BILL, lineKey: 'of nobody', amount, reason },
+        );
         // Before, during or after an evaluation.
         const killed = delay(random.next().value * 1500).then(async () => {
           await kill(workers.shift() ?? start());
           workers.push(start());
         });
         while ((await crossings()).length < before.length + 3) await delay(50);
+        while ((await alerts()).length === alertsBefore.length) await delay(50);
         await killed;
       }
       for (const worker of workers) await kill(worker);
@@ -97,6 +125,9 @@ it(
       for (const [index, { data }] of own.entries())
         if (data.reached !== undefined) expect(data.reached.position).toBe(own[index - 1]?.position);
     }
+    expect((await alerts()).map(({ type }) => type)).toEqual(
+      Array.from({ length: ROUNDS }, () => ['AlertRaised', 'AlertCleared']).flat(),
+    );
     await test.ledger.catchUp();
     expect((await test.check()).failures).toEqual([]);
     await expectReplayToBeLive(test.url);

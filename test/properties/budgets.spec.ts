@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type BudgetsEvaluated, evaluateBudgets } from '#billing/budgets/evaluate-budgets';
+import { evaluateBudgets } from '#billing/budgets/evaluate-budgets';
+import type { Evaluated } from '#billing/watching/watch';
 import { type Decimal, decimal, sum } from '#domain/money/decimal';
 import { instant } from '#domain/time/instant';
 import type { Caller } from '#ledger/caller';
@@ -109,7 +110,7 @@ interface Shown {
 }
 
 async function happens(test: TestLedger, steps: readonly (object | null)[]): Promise<void> {
-  let evaluated: BudgetsEvaluated | null = null;
+  let evaluated: Evaluated | null = null;
   const evaluate = async () => {
     await test.ledger.catchUp();
     const { position, at } = await evaluateBudgets(test.core, { ...ADMIN, now: NOW }, evaluated);

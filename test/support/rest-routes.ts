@@ -114,6 +114,11 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
         body: { provider: 'p', kind: 'k', billingKinds: ['cpu'], effectiveFrom: april.start },
       },
     ],
+    [
+      'GET /api/v1/margin-alerts',
+      { for: ADMIN, query: 'margin-alerts', example: () => '/api/v1/margin-alerts', mayBeEmpty: true },
+    ],
+    ['GET /api/v1/alerts', { for: ADMIN, query: 'alerts', example: () => '/api/v1/alerts', mayBeEmpty: true }],
     ['GET /api/v1/budgets', { for: READ, query: 'budgets', example: () => '/api/v1/budgets', mayBeEmpty: true }],
     [
       'GET /api/v1/cost-sharing',

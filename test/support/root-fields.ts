@@ -69,6 +69,8 @@ export function rootFields(
     ],
     ['costSharing', { for: ADMIN, rest: () => '/cost-sharing' }],
     ['budgets', { for: READ, rest: () => '/budgets' }],
+    ['marginAlerts', { for: ADMIN, rest: () => '/margin-alerts' }],
+    ['alerts', { for: ADMIN, rest: () => '/alerts' }],
     [
       'costSharingPreview',
       {

@@ -45,6 +45,7 @@ export const ERROR_CODES: readonly string[] = [
   'internal',
   'interrupted',
   'interval_mismatch',
+  'invalid_alert',
   'invalid_amount',
   'invalid_as_of',
   'invalid_budget',

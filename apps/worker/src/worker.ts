@@ -3,8 +3,10 @@ import { NestFactory } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { type Instant, instant } from '#domain/time/instant';
 import { Ledger } from '#operations/ledger';
-import { watchBudgets } from '#billing/budgets/watch-budgets';
+import { ALERTS } from '#billing/alerts/evaluate-alerts';
+import { BUDGETS } from '#billing/budgets/evaluate-budgets';
 import { keepMonths } from '#billing/costs/keep-months';
+import { watch } from '#billing/watching/watch';
 import { LedgerCore } from '#ledger/ledger-core';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
@@ -103,14 +105,16 @@ export async function startWorker({
   ended.catch(() => undefined);
   const rebuilding = carryOutRebuilds(app.get(LedgerCore), stopping.signal, report);
   const keeping = keepMonths(app.get(LedgerCore), stopping.signal, report);
-  const watching = watchBudgets(app.get(LedgerCore), stopping.signal, now, report);
+  const watching = [BUDGETS, ALERTS].map(async (watched) =>
+    watch(app.get(LedgerCore), watched, { signal: stopping.signal, now, report }),
+  );
   const schedule = await scheduleMetering(databaseUrl, ledger, now, logger);
   logger.info('the worker is running');
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await schedule.stop();
     stopping.abort();
-    await Promise.all([ended.catch(() => undefined), rebuilding, keeping, watching]);
+    await Promise.all([ended.catch(() => undefined), rebuilding, keeping, ...watching]);
     await app.close();
     await telemetry.close();
   };

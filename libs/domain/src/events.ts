@@ -8,6 +8,7 @@ import { creditEventsWith } from './invoices/credits.js';
 import { invoiceEventsWith } from './invoices/invoice.js';
 import { lineEventsWith } from './lines/line.js';
 import { kindMappingEventsWith } from './margin/kind-mapping.js';
+import { alertEventsWith } from './margin/alert-rule.js';
 import { sharingEventsWith } from './margin/sharing-policy.js';
 import { meteringEventsWith } from './metering/metering.js';
 import { rebuildEventsWith } from './operations/rebuild.js';
@@ -42,6 +43,7 @@ const schemasWith = (id: IdSchema) => ({
   ...sharingEventsWith(id),
   ...kindMappingEventsWith(id),
   ...budgetEventsWith(id),
+  ...alertEventsWith(id),
   ...commandEventsWith(id),
   ...operationEventsWith(id),
   ...rebuildEventsWith(id),

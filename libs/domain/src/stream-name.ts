@@ -5,7 +5,19 @@ export const LONGEST_NAME = 500;
 
 /** What the names of streams begin with, before "-" and an id. */
 export const STREAM_KINDS = [
-  ...['backfill', 'bill', 'billing', 'budget', 'cost', 'credits', 'deployment', 'inventory', 'line', 'metering'],
+  ...[
+    'alert',
+    'backfill',
+    'bill',
+    'billing',
+    'budget',
+    'cost',
+    'credits',
+    'deployment',
+    'inventory',
+    'line',
+    'metering',
+  ],
   ...['plan'],
   ...['proposal', 'rate', 'tenant', 'token', 'usage'],
 ] as const;

@@ -9,6 +9,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   cancelledAt: '2026-06-01T00:00:00Z',
   class: 'correction',
   currencies: ['EUR'],
+  days: 7,
   description: 'Droplet web-1, 720 hours',
   effectiveAmount: '5.40',
   email: 'billing@acme.example',

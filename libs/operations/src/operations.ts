@@ -16,6 +16,7 @@ import { invoiceOperations } from './invoices.js';
 import { kindMappingOperations } from './kind-mappings.js';
 import { lineOperations } from './lines.js';
 import { marginBridgeOperations } from './margin-bridge.js';
+import { marginAlertOperations } from './margin-alerts.js';
 import { marginOperations } from './margin.js';
 import { marginUnitsOperations } from './margin-units.js';
 import { meteringOperations } from './metering.js';
@@ -63,6 +64,7 @@ const SUBJECTS: readonly Operations[] = [
   creditOperations,
   marginOperations,
   marginBridgeOperations,
+  marginAlertOperations,
   marginUnitsOperations,
   priceRealisationOperations,
   reconciliationOperations,

@@ -14,8 +14,9 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
     paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits'],
   },
   Margin: {
-    about: 'Revenue, cost and margin, shared cost, unit economics, totals of provider invoices, and what has accrued',
-    paths: ['dashboard', 'cost-sharing', 'kind-mappings', 'provider-totals'],
+    about:
+      'Revenue, cost, margin, shared cost, unit economics, totals of provider invoices, alerts, and what has accrued',
+    paths: ['dashboard', 'cost-sharing', 'kind-mappings', 'provider-totals', 'margin-alerts', 'alerts'],
   },
   Commands: {
     about: 'All that is written: commands, their preview in money, and approval by a second person',

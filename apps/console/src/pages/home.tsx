@@ -40,11 +40,13 @@ const isLate = ({ lagSeconds }: { readonly lagSeconds: number | null }): boolean
 
 function NeedsSomeone() {
   const href = useHref();
+  const isAdmin = useMay('platform_admin');
   const unbilled = useAnswer('unbilled', FEW, LARGE);
   const days = useAnswer('daysToMeter', {}, LARGE);
   const quarantined = useAnswer('lines', { ...FEW, quarantined: 'true' }, LARGE);
   const drafts = useAnswer('invoices', { ...FEW, status: 'draft' });
   const proposals = useAnswer('proposals', { ...FEW, status: 'open' });
+  const alerts = useAnswer('alerts', isAdmin ? { ...FEW, state: 'raised' } : null);
   const projections = useAnswer('projections', {}, { now: true });
   const looks = [
     { answer: unbilled, what: 'kinds of usage that no line bills', to: '/usage' },
@@ -52,6 +54,7 @@ function NeedsSomeone() {
     { answer: quarantined, what: "lines that can't be rated", to: '/usage' },
     { answer: drafts, what: 'drafts to be issued', to: '/invoices' },
     { answer: proposals, what: 'proposals to be decided on', to: '/settings' },
+    ...(isAdmin ? [{ answer: alerts, what: 'alerts about margin and cost', to: '/margin' }] : []),
   ];
   const halted = projections.data?.halted ?? null;
   const late = halted === null ? (projections.data?.items ?? []).filter(isLate) : [];

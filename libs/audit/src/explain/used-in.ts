@@ -134,6 +134,10 @@ function wantedBy({
     case 'BudgetCorrected':
     case 'BudgetThresholdReached':
     case 'BudgetThresholdUndone':
+    case 'MarginAlertSet':
+    case 'MarginAlertCorrected':
+    case 'AlertRaised':
+    case 'AlertCleared':
     case 'TokenIssued':
     case 'TokenRevoked':
     case 'CommandProposed':

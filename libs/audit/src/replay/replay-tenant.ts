@@ -27,6 +27,12 @@ const DEPLOYMENTS_OF = (schema: string): string =>
 const RESOURCE_OF = (schema: string): string =>
   `(deployment_id IN (${DEPLOYMENTS_OF(schema)}) OR (deployment_id IS NULL AND tenant_id = $1))`;
 
+/** What may be about other tenants, or is for staff only. */
+const OF_STAFF = [
+  ...['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings', 'provider_totals'],
+  ...['margin_alerts', 'raised_alerts'],
+];
+
 /** Deletes all rows of a replay but the tenant's, and those that belong to no tenant: rates, plans, metering. */
 export async function keepOnly(
   { pool }: Pick<LedgerCore, 'pool'>,
@@ -54,11 +60,7 @@ export async function keepOnly(
        WHERE (s ->> 'provider', s ->> 'providerId') IN (
          SELECT provider, provider_id FROM ${schema}.own_resources)), '[]')`,
   );
-  await pool.query(
-    `TRUNCATE ${['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings', 'provider_totals']
-      .map((name) => `${schema}.${name}`)
-      .join(', ')}`,
-  );
+  await pool.query(`TRUNCATE ${OF_STAFF.map((name) => `${schema}.${name}`).join(', ')}`);
   await pool.query(
     `DROP TABLE ${Object.keys(lookUps)
       .map((name) => `${schema}.${name}`)

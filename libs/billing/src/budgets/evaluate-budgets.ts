@@ -5,20 +5,14 @@ import { type Instant, isBefore, plusHours } from '#domain/time/instant';
 import { monthNamed, overlaps, type Period } from '#domain/time/period';
 import { ifReadable } from '#read-model/readable';
 import type { Caller } from '#ledger/caller';
-import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readAssignments } from '#projections/deployments/deployments.read';
 import { type MonthOfBudget, monthsOfBudgets } from './budget-months.js';
+import { decisionOf, type Evaluated, isSameDay, type Watched } from '../watching/watch.js';
 import { linesOfTenants, measuredBudgets } from './measured-budgets.js';
 
-/** Up to where budgets were evaluated: the log position, and the instant. */
-export interface BudgetsEvaluated {
-  readonly position: number;
-  readonly at: Instant;
-}
-
 /** What an evaluation did. */
-export interface BudgetEvaluation extends BudgetsEvaluated {
+export interface BudgetEvaluation extends Evaluated {
   /** How many budgets were measured, each in how many months. */
   readonly measured: number;
   readonly reached: number;
@@ -33,7 +27,7 @@ export interface BudgetEvaluation extends BudgetsEvaluated {
 export async function evaluateBudgets(
   core: LedgerCore,
   caller: Caller,
-  since: BudgetsEvaluated | null,
+  since: Evaluated | null,
 ): Promise<BudgetEvaluation> {
   const position = await core.projector.position();
   const at = caller.now;
@@ -46,12 +40,16 @@ export async function evaluateBudgets(
   });
   let [reached, undone] = [0, 0];
   for (const [tenantId, own] of Map.groupBy(measured, (budget) => budget.tenantId)) {
-    await core.book.decide(budgetStream(tenantId), callOf(caller, tenantId, position), (events) => {
-      const decided = decideThresholds(events.filter(isBudgetEvent), own);
-      reached += decided.filter(({ type }) => type === 'BudgetThresholdReached').length;
-      undone += decided.filter(({ type }) => type === 'BudgetThresholdUndone').length;
-      return { events: decided };
-    });
+    await core.book.decide(
+      budgetStream(tenantId),
+      decisionOf(caller, 'evaluate-budgets', { tenantId, position }),
+      (events) => {
+        const decided = decideThresholds(events.filter(isBudgetEvent), own);
+        reached += decided.filter(({ type }) => type === 'BudgetThresholdReached').length;
+        undone += decided.filter(({ type }) => type === 'BudgetThresholdUndone').length;
+        return { events: decided };
+      },
+    );
   }
   return { position, at, measured: measured.length, reached, undone };
 }
@@ -59,18 +57,6 @@ export async function evaluateBudgets(
 const isBudgetEvent = isEventOf(budgetEvents);
 
 const keyOf = ({ tenantId, budgetId, month }: MonthOfBudget): string => JSON.stringify([tenantId, budgetId, month]);
-
-const NAME = 'evaluate-budgets';
-
-/** The worker decides it by itself: no command has this name. */
-function callOf(caller: Caller, tenantId: string, position: number): CommandCall {
-  const fields = { tenantId, position, at: caller.now };
-  const bodyHash = sha256(canonicalJson({ name: NAME, fields }));
-  return {
-    ...{ name: NAME, fields, bodyHash, key: `${NAME}:${bodyHash}`, isKeyed: false },
-    ...{ idempotencyKey: null, occurredAt: null, basedOn: null, caller },
-  };
-}
 
 const USAGE = ['UsageObserved', 'UsageCorrected'] as const;
 /** What changes the months, the terms or the lines of a tenant. */
@@ -121,14 +107,14 @@ async function changesOf(core: LedgerCore, first: number, last: number): Promise
 /** The budgets whose value may have changed since an evaluation, each in its months. */
 async function dueSince(
   core: LedgerCore,
-  { position, at }: BudgetsEvaluated,
-  since: BudgetsEvaluated | null,
+  { position, at }: Evaluated,
+  since: Evaluated | null,
 ): Promise<MonthOfBudget[]> {
   const all = await monthsOfBudgets(core, position, null, at);
   if (since === null || all.length === 0) return all;
   const changes = await changesOf(core, since.position, position);
   const holders = await holdersOf(core, { first: since.position + 1, last: position }, changes);
-  const passed = isBefore(since.at, at) && since.at.slice(0, 10) !== at.slice(0, 10);
+  const passed = isBefore(since.at, at) && !isSameDay(since.at, at);
   const tenantIds = new Set([...changes.tenantIds, ...holders.changed]);
   const touched = all.filter(({ tenantId }) => holders.usage.has(tenantId));
   const starts = await startsOf(core, position, touched, holders.usage, at);
@@ -182,3 +168,12 @@ async function startsOf(
     }
   return starts;
 }
+
+export const BUDGETS: Watched = {
+  name: 'budgets',
+  async evaluate(core, caller, since) {
+    const { reached, undone, position, at } = await evaluateBudgets(core, caller, since);
+    const said = reached + undone === 0 ? null : `budgets: ${reached} thresholds reached, ${undone} undone`;
+    return { position, at, said };
+  },
+};

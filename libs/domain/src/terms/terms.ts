@@ -90,6 +90,11 @@ export const withTermsOver = <Terms>(
 const merged = <Terms>(versions: readonly TermsVersion<Terms>[]): readonly TermsVersion<Terms>[] =>
   versions.filter(({ terms }, index) => JSON.stringify(terms) !== JSON.stringify(versions[index - 1]?.terms ?? null));
 
+/** Whether the same terms are in force over the same periods. */
+export const areSameTerms = <Terms>(a: readonly TermsVersion<Terms>[], b: readonly TermsVersion<Terms>[]): boolean =>
+  JSON.stringify(a.map(({ from, terms }) => [from, terms])) ===
+  JSON.stringify(b.map(({ from, terms }) => [from, terms]));
+
 /** What a correction or a withdrawal records of terms. */
 export interface TermsCorrection<Terms> extends Correction {
   readonly versions: TermsVersion<Terms>[];
@@ -104,7 +109,7 @@ export function termsCorrection<Terms>(
   correction: Correction,
   stated?: StatedTerms<Terms>,
 ): TermsCorrection<Terms> | null {
-  if (stated !== undefined && JSON.stringify(after) === JSON.stringify(before)) return null;
+  if (stated !== undefined && areSameTerms(after, before)) return null;
   return {
     versions: [...after],
     ...(stated === undefined ? {} : { stated }),

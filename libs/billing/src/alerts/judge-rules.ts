@@ -1,0 +1,183 @@
+import type { AlertTerms } from '#domain/margin/alert-rule';
+import {
+  type AlertSubject,
+  costOffAverage,
+  type Judged,
+  type JudgedSubject,
+  marginBelow,
+  marginDrop,
+  unattributedAbove,
+} from '#domain/margin/alerts';
+import type { Margin } from '#domain/margin/margin';
+import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
+import { lastTermsIn, type TermsPeriod } from '#domain/terms/terms';
+import { type Instant, isBefore, plusHours } from '#domain/time/instant';
+import { dayOf, monthOf, type Period, piecesOf } from '#domain/time/period';
+import type { QueryContext } from '#ledger/query';
+import { type DailyCost, readDailyCosts } from '#projections/costs/daily-costs.read';
+import { marginsByGrain } from '../costs/margin-month.js';
+
+/** UTC months of a currency in which figures may have changed. */
+export interface MonthsToJudge {
+  readonly currency: string;
+  readonly months: readonly Period[];
+}
+
+/** What rules say of months and their days: the subjects by rule, and which periods were looked at. */
+export interface Judgement {
+  readonly subjects: ReadonlyMap<string, readonly JudgedSubject[]>;
+  readonly isEvaluated: (period: string) => boolean;
+}
+
+type Rules = ReadonlyMap<string, readonly TermsPeriod<AlertTerms>[]>;
+
+const OVERALL: Omit<AlertSubject, 'period'> = { tenantId: null, provider: null, kind: null };
+
+/**
+ * Judges the months, those after them, and the days of both and of the averages that they are in, by all rules in their
+ * currency. A month counts for margins once it has ended, a day for costs likewise.
+ */
+export async function judged(
+  context: QueryContext,
+  rules: Rules,
+  changed: readonly MonthsToJudge[],
+): Promise<Judgement> {
+  const subjects = new Map<string, JudgedSubject[]>();
+  const periods = new Set<string>();
+  for (const { currency, months } of changed) {
+    const [looked, all] = monthsAround(months);
+    for (const month of looked) periods.add(month.start.slice(0, 7));
+    const margins = new Map(
+      (await marginsByGrain(context, all, currency, 'tenant')).map((margin, index) => [all[index]?.start, margin]),
+    );
+    const days = await daysIn(context, rules, { currency, months: looked });
+    for (const day of days.looked) periods.add(day.start.slice(0, 10));
+    for (const [alertId, versions] of rules) {
+      const found = subjects.get(alertId) ?? [];
+      subjects.set(alertId, found);
+      for (const month of looked) {
+        const terms = lastTermsIn(versions, month)?.terms;
+        if (terms?.currency === currency) found.push(...judgedMonth(terms, { month, at: context.caller.now, margins }));
+      }
+      for (const day of days.looked) {
+        const terms = lastTermsIn(versions, day)?.terms;
+        if (terms?.when === 'cost_off_average' && terms.currency === currency)
+          found.push(...judgedDay(terms, day, days.costs));
+      }
+    }
+  }
+  return { subjects, isEvaluated: (period) => periods.has(period) };
+}
+
+/** The months and those after them, and these with those before them, each once and in order. */
+function monthsAround(months: readonly Period[]): [Period[], Period[]] {
+  const unique = (of: readonly Period[]): Period[] =>
+    [...new Map(of.map((month) => [month.start, month])).values()].sort((a, b) => (a.start < b.start ? -1 : 1));
+  const looked = unique(months.flatMap((month) => [month, monthOf(month.end)]));
+  return [looked, unique(looked.flatMap((month) => [monthBefore(month), month]))];
+}
+
+const monthBefore = ({ start }: Period): Period => monthOf(plusHours(start, -1));
+
+function judgedMonth(
+  terms: AlertTerms,
+  {
+    month,
+    at,
+    margins,
+  }: {
+    readonly month: Period;
+    readonly at: Instant;
+    readonly margins: ReadonlyMap<Instant | undefined, Margin>;
+  },
+): JudgedSubject[] {
+  const [now, before] = [margins.get(month.start), margins.get(monthBefore(month).start)];
+  if (now === undefined || before === undefined) throw new Error(`the margin of ${month.start} was not computed`);
+  const period = month.start.slice(0, 7);
+  const overall = (of: Judged): JudgedSubject[] => [{ ...OVERALL, period, terms, ...of }];
+  if (terms.when === 'cost_off_average' || isBefore(at, month.start)) return [];
+  if (terms.when === 'unattributed_above')
+    return overall(unattributedAbove(now.unattributed.cogs, now.overall.cogs, terms.percent));
+  if (isBefore(at, month.end)) return [];
+  const isDrop = terms.when === 'margin_drop';
+  if (terms.by === undefined)
+    return overall(
+      isDrop ? marginDrop(now.overall, before.overall, terms.percent) : marginBelow(now.overall, terms.percent),
+    );
+  const earlier = new Map(before.byTenant.map((each) => [each.tenantId, each]));
+  return now.byTenant.map((each) => ({
+    ...{ ...OVERALL, tenantId: each.tenantId, period, terms },
+    ...(isDrop
+      ? marginDrop(each, earlier.get(each.tenantId) ?? NO_MARGIN, terms.percent)
+      : marginBelow(each, terms.percent)),
+  }));
+}
+
+const NO_MARGIN = { revenue: '0', margin: '0' };
+
+interface Days {
+  /** The days to judge, in order. */
+  readonly looked: readonly Period[];
+  readonly costs: Costs;
+}
+/** The costs by provider, kind and day. */
+type Costs = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Decimal>>>;
+
+/** The days of months that ended, with those whose average they are in, and the costs of them and of their averages. */
+async function daysIn(context: QueryContext, rules: Rules, { currency, months }: MonthsToJudge): Promise<Days> {
+  const averaged = [...rules.values()]
+    .flat()
+    .flatMap(({ terms }) => (terms.currency === currency ? (terms.days ?? []) : []));
+  const [first, last] = [months[0], months.at(-1)];
+  if (averaged.length === 0 || first === undefined || last === undefined) return { looked: [], costs: new Map() };
+  const hours = 24 * Math.max(...averaged);
+  const { now } = context.caller;
+  const until = dayOf(now).start;
+  const end = isBefore(until, plusHours(last.end, hours)) ? until : plusHours(last.end, hours);
+  if (!isBefore(first.start, end)) return { looked: [], costs: new Map() };
+  const read = { start: plusHours(first.start, -hours), end };
+  const whole = { start: monthOf(read.start).start, end: monthOf(plusHours(end, -1)).end };
+  const rows = await readDailyCosts(
+    context.core.db,
+    context.position,
+    { months: piecesOf(whole, monthOf), currency },
+    read,
+  );
+  return { looked: piecesOf({ start: first.start, end }, dayOf), costs: costsOf(rows) };
+}
+
+function costsOf(rows: readonly DailyCost[]): Costs {
+  const costs = new Map<string, Map<string, Map<string, Decimal>>>();
+  for (const { provider, kind, day, amount } of rows) {
+    const kinds = costs.get(provider) ?? new Map<string, Map<string, Decimal>>();
+    const days = kinds.get(kind) ?? new Map<string, Decimal>();
+    costs.set(provider, kinds.set(kind, days.set(day, decimal(amount))));
+  }
+  return costs;
+}
+
+/**
+ * A provider that charged nothing on the day, or nothing on the first day of the average, is left out: its bill has not
+ * come, or it began lately.
+ */
+function judgedDay(terms: AlertTerms, day: Period, costs: Costs): JudgedSubject[] {
+  const count = terms.days ?? 0;
+  const nameOf = (before: number): string => plusHours(day.start, -24 * before).slice(0, 10);
+  const [period, first] = [nameOf(0), nameOf(count)];
+  return [...costs]
+    .filter(([provider]) => terms.provider === undefined || terms.provider === provider)
+    .filter(([, kinds]) => [...kinds.values()].some((days) => days.has(period)))
+    .filter(([, kinds]) => [...kinds.values()].some((days) => days.has(first)))
+    .flatMap(([provider, kinds]) =>
+      [...kinds]
+        .filter(([kind]) => terms.kind === undefined || terms.kind === kind)
+        .map(([kind, days]) => ({
+          ...{ ...OVERALL, provider, kind, period, terms },
+          ...costOffAverage(
+            days.get(period) ?? ZERO,
+            Array.from({ length: count }, (_, index) => days.get(nameOf(index + 1)) ?? ZERO),
+            terms,
+          ),
+        })),
+    );
+}

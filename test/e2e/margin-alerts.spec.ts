@@ -1,0 +1,212 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
+import type { Evaluated } from '#billing/watching/watch';
+import { instant } from '#domain/time/instant';
+import type { Caller } from '#ledger/caller';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+
+/** When the worker raises alerts about margin and cost, and when it clears them. */
+
+const T = (date: string) => `${date}T00:00:00Z`;
+const MONTHS = ['2026-03', '2026-04', '2026-05'];
+const NOW = instant('2026-05-20T12:00:00Z');
+
+interface Alert {
+  readonly id: string;
+  readonly alertId: string;
+  readonly period: string;
+  readonly tenantId: string | null;
+  readonly provider: string | null;
+  readonly kind: string | null;
+  readonly state: string;
+  readonly value: string | null;
+  readonly clearedValue: string | null;
+  readonly raisedAt: number;
+  readonly clearedAt: number | null;
+}
+
+const month = (name: string) => ({
+  start: T(`${name}-01`),
+  end: T(`${MONTHS[MONTHS.indexOf(name) + 1] ?? '2026-06'}-01`),
+});
+const cost = (key: string, amount: string, period: object, more: object = {}) => ({
+  ...{ command: 'record-cost', provider: 'aws', invoiceRef: `bill ${key}` },
+  lines: [{ lineKey: '1', kind: 'compute', chargePeriod: period, amount, currency: 'USD', category: 'usage', ...more }],
+});
+const rule = (alertId: string, when: string, percent: string, more: object = {}) => ({
+  ...{ command: 'set-margin-alert', alertId, when, percent, effectiveFrom: T('2026-01-01'), ...more },
+});
+
+let test: TestLedger;
+let evaluated: Evaluated | null;
+beforeEach(async () => {
+  evaluated = null;
+  test = await testLedger();
+  await test.apply(
+    // 100.00 for a, 50.00 for b, each month in advance.
+    ...['a', 'b'].flatMap((id) => [
+      tenant(id),
+      deployment(`${id}1`, id, { from: T('2026-03-01') }),
+      plan(`p-${id}`, id === 'a' ? '100.00' : '50.00', []),
+      subscription(`s-${id}`, `${id}1`, `p-${id}`, { from: T('2026-03-01') }),
+    ]),
+  );
+  for (const tenantId of ['a', 'b']) {
+    const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T('2026-05-01') });
+    const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+    for (const { invoiceId } of invoices)
+      await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-05-01') });
+  }
+});
+afterEach(async () => {
+  expect((await test.check()).failures).toEqual([]);
+  await test.close();
+});
+
+const evaluate = async (now = NOW) => {
+  await test.ledger.catchUp();
+  const caller: Caller = { actor: 'scheduler', role: 'operator', now };
+  const { raised, cleared, ...done } = await evaluateAlerts(test.core, caller, evaluated);
+  evaluated = done;
+  await test.ledger.catchUp();
+  return { raised, cleared };
+};
+const alerts = async (params: object = {}) => (await test.ask<{ items: Alert[] }>('alerts', { ...params })).items;
+const briefly = (of: readonly Alert[]) =>
+  of.map(({ alertId, period, tenantId, kind, value, state }) => [...[alertId, period, tenantId ?? kind, value, state]]);
+const head = async () => String(await test.ledger.catchUp());
+
+describe('an alert', () => {
+  it('is raised where the margin of a month is below a percentage, and cleared when it is not any more', async () => {
+    await test.apply(
+      rule('all', 'margin_below', '40'),
+      rule('each', 'margin_below', '40', { by: 'tenant' }),
+      // April: 150.00 − 90.00 = 60.00, 40 %: not below. a: 100.00 − 70.00 = 30 %. b: 50.00 − 20.00 = 60 %.
+      cost('1', '70.00', month('2026-04'), { tenantId: 'a' }),
+      cost('2', '20.00', month('2026-04'), { tenantId: 'b' }),
+      // May has not ended: 150.00 − 149.00.
+      cost('3', '149.00', month('2026-05')),
+    );
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts())).toEqual([['each', '2026-04', 'a', '30', 'raised']]);
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 0 });
+    const before = await head();
+
+    await test.apply(cost('4', '0.01', month('2026-04')));
+    // 59.99 ÷ 150.00 = 39.993333 %
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts({ alertId: 'all' }))).toEqual([['all', '2026-04', null, '39.993333', 'raised']]);
+
+    await test.apply({
+      ...{ command: 'correct-cost', provider: 'aws', invoiceRef: 'bill 1', lineKey: '1', amount: '60.00' },
+      reason: 'a typo',
+    });
+    // a: 40 %. All: 150.00 − 80.01 = 69.99, 46.66 %.
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 2 });
+    expect((await alerts({ state: 'cleared' })).map(({ clearedValue }) => clearedValue)).toEqual(['46.66', '40']);
+    expect(briefly(await alerts({ asOf: before }))).toEqual([['each', '2026-04', 'a', '30', 'raised']]);
+
+    // May ends, and only then counts.
+    expect(await evaluate(instant('2026-06-01T00:00:00Z'))).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts({ state: 'raised' }))).toEqual([['all', '2026-05', null, '0.666667', 'raised']]);
+  });
+
+  it('is raised where a margin drops, or cost has no tenant, and has the same id when it is raised again', async () => {
+    await test.apply(
+      rule('drop', 'margin_drop', '10'),
+      rule('nobody', 'unattributed_above', '25'),
+      cost('1', '30.00', month('2026-03'), { tenantId: 'a' }),
+      cost('2', '45.00', month('2026-04'), { tenantId: 'a' }),
+      cost('3', '15.00', month('2026-04')),
+    );
+    // March: 120 ÷ 150 = 80 %. April: 90 ÷ 150 = 60 %: 20 points. 15.00 of 60.00 has no tenant: 25 %, not above.
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
+    await test.apply(cost('4', '1.00', month('2026-04')));
+    // 16.00 ÷ 61.00 = 26.229508 %
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
+    const [drop, nobody] = await alerts();
+    expect(briefly([drop, nobody] as Alert[])).toEqual([
+      ['drop', '2026-04', null, '20', 'raised'],
+      ['nobody', '2026-04', null, '26.229508', 'raised'],
+    ]);
+    const withdrawn = { command: 'withdraw', what: 'set-margin-alert', effectiveFrom: T('2026-01-01') };
+    await test.apply({ ...withdrawn, alertId: 'drop', reason: 'not needed' });
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 1 });
+    await test.apply(rule('drop', 'margin_drop', '10.5'));
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
+    const again = (await alerts({ alertId: 'drop' }))[0];
+    // 120 ÷ 150 − 89 ÷ 150 = 20.666667 points
+    expect(again).toMatchObject({ id: drop?.id, state: 'raised', value: '20.666667', clearedAt: null });
+    await test.apply({
+      ...{ command: 'correct-margin-alert', alertId: 'drop', when: 'margin_drop', percent: '21' },
+      ...{ effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01'), reason: 'as agreed' },
+    });
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 1 });
+  });
+
+  it('is raised where the cost of a kind is off its average, once it is not small', async () => {
+    const day = (n: number) => ({
+      start: T(`2026-04-${String(n).padStart(2, '0')}`),
+      end: T(`2026-04-${String(n + 1).padStart(2, '0')}`),
+    });
+    await test.apply(
+      rule('off', 'cost_off_average', '50', { days: 3, minimum: '10.00' }),
+      // 30.00 over three days are 10.00 a day.
+      cost('a', '30.00', { start: T('2026-04-01'), end: T('2026-04-04') }),
+      cost('4', '15.00', day(4)),
+      cost('5', '18.00', day(5)),
+      cost('6', '5.00', day(6)),
+      cost('small', '1.00', day(3), { kind: 'mail' }),
+      cost('less', '9.99', day(6), { kind: 'mail' }),
+    );
+    // The 4th: 15 against (10 + 10 + 10) ÷ 3 = 10: 50 %, not more. The 5th: 18 against 35 ÷ 3: 54.285714 %.
+    // The 6th: 5 against 43 ÷ 3 = 14.33: −65.116279 %. Mail: 9.99 is under the minimum.
+    expect(await evaluate()).toEqual({ raised: 2, cleared: 0 });
+    expect(briefly(await alerts())).toEqual([
+      ['off', '2026-04-05', 'compute', '54.285714', 'raised'],
+      ['off', '2026-04-06', 'compute', '-65.116279', 'raised'],
+    ]);
+    // On the 6th mail costs 10.00, and its average is 1 ÷ 3.
+    await test.apply(cost('more', '0.01', day(6), { kind: 'mail' }));
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
+    // The 7th: the bill has not come, so nothing is off. The 8th has come, and nothing of the 5th is missed.
+    await test.apply(cost('8', '9.00', day(8)));
+    // 9.00 against (5 + 0 + 18) ÷ 3 = 7.67: 17 %.
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 0 });
+    expect((await alerts({ state: 'raised' })).map(({ kind, value }) => [kind, value])).toContainEqual([
+      'mail',
+      '2900',
+    ]);
+  });
+});
+
+describe('rules', () => {
+  it('are listed with their periods, for platform_admin only, and refused where they say too little', async () => {
+    await test.apply(rule('off', 'cost_off_average', '50', { days: 3, minimum: '10.00', provider: 'aws' }));
+    const { items } = await test.ask<{ items: object[] }>('margin-alerts');
+    expect(items).toMatchObject([
+      { alertId: 'off', when: 'cost_off_average', percent: '50', days: 3, minimum: '10', provider: 'aws', by: null },
+    ]);
+    for (const role of ['operator', 'auditor'] as const) {
+      await expect(test.ledger.ask('alerts', {}, { ...ADMIN, role })).rejects.toMatchObject({ code: 'forbidden' });
+      expect(await test.ledger.execute(rule('x', 'margin_below', '1'), { ...ADMIN, role })).toMatchObject({
+        status: 'refused',
+      });
+    }
+    for (const [more, field] of [
+      [{ when: 'margin_drop', percent: '0' }, 'percent'],
+      [{ when: 'unattributed_above', percent: '5', by: 'tenant' }, 'by'],
+      [{ when: 'cost_off_average', percent: '5', minimum: '1' }, 'days'],
+      [{ when: 'cost_off_average', percent: '5', days: 2 }, 'minimum'],
+      [{ when: 'margin_below', percent: '5', days: 2 }, 'days'],
+    ] as const)
+      expect(await test.refused({ ...rule('y', 'margin_below', '1'), ...more })).toMatchObject({
+        code: 'invalid_alert',
+        errors: expect.arrayContaining([expect.objectContaining({ field })]),
+      });
+    expect(
+      await test.refused({ ...rule('z', 'margin_below', '1'), command: 'correct-margin-alert', reason: 'r' }),
+    ).toMatchObject({ code: 'unknown_alert' });
+  });
+});
