@@ -52,6 +52,8 @@ async function asked(ledger: Ledger): Promise<ReadonlyMap<string, Readonly<Recor
     ],
     ['price-realisation', { from: '2026-01', to: '2026-12' }],
     ['margin-units', { from: '2026-01', to: '2026-12' }],
+    ['margin-bridge', { from: '2026-04', to: '2026-05' }],
+    ['reconciliation', { period: '2026-04' }],
     ['margin-trend', { from: '2026-01', to: '2026-12' }],
     ['diff', { from: '1' }],
   ]);

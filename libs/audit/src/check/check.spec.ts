@@ -52,6 +52,13 @@ describe('what an auditor sees of findings', () => {
     ['margin_does_not_add_up', { month: '2026-04', currency: 'USD' }, 'a margin does not add up'],
     ['cost_differs', { currency: 'USD' }, 'the costs of the months differ from what providers charged'],
     ['cost_without_tenant', { month: '2026-04', currency: 'USD' }, 'cost has no tenant'],
+    ['kept_cost_differs', { month: '2026-04', currency: 'USD' }, 'the cost that is kept of a month is wrong'],
+    [
+      'provider_total_differs',
+      { month: '2026-04', currency: 'USD' },
+      'imported lines differ from the recorded total of a provider',
+    ],
+    ['read_model_differs', { table: 'provider_totals' }, 'rows of provider_totals differ from the log'],
     ['read_model_differs', { table: 'cost_lines' }, 'rows of cost_lines differ from the log'],
     ['read_model_differs', { table: 'cost_deliveries' }, 'rows of cost_deliveries differ from the log'],
   ])('has no amounts of cost or margin: %s', (code, plain, what) => {

@@ -9,7 +9,7 @@ const WITHOUT_AMOUNTS: ReadonlyMap<string, string> = new Map([
   ['margin_does_not_add_up', 'a margin does not add up'],
   ['cost_differs', 'the costs of the months differ from what providers charged'],
   ['cost_without_tenant', 'cost has no tenant'],
-  ['month_revenue_differs', 'the revenue of a month differs from what is issued'],
+  ['kept_cost_differs', 'the cost that is kept of a month is wrong'],
   ['provider_total_differs', 'imported lines differ from the recorded total of a provider'],
 ]);
 const COST_TABLES: readonly unknown[] = [costLines.name, costDeliveries.name, providerTotals.name];
