@@ -52,7 +52,16 @@ export const resourceSightings = defineTable({
     tenant_id: text.nullable(),
   },
   key: ['provider', 'provider_id', 'seen_at', 'gone'],
-  ...CHANGES,
+  indexes: CHANGES.indexes,
+  partialIndexes: [
+    ...CHANGES.partialIndexes,
+    // What may be idle is found among all sightings.
+    {
+      name: 'idle',
+      columns: ['provider_id'],
+      where: "NOT gone AND (deployment_id IS NULL OR status <> 'active')",
+    },
+  ],
 });
 
 export type SightingRow = RowOf<typeof resourceSightings>;

@@ -14,7 +14,7 @@ import { prunedUsage, usageProviders, usageRecords } from './usage-records.table
  * so it is inserted without a look-up. Only a correction looks up its record, closes that version and opens the next.
  */
 export const usageRecordsProjection = projection('usage-records', {
-  version: 5,
+  version: 6,
   tables: [usageRecords, usageProviders, prunedUsage],
   partitions(batch) {
     const months = new Set<string>();

@@ -50,6 +50,8 @@ export const usageRecords = defineTable({
     { name: 'metered', columns: ['period_start'], where: "origin = 'metering'" },
     // A repeated event is recognised by the id of its source, even if its time differs.
     { name: 'source', columns: ['deployment_id', 'source_id'], where: "source_id <> ''" },
+    // What was off is found among all readings of many months.
+    { name: 'unused', columns: ['period_start'], where: 'quantity = 0' },
   ],
   fewSuperseded: true,
   byMonthOf: 'period_start',

@@ -9,35 +9,24 @@ import { zMoney, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
 import { monthsFrom } from './margin.js';
 
-const MEANINGS: Readonly<Record<RealisationCause, string>> = {
-  allowance: 'Included units and usage discount',
-  discount: 'The percentage discount of the plan',
-  maximum: 'The maximum of the plan',
-  minimum: 'The minimum commitment of the plan. Above 0',
-  coupon: 'Coupons',
-  credit: 'Credits that paid for it',
-  creditNotes: 'Credit notes',
-  other: 'Corrections that no invoice has yet, lines that can’t be rated, and rounding',
+/** They come to difference, exactly. Below 0: less is billed because of it. */
+const causes: Readonly<Record<RealisationCause, typeof zMoney>> = {
+  allowance: zMoney.describe('Included units and usage discount'),
+  discount: zMoney.describe('The percentage discount of the plan'),
+  maximum: zMoney.describe('The maximum of the plan'),
+  minimum: zMoney.describe('The minimum commitment of the plan. Above 0'),
+  coupon: zMoney.describe('Coupons'),
+  credit: zMoney.describe('Credits that paid for it'),
+  creditNotes: zMoney.describe('Credit notes'),
+  other: zMoney.describe('Corrections that no invoice has yet, lines that can’t be rated, and rounding'),
 };
 
 const realisation = {
   list: zMoney.describe('The metered quantity that is billed, at the list price of the plan'),
-  billed: zMoney.describe('The revenue'),
+  ...causes,
+  billed: zMoney.describe('The revenue: list and all that comes after it'),
   realisationPct: z.string().nullable().describe('billed in percent of list. null: list is 0'),
   difference: zMoney.describe('billed − list'),
-  causes: z
-    .object({
-      allowance: zMoney.describe(MEANINGS.allowance),
-      discount: zMoney.describe(MEANINGS.discount),
-      maximum: zMoney.describe(MEANINGS.maximum),
-      minimum: zMoney.describe(MEANINGS.minimum),
-      coupon: zMoney.describe(MEANINGS.coupon),
-      credit: zMoney.describe(MEANINGS.credit),
-      creditNotes: zMoney.describe(MEANINGS.creditNotes),
-      other: zMoney.describe(MEANINGS.other),
-    })
-    .meta({ id: 'RealisationCauses' })
-    .describe('They come to difference, exactly. Below 0: less is billed because of it'),
 };
 
 const views = {

@@ -67,14 +67,13 @@ export interface RealisedPart extends Partial<Readonly<Record<KnownCause, Decima
 }
 
 /** List value + causes = billed, exactly. */
-export interface Realisation {
+export interface Realisation extends Readonly<Record<RealisationCause, string>> {
   readonly list: string;
   readonly billed: string;
   /** billed ÷ list in percent, to one decimal; null where the list value is 0. */
   readonly realisationPct: string | null;
   /** billed − list. */
   readonly difference: string;
-  readonly causes: Readonly<Record<RealisationCause, string>>;
 }
 
 export interface Realisations {
@@ -100,13 +99,14 @@ function realisationOf(parts: readonly RealisedPart[], currency: string): Realis
   const [list, billed] = [total('list'), total('billed')];
   const known = REALISATION_CAUSES.filter((cause) => cause !== 'other').map((cause) => [cause, total(cause)] as const);
   const other = billed.minus(list).minus(sum(known.map(([, amount]) => amount)));
+  const causes = Object.fromEntries(
+    [...known, ['other', other] as const].map(([cause, amount]) => [cause, money(amount)]),
+  ) as Record<RealisationCause, string>;
   return {
     list: money(list),
+    ...causes,
     billed: money(billed),
     realisationPct: marginPercent(list, billed),
     difference: money(billed.minus(list)),
-    causes: Object.fromEntries(
-      [...known, ['other', other] as const].map(([cause, amount]) => [cause, money(amount)]),
-    ) as Record<RealisationCause, string>,
   };
 }
