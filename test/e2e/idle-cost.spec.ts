@@ -102,6 +102,27 @@ it('is by what was metered else: a day that was sold is not idle, a reading of 0
   expect(shown(await unitsOf({ asOf: beforeMetering }))).toMatchObject({ idle: '25.50' });
 });
 
+it('is not by events of 0; other events count for the hours that they are in', async () => {
+  const before = shown(await unitsOf());
+  const event = (start: string, end: string, quantity: string) => ({
+    ...{ resourceId: 'balancer', billingKind: 'requests', granularity: 'event', quantity, sourceId: start },
+    period: { start: `2026-04-05T${start}Z`, end: `2026-04-05T${end}Z` },
+  });
+  const asOf = await head();
+  await test.apply({
+    ...{ command: 'observe-usage', deploymentId: 'a1' },
+    observations: [
+      event('00:10:00', '12:00:00', '7'),
+      event('12:30:00', '23:50:00', '7'),
+      event('23:55:00', '23:56:00', '0'),
+    ],
+  });
+  // All of the 5th: 6.00 / 30 = 0.20 are no longer unsold. The kind is not mapped, and a bears it.
+  const used = { ...before, 'load_balancer unsold': '5.80', unmapped: '0.20', idle: '25.20' };
+  expect(shown(await unitsOf())).toEqual(used);
+  expect(shown(await unitsOf({ asOf }))).toEqual(before);
+});
+
 it('changes no total of the margin, also of months that are kept', async () => {
   const units = await unitsOf();
   while (!(await keepNext(test.core)).isDone);
@@ -120,6 +141,6 @@ it('stands in its row also if a policy shares it', async () => {
     ...{ effectiveFrom: APRIL.start },
   });
   const { idle, overall } = await unitsOf();
-  expect(idle).toMatchObject({ cogs: '25.40', directCogs: '15.40', sharedCogs: '10.00' });
+  expect(idle).toMatchObject({ cogs: '25.20', directCogs: '15.20', sharedCogs: '10.00' });
   expect(overall.cogs).toBe('56.00');
 });

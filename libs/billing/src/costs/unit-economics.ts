@@ -12,12 +12,13 @@ import {
   unitsOf,
 } from '#domain/margin/units';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
-import { overlaps, type Period } from '#domain/time/period';
+import type { Instant } from '#domain/time/instant';
+import { monthOf, overlaps, type Period } from '#domain/time/period';
 import { monthName } from '#projections/costs/charged.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
 import { readSoldUnits } from '#projections/margins/margins.read';
 import { asJsonb } from '#projections/usage-records/usage-records.read';
-import { readMayBeIdle, readSpans } from '#projections/usage-records/idle.read';
+import { readMayBeIdle, type ReadSpanRow, readSpans } from '#projections/usage-records/idle.read';
 import { readPrunedWithin, readUsedTime } from '#projections/usage-records/used-time.read';
 import type { QueryContext } from '#ledger/query';
 import { withPrunedMonths } from '../usage/pruned-usage.js';
@@ -123,7 +124,7 @@ function unitCosts({ costs, shared }: MonthSums, { mappedTo, spansOf }: Mapped):
     idle:
       resourceId === null
         ? null
-        : idleAt(at, { state, spans: spansOf({ provider, resourceId }), ...mappedTo({ provider, kind }, at) }),
+        : idleAt(at, { state, spans: spansOf({ provider, resourceId }, at), ...mappedTo({ provider, kind }, at) }),
   }));
 }
 
@@ -167,7 +168,8 @@ async function usedTimeIn(
 /** The resources that may be idle, and when readings cover them. */
 interface MayBeIdle extends Pick<Finer, 'resourceIds'> {
   readonly cutsOf: CutsOf;
-  readonly spansOf: (of: Parameters<CutsOf>[0]) => readonly ReadSpan[];
+  /** Those of the month that holds an instant. */
+  readonly spansOf: (of: Parameters<CutsOf>[0], at: Instant) => readonly ReadSpan[];
 }
 
 /** Lines of resources that may be idle are divided where readings of 0 and others begin or end. */
@@ -185,17 +187,21 @@ async function mayBeIdleIn({ core, position }: QueryContext, months: readonly Pe
       return { resourceIds: ids, rows: spans };
     },
   );
-  const spans = Map.groupBy(rows, (row) => JSON.stringify([row.provider, row.resource_id]));
   // A reading without a provider is of the resource with its id.
-  const spansOf: MayBeIdle['spansOf'] = ({ provider, resourceId }) =>
-    [provider, ''].flatMap((by) =>
-      (spans.get(JSON.stringify([by, resourceId])) ?? []).map((row) => ({
-        ...{ billingKind: row.billing_kind, isUsed: row.is_used, period: { start: row.start_at, end: row.end_at } },
-      })),
-    );
+  const ofResource = <Of>(found: ReadonlyMap<string, readonly Of[]>, of: readonly string[], provider: string): Of[] =>
+    [provider, ''].flatMap((by) => found.get(JSON.stringify([by, ...of])) ?? []);
+  const byMonth = Map.groupBy(rows.map(toSpan), ({ row, period }) =>
+    JSON.stringify([row.provider, row.resource_id, monthName(period)]),
+  );
+  const byResource = Map.groupBy(rows, (row) => JSON.stringify([row.provider, row.resource_id]));
   return {
     resourceIds,
-    spansOf,
-    cutsOf: (of) => spansOf(of).flatMap(({ period: { start, end } }) => [start, end]),
+    spansOf: ({ provider, resourceId }, at) => ofResource(byMonth, [resourceId, monthName(monthOf(at))], provider),
+    cutsOf: ({ provider, resourceId }) =>
+      ofResource(byResource, [resourceId], provider).flatMap((row) => [row.start_at, row.end_at]),
   };
 }
+
+const toSpan = (row: ReadSpanRow): ReadSpan & { readonly row: ReadSpanRow } => ({
+  ...{ row, billingKind: row.billing_kind, isUsed: row.is_used, period: { start: row.start_at, end: row.end_at } },
+});
