@@ -32,6 +32,7 @@ export const PROJECTIONS = [
   'margin-alerts',
   'tokens',
   'proposals',
+  'webhooks',
   'commands',
 ] as const;
 
@@ -133,6 +134,14 @@ export const flow = {
   CommandProposed: ['proposals', 'commands'],
   ProposalApproved: ['proposals', 'commands'],
   ProposalRejected: ['proposals', 'commands'],
+
+  WebhookRegistered: ['webhooks', 'commands'],
+  WebhookChanged: ['webhooks', 'commands'],
+  WebhookSecretRotated: ['webhooks', 'commands'],
+  WebhookPaused: ['webhooks', 'commands'],
+  WebhookResumed: ['webhooks', 'commands'],
+  WebhookReplayed: ['webhooks', 'commands'],
+  WebhookRemoved: ['webhooks', 'commands'],
 
   CommandUnchanged: ['commands'],
   EventSkipped: ['commands'],

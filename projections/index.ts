@@ -23,6 +23,7 @@ import { restatementsProjection } from './restatements/restatements.projection.j
 import { tenantsProjection } from './tenants/tenants.projection.js';
 import { tokensProjection } from './tokens/tokens.projection.js';
 import { usageRecordsProjection } from './usage-records/usage-records.projection.js';
+import { webhooksProjection } from './webhooks/webhooks.projection.js';
 
 const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   tenants: tenantsProjection,
@@ -47,6 +48,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   'margin-alerts': marginAlertsProjection,
   tokens: tokensProjection,
   proposals: proposalsProjection,
+  webhooks: webhooksProjection,
   commands: commandsProjection,
 };
 

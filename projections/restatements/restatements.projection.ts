@@ -90,7 +90,7 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
  * many: if nothing differs, invoicing books nothing. Marks that are missing would lose money.
  */
 export const restatementsProjection = projection('restatements', {
-  version: 6,
+  version: 7,
   tables: [restatements],
   async project(batch, client) {
     const first = await firstClaim(client);

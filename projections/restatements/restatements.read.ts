@@ -133,3 +133,26 @@ export async function readMarkedSince(
     GROUP BY m.tenant_id ORDER BY m.tenant_id`.execute(db);
   return rows;
 }
+
+/** Lines of a tenant that one event marked. */
+export interface MarksOfEventRow {
+  /** The position of the event. */
+  readonly marked_at: number;
+  readonly tenant_id: string;
+  readonly lines: number;
+  /** The first of them. */
+  readonly line_ids: readonly string[];
+}
+
+/** The marks that events after one position, up to another, made; by event and tenant. */
+export async function readMarksOfEvents(
+  db: Kysely<ReadModels>,
+  { after, upTo, mostIds }: { readonly after: number; readonly upTo: number; readonly mostIds: number },
+): Promise<MarksOfEventRow[]> {
+  const { rows } = await sql<MarksOfEventRow>`
+    SELECT marked_at, tenant_id, count(*)::int AS lines, (array_agg(line_id ORDER BY line_id))[:${mostIds}] AS line_ids
+    FROM restatements
+    WHERE marked_at > ${after} AND marked_at <= ${upTo}
+    GROUP BY marked_at, tenant_id ORDER BY marked_at, tenant_id COLLATE "C"`.execute(db);
+  return rows;
+}

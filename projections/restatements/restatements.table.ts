@@ -15,7 +15,7 @@ export const restatements = defineTable({
     reason: text,
   },
   key: ['line_id', 'marked_at'],
-  indexes: [['tenant_id', 'marked_at']],
+  indexes: [['tenant_id', 'marked_at'], ['marked_at']],
 });
 
 export type RestatementRow = RowOf<typeof restatements>;

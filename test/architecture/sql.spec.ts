@@ -18,6 +18,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'libs/billing/src/preview/trial.ts': 'begins a transaction and rolls it back',
   'libs/exchange/src/deliveries/staged-content.ts': 'keeps the rows of a delivery in a temporary table of its own',
   'libs/exchange/src/deliveries/staging.ts': 'compares a delivery in temporary tables of its own',
+  'libs/exchange/src/webhooks/outbox.ts': 'messages to send, in tables of its own',
+  'libs/exchange/src/webhooks/secrets.ts': 'the key of secrets, in a private table of its own',
   'libs/ledger/src/ledger-core.ts': 'advisory locks, and the keys of commands',
   'libs/ledger/src/free-locks.ts': 'advisory locks',
   'libs/ledger/src/outcomes.ts': 'outcomes of operations, in a table of its own',

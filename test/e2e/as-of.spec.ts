@@ -22,6 +22,7 @@ const AT = '2026-05-01T00:00:00Z';
 /** What queries need to be asked with. */
 const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
   usage: { deploymentId: 'd1' },
+  'webhook-secret': { webhookId: 'books' },
   margin: { period: '2026-04' },
   'margin-trend': { from: '2026-03', to: '2026-06', by: 'tenant' },
   reconciliation: { period: '2026-04' },
@@ -43,7 +44,7 @@ const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
   explain: { id: '5' },
 };
 /** How far projections and rebuilds are now, what was checked and signed: that is not in the log. */
-const NOT_OF_THE_LOG = ['projections', 'rebuild', 'last-check', 'verify', 'bundle'];
+const NOT_OF_THE_LOG = ['projections', 'rebuild', 'last-check', 'verify', 'bundle', 'webhook-deliveries'];
 
 let test: TestLedger;
 let core: LedgerCore;
@@ -73,6 +74,7 @@ beforeAll(async () => {
     amount: '1.00',
     reason: 'an outage',
   });
+  await test.apply({ command: 'register-webhook', webhookId: 'books', url: 'https://books.example' });
   const idOf = async (name: string, field: string): Promise<string> =>
     (await test.ask<{ items: Record<string, string>[] }>(name, { at: name === 'lines' ? AT : undefined })).items[0]?.[
       field

@@ -4,8 +4,10 @@ import { createConfig, lintFromString } from '@redocly/openapi-core';
 import addFormats from 'ajv-formats';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
-import { LedgerCore } from '#ledger/ledger-core';
 import { COMMANDS } from '#operations/operations';
+import { Outbox } from '#exchange/webhooks/outbox';
+import { readMessages } from '#exchange/webhooks/messages';
+import { LedgerCore } from '#ledger/ledger-core';
 import { Audit } from '#audit/audit';
 import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
 import { instant } from '#domain/time/instant';
@@ -213,6 +215,14 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'waive-usage',
   'issue-token',
   'revoke-token',
+  'register-webhook',
+  'change-webhook',
+  'rotate-webhook-secret',
+  'pause-webhook',
+  'resume-webhook',
+  'replay-webhook',
+  { command: 'register-webhook', webhookId: 'old-books', url: 'https://books.example/old' },
+  'remove-webhook',
   'approve-proposal',
   'reject-proposal',
 ];
@@ -260,6 +270,10 @@ describe('the examples', () => {
     await api.app.get(Ledger).catchUp();
     const worker = { actor: 'scheduler', role: 'operator' as const, now: instant('2026-08-01T00:00:00Z') };
     expect((await evaluateAlerts(api.app.get(LedgerCore), worker, null)).raised).toBeGreaterThan(0);
+    // No worker runs: a message waits.
+    const core = api.app.get(LedgerCore);
+    const { messages } = await readMessages(core, { after: 0, upTo: await core.log.head(), count: 1 });
+    await new Outbox(core.pool).add('books', { round: 0, replays: 0, position: 0, event_id: null }, messages);
     for (const { path, method, operation } of operations) {
       const ok = operation.responses['200'];
       expect({ path, ok: ok !== undefined }).toEqual({ path, ok: true });

@@ -254,6 +254,9 @@ export class TestApi {
       ...{ command: 'issue-token', tokenId: 'reader', actor: 'acme', role: 'tenant', tenantId: 'acme' },
       expiresAt: '2027-01-01T00:00:00Z',
     });
+    await this.post('platform_admin', '/api/v1/commands', {
+      ...{ command: 'register-webhook', webhookId: 'books', url: 'https://books.example' },
+    });
     // Beside the log: no event is recorded.
     await this.app.get(Audit).checkpoint(newSigner('ledgerline/specs'));
     await propose(this.app.get(LedgerCore), 'story');

@@ -154,6 +154,19 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
     ['GET /api/v1/tenants', { for: READ, query: 'tenants', example: () => '/api/v1/tenants' }],
     ['GET /api/v1/deployments', { for: READ, query: 'deployments', example: () => '/api/v1/deployments' }],
     ['GET /api/v1/proposals', { for: STAFF, query: 'proposals', example: () => '/api/v1/proposals' }],
+    ['GET /api/v1/webhooks', { for: ADMIN, query: 'webhooks', example: () => '/api/v1/webhooks' }],
+    [
+      'GET /api/v1/webhooks/:webhookId/secret',
+      { for: ADMIN, query: 'webhook-secret', example: () => '/api/v1/webhooks/books/secret' },
+    ],
+    [
+      'GET /api/v1/webhooks/:webhookId/deliveries',
+      {
+        ...{ for: ADMIN, query: 'webhook-deliveries', mayBeEmpty: true },
+        example: () => '/api/v1/webhooks/books/deliveries',
+      },
+    ],
+    ['GET /api/v1/events/feed', { for: READ, query: 'feed', example: () => '/api/v1/events/feed?after=0' }],
     ['GET /api/v1/tokens', { for: ADMIN, query: 'tokens', example: () => '/api/v1/tokens' }],
     ['GET /api/v1/plans', { for: READ, query: 'plans', example: () => '/api/v1/plans' }],
     ['GET /api/v1/subscriptions', { for: READ, query: 'subscriptions', example: () => '/api/v1/subscriptions' }],

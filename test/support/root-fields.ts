@@ -137,6 +137,13 @@ export function rootFields(
       { for: ADMIN, given: () => '(period: "2026-04")', rest: () => '/dashboard/reconciliation?period=2026-04' },
     ],
     ['providerTotals', { for: ADMIN, rest: () => '/provider-totals' }],
+    ['webhooks', { for: ADMIN, rest: () => '/webhooks' }],
+    ['webhookSecret', { for: ADMIN, given: () => '(webhookId: "books")', rest: () => '/webhooks/books/secret' }],
+    [
+      'webhookDeliveries',
+      { for: ADMIN, given: () => '(webhookId: "books")', rest: () => '/webhooks/books/deliveries' },
+    ],
+    ['feed', { for: READ, given: () => '(after: 0)', rest: () => '/events/feed?after=0' }],
     ['accrual', { for: ADMIN, rest: () => '/dashboard/accrual' }],
     ['resources', { for: STAFF, rest: () => '/resources' }],
     ['tenants', { for: READ, rest: () => '/tenants' }],

@@ -16,7 +16,7 @@ import type { Limits } from './protection.js';
 import { isUpgrade, isWatched, type RequestEnds } from './request-ends.js';
 import type { Routes } from './routes.js';
 import { Unread } from './unread.js';
-import { waitingIn } from './wait-for.js';
+import { pollIn, waitingIn } from './wait-for.js';
 
 type Fastify = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
 /** The parts of Fastify's request that say which route it is for. */
@@ -35,7 +35,7 @@ export interface Crowds {
 interface Way {
   readonly arrivals: Arrivals;
   readonly routes: Pick<Routes, 'accessOf'>;
-  readonly ledger: Pick<Ledger, 'waitFor'>;
+  readonly ledger: Pick<Ledger, 'waitFor' | 'waitBeyond'>;
   readonly ends: RequestEnds;
   readonly crowds: Crowds;
   readonly placesOf: PlacesOfRequests;
@@ -113,7 +113,8 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
     if (query === undefined) return;
     const caller = arrivals.callerOf(request);
     const { waitFor, waitTimeoutMs } = waitingIn(request.query);
-    if (waitFor === undefined) return;
+    const poll = query.isLongPoll === true ? pollIn(query, request.query) : undefined;
+    if (waitFor === undefined && poll === undefined) return;
     const gone = new AbortController();
     const hangUp = (): void => {
       gone.abort(new HungUp());
@@ -124,7 +125,8 @@ export function admit(fastify: Fastify, limits: Limits, way: Way): void {
     try {
       if (!waits.ask(waiting))
         throw new TooManyRequests('Too many reads of this caller wait for a position. Retry after 1 s.');
-      await way.ledger.waitFor(waitFor, waitTimeoutMs, gone.signal);
+      if (waitFor !== undefined) await way.ledger.waitFor(waitFor, waitTimeoutMs, gone.signal);
+      if (poll !== undefined) await way.ledger.waitBeyond(poll.after, poll.waitMs, gone.signal);
     } finally {
       waits.leave(waiting);
     }

@@ -187,6 +187,7 @@ export const ERROR_CODES: readonly string[] = [
   'unknown_token',
   'unknown_usage',
   'unknown_waiver',
+  'unknown_webhook',
   'unmetered_billing_kind',
   'unreadable_file',
   'unsupported_media_type',
@@ -197,6 +198,8 @@ export const ERROR_CODES: readonly string[] = [
   'usage_out_of_range',
   'usage_overlap',
   'usage_pruned',
+  'webhook_exists',
+  'webhook_removed',
   'wrong_kind_of_usage',
   'wrong_number_of_cumulatives',
 ];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parse } from '#domain/schema';
-import { zWhole } from '#ledger/query';
+import { type DefinedQuery, zWhole } from '#ledger/query';
 
 /** The longest and the default wait of a read, in milliseconds. */
 const LONGEST_MS = 30_000;
@@ -19,3 +19,11 @@ export const zWaiting = z.object({
 /** How long a read waits, and for which position. Errors: `invalid_parameter`. */
 export const waitingIn = (query: unknown): z.output<typeof zWaiting> =>
   parse(zWaiting, query, 'query', 'invalid_parameter');
+
+const zPoll = z.object({ after: z.int(), wait: z.int() });
+
+/** How long a long poll waits for something after which position. Errors: `invalid_parameter`. */
+export function pollIn({ params }: DefinedQuery, query: unknown): { readonly after: number; readonly waitMs: number } {
+  const { after, wait } = zPoll.parse(parse(params, query, 'query', 'invalid_parameter'));
+  return { after, waitMs: wait * 1000 };
+}

@@ -17,6 +17,7 @@ const zEnvironment = z.object({
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_WORKER_PORT: zCount(65_535, 'must be a port number from 0 to 65535').optional(),
   LEDGERLINE_LOG_LEVEL: zLogLevel,
+  LEDGERLINE_WEBHOOK_PRIVATE_NETWORKS: z.enum(['allow', 'refuse'], 'must be allow or refuse').default('refuse'),
   OTEL_EXPORTER_OTLP_ENDPOINT: zUrl('https', 'http').optional(),
 });
 export const VARIABLES: readonly string[] = Object.keys(zEnvironment.shape);
@@ -30,6 +31,7 @@ export function settingsFrom(
     databaseUrl: data.DATABASE_URL,
     logLevel: data.LEDGERLINE_LOG_LEVEL,
     ...eventStoreIn(data),
+    ...(data.LEDGERLINE_WEBHOOK_PRIVATE_NETWORKS === 'allow' ? { allowsPrivateWebhooks: true } : {}),
     ...(data.LEDGERLINE_WORKER_PORT === undefined
       ? {}
       : { metrics: { host: data.LEDGERLINE_HOST, port: data.LEDGERLINE_WORKER_PORT } }),

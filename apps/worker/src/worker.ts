@@ -7,6 +7,7 @@ import { ALERTS } from '#billing/alerts/evaluate-alerts';
 import { BUDGETS } from '#billing/budgets/evaluate-budgets';
 import { keepMonths } from '#billing/costs/keep-months';
 import { watch } from '#billing/watching/watch';
+import { deliverWebhooks } from '#exchange/webhooks/deliver';
 import { LedgerCore } from '#ledger/ledger-core';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
@@ -21,6 +22,8 @@ export interface WorkerSettings {
   readonly eventStore?: EventStoreSettings;
   /** Where Prometheus metrics and the answers to probes are served. Without it, they are not served. */
   readonly metrics?: { readonly host: string; readonly port: number };
+  /** Whether webhooks are sent to private networks. Default: they are not. */
+  readonly allowsPrivateWebhooks?: boolean;
   /** Where traces are sent. Without it, there are none. */
   readonly otlpEndpoint?: string;
 }
@@ -73,6 +76,7 @@ export async function startWorker({
   eventStore,
   metrics,
   otlpEndpoint,
+  allowsPrivateWebhooks = false,
   logger,
   now = systemNow,
 }: WorkerOptions): Promise<RunningWorker> {
@@ -108,13 +112,16 @@ export async function startWorker({
   const watching = [BUDGETS, ALERTS].map(async (watched) =>
     watch(app.get(LedgerCore), watched, { signal: stopping.signal, now, report }),
   );
+  const sending = deliverWebhooks(app.get(LedgerCore), stopping.signal, {
+    ...{ now, report, allowsPrivate: allowsPrivateWebhooks },
+  });
   const schedule = await scheduleMetering(databaseUrl, ledger, now, logger);
   logger.info('the worker is running');
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await schedule.stop();
     stopping.abort();
-    await Promise.all([ended.catch(() => undefined), rebuilding, keeping, ...watching]);
+    await Promise.all([ended.catch(() => undefined), rebuilding, keeping, ...watching, sending]);
     await app.close();
     await telemetry.close();
   };

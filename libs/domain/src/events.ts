@@ -22,6 +22,7 @@ import { tokenEventsWith } from './tokens/token.js';
 import { type IdSchema, zId, zRecordedId } from './schema.js';
 import type { Instant } from './time/instant.js';
 import { usageEventsWith } from './usage/usage.js';
+import { webhookEventsWith } from './webhooks/webhook.js';
 
 /**
  * All events. Names and shapes are permanent: a changed shape is a new version with an upcaster (the codec), and
@@ -49,6 +50,7 @@ const schemasWith = (id: IdSchema) => ({
   ...rebuildEventsWith(id),
   ...tokenEventsWith(id),
   ...proposalEventsWith(id),
+  ...webhookEventsWith(id),
 });
 
 /** The shapes of events that are written. */

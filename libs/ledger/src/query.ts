@@ -51,6 +51,8 @@ export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject, Answe
    * bench `questions` measures which these are.
    */
   readonly isExpensive?: true;
+  /** Over REST, the read waits for something after its parameter `after`, as long as its parameter `wait` says. */
+  readonly isLongPoll?: true;
   /** How many times as long as a page of invoices it takes at most, as the bench `questions` measures. Default: 1. */
   readonly cost?: number;
   handle(params: z.output<Params>, context: QueryContext): Promise<AnswerOf<Answer>>;

@@ -35,6 +35,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   region: 'fra1',
   retentionDays: 400,
   rowId: '5b0c7c3e-7a55-5d0e-9a5c-3f1f8d5c2a10',
+  since: '2026-04-01T00:00:00Z',
   sizeGb: '100',
   sizeSlug: 's-1vcpu-2gb',
   sourceId: 'request-1',

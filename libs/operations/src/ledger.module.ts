@@ -20,6 +20,8 @@ import { conflict } from '#domain/errors';
 import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
 import { READ_MODELS } from '#projections/database';
+import { Outbox } from '#exchange/webhooks/outbox';
+import { WebhookSecrets } from '#exchange/webhooks/secrets';
 import { LedgerCore } from '#ledger/ledger-core';
 import { LedgerQueryHandler } from './answering.js';
 import { Ledger, LedgerCommandHandler } from './ledger.js';
@@ -149,6 +151,8 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const core = new LedgerCore(used, projecting, asked, parts, seller, usageYears, fourEyes);
     await core.details.migrate();
     await core.outcomes.migrate();
+    await new Outbox(pool).migrate();
+    await new WebhookSecrets(pool).migrate();
     const close = async (): Promise<void> => {
       stopping.abort();
       await becoming;

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Command, CommandBus, CommandHandler, type ICommandHandler, QueryBus } from '@nestjs/cqrs';
 import type { z } from 'zod';
-import { DomainError, invalid } from '#domain/errors';
+import { invalid } from '#domain/errors';
 import type { EventSource } from '#domain/events';
 import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
@@ -44,9 +43,7 @@ import { ADMIN, type AnswerOf, type DefinedQuery, STAFF } from '#ledger/query';
 import { readIsReadOnly } from '#projections/checkpoint.read';
 import { TreeKeeper } from '#audit/tree-keeper';
 import { onTrial } from '#billing/preview/trial';
-
-/** Interval in which a waiting caller checks the position, in milliseconds. */
-const WAIT_MS = 20;
+import { waitBeyond, waitFor } from './waiting.js';
 
 /** A command on the command bus. */
 export class LedgerCommand extends Command<CommandDone> {
@@ -301,31 +298,14 @@ export class Ledger {
     return readIsReadOnly(this.core.db);
   }
 
-  /**
-   * Waits until a position is projected, or the signal aborts. Errors: `position_ahead`, if the log does not have it;
-   * `position_not_reached`, after the timeout.
-   */
+  /** See `waitFor`. */
   async waitFor(position: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
-    for (let at = await this.core.projector.position(); at < position; at = await this.core.projector.position()) {
-      const left = deadline - performance.now();
-      if (left <= 0)
-        throw new DomainError(
-          'position_not_reached',
-          `Position ${position} was not projected within ${timeoutMs} ms (read models are at ${at}). Retry.`,
-          'unavailable',
-        );
-      if ((await this.core.log.head()) >= position)
-        await Promise.race([this.core.projector.catchUp(position), pause(left, signal)]);
-      // A standby may not have yet what the primary has recorded. No other log is behind the position of a command.
-      else if (await this.isReadOnly()) await pause(Math.min(WAIT_MS, left), signal);
-      else
-        throw invalid(
-          'position_ahead',
-          'waitFor is beyond the end of the log. Use the position that a command returned.',
-          [{ field: 'waitFor', message: 'is beyond the end of the log' }],
-        );
-    }
+    await waitFor(this.core, position, timeoutMs, signal);
+  }
+
+  /** See `waitBeyond`. */
+  async waitBeyond(position: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    await waitBeyond(this.core, position, timeoutMs, signal);
   }
 
   /** Runs the projections and updates the Merkle tree of the log until the signal aborts. The worker calls this. */
@@ -368,12 +348,6 @@ export class Ledger {
     if (outcome.status === 'refused') throw invalid(outcome.error.code, outcome.error.message, outcome.error.errors);
     return { date, count: zMetered.parse(outcome.result).count };
   }
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await delay(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-    throw signal?.aborted === true ? signal.reason : error;
-  });
 }
 
 /** `given`: the command as it was given. */

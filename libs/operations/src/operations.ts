@@ -37,6 +37,7 @@ import { tenantOperations } from './tenants.js';
 import { tokenOperations } from './tokens.js';
 import { unbilledOperations } from './unbilled.js';
 import { usageOperations } from './usage.js';
+import { webhookOperations } from './webhooks.js';
 import { withdrawOf } from './withdraw.js';
 
 /** The operations of the ledger: each subject file ends with its own list. The documentation keeps this order. */
@@ -76,6 +77,7 @@ const SUBJECTS: readonly Operations[] = [
   rebuildOperations,
   tokenOperations,
   proposalOperations,
+  webhookOperations,
 ];
 
 const STATING = SUBJECTS.flatMap(({ commands = [] }) => commands);

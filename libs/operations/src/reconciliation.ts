@@ -131,7 +131,10 @@ export const reconciliation = defineQuery({
   params: zAsOf.extend({
     period: zMonth,
     currency: zCurrency.default('USD'),
-    list: z.enum(OPEN_LISTS).optional().describe('Only this list'),
+    list: z
+      .enum(OPEN_LISTS, 'must be the name of a list, such as usage_unbilled')
+      .optional()
+      .describe('Only this list'),
     first: zWhole({ min: 1, max: MOST_ITEMS, message: `must be a whole number from 1 to ${MOST_ITEMS}` })
       .default(10)
       .describe('At most this many items of each list, and of the provider invoices'),

@@ -4,8 +4,8 @@ import { invalid } from '#domain/errors';
 
 /** Of `__schema` and `__type` in a request. Tools ask once. */
 const MAX_QUESTIONS = 2;
-/** The standard introspection query with all its options has 70,000. The process does nothing else meanwhile. */
-const MAX_PRINTED = 90_000;
+/** The standard introspection query with all its options has 74,000. The process does nothing else meanwhile. */
+const MAX_PRINTED = 100_000;
 
 /** A list of the schema, for example `args`: how many items it has on average, and at most. */
 interface List {

@@ -83,7 +83,7 @@ describe('a question about the schema', () => {
     expect(refusal(text)).toMatchObject({
       code: 'invalid_query',
       message: expect.stringMatching(
-        /^The answer about the schema would have up to \d+ fields\. The maximum is 90000\. Ask for less of it\.$/,
+        /^The answer about the schema would have up to \d+ fields\. The maximum is 100000\. Ask for less of it\.$/,
       ),
     });
   });

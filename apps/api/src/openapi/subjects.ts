@@ -23,6 +23,10 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
     paths: ['commands', 'preview', 'proposals'],
   },
   Audit: { about: 'Explanations, events, differences between two moments, and checks', paths: ['audit'] },
+  Messages: {
+    about: 'What happened, for other systems: webhooks and a feed',
+    paths: ['webhooks', 'events'],
+  },
   Operation: { about: 'Projections, tokens, health and metrics', paths: ['projections', 'tokens', 'service'] },
   GraphQL: { about: 'All queries and commands in one endpoint', paths: ['graphql'] },
 };

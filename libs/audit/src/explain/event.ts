@@ -1,3 +1,4 @@
+import { alertEvents } from '#domain/margin/alert-rule';
 import { costEvents } from '#domain/costs/cost';
 import { providerTotalEvents } from '#domain/costs/provider-total';
 import { kindMappingEvents } from '#domain/margin/kind-mapping';
@@ -38,7 +39,7 @@ export async function eventNamed({ core, position }: QueryContext, id: string): 
   return undefined;
 }
 
-const COST_EVENTS = [costEvents, providerTotalEvents, sharingEvents, kindMappingEvents];
+const COST_EVENTS = [costEvents, providerTotalEvents, sharingEvents, kindMappingEvents, alertEvents];
 
 /** Only roles that see margin see what cost events say. Others see that there was an event. */
 export const seesData = ({ role }: Caller, type: string): boolean =>

@@ -138,6 +138,13 @@ function wantedBy({
     case 'MarginAlertCorrected':
     case 'AlertRaised':
     case 'AlertCleared':
+    case 'WebhookRegistered':
+    case 'WebhookChanged':
+    case 'WebhookSecretRotated':
+    case 'WebhookPaused':
+    case 'WebhookResumed':
+    case 'WebhookReplayed':
+    case 'WebhookRemoved':
     case 'TokenIssued':
     case 'TokenRevoked':
     case 'CommandProposed':

@@ -1,0 +1,22 @@
+/** What messages to other systems are about. Names are permanent. */
+export const MESSAGE_TYPES = [
+  'invoice.drafted',
+  'invoice.issued',
+  'invoice.voided',
+  'invoice.paid',
+  'invoice.payment_withdrawn',
+  'credit_note.issued',
+  'correction.owed',
+  'line.quarantined',
+  'usage.late',
+  'rate.corrected',
+  'day.metered',
+  'budget.threshold_reached',
+  'budget.threshold_undone',
+  'alert.raised',
+  'alert.cleared',
+] as const;
+export type MessageType = (typeof MESSAGE_TYPES)[number];
+
+/** They tell margin, which only platform_admin sees. */
+export const MESSAGES_OF_MARGIN: readonly MessageType[] = ['alert.raised', 'alert.cleared'];

@@ -1,0 +1,198 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pMap from 'p-map';
+import { errorOf } from '#domain/errors';
+import type { Instant } from '#domain/time/instant';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { readWebhooks } from '#projections/webhooks/webhooks.read';
+import type { WebhookRow } from '#projections/webhooks/webhooks.table';
+import { readMessages } from './messages.js';
+import { type Cursor, type Delivery, Outbox } from './outbox.js';
+import { WebhookSecrets } from './secrets.js';
+import { send } from './send.js';
+
+/** How often a worker looks for messages to send. */
+const LOOK_MS = 500;
+/** So many events are read at a time. */
+const EVENTS = 500;
+/** No more messages are prepared for an endpoint while so many wait. */
+const MOST_WAITING = 5000;
+/** To one endpoint, so many messages of different tenants are sent at the same time. */
+const AT_ONCE = 8;
+/** How often old messages are forgotten. */
+const TIDY_MS = 3_600_000;
+const HOUR_S = 3600;
+/** Seconds until the next attempt, after each that failed. Together three days. */
+const BACKOFF_S = [5, 300, 1800, 2 * HOUR_S, 5 * HOUR_S, 10 * HOUR_S, 14 * HOUR_S, 16 * HOUR_S, 24 * HOUR_S];
+/** The share of a delay that depends on the message, so that those that failed together are not tried together. */
+const JITTER = 0.1;
+/** The endpoint may ask for a longer delay than this, and does not get it. */
+const LONGEST_S = 24 * HOUR_S;
+
+export interface DeliverySettings {
+  readonly now: () => Instant;
+  /** Whether messages are sent to private networks. */
+  readonly allowsPrivate: boolean;
+  readonly report: (message: string) => void;
+  /** Default: those of `BACKOFF_S`. */
+  readonly backoffS?: readonly number[];
+}
+
+/**
+ * Sends messages to the registered endpoints until the signal aborts: each at least once, those of a tenant in the
+ * order of the log. With several workers, one of them sends.
+ */
+export async function deliverWebhooks(
+  core: LedgerCore,
+  signal: AbortSignal,
+  settings: DeliverySettings,
+): Promise<void> {
+  let trouble = '';
+  while (!signal.aborted) {
+    try {
+      const giveBack = await core.takeFree([['webhooks']]);
+      if (giveBack !== null) {
+        try {
+          await new Deliverer(core, signal, settings).run();
+        } finally {
+          await giveBack();
+        }
+      }
+      trouble = '';
+    } catch (error) {
+      if (signal.aborted) return;
+      const { message } = errorOf(error);
+      if (message !== trouble) settings.report(`webhooks: ${message}`);
+      trouble = message;
+    }
+    await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+class Deliverer {
+  private readonly outbox: Outbox;
+  private readonly secrets: WebhookSecrets;
+  /** Endpoints that messages are being sent to. */
+  private readonly busy = new Map<string, Promise<void>>();
+  /** Endpoints whose cursor was compared with the log. */
+  private readonly compared = new Set<string>();
+  private tidied = -TIDY_MS;
+  private failure: unknown = null;
+
+  constructor(
+    private readonly core: LedgerCore,
+    private readonly signal: AbortSignal,
+    private readonly settings: DeliverySettings,
+  ) {
+    this.outbox = new Outbox(core.pool);
+    this.secrets = new WebhookSecrets(core.pool);
+  }
+
+  /** Errors: those of the database and the log. Then it begins again. */
+  async run(): Promise<void> {
+    try {
+      while (!this.signal.aborted && this.failure === null) {
+        const { position } = await this.core.projector.projected();
+        const all = await readWebhooks(this.core.db, position);
+        await this.tidy(all);
+        for (const webhook of all) {
+          if (webhook.state === 'removed') continue;
+          await this.fill(webhook, position);
+          if (webhook.state === 'active' && !this.busy.has(webhook.webhook_id)) this.begin(webhook);
+        }
+        await delay(LOOK_MS, undefined, { signal: this.signal }).catch(() => undefined);
+      }
+    } finally {
+      await Promise.all(this.busy.values());
+    }
+    if (this.failure !== null) throw errorOf(this.failure);
+  }
+
+  private begin(webhook: WebhookRow): void {
+    const sending = this.sendDue(webhook)
+      .catch((error: unknown) => {
+        this.failure = error;
+      })
+      .finally(() => this.busy.delete(webhook.webhook_id));
+    this.busy.set(webhook.webhook_id, sending);
+  }
+
+  private async tidy(all: readonly WebhookRow[]): Promise<void> {
+    if (performance.now() - this.tidied < TIDY_MS) return;
+    this.tidied = performance.now();
+    await this.outbox.tidy(all.flatMap((row) => (row.state === 'removed' ? [row.webhook_id] : [])));
+  }
+
+  /** Prepares messages of events that the outbox does not have yet. */
+  private async fill(webhook: WebhookRow, upTo: number): Promise<void> {
+    let cursor = await this.cursorOf(webhook);
+    while (cursor.position < upTo && (await this.outbox.waiting(webhook.webhook_id)) < MOST_WAITING) {
+      const { messages, position } = await readMessages(this.core, { after: cursor.position, upTo, count: EVENTS });
+      cursor = { ...cursor, position, event_id: await this.eventAt(position) };
+      await this.outbox.add(webhook.webhook_id, cursor, messages.filter(isFor(webhook)));
+    }
+  }
+
+  /** Where to go on. Messages that were asked for again, or of another log, begin a new round. */
+  private async cursorOf(webhook: WebhookRow): Promise<Cursor> {
+    const { webhook_id: id, replays } = webhook;
+    const known = await this.outbox.cursor(id);
+    const start = async (round: number): Promise<Cursor> => ({
+      ...{ round, replays, position: webhook.after_position, event_id: await this.eventAt(webhook.after_position) },
+    });
+    if (known === undefined) return start(0);
+    if (known.replays !== replays) return start(known.round + 1);
+    if (this.compared.has(id)) return known;
+    this.compared.add(id);
+    if ((await this.eventAt(known.position)) === known.event_id) return known;
+    this.settings.report(
+      `webhooks: the log has another event at position ${known.position} than when messages to ${id} were prepared.` +
+        ' It was restored from a backup: messages are sent again from where the endpoint was registered.',
+    );
+    return start(known.round + 1);
+  }
+
+  private async eventAt(position: number): Promise<string | null> {
+    for await (const { id } of this.core.log.readAt([position])) return id;
+    return null;
+  }
+
+  /** Each time the first message of every tenant whose turn it is, until nothing is due. */
+  private async sendDue(webhook: WebhookRow): Promise<void> {
+    const due = async (): Promise<Delivery[]> => (this.signal.aborted ? [] : this.outbox.due(webhook.webhook_id));
+    for (let first = await due(); first.length > 0; first = await due())
+      await pMap(first, async (delivery) => this.attempt(webhook, delivery), { concurrency: AT_ONCE });
+  }
+
+  private async attempt(webhook: WebhookRow, delivery: Delivery): Promise<void> {
+    const { now, allowsPrivate, backoffS = BACKOFF_S } = this.settings;
+    if (this.signal.aborted) return;
+    const { message_id: id, body } = delivery;
+    const headers = await this.secrets.headers(webhook, id, body, now());
+    const answer = await send(webhook.url, { headers, body, allowsPrivate, signal: this.signal });
+    // The next worker sends it.
+    if (this.signal.aborted && answer.status === null) return;
+    const wait = backoffS[delivery.attempts];
+    const state = answer.problem === null ? 'delivered' : wait === undefined ? 'parked' : 'waiting';
+    await this.outbox.keep(delivery, {
+      ...{ state, status: answer.status, problem: answer.problem },
+      retryAfterS:
+        state === 'waiting' && wait !== undefined
+          ? Math.min(LONGEST_S, Math.max(wait * (1 + JITTER * shareOf(id)), answer.retryAfterS ?? 0))
+          : null,
+    });
+    if (state === 'parked')
+      this.settings.report(
+        `webhooks: message ${id} to ${webhook.webhook_id} was not taken for three days and is parked:` +
+          ` ${answer.problem ?? ''}. Repair the endpoint, then send it again with replay-webhook.`,
+      );
+  }
+}
+
+/** A number from 0 to 1 that an id gives. */
+const shareOf = (id: string): number => Number.parseInt(id.slice(0, 4), 16) / 0xffff;
+
+const isFor =
+  ({ types, tenant_id: tenantId }: WebhookRow) =>
+  (message: { readonly type: string; readonly tenantId: string | null }): boolean =>
+    (types === null || types.some((type) => type === message.type)) &&
+    (tenantId === null || tenantId === message.tenantId);

@@ -1,0 +1,161 @@
+import { derivedId } from '#domain/derived-id';
+import type { RecordedEvent } from '#domain/events';
+import { decimal } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import type { Instant } from '#domain/time/instant';
+import { answer, type Answers } from '#read-model/projection';
+import type { MessageType } from '#domain/webhooks/message-type';
+
+/** A message: what follows from one event of the log for one tenant, or for none. */
+export interface Message {
+  /** Derived from the event: the same for ever, however often it is sent. */
+  readonly id: string;
+  readonly type: MessageType;
+  readonly tenantId: string | null;
+  /** Of the event. Messages of one event have an order among themselves. */
+  readonly position: number;
+  readonly recordedAt: Instant;
+  /** What it is about, such as the id of an invoice. */
+  readonly subject: string;
+  readonly data: object;
+}
+
+type Of = Pick<RecordedEvent, 'id' | 'position' | 'recordedAt'>;
+
+const message = (
+  { id, position, recordedAt }: Of,
+  type: MessageType,
+  { tenantId, subject, data }: Pick<Message, 'tenantId' | 'subject' | 'data'>,
+): Message => ({ id: derivedId('message', id, type, subject), type, tenantId, position, recordedAt, subject, data });
+
+const ABOUT_INVOICES = ['InvoiceDrafted', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'] as const;
+const ABOUT_RATES = ['RateCorrected', 'RateWithdrawn', 'RateKeyCorrected'] as const;
+const OTHERS = ['InvoicePaymentWithdrawn', 'CreditNoteIssued', 'DayMetered'] as const;
+const ABOUT_ALERTS = ['AlertRaised', 'AlertCleared'] as const;
+const ABOUT_BUDGETS = ['BudgetThresholdReached', 'BudgetThresholdUndone'] as const;
+
+/** The event types that messages follow from, without those that change what issued lines come to. */
+export const MESSAGE_EVENTS = [...ABOUT_INVOICES, ...ABOUT_RATES, ...OTHERS, ...ABOUT_BUDGETS, ...ABOUT_ALERTS];
+type MessageEvent = (typeof MESSAGE_EVENTS)[number];
+
+const isMessageEvent = (event: RecordedEvent): event is RecordedEvent<MessageEvent> =>
+  MESSAGE_EVENTS.some((type) => type === event.type);
+
+const rateChanged = (event: RecordedEvent<(typeof ABOUT_RATES)[number]>): Message[] => {
+  const { resourceType, resourceFamily, location, reason } = event.data;
+  return [
+    message(event, 'rate.corrected', {
+      ...{ tenantId: null, subject: `${resourceType}/${resourceFamily}@${location}` },
+      data: { resourceType, resourceFamily, location, reason },
+    }),
+  ];
+};
+
+const budgetCrossed =
+  (type: 'budget.threshold_reached' | 'budget.threshold_undone') =>
+  (event: RecordedEvent<(typeof ABOUT_BUDGETS)[number]>): Message[] => {
+    const { tenantId, budgetId } = event.data;
+    return [message(event, type, { tenantId, subject: budgetId, data: event.data })];
+  };
+
+/** About no tenant: the endpoint of a tenant does not get it. */
+const alertChanged =
+  (type: 'alert.raised' | 'alert.cleared') =>
+  (event: RecordedEvent<(typeof ABOUT_ALERTS)[number]>): Message[] => [
+    message(event, type, { tenantId: null, subject: event.data.id, data: event.data }),
+  ];
+
+const messages: Answers<MessageEvent, Message[]> = {
+  InvoiceDrafted(event) {
+    const { tenantId, invoiceId, currency, asOf } = event.data;
+    return [message(event, 'invoice.drafted', { tenantId, subject: invoiceId, data: { invoiceId, currency, asOf } })];
+  },
+  InvoiceIssued(event) {
+    const { tenantId, invoiceId, currency, issuedAt, dueAt = null, quarantined = [] } = event.data;
+    return [
+      message(event, 'invoice.issued', {
+        ...{ tenantId, subject: invoiceId },
+        data: { invoiceId, currency, issuedAt, dueAt, ...amounts(event.data) },
+      }),
+      ...quarantined.map(({ lineId, code, message: why }) =>
+        message(event, 'line.quarantined', {
+          ...{ tenantId, subject: lineId },
+          data: { invoiceId, lineId, code, message: why },
+        }),
+      ),
+    ];
+  },
+  InvoiceVoided(event) {
+    const { tenantId, invoiceId, currency, at, reason = null } = event.data;
+    const data = { invoiceId, currency, at, reason };
+    return [message(event, 'invoice.voided', { tenantId, subject: invoiceId, data })];
+  },
+  InvoicePaid(event) {
+    const { tenantId, invoiceId, currency, at } = event.data;
+    return [message(event, 'invoice.paid', { tenantId, subject: invoiceId, data: { invoiceId, currency, at } })];
+  },
+  InvoicePaymentWithdrawn(event) {
+    const { tenantId, invoiceId, currency, reason } = event.data;
+    const data = { invoiceId, currency, reason };
+    return [message(event, 'invoice.payment_withdrawn', { tenantId, subject: invoiceId, data })];
+  },
+  CreditNoteIssued(event) {
+    const { tenantId, creditNoteId, invoiceId, currency, issuedAt, reason } = event.data;
+    const data = { creditNoteId, invoiceId, currency, issuedAt, ...amounts(event.data), reason };
+    return [message(event, 'credit_note.issued', { tenantId, subject: creditNoteId, data })];
+  },
+  RateCorrected: rateChanged,
+  RateWithdrawn: rateChanged,
+  RateKeyCorrected: rateChanged,
+  DayMetered(event) {
+    const { date, recordCount, skipped } = event.data;
+    const data = { date, recordCount, skippedCount: skipped.length };
+    return [message(event, 'day.metered', { tenantId: null, subject: date, data })];
+  },
+  BudgetThresholdReached: budgetCrossed('budget.threshold_reached'),
+  BudgetThresholdUndone: budgetCrossed('budget.threshold_undone'),
+  AlertRaised: alertChanged('alert.raised'),
+  AlertCleared: alertChanged('alert.cleared'),
+};
+
+/** The messages of an event by itself, in their order. */
+export const messagesOf = (event: RecordedEvent): Message[] => (isMessageEvent(event) ? answer(messages, event) : []);
+
+/** The amounts of a document, at the scale of its currency. */
+const amounts = ({ currency, subtotal, tax, total }: Record<'currency' | 'subtotal' | 'tax' | 'total', string>) => ({
+  subtotal: moneyText(decimal(subtotal), currency),
+  tax: moneyText(decimal(tax), currency),
+  total: moneyText(decimal(total), currency),
+});
+
+/** Lines of a tenant whose booked amounts an event changed. */
+export interface Marked extends Of {
+  readonly tenantId: string;
+  /** Some of them. */
+  readonly lineIds: readonly string[];
+  readonly lineCount: number;
+  /** The event is usage. */
+  readonly isUsage: boolean;
+}
+
+/** The messages about lines that were billed before the event. */
+export function messagesOfMarked(marked: Marked): Message[] {
+  const { tenantId, lineIds, lineCount, isUsage } = marked;
+  const about = { tenantId, subject: tenantId, data: { tenantId, lineIds, lineCount } };
+  return [...(isUsage ? [message(marked, 'usage.late', about)] : []), message(marked, 'correction.owed', about)];
+}
+
+/** A message as CloudEvents 1.0 has it, in JSON. `timestamp` is for receivers of Standard Webhooks. */
+export const envelopeOf = ({ id, type, tenantId, position, recordedAt, subject, data }: Message) => ({
+  specversion: '1.0' as const,
+  id,
+  source: 'ledgerline',
+  type,
+  subject,
+  time: recordedAt,
+  timestamp: recordedAt,
+  ...(tenantId === null ? {} : { tenantid: tenantId }),
+  position,
+  datacontenttype: 'application/json' as const,
+  data,
+});

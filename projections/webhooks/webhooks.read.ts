@@ -1,0 +1,35 @@
+import type { Kysely } from 'kysely';
+import { at } from '#read-model/at';
+import { keyset, type Rows } from '#read-model/keyset';
+import type { ReadModels } from '#read-model/read-models';
+import type { WebhookRow } from './webhooks.table.js';
+
+export const WEBHOOK_ORDER = keyset<WebhookRow>({ webhook_id: 'text' });
+
+/** Endpoints that were not removed, in the order of their list. */
+export const readWebhookPage = async (
+  db: Kysely<ReadModels>,
+  position: number,
+  { after, limit }: Rows,
+): Promise<WebhookRow[]> =>
+  db
+    .selectFrom('webhooks')
+    .selectAll()
+    .where(at(position))
+    .where('state', '<>', 'removed')
+    .where(WEBHOOK_ORDER.after(after))
+    .orderBy(WEBHOOK_ORDER.order())
+    .limit(limit)
+    .execute();
+
+/** All endpoints, also removed ones. */
+export const readWebhooks = async (db: Kysely<ReadModels>, position: number): Promise<WebhookRow[]> =>
+  db.selectFrom('webhooks').selectAll().where(at(position)).orderBy('webhook_id').execute();
+
+/** undefined: no endpoint was registered with the id. */
+export const readWebhook = async (
+  db: Kysely<ReadModels>,
+  position: number,
+  webhookId: string,
+): Promise<WebhookRow | undefined> =>
+  db.selectFrom('webhooks').selectAll().where(at(position)).where('webhook_id', '=', webhookId).executeTakeFirst();

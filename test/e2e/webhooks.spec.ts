@@ -1,0 +1,396 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Webhook as Verifier } from 'standardwebhooks';
+import { deliverWebhooks, type DeliverySettings } from '#exchange/webhooks/deliver';
+import { instant } from '#domain/time/instant';
+import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
+import type { Caller } from '#ledger/caller';
+import { feed } from '#operations/webhooks';
+import { apiForAll } from '../support/api.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+import { type Receiver, type Received, receiver } from '../support/receiver.js';
+
+const T = (date: string) => `${date}T00:00:00Z`;
+const NOW = instant('2026-06-01T00:00:00Z');
+
+interface Envelope {
+  readonly id: string;
+  readonly type: string;
+  readonly tenantid?: string;
+  readonly position: number;
+  readonly data: Record<string, unknown>;
+}
+const envelopeIn = ({ body }: Received): Envelope => JSON.parse(body) as Envelope;
+/** `t1 invoice.issued`, in the order in which messages came. */
+const told = ({ received }: Receiver): string[] =>
+  received.map(envelopeIn).map(({ tenantid = '-', type }) => `${tenantid} ${type}`);
+
+let test: TestLedger;
+let books: Receiver;
+let working: AbortController;
+let ended: Promise<void>;
+let reports: string[];
+
+/** Two tenants with a plan of 50.00 a month in advance. */
+beforeEach(async () => {
+  test = await testLedger();
+  books = await receiver();
+  reports = [];
+  working = new AbortController();
+  ended = Promise.resolve();
+  await test.apply(
+    plan('p', '50.00', [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.01' } }]),
+    ...['t1', 't2'].flatMap((id) => [tenant(id), deployment(`d-${id}`, id), subscription(`s-${id}`, `d-${id}`, 'p')]),
+  );
+});
+afterEach(async () => {
+  await stop();
+  await books.close();
+  await test.close();
+});
+
+/** A worker's part that sends webhooks. */
+function work(settings: Partial<DeliverySettings> = {}): void {
+  working = new AbortController();
+  ended = deliverWebhooks(test.core, working.signal, {
+    ...{ now: () => NOW, allowsPrivate: true, backoffS: [0, 0, 0], report: (message) => reports.push(message) },
+    ...settings,
+  });
+}
+async function stop(): Promise<void> {
+  working.abort();
+  await ended;
+}
+const register = async (webhookId: string, { url }: Pick<Receiver, 'url'>, more: object = {}): Promise<unknown> =>
+  test.apply({ command: 'register-webhook', webhookId, url, ...more });
+/** Drafts and issues a month's invoice. The invoice as of the first of a month has that month's fee. */
+async function bill(tenantId: string, month: string): Promise<string> {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(`2026-${month}-01`) });
+  const { invoices } =
+    created?.status === 'done' ? (created.result as { invoices: { invoiceId: string }[] }) : { invoices: [] };
+  const invoiceId = invoices[0]?.invoiceId ?? '';
+  await test.apply({ command: 'issue-invoice', invoiceId, at: NOW });
+  await test.ledger.catchUp();
+  return invoiceId;
+}
+const secret = async (webhookId: string): Promise<string> =>
+  (await test.ask<{ secret: string }>('webhook-secret', { webhookId })).secret;
+const deliveries = async (webhookId: string, params: object = {}) =>
+  (
+    await test.ask<{ items: { state: string; problem: string | null; attempts: number }[] }>('webhook-deliveries', {
+      webhookId,
+      ...params,
+    })
+  ).items;
+
+describe('a webhook', () => {
+  it('receives what happened, as CloudEvents that are signed as Standard Webhooks says', async () => {
+    await register('books', books, { types: ['invoice.issued'] });
+    work();
+    const invoiceId = await bill('t1', '04');
+    await books.until(1);
+
+    const [first] = books.received;
+    if (first === undefined) throw new Error('nothing came');
+    const { position } = envelopeIn(first);
+    expect(envelopeIn(first)).toEqual({
+      specversion: '1.0',
+      id: first.headers['webhook-id'],
+      source: 'ledgerline',
+      type: 'invoice.issued',
+      subject: invoiceId,
+      time: expect.any(String),
+      timestamp: expect.any(String),
+      tenantid: 't1',
+      position,
+      datacontenttype: 'application/json',
+      data: {
+        ...{ invoiceId, currency: 'USD', issuedAt: NOW, dueAt: null },
+        ...{ subtotal: '50.00', tax: '0.00', total: '50.00' },
+      },
+    });
+    // The library refuses timestamps that are not of now, and NOW is the time of this story.
+    const verifier = new Verifier(await secret('books'));
+    const signature = verifier.sign(first.headers['webhook-id'] ?? '', new Date(NOW), first.body);
+    expect(first.headers).toMatchObject({
+      'content-type': 'application/json',
+      // 2026-06-01T00:00:00Z
+      'webhook-timestamp': '1780272000',
+      'webhook-signature': signature,
+    });
+  });
+
+  it('begins now, or in the past', async () => {
+    await bill('t1', '04');
+    await register('now', books);
+    const past = await receiver();
+    try {
+      await register('past', past, { after: 0 });
+      work();
+      await bill('t1', '05');
+      await Promise.all([books.until(2), past.until(4)]);
+      expect(told(books)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
+      expect(told(past)).toEqual([...told(books), ...told(books)]);
+    } finally {
+      await past.close();
+    }
+  });
+
+  it('gets the messages of a tenant in order, and others meanwhile, until it takes them', async () => {
+    await register('books', books);
+    // The first message of t1 is refused twice.
+    let refusals = 2;
+    books.answers((received) => (envelopeIn(received).tenantid === 't1' && refusals-- > 0 ? 503 : 200));
+    work();
+    await bill('t1', '04');
+    await bill('t2', '04');
+    await books.until(6);
+
+    const of = (tenantId: string) => told(books).filter((each) => each.startsWith(tenantId));
+    expect(of('t1')).toEqual([...Array<string>(3).fill('t1 invoice.drafted'), 't1 invoice.issued']);
+    expect(of('t2')).toEqual(['t2 invoice.drafted', 't2 invoice.issued']);
+    expect(new Set(books.received.map(({ headers }) => headers['webhook-id'])).size).toBe(4);
+  });
+
+  it('that never answers holds up nobody else', async () => {
+    const dead = await receiver();
+    try {
+      dead.answers(() => 'hang');
+      await register('a-dead', dead);
+      await register('books', books);
+      work();
+      await bill('t1', '04');
+      await Promise.all([books.until(2), dead.until(1)]);
+      expect(told(dead)).toEqual(['t1 invoice.drafted']);
+      await stop();
+      // An attempt that the worker ended is no attempt.
+      expect(await deliveries('a-dead')).toMatchObject([
+        { state: 'waiting', attempts: 0 },
+        { state: 'waiting', attempts: 0 },
+      ]);
+    } finally {
+      await dead.close();
+    }
+  });
+
+  it('has a message parked that it never takes, and gets the next ones and, on request, all again', async () => {
+    await register('books', books);
+    books.answers((received) => (envelopeIn(received).type === 'invoice.drafted' ? 400 : 200));
+    work();
+    await bill('t1', '04');
+    // Four attempts, then the next message.
+    await books.until(5);
+    expect(told(books)).toEqual([...Array<string>(4).fill('t1 invoice.drafted'), 't1 invoice.issued']);
+    await until(async () => (await deliveries('books', { state: 'delivered' })).length === 1);
+    await stop();
+    expect(await deliveries('books')).toMatchObject([
+      { state: 'delivered', attempts: 1, problem: null },
+      { state: 'parked', attempts: 4, problem: 'HTTP 400: not now' },
+    ]);
+    expect(await deliveries('books', { state: 'parked' })).toHaveLength(1);
+    expect(reports).toHaveLength(1);
+
+    books.answers(() => 200);
+    await test.apply({ command: 'replay-webhook', webhookId: 'books', after: 0, reason: 'repaired' });
+    await test.ledger.catchUp();
+    work();
+    await books.until(7);
+    expect(told(books).slice(5)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
+    const ids = books.received.map(({ headers }) => headers['webhook-id']);
+    expect(ids.slice(5)).toEqual(ids.slice(3, 5));
+  });
+
+  it('waits while it is paused, and is gone when it is removed', async () => {
+    await register('books', books);
+    const reason = 'repair';
+    await test.apply({ command: 'pause-webhook', webhookId: 'books', reason });
+    work();
+    await bill('t1', '04');
+    await test.apply({ command: 'resume-webhook', webhookId: 'books', reason });
+    await test.ledger.catchUp();
+    await books.until(2);
+    // What was said before may be said again.
+    expect(await test.apply({ command: 'pause-webhook', webhookId: 'books', reason })).toMatchObject([
+      { status: 'done' },
+    ]);
+    expect(await test.ask('webhooks')).toMatchObject({ items: [{ webhookId: 'books', state: 'paused', reason }] });
+    await test.apply({ command: 'remove-webhook', webhookId: 'books', reason });
+    expect(await test.ask('webhooks')).toMatchObject({ items: [] });
+    expect(await test.refused({ command: 'resume-webhook', webhookId: 'books', reason })).toMatchObject({
+      code: 'webhook_removed',
+    });
+    expect(
+      await test.refused({ command: 'register-webhook', webhookId: 'books', url: 'https://b.example' }),
+    ).toMatchObject({
+      code: 'conflicting_body',
+    });
+    await expect(secret('books')).rejects.toMatchObject({ code: 'unknown_webhook' });
+  });
+
+  it('is signed with both secrets for a day after a rotation', async () => {
+    await register('books', books, { types: ['invoice.issued'] });
+    const before = await secret('books');
+    await test.apply({ command: 'rotate-webhook-secret', webhookId: 'books', reason: 'yearly' });
+    const after = await secret('books');
+    expect(after).not.toBe(before);
+    await bill('t1', '04');
+    await bill('t2', '04');
+    const now = new Date();
+    work({ now: () => instant(now.toISOString()) });
+    await books.until(1);
+    const [first] = books.received;
+    const { headers = {}, body = '' } = first ?? {};
+    expect(new Verifier(before).verify(body, headers)).toMatchObject({ tenantid: 't1' });
+    expect(new Verifier(after).verify(body, headers)).toMatchObject({ tenantid: 't1' });
+    await books.until(2);
+    await stop();
+
+    await bill('t1', '05');
+    work({ now: () => instant(new Date(now.getTime() + 25 * 3_600_000).toISOString()) });
+    await books.until(3);
+    const { headers: later = {} } = books.received[2] ?? {};
+    expect(later['webhook-signature']?.split(' ')).toHaveLength(1);
+  });
+
+  it('of one tenant gets only what is about it', async () => {
+    await register('books', books, { tenantId: 't2', types: ['invoice.issued', 'rate.corrected'] });
+    work();
+    await bill('t1', '04');
+    await bill('t2', '04');
+    await bill('t2', '05');
+    await books.until(2);
+    expect(told(books)).toEqual(['t2 invoice.issued', 't2 invoice.issued']);
+  });
+
+  it('in a private network is not reached unless the worker allows it', async () => {
+    const { port } = new URL(books.url);
+    await register('address', books);
+    // A name that resolves to 127.0.0.1.
+    await register('name', { url: `http://localhost:${port}/` });
+    work({ allowsPrivate: false, backoffS: [] });
+    await bill('t1', '04');
+    await until(async () => (await parked('address')) + (await parked('name')) === 4);
+    expect(books.received).toEqual([]);
+    expect((await deliveries('address'))[0]?.problem).toBe(
+      '127.0.0.1 is in a private network. Webhooks are sent there only if the worker runs with' +
+        ' LEDGERLINE_WEBHOOK_PRIVATE_NETWORKS=allow.',
+    );
+    expect((await deliveries('name'))[0]?.problem).toMatch(/^localhost is in a private network\./);
+  });
+
+  const parked = async (webhookId: string) => (await deliveries(webhookId, { state: 'parked' })).length;
+
+  it.each([
+    ['books.example', 'is not a URL. Give one such as https://books.example/ledgerline'],
+    ['http://books.example/', 'must begin with https://'],
+    ['http://93.184.215.14/', 'must begin with https://'],
+    ['ftp://localhost/', 'must begin with https://'],
+    ['https://me:secret@books.example/', 'has a user or a password. Omit them: messages are signed'],
+  ])('can not be %s', async (url, message) => {
+    expect(await test.refused({ command: 'register-webhook', webhookId: 'w', url })).toMatchObject({
+      code: 'invalid_input',
+      message: `register-webhook: url ${message}`,
+    });
+  });
+
+  it('is told of usage that comes after its invoice', async () => {
+    const observed = (day: string) => ({
+      ...{ command: 'observe-usage', deploymentId: 'd-t1' },
+      observations: [
+        {
+          ...{ resourceId: 'r', billingKind: 'requests', granularity: 'event', quantity: '100' },
+          period: { start: `2026-04-${day}T00:00:00Z`, end: `2026-04-${day}T01:00:00Z` },
+        },
+      ],
+    });
+    await test.apply(observed('10'));
+    await bill('t1', '05');
+    await register('books', books);
+    await test.apply(observed('11'));
+    await test.ledger.catchUp();
+    work();
+    await books.until(2);
+    expect(books.received.map(envelopeIn)).toMatchObject(
+      ['usage.late', 'correction.owed'].map((type) => ({
+        ...{ type, tenantid: 't1' },
+        data: { tenantId: 't1', lineIds: [expect.any(String)], lineCount: 1 },
+      })),
+    );
+  });
+});
+
+/** Asks until it holds. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+describe('the feed', () => {
+  it('has the messages that endpoints receive, and goes on where it ended', async () => {
+    await register('books', books);
+    work();
+    await bill('t1', '04');
+    await bill('t2', '04');
+    await books.until(4);
+    const sent = books.received.map(envelopeIn);
+    const first = await test.ask<{ items: Envelope[]; position: number }>('feed', { after: 0, limit: 2 });
+    expect(first.items).toEqual(sent.filter(({ tenantid }) => tenantid === 't1'));
+    const second = await test.ask<{ items: Envelope[]; position: number }>('feed', { after: first.position });
+    expect(second.items).toEqual(sent.filter(({ tenantid }) => tenantid === 't2'));
+    expect(await test.ask('feed', { after: second.position })).toEqual({ items: [], position: second.position });
+    expect(await test.ask('feed', { tenantId: 't2', type: 'invoice.issued' })).toMatchObject({
+      items: [{ tenantid: 't2', type: 'invoice.issued' }],
+    });
+    const own = { ...ADMIN, role: 'tenant' as const, tenantId: 't2' };
+    expect(await test.ledger.ask('feed', {}, own)).toMatchObject({ items: [{ tenantid: 't2' }, { tenantid: 't2' }] });
+    await expect(test.ledger.ask('feed', { tenantId: 't1' }, own)).rejects.toMatchObject({ code: 'unknown_tenant' });
+  });
+});
+
+describe('an alert', () => {
+  it('reaches an endpoint of all tenants and a platform_admin, no tenant and no other role', async () => {
+    const own = await receiver();
+    try {
+      await bill('t1', '04');
+      await register('books', books);
+      await register('own', own, { tenantId: 't1' });
+      const rule = {
+        alertId: 'any',
+        when: 'margin_below',
+        percent: '1000',
+        by: 'tenant',
+        effectiveFrom: T('2026-01-01'),
+      };
+      await test.apply({ command: 'set-margin-alert', ...rule });
+      await test.ledger.catchUp();
+      await evaluateAlerts(test.core, { actor: 'scheduler', role: 'operator', now: NOW }, null);
+      await bill('t1', '05');
+      work();
+      await own.until(2);
+      expect(told(own)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
+      await until(async () => Promise.resolve(told(books).includes('t1 invoice.issued')));
+      expect(told(books)).toContain('- alert.raised');
+      const types = async (role: Caller['role']) =>
+        (await test.ledger.ask(feed, {}, { ...ADMIN, role })).items.map(({ type }) => type);
+      expect(await types('platform_admin')).toContain('alert.raised');
+      expect(await types('operator')).not.toContain('alert.raised');
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+describe('the feed over HTTP', () => {
+  const api = apiForAll();
+
+  it('answers at once what is there, and waits for what is not', async () => {
+    const { body } = await api().get('operator', '/api/v1/events/feed?after=0&wait=30');
+    const { items, position } = body as { items: unknown[]; position: number };
+    expect(items.length).toBeGreaterThan(0);
+    const asked = api().get('operator', `/api/v1/events/feed?after=${position}&wait=30`);
+    await api().command(tenant('new-here'));
+    expect((await asked).body).toEqual({ items: [], position: position + 1 });
+    expect((await api().get('operator', '/api/v1/events/feed?after=2&wait=31')).body).toMatchObject({
+      code: 'invalid_parameter',
+    });
+  });
+});
