@@ -30,6 +30,7 @@ export const PROJECTIONS = [
   'budgets',
   'margins',
   'margin-alerts',
+  'cost-rates',
   'tokens',
   'proposals',
   'webhooks',
@@ -127,6 +128,9 @@ export const flow = {
   MarginAlertCorrected: ['margin-alerts', 'commands'],
   AlertRaised: ['margin-alerts', 'commands'],
   AlertCleared: ['margin-alerts', 'commands'],
+
+  CostRateSet: ['cost-rates', 'commands'],
+  CostRateCorrected: ['cost-rates', 'commands'],
 
   TokenIssued: ['tokens', 'commands'],
   TokenRevoked: ['tokens', 'commands'],

@@ -1,6 +1,7 @@
 import type { Projection } from '#read-model/projection';
 import { budgetsProjection } from './budgets/budgets.projection.js';
 import { commandsProjection } from './commands/commands.projection.js';
+import { costRatesProjection } from './cost-rates/cost-rates.projection.js';
 import { costSharingProjection } from './cost-sharing/cost-sharing.projection.js';
 import { costsProjection } from './costs/costs.projection.js';
 import { creditsProjection } from './credits/credits.projection.js';
@@ -46,6 +47,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   budgets: budgetsProjection,
   margins: marginsProjection,
   'margin-alerts': marginAlertsProjection,
+  'cost-rates': costRatesProjection,
   tokens: tokensProjection,
   proposals: proposalsProjection,
   webhooks: webhooksProjection,

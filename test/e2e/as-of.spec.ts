@@ -37,6 +37,7 @@ const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
     ...{ provider: 'p', kind: 'vm', billingKinds: ['requests', 'vm'] },
     ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
   },
+  'cost-variance': { from: '2026-04', to: '2026-05' },
   accrual: { at: AT },
   lines: { at: AT },
   'invoice-preview': { tenantId: 't1', at: AT },

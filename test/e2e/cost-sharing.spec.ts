@@ -143,7 +143,8 @@ describe('shared cost', () => {
     const trend = await test.ask<{ months: readonly object[] }>('margin-trend', {
       ...{ from: '2026-03', to: '2026-05', by: 'tenant' },
     });
-    expect(trend.months[1]).toEqual({ month: '2026-04', ...overall, coveragePct: '100.0', byTenant });
+    const estimate = { estimatedCost: '0.00', marginWithEstimate: '20.01' };
+    expect(trend.months[1]).toEqual({ month: '2026-04', ...overall, coveragePct: '100.0', ...estimate, byTenant });
   });
 
   it.each<[string, object, object, object]>([

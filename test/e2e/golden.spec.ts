@@ -228,6 +228,7 @@ describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testL
         ],
       },
       unattributed: { cogs: '56.39' },
+      estimate: { estimatedCost: '0.00', marginWithEstimate: '-15.80', byTenant: [], byKind: [] },
       otherCurrencies: [],
     });
     // 30.53 / 86.92 = 35.1 % of the cost has a tenant. Nothing is billed or charged for March.
@@ -236,11 +237,12 @@ describe.each(LOGS)('April of the dashboard pilot, the log in %s,', (_log, testL
     expect(await test.ask('margin-trend', { from: '2026-03', to: '2026-04' })).toEqual({
       currency: 'USD',
       months: [
-        { month: '2026-03', ...nothing, ...undivided },
+        { month: '2026-03', ...nothing, ...undivided, estimatedCost: '0.00', marginWithEstimate: '0.00' },
         {
           month: '2026-04',
           ...{ revenue: '71.12', cogs: '86.92', margin: '-15.80', marginPct: '-22.2', coveragePct: '35.1' },
           ...{ directCogs: '86.92', sharedCogs: '0.00', directMargin: '-15.80', directMarginPct: '-22.2' },
+          ...{ estimatedCost: '0.00', marginWithEstimate: '-15.80' },
         },
       ],
     });

@@ -187,6 +187,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'correct-budget',
   'set-margin-alert',
   'correct-margin-alert',
+  'set-cost-rate',
+  'correct-cost-rate',
   'grant-credit',
   'grant-coupon',
   'revoke-credit',

@@ -147,6 +147,13 @@ function commandsOf(n: number): object[] {
     },
     { command: 'set-tax', tenantId, name: 'VAT', ratePercent: '20', from: '2026-01-01T00:00:00Z' },
     { command: 'set-budget', tenantId, budgetId: 'monthly', amount: '100.00', effectiveFrom: april(1).start },
+    {
+      command: 'set-cost-rate',
+      billingKind: 'requests',
+      region: tenantId,
+      unitCost: '0.01',
+      effectiveFrom: april(1).start,
+    },
     // Of the whole month: nothing was charged for it.
     {
       ...{ command: 'set-margin-alert', alertId: tenantId, when: 'margin_below', percent: '100.1' },
@@ -328,11 +335,11 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [line, () => ({ id: lineId, at: MAY }), 15],
   [usage, () => ({ deploymentId: 't00-prod' }), 5],
   [quote, () => ({ planId: 'plan-t00', usage: { requests: '8' }, tenantId: idOf(0) }), 7],
-  // With policies that share cost by usage.
-  [margin, () => ({ period: '2026-04' }), 12],
+  // With policies that share cost by usage, and estimates: they ask which bills have come.
+  [margin, () => ({ period: '2026-04' }), 20],
   // As many months as are allowed.
   // Months with a policy, and those without: each kind in its own way.
-  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 15],
+  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 23],
   [marginBridge, () => ({ from: '2026-03', to: '2026-04' }), 35],
   [reconciliation, () => ({ period: '2026-04' }), 45],
   // With kinds that have several billing kinds, and idle resources.

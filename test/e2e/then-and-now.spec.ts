@@ -84,7 +84,7 @@ describe('replay', () => {
     ).toEqual([{ tenant_id: 't2' }]);
     for (const table of [
       ...['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings', 'provider_totals'],
-      ...['margin_alerts', 'raised_alerts'],
+      ...['margin_alerts', 'raised_alerts', 'cost_rates'],
     ])
       expect(await query(`select count(*)::int as n from only_t2.${table}`)).toEqual([{ n: 0 }]);
     await expect(audit.replay({ asOf: '9', tenantId: 'nobody' }, ADMIN)).rejects.toMatchObject({

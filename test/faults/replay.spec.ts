@@ -108,6 +108,7 @@ describe('a replay from nothing', () => {
     await test.apply(
       { command: 'issue-token', tokenId: 'k', actor: 'x', role: 'auditor', expiresAt: '2036-01-01T00:00:00Z' },
       { command: 'revoke-token', tokenId: 'k', reason: 'lost' },
+      { command: 'set-cost-rate', billingKind: 'cpu', unitCost: '0.01', effectiveFrom: '2026-04-01T00:00:00Z' },
       // May has other terms, and after it those of April hold again.
       { ...SHARING, method: 'even', effectiveFrom: '2026-04-01T00:00:00Z' },
       { ...SHARING, method: 'revenue', effectiveFrom: '2026-05-01T00:00:00Z', effectiveUntil: '2026-06-01T00:00:00Z' },

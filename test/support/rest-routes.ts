@@ -119,6 +119,18 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
       { for: ADMIN, query: 'margin-alerts', example: () => '/api/v1/margin-alerts', mayBeEmpty: true },
     ],
     ['GET /api/v1/alerts', { for: ADMIN, query: 'alerts', example: () => '/api/v1/alerts', mayBeEmpty: true }],
+    [
+      'GET /api/v1/cost-rates',
+      { for: ADMIN, query: 'cost-rates', example: () => '/api/v1/cost-rates', mayBeEmpty: true },
+    ],
+    [
+      'GET /api/v1/dashboard/margin/variance',
+      {
+        for: ADMIN,
+        query: 'cost-variance',
+        example: () => '/api/v1/dashboard/margin/variance?from=2026-04&to=2026-04',
+      },
+    ],
     ['GET /api/v1/budgets', { for: READ, query: 'budgets', example: () => '/api/v1/budgets', mayBeEmpty: true }],
     [
       'GET /api/v1/cost-sharing',

@@ -71,6 +71,15 @@ export function rootFields(
     ['budgets', { for: READ, rest: () => '/budgets' }],
     ['marginAlerts', { for: ADMIN, rest: () => '/margin-alerts' }],
     ['alerts', { for: ADMIN, rest: () => '/alerts' }],
+    ['costRates', { for: ADMIN, rest: () => '/cost-rates' }],
+    [
+      'costVariance',
+      {
+        for: ADMIN,
+        given: () => '(from: "2026-04", to: "2026-04")',
+        rest: () => '/dashboard/margin/variance?from=2026-04&to=2026-04',
+      },
+    ],
     [
       'costSharingPreview',
       {

@@ -49,6 +49,7 @@ export const ERROR_CODES: readonly string[] = [
   'invalid_amount',
   'invalid_as_of',
   'invalid_budget',
+  'invalid_cost_rate',
   'invalid_cursor',
   'invalid_input',
   'invalid_kind_mapping',

@@ -9,6 +9,7 @@ import { invoiceEventsWith } from './invoices/invoice.js';
 import { lineEventsWith } from './lines/line.js';
 import { kindMappingEventsWith } from './margin/kind-mapping.js';
 import { alertEventsWith } from './margin/alert-rule.js';
+import { costRateEventsWith } from './margin/cost-rate.js';
 import { sharingEventsWith } from './margin/sharing-policy.js';
 import { meteringEventsWith } from './metering/metering.js';
 import { rebuildEventsWith } from './operations/rebuild.js';
@@ -45,6 +46,7 @@ const schemasWith = (id: IdSchema) => ({
   ...kindMappingEventsWith(id),
   ...budgetEventsWith(id),
   ...alertEventsWith(id),
+  ...costRateEventsWith(id),
   ...commandEventsWith(id),
   ...operationEventsWith(id),
   ...rebuildEventsWith(id),

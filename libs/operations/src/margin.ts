@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { compareText } from '#domain/compare-text';
+import { exactMoney, type Margin } from '#domain/margin/margin';
+import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { zCurrency } from '#domain/schema';
 import { SHARING_METHODS } from '#domain/margin/sharing-policy';
 import { isBefore } from '#domain/time/instant';
 import { monthOf, type Period, piecesOf } from '#domain/time/period';
 import { invalid } from '#domain/errors';
+import { type Estimate, estimatesIn } from '#billing/estimates/estimates';
 import { marginIn, marginsByGrain, marginTotals } from '#billing/costs/margin-month';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
 import { zMonth } from '#ledger/month';
@@ -74,6 +78,27 @@ export const zUnattributed = z
   })
   .meta({ id: 'UnattributedCogs' });
 
+const estimated = {
+  estimatedCost: zMoney.describe('What usage is estimated to cost whose bill has not come. No other figure has it'),
+  marginWithEstimate: zMoney.describe('margin − estimatedCost'),
+};
+const zMarginEstimate = z
+  .object({
+    ...estimated,
+    byTenant: z.array(z.object({ tenantId: z.string(), ...estimated }).meta({ id: 'TenantEstimate' })),
+    byKind: z.array(
+      z
+        .object({
+          billingKind: z.string(),
+          provider: z.string().nullable().describe('Whose bill has not come. null: of any provider'),
+          quantity: zQuantity,
+          estimatedCost: zMoney,
+        })
+        .meta({ id: 'KindEstimate' }),
+    ),
+  })
+  .meta({ id: 'MarginEstimate' });
+
 export const zMargin = z
   .object({
     period: z.string().describe('The month: 2026-04'),
@@ -84,6 +109,7 @@ export const zMargin = z
     byKind: zByKind,
     unattributed: zUnattributed,
     shared: z.array(zShared).describe('By policy, what is shared and what it comes to'),
+    estimate: zMarginEstimate.describe('Of usage whose bill has not come. It is in no other figure'),
     otherCurrencies: z.array(z.string()).describe('Other currencies with revenue or cost'),
   })
   .meta({ id: 'Margin' });
@@ -100,15 +126,58 @@ export const margin = defineQuery({
   async handle({ period, currency }, context) {
     const month = period.start.slice(0, 7);
     const margin = await marginIn(context, period, currency);
+    const [estimates] = await estimatesIn(context, [period], currency);
     const currencies = await readMarginCurrencies(context.core.db, context.position, period);
     return {
       period: month,
       currency,
       ...margin,
+      estimate: estimateOf(margin, estimates ?? [], currency),
       otherCurrencies: currencies.filter((other) => other !== currency),
     };
   },
 });
+
+/** What of estimates counts: usage whose bill has not come. */
+const openOf = (estimates: readonly Estimate[]): Estimate[] => estimates.filter(({ isBilled }) => !isBilled);
+const amountOf = (estimates: readonly Estimate[]): Decimal => sum(estimates.map(({ amount }) => amount));
+
+function withEstimate(margin: string, estimates: readonly Estimate[], currency: string) {
+  const amount = amountOf(estimates);
+  return {
+    estimatedCost: exactMoney(amount, currency),
+    marginWithEstimate: exactMoney(decimal(margin).minus(amount), currency),
+  };
+}
+
+function estimateOf({ overall, byTenant }: Margin, all: readonly Estimate[], currency: string) {
+  const open = openOf(all);
+  const margins = new Map(byTenant.map(({ tenantId, margin }) => [tenantId, margin]));
+  const ofTenants = Map.groupBy(
+    open.filter(({ tenantId }) => tenantId !== null),
+    ({ tenantId }) => tenantId ?? '',
+  );
+  const ofKinds = Map.groupBy(open, ({ billingKind, provider }) => JSON.stringify([billingKind, provider]));
+  return {
+    ...withEstimate(overall.margin, open, currency),
+    byTenant: [...ofTenants]
+      .sort(([a], [b]) => compareText(a, b))
+      .map(([tenantId, own]) => ({ tenantId, ...withEstimate(margins.get(tenantId) ?? '0', own, currency) })),
+    byKind: [...ofKinds]
+      .sort(([a], [b]) => compareText(a, b))
+      .flatMap(([, own]) => {
+        const [first] = own;
+        if (first === undefined) return [];
+        return [
+          {
+            ...{ billingKind: first.billingKind, provider: first.provider },
+            quantity: text(sum(own.map(({ quantity }) => quantity))),
+            estimatedCost: exactMoney(amountOf(own), currency),
+          },
+        ];
+      }),
+  };
+}
 
 /** Ten years. */
 const MOST_MONTHS = 120;
@@ -122,6 +191,7 @@ const zTrend = z
           month: z.string().describe('2026-04'),
           ...figures,
           coveragePct: z.string().nullable().describe('Attributed cost in percent of all cost. null: there is no cost'),
+          ...estimated,
           byTenant: zByTenant.optional().describe('With by=tenant'),
           byDeployment: zByDeployment.optional().describe('With by=deployment'),
           byKind: zByKind.optional().describe('With by=kind'),
@@ -150,12 +220,14 @@ export const marginTrend = defineQuery({
   async handle({ from, to, currency, by }, context) {
     const months = monthsFrom('margin-trend', from, to);
     const totals = await marginTotals(context, months, currency);
+    const estimates = await estimatesIn(context, months, currency);
     const parts = by === undefined ? [] : await marginsByGrain(context, months, currency, by);
     return {
       currency,
       months: totals.map((total, index) => ({
         month: (months[index] ?? from).start.slice(0, 7),
         ...total,
+        ...withEstimate(total.margin, openOf(estimates[index] ?? []), currency),
         ...(by === undefined ? {} : { [SHARES[by]]: parts[index]?.[SHARES[by]] }),
       })),
     };

@@ -5,6 +5,7 @@ import { accrualOperations } from './accrual.js';
 import { auditOperations } from './audit.js';
 import { budgetOperations } from './budgets.js';
 import { costOperations } from './costs.js';
+import { costRateOperations } from './cost-rates.js';
 import { costSharingOperations } from './cost-sharing.js';
 import { creditNoteOperations } from './credit-notes.js';
 import { creditOperations } from './credits.js';
@@ -66,6 +67,7 @@ const SUBJECTS: readonly Operations[] = [
   marginOperations,
   marginBridgeOperations,
   marginAlertOperations,
+  costRateOperations,
   marginUnitsOperations,
   priceRealisationOperations,
   reconciliationOperations,

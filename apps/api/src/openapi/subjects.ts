@@ -16,7 +16,7 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
   Margin: {
     about:
       'Revenue, cost, margin, shared cost, unit economics, totals of provider invoices, alerts, and what has accrued',
-    paths: ['dashboard', 'cost-sharing', 'kind-mappings', 'provider-totals', 'margin-alerts', 'alerts'],
+    paths: ['dashboard', 'cost-sharing', 'kind-mappings', 'provider-totals', 'cost-rates', 'margin-alerts', 'alerts'],
   },
   Commands: {
     about: 'All that is written: commands, their preview in money, and approval by a second person',

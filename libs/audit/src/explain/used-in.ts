@@ -145,6 +145,8 @@ function wantedBy({
     case 'WebhookResumed':
     case 'WebhookReplayed':
     case 'WebhookRemoved':
+    case 'CostRateSet':
+    case 'CostRateCorrected':
     case 'TokenIssued':
     case 'TokenRevoked':
     case 'CommandProposed':

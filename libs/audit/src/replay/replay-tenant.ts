@@ -30,7 +30,7 @@ const RESOURCE_OF = (schema: string): string =>
 /** What may be about other tenants, or is for staff only. */
 const OF_STAFF = [
   ...['command_keys', 'cost_months', 'cost_sharing', 'kind_mappings', 'provider_totals'],
-  ...['margin_alerts', 'raised_alerts'],
+  ...['margin_alerts', 'raised_alerts', 'cost_rates'],
 ];
 
 /** Deletes all rows of a replay but the tenant's, and those that belong to no tenant: rates, plans, metering. */

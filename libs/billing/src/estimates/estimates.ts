@@ -1,0 +1,98 @@
+import { type CostRate, costRateFor } from '#domain/margin/cost-rate';
+import { type Decimal, decimal } from '#domain/money/decimal';
+import { tenantAt } from '#domain/tenants/deployment';
+import { compareInstants, type Instant } from '#domain/time/instant';
+import { contains, type Period } from '#domain/time/period';
+import type { QueryContext } from '#ledger/query';
+import { readCostRates } from '#projections/cost-rates/cost-rates.read';
+import { readAssignments } from '#projections/deployments/deployments.read';
+import { readEstimatedUsage } from '#projections/usage-records/estimated-usage.read';
+import { readPrunedWithin } from '#projections/usage-records/used-time.read';
+import { asJsonb } from '#projections/usage-records/usage-records.read';
+import { costSums } from '../costs/kept-costs.js';
+import { withPrunedMonths } from '../usage/pruned-usage.js';
+
+/** What usage of a month is estimated to cost. */
+export interface Estimate {
+  /** null: nobody held the deployment. */
+  readonly tenantId: string | null;
+  readonly billingKind: string;
+  /** Of the rate, or else of the reading. null: of any. */
+  readonly provider: string | null;
+  readonly quantity: Decimal;
+  readonly amount: Decimal;
+  /** The bill of the provider for the month has come: the estimate counts for nothing but the variance. */
+  readonly isBilled: boolean;
+}
+
+/**
+ * What the usage of neighbouring UTC months is estimated to cost, by the cost rates in one currency. A bill has come if
+ * there is a cost line of the provider, without tax, in the month and the currency; where no provider is known, of any
+ * provider. Without rates it takes one statement.
+ */
+export async function estimatesIn(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+): Promise<readonly (readonly Estimate[])[]> {
+  const { core, position } = context;
+  const rates = await readCostRates(core.db, position, currency);
+  const [first, last] = [months[0], months.at(-1)];
+  if (rates.length === 0 || first === undefined || last === undefined) return months.map(() => []);
+  const billed = (await costSums(context, months, currency)).map(
+    (sums) => new Set(sums.map(({ provider }) => provider)),
+  );
+  const assigned = Map.groupBy(await readAssignments(core.db, position, null), ({ deployment_id }) => deployment_id);
+  const within = { start: first.start, end: last.end };
+  const instants = instantsOf(within, [
+    ...months.map(({ start }) => start),
+    ...rates.flatMap(({ period: { start, end } }) => (end === null ? [start] : [start, end])),
+    ...[...assigned.values()].flat().map(({ effective_from }) => effective_from),
+  ]);
+  const wanted = { billingKinds: [...new Set(rates.map(({ billingKind }) => billingKind))], within, instants };
+  const usage = await withPrunedMonths(
+    core,
+    async () => readPrunedWithin(core.db, within, wanted.billingKinds),
+    async ({ versions }) => readEstimatedUsage(core.db, position, wanted, asJsonb(versions)),
+  );
+  return months.map((month, index) =>
+    usage.flatMap((row): Estimate[] => {
+      const at = instants[row.span - 1];
+      if (at === undefined || !contains(month, at)) return [];
+      const rate = rateOf(rates, row, at);
+      if (rate === null) return [];
+      const assignments = (assigned.get(row.deployment_id) ?? []).map((each) => ({
+        ...{ tenantId: each.tenant_id, from: each.effective_from },
+      }));
+      const provider = rate.provider ?? (row.provider === '' ? null : row.provider);
+      const bills = billed[index] ?? new Set();
+      const quantity = decimal(row.quantity);
+      return [
+        {
+          ...{ tenantId: tenantAt(assignments, at), billingKind: row.billing_kind, provider, quantity },
+          amount: quantity.times(decimal(rate.terms.unitCost)),
+          isBilled: provider === null ? bills.size > 0 : bills.has(provider),
+        },
+      ];
+    }),
+  );
+}
+
+const rateOf = (
+  rates: readonly CostRate[],
+  row: { readonly billing_kind: string; readonly provider: string; readonly location: string },
+  at: Instant,
+): CostRate | null =>
+  costRateFor(
+    rates,
+    {
+      billingKind: row.billing_kind,
+      provider: row.provider === '' ? null : row.provider,
+      region: row.location === '' ? null : row.location,
+    },
+    at,
+  );
+
+/** The instants within a period at which rates, months or holders may change, each once and in order. */
+const instantsOf = (within: Period, instants: readonly Instant[]): Instant[] =>
+  [...new Set(instants)].filter((at) => contains(within, at)).sort(compareInstants);

@@ -1,0 +1,40 @@
+import { type Kysely, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import { anyOf } from '#read-model/any-of';
+import type { ReadModels } from '#read-model/read-models';
+import { recordsInForce } from './usage-records.read.js';
+
+/** Readings of one deployment, kind, provider and location that begin between the same two instants. */
+export interface EstimatedUsage {
+  readonly deployment_id: string;
+  readonly billing_kind: string;
+  /** '': not given. */
+  readonly provider: string;
+  readonly location: string;
+  /** The number of instants at or before their start. */
+  readonly span: number;
+  readonly quantity: string;
+}
+
+/** Sums of readings of some kinds that begin within a period. `logged`: readings that are only in the log, as JSON. */
+export async function readEstimatedUsage(
+  db: Kysely<ReadModels>,
+  position: number,
+  {
+    billingKinds,
+    within,
+    instants,
+  }: { readonly billingKinds: readonly string[]; readonly within: Period; readonly instants: readonly Instant[] },
+  logged: string,
+): Promise<EstimatedUsage[]> {
+  const where = sql`billing_kind = ${anyOf(billingKinds)}
+    AND period_start >= ${within.start}::timestamptz AND period_start < ${within.end}::timestamptz`;
+  const { rows } = await sql<EstimatedUsage>`
+    SELECT u.deployment_id, u.billing_kind, u.provider, coalesce(u.location, '') AS location,
+      width_bucket(u.period_start, ${instants}::timestamptz[]) AS span, sum(u.quantity) AS quantity
+    FROM ${recordsInForce(position, where, sql`${logged}::jsonb`)} u
+    GROUP BY 1, 2, 3, 4, 5
+    ORDER BY 1, 2, 3, 4, 5`.execute(db);
+  return rows;
+}
