@@ -5,7 +5,7 @@ import type { EventLog, StoredEvent } from '#event-store/port';
 import { checkAll } from '#audit/check/index';
 import { seenBy } from '#audit/check/seen';
 import { differences } from '#audit/diff/index';
-import { seesData } from '#audit/explain/event';
+import { seesData } from '#audit/seen-by-role';
 import { shownEvent } from '#audit/explain/evidence';
 import { explain as explanationOf } from '#audit/explain/index';
 import { keepCheck, lastCheck } from '#ledger/last-check';

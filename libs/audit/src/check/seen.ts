@@ -1,7 +1,6 @@
 import type { Caller } from '#ledger/caller';
 import { ADMIN } from '#ledger/query';
-import { costDeliveries, costLines } from '#projections/costs/costs.table';
-import { providerTotals } from '#projections/provider-totals/provider-totals.table';
+import { isOpenTable } from '../seen-by-role.js';
 import type { Finding } from './finding.js';
 
 /** What a finding with costs or the margin says to roles that may not see them. */
@@ -12,7 +11,6 @@ const WITHOUT_AMOUNTS: ReadonlyMap<string, string> = new Map([
   ['kept_cost_differs', 'the cost that is kept of a month is wrong'],
   ['provider_total_differs', 'imported lines differ from the recorded total of a provider'],
 ]);
-const COST_TABLES: readonly unknown[] = [costLines.name, costDeliveries.name, providerTotals.name];
 
 /** Of the ids of such a finding, those that are neither amounts nor rows. */
 const PLAIN_IDS: readonly string[] = ['month', 'currency', 'table'];
@@ -24,7 +22,10 @@ export const seenBy = ({ role }: Pick<Caller, 'role'>, findings: readonly Findin
 function withoutAmounts(finding: Finding): Finding {
   const { code, ids } = finding;
   const table = ids['table'];
-  const what = COST_TABLES.includes(table) ? `rows of ${String(table)} differ from the log` : WITHOUT_AMOUNTS.get(code);
+  const what =
+    typeof table === 'string' && !isOpenTable(table)
+      ? `rows of ${table} differ from the log`
+      : WITHOUT_AMOUNTS.get(code);
   if (what === undefined) return finding;
   return {
     ...finding,

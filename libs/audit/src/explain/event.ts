@@ -1,12 +1,7 @@
-import { alertEvents } from '#domain/margin/alert-rule';
-import { costEvents } from '#domain/costs/cost';
-import { providerTotalEvents } from '#domain/costs/provider-total';
-import { kindMappingEvents } from '#domain/margin/kind-mapping';
-import { sharingEvents } from '#domain/margin/sharing-policy';
 import { EventCodec } from '#event-store/codec';
 import type { StoredEvent } from '#event-store/port';
-import type { Caller } from '#ledger/caller';
-import { ADMIN, type QueryContext } from '#ledger/query';
+import type { QueryContext } from '#ledger/query';
+import { seesData } from '../seen-by-role.js';
 import { type ShownEvent, shownEvent } from './evidence.js';
 import { type UsedIn, usedIn } from './used-in.js';
 
@@ -38,12 +33,6 @@ export async function eventNamed({ core, position }: QueryContext, id: string): 
   for await (const event of events) return event.position <= position ? event : undefined;
   return undefined;
 }
-
-const COST_EVENTS = [costEvents, providerTotalEvents, sharingEvents, kindMappingEvents, alertEvents];
-
-/** Only roles that see margin see what cost events say. Others see that there was an event. */
-export const seesData = ({ role }: Caller, type: string): boolean =>
-  ADMIN.includes(role) || !COST_EVENTS.some((events) => Object.hasOwn(events, type));
 
 export async function explainEvent(context: QueryContext, stored: StoredEvent): Promise<ExplainedEvent> {
   const event = codec.decode(stored);

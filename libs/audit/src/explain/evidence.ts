@@ -62,13 +62,14 @@ const reasonIn = (data: unknown): string | null =>
 export interface ShownEvent extends Reference {
   readonly correlationId: string | null;
   readonly requestId: string | null;
-  /** null: the role may not see it. */
+  /** null: the role may not see it, nor the reason, which may state an amount. */
   readonly data: unknown;
 }
 
 export function shownEvent(event: LoggedEvent, data: unknown): ShownEvent {
   const { correlationId = null, requestId = null } = event.metadata;
-  return { ...reference(event), correlationId, requestId, data };
+  const { reason, ...named } = reference(event);
+  return { ...named, reason: data === null ? null : reason, correlationId, requestId, data };
 }
 
 /** A row of a file. */

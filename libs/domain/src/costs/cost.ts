@@ -69,6 +69,5 @@ export const costEventsWith = (zId: IdSchema) => ({
   }),
   CostDeliveryCompleted: deliveryWith(zId),
 });
-export const costEvents = costEventsWith(zId);
 
 export type CostLine = z.infer<typeof zCostLine>;
