@@ -34,6 +34,10 @@ const cost = (key: string, amount: string, period: object, more: object = {}) =>
   ...{ command: 'record-cost', provider: 'aws', invoiceRef: `bill ${key}` },
   lines: [{ lineKey: '1', kind: 'compute', chargePeriod: period, amount, currency: 'USD', category: 'usage', ...more }],
 });
+const day = (n: number) => ({
+  start: T(`2026-04-${String(n).padStart(2, '0')}`),
+  end: T(`2026-04-${String(n + 1).padStart(2, '0')}`),
+});
 const rule = (alertId: string, when: string, percent: string, more: object = {}) => ({
   ...{ command: 'set-margin-alert', alertId, when, percent, effectiveFrom: T('2026-01-01'), ...more },
 });
@@ -116,6 +120,9 @@ describe('an alert', () => {
     await test.apply(
       rule('drop', 'margin_drop', '10'),
       rule('nobody', 'unattributed_above', '25'),
+      rule('euros', 'unattributed_above', '25', { currency: 'EUR' }),
+      rule('daily', 'cost_off_average', '50', { days: 1, minimum: '1.00', currency: 'EUR' }),
+      rule('dollars', 'cost_off_average', '50', { days: 1, minimum: '1000.00' }),
       cost('1', '30.00', month('2026-03'), { tenantId: 'a' }),
       cost('2', '45.00', month('2026-04'), { tenantId: 'a' }),
       cost('3', '15.00', month('2026-04')),
@@ -125,7 +132,26 @@ describe('an alert', () => {
     await test.apply(cost('4', '1.00', month('2026-04')));
     // 16.00 ÷ 61.00 = 26.229508 %
     expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
-    const [drop, nobody] = await alerts();
+    // Nobody's 3.00 EUR, and 2.00 after 1.00. They stay raised while only dollars change.
+    await test.apply(
+      cost('eur 1', '1.00', day(1), { currency: 'EUR' }),
+      cost('eur 2', '2.00', day(2), { currency: 'EUR' }),
+    );
+    expect(await evaluate()).toEqual({ raised: 2, cleared: 0 });
+    await test.apply(cost('5', '0.01', day(1), { tenantId: 'a' }), cost('6', '-0.01', day(2), { tenantId: 'a' }));
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 0 });
+    expect(briefly(await alerts({ alertId: 'daily' }))).toEqual([['daily', '2026-04-02', 'compute', '100', 'raised']]);
+    expect(briefly(await alerts({ alertId: 'euros' }))).toEqual([['euros', '2026-04', null, '100', 'raised']]);
+    // In dollars, 16.00 of 61.00 has no tenant: the alert about euros is cleared, and one about dollars is raised.
+    await test.apply({
+      ...{ command: 'correct-margin-alert', alertId: 'euros', when: 'unattributed_above', percent: '25' },
+      ...{ currency: 'USD', effectiveFrom: T('2026-01-01'), reason: 'of dollars' },
+    });
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 1 });
+    expect(await alerts({ alertId: 'euros' })).toMatchObject([
+      { state: 'raised', currency: 'USD', value: '26.229508' },
+    ]);
+    const [drop, nobody] = (await alerts()).filter(({ alertId }) => ['drop', 'nobody'].includes(alertId));
     expect(briefly([drop, nobody] as Alert[])).toEqual([
       ['drop', '2026-04', null, '20', 'raised'],
       ['nobody', '2026-04', null, '26.229508', 'raised'],
@@ -146,10 +172,6 @@ describe('an alert', () => {
   });
 
   it('is raised where the cost of a kind is off its average, once it is not small', async () => {
-    const day = (n: number) => ({
-      start: T(`2026-04-${String(n).padStart(2, '0')}`),
-      end: T(`2026-04-${String(n + 1).padStart(2, '0')}`),
-    });
     await test.apply(
       rule('off', 'cost_off_average', '50', { days: 3, minimum: '10.00' }),
       // 30.00 over three days are 10.00 a day.

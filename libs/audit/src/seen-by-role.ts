@@ -3,7 +3,7 @@ import { ADMIN } from '#ledger/query';
 import type { Caller } from '#ledger/caller';
 import type { ReadModels } from '#read-model/read-models';
 
-/** Whether something tells cost or margin, which only a platform_admin sees, or is open to all roles that may read it. */
+/** `costs`: it tells cost or margin, which only a platform_admin sees. `open`: all roles that may read it see it. */
 type Tells = 'costs' | 'open';
 
 /** A new event type does not compile until it is listed here. */

@@ -1,6 +1,7 @@
 import type { AlertTerms } from '#domain/margin/alert-rule';
 import {
   type AlertSubject,
+  type EvaluatedPeriod,
   costOffAverage,
   type Judged,
   type JudgedSubject,
@@ -23,10 +24,10 @@ export interface MonthsToJudge {
   readonly months: readonly Period[];
 }
 
-/** What rules say of months and their days: the subjects by rule, and which periods were looked at. */
+/** What rules say of months and their days: the subjects by rule, and which periods of which currency were judged. */
 export interface Judgement {
   readonly subjects: ReadonlyMap<string, readonly JudgedSubject[]>;
-  readonly isEvaluated: (period: string) => boolean;
+  readonly isEvaluated: (of: EvaluatedPeriod) => boolean;
 }
 
 type Rules = ReadonlyMap<string, readonly TermsPeriod<AlertTerms>[]>;
@@ -43,15 +44,15 @@ export async function judged(
   changed: readonly MonthsToJudge[],
 ): Promise<Judgement> {
   const subjects = new Map<string, JudgedSubject[]>();
-  const periods = new Set<string>();
+  const evaluated = new Set<string>();
   for (const { currency, months } of changed) {
     const [looked, all] = monthsAround(months);
-    for (const month of looked) periods.add(month.start.slice(0, 7));
+    for (const month of looked) evaluated.add(keyOf({ currency, period: month.start.slice(0, 7) }));
     const margins = new Map(
       (await marginsByGrain(context, all, currency, 'tenant')).map((margin, index) => [all[index]?.start, margin]),
     );
     const days = await daysIn(context, rules, { currency, months: looked });
-    for (const day of days.looked) periods.add(day.start.slice(0, 10));
+    for (const day of days.looked) evaluated.add(keyOf({ currency, period: day.start.slice(0, 10) }));
     for (const [alertId, versions] of rules) {
       const found = subjects.get(alertId) ?? [];
       subjects.set(alertId, found);
@@ -66,8 +67,10 @@ export async function judged(
       }
     }
   }
-  return { subjects, isEvaluated: (period) => periods.has(period) };
+  return { subjects, isEvaluated: (of) => evaluated.has(keyOf(of)) };
 }
+
+const keyOf = ({ currency, period }: EvaluatedPeriod): string => JSON.stringify([currency, period]);
 
 /** The months and those after them, and these with those before them, each once and in order. */
 function monthsAround(months: readonly Period[]): [Period[], Period[]] {

@@ -89,14 +89,20 @@ const NOTHING: Judged = { value: null, holds: false };
 export type RecordedAlertEvent = AlertEvent & { readonly position: number };
 type RaisedEvent = Extract<RecordedAlertEvent, { readonly type: 'AlertRaised' }>;
 
+/** A UTC month or day, in one currency. */
+export interface EvaluatedPeriod {
+  readonly currency: string;
+  readonly period: string;
+}
+
 /** What an evaluation of a rule found. */
 export interface JudgedRule {
   readonly alertId: string;
   /** The terms that were evaluated. */
   readonly versions: readonly TermsVersion<AlertTerms>[];
   readonly subjects: readonly JudgedSubject[];
-  /** Whether a period was evaluated: what is raised in it and does not hold is cleared. */
-  readonly isEvaluated: (period: string) => boolean;
+  /** Whether a period was evaluated in a currency: what is raised of them and does not hold is cleared. */
+  readonly isEvaluated: (of: EvaluatedPeriod) => boolean;
   readonly computedAt: number;
   readonly at: Instant;
 }
@@ -116,18 +122,25 @@ export function decideAlerts(events: readonly RecordedAlertEvent[], judged: Judg
   );
   if (last > computedAt || !areSameTerms(versions, judged.versions)) return [];
   const found = new Map(judged.subjects.map((subject) => [idOf(alertId, subject), subject]));
+  // The rule may have been corrected to another currency.
+  const now = ({ id, currency }: { readonly id: string; readonly currency: string }): JudgedSubject | undefined => {
+    const subject = found.get(id);
+    return subject?.terms.currency === currency ? subject : undefined;
+  };
+  const isOver = ({ data }: RaisedEvent): boolean => judged.isEvaluated(data) && now(data)?.holds !== true;
+  const stays = new Set([...raised.values()].filter((event) => !isOver(event)).map(({ data }) => data.id));
   return [
     ...[...raised.values()]
-      .filter(({ data }) => judged.isEvaluated(data.period) && found.get(data.id)?.holds !== true)
+      .filter(isOver)
       .map(({ position, data: { value: _, threshold: _compared, ...data } }): AlertEvent => {
-        const value = found.get(data.id)?.value ?? null;
+        const value = now(data)?.value ?? null;
         return {
           type: 'AlertCleared',
           data: { ...data, computedAt, at, value: value === null ? null : text(value), raisedAt: position },
         };
       }),
     ...[...found].flatMap(([id, { terms, value, holds, period, tenantId, provider, kind }]): AlertEvent[] =>
-      holds && !raised.has(id)
+      holds && !stays.has(id)
         ? [
             {
               type: 'AlertRaised',
