@@ -144,15 +144,37 @@ export interface MarksOfEventRow {
   readonly line_ids: readonly string[];
 }
 
-/** The marks that events after one position, up to another, made; by event and tenant. */
+/** The positions of the first events after one position, up to another, that marked lines. */
+export async function readMarkingEvents(
+  db: Kysely<ReadModels>,
+  { after, upTo, count }: { readonly after: number; readonly upTo: number; readonly count: number },
+): Promise<number[]> {
+  // Each step finds the next event by the index: one event may have marked all lines.
+  const { rows } = await sql<{ position: number }>`
+    WITH RECURSIVE marking(position, n) AS (
+      SELECT (SELECT min(marked_at) FROM restatements WHERE marked_at > ${after}), 1
+      UNION ALL
+      SELECT (SELECT min(marked_at) FROM restatements WHERE marked_at > m.position), n + 1
+      FROM marking m WHERE m.position <= ${upTo} AND n < ${count})
+    SELECT position FROM marking WHERE position <= ${upTo} ORDER BY position`.execute(db);
+  return rows.map(({ position }) => position);
+}
+
+/** The marks that events after one position, up to another, made; by event and tenant. `tenantId` null: of all. */
 export async function readMarksOfEvents(
   db: Kysely<ReadModels>,
-  { after, upTo, mostIds }: { readonly after: number; readonly upTo: number; readonly mostIds: number },
+  of: {
+    readonly after: number;
+    readonly upTo: number;
+    readonly tenantId: string | null;
+    readonly mostIds: number;
+  },
 ): Promise<MarksOfEventRow[]> {
+  const { after, upTo, tenantId, mostIds } = of;
   const { rows } = await sql<MarksOfEventRow>`
     SELECT marked_at, tenant_id, count(*)::int AS lines, (array_agg(line_id ORDER BY line_id))[:${mostIds}] AS line_ids
     FROM restatements
-    WHERE marked_at > ${after} AND marked_at <= ${upTo}
+    WHERE marked_at > ${after} AND marked_at <= ${upTo} AND (${tenantId}::text IS NULL OR tenant_id = ${tenantId})
     GROUP BY marked_at, tenant_id ORDER BY marked_at, tenant_id COLLATE "C"`.execute(db);
   return rows;
 }

@@ -274,7 +274,7 @@ describe('the examples', () => {
     expect((await evaluateAlerts(api.app.get(LedgerCore), worker, null)).raised).toBeGreaterThan(0);
     // No worker runs: a message waits.
     const core = api.app.get(LedgerCore);
-    const { messages } = await readMessages(core, { after: 0, upTo: await core.log.head(), count: 1 });
+    const { messages } = await readMessages(core, { after: 0, upTo: await core.log.head(), count: 1, tenantId: null });
     await new Outbox(core.pool).add('books', { round: 0, replays: 0, position: 0, event_id: null }, messages);
     for (const { path, method, operation } of operations) {
       const ok = operation.responses['200'];

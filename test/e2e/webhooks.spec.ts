@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Webhook as Verifier } from 'standardwebhooks';
 import { deliverWebhooks, type DeliverySettings } from '#exchange/webhooks/deliver';
+import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { instant } from '#domain/time/instant';
+import { EventCodec } from '#event-store/codec';
+import type { NewEvent } from '#event-store/port';
 import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
 import type { Caller } from '#ledger/caller';
 import { feed } from '#operations/webhooks';
@@ -200,6 +204,65 @@ describe('a webhook', () => {
     expect(ids.slice(5)).toEqual(ids.slice(3, 5));
   });
 
+  it('is sent what waited at once after a replay, and by one worker of two', async () => {
+    await register('books', books);
+    books.answers(() => 503);
+    work({ backoffS: [3600, 3600] });
+    await bill('t1', '04');
+    await books.until(1);
+    // Without a replay, the next attempt would be in an hour.
+    books.answers(() => 200);
+    const second = new AbortController();
+    const other = deliverWebhooks(test.core, second.signal, {
+      ...{ now: () => NOW, allowsPrivate: true, report: (message: string) => reports.push(message) },
+    });
+    await test.apply({ command: 'replay-webhook', webhookId: 'books', after: 0, reason: 'repaired' });
+    await test.ledger.catchUp();
+    await books.until(3);
+    await until(async () => (await deliveries('books', { state: 'delivered' })).length === 2);
+    expect(told(books).slice(1)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
+    second.abort();
+    await other;
+  });
+
+  it('that is paused gets no more of what waits, though it is being sent to', async () => {
+    await register('books', books);
+    await bill('t1', '04');
+    await bill('t1', '05');
+    let paused: Promise<unknown> | undefined;
+    books.answers(() => {
+      paused ??= test.apply({ command: 'pause-webhook', webhookId: 'books', reason: 'too much' });
+      return 503;
+    });
+    work({ backoffS: Array<number>(10_000).fill(0) });
+    await until(async () => paused !== undefined && (await paused) !== undefined);
+    await test.ledger.catchUp();
+    // A look sees the pause. What is on its way then is the last.
+    await until(async () => {
+      const before = books.received.length;
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      return books.received.length === before;
+    });
+    expect(await deliveries('books', { state: 'waiting' })).toHaveLength(4);
+  });
+
+  it('does not hear of an event that was skipped', async () => {
+    const invoiceId = await bill('t1', '04');
+    const [event] = (
+      await test.ask<{ items: { position: number; type: string; eventId: string }[] }>('events', {
+        type: 'InvoiceIssued',
+      })
+    ).items;
+    if (event === undefined) throw new Error('nothing was issued');
+    expect((await test.ask<{ items: Envelope[] }>('feed')).items.map(({ type }) => type)).toContain('invoice.issued');
+    // As if the event had halted the projections.
+    const revision = await test.core.log.revisionOf(PROJECTIONS_STREAM);
+    await test.core.log.append(PROJECTIONS_STREAM, revision, [skip(event)]);
+    expect((await test.ask<{ items: Envelope[] }>('feed')).items).toMatchObject([
+      { type: 'invoice.drafted', data: { invoiceId } },
+    ]);
+  });
+
   it('waits while it is paused, and is gone when it is removed', async () => {
     await register('books', books);
     const reason = 'repair';
@@ -318,6 +381,12 @@ describe('a webhook', () => {
     );
   });
 });
+
+const codec = new EventCodec();
+const skip = ({ position, eventId, type }: { position: number; eventId: string; type: string }): NewEvent => {
+  const data = { position, eventId, type, reason: 'a test' };
+  return codec.encode(randomUUID(), { type: 'EventSkipped', data }, { actor: 'test' });
+};
 
 /** Asks until it holds. */
 async function until(holds: () => Promise<boolean>): Promise<void> {

@@ -3,7 +3,7 @@ import { invalid } from '#domain/errors';
 import { zId, zInstant, zText } from '#domain/schema';
 import { tenantStream } from '#domain/tenants/tenant';
 import type { Instant } from '#domain/time/instant';
-import { envelopeOf } from '#exchange/webhooks/message';
+import { envelopeOf, type Message } from '#exchange/webhooks/message';
 import { MESSAGE_TYPES, MESSAGES_OF_MARGIN } from '#domain/webhooks/message-type';
 import {
   changeWebhook,
@@ -24,6 +24,7 @@ import {
   ADMIN,
   decodeCursor,
   defineQuery,
+  invalidCursor,
   pageOf,
   pageOfRows,
   READERS,
@@ -43,7 +44,7 @@ import type { Operations } from './declared.js';
 
 const zWebhookId = zId.describe('The name of the endpoint');
 const destination = {
-  url: zText.min(1).describe('Where messages are sent, by POST: an https URL'),
+  url: zText.min(1).describe('Where messages are sent, by POST: an https URL. The log keeps it: put no secret into it'),
   types: z.array(zMessageType).min(1).optional().describe('Only messages of these types. Default: of all'),
 };
 /** Where in the log messages begin. */
@@ -76,7 +77,9 @@ const register = defineCommand({
   fields: z.strictObject({
     webhookId: zWebhookId,
     ...destination,
-    tenantId: zId.optional().describe('Only messages of this tenant. Default: of all tenants, and of none'),
+    tenantId: zId
+      .optional()
+      .describe('Only messages of this tenant. Default: of all tenants, and those that are about no tenant'),
     ...beginning,
   }),
   key: ({ webhookId }) => [webhookId],
@@ -130,7 +133,7 @@ const change = defineCommand({
 const rotate = defineCommand({
   name: 'rotate-webhook-secret',
   summary:
-    'Gives an endpoint a new secret. For a day messages are signed with both.' +
+    'Gives an endpoint a new secret. For a day, messages are also signed with the one before it.' +
     ' The same body again changes nothing: give another reason',
   fields: z.strictObject({ webhookId: zWebhookId, reason }),
   key: 'body',
@@ -138,7 +141,7 @@ const rotate = defineCommand({
   isPreviewed: false,
   fourEyes: 'nothing',
   mistakes: { final: 'A secret is not taken back. Rotate it again.' },
-  example: { webhookId: 'books', reason: 'yearly' },
+  example: { webhookId: 'books', reason: 'yearly, 2026' },
   handle: async (call, core) => changed(call, core, { type: 'WebhookSecretRotated', data: call.fields }),
 });
 
@@ -170,7 +173,7 @@ const resume = defineCommand({
 
 const replay = defineCommand({
   name: 'replay-webhook',
-  summary: 'Sends the messages of events from a moment on again, with the same ids, parked ones too',
+  summary: 'Sends messages again, with the same ids: those of all events after a moment, parked ones too',
   fields: z.strictObject({ webhookId: zWebhookId, ...beginning, reason }),
   key: 'none',
   roles: ADMIN,
@@ -207,7 +210,7 @@ const zWebhook = z
     webhookId: z.string(),
     url: z.string(),
     types: z.array(z.enum(MESSAGE_TYPES)).nullable().describe('null: all types'),
-    tenantId: z.string().nullable().describe('null: messages of all tenants, and of none'),
+    tenantId: z.string().nullable().describe('null: messages of all tenants, and those about no tenant'),
     state: z.enum(['active', 'paused']),
     reason: z.string().nullable().describe('Why it was paused or resumed'),
     registeredAt: zTimestamp,
@@ -260,7 +263,7 @@ const zDelivery = z
     type: z.enum(MESSAGE_TYPES),
     tenantId: z.string().nullable(),
     position: zPosition,
-    state: z.enum(DELIVERY_STATES).describe('waiting · delivered · parked: it was not taken for three days'),
+    state: z.enum(DELIVERY_STATES).describe('waiting · delivered · parked: not taken for three days'),
     attempts: z.int(),
     lastAttemptAt: zTimestamp.nullable(),
     nextAttemptAt: zTimestamp.nullable().describe('null: there is none'),
@@ -287,6 +290,8 @@ export const webhookDeliveries = defineQuery({
   async handle({ webhookId, state, limit, cursor }, { core, position }) {
     if ((await readWebhook(core.db, position, webhookId)) === undefined) throw unknownWebhook(webhookId);
     const before = cursor === undefined ? null : decodeCursor(cursor).after;
+    if (before !== null && !(before.length === 3 && before.every((each) => /^\d{1,15}$/.test(each))))
+      throw invalidCursor();
     const rows = await new Outbox(core.pool).page(webhookId, { state, before, limit: limit + 1 });
     return pageOf(
       rows,
@@ -321,6 +326,7 @@ const zFeedMessage = z
 
 /** A page has the messages of so many events by default. */
 const FEED_EVENTS = 100;
+const MOST_FEED_EVENTS = 1000;
 const LONGEST_WAIT_S = 30;
 
 export const feed = defineQuery({
@@ -338,9 +344,12 @@ export const feed = defineQuery({
       .describe('Over REST: how long the read waits, in seconds, while the log has nothing after the position'),
     type: zMessageType.optional(),
     tenantId: zOptionalId,
-    limit: zLimit(FEED_EVENTS).describe('The most events that are read'),
+    limit: zWhole({ min: 1, max: MOST_FEED_EVENTS, message: `must be a number from 1 to ${MOST_FEED_EVENTS}` })
+      .default(FEED_EVENTS)
+      .describe('The most events that it answers about; an event may have several messages'),
   }),
   roles: READERS,
+  cost: 5,
   answer: z
     .object({
       items: z.array(zFeedMessage),
@@ -353,16 +362,18 @@ export const feed = defineQuery({
     const hidden = caller.role === 'platform_admin' ? [] : MESSAGES_OF_MARGIN;
     const tenantId = await visibleTenant(context, asked);
     if (after >= upTo) return { items: [], position: after };
-    const { messages, position } = await readMessages(core, { after, upTo, count: limit });
+    const { messages, position } = await readMessages(core, { after, upTo, count: limit, tenantId });
     const wanted = messages.filter(
       (message) =>
         (type === undefined || message.type === type) &&
         !hidden.includes(message.type) &&
         (tenantId === null || message.tenantId === tenantId),
     );
-    return { items: wanted.map(envelopeOf).map((each) => ({ ...each, data: { ...each.data } })), position };
+    return { items: wanted.map(shown), position };
   },
 });
+
+const shown = (message: Message) => ({ ...envelopeOf(message), data: { ...message.data } });
 
 export const webhookOperations: Operations = {
   commands: [register, change, rotate, pause, resume, replay, remove],

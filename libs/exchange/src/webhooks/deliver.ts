@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { errorOf } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
@@ -6,7 +7,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { readWebhooks } from '#projections/webhooks/webhooks.read';
 import type { WebhookRow } from '#projections/webhooks/webhooks.table';
 import { readMessages } from './messages.js';
-import { type Cursor, type Delivery, Outbox } from './outbox.js';
+import { type Cursor, type DueDelivery, Outbox } from './outbox.js';
 import { WebhookSecrets } from './secrets.js';
 import { send } from './send.js';
 
@@ -15,7 +16,7 @@ const LOOK_MS = 500;
 /** So many events are read at a time. */
 const EVENTS = 500;
 /** No more messages are prepared for an endpoint while so many wait. */
-const MOST_WAITING = 5000;
+const MOST_WAITING = 100_000;
 /** To one endpoint, so many messages of different tenants are sent at the same time. */
 const AT_ONCE = 8;
 /** How often old messages are forgotten. */
@@ -25,7 +26,7 @@ const HOUR_S = 3600;
 const BACKOFF_S = [5, 300, 1800, 2 * HOUR_S, 5 * HOUR_S, 10 * HOUR_S, 14 * HOUR_S, 16 * HOUR_S, 24 * HOUR_S];
 /** The share of a delay that depends on the message, so that those that failed together are not tried together. */
 const JITTER = 0.1;
-/** The endpoint may ask for a longer delay than this, and does not get it. */
+/** The longest delay that an endpoint gets by its Retry-After. */
 const LONGEST_S = 24 * HOUR_S;
 
 export interface DeliverySettings {
@@ -71,12 +72,15 @@ export async function deliverWebhooks(
 class Deliverer {
   private readonly outbox: Outbox;
   private readonly secrets: WebhookSecrets;
+  /** The endpoints as they are now. */
+  private current = new Map<string, WebhookRow>();
   /** Endpoints that messages are being sent to. */
   private readonly busy = new Map<string, Promise<void>>();
   /** Endpoints whose cursor was compared with the log. */
   private readonly compared = new Set<string>();
   private tidied = -TIDY_MS;
   private failure: unknown = null;
+  private readonly token = randomUUID();
 
   constructor(
     private readonly core: LedgerCore,
@@ -89,31 +93,57 @@ class Deliverer {
 
   /** Errors: those of the database and the log. Then it begins again. */
   async run(): Promise<void> {
+    await this.outbox.claim(this.token);
     try {
-      while (!this.signal.aborted && this.failure === null) {
-        const { position } = await this.core.projector.projected();
-        const all = await readWebhooks(this.core.db, position);
-        await this.tidy(all);
-        for (const webhook of all) {
-          if (webhook.state === 'removed') continue;
-          await this.fill(webhook, position);
-          if (webhook.state === 'active' && !this.busy.has(webhook.webhook_id)) this.begin(webhook);
-        }
+      while (!this.isEnding() && (await this.outbox.isClaimedBy(this.token))) {
+        await this.look();
         await delay(LOOK_MS, undefined, { signal: this.signal }).catch(() => undefined);
       }
     } finally {
+      this.failure ??= new Error('another worker sends');
       await Promise.all(this.busy.values());
     }
-    if (this.failure !== null) throw errorOf(this.failure);
   }
 
-  private begin(webhook: WebhookRow): void {
-    const sending = this.sendDue(webhook)
+  private readonly isEnding = (): boolean => this.signal.aborted || this.failure !== null;
+
+  /** Learns what endpoints there are, and begins with those that nothing is being sent to. */
+  private async look(): Promise<void> {
+    const { position } = await this.core.projector.projected();
+    const all = await readWebhooks(this.core.db, position);
+    await this.tidy(all);
+    const before = this.current;
+    this.current = new Map(all.map((row) => [row.webhook_id, row]));
+    for (const { webhook_id: id, state } of all) {
+      if (state !== 'active') continue;
+      if (before.get(id)?.state === 'paused') await this.outbox.hurry(id, Number.MAX_SAFE_INTEGER);
+      if (!this.busy.has(id)) this.begin(id, position);
+    }
+  }
+
+  private begin(id: string, upTo: number): void {
+    const sending = this.sendAll(id, upTo)
       .catch((error: unknown) => {
-        this.failure = error;
+        this.failure ??= error;
       })
-      .finally(() => this.busy.delete(webhook.webhook_id));
-    this.busy.set(webhook.webhook_id, sending);
+      .finally(() => this.busy.delete(id));
+    this.busy.set(id, sending);
+  }
+
+  /** The endpoint, as long as messages are to be sent to it. */
+  private readonly active = (id: string): WebhookRow | undefined => {
+    const row = this.current.get(id);
+    return row?.state === 'active' && !this.isEnding() ? row : undefined;
+  };
+
+  /** Each time the first message of every tenant whose turn it is, until nothing is due. */
+  private async sendAll(id: string, upTo: number): Promise<void> {
+    for (let row = this.active(id); row !== undefined; row = this.active(id)) {
+      await this.fill(row, upTo);
+      const due = await this.outbox.due(id, this.token);
+      if (due.length === 0) return;
+      await pMap(due, async (delivery) => this.attempt(delivery), { concurrency: AT_ONCE });
+    }
   }
 
   private async tidy(all: readonly WebhookRow[]): Promise<void> {
@@ -124,29 +154,34 @@ class Deliverer {
 
   /** Prepares messages of events that the outbox does not have yet. */
   private async fill(webhook: WebhookRow, upTo: number): Promise<void> {
+    const { webhook_id: id } = webhook;
     let cursor = await this.cursorOf(webhook);
-    while (cursor.position < upTo && (await this.outbox.waiting(webhook.webhook_id)) < MOST_WAITING) {
-      const { messages, position } = await readMessages(this.core, { after: cursor.position, upTo, count: EVENTS });
+    while (!this.isEnding() && cursor.position < upTo && !(await this.outbox.hasWaiting(id, MOST_WAITING))) {
+      const asked = { after: cursor.position, upTo, count: EVENTS, tenantId: webhook.tenant_id };
+      const { messages, position } = await readMessages(this.core, asked);
       cursor = { ...cursor, position, event_id: await this.eventAt(position) };
-      await this.outbox.add(webhook.webhook_id, cursor, messages.filter(isFor(webhook)));
+      await this.outbox.add(id, cursor, messages.filter(isFor(webhook)));
     }
   }
 
   /** Where to go on. Messages that were asked for again, or of another log, begin a new round. */
   private async cursorOf(webhook: WebhookRow): Promise<Cursor> {
-    const { webhook_id: id, replays } = webhook;
+    const { webhook_id: id, replays, after_position: after } = webhook;
     const known = await this.outbox.cursor(id);
-    const start = async (round: number): Promise<Cursor> => ({
-      ...{ round, replays, position: webhook.after_position, event_id: await this.eventAt(webhook.after_position) },
-    });
+    const start = async (round: number): Promise<Cursor> => {
+      await this.outbox.hurry(id, after);
+      const cursor = { round, replays, position: after, event_id: await this.eventAt(after) };
+      await this.outbox.add(id, cursor, []);
+      return cursor;
+    };
     if (known === undefined) return start(0);
     if (known.replays !== replays) return start(known.round + 1);
     if (this.compared.has(id)) return known;
     this.compared.add(id);
     if ((await this.eventAt(known.position)) === known.event_id) return known;
     this.settings.report(
-      `webhooks: the log has another event at position ${known.position} than when messages to ${id} were prepared.` +
-        ' It was restored from a backup: messages are sent again from where the endpoint was registered.',
+      `webhooks: the log was replaced: its event ${known.position} is not the one that was there when messages to` +
+        ` ${id} were prepared. All messages since its registration are sent again.`,
     );
     return start(known.round + 1);
   }
@@ -156,22 +191,16 @@ class Deliverer {
     return null;
   }
 
-  /** Each time the first message of every tenant whose turn it is, until nothing is due. */
-  private async sendDue(webhook: WebhookRow): Promise<void> {
-    const due = async (): Promise<Delivery[]> => (this.signal.aborted ? [] : this.outbox.due(webhook.webhook_id));
-    for (let first = await due(); first.length > 0; first = await due())
-      await pMap(first, async (delivery) => this.attempt(webhook, delivery), { concurrency: AT_ONCE });
-  }
-
-  private async attempt(webhook: WebhookRow, delivery: Delivery): Promise<void> {
+  private async attempt(delivery: DueDelivery): Promise<void> {
     const { now, allowsPrivate, backoffS = BACKOFF_S } = this.settings;
-    if (this.signal.aborted) return;
+    const webhook = this.active(delivery.webhook_id);
+    if (webhook === undefined) return;
     const { message_id: id, body } = delivery;
     const headers = await this.secrets.headers(webhook, id, body, now());
     const answer = await send(webhook.url, { headers, body, allowsPrivate, signal: this.signal });
     // The next worker sends it.
     if (this.signal.aborted && answer.status === null) return;
-    const wait = backoffS[delivery.attempts];
+    const wait = delivery.is_old ? undefined : backoffS[delivery.attempts];
     const state = answer.problem === null ? 'delivered' : wait === undefined ? 'parked' : 'waiting';
     await this.outbox.keep(delivery, {
       ...{ state, status: answer.status, problem: answer.problem },
@@ -183,7 +212,7 @@ class Deliverer {
     if (state === 'parked')
       this.settings.report(
         `webhooks: message ${id} to ${webhook.webhook_id} was not taken for three days and is parked:` +
-          ` ${answer.problem ?? ''}. Repair the endpoint, then send it again with replay-webhook.`,
+          ` ${answer.problem ?? ''}. Repair the endpoint, then run replay-webhook.`,
       );
   }
 }

@@ -128,21 +128,21 @@ const amounts = ({ currency, subtotal, tax, total }: Record<'currency' | 'subtot
   total: moneyText(decimal(total), currency),
 });
 
-/** Lines of a tenant whose booked amounts an event changed. */
+/** Lines of a tenant on drafted or issued invoices whose amounts an event may have changed. */
 export interface Marked extends Of {
   readonly tenantId: string;
   /** Some of them. */
   readonly lineIds: readonly string[];
   readonly lineCount: number;
-  /** The event is usage. */
-  readonly isUsage: boolean;
+  /** The event is usage that was observed after the line was billed. */
+  readonly isLate: boolean;
 }
 
-/** The messages about lines that were billed before the event. */
+/** The messages about such lines. */
 export function messagesOfMarked(marked: Marked): Message[] {
-  const { tenantId, lineIds, lineCount, isUsage } = marked;
+  const { tenantId, lineIds, lineCount, isLate } = marked;
   const about = { tenantId, subject: tenantId, data: { tenantId, lineIds, lineCount } };
-  return [...(isUsage ? [message(marked, 'usage.late', about)] : []), message(marked, 'correction.owed', about)];
+  return [...(isLate ? [message(marked, 'usage.late', about)] : []), message(marked, 'correction.owed', about)];
 }
 
 /** A message as CloudEvents 1.0 has it, in JSON. `timestamp` is for receivers of Standard Webhooks. */

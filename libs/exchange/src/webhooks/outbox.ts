@@ -18,6 +18,8 @@ export interface Delivery {
   readonly message_id: string;
   readonly type: MessageType;
   readonly tenant_id: string | null;
+  /** The messages of a lane are sent in their order: a tenant's, or '' for those of none. */
+  readonly lane: string;
   readonly body: string;
   readonly state: DeliveryState;
   readonly attempts: number;
@@ -26,6 +28,12 @@ export interface Delivery {
   /** null: there was no answer yet. */
   readonly response_status: number | null;
   readonly problem: string | null;
+}
+
+/** A message whose turn it is. */
+export interface DueDelivery extends Delivery {
+  /** It has waited for all its time: it is tried once. */
+  readonly is_old: boolean;
 }
 
 /** Up to where the messages of an endpoint are in the outbox. */
@@ -39,8 +47,11 @@ export interface Cursor {
 
 /** Delivered messages are kept so long. */
 const KEPT = '30 days';
+/** A message is tried for so long from when it was prepared, and once at least. */
+const TRIED = '3 days';
 const DELIVERIES = 'ledgerline_webhooks.deliveries';
 const CURSORS = 'ledgerline_webhooks.cursors';
+const SENDER = 'ledgerline_webhooks.sender';
 
 /**
  * The messages to send, and what came of those that were sent. It is no fact of the ledger: without it, endpoints get
@@ -57,11 +68,15 @@ export class Outbox {
         ' replays int NOT NULL, position bigint NOT NULL, event_id uuid);' +
         ` CREATE TABLE IF NOT EXISTS ${DELIVERIES} (webhook_id text NOT NULL, round int NOT NULL,` +
         ' position bigint NOT NULL, n int NOT NULL, message_id uuid NOT NULL, type text NOT NULL, tenant_id text,' +
+        ' lane text COLLATE "C" NOT NULL, prepared_at timestamptz NOT NULL DEFAULT now(),' +
         " body text NOT NULL, state text NOT NULL DEFAULT 'waiting', attempts int NOT NULL DEFAULT 0," +
         ' next_at timestamptz NOT NULL DEFAULT now(), last_at timestamptz, response_status int, problem text,' +
         ' PRIMARY KEY (webhook_id, round, position, n));' +
         ` CREATE INDEX IF NOT EXISTS deliveries_waiting ON ${DELIVERIES}` +
-        " (webhook_id, tenant_id, round, position, n) WHERE state = 'waiting'",
+        " (webhook_id, lane, round, position, n) WHERE state = 'waiting';" +
+        ` CREATE INDEX IF NOT EXISTS deliveries_delivered ON ${DELIVERIES} (last_at) WHERE state = 'delivered';` +
+        ` CREATE TABLE IF NOT EXISTS ${SENDER} (token uuid NOT NULL,` +
+        ' is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only))',
     );
   }
 
@@ -81,13 +96,15 @@ export class Outbox {
       ({ position } = message);
       return {
         ...{ position, n, message_id: message.id, type: message.type, tenant_id: message.tenantId },
+        lane: message.tenantId ?? '',
         body: JSON.stringify(envelopeOf(message)),
       };
     });
     await this.pool.query(
-      `WITH added AS (INSERT INTO ${DELIVERIES} (webhook_id, round, position, n, message_id, type, tenant_id, body)` +
+      `WITH added AS (INSERT INTO ${DELIVERIES}` +
+        ' (webhook_id, round, position, n, message_id, type, tenant_id, lane, body)' +
         ' SELECT $1, $2, r.* FROM jsonb_to_recordset($6::jsonb)' +
-        ' AS r(position bigint, n int, message_id uuid, type text, tenant_id text, body text)' +
+        ' AS r(position bigint, n int, message_id uuid, type text, tenant_id text, lane text, body text)' +
         ' ON CONFLICT DO NOTHING)' +
         ` INSERT INTO ${CURSORS} (webhook_id, round, replays, position, event_id) VALUES ($1, $2, $3, $4, $5)` +
         ' ON CONFLICT (webhook_id) DO UPDATE SET round = excluded.round, replays = excluded.replays,' +
@@ -96,29 +113,58 @@ export class Outbox {
     );
   }
 
-  /** How many messages of the endpoint wait. */
-  async waiting(webhookId: string): Promise<number> {
-    const { rows } = await this.pool.query<{ count: number }>(
-      `SELECT count(*)::int AS count FROM ${DELIVERIES} WHERE webhook_id = $1 AND state = 'waiting'`,
-      [webhookId],
+  /** Makes this process the one that sends: what another one still sends, it does not keep. */
+  async claim(token: string): Promise<void> {
+    await this.pool.query(
+      `INSERT INTO ${SENDER} (token) VALUES ($1) ON CONFLICT (is_only) DO UPDATE SET token = excluded.token`,
+      [token],
     );
-    return rows[0]?.count ?? 0;
   }
 
-  /** The first waiting message of each tenant (and of none), if it is time to send it. */
-  async due(webhookId: string): Promise<Delivery[]> {
-    const { rows } = await this.pool.query<Delivery>(
-      `SELECT * FROM (SELECT DISTINCT ON (tenant_id) * FROM ${DELIVERIES}` +
-        " WHERE webhook_id = $1 AND state = 'waiting' ORDER BY tenant_id, round, position, n) first" +
-        ' WHERE next_at <= now() ORDER BY round, position, n',
-      [webhookId],
+  /** Whether no other process has claimed it since. */
+  async isClaimedBy(token: string): Promise<boolean> {
+    const { rows } = await this.pool.query(`SELECT FROM ${SENDER} WHERE token = $1`, [token]);
+    return rows.length > 0;
+  }
+
+  /** Whether so many messages of the endpoint wait. */
+  async hasWaiting(webhookId: string, count: number): Promise<boolean> {
+    const { rows } = await this.pool.query(
+      `SELECT FROM ${DELIVERIES} WHERE webhook_id = $1 AND state = 'waiting' OFFSET $2 LIMIT 1`,
+      [webhookId, count - 1],
+    );
+    return rows.length > 0;
+  }
+
+  /** What waits is sent now. Messages of events after `position` are dropped: they are prepared again. */
+  async hurry(webhookId: string, position: number): Promise<void> {
+    await this.pool.query(
+      `WITH dropped AS (DELETE FROM ${DELIVERIES} WHERE webhook_id = $1 AND state = 'waiting' AND position > $2)` +
+        ` UPDATE ${DELIVERIES} SET next_at = now() WHERE webhook_id = $1 AND state = 'waiting' AND position <= $2`,
+      [webhookId, position],
+    );
+  }
+
+  /** The first waiting message of each lane, if it is time to send it; of some lanes. */
+  async due(webhookId: string, token: string): Promise<DueDelivery[]> {
+    const first =
+      `SELECT lane, round, position, n, next_at FROM ${DELIVERIES}` + " WHERE webhook_id = $1 AND state = 'waiting'";
+    const inOrder = 'ORDER BY lane, round, position, n LIMIT 1';
+    const { rows } = await this.pool.query<DueDelivery>(
+      `WITH RECURSIVE heads AS ((${first} ${inOrder}) UNION ALL` +
+        ` SELECT d.* FROM heads h CROSS JOIN LATERAL (${first} AND lane > h.lane ${inOrder}) d)` +
+        ` SELECT d.*, d.prepared_at < now() - interval '${TRIED}' AS is_old` +
+        ` FROM heads h JOIN ${DELIVERIES} d USING (round, position, n)` +
+        ` WHERE d.webhook_id = $1 AND h.next_at <= now() AND EXISTS (SELECT FROM ${SENDER} WHERE token = $2)` +
+        ' ORDER BY round, position, n LIMIT 100',
+      [webhookId, token],
     );
     return rows;
   }
 
-  /** Keeps what came of an attempt. `retryAfterS`: when it is tried again; null: it is not. */
+  /** Keeps what came of an attempt, unless another process did. `retryAfterS`: when it is tried again; null: never. */
   async keep(
-    { webhook_id, round, position, n }: Delivery,
+    { webhook_id, round, position, n, attempts }: Delivery,
     attempt: {
       readonly state: DeliveryState;
       readonly status: number | null;
@@ -129,8 +175,8 @@ export class Outbox {
     await this.pool.query(
       `UPDATE ${DELIVERIES} SET state = $5, attempts = attempts + 1, last_at = now(), response_status = $6,` +
         ' problem = $7, next_at = coalesce(now() + make_interval(secs => $8), next_at)' +
-        ' WHERE webhook_id = $1 AND round = $2 AND position = $3 AND n = $4',
-      [webhook_id, round, position, n, attempt.state, attempt.status, attempt.problem, attempt.retryAfterS],
+        " WHERE webhook_id = $1 AND round = $2 AND position = $3 AND n = $4 AND state = 'waiting' AND attempts = $9",
+      [webhook_id, round, position, n, attempt.state, attempt.status, attempt.problem, attempt.retryAfterS, attempts],
     );
   }
 

@@ -64,17 +64,25 @@ export class WebhookSecrets {
       .digest('base64')}`;
   }
 
-  /** The first reader makes the key. */
+  /** The first process that needs a key makes it. */
   private async readKey(): Promise<Buffer> {
     try {
-      await this.pool.query(`INSERT INTO ${KEYS} (key) VALUES ($1) ON CONFLICT DO NOTHING`, [randomBytes(32)]);
-      const { rows } = await this.pool.query<{ key: Buffer }>(`SELECT key FROM ${KEYS}`);
-      const [row] = rows;
-      if (row === undefined) throw new Error(`${KEYS} is empty`);
-      return row.key;
+      return (await this.storedKey()) ?? (await this.madeKey());
     } catch (error) {
       this.key = undefined;
       throw error;
     }
+  }
+
+  private async madeKey(): Promise<Buffer> {
+    await this.pool.query(`INSERT INTO ${KEYS} (key) VALUES ($1) ON CONFLICT DO NOTHING`, [randomBytes(32)]);
+    const key = await this.storedKey();
+    if (key === undefined) throw new Error(`${KEYS} is empty`);
+    return key;
+  }
+
+  private async storedKey(): Promise<Buffer | undefined> {
+    const { rows } = await this.pool.query<{ key: Buffer }>(`SELECT key FROM ${KEYS}`);
+    return rows[0]?.key;
   }
 }

@@ -81,7 +81,8 @@ export async function send(
 ): Promise<Answer> {
   const url = new URL(target);
   const host = hostOf(url);
-  if (!allowsPrivate && isIP(host) !== 0 && !isPublicAddress(host)) return failed(`${host} ${PRIVATE}`);
+  if (!allowsPrivate && (url.protocol === 'http:' || (isIP(host) !== 0 && !isPublicAddress(host))))
+    return failed(`${host} ${PRIVATE}`);
   const { promise, resolve } = Promise.withResolvers<Answer>();
   const request = (url.protocol === 'https:' ? https : http).request(url, {
     method: 'POST',
@@ -92,9 +93,19 @@ export async function send(
     ...(allowsPrivate ? {} : { lookup: publicLookup }),
   });
   request.on('error', (error) => {
-    resolve(failed(error.name === 'TimeoutError' || error.name === 'AbortError' ? slow(timeoutMs) : error.message));
+    if (!hasAnswer)
+      resolve(failed(error.name === 'TimeoutError' || error.name === 'AbortError' ? slow(timeoutMs) : error.message));
   });
+  // An answer that ends without a status, or asks for another protocol.
+  request.on('upgrade', (_response, socket) => {
+    socket.destroy();
+  });
+  request.on('close', () => {
+    if (!hasAnswer) resolve(failed('the connection ended before an answer came'));
+  });
+  let hasAnswer = false;
   request.on('response', (response) => {
+    hasAnswer = true;
     void answerOf(response, timeoutMs).then(resolve);
   });
   request.end(body);
