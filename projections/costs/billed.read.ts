@@ -14,7 +14,11 @@ export type Bill = Pick<CostLineRow, 'provider' | 'invoice_ref'>;
  * SQL, for FROM: the lines known at a position that meet `where`. Lines in force and superseded lines have an index
  * each.
  */
-const known = (position: number, columns: RawBuilder<unknown>, where: RawBuilder<unknown>): RawBuilder<unknown> => sql`(
+export const known = (
+  position: number,
+  columns: RawBuilder<unknown>,
+  where: RawBuilder<unknown>,
+): RawBuilder<unknown> => sql`(
   SELECT ${columns} FROM cost_lines WHERE position_to IS NULL AND position_from <= ${position} AND ${where}
   UNION ALL
   SELECT ${columns} FROM cost_lines WHERE position_to > ${position} AND position_from <= ${position} AND ${where})`;

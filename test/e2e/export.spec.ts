@@ -281,7 +281,7 @@ describe('export', () => {
   it('refuses an unknown kind, an invalid month, and roles that may not see cost', async () => {
     expect(await cli(['export', 'everything'])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('known: focus, usage, lines, invoices, margin') as unknown,
+      stderr: expect.stringContaining('known: focus, journal, usage, lines, invoices, margin') as unknown,
     });
     const { ledger } = test;
     await expect(ledger.export('focus', {}, ADMIN)).rejects.toThrow(

@@ -1,8 +1,11 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { parse } from 'yaml';
 import { EXPORT_KINDS, type Export, type ExportKind } from '#exchange/export/exports';
+import { JOURNAL_FORMATS } from '#exchange/export/journal/accounts';
 import { csvLine } from './csv.js';
+import { readText } from './input.js';
 import { counted, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { WrongUsage } from './wrong-usage.js';
@@ -11,36 +14,54 @@ interface Options {
   readonly dataDir: string;
   readonly json: boolean;
   readonly period?: unknown;
+  readonly asOf?: unknown;
   readonly currency?: unknown;
   readonly issuer?: unknown;
   readonly version?: unknown;
+  readonly accounts?: unknown;
   readonly format?: unknown;
   readonly out?: unknown;
 }
 
 /** Writes rows as it reads them, so that only one page of rows is in memory. */
-export async function run(
-  [kind = '']: readonly string[],
-  { period, currency, issuer, version, out, ...options }: Options,
-): Promise<number> {
+export async function run([kind = '']: readonly string[], { out, ...options }: Options): Promise<number> {
   if (!isKind(kind)) throw new WrongUsage(`unknown export ${JSON.stringify(kind)} (known: ${EXPORT_KINDS.join(', ')})`);
+  const isJournal = kind === 'journal';
+  const formats: readonly string[] = isJournal ? JOURNAL_FORMATS : ['csv', 'jsonl'];
   const format = options.format ?? (options.json ? 'jsonl' : 'csv');
-  if (format !== 'csv' && format !== 'jsonl')
-    throw new WrongUsage(`--format: ${JSON.stringify(format)} is unknown (known: csv, jsonl)`);
+  if (typeof format !== 'string' || !formats.includes(format))
+    throw new WrongUsage(`--format: ${JSON.stringify(format)} is unknown (known: ${formats.join(', ')})`);
+  if (!isJournal && options.accounts !== undefined)
+    throw new WrongUsage(`--accounts: export ${kind} has no accounts. Leave it out.`);
+  const { period, asOf, currency, issuer, version } = options;
+  const accounts = typeof options.accounts === 'string' ? await readYaml(options.accounts) : undefined;
   const params = Object.fromEntries(
-    Object.entries({ period, currency, issuer, version }).filter(([, value]) => value !== undefined),
+    Object.entries({ period, asOf, currency, issuer, version, accounts, ...(isJournal ? { format } : {}) }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
   return withLedger(options, async (ledger) => {
     const written = { rows: 0 };
-    const lines = Readable.from(linesOf(await ledger.export(kind, params, cliCaller()), format, written));
+    const exported = await ledger.export(kind, params, cliCaller());
+    const lines = Readable.from(exported.text ?? linesOf(exported, format === 'jsonl' ? 'jsonl' : 'csv', written));
     if (typeof out === 'string') await pipeline(lines, createWriteStream(out));
     else await pipeline(lines, process.stdout, { end: false });
-    say(counted(written.rows, 'row'));
+    if (exported.text === undefined) say(counted(written.rows, 'row'));
     return 0;
   });
 }
 
 const isKind = (kind: string): kind is ExportKind => EXPORT_KINDS.some((each) => each === kind);
+
+/** JSON is YAML too. */
+async function readYaml(file: string): Promise<unknown> {
+  const text = await readText(file);
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new Error(`${file} is neither YAML nor JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
 
 async function* linesOf(
   { columns, rows }: Export,

@@ -16,6 +16,13 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
+/** The text in a file (`-`: stdin). Errors name the file. */
+export async function readText(file: string): Promise<string> {
+  const bytes = await readBytes(file);
+  if (!isUtf8(bytes)) throw new Error(`${file} is not text in UTF-8`);
+  return bytes.toString('utf8');
+}
+
 async function readBytes(file: string): Promise<Buffer> {
   if (file === '-') return wholeOf(process.stdin);
   await bytesOf(file);

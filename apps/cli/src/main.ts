@@ -190,16 +190,19 @@ command(
   .option('--resume', 'skip the rows that an interrupted run of the same file has finished', false);
 command(
   'export',
-  'write usage, lines, invoices, margin, or cost and revenue in FOCUS columns, as CSV or JSONL',
-  'ledgerline export focus --period 2026-04 > focus.csv\n  ledgerline export usage --format jsonl --out usage.jsonl',
+  'write usage, lines, invoices, margin, cost and revenue in FOCUS columns, or the journal of a month for accountants',
+  'ledgerline export focus --period 2026-04 > focus.csv\n  ledgerline export usage --format jsonl --out usage.jsonl\n' +
+    '  ledgerline export journal --period 2026-04 --format hledger > april.journal',
   () => import('./export.js'),
 )
-  .argument('<kind>', 'focus, usage, lines, invoices or margin')
-  .option('--period <month>', 'a month such as 2026-04 (required for focus and margin)')
+  .argument('<kind>', 'focus, journal, usage, lines, invoices or margin')
+  .option('--period <month>', 'a month such as 2026-04 (required for focus, journal and margin)')
+  .option('--as-of <instant|position>', 'export what was known then')
   .option('--currency <code>', 'currency of the margin')
   .option('--issuer <name>', 'name of the invoice issuer in FOCUS rows')
   .option('--version <1.2|1.3>', 'version of FOCUS (default: 1.2)')
-  .option('--format <csv|jsonl>', 'file format (default: csv; with --json: jsonl)')
+  .option('--accounts <file>', 'names of the accounts of the journal, as YAML or JSON (see docs/exporting.md)')
+  .option('--format <name>', 'csv or jsonl; of the journal also hledger, ledger or beancount (default: csv)')
   .option('--out <file>', 'write to this file instead of stdout');
 command(
   'token',

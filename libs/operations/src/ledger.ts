@@ -64,6 +64,8 @@ export class LedgerCommandHandler implements ICommandHandler<LedgerCommand> {
   }
 }
 
+const SHOWING_COST: ReadonlySet<ExportKind> = new Set(['focus', 'journal', 'margin']);
+
 type MarginAnswer = AnswerOf<typeof margin.answer>;
 
 /** The preview of commands: their outcomes, and the changes in money. */
@@ -212,9 +214,9 @@ export class Ledger {
     return withSources(request, async (sources) => dryRun({ core: this.core, caller, carryOutOn, sources, request }));
   }
 
-  /** Exports rows as of now. Errors: `forbidden`, `invalid_parameter`. */
+  /** Exports rows. Errors: `forbidden`, `invalid_parameter`. */
   async export(kind: ExportKind, params: Record<string, unknown>, caller: Caller): Promise<Export> {
-    assertRole(caller, kind === 'focus' || kind === 'margin' ? ADMIN : STAFF, `export ${kind}`);
+    assertRole(caller, SHOWING_COST.has(kind) ? ADMIN : STAFF, `export ${kind}`);
     const of =
       <Answer extends z.ZodType>(query: DefinedQuery<z.ZodObject, Answer>) =>
       async (asked: Readonly<Record<string, unknown>>): Promise<AnswerOf<Answer>> =>

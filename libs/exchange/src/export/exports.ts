@@ -3,16 +3,22 @@ import { conflict, invalid } from '#domain/errors';
 import { zMonth } from '#ledger/month';
 import { parse } from '#domain/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { knownPosition, zMoment } from '#ledger/query';
 import { focusRows } from './focus.js';
 import { FOCUS_VERSIONS, focusColumns } from './focus-row.js';
+import { accountsOf, JOURNAL_FORMATS, zAccounts } from './journal/accounts.js';
+import { POSTING_COLUMNS, postingsOf } from './journal/journal.js';
+import { plainText } from './journal/plain-text.js';
 
-export const EXPORT_KINDS = ['focus', 'usage', 'lines', 'invoices', 'margin'] as const;
+export const EXPORT_KINDS = ['focus', 'journal', 'usage', 'lines', 'invoices', 'margin'] as const;
 export type ExportKind = (typeof EXPORT_KINDS)[number];
 
 /** The exported rows, one by one, and their columns in CSV. */
 export interface Export {
   readonly columns: readonly string[];
   readonly rows: AsyncIterable<Readonly<Record<string, unknown>>>;
+  /** The whole file, if its format is not a table. Then the rows are not to be read. */
+  readonly text?: AsyncIterable<string>;
 }
 
 /** The queries that exports read, with the rights of the caller. */
@@ -53,6 +59,10 @@ const zParams = z.strictObject({
   version: z
     .enum(FOCUS_VERSIONS, `is not a known version of FOCUS (known: ${FOCUS_VERSIONS.join(', ')})`)
     .default('1.2'),
+  asOf: zMoment.optional(),
+  /** Of a journal. */
+  format: z.enum(JOURNAL_FORMATS).default('csv'),
+  accounts: zAccounts.default({}),
 });
 
 const USAGE = [
@@ -124,20 +134,31 @@ const MARGIN = [
   'directMarginPct',
 ];
 
-/** Exports as of now. All pages are read at that position. Errors: `invalid_parameter`, and those of the queries. */
+/**
+ * Exports as of now, or as of a position or an instant. All pages are read at that position. Errors:
+ * `invalid_parameter`, and those of `knownPosition` and of the queries.
+ */
 export async function exported(
   core: LedgerCore,
   kind: ExportKind,
   input: Record<string, unknown>,
   sources: Sources,
 ): Promise<Export> {
-  const { period, currency, issuer, version } = parse(zParams, input, `export ${kind}`, 'invalid_parameter');
-  const asOf = String(await core.projector.catchUp());
+  const params = parse(zParams, input, `export ${kind}`, 'invalid_parameter');
+  const { period, currency, issuer, version } = params;
+  const head = await core.projector.catchUp();
+  const asOf = String(params.asOf === undefined ? head : await knownPosition(core, 'asOf', params.asOf));
   const within = period === undefined ? {} : { start: period.start, end: period.end };
   switch (kind) {
     case 'focus': {
       const columns = focusColumns(version);
       return { columns, rows: focusRows(core, Number(asOf), required(kind, period), { issuer, columns }) };
+    }
+    case 'journal': {
+      const { format, accounts } = params;
+      const rows = postingsOf(core, Number(asOf), required(kind, period), accountsOf(accounts, format));
+      const isTable = format === 'csv' || format === 'jsonl';
+      return { columns: POSTING_COLUMNS, rows, ...(isTable ? {} : { text: plainText(rows, format) }) };
     }
     case 'usage':
       return { columns: USAGE, rows: pages(sources.usageRecords, { asOf, ...within }, whole) };

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { invalid } from '#domain/errors';
+
+/** The accounts of a journal, and what an account name may contain in braces. */
+const TEMPLATES = {
+  receivable: { account: 'Assets:Receivable', parts: ['tenant'] },
+  accruedRevenue: { account: 'Assets:Accrued-revenue', parts: ['kind', 'tenant'] },
+  inputTax: { account: 'Assets:Input-tax', parts: ['provider'] },
+  bank: { account: 'Assets:Bank', parts: [] },
+  deferredRevenue: { account: 'Liabilities:Deferred-revenue', parts: ['kind', 'tenant'] },
+  taxPayable: { account: 'Liabilities:Tax-payable', parts: [] },
+  tenantCredit: { account: 'Liabilities:Tenant-credit', parts: ['tenant'] },
+  prepaidCredit: { account: 'Liabilities:Prepaid-credit', parts: ['tenant'] },
+  payable: { account: 'Liabilities:Payable:{provider}', parts: ['provider'] },
+  revenue: { account: 'Income:Revenue:{kind}', parts: ['kind', 'tenant'] },
+  discounts: { account: 'Income:Discounts', parts: ['kind', 'tenant'] },
+  credits: { account: 'Income:Credits', parts: ['kind', 'tenant'] },
+  prepaidCreditUsed: { account: 'Income:Prepaid-credit-used', parts: ['tenant'] },
+  cost: { account: 'Expenses:Cost:{kind}', parts: ['kind', 'provider'] },
+} as const satisfies Record<string, { readonly account: string; readonly parts: readonly Part[] }>;
+
+type Part = 'kind' | 'tenant' | 'provider';
+export type AccountKey = keyof typeof TEMPLATES;
+
+const KEYS = Object.keys(TEMPLATES) as AccountKey[];
+const zName = z.string().min(1);
+
+/** The mapping file of a journal. What it does not name keeps its default. */
+export const zAccounts = z.strictObject({
+  ...(Object.fromEntries(KEYS.map((key) => [key, zName.optional()])) as Record<AccountKey, z.ZodOptional<z.ZodString>>),
+  /** Accounts of single billing kinds. */
+  revenueByKind: z.record(z.string(), zName).optional(),
+  /** Accounts of single kinds of cost. */
+  costByKind: z.record(z.string(), zName).optional(),
+});
+type AccountMapping = z.output<typeof zAccounts>;
+
+export const JOURNAL_FORMATS = ['hledger', 'ledger', 'beancount', 'csv', 'jsonl'] as const;
+export type JournalFormat = (typeof JOURNAL_FORMATS)[number];
+
+/** What an account is of, as far as its name may say it. */
+export type AccountOf = Readonly<Partial<Record<Part, string>>>;
+/** The name of an account. */
+export type Accounts = (key: AccountKey, of: AccountOf) => string;
+
+const PLAIN_TEXT_ACCOUNT = /^[\p{L}\p{N}][\p{L}\p{N} ._&+/-]*(:[\p{L}\p{N}][\p{L}\p{N} ._&+/-]*)*$/u;
+const VALID: Readonly<Record<JournalFormat, { readonly test: (name: string) => boolean; readonly rule: string }>> = {
+  hledger: {
+    test: (name) => PLAIN_TEXT_ACCOUNT.test(name) && !/ {2}| :| $/.test(name),
+    rule: 'Use parts of letters, digits, single spaces and . _ & + / -, with : between them.',
+  },
+  get ledger() {
+    return this.hledger;
+  },
+  beancount: {
+    test: (name) => /^(Assets|Liabilities|Equity|Income|Expenses)(:[A-Z0-9][A-Za-z0-9-]*)+$/.test(name),
+    rule: 'Begin with Assets, Liabilities, Equity, Income or Expenses; then parts such as :Tax-payable.',
+  },
+  csv: { test: (name) => !/\p{C}/u.test(name), rule: 'Leave out control characters.' },
+  get jsonl() {
+    return this.csv;
+  },
+};
+
+/** The accounts of a mapping. Errors: `invalid_parameter`, for a name that the format can't hold. */
+export function accountsOf(mapping: AccountMapping, format: JournalFormat): Accounts {
+  const named = new Map(KEYS.map((key) => [key, mapping[key] ?? TEMPLATES[key].account]));
+  const byKind = { revenue: mapping.revenueByKind ?? {}, cost: mapping.costByKind ?? {} };
+  for (const [key, name] of named) assertValid(key, name, TEMPLATES[key].parts, format);
+  for (const [key, names] of Object.entries(byKind))
+    for (const [kind, name] of Object.entries(names)) assertValid(`${key}ByKind.${kind}`, name, [], format);
+  return (key, of) => {
+    const ofKind = key === 'revenue' || key === 'cost' ? new Map(Object.entries(byKind[key])) : null;
+    const name = ofKind?.get(of.kind ?? '') ?? named.get(key) ?? TEMPLATES[key].account;
+    return name.replace(/\{(\w+)\}/g, (_match, part: string) => accountPart(of[part as Part] ?? 'none'));
+  };
+}
+
+function assertValid(key: string, name: string, parts: readonly Part[], format: JournalFormat): void {
+  const refuse = (message: string): never => {
+    throw invalid('invalid_parameter', `export journal: accounts.${key} ${message}`, [
+      { field: `accounts.${key}`, message },
+    ]);
+  };
+  const filled = name.replace(/\{(\w+)\}/g, (match, part: string) => {
+    if (parts.some((each) => each === part)) return 'X';
+    const allowed = parts.length === 0 ? 'nothing in braces' : parts.map((each) => `{${each}}`).join(', ');
+    return refuse(`contains ${match}, which is not known there (allowed: ${allowed})`);
+  });
+  const { test, rule } = VALID[format];
+  if (!test(filled)) refuse(`is ${JSON.stringify(name)}, which is not an account name in ${format}. ${rule}`);
+}
+
+/** `droplet_hours` */
+const PLAIN = /^[a-z0-9][a-z0-9_]*$/;
+/** `VmCores` */
+const CAMEL = /^[A-Z][a-z0-9]*([A-Z][a-z0-9]*)+$/;
+
+/**
+ * An id as a part of an account name that every format takes. `droplet_hours` is `Droplet-hours`. An id with other
+ * characters has a hash at its end, so that two ids are never one account.
+ */
+export function accountPart(id: string): string {
+  if (CAMEL.test(id)) return id;
+  if (PLAIN.test(id)) return capitalised(id.replaceAll('_', '-'));
+  const shown = capitalised(id.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-+|-+$/g, '')).slice(0, 40);
+  const hash = `H${createHash('sha256').update(id).digest('hex').slice(0, 12).toUpperCase()}`;
+  return shown === '' ? hash : `${shown}-${hash}`;
+}
+
+const capitalised = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);

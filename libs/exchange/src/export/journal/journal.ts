@@ -1,0 +1,180 @@
+import { documentNumber } from '#domain/invoices/invoice';
+import { byMonth } from '#domain/margin/months';
+import { type Decimal, decimal, integer, sum, text, ZERO } from '#domain/money/decimal';
+import { unitAmountText } from '#domain/money/money';
+import { contains, type Period } from '#domain/time/period';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { type JournalCost, readJournalCosts } from '#projections/costs/journal-costs.read';
+import { readCredits } from '#projections/credits/credits.read';
+import type { CreditRow } from '#projections/credits/credits.table';
+import { readFrozenRows } from '#projections/invoices/invoices.read';
+import {
+  type AfterDocument,
+  type JournalDocument,
+  readJournalDocuments,
+  readPaidInvoices,
+} from '#projections/invoices/journal.read';
+import { readMarginCurrencies } from '#projections/margins/margins.read';
+import type { Accounts } from './accounts.js';
+import { lastDayOf, monthText } from './dates.js';
+import { documentTransactions, type Entry, merged, plainEntry, type Transaction } from './transactions.js';
+
+export const POSTING_COLUMNS = [
+  'date',
+  'transaction',
+  'type',
+  'document',
+  'tenantId',
+  'provider',
+  'account',
+  'amount',
+  'currency',
+  'kind',
+  'chargeMonth',
+  'bookedMonth',
+  'correction',
+  'taxRatePercent',
+] as const;
+
+type Optional = 'tenantId' | 'provider' | 'kind' | 'chargeMonth' | 'correction' | 'taxRatePercent';
+
+/**
+ * A posting of a transaction: a row of the journal. Its amount is a debit above zero, a credit below. `chargeMonth`:
+ * the month that it is for; `bookedMonth`: the month that its document is booked in. `correction` is `yes` if it
+ * corrects what was billed or charged before.
+ */
+export type Posting = Readonly<
+  Record<Exclude<(typeof POSTING_COLUMNS)[number], Optional>, string> & Record<Optional, string | null>
+>;
+
+/** The postings of a month, as known at a position. Those of a transaction follow each other, and add up to 0. */
+export async function* postingsOf(
+  core: LedgerCore,
+  position: number,
+  month: Period,
+  accounts: Accounts,
+): AsyncGenerator<Posting> {
+  for await (const transaction of transactionsOf(core, position, month)) {
+    const { id, date, type, document, tenantId, provider, currency, bookedMonth, entries } = transaction;
+    const left = sum(entries.map(({ amount }) => amount));
+    if (!left.eq(ZERO)) throw new Error(`transaction ${id} of the journal does not balance: ${text(left)} is left`);
+    for (const { account, amount, kind, chargeMonth, isCorrection, taxRatePercent } of entries)
+      yield {
+        ...{ date, transaction: id, type, document, tenantId, provider },
+        account: accounts(account, {
+          ...(kind === null ? {} : { kind }),
+          ...(tenantId === null ? {} : { tenant: tenantId }),
+          ...(provider === null ? {} : { provider }),
+        }),
+        amount: unitAmountText(amount, currency),
+        ...{ currency, kind, chargeMonth, bookedMonth, correction: isCorrection ? 'yes' : null, taxRatePercent },
+      };
+  }
+}
+
+async function* transactionsOf(core: LedgerCore, position: number, month: Period): AsyncGenerator<Transaction> {
+  const { db } = core;
+  const bought = (await readCredits(db, position, null)).filter(isBought);
+  yield* documentsOf(core, position, month, bought);
+  for (const { ordinal, tenant_id: tenantId, currency, paid_at: at, amount } of await readPaidInvoices(
+    db,
+    position,
+    month,
+  )) {
+    const document = documentNumber('INV', ordinal);
+    yield {
+      ...{ id: `${document}/payment`, type: 'payment', date: at.slice(0, 10), bookedMonth: monthText(at) },
+      ...{ document, tenantId, provider: null, currency },
+      entries: transfer('bank', 'receivable', decimal(amount)),
+    };
+  }
+  for (const { credit_id: creditId, tenant_id: tenantId, currency, amount, payment } of bought)
+    if (amount !== null && payment !== null && contains(month, payment.at))
+      yield {
+        ...{ id: `credit/${tenantId}/${currency}/${creditId}`, type: 'prepayment', date: payment.at.slice(0, 10) },
+        ...{ document: payment.reference, tenantId, provider: null, currency, bookedMonth: monthText(payment.at) },
+        entries: transfer('bank', 'prepaidCredit', decimal(amount)),
+      };
+  for (const currency of await readMarginCurrencies(db, position, month)) {
+    const costs = await readJournalCosts(db, position, { month, currency });
+    const bills = Map.groupBy(costs, ({ provider, invoice_ref }) => JSON.stringify([provider, invoice_ref]));
+    for (const lines of bills.values()) yield* billOf(lines, month, currency);
+  }
+}
+
+const isBought = ({ payment, is_withdrawn: isWithdrawn }: CreditRow): boolean => payment !== null && !isWithdrawn;
+
+const transfer = (debit: Entry['account'], credit: Entry['account'], amount: Decimal): Entry[] =>
+  merged([plainEntry(debit, amount), plainEntry(credit, amount.neg())]);
+
+const PAGE_DOCUMENTS = 50;
+
+async function* documentsOf(
+  { db }: LedgerCore,
+  position: number,
+  month: Period,
+  bought: readonly CreditRow[],
+): AsyncGenerator<Transaction> {
+  const prepaid = new Set(bought.map((row) => keyOfCredit(row.tenant_id, row.currency, row.credit_id)));
+  for (let after: AfterDocument = { series: 'CN', ordinal: 0 }; ;) {
+    const documents: JournalDocument[] = await readJournalDocuments(db, position, month, {
+      after,
+      limit: PAGE_DOCUMENTS,
+    });
+    const rows = Map.groupBy(
+      await readFrozenRows(
+        db,
+        documents.map(({ document_id: documentId, rows_attempt: attempt }) => ({ documentId, attempt })),
+      ),
+      ({ invoice_id }) => invoice_id,
+    );
+    for (const { document_id, series, ordinal, issued_at, voided_at, tenant_id, currency, receivable } of documents)
+      yield* documentTransactions(
+        {
+          ...{ number: documentNumber(series, ordinal), isCreditNote: series === 'CN' },
+          ...{ issuedAt: issued_at, voidedAt: voided_at, tenantId: tenant_id, currency },
+          receivable: decimal(receivable),
+          rows: (rows.get(document_id) ?? []).map(({ row }) => row),
+        },
+        monthText(month.start),
+        (creditId) => prepaid.has(keyOfCredit(tenant_id, currency, creditId)),
+      ).filter(({ entries }) => entries.length > 0);
+    const last = documents.at(-1);
+    if (last === undefined || documents.length < PAGE_DOCUMENTS) return;
+    after = { series: last.series, ordinal: last.ordinal };
+  }
+}
+
+const keyOfCredit = (...key: readonly [tenantId: string, currency: string, creditId: string]): string =>
+  JSON.stringify(key);
+
+/** What a provider's invoice charges for a month: a line that crosses months is divided by time, as in the margin. */
+function* billOf(lines: readonly JournalCost[], month: Period, currency: string): Generator<Transaction> {
+  const [first] = lines;
+  if (first === undefined) return;
+  const name = monthText(month.start);
+  const entries = lines.map((line): Entry => ({
+    account: line.is_tax ? 'inputTax' : 'cost',
+    amount: chargedIn(line, name, currency),
+    kind: line.kind,
+    chargeMonth: name,
+    isCorrection: line.is_correction,
+    taxRatePercent: null,
+  }));
+  const payable = plainEntry('payable', sum(entries.map(({ amount }) => amount)).neg());
+  const balanced = merged([...entries, payable]);
+  if (balanced.length === 0) return;
+  const { provider, invoice_ref: document } = first;
+  yield {
+    ...{ id: `cost/${provider}/${document}/${currency}/${name}`, type: 'cost', date: lastDayOf(name), document },
+    ...{ bookedMonth: name, tenantId: null, provider, currency, entries: balanced },
+  };
+}
+
+function chargedIn(line: JournalCost, month: string, currency: string): Decimal {
+  const { amount, lines, charge_period_start: start, charge_period_end: end } = line;
+  if (start === null || end === null) return decimal(amount);
+  const share = byMonth(decimal(amount), { start, end }, currency).find((each) => each.month === month);
+  if (share === undefined) throw new Error(`a cost line of [${start}, ${end}) has no share of ${month}`);
+  return share.amount.times(integer(lines));
+}

@@ -1,0 +1,192 @@
+import type { FrozenRow } from '#domain/invoices/invoice';
+import { byMonth } from '#domain/margin/months';
+import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
+import type { Instant } from '#domain/time/instant';
+import { lastDayOf, monthText } from './dates.js';
+import type { AccountKey } from './accounts.js';
+
+export type TransactionType =
+  | 'invoice'
+  | 'credit_note'
+  | 'void'
+  | 'release'
+  | 'accrual'
+  | 'payment'
+  | 'prepayment'
+  | 'cost';
+
+/** An amount on an account. Above zero: debit; below: credit. */
+export interface Entry {
+  readonly account: AccountKey;
+  readonly amount: Decimal;
+  readonly kind: string | null;
+  /** The month that the amount is charged for, `2026-04`. null: it is of no month. */
+  readonly chargeMonth: string | null;
+  readonly isCorrection: boolean;
+  readonly taxRatePercent: string | null;
+}
+
+export interface Transaction {
+  readonly id: string;
+  /** `2026-04-30` */
+  readonly date: string;
+  readonly type: TransactionType;
+  /** The number of the invoice or credit note, or the provider's invoice. */
+  readonly document: string;
+  /** The month in which the document is booked. */
+  readonly bookedMonth: string;
+  readonly tenantId: string | null;
+  readonly provider: string | null;
+  readonly currency: string;
+  readonly entries: readonly Entry[];
+}
+
+/** A document with its rows. */
+export interface BookedDocument {
+  readonly number: string;
+  readonly isCreditNote: boolean;
+  readonly issuedAt: Instant;
+  readonly voidedAt: Instant | null;
+  readonly tenantId: string;
+  readonly currency: string;
+  /** What its issue adds to the receivables. */
+  readonly receivable: Decimal;
+  readonly rows: readonly FrozenRow[];
+}
+
+/** Entries of one account, kind, month and so on are one. Entries of 0 are left out. */
+export function merged(entries: readonly Entry[]): Entry[] {
+  const groups = Map.groupBy(entries, ({ account, kind, chargeMonth, isCorrection, taxRatePercent }) =>
+    JSON.stringify([account, kind, chargeMonth, isCorrection, taxRatePercent]),
+  );
+  return [...groups.values()]
+    .flatMap((group) => group.slice(0, 1).map((one) => ({ ...one, amount: sum(group.map(({ amount }) => amount)) })))
+    .filter(({ amount }) => !amount.eq(ZERO));
+}
+
+const PLAIN = { kind: null, chargeMonth: null, isCorrection: false, taxRatePercent: null };
+
+/** An entry that is of no kind and no month. */
+export const plainEntry = (account: AccountKey, amount: Decimal): Entry => ({ ...PLAIN, account, amount });
+
+/** What a row charges for a month. */
+interface Share {
+  readonly kind: string;
+  readonly chargeMonth: string;
+  readonly isCorrection: boolean;
+  readonly net: Decimal;
+  readonly discount: Decimal;
+  readonly credit: Decimal;
+}
+
+/** As the margin divides revenue: by time, telescoping. */
+function sharesOf(row: FrozenRow, currency: string): Share[] {
+  const divided = (amount: string): Map<string, Decimal> =>
+    new Map(byMonth(decimal(amount), row.chargePeriod, currency).map((share) => [share.month, share.amount]));
+  const [net, discount, credit] = [divided(row.net), divided(row.discount), divided(row.credit)];
+  return [...net].map(([chargeMonth, amount]) => ({
+    kind: row.billingKind,
+    chargeMonth,
+    isCorrection: row.kind !== 'charge',
+    net: amount,
+    discount: discount.get(chargeMonth) ?? ZERO,
+    credit: credit.get(chargeMonth) ?? ZERO,
+  }));
+}
+
+/** Revenue before discounts and credits, and these. Together they are the net amount. */
+function earned({ kind, chargeMonth, isCorrection, net, discount, credit }: Share, sign: Sign): Entry[] {
+  const of = { kind, chargeMonth, isCorrection, taxRatePercent: null };
+  return [
+    { ...of, account: 'revenue', amount: signed(net.plus(discount).plus(credit).neg(), sign) },
+    { ...of, account: 'discounts', amount: signed(discount, sign) },
+    { ...of, account: 'credits', amount: signed(credit, sign) },
+  ];
+}
+
+type Sign = 1 | -1;
+const signed = (amount: Decimal, sign: Sign): Decimal => (sign === 1 ? amount : amount.neg());
+
+/** An advance is owed until its month; what is billed in arrears was accrued in its month. */
+const held = ({ chargeMonth }: Share, bookedMonth: string): AccountKey =>
+  chargeMonth > bookedMonth ? 'deferredRevenue' : 'accruedRevenue';
+
+/**
+ * What a document books in a month. In the month of its issue: the receivable, tax, the revenue of that month, and
+ * what is deferred or was accrued of others. In any other month: the revenue of that month, released from what was
+ * deferred or accrued until the document comes. A void invoice is booked, and taken back when it is voided.
+ */
+export function documentTransactions(
+  document: BookedDocument,
+  month: string,
+  isPrepaid: (creditId: string) => boolean,
+): Transaction[] {
+  const { number, isCreditNote, issuedAt, voidedAt, tenantId, currency, rows } = document;
+  const of = { document: number, tenantId, provider: null, currency };
+  const shares = rows.flatMap((row) => sharesOf(row, currency));
+  const issue = { id: number, at: issuedAt, sign: 1, type: isCreditNote ? 'credit_note' : 'invoice' } as const;
+  const events = [
+    issue,
+    ...(voidedAt === null ? [] : [{ id: `${number}/void`, at: voidedAt, sign: -1, type: 'void' } as const]),
+  ];
+  return events.flatMap(({ id, at, sign, type }): Transaction[] => {
+    const bookedMonth = monthText(at);
+    if (bookedMonth === month)
+      return [
+        {
+          ...{ ...of, id, type, bookedMonth, date: at.slice(0, 10) },
+          entries: merged([
+            ...settled(document, isPrepaid).map((entry) => ({ ...entry, amount: signed(entry.amount, sign) })),
+            ...shares.flatMap((share) =>
+              share.chargeMonth === month
+                ? earned(share, sign)
+                : [{ ...heldEntry(share, bookedMonth), amount: signed(share.net.neg(), sign) }],
+            ),
+          ]),
+        },
+      ];
+    const recognised = month > bookedMonth ? 'release' : 'accrual';
+    return [
+      {
+        ...{ ...of, id: `${id}/${recognised}/${month}`, type: recognised, bookedMonth, date: lastDayOf(month) },
+        entries: merged(
+          shares
+            .filter(({ chargeMonth }) => chargeMonth === month)
+            .flatMap((share) => [
+              { ...heldEntry(share, bookedMonth), amount: signed(share.net, sign) },
+              ...earned(share, sign),
+            ]),
+        ),
+      },
+    ];
+  });
+}
+
+const heldEntry = (share: Share, bookedMonth: string): Omit<Entry, 'amount'> => ({
+  account: held(share, bookedMonth),
+  kind: share.kind,
+  chargeMonth: share.chargeMonth,
+  isCorrection: share.isCorrection,
+  taxRatePercent: null,
+});
+
+/** The total of a document, on the tenant's side, its tax, and the bought credits that it uses. */
+function settled({ rows, receivable }: BookedDocument, isPrepaid: (creditId: string) => boolean): Entry[] {
+  const total = sum(rows.flatMap(({ net, tax }) => [decimal(net), decimal(tax)]));
+  const prepaid = sum(
+    rows
+      .flatMap(({ credits = [] }) => credits)
+      .filter(({ creditId }) => isPrepaid(creditId))
+      .map(({ amount }) => decimal(amount)),
+  );
+  return [
+    plainEntry('receivable', receivable),
+    plainEntry('tenantCredit', total.minus(receivable)),
+    ...rows.map(({ tax, taxRatePercent }) => ({
+      ...plainEntry('taxPayable', decimal(tax).neg()),
+      taxRatePercent,
+    })),
+    plainEntry('prepaidCredit', prepaid),
+    plainEntry('prepaidCreditUsed', prepaid.neg()),
+  ];
+}

@@ -1,0 +1,85 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Series } from '#domain/invoices/invoice';
+import type { Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import { at } from '#read-model/at';
+import type { ReadModels } from '#read-model/read-models';
+
+type Db = Kysely<ReadModels>;
+
+/** An invoice that was issued, also if it is void now, or a credit note. */
+export interface JournalDocument {
+  readonly document_id: string;
+  readonly series: Series;
+  readonly ordinal: number;
+  readonly issued_at: Instant;
+  /** null: it is not void. */
+  readonly voided_at: Instant | null;
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly rows_attempt: string;
+  /** What its issue adds to the receivables of the tenant. The rest of its total is the tenant's credit. */
+  readonly receivable: string;
+}
+
+/** The document after which a page continues. */
+export interface AfterDocument {
+  readonly series: Series;
+  readonly ordinal: number;
+}
+
+/**
+ * Documents that are issued, voided or earned in a month, in the order of their numbers. Earned: a charge period of
+ * their rows is in the month.
+ */
+export async function readJournalDocuments(
+  db: Db,
+  position: number,
+  month: Period,
+  { after, limit }: { readonly after: AfterDocument; readonly limit: number },
+): Promise<JournalDocument[]> {
+  const within = (instant: RawBuilder<unknown>): RawBuilder<unknown> =>
+    sql`${instant} >= ${month.start} AND ${instant} < ${month.end}`;
+  const name = month.start.slice(0, 7);
+  // A void invoice has neither credit taken nor amount due: its version before has them.
+  const { rows } = await sql<JournalDocument>`
+    SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.voided_at, d.tenant_id, d.currency, d.rows_attempt,
+      d.receivable
+    FROM (
+      SELECT i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.issued_at, i.voided_at, i.tenant_id, i.currency,
+        i.rows_attempt, greatest(i.total, 0) - coalesce(i.credit_taken, v.credit_taken) AS receivable
+      FROM invoices i
+      LEFT JOIN invoices v ON v.invoice_id = i.invoice_id AND v.position_to = i.position_from AND i.status = 'void'
+      WHERE ${at(position, 'i')} AND i.ordinal IS NOT NULL
+      UNION ALL
+      SELECT c.credit_note_id, 'CN', c.ordinal, c.issued_at, NULL, c.tenant_id, c.currency, c.rows_attempt,
+        noted.amount_due - due.amount_due
+      FROM credit_notes c
+      JOIN invoices due ON due.invoice_id = c.invoice_id AND due.position_to = c.position_from
+      JOIN invoices noted ON noted.invoice_id = c.invoice_id AND noted.position_from = c.position_from
+      WHERE ${at(position, 'c')}) d
+    WHERE (${within(sql`d.issued_at`)} OR ${within(sql`d.voided_at`)}
+        OR d.document_id IN (SELECT invoice_id FROM revenue WHERE month = ${name} AND position_from <= ${position}))
+      AND (d.series, d.ordinal) > (${after.series}, ${after.ordinal})
+    ORDER BY d.series, d.ordinal LIMIT ${limit}`.execute(db);
+  return rows;
+}
+
+/** An invoice that was paid, and the amount. */
+export interface PaidInvoice {
+  readonly ordinal: number;
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly paid_at: Instant;
+  readonly amount: string;
+}
+
+/** Invoices that were paid in a month, in the order of their numbers. */
+export async function readPaidInvoices(db: Db, position: number, { start, end }: Period): Promise<PaidInvoice[]> {
+  const { rows } = await sql<PaidInvoice>`
+    SELECT ordinal, tenant_id, currency, paid_at, amount_due AS amount
+    FROM invoices
+    WHERE status = 'paid' AND ${at(position)} AND paid_at >= ${start} AND paid_at < ${end}
+    ORDER BY ordinal`.execute(db);
+  return rows;
+}

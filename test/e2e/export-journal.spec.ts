@@ -1,0 +1,136 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
+import { cli, folder, type Ran } from '../support/cli.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
+import { isInstalled, ran } from '../support/hledger.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+
+/** The example of docs/exporting.md: the books of April, in which the revenue is 71.12. */
+
+const [APRIL, MAY] = ['2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z'];
+const cost = (lineKey: string, amount: string, kind: string, category = 'usage') => ({
+  ...{ lineKey, amount, kind, category, currency: 'USD', chargePeriod: { start: APRIL, end: MAY } },
+});
+
+let test: TestLedger;
+let files: Awaited<ReturnType<typeof folder>>;
+beforeAll(async () => {
+  [test, files] = await Promise.all([testLedger(), folder()]);
+  await test.apply(
+    tenant('dashboard-pilot'),
+    deployment('site', 'dashboard-pilot'),
+    plan('studio', '50.00', [
+      { billingKind: 'droplet_hours', included: '1488', price: { model: 'unit', unitAmount: '0.01' } },
+    ]),
+    subscription('s', 'site', 'studio'),
+  );
+  await billed(APRIL);
+  await test.apply(
+    {
+      ...{ command: 'observe-usage', deploymentId: 'site' },
+      observations: [
+        {
+          ...{ resourceId: 'droplets', billingKind: 'droplet_hours', granularity: 'event', quantity: '3600' },
+          period: { start: APRIL, end: MAY },
+        },
+      ],
+    },
+    {
+      ...{ command: 'record-cost', provider: 'digitalocean', invoiceRef: '2026-04' },
+      lines: [cost('1', '30.53', 'droplet'), cost('2', '56.39', 'support'), cost('3', '7.00', 'droplet', 'tax')],
+    },
+  );
+  await billed(MAY);
+  const { items } = await test.ask<{ items: readonly { invoiceId: string; number: string }[] }>('invoices');
+  const invoiceId = items.find(({ number }) => number === 'INV-000001')?.invoiceId;
+  await test.apply({ command: 'pay-invoice', invoiceId, at: '2026-04-20T00:00:00Z' });
+});
+afterAll(async () => {
+  await Promise.all([test.close(), files.remove()]);
+});
+
+async function billed(asOf: string): Promise<void> {
+  const body = { command: 'create-invoice', tenantId: 'dashboard-pilot', asOf, unmetered: 'bill' };
+  const [created] = await test.apply(body);
+  const { invoices } = (created as unknown as { result: { invoices: readonly { invoiceId: string }[] } }).result;
+  for (const { invoiceId } of invoices) await test.apply({ command: 'issue-invoice', invoiceId, at: asOf });
+}
+
+const journal = async (...args: readonly string[]): Promise<Ran> =>
+  cli(['export', 'journal', ...args, '--data-dir', files.path], { env: { DATABASE_URL: test.url } });
+
+/** The blocks of the section with this heading. */
+async function blocksOf(page: string, heading: string): Promise<string[]> {
+  const section = (await readFile(page, 'utf8')).split(/^## /m).find((each) => each.startsWith(`${heading}\n`)) ?? '';
+  return [...section.matchAll(/^```\w*\n([^]*?)^```$/gm)].map(([, text = '']) => text);
+}
+
+it('is what the manual shows, and adds up to the margin', async () => {
+  const [commands = '', shown = '', , balance = ''] = await blocksOf('docs/exporting.md', 'The journal');
+  expect(commands).toContain('npx ledgerline export journal --period 2026-04 --format hledger > april.journal\n');
+  const { code, stdout, stderr } = await journal('--period', '2026-04', '--format', 'hledger');
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout.trimStart()).toBe(shown);
+
+  const { overall } = await test.ask<{ overall: object }>('margin', { period: '2026-04' });
+  // 50.00 + 21.12, and 30.53 + 56.39
+  expect(overall).toMatchObject({ revenue: '71.12', cogs: '86.92' });
+  if (isInstalled('hledger')) {
+    const file = await files.write('april.journal', stdout);
+    expect(await ran('hledger', '-f', file, 'balance', 'Income', 'Expenses', '--tree', '--no-total')).toBe(balance);
+  }
+  if (isInstalled('ledger')) {
+    const file = await files.write('april.ledger', (await journal('--period', '2026-04', '--format', 'ledger')).stdout);
+    expect(await ran('ledger', '-f', file, 'balance', '^Income', '--depth', '1')).toContain('-71.12 USD  Income\n');
+  }
+});
+
+it('names accounts by a file, in YAML or JSON, as of a position', async () => {
+  const [, , mapping = ''] = await blocksOf('docs/exporting.md', 'The journal');
+  const accounts = await files.write('accounts.yaml', mapping);
+  const { code, stdout, stderr } = await journal('--period', '2026-05', '--accounts', accounts);
+  expect([code, stderr]).toEqual([0, '3 rows\n']);
+  const rows = parse<Record<string, string>>(stdout, { columns: true });
+  expect(
+    rows.map(({ date, account, amount, kind, chargeMonth, bookedMonth }) => [
+      ...[date, account, amount, kind, chargeMonth, bookedMonth],
+    ]),
+  ).toEqual([
+    // 21.12 for April, which was accrued there, and May's fee.
+    ['2026-05-01', '1200', '71.12', '', '', '2026-05'],
+    ['2026-05-01', 'Assets:Accrued-revenue', '-21.12', 'droplet_hours', '2026-04', '2026-05'],
+    ['2026-05-01', '4410', '-50.00', 'base_fee', '2026-05', '2026-05'],
+  ]);
+  // Before anything was issued.
+  expect((await journal('--period', '2026-05', '--as-of', '4', '--json')).stdout).toBe('');
+});
+
+it('refuses a mapping that it does not understand, and who may not see cost', async () => {
+  const refused = async (accounts: object, format = 'beancount'): Promise<string> =>
+    test.ledger.export('journal', { period: '2026-04', accounts, format }, ADMIN).then(
+      () => 'taken',
+      (error: unknown) => (error instanceof Error ? error.message : ''),
+    );
+  expect(await refused({ reveneu: 'Income:Sales' })).toContain('reveneu');
+  expect(await refused({ revenue: '4400' })).toBe(
+    'export journal: accounts.revenue is "4400", which is not an account name in beancount.' +
+      ' Begin with Assets, Liabilities, Equity, Income or Expenses; then parts such as :Tax-payable.',
+  );
+  expect(await refused({ revenue: '4400' }, 'hledger')).toBe('taken');
+  expect(await refused({ revenue: 'a  b' }, 'hledger')).toContain('not an account name in hledger');
+  expect(await refused({ revenueByKind: { droplet_hours: 'a\nb' } }, 'ledger')).toContain(
+    'revenueByKind.droplet_hours',
+  );
+  expect(await refused({ bank: 'Assets:{kind}' })).toBe(
+    'export journal: accounts.bank contains {kind}, which is not known there (allowed: nothing in braces)',
+  );
+  await expect(test.ledger.export('journal', {}, ADMIN)).rejects.toThrow('export journal needs a month.');
+  await expect(
+    test.ledger.export('journal', { period: '2026-04' }, { ...ADMIN, role: 'auditor' }),
+  ).rejects.toMatchObject({ code: 'forbidden' });
+  expect(await cli(['export', 'usage', '--accounts', 'a.yaml'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--accounts: export usage has no accounts. Leave it out.') as unknown,
+  });
+});

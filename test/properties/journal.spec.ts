@@ -1,0 +1,297 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
+import type { Export } from '#exchange/export/exports';
+import { readTenantCredits } from '#projections/invoices/invoices.read';
+import { folder } from '../support/cli.js';
+import { deployment, plan, subscription } from '../support/commands.js';
+import { isInstalled, ran } from '../support/hledger.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+import { BEGINNING, live, step } from '../support/random-history.js';
+
+/** The journal of random histories balances, and comes to what the margin and the invoices come to. */
+
+const RUNS = {
+  numRuns: Number(process.env['HISTORIES'] ?? '3'),
+  seed: Number(process.env['PROPERTY_SEED'] ?? '20260423'),
+  endOnFailure: true,
+};
+
+const T = (date: string) => `${date}T00:00:00Z`;
+/** All months in which anything is charged: a year that is paid in advance ends with 2026. */
+const MONTHS = Array.from({ length: 15 }, (_, n) => new Date(Date.UTC(2026, n, 1)).toISOString().slice(0, 7));
+
+/** A tenant with tax, whose year is paid in advance, a coupon, and a credit that it bought. Names are hostile. */
+const HOSTILE = 't;"3 | é';
+const MORE: readonly object[] = [
+  {
+    command: 'register-tenant',
+    tenantId: HOSTILE,
+    name: 'third',
+    currency: 'USD',
+    tax: { name: 'VAT', ratePercent: '7', from: T('2026-01-01') },
+  },
+  deployment('d3', HOSTILE),
+  plan('yearly', '100', [{ billingKind: 'a "kind"; ~', price: { model: 'unit', unitAmount: '0.07' } }], {
+    interval: 'year',
+  }),
+  subscription('s3', 'd3', 'yearly', { from: T('2026-04-01') }),
+  ...['grant-credit', 'grant-coupon'].map((command, n) => ({
+    ...{ command, creditId: `c${n}`, tenantId: n === 0 ? HOSTILE : 't1', currency: 'USD', from: T('2026-04-01') },
+    ...(n === 0
+      ? { amount: '12.00', payment: { reference: 'bank;\n1', at: T('2026-03-30') } }
+      : { percent: '12.5', until: T('2026-04-20') }),
+  })),
+];
+
+const arbitraryDay = fc.integer({ min: 1, max: 28 }).map((n) => T(`2026-05-${String(n).padStart(2, '0')}`));
+const happening: fc.Arbitrary<object> = fc.oneof(
+  { weight: 6, arbitrary: step },
+  { weight: 1, arbitrary: fc.record({ n: fc.nat(3), at: arbitraryDay }).map((pay) => ({ pay })) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({ n: fc.nat(3), at: arbitraryDay, amount: fc.constantFrom('0.50', '3.33') })
+      .map((note) => ({ note })),
+  },
+  { weight: 1, arbitrary: arbitraryDay.map((at) => ({ bill: 't1', at })) },
+  { weight: 1, arbitrary: arbitraryDay.map((at) => ({ bill: HOSTILE, at })) },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 1, max: 30 }).map((day) => ({
+      command: 'observe-usage',
+      deploymentId: 'd3',
+      observations: [
+        {
+          ...{ resourceId: 'a', billingKind: 'a "kind"; ~', granularity: 'event', quantity: '31' },
+          period: {
+            start: T(`2026-04-${String(day).padStart(2, '0')}`),
+            end: T(`2026-05-${String(day + 1).padStart(2, '0')}`),
+          },
+        },
+      ],
+    })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 1, max: 99 }).map((n) => ({
+      command: 'record-cost',
+      provider: 'p;"1',
+      invoiceRef: `bill ${n}`,
+      lines: ['usage', 'tax', 'credit'].map((category, index) => ({
+        ...{ lineKey: category, kind: 'droplet', category, currency: index === n % 3 ? 'EUR' : 'USD' },
+        chargePeriod: { start: T('2026-03-10'), end: T(n % 2 === 0 ? '2026-03-20' : '2026-05-03') },
+        amount: category === 'credit' ? '-0.1' : `${n}.07`,
+        ...(n % 4 === 0 ? { class: 'correction' } : {}),
+      })),
+    })),
+  },
+);
+
+async function happen(test: TestLedger, what: object, issued: string[]): Promise<void> {
+  const { n, ...rest } = ('pay' in what ? what.pay : 'note' in what ? what.note : { n: 0 }) as { n: number };
+  const invoiceId = issued[n % Math.max(1, issued.length)];
+  if ('pay' in what || 'note' in what) {
+    if (invoiceId === undefined) return;
+    const note = { command: 'create-credit-note', reason: 'an outage', idempotencyKey: JSON.stringify(what) };
+    await test.ledger.execute({ ...('pay' in what ? { command: 'pay-invoice' } : note), invoiceId, ...rest }, ADMIN);
+    return;
+  }
+  await live(test, what, issued);
+}
+
+const zPosting = z.object({
+  ...{ date: z.string(), transaction: z.string(), type: z.string(), document: z.string(), account: z.string() },
+  ...{ amount: z.string(), currency: z.string(), bookedMonth: z.string(), chargeMonth: z.string().nullable() },
+});
+type Posting = z.infer<typeof zPosting>;
+
+const exported = async ({ ledger }: TestLedger, month: string, format: string): Promise<Export> =>
+  ledger.export('journal', { period: month, format }, ADMIN);
+
+async function postingsOf(test: TestLedger, month: string): Promise<Posting[]> {
+  const postings: Posting[] = [];
+  for await (const row of (await exported(test, month, 'csv')).rows) postings.push(zPosting.parse(row));
+  return postings;
+}
+
+async function textOf(test: TestLedger, month: string, format: string): Promise<string> {
+  const parts: string[] = [];
+  for await (const part of (await exported(test, month, format)).text ?? []) parts.push(part);
+  return parts.join('');
+}
+
+const total = (postings: readonly Posting[], ...beginnings: readonly string[]): Decimal =>
+  sum(
+    postings
+      .filter(({ account }) => beginnings.some((beginning) => account.startsWith(beginning)))
+      .map(({ amount }) => decimal(amount)),
+  );
+const REVENUE = ['Income:Revenue', 'Income:Discounts', 'Income:Credits'];
+const money = (value: Decimal): string => (value.round(20).toFixed() === '0' ? '0' : text(value));
+
+interface Invoices {
+  readonly items: readonly {
+    readonly ordinal?: number;
+    readonly number: string | null;
+    readonly status: string;
+    readonly total: string;
+    readonly tax: string;
+    readonly amountDue: string | null;
+  }[];
+}
+
+async function expectMarginIsJournal(test: TestLedger, month: string, postings: readonly Posting[]): Promise<void> {
+  for (const currency of ['USD', 'EUR']) {
+    const { overall } = await test.ask<{ overall: { revenue: string; cogs: string } }>('margin', {
+      period: month,
+      currency,
+    });
+    const own = postings.filter((posting) => posting.currency === currency);
+    expect({
+      month,
+      revenue: money(total(own, ...REVENUE).neg()),
+      cogs: money(total(own, 'Expenses:')),
+    }).toEqual({ month, revenue: text(decimal(overall.revenue)), cogs: text(decimal(overall.cogs)) });
+  }
+}
+
+async function expectInvoicesAreJournal(test: TestLedger, all: readonly Posting[]): Promise<void> {
+  const { items } = await test.ask<Invoices>('invoices');
+  const issued = items.filter(({ number }) => number !== null);
+  expect(
+    issued.map(({ number }) => {
+      const own = all.filter(({ transaction }) => transaction === number);
+      return [
+        number,
+        text(total(own, 'Assets:Receivable', 'Liabilities:Tenant-credit')),
+        text(total(own, 'Liabilities:Tax').neg()),
+      ];
+    }),
+  ).toEqual(issued.map(({ number, total: of, tax }) => [number, text(decimal(of)), text(decimal(tax))]));
+  // What is due and not paid is receivable, and what the tenants have as credit is owed to them.
+  const due = issued.filter(({ status }) => status === 'issued').map(({ amountDue }) => decimal(amountDue ?? '0'));
+  expect(text(total(all, 'Assets:Receivable'))).toBe(text(sum(due)));
+  const credits = await readTenantCredits(test.core.db, await test.core.projector.catchUp(), ['t1', 't2', HOSTILE]);
+  expect(text(total(all, 'Liabilities:Tenant-credit').neg())).toBe(
+    text(sum(credits.map(({ credit }) => decimal(credit)))),
+  );
+  // All that was deferred was released, and all that was accrued was billed.
+  expect(text(total(all, 'Liabilities:Deferred-revenue'))).toBe('0');
+  expect(text(total(all, 'Assets:Accrued-revenue'))).toBe('0');
+}
+
+function expectBalanced(postings: readonly Posting[]): void {
+  const left = [...Map.groupBy(postings, ({ transaction, currency }) => `${transaction} ${currency}`)].map(
+    ([of, group]) => [of, text(sum(group.map(({ amount }) => decimal(amount))))],
+  );
+  expect(left).toEqual(left.map(([of]) => [of, '0']));
+}
+
+let files: Awaited<ReturnType<typeof folder>>;
+let [hasHledger, hasBeancount] = [false, false];
+beforeAll(async () => {
+  files = await folder();
+  [hasHledger, hasBeancount] = [isInstalled('hledger'), isInstalled('bean-check')];
+});
+afterAll(async () => files.remove());
+
+/** hledger reads all months together, checks that each transaction balances, and comes to the same sums. */
+async function expectHledgerAgrees(test: TestLedger, all: readonly Posting[]): Promise<void> {
+  const written = async (format: string): Promise<string> =>
+    (await Promise.all(MONTHS.map(async (month) => textOf(test, month, format)))).join('\n');
+  if (hasBeancount) await ran('bean-check', await files.write('all.beancount', await written('beancount')));
+  if (!hasHledger) return;
+  const file = await files.write('all.journal', await written('hledger'));
+  const balance = await ran(
+    'hledger',
+    '-f',
+    file,
+    'balance',
+    '--flat',
+    '--no-total',
+    '--empty',
+    '--output-format=json',
+  );
+  const [rows] = z
+    .tuple([
+      z.array(
+        z.tuple([
+          z.string(),
+          z.string(),
+          z.number(),
+          z.array(
+            z.object({
+              acommodity: z.string(),
+              aquantity: z.object({ decimalMantissa: z.coerce.string(), decimalPlaces: z.number() }),
+            }),
+          ),
+        ]),
+      ),
+      z.unknown(),
+    ])
+    .parse(JSON.parse(balance));
+  const hledger = rows.flatMap(([account, , , amounts]) =>
+    amounts.map(({ acommodity, aquantity: { decimalMantissa, decimalPlaces } }) => [
+      account,
+      acommodity,
+      text(decimal(decimalMantissa).div(decimal(`1${'0'.repeat(decimalPlaces)}`))),
+    ]),
+  );
+  const own = [...Map.groupBy(all, ({ account, currency }) => JSON.stringify([account, currency]))].map(
+    ([key, group]) => [...(JSON.parse(key) as string[]), text(sum(group.map(({ amount }) => decimal(amount))))],
+  );
+  const nonZero = (sums: readonly (readonly (string | undefined)[])[]) =>
+    sums
+      .filter(([, , amount]) => amount !== '0')
+      .map((each) => each.join(' '))
+      .sort();
+  expect(nonZero(hledger)).toEqual(nonZero(own));
+}
+
+it(
+  'balances, and comes to the margin and the invoices of every month',
+  async () => {
+    const seen = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(fc.array(happening, { minLength: 12, maxLength: 30 }), async (happenings) => {
+        const test = await testLedger();
+        try {
+          await test.apply(...BEGINNING, ...MORE);
+          const issued: string[] = [];
+          for (const each of happenings) await happen(test, each, issued);
+          await live(test, { bill: HOSTILE, at: T('2026-06-10') }, issued);
+          const [invoiceId, at] = [issued.at(-1), T('2026-07-05')];
+          await test.apply({ command: 'void-invoice', invoiceId, at, reason: 'made wrong' });
+          const all: Posting[] = [];
+          for (const month of MONTHS) {
+            const postings = await postingsOf(test, month);
+            expectBalanced(postings);
+            expect(postings.filter(({ date }) => !date.startsWith(month))).toEqual([]);
+            await expectMarginIsJournal(test, month, postings);
+            all.push(...postings);
+          }
+          await expectInvoicesAreJournal(test, all);
+          await expectHledgerAgrees(test, all);
+          for (const { type } of all) seen.add(type);
+        } finally {
+          await test.close();
+        }
+      }),
+      RUNS,
+    );
+    // Else it would say nothing of them.
+    expect([...seen].sort()).toEqual([
+      'accrual',
+      'cost',
+      'credit_note',
+      'invoice',
+      'payment',
+      'prepayment',
+      'release',
+      'void',
+    ]);
+  },
+  RUNS.numRuns * 60_000,
+);
