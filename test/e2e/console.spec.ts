@@ -104,7 +104,7 @@ describe('what needs someone', () => {
 });
 
 describe('alerts about margin', () => {
-  it('are counted on Home of a platform_admin', async () => {
+  it('are counted on Home of a platform_admin, and listed', async () => {
     const core = api().app.get(LedgerCore);
     await api().post('platform_admin', '/api/v1/commands', {
       ...{ command: 'set-margin-alert', alertId: 'any', when: 'margin_below', percent: '1000' },
@@ -115,7 +115,12 @@ describe('alerts about margin', () => {
     const { raised } = await evaluateAlerts(core, worker, null);
     expect(raised).toBeGreaterThan(0);
     await signedIn('platform_admin', async ({ page }) => {
-      await page.getByRole('link', { name: `${raised} alerts about margin and cost` }).waitFor();
+      await page.getByRole('link', { name: `${raised} alerts about margin and cost` }).click();
+      const alerts = page.getByRole('table', { name: 'raised alerts' });
+      await alerts
+        .getByRole('row', { name: /any Margin below a percentage/ })
+        .first()
+        .waitFor();
     });
   });
 });
@@ -554,7 +559,7 @@ describe('the read models', () => {
         await page.getByText('The last rollback is done.').waitFor();
         await confirm('Roll back');
         const list = page.getByRole('table', { name: 'rebuilds' });
-        await list.getByText('rolled_back').nth(1).waitFor();
+        await list.getByText('rolled back').nth(1).waitFor();
       });
       // Others do not even ask.
       await signedIn('operator', async ({ page, asked }) => {
@@ -629,7 +634,9 @@ it('shows hostile names as text', async () => {
 describe('all pages', () => {
   const PAGES = [
     'home',
-    'margin?month=2026-04',
+    ...['month', 'sharing', 'units', 'bridge', 'reconciliation', 'alerts'].map(
+      (view) => `margin?month=2026-04&view=${view}`,
+    ),
     'tenants',
     'tenants/shop',
     'invoices',

@@ -36,7 +36,9 @@ export const monthText = (month: string): string =>
     new Date(`${month}-01T00:00:00Z`),
   );
 
-export const isNegative = (amount: string): boolean => amount.startsWith('-') && /[1-9]/.test(amount);
+export const isZero = (amount: string): boolean => !/[1-9]/.test(amount);
+
+export const isNegative = (amount: string): boolean => amount.startsWith('-') && !isZero(amount);
 
 /** Where a share of a whole period begins and ends, in percent. For drawing, not for money. */
 export function shareOf(

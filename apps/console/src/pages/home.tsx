@@ -54,7 +54,7 @@ function NeedsSomeone() {
     { answer: quarantined, what: "lines that can't be rated", to: '/usage' },
     { answer: drafts, what: 'drafts to be issued', to: '/invoices' },
     { answer: proposals, what: 'proposals to be decided on', to: '/settings' },
-    ...(isAdmin ? [{ answer: alerts, what: 'alerts about margin and cost', to: '/margin' }] : []),
+    ...(isAdmin ? [{ answer: alerts, what: 'alerts about margin and cost', to: '/margin?view=alerts' }] : []),
   ];
   const halted = projections.data?.halted ?? null;
   const late = halted === null ? (projections.data?.items ?? []).filter(isLate) : [];

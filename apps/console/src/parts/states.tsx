@@ -73,11 +73,17 @@ const COLORS: Readonly<Record<string, string>> = {
   swapped: DONE,
   rolled_back: DONE,
   failed: 'red.9',
+  equal: DONE,
+  differs: 'red.9',
+  not_recorded: WAITING,
+  not_imported: WAITING,
+  raised: 'red.9',
+  cleared: DONE,
 };
 
 export const Status = ({ of }: { readonly of: string }) => (
-  <Badge color={COLORS[of] ?? 'gray.7'} variant="filled">
-    {of}
+  <Badge color={COLORS[of] ?? 'gray.7'} variant="filled" miw="max-content">
+    {of.replaceAll('_', ' ')}
   </Badge>
 );
 

@@ -5,7 +5,7 @@ import { Link } from 'wouter';
 import { useHref } from '../moment.ts';
 import { download } from './download.ts';
 import { changing } from './inputs.ts';
-import { Answered } from './states.tsx';
+import { Answered, Money } from './states.tsx';
 
 export interface Column<Row> {
   readonly title: string;
@@ -15,7 +15,12 @@ export interface Column<Row> {
   readonly show?: (row: Row) => ReactNode;
   /** Amounts and quantities: right-aligned, and sorted as numbers. */
   readonly isNumber?: boolean;
+  /** The value is an amount in this currency. It is shown in its form, unless `show` says otherwise. */
+  readonly currency?: string;
 }
+
+const isRight = ({ isNumber, currency }: Pick<Column<never>, 'isNumber' | 'currency'>): boolean =>
+  isNumber === true || currency !== undefined;
 
 /** Drawing thousands of rows takes a browser longer than asking for them. */
 const [FIRST_ROWS, MORE_ROWS] = [50, 200];
@@ -73,7 +78,7 @@ export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, inner,
   if (sort?.down === true) shown.reverse();
   if (rows.length === 0) return <Text c="dimmed">{empty}</Text>;
   return (
-    <>
+    <div>
       {!isPlain && (
         <Group justify="space-between" mb="xs">
           <TextInput aria-label={`Filter ${name}`} placeholder="Filter" value={filter} onChange={changing(setFilter)} />
@@ -99,10 +104,10 @@ export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, inner,
           <Table.Thead>
             <Table.Tr>
               {inner !== undefined && <Table.Th>Details</Table.Th>}
-              {columns.map(({ title, isNumber }, index) => (
+              {columns.map(({ title, ...column }, index) => (
                 <Table.Th
                   key={title}
-                  ta={isNumber === true ? 'right' : 'left'}
+                  ta={isRight(column) ? 'right' : 'left'}
                   aria-sort={sort?.by !== index ? 'none' : sort.down ? 'descending' : 'ascending'}
                 >
                   <UnstyledButton
@@ -138,7 +143,7 @@ export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, inner,
           Show more
         </Button>
       )}
-    </>
+    </div>
   );
 }
 
@@ -171,13 +176,13 @@ function TableRow<Row>({
             </Button>
           </Table.Td>
         )}
-        {columns.map(({ title, value, show, isNumber }) => (
+        {columns.map((column) => (
           <Table.Td
-            key={title}
-            ta={isNumber === true ? 'right' : 'left'}
-            className={isNumber ? 'number' : isShort(value(row)) ? 'short' : ''}
+            key={column.title}
+            ta={isRight(column) ? 'right' : 'left'}
+            className={isRight(column) ? 'number' : isShort(column.value(row)) ? 'short' : 'wide'}
           >
-            {show === undefined ? (value(row) ?? '–') : show(row)}
+            {shownOf(column, row)}
           </Table.Td>
         ))}
       </Table.Tr>
@@ -190,16 +195,23 @@ function TableRow<Row>({
   );
 }
 
+function shownOf<Row>({ value, show, currency }: Column<Row>, row: Row): ReactNode {
+  if (show !== undefined) return show(row);
+  const of = value(row);
+  if (of === null) return '–';
+  return currency === undefined ? of : <Money amount={String(of)} currency={currency} />;
+}
+
 /** What has room on a line. Longer texts are broken. */
 const SHORT = 32;
 const isShort = (value: string | number | null): boolean => String(value ?? '').length <= SHORT;
 
 /** Order only: an amount stays a text everywhere else. */
 const comparedBy =
-  <Row,>({ value, isNumber }: Column<Row>) =>
+  <Row,>(column: Column<Row>) =>
   (a: Row, b: Row): number => {
-    const [one, other] = [value(a), value(b)];
-    return isNumber === true
+    const [one, other] = [column.value(a), column.value(b)];
+    return isRight(column)
       ? Number(one ?? 0) - Number(other ?? 0)
       : String(one ?? '').localeCompare(String(other ?? ''));
   };
@@ -214,7 +226,7 @@ const cellOf = (value: string | number | null, isNumber: boolean): string => {
 const csvOf = <Row,>(columns: readonly Column<Row>[], rows: readonly Row[]): string =>
   [
     columns.map(({ title }) => cellOf(title, false)).join(','),
-    ...rows.map((row) => columns.map(({ value, isNumber }) => cellOf(value(row), isNumber === true)).join(',')),
+    ...rows.map((row) => columns.map((column) => cellOf(column.value(row), isRight(column))).join(',')),
     '',
   ].join('\r\n');
 

@@ -1,0 +1,136 @@
+import { SegmentedControl, Stack } from '@mantine/core';
+import type { Alert, MarginAlert } from '../../../../../clients/typescript/ledgerline.ts';
+import { useList } from '../../answers.ts';
+import { periodText } from '../../formats.ts';
+import { useParam } from '../../moment.ts';
+import { Section } from '../../parts/states.tsx';
+import { Explain, ListTable } from '../../parts/table.tsx';
+import { useTenants } from '../../tenants.ts';
+
+/** What a rule looks for, in words. */
+const WHEN: Readonly<Record<Alert['when'], string>> = {
+  margin_below: 'Margin below a percentage',
+  margin_drop: 'Margin below that of the month before',
+  unattributed_above: 'Cost of no tenant above a percentage',
+  cost_off_average: 'Cost of a kind off its average',
+};
+
+/** A drop of a margin is in points, all else in percent. */
+const amountText = (when: Alert['when'], value: string): string =>
+  `${value} ${when === 'margin_drop' ? 'points' : '%'}`;
+
+/** The alerts about margin and cost of all months, and the rules that raise them. */
+export function Alerts() {
+  const [state, setState] = useParam('state', 'raised');
+  return (
+    <Stack>
+      <Section title="Alerts of all months">
+        <SegmentedControl
+          aria-label="Which alerts"
+          value={state}
+          onChange={setState}
+          mb="xs"
+          data={[
+            { value: 'raised', label: 'Raised' },
+            { value: 'cleared', label: 'Cleared' },
+          ]}
+        />
+        <Raised state={state === 'cleared' ? 'cleared' : 'raised'} />
+      </Section>
+      <Section title="Rules">
+        <Rules />
+      </Section>
+    </Stack>
+  );
+}
+
+function Raised({ state }: { readonly state: Alert['state'] }) {
+  const alerts = useList('alerts', { state });
+  const { nameOf } = useTenants();
+  const event = (position: number | null) =>
+    position === null ? '–' : <Explain id={String(position)}>{position}</Explain>;
+  return (
+    <ListTable
+      name={`${state} alerts`}
+      list={alerts}
+      keyOf={({ id }) => id}
+      empty={state === 'raised' ? 'No alert is raised. The worker judges each month that events change.' : 'None yet.'}
+      columns={[
+        { title: 'Period', value: ({ period }) => period },
+        { title: 'Rule', value: ({ alertId }) => alertId },
+        { title: 'When', value: ({ when }) => WHEN[when] },
+        { title: 'Tenant', value: ({ tenantId }) => (tenantId === null ? null : nameOf(tenantId)) },
+        { title: 'Tenant id', value: ({ tenantId }) => tenantId },
+        {
+          title: 'Cost of',
+          value: ({ provider, kind }) =>
+            provider === null && kind === null ? null : `${provider ?? ''} ${kind ?? ''}`,
+        },
+        { title: 'Currency', value: ({ currency }) => currency },
+        {
+          title: 'Value',
+          value: ({ value }) => value,
+          show: ({ when, value }) => (value === null ? 'no average' : amountText(when, value)),
+          isNumber: true,
+        },
+        {
+          title: 'Limit',
+          value: ({ threshold }) => threshold,
+          show: ({ when, threshold }) => amountText(when, threshold),
+          isNumber: true,
+        },
+        { title: 'Raised at', value: ({ raisedAt }) => raisedAt, show: (each) => event(each.raisedAt), isNumber: true },
+        ...(state === 'raised'
+          ? []
+          : [
+              {
+                title: 'Cleared at',
+                value: ({ clearedAt }: Alert) => clearedAt,
+                show: (each: Alert) => event(each.clearedAt),
+                isNumber: true,
+              },
+            ]),
+      ]}
+    />
+  );
+}
+
+function Rules() {
+  const rules = useList('marginAlerts', {});
+  return (
+    <ListTable
+      name="rules of alerts"
+      list={rules}
+      keyOf={({ alertId, effectiveFrom }) => `${alertId} ${effectiveFrom}`}
+      empty="There is no rule. Set one with set-margin-alert."
+      columns={[
+        { title: 'Rule', value: ({ alertId }) => alertId },
+        { title: 'When', value: ({ when }) => WHEN[when] },
+        {
+          title: 'Limit',
+          value: ({ percent }) => percent,
+          show: ({ when, percent }) => amountText(when, percent),
+          isNumber: true,
+        },
+        { title: 'About', value: aboutText },
+        { title: 'Currency', value: ({ currency }) => currency },
+        {
+          title: 'In force',
+          value: ({ effectiveFrom }) => effectiveFrom,
+          show: ({ period }) => periodText(period),
+        },
+      ]}
+    />
+  );
+}
+
+function aboutText({ by, provider, kind, days, minimum }: MarginAlert): string {
+  const terms = [
+    ...(by === 'tenant' ? ['each tenant'] : []),
+    ...(provider === null ? [] : [`provider ${provider}`]),
+    ...(kind === null ? [] : [`kind ${kind}`]),
+    ...(days === null ? [] : [`${days} days`]),
+    ...(minimum === null ? [] : [`from ${minimum} on`]),
+  ];
+  return terms.length === 0 ? 'all tenants together' : terms.join(', ');
+}

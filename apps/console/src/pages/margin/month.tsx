@@ -1,0 +1,227 @@
+import { SegmentedControl, Stack, Text } from '@mantine/core';
+import { lazy, Suspense } from 'react';
+import type { Margin } from '../../../../../clients/typescript/ledgerline.ts';
+import { useAnswer } from '../../answers.ts';
+import { isZero, monthOf, monthText } from '../../formats.ts';
+import { useParam } from '../../moment.ts';
+import { Answered, Figure, Money, Section } from '../../parts/states.tsx';
+import { DataTable, To } from '../../parts/table.tsx';
+import { useTenants } from '../../tenants.ts';
+import { figureColumns, figuresOf, hasShared, type Shown } from './figures.tsx';
+import { MarginRows } from './rows.tsx';
+
+const MonthBars = lazy(async () => ({ default: (await import('../../charts/month-bars.tsx')).MonthBars }));
+
+/** Twelve months, and one of them by tenant, deployment and kind. */
+export function Month({ month, currency }: Shown) {
+  const margin = useAnswer('margin', { period: month, currency });
+  return (
+    <Stack>
+      <Trend month={month} currency={currency} />
+      <Section title={monthText(month)}>
+        <Answered answer={margin}>{(of) => <Parts of={of} />}</Answered>
+      </Section>
+    </Stack>
+  );
+}
+
+function Trend({ month, currency }: Shown) {
+  const end = new Date(`${month}-01T00:00:00Z`);
+  const trend = useAnswer('marginTrend', { from: monthOf(end, -11), to: monthOf(end), currency });
+  return (
+    <Section title="Trend">
+      <Answered answer={trend}>
+        {({ months }) => (
+          <>
+            <Suspense fallback="Loading the chart">
+              <MonthBars months={months} currency={currency} />
+            </Suspense>
+            <DataTable
+              name="trend"
+              rows={months}
+              keyOf={(each) => each.month}
+              empty="No month was asked for."
+              columns={[
+                { title: 'Month', value: (each) => each.month },
+                ...figureColumns(currency, hasShared(months)),
+                { title: 'Coverage %', value: (each) => each.coveragePct, isNumber: true },
+              ]}
+            />
+          </>
+        )}
+      </Answered>
+    </Section>
+  );
+}
+
+function Parts({ of }: { readonly of: Margin }) {
+  const { currency, overall, unattributed, shared } = of;
+  const [by, setBy] = useParam('by', 'tenant');
+  const isShared = shared.length > 0;
+  return (
+    <Stack>
+      <div className="figures">
+        {figuresOf(isShared).map(([title, name]) => (
+          <Figure key={title} title={title}>
+            <Money amount={overall[name]} currency={currency} />
+          </Figure>
+        ))}
+        <Figure title={isShared ? 'Loaded margin %' : 'Margin %'}>{overall.marginPct ?? '–'}</Figure>
+        <Figure title="Cost of no tenant">
+          <Money amount={unattributed.cogs} currency={currency} />
+        </Figure>
+      </div>
+      <SegmentedControl
+        aria-label="Margin by"
+        value={by}
+        onChange={setBy}
+        data={['tenant', 'deployment', 'kind']}
+        style={{ alignSelf: 'flex-start' }}
+      />
+      {by === 'tenant' && <ByTenant of={of} isShared={isShared} />}
+      {by === 'deployment' && <ByDeployment of={of} isShared={isShared} />}
+      {by === 'kind' && <ByKind of={of} />}
+      <OfNoTenant of={of} />
+    </Stack>
+  );
+}
+
+interface PartsOf {
+  readonly of: Margin;
+  readonly isShared: boolean;
+}
+
+/** What explain calls the margin of a month, of all tenants or one. */
+const idOf = ({ period, currency }: Margin, tenantId?: string): string =>
+  `margin:${period}/${currency}${tenantId === undefined ? '' : `/${encodeURIComponent(tenantId)}`}`;
+
+const ALL = (): boolean => true;
+
+function ByTenant({ of, isShared }: PartsOf) {
+  const { nameOf } = useTenants();
+  return (
+    <DataTable
+      name="margin by tenant"
+      rows={of.byTenant}
+      keyOf={(each) => each.tenantId}
+      inner={({ tenantId }) => (
+        <MarginRows id={idOf(of, tenantId)} currency={of.currency} revenueOf={ALL} costOf={ALL} sharedOf={ALL} />
+      )}
+      empty="No tenant had revenue or cost in this month. Issue invoices, and import the provider's bill."
+      columns={[
+        {
+          title: 'Tenant',
+          value: (each) => nameOf(each.tenantId),
+          show: ({ tenantId }) => <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{nameOf(tenantId)}</To>,
+        },
+        { title: 'Id', value: (each) => each.tenantId },
+        ...figureColumns(of.currency, isShared),
+      ]}
+    />
+  );
+}
+
+function ByDeployment({ of, isShared }: PartsOf) {
+  const { nameOf } = useTenants();
+  return (
+    <DataTable
+      name="margin by deployment"
+      rows={of.byDeployment}
+      keyOf={(each) => `${each.tenantId} ${each.deploymentId ?? 'without a deployment'}`}
+      inner={({ tenantId, deploymentId }) => {
+        const isOf = (each: { readonly deploymentId: string | null }): boolean => each.deploymentId === deploymentId;
+        return (
+          <MarginRows
+            id={idOf(of, tenantId)}
+            name={deploymentId ?? `${tenantId} without a deployment`}
+            currency={of.currency}
+            revenueOf={isOf}
+            costOf={isOf}
+            sharedOf={isOf}
+          />
+        );
+      }}
+      empty="No deployment had revenue or cost in this month. Issue invoices, and import the provider's bill."
+      columns={[
+        { title: 'Deployment', value: (each) => each.deploymentId },
+        { title: 'Tenant', value: (each) => nameOf(each.tenantId) },
+        { title: 'Tenant id', value: (each) => each.tenantId },
+        ...figureColumns(of.currency, isShared),
+      ]}
+    />
+  );
+}
+
+function ByKind({ of }: { readonly of: Margin }) {
+  return (
+    <>
+      <DataTable
+        name="revenue by billing kind"
+        rows={of.byKind.revenue}
+        keyOf={(each) => `revenue of ${each.billingKind}`}
+        inner={({ billingKind }) => (
+          <MarginRows
+            id={idOf(of)}
+            name={billingKind}
+            currency={of.currency}
+            revenueOf={(each) => each.billingKind === billingKind}
+          />
+        )}
+        empty="There was no revenue in this month. Issue invoices."
+        columns={[
+          { title: 'Billing kind', value: (each) => each.billingKind },
+          { title: 'Revenue', value: (each) => each.revenue, currency: of.currency },
+        ]}
+      />
+      <DataTable
+        name="cost by kind of resource"
+        rows={of.byKind.cogs}
+        keyOf={(each) => `cost of ${each.kind}`}
+        inner={({ kind }) => (
+          <MarginRows id={idOf(of)} name={kind} currency={of.currency} costOf={(each) => each.kind === kind} />
+        )}
+        empty="There was no cost in this month. Import the provider's bill."
+        columns={[
+          { title: 'Kind of the provider', value: (each) => each.kind },
+          { title: 'Cost', value: (each) => each.cogs, currency: of.currency },
+        ]}
+      />
+    </>
+  );
+}
+
+/** Cost that no tenant bears, down to its lines. */
+function OfNoTenant({ of }: { readonly of: Margin }) {
+  const { currency, unattributed } = of;
+  if (isZero(unattributed.cogs) && isZero(unattributed.directCogs))
+    return <Text c="dimmed">A tenant bears each cost of this month.</Text>;
+  return (
+    <Section title="Cost of no tenant">
+      <Text size="sm" mb="xs">
+        Record who holds the resources, correct the lines, or share the cost under Shared cost.
+      </Text>
+      <DataTable
+        name="what no tenant bears"
+        rows={[unattributed]}
+        keyOf={() => 'the cost of no tenant'}
+        isPlain
+        inner={() => (
+          <MarginRows
+            id={idOf(of)}
+            name="no tenant"
+            currency={currency}
+            costOf={({ tenantId, sharedBy }) => tenantId === null && sharedBy === null}
+            sharedOf={({ tenantId }) => tenantId === null}
+          />
+        )}
+        empty=""
+        columns={[
+          { title: 'Tenant', value: () => 'None' },
+          { title: 'Direct cost', value: (each) => each.directCogs, currency },
+          { title: 'Shared cost without a tenant', value: (each) => each.sharedCogs, currency },
+          { title: 'Cost', value: (each) => each.cogs, currency },
+        ]}
+      />
+    </Section>
+  );
+}
