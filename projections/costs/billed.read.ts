@@ -122,3 +122,38 @@ export async function readResourceCosts(
     ORDER BY provider, resource_id, kind`.execute(db);
   return rows;
 }
+
+/** A cost line of a resource, as commands name it. */
+export type LineOfResource = Pick<CostLineRow, 'provider' | 'resource_id' | 'kind' | 'invoice_ref' | 'line_key'>;
+
+/** The first lines of resources in a month, without tax, at most `limit` of each resource and kind. */
+export async function readFirstLines(
+  db: Db,
+  position: number,
+  {
+    month,
+    currency,
+    of,
+    limit,
+  }: {
+    readonly month: Period;
+    readonly currency: string;
+    readonly of: readonly Pick<LineOfResource, 'provider' | 'resource_id' | 'kind'>[];
+    readonly limit: number;
+  },
+): Promise<LineOfResource[]> {
+  const columns = sql.raw(
+    'provider, resource_id, kind, invoice_ref, line_key, amount, charge_period_start, charge_period_end',
+  );
+  const wanted = sql`unnest(${of.map(({ provider }) => provider)}::text[],
+    ${of.map(({ resource_id }) => resource_id)}::text[], ${of.map(({ kind }) => kind)}::text[])`;
+  const { rows } = await sql<LineOfResource>`
+    SELECT provider, resource_id, kind, invoice_ref, line_key
+    FROM (
+      SELECT *, row_number() OVER (PARTITION BY provider, resource_id, kind ORDER BY invoice_ref, line_key) AS n
+      FROM ${linesOf(position, { months: [month], currency }, columns)} l
+      WHERE amount <> 0 AND (provider, resource_id, kind) IN (SELECT * FROM ${wanted})) x
+    WHERE n <= ${limit}
+    ORDER BY provider, resource_id, kind, n`.execute(db);
+  return rows;
+}

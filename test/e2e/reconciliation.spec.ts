@@ -28,6 +28,7 @@ interface Item {
   readonly amount: string | null;
   readonly count: number;
   readonly reason: string | null;
+  readonly lines: readonly { readonly invoiceRef: string; readonly lineKey: string }[] | null;
 }
 interface Answer {
   readonly provider: { readonly count: number; readonly difference: string; readonly items: readonly Bill[] };
@@ -56,6 +57,7 @@ beforeAll(async () => {
       seen('vm-2', 'droplet', 'active'),
       seen('vm-off', 'droplet', 'off'),
       seen('lb-1', 'load_balancer', 'active'),
+      { ...seen('vm-eu', 'droplet', 'active'), provider: 'hetzner' },
     ],
     { command: 'run-metering', date: '2026-04-01' },
     {
@@ -76,6 +78,12 @@ beforeAll(async () => {
       // 30 days, 15 of them in April: 1.50.
       line('5', '3.00', { resourceId: 'vm-off', chargePeriod: { start: T('2026-04-16'), end: T('2026-05-16') } }),
       line('6', '5.50', { category: 'tax' }),
+      // It costs nothing.
+      line('7', '0.00', { resourceId: 'free' }),
+    ]),
+    bill('hetzner', '2026-04', [
+      line('1', '5.00', { resourceId: 'vm-eu', currency: 'EUR' }),
+      line('2', '1.00', { resourceId: 'ghost-eu', currency: 'EUR' }),
     ]),
     bill('aws', '123 2026-04 Anniversary', [line('1', '4.00')]),
     bill('aws', '123 2026-04 Purchase', [line('1', '2.00')]),
@@ -167,10 +175,60 @@ it('lists what cost, inventory, usage and prices do not have in common', async (
     'usage_without_cost 3 -',
     'cost_without_usage 1 7.50',
   ]);
+  const linesOf = (name: string) =>
+    lists.filter(({ list }) => list === name).flatMap(({ items }) => items.map((item) => item.lines));
+  // Of the bill 2026-04: what correct-cost needs.
+  expect(linesOf('cost_without_inventory')).toEqual([[{ invoiceRef: '2026-04', lineKey: '3' }]]);
+  expect(linesOf('cost_without_usage')).toEqual([
+    [
+      { invoiceRef: '2026-04', lineKey: '2' },
+      { invoiceRef: '2026-04', lineKey: '5' },
+    ],
+  ]);
+  expect(linesOf('inventory_without_cost')).toEqual([null, null]);
   const one = await april({ list: 'usage_without_cost', first: '2' });
   expect(one.lists.map(({ list, count, items }) => [list, count, items.length])).toEqual([
     ['usage_without_cost', 3, 2],
   ]);
+});
+
+it('takes a resource as charged that is billed in another currency', async () => {
+  const { lists } = await april({ currency: 'EUR' });
+  const of = new Map(lists.map(({ list, items }) => [list, items.map(shown)]));
+  // vm-1 and vm-off are billed in USD, vm-eu in EUR.
+  expect(of.get('inventory_without_cost')).toEqual(['digitalocean load_balancer lb-1', 'digitalocean droplet vm-2']);
+  expect(of.get('usage_without_cost')).toEqual(['digitalocean vm-2 droplet_hours 24', 'mailer mails 7', 'job vcpu 2']);
+  expect(of.get('cost_without_inventory')).toEqual(['hetzner compute ghost-eu 1.00']);
+});
+
+it('counts all lines of the month that have no price, however many there are of other months', async () => {
+  const ledger = await testLedger();
+  try {
+    // Its plan is in USD, its tenant pays in EUR. 120 kinds and the fee, for 88 months: 10,648 lines without a price.
+    await ledger.apply(
+      ...[tenant('x'), tenant('euro', { currency: 'EUR' })],
+      deployment('x1', 'x', { from: T('2018-12-01') }),
+      { command: 'assign-deployment', deploymentId: 'x1', tenantId: 'euro', from: T('2019-01-01') },
+      plan(
+        'many',
+        '1.00',
+        Array.from({ length: 120 }, (_, index) => ({
+          billingKind: `kind-${String(index).padStart(3, '0')}`,
+          price: { model: 'unit', unitAmount: '1' },
+        })),
+        { effectiveFrom: T('2018-12-01') },
+      ),
+      subscription('s', 'x1', 'many', { from: T('2018-12-01') }),
+    );
+    const { lists } = await ledger.ask<Answer>('reconciliation', {
+      ...{ period: '2026-04', currency: 'EUR', list: 'usage_without_price', first: '200' },
+    });
+    expect(lists).toMatchObject([{ count: 121 }]);
+    expect(lists[0]?.items.length).toBe(121);
+    expect(lists[0]?.items.at(-1)).toMatchObject({ billingKind: 'kind-119', reason: expect.stringContaining('USD') });
+  } finally {
+    await ledger.close();
+  }
 });
 
 it('corrects and withdraws a recorded total, and knows what was recorded before', async () => {

@@ -3,11 +3,13 @@ import { exactMoney } from '#domain/margin/margin';
 import type { ReconciledBill } from '#domain/margin/reconciliation';
 import { type Decimal, sum, ZERO } from '#domain/money/decimal';
 import { zCurrency } from '#domain/schema';
+import type { Period } from '#domain/time/period';
 import { billsOf } from '#billing/reconciliation/bills';
 import { issuedMonths } from '#billing/reconciliation/issued';
 import { amountOf, OPEN_LISTS, type OpenItem, type OpenList, openLists } from '#billing/reconciliation/lists';
+import { firstLines, type LineRef, MOST_LINES } from '#billing/reconciliation/resources';
 import { zMonth } from '#ledger/month';
-import { ADMIN, defineQuery, zAsOf, zWhole } from '#ledger/query';
+import { ADMIN, defineQuery, type QueryContext, zAsOf, zWhole } from '#ledger/query';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
 import { zMoney, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
@@ -78,6 +80,10 @@ const zOpen = z
     amount: zMoney.nullable().describe('Its cost in the month'),
     count: z.int().describe('Number of cost lines, readings or resources'),
     reason: z.string().nullable(),
+    lines: z
+      .array(z.object({ invoiceRef: z.string(), lineKey: z.string() }).meta({ id: 'CostLineRef' }))
+      .nullable()
+      .describe(`Of the cost of a resource: its first ${MOST_LINES} lines, as correct-cost names them`),
   })
   .meta({ id: 'OpenItem', description: 'Fields that do not apply are null' });
 
@@ -148,8 +154,16 @@ export const reconciliation = defineQuery({
     const money = (amount: Decimal): string => exactMoney(amount, currency);
     const bills = await billsOf(context, period, currency);
     const issued = await issuedMonths(context, { month: period, currency });
-    const open = await openLists(context, period, currency);
-    const currencies = await readMarginCurrencies(context.core.db, context.position, period);
+    const others = (await readMarginCurrencies(context.core.db, context.position, period)).filter(
+      (other) => other !== currency,
+    );
+    const open = await openLists(context, period, { currency, others });
+    const asked = OPEN_LISTS.filter((each) => list === undefined || each === list);
+    const linesOf = await linesOfItems(
+      context,
+      { month: period, currency },
+      asked.flatMap((each) => open[each].slice(0, first)),
+    );
     const total = (amounts: readonly (Decimal | null)[]): string => money(sum(amounts.flatMap((each) => each ?? [])));
     const [billed, booked] = [sum(issued.map((each) => each.issued)), sum(issued.map((each) => each.revenue))];
     const unequal = issued.filter((each) => !each.issued.eq(each.revenue));
@@ -177,22 +191,39 @@ export const reconciliation = defineQuery({
         })),
         remedy: unequal.length === 0 ? null : 'Run check, and rebuild the read models with projections rebuild.',
       },
-      lists: OPEN_LISTS.filter((each) => list === undefined || each === list).map((each) => {
+      lists: asked.map((each) => {
         const amount = amountOf(each, open[each]);
         return {
           list: each,
           count: open[each].length,
           amount: amount === null ? null : money(amount),
-          items: open[each].slice(0, first).map((item) => printItem(item, money)),
+          items: open[each].slice(0, first).map((item) => ({ ...printItem(item, money), lines: linesOf(item) })),
           remedy: REMEDIES[each],
         };
       }),
-      otherCurrencies: currencies.filter((other) => other !== currency),
+      otherCurrencies: others,
     };
   },
 });
 
 type Money = (amount: Decimal) => string;
+
+/** The first cost lines of items that are the cost of a resource. Of others: null. */
+async function linesOfItems(
+  context: QueryContext,
+  of: { readonly month: Period; readonly currency: string },
+  items: readonly OpenItem[],
+): Promise<(item: OpenItem) => LineRef[] | null> {
+  const costs = items.flatMap((item) => {
+    const { provider, resourceId, kind, amount } = item;
+    return provider === null || resourceId === null || kind === null || amount === null
+      ? []
+      : [{ item, provider, resourceId, kind }];
+  });
+  const lines = await firstLines(context, of, costs);
+  const found = new Map(costs.map(({ item }, index) => [item, lines[index] ?? []]));
+  return (item) => found.get(item) ?? null;
+}
 
 const printItem = ({ amount, ...item }: OpenItem, money: Money) => ({
   ...item,

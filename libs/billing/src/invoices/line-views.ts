@@ -1,3 +1,4 @@
+import { compareText } from '#domain/compare-text';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { LineDefinition } from '#domain/lines/line';
 import { type RecordedPart, type TiledPart, tiles } from '#domain/lines/parts';
@@ -6,6 +7,7 @@ import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { printRated, type PrintedRow } from '#domain/rating/row';
 import type { Instant } from '#domain/time/instant';
+import { overlaps, type Period } from '#domain/time/period';
 import { type Page, pageOfAll, type QueryContext } from '#ledger/query';
 import { readIssuedParts, readLastComputed } from '#projections/invoices/invoices.read';
 import { readTenants } from '#projections/tenants/tenants.read';
@@ -65,6 +67,7 @@ interface Entry {
   readonly id: string;
   readonly line: LineDefinition;
   readonly status: 'valid' | 'split';
+  readonly period: Period;
   /** The currency that the line is billed in. */
   readonly currency: string;
   readonly key: string;
@@ -82,6 +85,28 @@ export async function lineViews(
   const chosen = asked.isQuarantined === undefined ? entries : await quarantinedOf(context, asked, entries);
   const { items, nextCursor } = pageOfAll(chosen, page, context.position, ({ key }) => key);
   return { items: await viewsOf(context, asked.at, items), nextCursor };
+}
+
+/** A line or part that can't be rated, and why. */
+export interface QuarantinedPart extends Pick<LineView, 'tenantId' | 'deploymentId' | 'billingKind' | 'lineId'> {
+  readonly reason: string;
+}
+
+/** The parts of a month, in one currency, that can't be rated up to an instant. Only those of the month are rated. */
+export async function quarantinedParts(
+  context: QueryContext,
+  { month, currency, at }: { readonly month: Period; readonly currency: string; readonly at: Instant },
+): Promise<QuarantinedPart[]> {
+  const entries = (await entriesOf(context, { tenantId: null, at })).filter(
+    (entry) => entry.status === 'valid' && entry.currency === currency && overlaps(entry.period, month),
+  );
+  const reasons = await reasonsOf(context, at, entries);
+  return entries
+    .sort((a, b) => compareText(a.key, b.key))
+    .flatMap(({ id, line: { tenantId, deploymentId, billingKind, lineId } }) => {
+      const reason = reasons.get(lineId);
+      return reason === undefined ? [] : [{ tenantId, deploymentId, billingKind, lineId: id, reason }];
+    });
 }
 
 /** A line or part by its id, followed by the parts of a line that was cut. Empty: it does not exist. */
@@ -121,9 +146,11 @@ function entriesOfLine(line: LineDefinition, recorded: readonly RecordedPart[], 
   const parts = tiles(line, recorded);
   const isSplit = isCut(line, parts);
   const valid = parts.map(({ partId, period }): Entry => ({
-    ...{ id: partId, line, status: 'valid', currency, key: keyOf(isSplit ? period.start : '') },
+    ...{ id: partId, line, status: 'valid', period, currency, key: keyOf(isSplit ? period.start : '') },
   }));
-  return isSplit ? [{ id: line.lineId, line, status: 'split', currency, key: keyOf('') }, ...valid] : valid;
+  return isSplit
+    ? [{ id: line.lineId, line, status: 'split', period: line.period, currency, key: keyOf('') }, ...valid]
+    : valid;
 }
 
 /** A line that was billed whole and continues has two parts, of which the first has the line's id. */
@@ -135,14 +162,25 @@ async function quarantinedOf(
   { isQuarantined, at }: LinesAsked,
   entries: readonly Entry[],
 ): Promise<Entry[]> {
+  const reasons = await reasonsOf(context, at, entries);
+  return entries.filter(({ line }) => reasons.has(line.lineId) === isQuarantined);
+}
+
+/** By line: why it can't be rated. Lines that can be rated have no entry. */
+async function reasonsOf(
+  context: QueryContext,
+  at: Instant,
+  entries: readonly Entry[],
+): Promise<ReadonlyMap<string, string>> {
   const toRate = await toBeRated(
     context,
     at,
     entries.filter(({ line, currency }) => mayBeQuarantined(line, currency)),
   );
   const rated = await rateLines(context.core, context.position, toRate);
-  const quarantined = new Set(rated.filter((each) => each.quarantined !== null).map(({ line }) => line.lineId));
-  return entries.filter(({ line }) => quarantined.has(line.lineId) === isQuarantined);
+  return new Map(
+    rated.flatMap(({ line, quarantined }) => (quarantined === null ? [] : [[line.lineId, quarantined.message]])),
+  );
 }
 
 /** The lines of entries, each once. */

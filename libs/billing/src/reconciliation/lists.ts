@@ -2,11 +2,11 @@ import { compareText } from '#domain/compare-text';
 import { mappingAt } from '#domain/margin/kind-mapping';
 import { type Decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { earlier, lastInstantBefore } from '#domain/time/instant';
-import { overlaps, type Period } from '#domain/time/period';
-import { MAX_LIMIT, type QueryContext } from '#ledger/query';
+import type { Period } from '#domain/time/period';
+import type { QueryContext } from '#ledger/query';
 import { readAssignments } from '#projections/deployments/deployments.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
-import { lineViews } from '../invoices/line-views.js';
+import { quarantinedParts } from '../invoices/line-views.js';
 import { unbilledUsage } from '../retention/unbilled.js';
 import { monthByResource } from './resources.js';
 
@@ -55,13 +55,13 @@ const NOTHING = {
   reason: null,
 } satisfies OpenItem;
 
-/** All open things of a month, with cost in one currency. */
+/** All open things of a month, with cost in one currency. `others`: the other currencies with cost in the month. */
 export async function openLists(
   context: QueryContext,
   month: Period,
-  currency: string,
+  { currency, others }: { readonly currency: string; readonly others: readonly string[] },
 ): Promise<Readonly<Record<OpenList, readonly OpenItem[]>>> {
-  const of = await monthByResource(context, month, currency);
+  const of = await monthByResource(context, month, { currency, others });
   return {
     kinds_not_metered: kindsNotMetered(of.resources),
     kinds_not_mapped: await kindsNotMapped(context, month, of.kinds),
@@ -120,17 +120,10 @@ async function kindsNotMapped(
     .map(({ provider, kind, amount, lines }) => ({ ...NOTHING, ...{ provider, kind, amount, count: lines } }));
 }
 
-/** Lines of the month that can't be rated, up to now or the end of the month. */
+/** Lines and parts of the month that can't be rated, up to now or the end of the month. */
 async function withoutPrice(context: QueryContext, month: Period, currency: string): Promise<OpenItem[]> {
-  const asked = { tenantId: null, isQuarantined: true, at: earlier(month.end, context.caller.now) };
-  const { items } = await lineViews(context, asked, { limit: MAX_LIMIT });
-  return items
-    .filter((line) => line.status === 'valid' && line.currency === currency && overlaps(line.period, month))
-    .map(({ tenantId, deploymentId, billingKind, lineId, quarantine }) => ({
-      ...NOTHING,
-      ...{ tenantId, deploymentId, billingKind, lineId },
-      reason: quarantine?.message ?? null,
-    }));
+  const found = await quarantinedParts(context, { month, currency, at: earlier(month.end, context.caller.now) });
+  return found.map((part) => ({ ...NOTHING, ...part }));
 }
 
 /** Usage of the month that no line covers and nothing waives. */

@@ -12,7 +12,7 @@ import { type Decimal, decimal, integer, sum, ZERO } from '#domain/money/decimal
 import { lastInstantBefore } from '#domain/time/instant';
 import { contains, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
-import { readResourceCosts, type ResourceCost } from '#projections/costs/billed.read';
+import { readFirstLines, readResourceCosts, type ResourceCost } from '#projections/costs/billed.read';
 import { monthName } from '#projections/costs/charged.read';
 import { readResourceUsage } from '#projections/usage-records/used-resources.read';
 import { isAt } from '#read-model/at';
@@ -27,17 +27,22 @@ export interface MonthByResource extends Untied {
   readonly resources: readonly ResourceInMonth[];
 }
 
-/** Compares a month's cost in one currency with the inventory and with usage, by resource. */
+/**
+ * Compares a month's cost in one currency with the inventory and with usage, by resource. A resource that is charged in
+ * one of the other currencies of the month has a cost.
+ */
 export async function monthByResource(
   context: QueryContext,
   month: Period,
-  currency: string,
+  { currency, others }: { readonly currency: string; readonly others: readonly string[] },
 ): Promise<MonthByResource> {
   const { core, position } = context;
   const { costs, kinds } = await costsOf(context, month, currency);
+  const otherCosts: CostOfResource[] = [];
+  for (const other of others) otherCosts.push(...(await costsOf(context, month, other)).costs);
   const resources = (await timelinesOf(core, position)).map((resource) => inMonth(resource, month));
   const usage = await usageOf(context, month);
-  return { costs, kinds, resources, ...untied(costs, resources, usage) };
+  return { costs, kinds, resources, ...untied(costs, otherCosts, resources, usage) };
 }
 
 async function costsOf(
@@ -65,6 +70,36 @@ async function costsOf(
       of.slice(0, 1).map(({ provider, kind }) => ({ ...{ provider, kind }, ...summed(of) })),
     ),
   };
+}
+
+/** A cost line as correct-cost names it, with the provider. */
+export interface LineRef {
+  readonly invoiceRef: string;
+  readonly lineKey: string;
+}
+
+/** At most this many lines of a resource are named. */
+export const MOST_LINES = 10;
+
+/** The first cost lines of resources in a month, by resource and kind, in the order of `of`. */
+export async function firstLines(
+  { core, position }: QueryContext,
+  { month, currency }: { readonly month: Period; readonly currency: string },
+  of: readonly Pick<CostOfResource, 'provider' | 'resourceId' | 'kind'>[],
+): Promise<LineRef[][]> {
+  if (of.length === 0) return [];
+  const keyOf = (...names: readonly (string | null)[]): string => JSON.stringify(names);
+  const rows = await readFirstLines(core.db, position, {
+    ...{ month, currency, limit: MOST_LINES },
+    of: of.map(({ provider, resourceId, kind }) => ({ provider, resource_id: resourceId, kind })),
+  });
+  const found = Map.groupBy(rows, (row) => keyOf(row.provider, row.resource_id, row.kind));
+  return of.map(({ provider, resourceId, kind }) =>
+    (found.get(keyOf(provider, resourceId, kind)) ?? []).map((row) => ({
+      invoiceRef: row.invoice_ref,
+      lineKey: row.line_key,
+    })),
+  );
 }
 
 /** As the margin divides a cost by time. */

@@ -44,7 +44,7 @@ const used = (resourceId: string, quantity: string, provider = 'aws') => ({
 
 it('says why a resource that costs has no usage', () => {
   const reasons = (resource: ResourceInMonth, usage: ReturnType<typeof used>[]) =>
-    untied([cost('vm')], [resource], usage).costWithoutUsage.map(({ reason }) => reason);
+    untied([cost('vm')], [], [resource], usage).costWithoutUsage.map(({ reason }) => reason);
   expect(reasons(vm('vm'), [used('vm', '24')])).toEqual([]);
   // A reading without a provider is of any.
   expect(reasons(vm('vm'), [used('vm', '24', '')])).toEqual([]);
@@ -55,10 +55,22 @@ it('says why a resource that costs has no usage', () => {
 });
 
 it('does not list a resource that was not there, and counts a cost of 0 as none', () => {
-  const of = untied([cost('free', '0')], [vm('free'), vm('gone', { isThere: false })], [used('free', '24')]);
+  const known = [vm('free'), vm('gone', { isThere: false })];
+  const of = untied([cost('free', '0'), cost('unknown', '0')], [cost('free', '0')], known, [used('free', '24')]);
+  expect(of.costWithoutInventory).toEqual([]);
   expect(of.inventoryWithoutCost.map(({ resourceId }) => resourceId)).toEqual(['free']);
   expect(of.usageWithoutCost.map(({ resourceId }) => resourceId)).toEqual(['free']);
   expect(of.costWithoutUsage).toEqual([]);
+});
+
+it('counts a cost in another currency, and lists it only there', () => {
+  const of = untied([], [cost('vm'), cost('unknown')], [vm('vm')], [used('vm', '24', '')]);
+  expect(of).toEqual({
+    costWithoutInventory: [],
+    inventoryWithoutCost: [],
+    usageWithoutCost: [],
+    costWithoutUsage: [],
+  });
 });
 
 it('lists nothing of resources that cost, are known and are used', () => {
@@ -67,6 +79,7 @@ it('lists nothing of resources that cost, are known and are used', () => {
     fc.property(ids, ids, ids, (costs, known, usage) => {
       const of = untied(
         costs.map((id) => cost(id)),
+        [],
         known.map((id) => vm(id)),
         usage.map((id) => used(id, '1')),
       );

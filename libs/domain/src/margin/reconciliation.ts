@@ -114,30 +114,35 @@ export type WithoutUsage = (typeof WITHOUT_USAGE)[number];
 export interface Untied {
   /** The provider charges a resource that the inventory does not know. */
   readonly costWithoutInventory: readonly CostOfResource[];
-  /** A resource was there, and no line charges it. */
+  /** A resource was there, and no line of any currency charges it. */
   readonly inventoryWithoutCost: readonly ResourceInMonth[];
-  /** A resource was used, and no line charges it. */
+  /** A resource was used, and no line of any currency charges it. */
   readonly usageWithoutCost: readonly UsageOfResource[];
   /** The provider charges a resource of the inventory that has no usage, or usage of 0. */
   readonly costWithoutUsage: readonly (CostOfResource & { readonly reason: WithoutUsage })[];
 }
 
-/** Compares the three sides by provider and id of the resource. `resources`: all that were ever known. */
+/**
+ * Compares the three sides by provider and id of the resource. `costs`: in the currency that is asked for.
+ * `otherCosts`: in all other currencies. `resources`: all that were ever known.
+ */
 export function untied(
   costs: readonly CostOfResource[],
+  otherCosts: readonly CostOfResource[],
   resources: readonly ResourceInMonth[],
   usage: readonly UsageOfResource[],
 ): Untied {
   const known = new Map(resources.map((resource) => [keyOf(resource), resource]));
-  const charged = new Set(costs.filter(({ amount }) => !amount.eq(ZERO)).map(keyOf));
-  const chargedIds = new Set(costs.filter(({ amount }) => !amount.eq(ZERO)).map(({ resourceId }) => resourceId));
+  const ofAnyCurrency = [...costs, ...otherCosts].filter(isCost);
+  const charged = new Set(ofAnyCurrency.map(keyOf));
+  const chargedIds = new Set(ofAnyCurrency.map(({ resourceId }) => resourceId));
   const readings = Map.groupBy(usage, keyOf);
   const usedBy = (resource: Resource): readonly UsageOfResource[] => [
     ...(readings.get(keyOf(resource)) ?? []),
     ...(readings.get(keyOf({ ...resource, provider: '' })) ?? []),
   ];
   return {
-    costWithoutInventory: costs.filter((cost) => !known.has(keyOf(cost))),
+    costWithoutInventory: costs.filter((cost) => isCost(cost) && !known.has(keyOf(cost))),
     inventoryWithoutCost: resources.filter((resource) => resource.isThere && !charged.has(keyOf(resource))),
     usageWithoutCost: usage.filter(
       (each) =>
@@ -145,12 +150,15 @@ export function untied(
     ),
     costWithoutUsage: costs.flatMap((cost) => {
       const resource = known.get(keyOf(cost));
-      if (resource === undefined || cost.amount.eq(ZERO)) return [];
+      if (resource === undefined || !isCost(cost)) return [];
       const used = usedBy(cost);
       return used.some(({ quantity }) => !quantity.eq(ZERO)) ? [] : [{ ...cost, reason: reasonOf(resource, used) }];
     }),
   };
 }
+
+/** A cost of 0 is no cost. */
+const isCost = ({ amount }: CostOfResource): boolean => !amount.eq(ZERO);
 
 type Resource = Pick<CostOfResource, 'provider' | 'resourceId'>;
 const keyOf = ({ provider, resourceId }: Resource): string => JSON.stringify([provider, resourceId]);
