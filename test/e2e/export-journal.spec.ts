@@ -100,7 +100,7 @@ it('names accounts by a file, in YAML or JSON, as of a position', async () => {
     // 21.12 for April, which was accrued there, and May's fee.
     ['2026-05-01', '1200', '71.12', '', '', '2026-05'],
     ['2026-05-01', 'Assets:Accrued-revenue', '-21.12', 'droplet_hours', '2026-04', '2026-05'],
-    ['2026-05-01', '4410', '-50.00', 'base_fee', '2026-05', '2026-05'],
+    ['2026-05-01', '0441', '-50.00', 'base_fee', '2026-05', '2026-05'],
   ]);
   // Before anything was issued.
   expect((await journal('--period', '2026-05', '--as-of', '4', '--json')).stdout).toBe('');

@@ -53,11 +53,11 @@ export async function run([kind = '']: readonly string[], { out, ...options }: O
 
 const isKind = (kind: string): kind is ExportKind => EXPORT_KINDS.some((each) => each === kind);
 
-/** JSON is YAML too. */
+/** JSON is YAML too. All values are texts: an account such as 0800 keeps its zero. */
 async function readYaml(file: string): Promise<unknown> {
   const text = await readText(file);
   try {
-    return parse(text);
+    return parse(text, { schema: 'failsafe' });
   } catch (error) {
     throw new Error(`${file} is neither YAML nor JSON: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -17,7 +17,14 @@ import {
 import { readMarginCurrencies } from '#projections/margins/margins.read';
 import type { Accounts } from './accounts.js';
 import { lastDayOf, monthText } from './dates.js';
-import { documentTransactions, type Entry, merged, plainEntry, type Transaction } from './transactions.js';
+import {
+  type BookedDocument,
+  documentTransactions,
+  type Entry,
+  merged,
+  plainEntry,
+  type Transaction,
+} from './transactions.js';
 
 export const POSTING_COLUMNS = [
   'date',
@@ -107,7 +114,9 @@ const isBought = ({ payment, is_withdrawn: isWithdrawn }: CreditRow): boolean =>
 const transfer = (debit: Entry['account'], credit: Entry['account'], amount: Decimal): Entry[] =>
   merged([plainEntry(debit, amount), plainEntry(credit, amount.neg())]);
 
-const PAGE_DOCUMENTS = 50;
+const PAGE_DOCUMENTS = 2000;
+/** Of so many documents the rows are in memory at once: an invoice may have 20,000. */
+const DOCUMENTS_AT_ONCE = 50;
 
 async function* documentsOf(
   { db }: LedgerCore,
@@ -117,32 +126,27 @@ async function* documentsOf(
 ): AsyncGenerator<Transaction> {
   const prepaid = new Set(bought.map((row) => keyOfCredit(row.tenant_id, row.currency, row.credit_id)));
   for (let after: AfterDocument = { series: 'CN', ordinal: 0 }; ;) {
-    const documents: JournalDocument[] = await readJournalDocuments(db, position, month, {
-      after,
-      limit: PAGE_DOCUMENTS,
-    });
-    const rows = Map.groupBy(
-      await readFrozenRows(
-        db,
-        documents.map(({ document_id: documentId, rows_attempt: attempt }) => ({ documentId, attempt })),
-      ),
-      ({ invoice_id }) => invoice_id,
-    );
-    for (const { document_id, series, ordinal, issued_at, voided_at, tenant_id, currency, receivable } of documents)
-      yield* documentTransactions(
-        {
-          ...{ number: documentNumber(series, ordinal), isCreditNote: series === 'CN' },
-          ...{ issuedAt: issued_at, voidedAt: voided_at, tenantId: tenant_id, currency },
-          receivable: decimal(receivable),
-          rows: (rows.get(document_id) ?? []).map(({ row }) => row),
-        },
-        monthText(month.start),
-        (creditId) => prepaid.has(keyOfCredit(tenant_id, currency, creditId)),
-      ).filter(({ entries }) => entries.length > 0);
-    const last = documents.at(-1);
-    if (last === undefined || documents.length < PAGE_DOCUMENTS) return;
+    const page: JournalDocument[] = await readJournalDocuments(db, position, month, { after, limit: PAGE_DOCUMENTS });
+    for (let start = 0; start < page.length; start += DOCUMENTS_AT_ONCE)
+      for (const document of await withRows(db, page.slice(start, start + DOCUMENTS_AT_ONCE)))
+        yield* documentTransactions(document, monthText(month.start), (creditId) =>
+          prepaid.has(keyOfCredit(document.tenantId, document.currency, creditId)),
+        ).filter(({ entries }) => entries.length > 0);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE_DOCUMENTS) return;
     after = { series: last.series, ordinal: last.ordinal };
   }
+}
+
+async function withRows(db: LedgerCore['db'], documents: readonly JournalDocument[]): Promise<BookedDocument[]> {
+  const frozen = documents.map(({ document_id: documentId, rows_attempt: attempt }) => ({ documentId, attempt }));
+  const rows = Map.groupBy(await readFrozenRows(db, frozen), ({ invoice_id }) => invoice_id);
+  return documents.map((of) => ({
+    ...{ number: documentNumber(of.series, of.ordinal), isCreditNote: of.series === 'CN' },
+    ...{ issuedAt: of.issued_at, voidedAt: of.voided_at, tenantId: of.tenant_id, currency: of.currency },
+    receivable: decimal(of.receivable),
+    rows: (rows.get(of.document_id) ?? []).map(({ row }) => row),
+  }));
 }
 
 const keyOfCredit = (...key: readonly [tenantId: string, currency: string, creditId: string]): string =>
