@@ -94,12 +94,14 @@ function billedOf(row: ChargedRow, month: Period, currency: string): BilledCell 
   const over = { start: row.charge_period_start, end: row.charge_period_end };
   const within = (of: readonly { readonly month: string; readonly amount: Decimal }[]): Decimal =>
     of.find((each) => each.month === monthName(month))?.amount ?? ZERO;
+  const isFee = !isForUsage(row.ref);
   return {
     tenantId: row.tenant_id,
     deploymentId: row.deployment_id,
     billingKind: row.billing_kind,
     amount: within(byMonth(decimal(row.net), over, currency)),
-    quantity: isForUsage(row.ref) ? within(quantityByMonth(decimal(row.quantity), over)) : ZERO,
+    quantity: isFee ? ZERO : within(quantityByMonth(decimal(row.quantity), over)),
+    isFee,
     isCorrection: isCorrection(row),
   };
 }

@@ -13,6 +13,7 @@ const billed = (
   ...{ tenantId, deploymentId: `${tenantId}-prod`, billingKind, isCorrection: false },
   amount: decimal(amount),
   quantity: decimal(quantity),
+  isFee: quantity === '0',
   ...more,
 });
 const cost = (tenantId: string | null, amount: string, resourceId: string | null, more: object = {}): BorneCost => ({
@@ -60,6 +61,33 @@ it('divides a difference of revenue into price, volume and mix', () => {
     'volume 60',
     'mix 30',
   ]);
+});
+
+it('takes a minimum, and what falls due once, for a fee', () => {
+  const minimum = (amount: string) => billed('a', 'requests', amount, '0');
+  const bridge = marginBridge(
+    // 0.10 each, at least 100.00: 500 × 0.10 + 50.00, then 900 × 0.10 + 10.00.
+    side([billed('a', 'requests', '50', '500'), minimum('50')]),
+    side([billed('a', 'requests', '90', '900'), minimum('10')]),
+    'USD',
+  );
+  // 400 × 0.10 = 40; 10 − 50 = −40.
+  expect([text(bridge.overall.difference), ...parts(bridge.overall)]).toEqual(['0', 'volume 40', 'fees -40']);
+  expect(
+    bridge.steps.map(({ part, from, to }) => [part, text(from?.amount ?? ZERO), text(to?.amount ?? ZERO)]),
+  ).toEqual([
+    ['volume', '50', '90'],
+    ['fees', '50', '10'],
+  ]);
+  // Nothing was used, and the minimum was due: 100 becomes 50 + 50.
+  const unused = side([minimum('100')]);
+  expect(
+    parts(marginBridge(unused, side([billed('a', 'requests', '50', '500'), minimum('50')]), 'USD').overall),
+  ).toEqual([]);
+  // All of it is new, also the minimum.
+  expect(
+    parts(marginBridge(side([]), side([billed('a', 'requests', '1', '10'), minimum('99')]), 'USD').overall),
+  ).toEqual(['new_business 100']);
 });
 
 it('rounds to the cent, and leaves the rest to price and mix', () => {
@@ -128,6 +156,7 @@ const sides = fc.record({
       billingKind: fc.constantFrom('x', 'y', 'base_fee'),
       amount: amounts,
       quantity: fc.integer({ min: 0, max: 7 }).map(integer),
+      isFee: fc.boolean(),
       isCorrection: fc.boolean(),
     }),
     { maxLength: 12 },

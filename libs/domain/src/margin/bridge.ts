@@ -8,8 +8,10 @@ export interface BilledCell {
   readonly deploymentId: string;
   readonly billingKind: string;
   readonly amount: Decimal;
-  /** Billed units. Of fees and commitments: 0. */
+  /** Billed units. Of fees: 0. */
   readonly quantity: Decimal;
+  /** It is for no units: a base fee, a minimum commitment, or what falls due once. */
+  readonly isFee: boolean;
   /** It corrects what an earlier invoice billed, or is of a credit note. */
   readonly isCorrection: boolean;
 }
@@ -189,7 +191,7 @@ function moved(from: BridgeSide, to: BridgeSide, currency: string): { side: Brid
       ...[...going.values()].flatMap((of) => divided(of, after.get(of[0]?.deploymentId ?? '') ?? [], currency)),
     ];
   };
-  const billed = rehomed(from.billed, (cell) => [cell.billingKind, cell.isCorrection]);
+  const billed = rehomed(from.billed, (cell) => [...[cell.billingKind, cell.isCorrection, cell.isFee]]);
   const direct = rehomed(
     from.costs.filter(({ isShared }) => !isShared),
     (cost) => [cost.provider, cost.kind, cost.resourceId],
@@ -251,28 +253,39 @@ function divided<Of extends BilledCell | BorneCost>(
 
 const figure = (amount: Decimal, quantity: Decimal | null = null): BridgeFigure => ({ amount, quantity });
 
+interface Total {
+  readonly amount: Decimal;
+  readonly quantity: Decimal;
+}
+
 /** What a tenant is billed of a kind on both sides. */
 interface Compared {
   readonly tenantId: string;
   readonly billingKind: string;
-  readonly from: { readonly amount: Decimal; readonly quantity: Decimal };
-  readonly to: { readonly amount: Decimal; readonly quantity: Decimal };
+  readonly from: Total;
+  readonly to: Total;
+}
+
+/** With fees, and units and fees by themselves. */
+interface ComparedKind extends Compared {
+  readonly units: Compared;
+  readonly fees: Compared;
 }
 
 function revenueSteps(from: readonly BilledCell[], to: readonly BilledCell[], currency: string): BridgeStep[] {
   const ordinary = compared(from, to, false);
   const byKind = Map.groupBy(
-    ordinary.filter((each) => causeOf(each) === 'sold'),
+    ordinary.filter((each) => causeOf(each) === 'sold').map(({ units }) => units),
     ({ billingKind }) => billingKind,
   );
   return [
     ...ordinary.flatMap((each) => {
       const cause = causeOf(each);
       return cause === 'sold'
-        ? soldSteps(each, byKind.get(each.billingKind) ?? [], currency)
-        : [step(each, cause, each.to.amount.minus(each.from.amount))];
+        ? [...soldSteps(each.units, byKind.get(each.billingKind) ?? [], currency), changeOf(each.fees, 'fees')]
+        : [changeOf(each, cause)];
     }),
-    ...compared(from, to, true).map((each) => step(each, 'corrections', each.to.amount.minus(each.from.amount))),
+    ...compared(from, to, true).map((each) => changeOf(each, 'corrections')),
   ];
 }
 
@@ -281,26 +294,33 @@ const step = ({ tenantId, billingKind, from, to }: Compared, part: BridgePart, a
   ...{ part, amount, tenantId, billingKind, from, to },
 });
 
-function compared(from: readonly BilledCell[], to: readonly BilledCell[], isCorrection: boolean): Compared[] {
+const changeOf = (of: Compared, part: BridgePart): BridgeStep => step(of, part, of.to.amount.minus(of.from.amount));
+
+function compared(from: readonly BilledCell[], to: readonly BilledCell[], isCorrection: boolean): ComparedKind[] {
   const cellsOf = (cells: readonly BilledCell[]) =>
     Map.groupBy(
       cells.filter((each) => each.isCorrection === isCorrection),
       ({ tenantId, billingKind }) => JSON.stringify([tenantId, billingKind]),
     );
-  const totals = (cells: readonly BilledCell[]) => ({
+  const totals = (cells: readonly BilledCell[]): Total => ({
     amount: amountOf(cells),
     quantity: sum(cells.map(({ quantity }) => quantity)),
   });
   const [before, after] = [cellsOf(from), cellsOf(to)];
   return [...new Set([...before.keys(), ...after.keys()])].sort(compareText).map((key) => {
     const [tenantId, billingKind] = JSON.parse(key) as [string, string];
-    return { tenantId, billingKind, from: totals(before.get(key) ?? []), to: totals(after.get(key) ?? []) };
+    const of = (isCounted: (cell: BilledCell) => boolean): Compared => ({
+      ...{ tenantId, billingKind },
+      from: totals((before.get(key) ?? []).filter(isCounted)),
+      to: totals((after.get(key) ?? []).filter(isCounted)),
+    });
+    return { ...of(() => true), units: of(({ isFee }) => !isFee), fees: of(({ isFee }) => isFee) };
   });
 }
 
 /** `sold`: there is an average price on both sides. */
-function causeOf({ from, to }: Compared): 'sold' | 'new_business' | 'lost_business' | 'fees' {
-  if (from.quantity.gt(ZERO) && to.quantity.gt(ZERO)) return 'sold';
+function causeOf({ from, to, units }: ComparedKind): 'sold' | 'new_business' | 'lost_business' | 'fees' {
+  if (units.from.quantity.gt(ZERO) && units.to.quantity.gt(ZERO)) return 'sold';
   if (from.quantity.eq(ZERO) && from.amount.eq(ZERO)) return 'new_business';
   return to.quantity.eq(ZERO) && to.amount.eq(ZERO) ? 'lost_business' : 'fees';
 }
