@@ -8,6 +8,7 @@ import {
   type BudgetTerms,
   DEFAULT_THRESHOLDS,
   limitOf,
+  reaches,
 } from '#domain/budgets/budget';
 import { isEventOf, type RecordedEvent } from '#domain/events';
 import { type Decimal, decimal, divide, integer, text } from '#domain/money/decimal';
@@ -256,7 +257,7 @@ function shownBudget(budget: BudgetInMonth, measure: Measure | null, crossings: 
         const row = recorded.get(percent);
         return {
           percent,
-          isReached: terms.thresholds.includes(percent) && value.times(HUNDRED).gte(limit.times(decimal(percent))),
+          isReached: terms.thresholds.includes(percent) && reaches(value, limitOf(terms), percent),
           recorded: row === undefined ? null : shownCrossing(row, shown),
         };
       }),

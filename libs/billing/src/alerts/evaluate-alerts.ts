@@ -72,14 +72,14 @@ const FIGURES: readonly EventType[] = [
   ...(['ResourcesObserved', 'ResourceRemoved', 'ResourceSightingWithdrawn', 'ResourceCorrected'] as const),
 ];
 
+/** The first event of each sort is enough. */
 async function changedSince(core: LedgerCore, first: number, last: number): Promise<'all' | 'some' | 'nothing'> {
-  let changed: 'some' | 'nothing' = 'nothing';
-  for await (const { position, type } of core.log.readAll(first, { types: [...RULES, ...FIGURES] })) {
-    if (position > last) break;
-    if (RULES.some((each) => each === type)) return 'all';
-    changed = 'some';
-  }
-  return changed;
+  const has = async (types: readonly EventType[]): Promise<boolean> => {
+    for await (const { position } of core.log.readAll(first, { types })) return position <= last;
+    return false;
+  };
+  if (await has(RULES)) return 'all';
+  return (await has(FIGURES)) ? 'some' : 'nothing';
 }
 
 async function monthsToJudge(context: QueryContext, since: number | null): Promise<MonthsToJudge[]> {

@@ -18,9 +18,10 @@ const termsWith = (zId: IdSchema) => ({
   when: z
     .enum(ALERT_KINDS)
     .describe(
-      'The margin of a month is below percent; or more than percent points below that of the month before; or more' +
-        ' than percent of the cost of a month has no tenant; or the cost of a provider’s kind on a day is more than' +
-        ' percent off its average of the days before',
+      'margin_below: the margin of a month is below percent. margin_drop: it is more than percent points below the' +
+        ' margin of the month before. unattributed_above: more than percent of the cost of a month has no tenant.' +
+        ' cost_off_average: the cost of a provider’s kind on a day differs by more than percent from its average over' +
+        ' the days before',
     ),
   percent: zDecimal.describe('The percentage or the points that the rule compares with'),
   currency: zCurrency,
@@ -35,7 +36,7 @@ const termsWith = (zId: IdSchema) => ({
     .describe('For cost_off_average: the number of days before that are averaged')
     .optional(),
   minimum: zDecimal
-    .describe('For cost_off_average: smaller costs count only if their average is not smaller')
+    .describe('For cost_off_average: no alert is raised if the cost and its average are both smaller')
     .optional(),
 });
 
