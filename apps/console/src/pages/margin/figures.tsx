@@ -33,9 +33,6 @@ export const figuresOf = (isShared: boolean): (typeof FIGURES)['plain'] | (typeo
 
 export const figureColumns = (currency: string, isShared: boolean): readonly Column<MarginFigures>[] => [
   ...figuresOf(isShared).map(([title, name]) => ({ title, value: (row: MarginFigures) => row[name], currency })),
-  ...(isShared
-    ? [{ title: 'Direct margin %', value: (row: MarginFigures) => row.directMarginPct, isNumber: true }]
-    : []),
   { title: isShared ? 'Loaded margin %' : 'Margin %', value: (row) => row.marginPct, isNumber: true },
 ];
 

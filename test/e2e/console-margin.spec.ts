@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { apiForAll, april } from '../support/api.js';
+import { closeBrowser, signIn, visiting } from '../support/browser.js';
+
+// The page Margin of the console in a real browser, on the ledger of the story.
+
+const api = apiForAll();
+beforeAll(async () => {
+  const { body } = await api().command({
+    ...{ command: 'record-cost', provider: 'digitalocean', invoiceRef: 'do-support' },
+    lines: [{ lineKey: '1', kind: 'support', chargePeriod: april, amount: '0.10', currency: 'USD', category: 'usage' }],
+  });
+  expect(body).toMatchObject({ status: 'done' });
+});
+afterAll(closeBrowser);
+
+const onPage = async (address: string, work: (page: Page, faults: string[]) => Promise<void>): Promise<void> =>
+  visiting({}, async ({ page, faults }) => {
+    await signIn(page, api().url, api().tokens.get('platform_admin') ?? '');
+    await page.goto(`${api().url}/console/margin?month=2026-04${address}`);
+    await work(page, faults);
+    expect(faults).toEqual([]);
+  });
+
+describe('the margin of a month', () => {
+  it('opens kinds and cost of no tenant to cost lines, which a policy shares after a preview in money', async () => {
+    await onPage('&by=kind', async (page, faults) => {
+      // gw-1 is in the deployment from 2 April: 29 of 30 days of 3.00
+      await page.getByRole('button', { name: 'Open cost of gateway' }).click();
+      const lines = page.getByRole('table', { name: 'cost of gateway' });
+      await lines.getByRole('row', { name: /digitalocean\/do-2026-04\/1 gateway Acme.*\$2\.90/ }).waitFor();
+      await page.getByRole('button', { name: 'Open the cost of no tenant' }).click();
+      const nobody = page.getByRole('table', { name: 'cost of no tenant' });
+      await nobody.getByRole('row', { name: /digitalocean\/do-support\/1 support None.*\$0\.10/ }).waitFor();
+
+      await page.getByRole('tab', { name: 'Shared cost' }).click();
+      await page.getByText('No policy is in force in April 2026').waitFor();
+      await page.getByRole('button', { name: 'Set a policy' }).click();
+      const dialog = page.getByRole('dialog');
+      const choose = async (label: string, name: string): Promise<void> => {
+        await dialog.getByRole('combobox', { name: label }).click();
+        await page.getByRole('option', { name, exact: true }).click();
+      };
+      const preview = dialog.getByRole('button', { name: 'Preview in money' });
+      const changes = dialog.getByRole('table', { name: 'preview by tenant' });
+      const apply = async (): Promise<void> => {
+        await dialog.getByLabel('Reason').fill('as agreed');
+        await dialog.getByRole('button', { name: 'Apply' }).click();
+        await dialog.getByText('The policy is recorded.').waitFor();
+        await page.keyboard.press('Escape');
+      };
+      await dialog.getByLabel('Name of the policy').fill('spread');
+      await choose('How it is shared', 'By weights');
+      await choose('Tenant 1', 'Acme (acme)');
+      await dialog.getByLabel('Percent 1').fill('60');
+      await dialog.getByRole('button', { name: 'Add a tenant' }).click();
+      await choose('Tenant 2', 'Globex (globex)');
+      await dialog.getByLabel('Percent 2').fill('50');
+      await preview.click();
+      await dialog.getByRole('alert').getByText('weights must come to 100 %, not 110 %').waitFor();
+      expect(faults.splice(0)).toEqual([expect.stringContaining('400 (Bad Request)')]);
+      await dialog.getByLabel('Percent 2').fill('40');
+      await preview.click();
+      // 60 % of 0.10
+      await changes.getByRole('row', { name: /Acme acme \$0\.00 \$0\.06.*-\$0\.06$/ }).waitFor();
+      // Other terms are previewed before they can be applied.
+      await dialog.getByLabel('Until').fill('2026-05-01T00:00:00Z');
+      expect(await dialog.getByRole('button', { name: 'Apply' }).count()).toBe(0);
+      await preview.click();
+      await apply();
+      const policies = page.getByRole('table', { name: 'policies of shared cost' });
+      await policies.getByRole('row', { name: /spread cost of no tenant By weights.*\$0\.10/ }).waitFor();
+
+      await policies.getByRole('button', { name: 'Correct spread' }).click();
+      await dialog.getByLabel('Percent 1').fill('70');
+      await dialog.getByLabel('Percent 2').fill('30');
+      await preview.click();
+      await changes.getByRole('row', { name: /Acme acme \$0\.06 \$0\.07.*-\$0\.01$/ }).waitFor();
+      await apply();
+      await page.getByRole('tab', { name: 'Month' }).click();
+      await page.getByText('tenant', { exact: true }).click();
+      // 3.99 − 3.00 = 0.99; less 70 % of 0.10 it is 0.92
+      const acme = page.getByRole('row', { name: /Acme acme \$3\.99 \$3\.00 \$0\.99 \$0\.07 \$0\.92/ });
+      await acme.getByRole('button', { name: 'Open acme' }).click();
+      const shared = page.getByRole('table', { name: 'shared cost of margin:2026-04/USD/acme' });
+      await shared.getByRole('row', { name: /spread 0\.10 × 70 \/ 100 = 0\.07/ }).waitFor();
+      // Before it was set, nothing was shared, and the past is not changed.
+      await page.goto(`${api().url}/console/margin?month=2026-04&view=sharing&asOf=10`);
+      await page.getByText('No policy is in force in April 2026').waitFor();
+      expect(await page.getByRole('button', { name: 'Set a policy' }).count()).toBe(0);
+    });
+  });
+
+  it('is shown a unit, against paper, and by what changed since another month', async () => {
+    await onPage('&view=units', async (page) => {
+      const units = page.getByRole('table', { name: 'margin by billing kind' });
+      // 8 × 0.50 = 4.00, less a credit note of 0.01: 3.99 / 8 = 0.49875
+      await units.getByRole('row', { name: /gateway 8 – \$0\.49875/ }).waitFor();
+      const realisation = page.getByRole('table', { name: 'price realisation' });
+      await realisation.getByRole('row', { name: /gateway 8 \$4\.00 -\$0\.01 \$3\.99 99\.8/ }).waitFor();
+
+      await page.getByRole('tab', { name: 'Reconciliation' }).click();
+      const bills = page.getByRole('table', { name: 'provider invoices' });
+      await bills.getByRole('row', { name: /digitalocean do-2026-04 not recorded.*record-provider-total/ }).waitFor();
+      await page.getByRole('button', { name: 'Open Usage not billed' }).click();
+      const unbilled = page.getByRole('table', { name: 'Usage not billed' });
+      await unbilled.getByRole('row', { name: /acme-prod zones 1 1 no_plan_item/ }).waitFor();
+
+      await page.getByRole('tab', { name: 'Bridge' }).click();
+      await page.getByRole('img', { name: /^March 2026 \$0\.00, New business / }).waitFor();
+      await page.getByRole('button', { name: 'Open New business' }).click();
+      const causes = page.getByRole('table', { name: 'causes of New business' });
+      await causes.getByRole('row', { name: /Acme acme .*gateway.*4\.00 for 8 \$4\.00/ }).waitFor();
+      const events = page.getByRole('table', { name: 'events of New business' });
+      await events
+        .getByRole('link', { name: /InvoiceIssued/ })
+        .first()
+        .click();
+      await page.getByRole('heading', { name: 'Explanation' }).waitFor();
+      // April as it was known before its invoices
+      await page.goto(`${api().url}/console/margin?month=2026-04&view=bridge&fromAsOf=5`);
+      await page.getByRole('img', { name: /^Position 5 \$0\.00, / }).waitFor();
+    });
+  });
+});
