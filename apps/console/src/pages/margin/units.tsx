@@ -1,4 +1,4 @@
-import { Alert, Group, Stack, Text } from '@mantine/core';
+import { Group, Stack, Text } from '@mantine/core';
 import type {
   KindCost,
   KindRealisation,
@@ -87,9 +87,9 @@ function ByKind({ of }: { readonly of: MarginUnits }) {
       />
       {unknown.length > 0 && (
         <>
-          <Alert color="orange" title="Kinds of providers that are not mapped">
-            Say with set-kind-mapping which billing kinds their cost is for.
-          </Alert>
+          <Text size="sm">
+            Kinds of providers that are not mapped: say with set-kind-mapping which billing kinds their cost is for.
+          </Text>
           <Costs name="kinds that are not mapped" rows={unknown} currency={currency} />
         </>
       )}
