@@ -595,7 +595,7 @@ export class Ledgerline {
   }
 
   /** The secret that messages to an endpoint are signed with. The log does not hold it. */
-  async webhookSecret(question: { asOf?: string | undefined; knownAt?: string | undefined; webhookId: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<WebhookSecret> {
+  async webhookSecret(question: { webhookId: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<WebhookSecret> {
     const { webhookId, ...query } = question;
     return this.requester.send({ method: 'GET', path: `/api/v1/webhooks/${encodeURIComponent(webhookId)}/secret`, query });
   }

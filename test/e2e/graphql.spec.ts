@@ -81,7 +81,7 @@ describe('root fields', () => {
       expect({ name, args: args.sort() }).toEqual({ name, args: Object.keys(params.shape).sort() });
       expect({ name, isAsOf: args.includes('asOf') }).toEqual({
         name,
-        isAsOf: !/^(verify|last-check|webhook-deliveries)$/.test(name),
+        isAsOf: !/^(verify|last-check|webhook-deliveries|webhook-secret)$/.test(name),
       });
     }
   });

@@ -285,9 +285,29 @@ describe('a webhook', () => {
     expect(
       await test.refused({ command: 'register-webhook', webhookId: 'books', url: 'https://b.example' }),
     ).toMatchObject({
-      code: 'conflicting_body',
+      code: 'webhook_removed',
     });
     await expect(secret('books')).rejects.toMatchObject({ code: 'unknown_webhook' });
+  });
+
+  it('is registered once, and again with the same fields', async () => {
+    await register('books', books);
+    const [again] = await test.apply({ command: 'register-webhook', webhookId: 'books', url: books.url });
+    expect(again).toMatchObject({ status: 'unchanged' });
+    const refused = async (more: object) =>
+      test.refused({ command: 'register-webhook', webhookId: 'books', url: books.url, ...more });
+    expect(await refused({ tenantId: 't1' })).toMatchObject({ code: 'webhook_exists' });
+    expect(await refused({ tenantId: 't1', types: ['alert.raised'] })).toMatchObject({
+      message: 'register-webhook: types has no type of message that is about a tenant. Omit tenantId.',
+    });
+    expect(await refused({ types: ['invoice.paid', 'invoice.paid'] })).toMatchObject({ code: 'invalid_input' });
+    expect(await refused({ since: T('2026-06-02') })).toMatchObject({
+      message: 'register-webhook: since is in the future. Omit it to begin now.',
+    });
+    await expect(test.ask('feed', { after: 1_000_000 })).rejects.toMatchObject({ code: 'position_ahead' });
+    await expect(test.ask('webhook-deliveries', { webhookId: 'books', cursor: 'x' })).rejects.toMatchObject({
+      code: 'invalid_cursor',
+    });
   });
 
   it('is signed with both secrets for a day after a rotation', async () => {
@@ -347,6 +367,7 @@ describe('a webhook', () => {
     ['books.example', 'is not a URL. Give one such as https://books.example/ledgerline'],
     ['http://books.example/', 'must begin with https://'],
     ['http://93.184.215.14/', 'must begin with https://'],
+    ['https://books.example/\r\nX: 1', 'has a space or a character that is not shown. Remove it'],
     ['ftp://localhost/', 'must begin with https://'],
     ['https://me:secret@books.example/', 'has a user or a password. Omit them: messages are signed'],
   ])('can not be %s', async (url, message) => {

@@ -243,7 +243,7 @@ export function monthsFrom(query: string, from: Period, to: Period): Period[] {
   const months = piecesOf({ start: from.start, end: to.end }, monthOf);
   if (months.length > MOST_MONTHS)
     throw invalid('invalid_parameter', `${query}: ${months.length} months. Ask for at most ${MOST_MONTHS}.`, [
-      { field: 'to', message: `must be at most ${MOST_MONTHS} months after from` },
+      { field: 'to', message: `must be at most ${MOST_MONTHS - 1} months after from` },
     ]);
   return months;
 }

@@ -76,7 +76,7 @@ export const priceRealisation = defineQuery({
     const months = monthsFrom('price-realisation', from, to);
     if (months.length > MOST)
       throw invalid('invalid_parameter', `price-realisation: ${months.length} months. Ask for at most ${MOST}.`, [
-        { field: 'to', message: `must be at most ${MOST} months after from` },
+        { field: 'to', message: `must be at most ${MOST - 1} months after from` },
       ]);
     const { together, months: each } = await realisationsIn(context, months, currency);
     const named = months.flatMap((month, index) => {

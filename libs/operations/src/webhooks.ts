@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { invalid } from '#domain/errors';
 import { zId, zInstant, zText } from '#domain/schema';
 import { tenantStream } from '#domain/tenants/tenant';
-import type { Instant } from '#domain/time/instant';
+import { isBefore, type Instant } from '#domain/time/instant';
 import { envelopeOf, type Message } from '#exchange/webhooks/message';
-import { MESSAGE_TYPES, MESSAGES_OF_MARGIN } from '#domain/webhooks/message-type';
+import { MESSAGE_TYPES, MESSAGES_OF_MARGIN, MESSAGES_OF_NO_TENANT } from '#domain/webhooks/message-type';
 import {
   changeWebhook,
   registerWebhook,
@@ -12,11 +12,12 @@ import {
   type WebhookEvent,
   webhookStream,
   zMessageType,
+  zMessageTypes,
 } from '#domain/webhooks/webhook';
 import { readMessages } from '#exchange/webhooks/messages';
 import { DELIVERY_STATES, Outbox } from '#exchange/webhooks/outbox';
 import { WebhookSecrets } from '#exchange/webhooks/secrets';
-import { assertDeliverable } from '#exchange/webhooks/send';
+import { deliverable } from '#exchange/webhooks/send';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -45,7 +46,7 @@ import type { Operations } from './declared.js';
 const zWebhookId = zId.describe('The name of the endpoint');
 const destination = {
   url: zText.min(1).describe('Where messages are sent, by POST: an https URL. The log keeps it: put no secret into it'),
-  types: z.array(zMessageType).min(1).optional().describe('Only messages of these types. Default: of all'),
+  types: zMessageTypes.optional().describe('Only messages of these types. Default: of all'),
 };
 /** Where in the log messages begin. */
 const beginning = {
@@ -59,10 +60,12 @@ async function beginningIn(
   core: LedgerCore,
   name: string,
   { after, since }: { after?: number | undefined; since?: Instant | undefined },
+  now: Instant,
 ): Promise<number> {
   const refused = (field: string, message: string) =>
     invalid('invalid_input', `${name}: ${field} ${message}`, [{ field, message }]);
   if (after !== undefined && since !== undefined) throw refused('since', 'is given with after. Give one of them.');
+  if (since !== undefined && isBefore(now, since)) throw refused('since', 'is in the future. Omit it to begin now.');
   if (since !== undefined) return core.log.positionAt(since);
   const head = await core.log.head();
   if (after !== undefined && after > head) throw refused('after', `is beyond the end of the log, which is ${head}`);
@@ -82,20 +85,26 @@ const register = defineCommand({
       .describe('Only messages of this tenant. Default: of all tenants, and those that are about no tenant'),
     ...beginning,
   }),
-  key: ({ webhookId }) => [webhookId],
+  key: 'none',
   roles: ADMIN,
   isPreviewed: false,
   fourEyes: 'nothing',
   mistakes: { correctedBy: ['change-webhook', 'remove-webhook'] },
   example: { webhookId: 'books', url: 'https://books.example/ledgerline', types: ['invoice.issued'] },
   async handle(call, core) {
-    const { webhookId, url, types, tenantId = null } = call.fields;
-    assertDeliverable(call.name, url);
-    return core.book.decide(webhookStream(webhookId), call, async (events) => {
+    const { webhookId, types, tenantId = null } = call.fields;
+    const url = deliverable(call.name, call.fields.url);
+    if (tenantId !== null && types?.every((type) => MESSAGES_OF_NO_TENANT.includes(type)) === true)
+      throw invalid(
+        'invalid_input',
+        `${call.name}: types has no type of message that is about a tenant. Omit tenantId.`,
+        [{ field: 'types', message: 'has no type of message that is about a tenant' }],
+      );
+    return core.book.decideOnReadModels(webhookStream(webhookId), call, async (position) => {
       if (tenantId !== null) tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
-      const after = await beginningIn(core, call.name, call.fields);
+      const after = await beginningIn(core, call.name, call.fields, call.caller.now);
       const data = { webhookId, url, ...(types === undefined ? {} : { types }), tenantId, after };
-      return { events: registerWebhook(events.length > 0, data) };
+      return { events: registerWebhook((await readWebhook(core.db, position, webhookId)) ?? null, data) };
     });
   },
 });
@@ -121,8 +130,8 @@ const change = defineCommand({
   mistakes: { correctedBy: ['change-webhook'] },
   example: { webhookId: 'books', url: 'https://books.example/v2', reason: 'moved' },
   async handle(call, core) {
-    assertDeliverable(call.name, call.fields.url);
-    const { types, ...data } = call.fields;
+    const { types, ...fields } = call.fields;
+    const data = { ...fields, url: deliverable(call.name, fields.url) };
     return changed(call, core, {
       type: 'WebhookChanged',
       data: { ...data, ...(types === undefined ? {} : { types }) },
@@ -187,7 +196,7 @@ const replay = defineCommand({
       throw invalid('invalid_input', 'replay-webhook: after is missing. Give after or since.', [
         { field: 'after', message: 'is missing' },
       ]);
-    const position = await beginningIn(core, call.name, call.fields);
+    const position = await beginningIn(core, call.name, call.fields, call.caller.now);
     return changed(call, core, { type: 'WebhookReplayed', data: { webhookId, after: position, reason: why } });
   },
 });
@@ -246,7 +255,7 @@ const webhookSecret = defineQuery({
   name: 'webhook-secret',
   summary: 'The secret that messages to an endpoint are signed with. The log does not hold it',
   path: 'webhooks/:webhookId/secret',
-  params: zAsOf.extend({ webhookId: zId }),
+  params: zNow.extend({ webhookId: zId }),
   roles: ADMIN,
   answer: z.object({ webhookId: z.string(), secret: z.string().describe('whsec_…') }).meta({ id: 'WebhookSecret' }),
   example: { webhookId: 'books' },
@@ -361,6 +370,10 @@ export const feed = defineQuery({
     const { core, position: upTo, caller } = context;
     const hidden = caller.role === 'platform_admin' ? [] : MESSAGES_OF_MARGIN;
     const tenantId = await visibleTenant(context, asked);
+    if (after > upTo && after > (await core.log.head()))
+      throw invalid('position_ahead', 'feed: after is beyond the end of the log. Use the position of an answer.', [
+        { field: 'after', message: 'is beyond the end of the log' },
+      ]);
     if (after >= upTo) return { items: [], position: after };
     const { messages, position } = await readMessages(core, { after, upTo, count: limit, tenantId });
     const wanted = messages.filter(

@@ -20,3 +20,6 @@ export type MessageType = (typeof MESSAGE_TYPES)[number];
 
 /** They tell margin, which only platform_admin sees. */
 export const MESSAGES_OF_MARGIN: readonly MessageType[] = ['alert.raised', 'alert.cleared'];
+
+/** Endpoints of one tenant get none of them. */
+export const MESSAGES_OF_NO_TENANT: readonly MessageType[] = ['rate.corrected', 'day.metered', ...MESSAGES_OF_MARGIN];

@@ -8,10 +8,13 @@ import { MESSAGE_TYPES, type MessageType } from './message-type.js';
 export const webhookStream = (webhookId: string): string => streamName('webhook', [webhookId]);
 
 export const zMessageType = z.enum(MESSAGE_TYPES, 'must be a type of message, such as invoice.issued');
-const zTypes = z.array(zMessageType).min(1);
+export const zMessageTypes = z
+  .array(zMessageType)
+  .min(1)
+  .refine((types) => new Set(types).size === types.length, 'has a type twice');
 
 /** What an endpoint receives, and where. `types` absent: messages of all types. */
-const destination = { url: zText.min(1), types: zTypes.optional() };
+const destination = { url: zText.min(1), types: z.array(z.enum(MESSAGE_TYPES)).min(1).optional() };
 
 // Stored permanently. The secret is not: it is derived from a key that only the database has.
 export const webhookEventsWith = (zId: IdSchema) => ({
@@ -63,18 +66,25 @@ function evolve({ url, types, state }: Webhook, { type, data }: Later): Webhook 
   }
 }
 
-/** Errors: `webhook_exists`. */
+/** Nothing, if it is registered so already. Errors: `webhook_exists`, `webhook_removed`. */
 export function registerWebhook(
-  isKnown: boolean,
+  webhook: (Webhook & { readonly tenant_id: string | null }) | null,
   data: Extract<WebhookEvent, { type: 'WebhookRegistered' }>['data'],
 ): WebhookEvent[] {
-  if (isKnown)
-    throw conflict(
-      'webhook_exists',
-      `webhook ${data.webhookId} is registered already. Use change-webhook, or another id.`,
-    );
-  return [{ type: 'WebhookRegistered', data }];
+  if (webhook === null) return [{ type: 'WebhookRegistered', data }];
+  if (webhook.state === 'removed') throw removed(data.webhookId);
+  const { url, types, tenant_id: tenantId } = webhook;
+  const isSame =
+    JSON.stringify([url, types, tenantId]) === JSON.stringify([data.url, data.types ?? null, data.tenantId]);
+  if (isSame) return [];
+  throw conflict(
+    'webhook_exists',
+    `webhook ${data.webhookId} is registered already. Use change-webhook, or another id.`,
+  );
 }
+
+const removed = (webhookId: string): DomainError =>
+  conflict('webhook_removed', `webhook ${webhookId} was removed. Register another one.`);
 
 /** The event, or none where it changes nothing. Errors: `unknown_webhook`, `webhook_removed`. */
 export function changeWebhook(webhook: Webhook | null, event: Later): WebhookEvent[] {
@@ -82,7 +92,7 @@ export function changeWebhook(webhook: Webhook | null, event: Later): WebhookEve
   if (webhook === null) throw unknownWebhook(webhookId);
   if (webhook.state === 'removed') {
     if (event.type === 'WebhookRemoved') return [];
-    throw conflict('webhook_removed', `webhook ${webhookId} was removed. Register another one.`);
+    throw removed(webhookId);
   }
   const isAlways = event.type === 'WebhookSecretRotated' || event.type === 'WebhookReplayed';
   const { url, types, state } = webhook;

@@ -87,7 +87,7 @@ describe('an attempt', () => {
     expect(await answered(slow, { timeoutMs: 300 })).toMatchObject({ status: 500 });
   });
 
-  it.each(['127.0.0.1', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1', 'localhost', '0.0.0.0'])(
+  it.each(['127.0.0.1', '[::ffff:127.0.0.1]', '[::127.0.0.1]', '2130706433', '0x7f.1', 'localhost', '0.0.0.0'])(
     'reaches no private network as %s',
     async (host) => {
       const answer = await answered(text('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'), {

@@ -34,24 +34,31 @@ const PRIVATE =
   ' LEDGERLINE_WEBHOOK_PRIVATE_NETWORKS=allow.';
 
 /**
- * Errors: `invalid_input`, for a URL that nothing can be sent to. Without TLS, messages may be sent only within a
- * private network: to an address of one, or to a name without a dot.
+ * The URL in its usual form. Errors: `invalid_input`, for one that nothing can be sent to. Without TLS, messages may be
+ * sent only within a private network: to an address of one, or to a name without a dot.
  */
-export function assertDeliverable(command: string, text: string): void {
+export function deliverable(command: string, text: string): string {
   const refused = (message: string) =>
     invalid('invalid_input', `${command}: url ${message}`, [{ field: 'url', message }]);
+  if (/[\p{Cc}\p{Cf}\s]/u.test(text)) throw refused('has a space or a character that is not shown. Remove it');
   if (!URL.canParse(text)) throw refused('is not a URL. Give one such as https://books.example/ledgerline');
   const url = new URL(text);
   if (url.username !== '' || url.password !== '')
     throw refused('has a user or a password. Omit them: messages are signed');
-  if (url.protocol === 'https:') return;
+  if (url.protocol === 'https:') return url.href;
   const host = hostOf(url);
   const isInside = isIP(host) === 0 ? !host.includes('.') : !isPublicAddress(host);
   if (url.protocol !== 'http:' || !isInside) throw refused('must begin with https://');
+  return url.href;
 }
 
 /** Whether an address is reachable from everywhere. */
-const isPublicAddress = (address: string): boolean => ipaddr.process(address).range() === 'unicast';
+function isPublicAddress(address: string): boolean {
+  const parsed = ipaddr.process(address);
+  // An old form of IPv4 in IPv6: ::127.0.0.1.
+  const isCompatible = parsed instanceof ipaddr.IPv6 && parsed.parts.slice(0, 6).every((part) => part === 0);
+  return parsed.range() === 'unicast' && !isCompatible;
+}
 
 const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '');
 
