@@ -41,7 +41,8 @@ export async function readJournalDocuments(
   const within = (instant: RawBuilder<unknown>): RawBuilder<unknown> =>
     sql`${instant} >= ${month.start} AND ${instant} < ${month.end}`;
   const name = month.start.slice(0, 7);
-  // A void invoice has neither credit taken nor amount due: its version before has them.
+  // A void invoice has neither credit taken nor amount due: its version before has them. A credit note that leaves the
+  // amount due as it is (of a paid invoice) makes no version of the invoice.
   const { rows } = await sql<JournalDocument>`
     SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.voided_at, d.tenant_id, d.currency, d.rows_attempt,
       d.receivable
@@ -53,10 +54,10 @@ export async function readJournalDocuments(
       WHERE ${at(position, 'i')} AND i.ordinal IS NOT NULL
       UNION ALL
       SELECT c.credit_note_id, 'CN', c.ordinal, c.issued_at, NULL, c.tenant_id, c.currency, c.rows_attempt,
-        noted.amount_due - due.amount_due
+        coalesce(noted.amount_due - due.amount_due, 0)
       FROM credit_notes c
-      JOIN invoices due ON due.invoice_id = c.invoice_id AND due.position_to = c.position_from
-      JOIN invoices noted ON noted.invoice_id = c.invoice_id AND noted.position_from = c.position_from
+      LEFT JOIN invoices due ON due.invoice_id = c.invoice_id AND due.position_to = c.position_from
+      LEFT JOIN invoices noted ON noted.invoice_id = c.invoice_id AND noted.position_from = c.position_from
       WHERE ${at(position, 'c')}) d
     WHERE (${within(sql`d.issued_at`)} OR ${within(sql`d.voided_at`)}
         OR d.document_id IN (SELECT invoice_id FROM revenue WHERE month = ${name} AND position_from <= ${position}))

@@ -89,6 +89,22 @@ const happening: fc.Arbitrary<object> = fc.oneof(
   },
 );
 
+/** What every history ends with: an invoice that is credited when it is paid, and one that is voided a month later. */
+async function end(test: TestLedger, issued: string[]): Promise<void> {
+  for (const day of ['10', '20']) {
+    const period = { start: T(`2026-06-${day}`), end: `2026-06-${day}T12:00:00Z` };
+    const reading = { resourceId: 'a', billingKind: 'a "kind"; ~', granularity: 'event', quantity: '1000', period };
+    await test.apply({ command: 'observe-usage', deploymentId: 'd3', observations: [reading] });
+    await live(test, { bill: HOSTILE, at: T(`2026-06-${Number(day) + 1}`) }, issued);
+  }
+  const [paid, last] = issued.slice(-2);
+  await test.apply(
+    { command: 'pay-invoice', invoiceId: paid, at: T('2026-06-12') },
+    { command: 'create-credit-note', invoiceId: paid, at: T('2026-06-15'), amount: '1.00', reason: 'an outage' },
+    { command: 'void-invoice', invoiceId: last, at: T('2026-07-05'), reason: 'made wrong' },
+  );
+}
+
 async function happen(test: TestLedger, what: object, issued: string[]): Promise<void> {
   const { n, ...rest } = ('pay' in what ? what.pay : 'note' in what ? what.note : { n: 0 }) as { n: number };
   const invoiceId = issued[n % Math.max(1, issued.length)];
@@ -261,9 +277,7 @@ it(
           await test.apply(...BEGINNING, ...MORE);
           const issued: string[] = [];
           for (const each of happenings) await happen(test, each, issued);
-          await live(test, { bill: HOSTILE, at: T('2026-06-10') }, issued);
-          const [invoiceId, at] = [issued.at(-1), T('2026-07-05')];
-          await test.apply({ command: 'void-invoice', invoiceId, at, reason: 'made wrong' });
+          await end(test, issued);
           const all: Posting[] = [];
           for (const month of MONTHS) {
             const postings = await postingsOf(test, month);
