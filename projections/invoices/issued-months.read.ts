@@ -2,6 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
+import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
 import { isBooked } from './invoices.read.js';
@@ -99,5 +100,19 @@ export async function readChargedRows(
         (r.row -> 'chargePeriod' ->> 'end')::timestamptz AS charge_period_end) c
     WHERE d.currency = ${currency} AND c.charge_period_start < ${month.end} AND c.charge_period_end > ${month.start}
     ORDER BY d.tenant_id, d.document_id, r.n`.execute(db);
+  return rows;
+}
+
+/** When the first charge period of each invoice begins, also of void ones. An invoice without rows has no row. */
+export async function readChargedFrom(
+  db: Db,
+  position: number,
+  invoiceIds: readonly string[],
+): Promise<{ readonly invoice_id: string; readonly charged_from: Instant }[]> {
+  const { rows } = await sql<{ invoice_id: string; charged_from: Instant }>`
+    SELECT i.invoice_id, min((r.row -> 'chargePeriod' ->> 'start')::timestamptz) AS charged_from
+    FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+    WHERE i.invoice_id = ${anyOf(invoiceIds, 'uuid')} AND ${at(position, 'i')}
+    GROUP BY i.invoice_id`.execute(db);
   return rows;
 }

@@ -155,6 +155,51 @@ describe('a budget of an amount', () => {
     expect((await budget('money', { ...at, month: '2026-05' }))?.value).toBe('38.00');
   });
 
+  it('is measured only in months that changed, and a correction of a past month undoes what it reached', async () => {
+    const measured = async (now = instant('2026-08-02T00:00:00Z')) => {
+      await test.ledger.catchUp();
+      const {
+        measured: count,
+        reached,
+        undone,
+        ...done
+      } = await evaluateBudgets(test.core, { ...SCHEDULER, now }, evaluated);
+      evaluated = done;
+      await test.ledger.catchUp();
+      return [count, reached, undone];
+    };
+    await test.apply(
+      { ...AMOUNT, amount: '30.00', thresholds: ['100'] },
+      { ...QUANTITY, quantity: '100', thresholds: ['100'] },
+      observe('a1', reading('2026-04-02', '100'), reading('2026-06-02', '10')),
+    );
+    // Both budgets in five months, April to August. April: 20.00 + 10.00 = 30.00, and 100 requests.
+    expect(await measured()).toEqual([10, 2, 0]);
+    await test.apply(observe('a1', reading('2026-06-03', '90')));
+    // June: 20.00 + 10.00 = 30.00, and 100 requests.
+    expect(await measured()).toEqual([2, 2, 0]);
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 'a', asOf: T('2026-07-01') });
+    const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+    for (const { invoiceId } of invoices)
+      await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-07-01') });
+    expect(invoices.length).toBeGreaterThan(0);
+    // The amount in the months of the rows and later.
+    expect(await measured()).toEqual([5, 0, 0]);
+    await test.apply(correct('a1', '2026-04-02', '99'));
+    // April: 29.90, and 99 requests.
+    expect(await measured()).toEqual([2, 0, 2]);
+    const next = await test.apply({ command: 'create-invoice', tenantId: 'a', asOf: T('2026-08-01') });
+    const [draft] = (next[0] as { result: { invoices: { invoiceId: string }[] } }).result.invoices;
+    const invoiceId = draft?.invoiceId ?? '';
+    await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-08-01') });
+    // Its correction is of April.
+    expect(await measured()).toEqual([5, 0, 0]);
+    await test.apply({ command: 'void-invoice', invoiceId, reason: 'a mistake', at: T('2026-08-01') });
+    expect(await measured()).toEqual([5, 0, 0]);
+    // On a new day, both budgets in the month of that day.
+    expect(await measured(instant('2026-08-03T00:00:00Z'))).toEqual([2, 0, 0]);
+  });
+
   it('is looked at each day: the fee of a new month reaches a threshold by itself', async () => {
     await test.apply({ ...AMOUNT, amount: '20.00' });
     expect(await evaluate(instant('2026-04-30T23:00:00Z'))).toEqual({ reached: 3, undone: 0 });

@@ -7,7 +7,8 @@ import { ifReadable } from '#read-model/readable';
 import type { Caller } from '#ledger/caller';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readAssignments } from '#projections/deployments/deployments.read';
-import { type MonthOfBudget, monthsOfBudgets } from './budget-months.js';
+import { readChargedFrom } from '#projections/invoices/issued-months.read';
+import { type KnownBudget, knownBudgets, type MonthOfBudget, monthsOfBudget, type Span } from './budget-months.js';
 import { decisionOf, type Evaluated, isSameDay, type Watched } from '../watching/watch.js';
 import { linesOfTenants, measuredBudgets } from './measured-budgets.js';
 
@@ -63,8 +64,9 @@ const USAGE = ['UsageObserved', 'UsageCorrected'] as const;
 const OF_TENANT = [
   ...['BudgetSet', 'BudgetCorrected', 'TenantCorrected'],
   ...['CouponGranted', 'CreditRevoked', 'GrantWithdrawn', 'RevocationWithdrawn'],
-  ...['InvoiceIssued', 'InvoiceVoided'],
 ] as const;
+/** What books the lines of a tenant. */
+const OF_INVOICES = ['InvoiceIssued', 'InvoiceVoided'] as const;
 const OF_DEPLOYMENT = [
   ...['DeploymentRegistered', 'DeploymentAssigned', 'DeploymentCorrected'],
   ...['SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'],
@@ -73,7 +75,7 @@ const OF_PRICES = [
   ...['RateSet', 'RateCorrected', 'RateWithdrawn', 'RateKeyCorrected'],
   ...['PlanPublished', 'PlanPriceCorrected', 'PlanCorrected'],
 ] as const;
-const RELEVANT = [...USAGE, ...OF_TENANT, ...OF_DEPLOYMENT, ...OF_PRICES] as readonly EventType[];
+const RELEVANT = [...USAGE, ...OF_TENANT, ...OF_INVOICES, ...OF_DEPLOYMENT, ...OF_PRICES] as readonly EventType[];
 
 /** What happened that may change the value of a budget. */
 interface Changes {
@@ -82,10 +84,13 @@ interface Changes {
   readonly arePricesChanged: boolean;
   /** The UTC months of usage, by deployment. */
   readonly usage: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The tenant of each invoice that was issued or voided, by its id. */
+  readonly invoices: ReadonlyMap<string, string>;
 }
 
 async function changesOf(core: LedgerCore, first: number, last: number): Promise<Changes> {
   const [tenantIds, deploymentIds, usage] = [new Set<string>(), new Set<string>(), new Map<string, Set<string>>()];
+  const invoices = new Map<string, string>();
   let arePricesChanged = false;
   for await (const stored of core.log.readAll(first, { types: RELEVANT })) {
     if (stored.position > last) break;
@@ -96,40 +101,73 @@ async function changesOf(core: LedgerCore, first: number, last: number): Promise
     if (type === 'UsageObserved' || type === 'UsageCorrected') {
       const months = usage.get(data.deploymentId) ?? new Set();
       usage.set(data.deploymentId, months.add(data.month));
-    } else if ('tenantId' in data && typeof data.tenantId === 'string' && !('deploymentId' in data))
+    } else if (type === 'InvoiceIssued' || type === 'InvoiceVoided') invoices.set(data.invoiceId, data.tenantId);
+    else if ('tenantId' in data && typeof data.tenantId === 'string' && !('deploymentId' in data))
       tenantIds.add(data.tenantId);
     else if ('deploymentId' in data && data.deploymentId !== undefined) deploymentIds.add(data.deploymentId);
     else arePricesChanged = true;
   }
-  return { tenantIds, deploymentIds, arePricesChanged, usage };
+  return { tenantIds, deploymentIds, arePricesChanged, usage, invoices };
 }
 
-/** The budgets whose value may have changed since an evaluation, each in its months. */
+/**
+ * The budgets whose value may have changed since an evaluation, each in the months that may have changed: those of
+ * usage and invoices, and those that began or went on since. What changes terms, contracts or prices counts for all.
+ */
 async function dueSince(
   core: LedgerCore,
   { position, at }: Evaluated,
   since: Evaluated | null,
 ): Promise<MonthOfBudget[]> {
-  const all = await monthsOfBudgets(core, position, null, at);
-  if (since === null || all.length === 0) return all;
+  const budgets = await knownBudgets(core, position);
+  if (since === null || budgets.length === 0) return budgets.flatMap((budget) => monthsOfBudget(budget, null, at));
   const changes = await changesOf(core, since.position, position);
   const holders = await holdersOf(core, { first: since.position + 1, last: position }, changes);
-  const passed = isBefore(since.at, at) && !isSameDay(since.at, at);
+  const issued = await issuedSince(core, position, changes.invoices);
+  const passed: readonly Span[] =
+    isBefore(since.at, at) && !isSameDay(since.at, at) ? [{ start: since.at, end: null }] : [];
   const tenantIds = new Set([...changes.tenantIds, ...holders.changed]);
-  const touched = all.filter(({ tenantId }) => holders.usage.has(tenantId));
-  const starts = await startsOf(core, position, touched, holders.usage, at);
-  return all.filter(
-    (month) =>
-      tenantIds.has(month.tenantId) ||
-      (changes.arePricesChanged && isAmount(month)) ||
-      (passed && overlaps(month.period, { start: since.at, end: null })) ||
-      (isAmount(month) ? starts : holders.usage)
-        .get(month.tenantId)
-        ?.some((period) => overlaps(period, month.period)) === true,
+  const starts = await startsOf(core, position, { budgets, touched: merged(holders.usage, issued) }, at);
+  const isWhole = ({ tenantId }: KnownBudget): boolean => tenantIds.has(tenantId) || changes.arePricesChanged;
+  const spansOf = (of: ReadonlyMap<string, readonly Span[]>, tenantId: string): readonly Span[] => [
+    ...passed,
+    ...(of.get(tenantId) ?? []),
+  ];
+  return budgets
+    .flatMap((budget) => {
+      const spans = [...spansOf(holders.usage, budget.tenantId), ...(starts.get(budget.tenantId) ?? [])];
+      return monthsOfBudget(budget, isWhole(budget) ? null : spans, at);
+    })
+    .filter(
+      (month) =>
+        tenantIds.has(month.tenantId) ||
+        (changes.arePricesChanged && isAmount(month)) ||
+        spansOf(isAmount(month) ? starts : holders.usage, month.tenantId).some((span) => overlaps(month.period, span)),
+    );
+}
+
+/** By tenant: from where on invoices that were issued or voided bill its lines. Coupons that they take count later. */
+async function issuedSince(
+  core: LedgerCore,
+  position: number,
+  invoices: ReadonlyMap<string, string>,
+): Promise<ReadonlyMap<string, readonly Span[]>> {
+  const rows = invoices.size === 0 ? [] : await readChargedFrom(core.db, position, [...invoices.keys()]);
+  return new Map(
+    [...Map.groupBy(rows, (row) => invoices.get(row.invoice_id) ?? '')].map(([tenantId, of]) => [
+      tenantId,
+      of.map(({ charged_from: start }) => ({ start, end: null })),
+    ]),
   );
 }
 
-const isAmount = ({ terms }: MonthOfBudget): boolean => terms === null || terms.amount !== undefined;
+const merged = (
+  a: ReadonlyMap<string, readonly Span[]>,
+  b: ReadonlyMap<string, readonly Span[]>,
+): ReadonlyMap<string, readonly Span[]> =>
+  new Map([...new Set([...a.keys(), ...b.keys()])].map((key) => [key, [...(a.get(key) ?? []), ...(b.get(key) ?? [])]]));
+
+const isAmount = ({ terms }: Pick<MonthOfBudget, 'terms'>): boolean => terms === null || terms.amount !== undefined;
 
 /** The tenants that held, at one of the positions, the deployments that changed; and the months of usage of each. */
 async function holdersOf(
@@ -150,19 +188,23 @@ async function holdersOf(
   return { changed, usage: months };
 }
 
-/** The months in which lines start that may bill the usage. The line of a yearly plan may have started long before. */
+/** When the lines start that overlap what was touched. The line of a yearly plan may have started long before. */
 async function startsOf(
   core: LedgerCore,
   position: number,
-  touched: readonly MonthOfBudget[],
-  usage: ReadonlyMap<string, readonly Period[]>,
+  {
+    budgets,
+    touched,
+  }: { readonly budgets: readonly KnownBudget[]; readonly touched: ReadonlyMap<string, readonly Span[]> },
   at: Instant,
-): Promise<ReadonlyMap<string, readonly Period[]>> {
-  const amounts = touched.filter(isAmount);
+): Promise<ReadonlyMap<string, readonly Span[]>> {
+  const amounts = budgets
+    .filter(({ tenantId }) => touched.has(tenantId))
+    .filter(({ periods, crossed }) => crossed.length > 0 || periods.some(isAmount));
   if (amounts.length === 0) return new Map();
-  const starts = new Map<string, Period[]>();
+  const starts = new Map<string, Span[]>();
   for (const { tenantId, period } of await linesOfTenants(core, position, amounts, at))
-    if (usage.get(tenantId)?.some((month) => overlaps(month, period)) === true) {
+    if (touched.get(tenantId)?.some((span) => overlaps(period, span)) === true) {
       const start = { start: period.start, end: plusHours(period.start, 1) };
       starts.set(tenantId, [...(starts.get(tenantId) ?? []), start]);
     }
