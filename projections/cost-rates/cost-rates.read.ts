@@ -37,14 +37,7 @@ export async function readCostRatePage(
   return query.orderBy(COST_RATE_ORDER.order()).limit(limit).execute();
 }
 
-/** The rates of a currency. */
-export const readCostRates = async (db: Db, position: number, currency: string): Promise<CostRate[]> =>
-  (
-    await db
-      .selectFrom('cost_rates')
-      .selectAll()
-      .where(at(position))
-      .where('currency', '=', currency)
-      .orderBy('effective_from')
-      .execute()
-  ).map(toCostRate);
+export const readCostRates = async (db: Db, position: number): Promise<CostRate[]> =>
+  (await db.selectFrom('cost_rates').selectAll().where(at(position)).orderBy('effective_from').execute()).map(
+    toCostRate,
+  );

@@ -63,6 +63,17 @@ const variance = async () =>
   (await test.ask<{ months: { byKind: object[] }[] }>('cost-variance', { from: '2026-04', to: '2026-04' })).months[0]
     ?.byKind;
 
+it('counts in the currency of the closest rate, and in no other', async () => {
+  await test.apply(
+    rate('10', { currency: 'JPY' }),
+    rate('0.05', { currency: 'NOK', provider: 'zz' }),
+    observe('a1', reading('2026-04-02', '100', { provider: 'zz' }), reading('2026-04-03', '1', { provider: 'aws' })),
+  );
+  // 100 × 0.05 = 5.00 NOK, and 1 × 10 = 10 JPY
+  expect((await margin({ currency: 'NOK' })).estimate).toMatchObject({ estimatedCost: '5.00' });
+  expect((await margin({ currency: 'JPY' })).estimate).toMatchObject({ estimatedCost: '10' });
+});
+
 it('stands in its own column until the bill of the provider comes, and then in the variance', async () => {
   await test.apply(
     rate('0.01'),

@@ -36,9 +36,10 @@ export async function estimatesIn(
   currency: string,
 ): Promise<readonly (readonly Estimate[])[]> {
   const { core, position } = context;
-  const rates = await readCostRates(core.db, position, currency);
+  const rates = await readCostRates(core.db, position);
   const [first, last] = [months[0], months.at(-1)];
-  if (rates.length === 0 || first === undefined || last === undefined) return months.map(() => []);
+  if (!rates.some(({ terms }) => terms.currency === currency) || first === undefined || last === undefined)
+    return months.map(() => []);
   const billed = (await costSums(context, months, currency)).map(
     (sums) => new Set(sums.map(({ provider }) => provider)),
   );
@@ -60,7 +61,8 @@ export async function estimatesIn(
       const at = instants[row.span - 1];
       if (at === undefined || !contains(month, at)) return [];
       const rate = rateOf(rates, row, at);
-      if (rate === null) return [];
+      // A closer rate in another currency counts there.
+      if (rate?.terms.currency !== currency) return [];
       const assignments = (assigned.get(row.deployment_id) ?? []).map((each) => ({
         ...{ tenantId: each.tenant_id, from: each.effective_from },
       }));

@@ -47,7 +47,7 @@ export function costRateTerms({ unitCost, currency }: CostRateTerms): CostRateTe
   return { unitCost, currency };
 }
 
-/** The rate of a reading at an instant, in one currency: provider and region, provider, region, or neither. */
+/** The rate of a reading at an instant: of provider and region, provider, region, or neither. In any currency. */
 export function costRateFor(
   rates: readonly CostRate[],
   { billingKind, provider, region }: CostRateKey,
