@@ -157,9 +157,12 @@ const TABLES: Readonly<Record<keyof ReadModels, Tells>> = {
 const isOpen = (tells: Readonly<Record<string, Tells>>, name: string): boolean =>
   Object.hasOwn(tells, name) && tells[name] === 'open';
 
-/** Whether the role sees what events of a type say. Others see that there was an event. An unknown type is hidden. */
+/**
+ * Whether the role sees what events of a type say. Others see that there was an event. An event of an unknown type,
+ * which halts the projections, is seen by those who look for the cause.
+ */
 export const seesData = ({ role }: Pick<Caller, 'role'>, type: string): boolean =>
-  ADMIN.includes(role) || isOpen(EVENTS, type);
+  ADMIN.includes(role) || !Object.hasOwn(EVENTS, type) || isOpen(EVENTS, type);
 
 /** Whether the rows of a table may be shown to all roles that read findings. */
 export const isOpenTable = (table: string): boolean => isOpen(TABLES, table);
