@@ -10,7 +10,7 @@ import { cli, folder } from '../support/cli.js';
 import { tenant } from '../support/commands.js';
 
 /** All are for everybody: the ledger has no connection of its own. */
-const SETTINGS = { fsync: 'off', max_connections: '20', superuser_reserved_connections: '0' };
+const SETTINGS = { fsync: 'off', max_connections: '40', superuser_reserved_connections: '0' };
 
 /** Takes every connection of a server, also those that others had. */
 class Hog {

@@ -67,6 +67,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
         'ledgerline_operations',
         'ledgerline_previous',
         'ledgerline_private',
+        'ledgerline_webhooks',
       ].map((nspname) => ({ nspname })),
     );
     // What is recorded from now on is projected into the new ones.

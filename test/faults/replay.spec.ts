@@ -96,6 +96,7 @@ describe('a replay of a history in which every kind of fact is corrected', () =>
 });
 
 const ofTotal = { provider: 'aws', invoiceRef: '1', currency: 'USD' };
+const WEBHOOK = { command: 'register-webhook', webhookId: 'books', url: 'https://books.example/' };
 const TOTAL = { command: 'record-provider-total', ...ofTotal, period: '2026-04', total: '9.00', tax: '0.00' };
 const SHARING = { command: 'set-cost-sharing', policyId: 'rest', costs: { unattributed: true } };
 const MAPPING = { command: 'set-kind-mapping', provider: 'p', kind: 'vm' };
@@ -119,6 +120,8 @@ describe('a replay from nothing', () => {
         effectiveFrom: '2026-05-01T00:00:00Z',
         effectiveUntil: '2026-06-01T00:00:00Z',
       },
+      WEBHOOK,
+      { command: 'pause-webhook', webhookId: 'books', reason: 'a test' },
       TOTAL,
       { command: 'correct-provider-total', ...ofTotal, total: '8.00', reason: 'a typo' },
       { command: 'reject-proposal', proposalId: await propose(test.core, 'rejected'), reason: 'not agreed' },
