@@ -5,6 +5,7 @@ import { isUnfinished, type RebuildAsked } from '#domain/operations/rebuild';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { isDomainError } from '#domain/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { repeatedly } from '#ledger/repeatedly';
 import { isNotNow } from '#postgres/connection';
 import type { RebuildOptions, RebuildProgress, RebuildReport } from '#read-model/rebuild';
 import {
@@ -35,18 +36,9 @@ export async function carryOutRebuilds(
   signal: AbortSignal,
   report: (message: string) => void,
 ): Promise<void> {
-  let trouble = '';
-  while (!signal.aborted) {
-    try {
-      await carryOutNext(core, signal, report);
-      trouble = '';
-    } catch (error) {
-      const { message } = errorOf(error);
-      if (message !== trouble) report(`rebuilds: ${message}`);
-      trouble = message;
-    }
-    await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
-  }
+  await repeatedly(signal, { name: 'rebuilds', report, rest: () => LOOK_MS }, async () =>
+    carryOutNext(core, signal, report),
+  );
 }
 
 async function allOf(core: LedgerCore): Promise<RebuildKnown[]> {

@@ -1,9 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { errorOf } from '#domain/errors';
 import { text } from '#domain/money/decimal';
 import { monthNamed } from '#domain/time/period';
 import { stoppedBy } from '#postgres/stoppable';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { repeatedly } from '#ledger/repeatedly';
 import {
   keepMonth,
   noteCharged,
@@ -39,23 +38,14 @@ export async function keepMonths(
   signal: AbortSignal,
   report: (message: string) => void,
 ): Promise<void> {
-  let [trouble, last]: [string, Look | null] = ['', null];
-  while (!signal.aborted) {
-    const start = performance.now();
-    let rest = LOOK_MS;
-    try {
-      const look: Look | null = await stoppedBy(signal, async () => keptNext(core, last));
-      if (look?.isDone === false) rest = Math.min(LOOK_MS, (performance.now() - start) * REST);
-      last = look ?? last;
-      trouble = '';
-    } catch (error) {
-      if (signal.aborted) return;
-      const { message } = errorOf(error);
-      if (message !== trouble) report(`kept margins: ${message}`);
-      trouble = message;
-    }
-    await delay(rest, undefined, { signal }).catch(() => undefined);
-  }
+  let last: Look | null = null;
+  const rest = (elapsedMs: number, look: Look | null | undefined): number =>
+    look?.isDone === false ? Math.min(LOOK_MS, elapsedMs * REST) : LOOK_MS;
+  await repeatedly(signal, { name: 'kept margins', report, rest }, async () => {
+    const look: Look | null = await stoppedBy(signal, async () => keptNext(core, last));
+    last = look ?? last;
+    return look;
+  });
 }
 
 /** The next look. null: another worker keeps the months, or nothing happened since the last look. */

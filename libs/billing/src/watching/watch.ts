@@ -1,12 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { errorOf } from '#domain/errors';
 import { zInstant } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { stoppedBy } from '#postgres/stoppable';
 import type { Caller } from '#ledger/caller';
 import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { repeatedly } from '#ledger/repeatedly';
 
 /** Up to where something was evaluated: the log position, and the instant. */
 export interface Evaluated {
@@ -47,21 +46,11 @@ export async function watch(
     report,
   }: { readonly signal: AbortSignal; readonly now: () => Instant; readonly report: (message: string) => void },
 ): Promise<void> {
-  let [trouble, last]: [string, Evaluated | null] = ['', null];
-  while (!signal.aborted) {
-    const start = performance.now();
-    try {
-      last = await stoppedBy(signal, async () => evaluatedNext(core, watched, { at: now(), last, report }));
-      trouble = '';
-    } catch (error) {
-      if (signal.aborted) return;
-      const { message } = errorOf(error);
-      if (message !== trouble) report(`${watched.name}: ${message}`);
-      trouble = message;
-    }
-    const rest = Math.max(LOOK_MS, (performance.now() - start) * REST);
-    await delay(rest, undefined, { signal }).catch(() => undefined);
-  }
+  let last: Evaluated | null = null;
+  const rest = (elapsedMs: number): number => Math.max(LOOK_MS, elapsedMs * REST);
+  await repeatedly(signal, { name: watched.name, report, rest }, async () => {
+    last = await stoppedBy(signal, async () => evaluatedNext(core, watched, { at: now(), last, report }));
+  });
 }
 
 /** The next look. With several workers, one of them evaluates. How far it got is kept last. */

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
-import { errorOf } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { repeatedly } from '#ledger/repeatedly';
 import { readWebhooks } from '#projections/webhooks/webhooks.read';
 import type { WebhookRow } from '#projections/webhooks/webhooks.table';
 import { readMessages } from './messages.js';
@@ -47,26 +47,16 @@ export async function deliverWebhooks(
   signal: AbortSignal,
   settings: DeliverySettings,
 ): Promise<void> {
-  let trouble = '';
-  while (!signal.aborted) {
+  const { report } = settings;
+  await repeatedly(signal, { name: 'webhooks', report, rest: () => LOOK_MS }, async () => {
+    const giveBack = await core.takeFree([['webhooks']]);
+    if (giveBack === null) return;
     try {
-      const giveBack = await core.takeFree([['webhooks']]);
-      if (giveBack !== null) {
-        try {
-          await new Deliverer(core, signal, settings).run();
-        } finally {
-          await giveBack();
-        }
-      }
-      trouble = '';
-    } catch (error) {
-      if (signal.aborted) return;
-      const { message } = errorOf(error);
-      if (message !== trouble) settings.report(`webhooks: ${message}`);
-      trouble = message;
+      await new Deliverer(core, signal, settings).run();
+    } finally {
+      await giveBack();
     }
-    await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
-  }
+  });
 }
 
 class Deliverer {
