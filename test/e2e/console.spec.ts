@@ -172,6 +172,10 @@ describe('the price of a plan', () => {
       await page.getByRole('table', { name: 'preview by tenant' }).getByText('-$3.00').waitFor();
       await page.getByText('Margin of April 2026').waitFor();
       await page.getByLabel('Reason').fill('as agreed');
+      // Another amount must be previewed before it can be applied.
+      await page.getByLabel('Unit amount').fill('1.50');
+      await page.getByRole('button', { name: 'Apply' }).waitFor({ state: 'detached' });
+      await page.getByLabel('Unit amount').fill('1.00');
       await page.getByRole('button', { name: 'Apply' }).click();
       await page.getByText('The correction is recorded. The next invoices book the difference.').waitFor();
       await page.keyboard.press('Escape');

@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import { useAnswer } from '../answers.ts';
 import { instantText, monthOf, monthText } from '../formats.ts';
 import { useHref } from '../moment.ts';
-import { Answered, Failure, Figure, Money, Page, Section } from '../parts/states.tsx';
+import { Answered, Failure, Figure, Figures, Money, Page, Section } from '../parts/states.tsx';
 import { DataTable, To } from '../parts/table.tsx';
 import { useMay } from '../session.tsx';
 
@@ -197,26 +197,22 @@ function Accrued() {
     <Section title="This month so far">
       <Answered answer={accrual}>
         {({ currency, accrued, issued, unbilled, dueAtPeriodEnd, total }) => (
-          <div className="figures">
-            {(
-              [
-                ['Accrued', accrued],
-                ['Of it issued', issued],
-                ['Of it not billed yet', unbilled],
-                ['Due at the end of periods', dueAtPeriodEnd],
-                ['In all', total],
-              ] as const
-            ).map(([title, amount]) => (
-              <Figure key={title} title={title}>
-                <Money amount={amount} currency={currency} />
-              </Figure>
-            ))}
+          <Figures
+            of={[
+              ['Accrued', accrued],
+              ['Of it issued', issued],
+              ['Of it not billed yet', unbilled],
+              ['Due at the end of periods', dueAtPeriodEnd],
+              ['In all', total],
+            ]}
+            currency={currency}
+          >
             {lastMonth.data !== undefined && (
               <Figure title="In all, a month before">
                 <Money amount={lastMonth.data.total} currency={lastMonth.data.currency} />
               </Figure>
             )}
-          </div>
+          </Figures>
         )}
       </Answered>
     </Section>
@@ -234,13 +230,12 @@ function Year() {
       <Answered answer={trend}>
         {({ currency, months }) => (
           <>
-            <div className="figures">
-              {(['revenue', 'cogs', 'margin'] as const).map((of) => (
-                <Figure key={of} title={`${TITLES[of]} in ${monthText(to)}`}>
-                  <Money amount={months.at(-1)?.[of] ?? '0'} currency={currency} />
-                </Figure>
-              ))}
-            </div>
+            <Figures
+              of={(['revenue', 'cogs', 'margin'] as const).map(
+                (of) => [`${TITLES[of]} in ${monthText(to)}`, months.at(-1)?.[of] ?? '0'] as const,
+              )}
+              currency={currency}
+            />
             <Suspense fallback="Loading the chart">
               <MonthBars months={months} currency={currency} />
             </Suspense>

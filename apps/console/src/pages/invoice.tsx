@@ -6,7 +6,7 @@ import { periodText, quantityText } from '../formats.ts';
 import { useHref } from '../moment.ts';
 import { Commands } from '../parts/commands.tsx';
 import { Scale } from '../parts/scale.tsx';
-import { Answered, Figure, Money, Page, Section, Status, When } from '../parts/states.tsx';
+import { Answered, Figures, Money, Page, Section, Status, When } from '../parts/states.tsx';
 import { DataTable, Explain, To } from '../parts/table.tsx';
 import { useIsStaff, useMay, useSession } from '../session.tsx';
 import { useTenants } from '../tenants.ts';
@@ -44,21 +44,16 @@ function Shown({ invoice }: { readonly invoice: Invoice }) {
         <When at={invoice.dueAt} timeZone={timeZone} />
         {` · ${timeZone}`}
       </Text>
-      <div className="figures">
-        {(
-          [
-            ['Subtotal', invoice.subtotal],
-            ['Tax', invoice.tax],
-            ['Total', invoice.total],
-            ['Paid from credit', invoice.creditTaken],
-            ['Due', invoice.amountDue],
-          ] as const
-        ).map(([title, amount]) => (
-          <Figure key={title} title={title}>
-            <Money amount={amount} currency={currency} />
-          </Figure>
-        ))}
-      </div>
+      <Figures
+        of={[
+          ['Subtotal', invoice.subtotal],
+          ['Tax', invoice.tax],
+          ['Total', invoice.total],
+          ['Paid from credit', invoice.creditTaken],
+          ['Due', invoice.amountDue],
+        ]}
+        currency={currency}
+      />
       {lines.map((line) => (
         <LineSection key={`${line.lineId} ${line.correction}`} invoice={invoice} line={line} timeZone={timeZone} />
       ))}

@@ -100,6 +100,28 @@ export function Figure({ title, children }: { readonly title: string; readonly c
   );
 }
 
+/** Amounts of one currency, each with its title, and other figures after them. */
+export function Figures({
+  of,
+  currency,
+  children,
+}: {
+  readonly of: readonly (readonly [title: string, amount: string])[];
+  readonly currency: string;
+  readonly children?: ReactNode;
+}) {
+  return (
+    <div className="figures">
+      {of.map(([title, amount]) => (
+        <Figure key={title} title={title}>
+          <Money amount={amount} currency={currency} />
+        </Figure>
+      ))}
+      {children}
+    </div>
+  );
+}
+
 export function Page({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
   return (
     <Stack gap="md">

@@ -10,7 +10,7 @@ import { useAnswer } from '../../answers.ts';
 import { instantText, isZero, monthOf, monthText, quantityText } from '../../formats.ts';
 import { useParam } from '../../moment.ts';
 import { changing } from '../../parts/inputs.ts';
-import { Answered, Figure, Money, Section } from '../../parts/states.tsx';
+import { Answered, Figures, Section } from '../../parts/states.tsx';
 import { DataTable, Explain } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 import { isMonthText, type Shown } from './figures.tsx';
@@ -94,17 +94,14 @@ function Bridged({ of, tenantId }: { readonly of: MarginBridge; readonly tenantI
     : [monthText(from.period), monthText(to.period)];
   return (
     <Stack>
-      <div className="figures">
-        <Figure title={first}>
-          <Money amount={figures.from} currency={currency} />
-        </Figure>
-        <Figure title={last}>
-          <Money amount={figures.to} currency={currency} />
-        </Figure>
-        <Figure title="Difference">
-          <Money amount={figures.difference} currency={currency} />
-        </Figure>
-      </div>
+      <Figures
+        of={[
+          [first, figures.from],
+          [last, figures.to],
+          ['Difference', figures.difference],
+        ]}
+        currency={currency}
+      />
       {parts.length > 0 && (
         <Suspense fallback="Loading the chart">
           <BridgeBars

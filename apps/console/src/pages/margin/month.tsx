@@ -4,7 +4,7 @@ import type { Margin } from '../../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../../answers.ts';
 import { isZero, monthOf, monthText } from '../../formats.ts';
 import { useParam } from '../../moment.ts';
-import { Answered, Figure, Money, Section } from '../../parts/states.tsx';
+import { Answered, Figure, Figures, Money, Section } from '../../parts/states.tsx';
 import { DataTable, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 import { figureColumns, figuresOf, hasShared, type Shown } from './figures.tsx';
@@ -60,17 +60,12 @@ function Parts({ of }: { readonly of: Margin }) {
   const isShared = shared.length > 0;
   return (
     <Stack>
-      <div className="figures">
-        {figuresOf(isShared).map(([title, name]) => (
-          <Figure key={title} title={title}>
-            <Money amount={overall[name]} currency={currency} />
-          </Figure>
-        ))}
+      <Figures of={figuresOf(isShared).map(([title, name]) => [title, overall[name]] as const)} currency={currency}>
         <Figure title={isShared ? 'Loaded margin %' : 'Margin %'}>{overall.marginPct ?? '–'}</Figure>
         <Figure title="Cost of no tenant">
           <Money amount={unattributed.cogs} currency={currency} />
         </Figure>
-      </div>
+      </Figures>
       <SegmentedControl
         aria-label="Margin by"
         value={by}

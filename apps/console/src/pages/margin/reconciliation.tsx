@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { OpenItem, OpenList, Reconciliation } from '../../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../../answers.ts';
 import { monthText, quantityText } from '../../formats.ts';
-import { Answered, Figure, Money, Section, Status } from '../../parts/states.tsx';
+import { Answered, Figures, Section, Status } from '../../parts/states.tsx';
 import { DataTable, Explain, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 import { type Shown } from './figures.tsx';
@@ -57,20 +57,15 @@ const LISTS: Readonly<Record<OpenList['list'], string>> = {
 function Bills({ of: { provider, currency } }: { readonly of: Reconciliation }) {
   return (
     <Stack>
-      <div className="figures">
-        {(
-          [
-            ['Imported, with tax', provider.total],
-            ['Totals recorded', provider.stated],
-            ['Difference', provider.difference],
-            ['Difference of tax', provider.taxDifference],
-          ] as const
-        ).map(([title, amount]) => (
-          <Figure key={title} title={title}>
-            <Money amount={amount} currency={currency} />
-          </Figure>
-        ))}
-      </div>
+      <Figures
+        of={[
+          ['Imported, with tax', provider.total],
+          ['Totals recorded', provider.stated],
+          ['Difference', provider.difference],
+          ['Difference of tax', provider.taxDifference],
+        ]}
+        currency={currency}
+      />
       <DataTable
         name="provider invoices"
         rows={provider.items}
@@ -103,19 +98,14 @@ function Issued({ of: { issued, currency } }: { readonly of: Reconciliation }) {
   const { nameOf } = useTenants();
   return (
     <Stack>
-      <div className="figures">
-        {(
-          [
-            ['Issued, before tax', issued.issued],
-            ['Revenue', issued.revenue],
-            ['Difference', issued.difference],
-          ] as const
-        ).map(([title, amount]) => (
-          <Figure key={title} title={title}>
-            <Money amount={amount} currency={currency} />
-          </Figure>
-        ))}
-      </div>
+      <Figures
+        of={[
+          ['Issued, before tax', issued.issued],
+          ['Revenue', issued.revenue],
+          ['Difference', issued.difference],
+        ]}
+        currency={currency}
+      />
       {issued.remedy !== null && <Text size="sm">{issued.remedy}</Text>}
       <DataTable
         name="issued against revenue"

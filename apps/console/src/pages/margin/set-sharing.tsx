@@ -1,34 +1,16 @@
-import {
-  Alert,
-  Autocomplete,
-  Button,
-  Checkbox,
-  Group,
-  Select,
-  SimpleGrid,
-  Stack,
-  Text,
-  TextInput,
-} from '@mantine/core';
+import { Autocomplete, Button, Checkbox, Group, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { errorOf } from '#domain/errors';
-import type { CostSharing, SharingPreview } from '../../../../../clients/typescript/ledgerline.ts';
+import type { CostSharing } from '../../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../../answers.ts';
 import { useSend } from '../../parts/confirmation.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { changing } from '../../parts/inputs.ts';
-import { Failure } from '../../parts/states.tsx';
+import { PreviewedChange } from '../../parts/previewed-change.tsx';
 import { useSession } from '../../session.tsx';
 import type { Shown } from './figures.tsx';
 import { METHODS, type Method } from './methods.ts';
 import { SharingChanges } from './sharing-changes.tsx';
 import { termsOf, type Typed, typedOf, type Weight } from './sharing-terms.ts';
-
-type Step =
-  | { readonly is: 'asked'; readonly failure: Error | null }
-  | { readonly is: 'working' }
-  | { readonly is: 'previewed'; readonly preview: SharingPreview; readonly failure: Error | null }
-  | { readonly is: 'done'; readonly status: string };
 
 const METHOD_NAMES = Object.keys(METHODS) as Method[];
 
@@ -38,65 +20,25 @@ interface Asked extends Shown {
   readonly close: () => void;
 }
 
-/** A policy is set or corrected in three steps: its terms, what they would change in money, and then why. */
+/** A policy is set or corrected after a preview. */
 export function SetSharing({ of, month, currency, close }: Asked) {
   const { client } = useSession();
   const send = useSend();
   const [typed, setTyped] = useState(() => typedOf(of, month));
-  const [step, setStep] = useState<Step>({ is: 'asked', failure: null });
-  const [reason, setReason] = useState('');
-  /** What was previewed is what is applied: other terms are previewed first. */
   const type = (change: Partial<Typed>): void => {
     setTyped({ ...typed, ...change });
-    setStep({ is: 'asked', failure: null });
   };
-  const look = async (): Promise<void> => {
-    setStep({ is: 'working' });
-    try {
-      const preview = await client.costSharingPreview({ ...termsOf(typed), currency });
-      setStep({ is: 'previewed', preview, failure: null });
-    } catch (error) {
-      setStep({ is: 'asked', failure: errorOf(error) });
-    }
-  };
-  const apply = async (preview: SharingPreview): Promise<void> => {
-    setStep({ is: 'working' });
-    try {
-      const command = of === null ? ('set-cost-sharing' as const) : ('correct-cost-sharing' as const);
-      setStep({ is: 'done', status: await send({ command, ...termsOf(typed), reason: reason.trim() }) });
-    } catch (error) {
-      setStep({ is: 'previewed', preview, failure: errorOf(error) });
-    }
-  };
+  const command = of === null ? ('set-cost-sharing' as const) : ('correct-cost-sharing' as const);
   return (
     <Dialog close={close} title={of === null ? 'Set a policy of shared cost' : `Correct ${of.policyId}`} size="xl">
-      <Stack>
-        <Terms typed={typed} type={type} isNew={of === null} month={month} currency={currency} />
-        {step.is === 'asked' && step.failure !== null && <Failure error={step.failure} />}
-        {step.is === 'previewed' && (
-          <>
-            <SharingChanges of={step.preview} />
-            {step.failure !== null && <Failure error={step.failure} />}
-            <TextInput label="Reason" required value={reason} onChange={changing(setReason)} />
-          </>
-        )}
-        {step.is === 'done' ? (
-          <Alert color="green" title={step.status} role="status">
-            The policy is recorded. The margins of its months are computed with it from now on.
-          </Alert>
-        ) : (
-          <Group>
-            <Button variant="default" loading={step.is === 'working'} onClick={() => void look()}>
-              Preview in money
-            </Button>
-            {step.is === 'previewed' && (
-              <Button disabled={reason.trim() === ''} onClick={() => void apply(step.preview)}>
-                Apply
-              </Button>
-            )}
-          </Group>
-        )}
-      </Stack>
+      <PreviewedChange
+        fields={<Terms typed={typed} type={type} isNew={of === null} month={month} currency={currency} />}
+        stated={JSON.stringify(typed)}
+        preview={async () => client.costSharingPreview({ ...termsOf(typed), currency })}
+        show={(preview) => <SharingChanges of={preview} />}
+        apply={async (_, reason) => send({ command, ...termsOf(typed), reason })}
+        recorded={() => 'The policy is recorded. The margins of its months are computed with it from now on.'}
+      />
     </Dialog>
   );
 }

@@ -9,7 +9,7 @@ import type {
 import { useAnswer } from '../../answers.ts';
 import { isZero, monthText, quantityText } from '../../formats.ts';
 import { useParam } from '../../moment.ts';
-import { Answered, Figure, Money, Section } from '../../parts/states.tsx';
+import { Answered, Figure, Figures, Section } from '../../parts/states.tsx';
 import { DataTable } from '../../parts/table.tsx';
 import { figureColumns, hasShared, isMonthText, type Shown } from './figures.tsx';
 import { FirstMonth } from './first-month.tsx';
@@ -45,19 +45,14 @@ function ByKind({ of }: { readonly of: MarginUnits }) {
   const unknown = costs.filter(({ billingKind }) => billingKind === null);
   return (
     <Stack>
-      <div className="figures">
-        {(
-          [
-            ['Cost not mapped to a kind', unmapped.cogs],
-            ['Idle cost', idle.cogs],
-            ['Other cost of no tenant', unattributed.cogs],
-          ] as const
-        ).map(([title, amount]) => (
-          <Figure key={title} title={title}>
-            <Money amount={amount} currency={currency} />
-          </Figure>
-        ))}
-      </div>
+      <Figures
+        of={[
+          ['Cost not mapped to a kind', unmapped.cogs],
+          ['Idle cost', idle.cogs],
+          ['Other cost of no tenant', unattributed.cogs],
+        ]}
+        currency={currency}
+      />
       <DataTable
         name="margin by billing kind"
         rows={byKind}
@@ -164,18 +159,16 @@ function Realised({ of: { currency, overall, byKind } }: { readonly of: PriceRea
   const causes = CAUSES.filter(([, name]) => byKind.some((each) => !isZero(each[name])));
   return (
     <Stack>
-      <div className="figures">
-        <Figure title="List value">
-          <Money amount={overall.list} currency={currency} />
-        </Figure>
-        <Figure title="Billed">
-          <Money amount={overall.billed} currency={currency} />
-        </Figure>
-        <Figure title="Difference">
-          <Money amount={overall.difference} currency={currency} />
-        </Figure>
+      <Figures
+        of={[
+          ['List value', overall.list],
+          ['Billed', overall.billed],
+          ['Difference', overall.difference],
+        ]}
+        currency={currency}
+      >
         <Figure title="Realisation %">{overall.realisationPct ?? '–'}</Figure>
-      </div>
+      </Figures>
       <DataTable
         name="price realisation"
         rows={rows}
