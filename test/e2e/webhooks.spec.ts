@@ -26,7 +26,7 @@ interface Envelope {
 }
 const envelopeIn = ({ body }: Received): Envelope => JSON.parse(body) as Envelope;
 /** `t1 invoice.issued`, in the order in which messages came. */
-const told = ({ received }: Receiver): string[] =>
+const receivedBy = ({ received }: Receiver): string[] =>
   received.map(envelopeIn).map(({ tenantid = '-', type }) => `${tenantid} ${type}`);
 
 let test: TestLedger;
@@ -133,8 +133,8 @@ describe('a webhook', () => {
       work();
       await bill('t1', '05');
       await Promise.all([books.until(2), past.until(4)]);
-      expect(told(books)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
-      expect(told(past)).toEqual([...told(books), ...told(books)]);
+      expect(receivedBy(books)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
+      expect(receivedBy(past)).toEqual([...receivedBy(books), ...receivedBy(books)]);
     } finally {
       await past.close();
     }
@@ -150,7 +150,7 @@ describe('a webhook', () => {
     await bill('t2', '04');
     await books.until(6);
 
-    const of = (tenantId: string) => told(books).filter((each) => each.startsWith(tenantId));
+    const of = (tenantId: string) => receivedBy(books).filter((each) => each.startsWith(tenantId));
     expect(of('t1')).toEqual([...Array<string>(3).fill('t1 invoice.drafted'), 't1 invoice.issued']);
     expect(of('t2')).toEqual(['t2 invoice.drafted', 't2 invoice.issued']);
     expect(new Set(books.received.map(({ headers }) => headers['webhook-id'])).size).toBe(4);
@@ -165,7 +165,7 @@ describe('a webhook', () => {
       work();
       await bill('t1', '04');
       await Promise.all([books.until(2), dead.until(1)]);
-      expect(told(dead)).toEqual(['t1 invoice.drafted']);
+      expect(receivedBy(dead)).toEqual(['t1 invoice.drafted']);
       await stop();
       // An attempt that the worker ended is no attempt.
       expect(await deliveries('a-dead')).toMatchObject([
@@ -184,7 +184,7 @@ describe('a webhook', () => {
     await bill('t1', '04');
     // Four attempts, then the next message.
     await books.until(5);
-    expect(told(books)).toEqual([...Array<string>(4).fill('t1 invoice.drafted'), 't1 invoice.issued']);
+    expect(receivedBy(books)).toEqual([...Array<string>(4).fill('t1 invoice.drafted'), 't1 invoice.issued']);
     await until(async () => (await deliveries('books', { state: 'delivered' })).length === 1);
     await stop();
     expect(await deliveries('books')).toMatchObject([
@@ -199,7 +199,7 @@ describe('a webhook', () => {
     await test.ledger.catchUp();
     work();
     await books.until(7);
-    expect(told(books).slice(5)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
+    expect(receivedBy(books).slice(5)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
     const ids = books.received.map(({ headers }) => headers['webhook-id']);
     expect(ids.slice(5)).toEqual(ids.slice(3, 5));
   });
@@ -220,7 +220,7 @@ describe('a webhook', () => {
     await test.ledger.catchUp();
     await books.until(3);
     await until(async () => (await deliveries('books', { state: 'delivered' })).length === 2);
-    expect(told(books).slice(1)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
+    expect(receivedBy(books).slice(1)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
     second.abort();
     await other;
   });
@@ -246,7 +246,7 @@ describe('a webhook', () => {
     expect(await deliveries('books', { state: 'waiting' })).toHaveLength(4);
   });
 
-  it('does not hear of an event that was skipped', async () => {
+  it('receives no message about an event that was skipped', async () => {
     const invoiceId = await bill('t1', '04');
     const [event] = (
       await test.ask<{ items: { position: number; type: string; eventId: string }[] }>('events', {
@@ -342,7 +342,7 @@ describe('a webhook', () => {
     await bill('t2', '04');
     await bill('t2', '05');
     await books.until(2);
-    expect(told(books)).toEqual(['t2 invoice.issued', 't2 invoice.issued']);
+    expect(receivedBy(books)).toEqual(['t2 invoice.issued', 't2 invoice.issued']);
   });
 
   it('in a private network is not reached unless the worker allows it', async () => {
@@ -377,7 +377,7 @@ describe('a webhook', () => {
     });
   });
 
-  it('is told of usage that comes after its invoice', async () => {
+  it('receives a message about usage that comes after the invoice', async () => {
     const observed = (day: string) => ({
       ...{ command: 'observe-usage', deploymentId: 'd-t1' },
       observations: [
@@ -456,9 +456,9 @@ describe('an alert', () => {
       await bill('t1', '05');
       work();
       await own.until(2);
-      expect(told(own)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
-      await until(async () => Promise.resolve(told(books).includes('t1 invoice.issued')));
-      expect(told(books)).toContain('- alert.raised');
+      expect(receivedBy(own)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
+      await until(async () => Promise.resolve(receivedBy(books).includes('t1 invoice.issued')));
+      expect(receivedBy(books)).toContain('- alert.raised');
       const types = async (role: Caller['role']) =>
         (await test.ledger.ask(feed, {}, { ...ADMIN, role })).items.map(({ type }) => type);
       expect(await types('platform_admin')).toContain('alert.raised');

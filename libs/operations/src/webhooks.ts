@@ -55,6 +55,9 @@ const beginning = {
 };
 const reason = zText.min(1);
 
+/** What all commands about endpoints have in common: they change nothing of what is billed. */
+const FOR_ADMIN = { roles: ADMIN, isPreviewed: false, fourEyes: 'nothing' } as const;
+
 /** Errors: `invalid_input`, if both are given, or a position that the log does not have. */
 async function beginningIn(
   core: LedgerCore,
@@ -86,9 +89,7 @@ const register = defineCommand({
     ...beginning,
   }),
   key: 'none',
-  roles: ADMIN,
-  isPreviewed: false,
-  fourEyes: 'nothing',
+  ...FOR_ADMIN,
   mistakes: { correctedBy: ['change-webhook', 'remove-webhook'] },
   example: { webhookId: 'books', url: 'https://books.example/ledgerline', types: ['invoice.issued'] },
   async handle(call, core) {
@@ -124,9 +125,7 @@ const change = defineCommand({
   summary: 'Changes where an endpoint receives messages, and which. Both fields are stated as a whole',
   fields: z.strictObject({ webhookId: zWebhookId, ...destination, reason }),
   key: 'none',
-  roles: ADMIN,
-  isPreviewed: false,
-  fourEyes: 'nothing',
+  ...FOR_ADMIN,
   mistakes: { correctedBy: ['change-webhook'] },
   example: { webhookId: 'books', url: 'https://books.example/v2', reason: 'moved' },
   async handle(call, core) {
@@ -146,9 +145,7 @@ const rotate = defineCommand({
     ' The same body again changes nothing: give another reason',
   fields: z.strictObject({ webhookId: zWebhookId, reason }),
   key: 'body',
-  roles: ADMIN,
-  isPreviewed: false,
-  fourEyes: 'nothing',
+  ...FOR_ADMIN,
   mistakes: { final: 'A secret is not taken back. Rotate it again.' },
   example: { webhookId: 'books', reason: 'yearly, 2026' },
   handle: async (call, core) => changed(call, core, { type: 'WebhookSecretRotated', data: call.fields }),
@@ -159,9 +156,7 @@ const pause = defineCommand({
   summary: 'Stops sending messages to an endpoint. They wait, and resume-webhook sends them',
   fields: z.strictObject({ webhookId: zWebhookId, reason }),
   key: 'none',
-  roles: ADMIN,
-  isPreviewed: false,
-  fourEyes: 'nothing',
+  ...FOR_ADMIN,
   mistakes: { correctedBy: ['resume-webhook'] },
   example: { webhookId: 'books', reason: 'the receiver is repaired' },
   handle: async (call, core) => changed(call, core, { type: 'WebhookPaused', data: call.fields }),
@@ -172,9 +167,7 @@ const resume = defineCommand({
   summary: 'Sends messages to an endpoint again that was paused, from the first one that waits',
   fields: z.strictObject({ webhookId: zWebhookId, reason }),
   key: 'none',
-  roles: ADMIN,
-  isPreviewed: false,
-  fourEyes: 'nothing',
+  ...FOR_ADMIN,
   mistakes: { correctedBy: ['pause-webhook'] },
   example: { webhookId: 'books', reason: 'the receiver is back' },
   handle: async (call, core) => changed(call, core, { type: 'WebhookResumed', data: call.fields }),
@@ -185,9 +178,7 @@ const replay = defineCommand({
   summary: 'Sends messages again, with the same ids: those of all events after a moment, parked ones too',
   fields: z.strictObject({ webhookId: zWebhookId, ...beginning, reason }),
   key: 'none',
-  roles: ADMIN,
-  isPreviewed: false,
-  fourEyes: 'nothing',
+  ...FOR_ADMIN,
   mistakes: { final: 'What was sent is not taken back. Receivers know messages by their ids.' },
   example: { webhookId: 'books', after: 12, reason: 'the receiver lost a day' },
   async handle(call, core) {
@@ -206,9 +197,7 @@ const remove = defineCommand({
   summary: 'Removes an endpoint for good. Messages that wait are not sent',
   fields: z.strictObject({ webhookId: zWebhookId, reason }),
   key: ({ webhookId }) => [webhookId],
-  roles: ADMIN,
-  isPreviewed: false,
-  fourEyes: 'nothing',
+  ...FOR_ADMIN,
   mistakes: { final: 'A removed endpoint stays removed. Register another one.' },
   example: { webhookId: 'old-books', reason: 'no longer used' },
   handle: async (call, core) => changed(call, core, { type: 'WebhookRemoved', data: call.fields }),

@@ -123,7 +123,7 @@ export interface Untied {
 }
 
 /**
- * Compares the three sides by provider and id of the resource. `costs`: in the currency that is asked for.
+ * Compares costs, resources and usage by provider and id of the resource. `costs`: in the requested currency.
  * `otherCosts`: in all other currencies. `resources`: all that were ever known.
  */
 export function untied(

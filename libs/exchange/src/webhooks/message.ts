@@ -8,7 +8,7 @@ import type { MessageType } from '#domain/webhooks/message-type';
 
 /** A message: what follows from one event of the log for one tenant, or for none. */
 export interface Message {
-  /** Derived from the event: the same for ever, however often it is sent. */
+  /** Derived from the event. It stays the same whenever the message is sent. */
   readonly id: string;
   readonly type: MessageType;
   readonly tenantId: string | null;
@@ -28,20 +28,18 @@ const message = (
   { tenantId, subject, data }: Pick<Message, 'tenantId' | 'subject' | 'data'>,
 ): Message => ({ id: derivedId('message', id, type, subject), type, tenantId, position, recordedAt, subject, data });
 
-const ABOUT_INVOICES = ['InvoiceDrafted', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid'] as const;
-const ABOUT_RATES = ['RateCorrected', 'RateWithdrawn', 'RateKeyCorrected'] as const;
-const OTHERS = ['InvoicePaymentWithdrawn', 'CreditNoteIssued', 'DayMetered'] as const;
-const ABOUT_ALERTS = ['AlertRaised', 'AlertCleared'] as const;
-const ABOUT_BUDGETS = ['BudgetThresholdReached', 'BudgetThresholdUndone'] as const;
-
 /** The event types that messages follow from, without those that change what issued lines come to. */
-export const MESSAGE_EVENTS = [...ABOUT_INVOICES, ...ABOUT_RATES, ...OTHERS, ...ABOUT_BUDGETS, ...ABOUT_ALERTS];
+export const MESSAGE_EVENTS = [
+  ...(['InvoiceDrafted', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'InvoicePaymentWithdrawn'] as const),
+  ...(['CreditNoteIssued', 'RateCorrected', 'RateWithdrawn', 'RateKeyCorrected', 'DayMetered'] as const),
+  ...(['BudgetThresholdReached', 'BudgetThresholdUndone', 'AlertRaised', 'AlertCleared'] as const),
+];
 type MessageEvent = (typeof MESSAGE_EVENTS)[number];
 
 const isMessageEvent = (event: RecordedEvent): event is RecordedEvent<MessageEvent> =>
   MESSAGE_EVENTS.some((type) => type === event.type);
 
-const rateChanged = (event: RecordedEvent<(typeof ABOUT_RATES)[number]>): Message[] => {
+const rateChanged = (event: RecordedEvent<'RateCorrected' | 'RateWithdrawn' | 'RateKeyCorrected'>): Message[] => {
   const { resourceType, resourceFamily, location, reason } = event.data;
   return [
     message(event, 'rate.corrected', {
@@ -53,7 +51,7 @@ const rateChanged = (event: RecordedEvent<(typeof ABOUT_RATES)[number]>): Messag
 
 const budgetCrossed =
   (type: 'budget.threshold_reached' | 'budget.threshold_undone') =>
-  (event: RecordedEvent<(typeof ABOUT_BUDGETS)[number]>): Message[] => {
+  (event: RecordedEvent<'BudgetThresholdReached' | 'BudgetThresholdUndone'>): Message[] => {
     const { tenantId, budgetId } = event.data;
     return [message(event, type, { tenantId, subject: budgetId, data: event.data })];
   };
@@ -61,7 +59,7 @@ const budgetCrossed =
 /** About no tenant: the endpoint of a tenant does not get it. */
 const alertChanged =
   (type: 'alert.raised' | 'alert.cleared') =>
-  (event: RecordedEvent<(typeof ABOUT_ALERTS)[number]>): Message[] => [
+  (event: RecordedEvent<'AlertRaised' | 'AlertCleared'>): Message[] => [
     message(event, type, { tenantId: null, subject: event.data.id, data: event.data }),
   ];
 

@@ -4,7 +4,7 @@ import { type Answer, send } from './send.js';
 
 const NEVER = new AbortController().signal;
 
-/** Sends to a server that answers with these bytes, whatever it is asked, and says whether anyone connected. */
+/** Sends to a server that gives this reply to every request. Counts the connections to it. */
 async function answered(
   reply: (socket: Socket) => void,
   { allowsPrivate = true, host = '127.0.0.1', timeoutMs = 60_000 } = {},
