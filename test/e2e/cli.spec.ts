@@ -62,6 +62,9 @@ describe('ledgerline demo', () => {
     const { items } = JSON.parse(status.stdout) as { items: { name: string; lag: number }[] };
     expect(items.map(({ name }) => name)).toEqual(PROJECTIONS);
     expect(items.every(({ lag }) => lag === 0)).toBe(true);
+    const feed = await cli(['query', 'feed', 'after=0', 'limit=1', '--data-dir', dataDir]);
+    expect(feed.stdout).toMatch(/^position: \d+$/m);
+    expect(feed.stdout).not.toContain('cursor');
   });
 
   it('leaves a ledger for the tour of the README', async () => {

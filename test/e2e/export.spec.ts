@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { cli, folder } from '../support/cli.js';
+import { cli, folder, startCli } from '../support/cli.js';
 import { subscription } from '../support/commands.js';
 import { ADMIN, testLedger, type TestLedger } from '../support/ledger.js';
 import { deployment, TENANT } from '../support/backfill.js';
@@ -99,6 +100,14 @@ describe('export', () => {
   });
   afterAll(async () => {
     await Promise.all([test.close(), files.remove()]);
+  });
+
+  it('to a reader that stops early is no failure', async () => {
+    const child = startCli(['export', 'invoices'], { DATABASE_URL: test.url });
+    if (child.stdout === null || child.stderr === null) throw new Error('the process has no pipes');
+    child.stdout.destroy();
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    expect(await Promise.all([exited, text(child.stderr)])).toEqual([0, '']);
   });
   const billed = async (at: string): Promise<void> => billedIn(test, at);
   const exportedCsv = async (kind: string, ...args: string[]): Promise<Row[]> => {

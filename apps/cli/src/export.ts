@@ -45,10 +45,21 @@ export async function run([kind = '']: readonly string[], { out, ...options }: O
     const exported = await ledger.export(kind, params, cliCaller());
     const lines = Readable.from(exported.text ?? linesOf(exported, format === 'jsonl' ? 'jsonl' : 'csv', written));
     if (typeof out === 'string') await pipeline(lines, createWriteStream(out));
-    else await pipeline(lines, process.stdout, { end: false });
+    else if (!(await isReadToItsEnd(pipeline(lines, process.stdout, { end: false })))) return 0;
     if (exported.text === undefined) say(counted(written.rows, 'row'));
     return 0;
   });
+}
+
+/** The reader of the output may stop early (`| head`), which is no failure. Other errors are those of writing. */
+async function isReadToItsEnd(writing: Promise<void>): Promise<boolean> {
+  try {
+    await writing;
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return false;
+    throw error;
+  }
 }
 
 const isKind = (kind: string): kind is ExportKind => EXPORT_KINDS.some((each) => each === kind);

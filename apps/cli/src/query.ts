@@ -104,5 +104,10 @@ const flat = (item: object): Record<string, unknown> =>
 
 const isRows = (value: unknown): value is object[] => Array.isArray(value) && typeof value[0] === 'object';
 
+/** Whether an answer is a page of a list. Others may have items and more, such as the position of the feed. */
 const isList = (answer: unknown): answer is { items: object[]; nextCursor: string | null; pruned?: string[] } =>
-  typeof answer === 'object' && answer !== null && 'items' in answer && Array.isArray(answer.items);
+  typeof answer === 'object' &&
+  answer !== null &&
+  'nextCursor' in answer &&
+  'items' in answer &&
+  Array.isArray(answer.items);
