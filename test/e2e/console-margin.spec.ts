@@ -7,11 +7,23 @@ import { closeBrowser, signIn, visiting } from '../support/browser.js';
 
 const api = apiForAll();
 beforeAll(async () => {
-  const { body } = await api().command({
-    ...{ command: 'record-cost', provider: 'digitalocean', invoiceRef: 'do-support' },
-    lines: [{ lineKey: '1', kind: 'support', chargePeriod: april, amount: '0.10', currency: 'USD', category: 'usage' }],
-  });
-  expect(body).toMatchObject({ status: 'done' });
+  const billed = { chargePeriod: april, currency: 'USD', category: 'usage' };
+  const commands = [
+    {
+      ...{ command: 'record-cost', provider: 'digitalocean', invoiceRef: 'do-support' },
+      lines: [{ lineKey: '1', kind: 'support', amount: '0.10', ...billed }],
+    },
+    // A resource of globex that is in no deployment.
+    {
+      ...{ command: 'observe-resource', provider: 'digitalocean', providerId: 'ip-1', kind: 'address', name: 'spare' },
+      ...{ status: 'active', seenAt: april.start, tenantId: 'globex' },
+    },
+    {
+      ...{ command: 'record-cost', provider: 'digitalocean', invoiceRef: 'do-addresses' },
+      lines: [{ lineKey: '1', kind: 'address', resourceId: 'ip-1', amount: '0.30', ...billed }],
+    },
+  ];
+  for (const command of commands) expect((await api().command(command)).body).toMatchObject({ status: 'done' });
 });
 afterAll(closeBrowser);
 
@@ -33,6 +45,11 @@ describe('the margin of a month', () => {
       await page.getByRole('button', { name: 'Open the cost of no tenant' }).click();
       const nobody = page.getByRole('table', { name: 'cost of no tenant' });
       await nobody.getByRole('row', { name: /digitalocean\/do-support\/1 support None.*\$0\.10/ }).waitFor();
+
+      const idle = page.getByRole('table', { name: 'idle cost', exact: true });
+      await idle.getByRole('row', { name: /digitalocean address in no deployment \$0\.30 \$0\.00 \$0\.30/ }).waitFor();
+      const holders = page.getByRole('table', { name: 'idle cost by holder' });
+      await holders.getByRole('row', { name: /Globex – \$0\.30/ }).waitFor();
 
       await page.getByRole('tab', { name: 'Shared cost' }).click();
       await page.getByText('No policy is in force in April 2026').waitFor();

@@ -67,6 +67,8 @@ afterAll(async () => {
 const head = async (): Promise<string> => String(await test.ledger.catchUp());
 const unitsOf = async (params: object = {}): Promise<Units> =>
   test.ask<Units>('margin-units', { from: '2026-04', to: '2026-04', ...params });
+const marginOf = async () =>
+  test.ask<Pick<Units, 'idle' | 'overall' | 'unattributed'>>('margin', { period: '2026-04' });
 const shown = ({ byKind, idle, unmapped, unattributed }: Units) => ({
   busy: byKind.find(({ billingKind }) => billingKind === 'droplet_hours')?.cogs,
   ...Object.fromEntries(idle.parts.map(({ kind, reason, cogs }) => [`${kind} ${reason}`, cogs])),
@@ -127,12 +129,20 @@ it('changes no total of the margin, also of months that are kept', async () => {
   const units = await unitsOf();
   while (!(await keepNext(test.core)).isDone);
   expect(await unitsOf()).toEqual(units);
-  const { overall, unattributed } = await test.ask<{ overall: object; unattributed: { cogs: string } }>('margin', {
-    period: '2026-04',
-  });
+  const { overall, unattributed, idle } = await marginOf();
   expect(units.overall).toEqual(overall);
   // 8.00, and 10.00 of the idle droplet: the margin says who bears it.
   expect(unattributed.cogs).toBe('18.00');
+  // In a row of its own, too: 9.40 were off in a1, 5.80 of the balancer are of a without a deployment.
+  expect(idle).toEqual({
+    ...units.idle,
+    ...{ cogs: '25.20', directCogs: '25.20', sharedCogs: '0.00' },
+    byHolder: [
+      { tenantId: 'a', deploymentId: 'a1', cogs: '9.40' },
+      { tenantId: 'a', deploymentId: null, cogs: '5.80' },
+      { tenantId: null, deploymentId: null, cogs: '10.00' },
+    ],
+  });
 });
 
 it('stands in its row also if a policy shares it', async () => {
@@ -143,4 +153,12 @@ it('stands in its row also if a policy shares it', async () => {
   const { idle, overall } = await unitsOf();
   expect(idle).toMatchObject({ cogs: '25.20', directCogs: '15.20', sharedCogs: '10.00' });
   expect(overall.cogs).toBe('56.00');
+  // What is shared is of no holder.
+  expect((await marginOf()).idle).toEqual({
+    ...idle,
+    byHolder: [
+      { tenantId: 'a', deploymentId: 'a1', cogs: '9.40' },
+      { tenantId: 'a', deploymentId: null, cogs: '5.80' },
+    ],
+  });
 });

@@ -335,8 +335,8 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [line, () => ({ id: lineId, at: MAY }), 15],
   [usage, () => ({ deploymentId: 't00-prod' }), 5],
   [quote, () => ({ planId: 'plan-t00', usage: { requests: '8' }, tenantId: idOf(0) }), 7],
-  // With policies that share cost by usage, and estimates: they ask which bills have come.
-  [margin, () => ({ period: '2026-04' }), 20],
+  // With policies that share cost by usage, idle resources, and estimates: they ask which bills have come.
+  [margin, () => ({ period: '2026-04' }), 28],
   // As many months as are allowed.
   // Months with a policy, and those without: each kind in its own way.
   [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 23],

@@ -16,7 +16,7 @@ import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
  * Random costs of resources that move, deployments that change hands, and policies and mappings of kinds that are set,
  * corrected and withdrawn in between. Whatever they are: every cent is borne once, sharing changes no total, each
  * answer stays what it was as of its position, the months of a trend are those asked one by one, billing kinds come to
- * the margin, and so do the parts of a bridge.
+ * the margin, and so do the parts of a bridge. Idle cost is the same in both.
  *
  * HISTORIES=n and PROPERTY_SEED=s: how many, and which.
  */
@@ -144,6 +144,8 @@ function expectUnitsToAddUp(
 ): void {
   const total = (values: readonly string[]): string => text(sum(values.map((value) => decimal(value))));
   expect(units.months?.map(({ overall }) => overall)).toEqual(margins.map(({ overall }) => overall));
+  expect(units.months?.map(({ idle }) => idle)).toEqual(margins.map(({ idle: { byHolder: _, ...idle } }) => idle));
+  for (const { idle } of margins) expect(total(idle.byHolder.map(({ cogs }) => cogs))).toBe(total([idle.directCogs]));
   for (const { overall, byKind, unmapped, idle, unattributed, costs } of [units, ...(units.months ?? [])]) {
     const rows = [...byKind, unmapped, idle, unattributed];
     for (const figure of ['cogs', 'directCogs', 'sharedCogs'] as const) {

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { IDLE_REASONS } from '#domain/margin/idle';
 import { KIND_BASES, PER_UNIT_SCALE } from '#domain/margin/units';
 import { MAPPING_SOURCES } from '#domain/margin/kind-mapping';
 import { zCurrency } from '#domain/schema';
@@ -8,14 +7,8 @@ import { zMonth } from '#ledger/month';
 import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
 import { zMoney, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
-import { monthsFrom, zMarginFigures } from './margin.js';
+import { monthsFrom, zCogs, zIdle, zMarginFigures } from './margin.js';
 
-const cogs = {
-  cogs: zMoney,
-  directCogs: zMoney.describe('Cost that is not shared'),
-  sharedCogs: zMoney.describe('Cost that policies share. directCogs + sharedCogs = cogs'),
-};
-const zCogs = z.object(cogs).meta({ id: 'UnitCogs' });
 const perUnit = (what: string) =>
   zMoney
     .nullable()
@@ -37,20 +30,7 @@ const unitViews = {
       .meta({ id: 'KindUnits' }),
   ),
   unmapped: zCogs.describe('Cost that tenants bear, of kinds of providers that are not mapped: use set-kind-mapping'),
-  idle: zCogs
-    .extend({
-      parts: z.array(
-        z
-          .object({
-            ...{ provider: z.string(), kind: z.string().describe('The provider’s kind') },
-            reason: z.enum(IDLE_REASONS).describe('off: its readings are 0, or it is off. unsold: in no deployment'),
-            ...cogs,
-          })
-          .meta({ id: 'IdlePart' }),
-      ),
-    })
-    .meta({ id: 'IdleCogs' })
-    .describe('Cost of resources while they were off or in no deployment, of tenants and of nobody'),
+  idle: zIdle.describe('Cost of resources while they were off or in no deployment, of tenants and of nobody'),
   unattributed: zCogs.describe('Other cost that no tenant bears'),
   costs: z
     .array(
@@ -69,7 +49,7 @@ const unitViews = {
               'only: it is mapped to one billing kind. usage: by how long its resource was used.' +
                 ' even: evenly, because the resource is not known or was not used. null: not mapped',
             ),
-          ...cogs,
+          ...zCogs.shape,
         })
         .meta({ id: 'KindCost' }),
     )

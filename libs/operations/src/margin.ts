@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { compareText } from '#domain/compare-text';
+import { IDLE_REASONS } from '#domain/margin/idle';
 import { exactMoney, type Margin } from '#domain/margin/margin';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { zCurrency } from '#domain/schema';
@@ -8,7 +9,8 @@ import { isBefore } from '#domain/time/instant';
 import { monthOf, type Period, piecesOf } from '#domain/time/period';
 import { invalid } from '#domain/errors';
 import { type Estimate, estimatesIn } from '#billing/estimates/estimates';
-import { marginIn, marginsByGrain, marginTotals } from '#billing/costs/margin-month';
+import { marginWithIdle } from '#billing/costs/idle';
+import { marginsByGrain, marginTotals } from '#billing/costs/margin-month';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
 import { zMonth } from '#ledger/month';
 import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
@@ -78,6 +80,43 @@ export const zUnattributed = z
   })
   .meta({ id: 'UnattributedCogs' });
 
+export const zCogs = z
+  .object({
+    cogs: zMoney,
+    directCogs: zMoney.describe('Cost that is not shared'),
+    sharedCogs: zMoney.describe('Cost that policies share. directCogs + sharedCogs = cogs'),
+  })
+  .meta({ id: 'UnitCogs' });
+
+export const zIdle = zCogs
+  .extend({
+    parts: z.array(
+      zCogs
+        .extend({
+          ...{ provider: z.string(), kind: z.string().describe('The provider’s kind') },
+          reason: z.enum(IDLE_REASONS).describe('off: its readings are 0, or it is off. unsold: in no deployment'),
+        })
+        .meta({ id: 'IdlePart' }),
+    ),
+  })
+  .meta({ id: 'IdleCogs' });
+
+const zIdleOfMonth = zIdle
+  .extend({
+    byHolder: z
+      .array(
+        z
+          .object({
+            tenantId: z.string().nullable().describe('null: nobody'),
+            deploymentId: z.string().nullable().describe('null: not of a deployment'),
+            cogs: zMoney,
+          })
+          .meta({ id: 'IdleOfHolder' }),
+      )
+      .describe('directCogs by who held the resources. The cost of that tenant, or unattributed, includes it'),
+  })
+  .meta({ id: 'IdleOfMonth' });
+
 const estimated = {
   estimatedCost: zMoney.describe('What usage is estimated to cost whose bill has not come. No other figure has it'),
   marginWithEstimate: zMoney.describe('margin − estimatedCost'),
@@ -108,6 +147,9 @@ export const zMargin = z
     byDeployment: zByDeployment,
     byKind: zByKind,
     unattributed: zUnattributed,
+    idle: zIdleOfMonth.describe(
+      'Cost of resources while they were off or in no deployment. The other figures include it. See margin-units',
+    ),
     shared: z.array(zShared).describe('By policy, what is shared and what it comes to'),
     estimate: zMarginEstimate.describe('Of usage whose bill has not come. It is in no other figure'),
     otherCurrencies: z.array(z.string()).describe('Other currencies with revenue or cost'),
@@ -125,13 +167,14 @@ export const margin = defineQuery({
   example: { period: '2026-04-15', currency: 'USD' },
   async handle({ period, currency }, context) {
     const month = period.start.slice(0, 7);
-    const margin = await marginIn(context, period, currency);
+    const { margin, idle } = await marginWithIdle(context, period, currency);
     const [estimates] = await estimatesIn(context, [period], currency);
     const currencies = await readMarginCurrencies(context.core.db, context.position, period);
     return {
       period: month,
       currency,
       ...margin,
+      idle,
       estimate: estimateOf(margin, estimates ?? [], currency),
       otherCurrencies: currencies.filter((other) => other !== currency),
     };

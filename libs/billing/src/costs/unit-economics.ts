@@ -1,6 +1,5 @@
 import { compareText } from '#domain/compare-text';
 import { type KindMapping, mappingAt, type ProviderKind } from '#domain/margin/kind-mapping';
-import { idleAt, type ReadSpan } from '#domain/margin/idle';
 import { keyOfSharing } from '#domain/margin/sharing';
 import {
   costsByKind,
@@ -12,18 +11,15 @@ import {
   unitsOf,
 } from '#domain/margin/units';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
-import type { Instant } from '#domain/time/instant';
-import { monthOf, overlaps, type Period } from '#domain/time/period';
+import { overlaps, type Period } from '#domain/time/period';
 import { monthName } from '#projections/costs/charged.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
 import { readSoldUnits } from '#projections/margins/margins.read';
 import { asJsonb } from '#projections/usage-records/usage-records.read';
-import { readMayBeIdle, type ReadSpanRow, readSpans } from '#projections/usage-records/idle.read';
 import { readPrunedWithin, readUsedTime } from '#projections/usage-records/used-time.read';
 import type { QueryContext } from '#ledger/query';
 import { withPrunedMonths } from '../usage/pruned-usage.js';
-import type { CutsOf } from './cost-lines.js';
-import type { Finer } from './margin-costs.js';
+import { cutsOfMappings, idleReasons, type MayBeIdle, mayBeIdleIn } from './idle.js';
 import { figuresBy, type MonthSums, sharingIn } from './margin-month.js';
 
 /** Unit economics of neighbouring months: of each, and of all together. */
@@ -61,7 +57,7 @@ function finerFor(months: readonly Period[], mappings: readonly KindMapping[]) {
   const inForce = mappings.filter(({ period }) => months.some((month) => overlaps(period, month)));
   const several = inForce.filter(({ billingKinds }) => billingKinds.length > 1);
   return {
-    cuts: inForce.flatMap(({ period: { start, end } }) => (end === null ? [start] : [start, end])),
+    cuts: cutsOfMappings(months, mappings),
     kinds: several.map(({ provider, kind }): ProviderKind => ({ provider, kind })),
   };
 }
@@ -118,14 +114,15 @@ function unitCosts({ costs, shared }: MonthSums, { mappedTo, spansOf }: Mapped):
       .filter(({ fallback }) => fallback === 'unattributed')
       .map(({ policyId, effectiveFrom: start }) => keyOfSharing({ policyId, period: { start, end: null } })),
   );
-  return costs.map(({ provider, kind, amount, resourceId, at, state, sharedBy, tenantId }) => ({
-    ...{ provider, kind, amount, resourceId, at, isShared: sharedBy !== null },
-    isUnattributed: sharedBy === null ? tenantId === null : nobodys.has(sharedBy),
-    idle:
-      resourceId === null
-        ? null
-        : idleAt(at, { state, spans: spansOf({ provider, resourceId }, at), ...mappedTo({ provider, kind }, at) }),
-  }));
+  const reasonOf = idleReasons(spansOf, mappedTo);
+  return costs.map((cost) => {
+    const { provider, kind, amount, resourceId, at, sharedBy, tenantId } = cost;
+    return {
+      ...{ provider, kind, amount, resourceId, at, isShared: sharedBy !== null },
+      isUnattributed: sharedBy === null ? tenantId === null : nobodys.has(sharedBy),
+      idle: reasonOf(cost),
+    };
+  });
 }
 
 interface UseOf {
@@ -164,44 +161,3 @@ async function usedTimeIn(
       ZERO,
     );
 }
-
-/** The resources that may be idle, and when readings cover them. */
-interface MayBeIdle extends Pick<Finer, 'resourceIds'> {
-  readonly cutsOf: CutsOf;
-  /** Those of the month that holds an instant. */
-  readonly spansOf: (of: Parameters<CutsOf>[0], at: Instant) => readonly ReadSpan[];
-}
-
-/** Lines of resources that may be idle are divided where readings of 0 and others begin or end. */
-async function mayBeIdleIn({ core, position }: QueryContext, months: readonly Period[]): Promise<MayBeIdle> {
-  const [first, last] = [months[0], months.at(-1)];
-  if (first === undefined || last === undefined) return { cutsOf: () => [], spansOf: () => [] };
-  const within = { start: first.start, end: last.end };
-  const { resourceIds, rows } = await withPrunedMonths(
-    core,
-    async () => readPrunedWithin(core.db, within),
-    async ({ versions }) => {
-      const logged = asJsonb(versions);
-      const ids = await readMayBeIdle(core.db, position, within, logged);
-      const spans = ids.length === 0 ? [] : await readSpans(core.db, position, { resourceIds: ids, within }, logged);
-      return { resourceIds: ids, rows: spans };
-    },
-  );
-  // A reading without a provider is of the resource with its id.
-  const ofResource = <Of>(found: ReadonlyMap<string, readonly Of[]>, of: readonly string[], provider: string): Of[] =>
-    [provider, ''].flatMap((by) => found.get(JSON.stringify([by, ...of])) ?? []);
-  const byMonth = Map.groupBy(rows.map(toSpan), ({ row, period }) =>
-    JSON.stringify([row.provider, row.resource_id, monthName(period)]),
-  );
-  const byResource = Map.groupBy(rows, (row) => JSON.stringify([row.provider, row.resource_id]));
-  return {
-    resourceIds,
-    spansOf: ({ provider, resourceId }, at) => ofResource(byMonth, [resourceId, monthName(monthOf(at))], provider),
-    cutsOf: ({ provider, resourceId }) =>
-      ofResource(byResource, [resourceId], provider).flatMap((row) => [row.start_at, row.end_at]),
-  };
-}
-
-const toSpan = (row: ReadSpanRow): ReadSpan & { readonly row: ReadSpanRow } => ({
-  ...{ row, billingKind: row.billing_kind, isUsed: row.is_used, period: { start: row.start_at, end: row.end_at } },
-});

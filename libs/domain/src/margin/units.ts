@@ -2,9 +2,11 @@ import { compareText } from '../compare-text.js';
 import { type Decimal, decimals, divide, sum, text, ZERO } from '../money/decimal.js';
 import { allocate, scaleOf, unitAmountText } from '../money/money.js';
 import type { Instant } from '../time/instant.js';
+import { added, type Cogs, cogsOf, type DirectAndShared, partOf, summed } from './direct-and-shared.js';
 import type { IdleReason } from './idle.js';
+import { type IdleCogs, type IdleCost, idleCosts, idleCogs, summedIdle } from './idle-cost.js';
 import type { MappedTo, MappingSource, ProviderKind } from './kind-mapping.js';
-import { exactMoney, type MarginFigures, marginFigures } from './margin.js';
+import { type MarginFigures, marginFigures } from './margin.js';
 
 /** Amounts per unit are rounded to so many decimals, half away from zero. */
 export const PER_UNIT_SCALE = 12;
@@ -24,11 +26,6 @@ export interface UnitCost extends ProviderKind {
   readonly idle: IdleReason | null;
 }
 
-export interface DirectAndShared {
-  readonly direct: Decimal;
-  readonly shared: Decimal;
-}
-
 /** How the cost of a provider kind is divided: it has one billing kind; by the use of its resource; or evenly. */
 export const KIND_BASES = ['only', 'usage', 'even'] as const;
 export type KindBasis = (typeof KIND_BASES)[number];
@@ -38,11 +35,6 @@ export interface KindCost extends ProviderKind, DirectAndShared {
   readonly source: MappingSource;
   readonly billingKind: string | null;
   readonly basis: KindBasis | null;
-}
-
-/** The cost of a provider kind while its resources were idle. It is for no billing kind. */
-export interface IdleCost extends ProviderKind, DirectAndShared {
-  readonly reason: IdleReason;
 }
 
 /** The cost of a month or several, by what it is for. */
@@ -93,14 +85,8 @@ export function costsByKind(costs: readonly UnitCost[], dividing: Dividing): Cos
     const [first] = group;
     return first === undefined ? [] : divided(first, sum(group.map(({ cost }) => cost.amount)), dividing);
   });
-  const idle = costs.flatMap(({ idle: reason, provider, kind, ...cost }): IdleCost[] =>
-    reason === null ? [] : [{ provider, kind, reason, ...partOf(cost.isShared, cost.amount) }],
-  );
-  return { kinds: summedKinds(kinds), idle: summedIdle(idle), unattributed: directAndShared(nobodys) };
+  return { kinds: summedKinds(kinds), idle: idleCosts(costs), unattributed: directAndShared(nobodys) };
 }
-
-const partOf = (isShared: boolean, amount: Decimal): DirectAndShared =>
-  isShared ? { direct: ZERO, shared: amount } : { direct: amount, shared: ZERO };
 
 function divided(
   { cost, to }: { readonly cost: UnitCost; readonly to: MappedTo },
@@ -126,24 +112,10 @@ function divided(
 const directAndShared = (costs: readonly UnitCost[]): DirectAndShared =>
   added(costs.map(({ isShared, amount }) => partOf(isShared, amount)));
 
-const added = (costs: readonly DirectAndShared[]): DirectAndShared => ({
-  direct: sum(costs.map(({ direct }) => direct)),
-  shared: sum(costs.map(({ shared }) => shared)),
-});
-
-/** Adds up what has the same key, in the order of keys. */
-const summed = <Cost extends DirectAndShared>(costs: readonly Cost[], keyOf: (cost: Cost) => string): Cost[] =>
-  [...Map.groupBy(costs, keyOf)]
-    .sort(([a], [b]) => compareText(a, b))
-    .flatMap(([, of]) => of.slice(0, 1).map((first) => ({ ...first, ...added(of) })));
-
 const summedKinds = (kinds: readonly KindCost[]): KindCost[] =>
   summed(kinds, ({ provider, kind, source, billingKind, basis }) =>
     JSON.stringify([kind, provider, billingKind, source, basis]),
   );
-
-const summedIdle = (idle: readonly IdleCost[]): IdleCost[] =>
-  summed(idle, ({ provider, kind, reason }) => JSON.stringify([kind, provider, reason]));
 
 /** The costs of several months together. */
 export const togetherByKind = (months: readonly CostsByKind[]): CostsByKind => ({
@@ -164,8 +136,6 @@ export interface UnitFigures extends MarginFigures {
   readonly marginPerUnit: string | null;
 }
 
-type Cogs = Pick<MarginFigures, 'cogs' | 'directCogs' | 'sharedCogs'>;
-
 /** Unit economics. Kinds, `unmapped`, `idle` and `unattributed` come to `overall`, exactly. */
 export interface Units {
   readonly overall: MarginFigures;
@@ -173,7 +143,7 @@ export interface Units {
   /** Cost that tenants bear, of provider kinds without a mapping. */
   readonly unmapped: Cogs;
   /** Cost of resources while they were off or in no deployment. */
-  readonly idle: Cogs & { readonly parts: readonly (Omit<IdleCost, keyof DirectAndShared> & Cogs)[] };
+  readonly idle: IdleCogs;
   /** The other cost that no tenant bears. */
   readonly unattributed: Cogs;
   /** The cost of provider kinds, and what it is for. */
@@ -181,11 +151,7 @@ export interface Units {
 }
 
 export function unitsOf(sold: readonly Sold[], { kinds, idle, unattributed }: CostsByKind, currency: string): Units {
-  const cogs = ({ direct, shared }: DirectAndShared): Cogs => ({
-    cogs: exactMoney(direct.plus(shared), currency),
-    directCogs: exactMoney(direct, currency),
-    sharedCogs: exactMoney(shared, currency),
-  });
+  const cogs = (of: DirectAndShared): Cogs => cogsOf(of, currency);
   const mapped = kinds.filter(({ billingKind }) => billingKind !== null);
   const names = [...new Set([...sold, ...mapped].map(({ billingKind }) => billingKind ?? ''))].sort(compareText);
   const soldOf = Map.groupBy(sold, ({ billingKind }) => billingKind);
@@ -195,10 +161,7 @@ export function unitsOf(sold: readonly Sold[], { kinds, idle, unattributed }: Co
     overall: marginFigures(sum(sold.map(({ amount }) => amount)), all.direct, all.shared, currency),
     byKind: names.map((name) => unitFigures(name, soldOf.get(name) ?? [], added(costOf.get(name) ?? []), currency)),
     unmapped: cogs(added(kinds.filter(({ billingKind }) => billingKind === null))),
-    idle: {
-      ...cogs(added(idle)),
-      parts: idle.map(({ direct, shared, ...of }) => ({ ...of, ...cogs({ direct, shared }) })),
-    },
+    idle: idleCogs(idle, currency),
     unattributed: cogs(unattributed),
     costs: kinds.map(({ direct, shared, ...of }) => ({ ...of, ...cogs({ direct, shared }) })),
   };

@@ -8,6 +8,7 @@ import { Answered, Figure, Figures, Money, Section } from '../../parts/states.ts
 import { DataTable, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 import { figureColumns, figuresOf, hasShared, type Shown } from './figures.tsx';
+import { IdleOfMonth } from './idle.tsx';
 import { MarginRows } from './rows.tsx';
 
 const MonthBars = lazy(async () => ({ default: (await import('../../charts/month-bars.tsx')).MonthBars }));
@@ -55,7 +56,7 @@ function Trend({ month, currency }: Shown) {
 }
 
 function Parts({ of }: { readonly of: Margin }) {
-  const { currency, overall, unattributed, shared } = of;
+  const { currency, overall, unattributed, idle, shared } = of;
   const [by, setBy] = useParam('by', 'tenant');
   const isShared = shared.length > 0;
   return (
@@ -64,6 +65,9 @@ function Parts({ of }: { readonly of: Margin }) {
         <Figure title={isShared ? 'Loaded margin %' : 'Margin %'}>{overall.marginPct ?? '–'}</Figure>
         <Figure title="Cost of no tenant">
           <Money amount={unattributed.cogs} currency={currency} />
+        </Figure>
+        <Figure title="Idle cost">
+          <Money amount={idle.cogs} currency={currency} />
         </Figure>
       </Figures>
       <SegmentedControl
@@ -77,6 +81,7 @@ function Parts({ of }: { readonly of: Margin }) {
       {by === 'deployment' && <ByDeployment of={of} isShared={isShared} />}
       {by === 'kind' && <ByKind of={of} />}
       <OfNoTenant of={of} />
+      <IdleOfMonth of={of} />
     </Stack>
   );
 }

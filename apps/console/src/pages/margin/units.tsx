@@ -13,6 +13,7 @@ import { Answered, Figure, Figures, Section } from '../../parts/states.tsx';
 import { DataTable } from '../../parts/table.tsx';
 import { figureColumns, hasShared, isMonthText, type Shown } from './figures.tsx';
 import { FirstMonth } from './first-month.tsx';
+import { IdleParts } from './idle.tsx';
 
 /** What a unit of each billing kind earns and costs, and why less is billed than its list price. */
 export function Units({ month, currency }: Shown) {
@@ -91,18 +92,7 @@ function ByKind({ of }: { readonly of: MarginUnits }) {
       {idle.parts.length > 0 && (
         <>
           <Text size="sm">Idle cost: of resources that were off, or in no deployment.</Text>
-          <DataTable
-            name="idle cost"
-            rows={idle.parts}
-            keyOf={({ provider, kind, reason }) => JSON.stringify([provider, kind, reason])}
-            empty=""
-            columns={[
-              { title: 'Provider', value: ({ provider }) => provider },
-              { title: 'Kind', value: ({ kind }) => kind },
-              { title: 'Why', value: ({ reason }) => (reason === 'off' ? 'off or unused' : 'in no deployment') },
-              { title: 'Cost', value: ({ cogs }) => cogs, currency },
-            ]}
-          />
+          <IdleParts parts={idle.parts} currency={currency} />
         </>
       )}
     </Stack>
