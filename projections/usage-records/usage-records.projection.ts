@@ -48,8 +48,13 @@ export const usageRecordsProjection = projection('usage-records', {
 
 async function copyIn(client: pg.ClientBase, events: readonly UsageEvent[]): Promise<void> {
   const lines = new CopyLines();
-  for (const event of events) answer(copied, event, lines);
-  await lines.copy(client);
+  const rows = function* (): Generator<void> {
+    for (const event of events) {
+      answer(copied, event, lines);
+      yield;
+    }
+  };
+  await lines.copy(client, rows());
 }
 
 const KEY = ['billing_kind', 'period_start', 'resource_id', 'period_end', 'granularity', 'provider', 'source_id'];

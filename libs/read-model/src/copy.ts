@@ -16,7 +16,7 @@ const NEWLINE = 0x0a;
 
 /** Lines as bytes. */
 class Chunks {
-  private readonly full: Buffer[] = [];
+  private full: Buffer[] = [];
   private chunk = Buffer.alloc(0);
   private end = 0;
 
@@ -32,8 +32,15 @@ class Chunks {
     this.end += 1;
   }
 
-  all(): readonly Buffer[] {
-    return [...this.full, this.chunk.subarray(0, this.end)];
+  /** Takes all lines out, also those that `making` adds meanwhile. */
+  *taken(making: Iterator<unknown>): Generator<Buffer> {
+    do {
+      const { full } = this;
+      this.full = [];
+      yield* full;
+    } while (making.next().done !== true);
+    yield* this.full;
+    yield this.chunk.subarray(0, this.end);
   }
 }
 
@@ -53,10 +60,15 @@ export class CopyLines {
     chunks.add(line);
   }
 
-  /** Copies the lines in the client's transaction. */
-  async copy(client: pg.ClientBase): Promise<void> {
+  /**
+   * Copies the lines in the client's transaction. `making` adds further lines step by step, while the server is at work
+   * on those before.
+   */
+  async copy(client: pg.ClientBase, making: Iterable<unknown> = []): Promise<void> {
+    const steps = making[Symbol.iterator]();
+    while (this.targets.size === 0 && steps.next().done !== true);
     for (const [{ table, columns }, chunks] of this.targets)
-      await copyIn(client, `COPY ${table} (${columns.join(', ')}) FROM STDIN`, chunks.all());
+      await copyIn(client, `COPY ${table} (${columns.join(', ')}) FROM STDIN`, chunks.taken(steps));
   }
 }
 
@@ -65,16 +77,22 @@ export class CopyLines {
  * pg-copy-streams never ends the stream. Writes one chunk at a time: after a failure it would write the rest to a
  * connection that it no longer owns.
  */
-async function copyIn(client: pg.ClientBase, statement: string, chunks: readonly Buffer[]): Promise<void> {
+async function copyIn(client: pg.ClientBase, statement: string, chunks: Iterable<Buffer>): Promise<void> {
   const stream = client.query(copyFrom(statement));
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   stream.on('error', failed.reject);
-  for (const chunk of chunks) {
-    const written = new Promise((resolve) => {
-      stream.write(chunk, resolve);
-    });
-    await Promise.race([written, failed.promise]);
+  try {
+    for (const chunk of chunks) {
+      const written = new Promise((resolve) => {
+        stream.write(chunk, resolve);
+      });
+      await Promise.race([written, failed.promise]);
+    }
+  } catch (error) {
+    // The making of a line failed: the server waits for the rest.
+    stream.destroy();
+    throw error;
   }
   const finished = new Promise<void>((resolve) => {
     stream.once('finish', resolve);

@@ -66,10 +66,10 @@ export class UsageImport implements Importer<UsageItem> {
     this.identity.of(deploymentId, observation, identity);
   }
 
+  /** The last rows are recorded then. They may still be projected, while the next ones are read. */
   async flush(): Promise<void> {
     await this.beginWriting();
     await this.writing;
-    await this.projected;
   }
 
   /** Kept rows are written while the next rows are read, one batch at a time, so that memory is bounded. */

@@ -113,7 +113,7 @@ export function contentOf(
   { path, isGzip: isPacked }: Pick<Source, 'path' | 'isGzip'>,
   onRead: (bytes: number) => void = () => undefined,
 ): Readable {
-  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
+  const file = createReadStream(path, { highWaterMark: 64 * 1024 });
   file.on('data', (chunk) => onRead(chunk.length));
   if (!isPacked) return file;
   const unpacked = createGunzip();
