@@ -208,8 +208,8 @@ function Accrued() {
             currency={currency}
           >
             {lastMonth.data !== undefined && (
-              <Figure title="In all, a month before">
-                <Money amount={lastMonth.data.total} currency={lastMonth.data.currency} />
+              <Figure title="Accrued a month before">
+                <Money amount={lastMonth.data.accrued} currency={lastMonth.data.currency} />
               </Figure>
             )}
           </Figures>

@@ -2,6 +2,7 @@ import type { Coupon } from '#domain/invoices/credits';
 import { chargeOf } from '#domain/invoices/corrections';
 import type { LineDefinition } from '#domain/lines/line';
 import { tiles } from '#domain/lines/parts';
+import { hasDueAtPeriodEnd } from '#domain/lines/rate';
 import { type Decimal, sum, ZERO } from '#domain/money/decimal';
 import { fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
 import { contains } from '#domain/time/period';
@@ -54,7 +55,7 @@ export async function accruedLines(
   const toRate = (line: LineDefinition, until: Instant, of: readonly LinePart[]) => ({
     ...{ line, recorded: of, at: until, currency: line.currency, coupons: couponsOf(line), taxes: [] },
   });
-  const ending = lines.filter((line) => isLastInstant(line, at));
+  const ending = lines.filter((line) => isLastInstant(line, at) && hasDueAtPeriodEnd(line));
   const rated = await rateLines(core, position, [
     // In their parts, as an invoice rates them: what fell due at the end of a part that was billed as the last stays.
     ...lines.map((line) =>

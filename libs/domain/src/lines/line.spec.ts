@@ -8,6 +8,7 @@ import type { Assignment, Subscription } from '../tenants/deployment.js';
 import { type Instant, instant } from '../time/instant.js';
 import { contains, cutAt, monthOf, type OpenPeriod, type Period } from '../time/period.js';
 import { billedHow, coveredBy, feeTerms, isBaseFee, type LineDefinition, linesOf, prorated } from './line.js';
+import { hasDueAtPeriodEnd } from './rate.js';
 
 const RUNS = checkedOn(200);
 
@@ -540,5 +541,22 @@ describe('when a line is billed', () => {
       version('studio', { items: [{ ...hours, price: { model: 'volume', tiers: open } }], effectiveFrom: T('04-11') }),
     ];
     expect(billedHow(only(lines({ versions }), 'droplet_hours'))).toBe('progressively');
+  });
+
+  it('may have an amount due at its end: an arrears fee, a volume price, an average, or a minimum', () => {
+    const has = (terms: Pick<PlanItem, 'price' | 'commitments'>, aggregation: PlanItem['aggregation'] = 'sum') =>
+      hasDueAtPeriodEnd(
+        only(lines({ versions: [version('studio', { items: [{ billingKind: 'x', aggregation, ...terms }] })] }), 'x'),
+      );
+    const unit = { model: 'unit', unitAmount: '1' } as const;
+    expect([
+      has({ price: { model: 'flat', amount: '5', paymentTerm: 'in_advance' } }),
+      has({ price: unit }),
+      has({ price: unit, commitments: { maximum: '9.00' } }),
+      has({ price: { model: 'flat', amount: '5', paymentTerm: 'in_arrears' } }),
+      has({ price: { model: 'volume', tiers: open } }),
+      has({ price: unit }, 'average'),
+      has({ price: unit, commitments: { minimum: '9.00' } }),
+    ]).toEqual([false, false, false, true, true, true, true]);
   });
 });

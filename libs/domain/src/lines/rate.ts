@@ -2,6 +2,7 @@ import { invalid, type DomainError } from '../errors.js';
 import { ZERO } from '../money/decimal.js';
 import { isDomainError } from '../schema.js';
 import type { Usage } from '../prices/model.js';
+import { billedWhen } from '../prices/price.js';
 import { MINIMUM_COMMITMENT } from '../prices/refs.js';
 import { ratedParts, type Segment } from '../rating/rate-line.js';
 import type { RatedRow } from '../rating/row.js';
@@ -117,6 +118,14 @@ export function rateLine(
  */
 export const mayBeQuarantined = (line: LineDefinition, currency: string): boolean =>
   line.currency !== currency || needsRates(line);
+
+/** Whether the line may have an amount that falls due only when its period ends. */
+export const hasDueAtPeriodEnd = (line: Pick<LineDefinition, 'aggregation' | 'segments'>): boolean =>
+  billedHow(line) !== 'in_advance' &&
+  (!isGrowing(line) ||
+    line.segments.some(
+      ({ terms }) => billedWhen(terms.price) === 'at_period_end' || terms.commitments?.minimum !== undefined,
+    ));
 
 const quarantine = (line: LineDefinition, { code, message }: DomainError): Quarantined => ({
   lineId: line.lineId,

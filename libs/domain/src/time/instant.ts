@@ -59,15 +59,22 @@ export function readInstant(text: string): Instant | InstantFault {
   const known = read.get(text);
   if (known !== undefined) return known;
   const found = parsed(text);
-  if (typeof found !== 'string') return found;
-  if (read.size === MOST_READ) read.clear();
-  read.set(ownText(text), found);
+  if (typeof found === 'string') keep(read, ownText(text), found);
   return found;
 }
 
-/** The instants of texts that were read before: the readings of an hour have the same texts. */
+// Instants repeat: the readings of an hour have the same texts, and the lines of a month the same bounds. What was
+// computed of them is kept.
+const MOST_KEPT = 10_000;
 const read = new Map<string, Instant>();
-const MOST_READ = 10_000;
+const microsOf = new Map<string, bigint>();
+const ofMicros = new Map<bigint, Instant>();
+
+function keep<Key, Value>(kept: Map<Key, Value>, key: Key, value: Value): Value {
+  if (kept.size === MOST_KEPT) kept.clear();
+  kept.set(key, value);
+  return value;
+}
 
 function parsed(text: string): Instant | InstantFault {
   const parts = RFC3339.exec(text);
@@ -126,12 +133,17 @@ export const later = (a: Instant, b: Instant): Instant => (isBefore(a, b) ? b : 
 
 /** Microseconds since 1970-01-01T00:00:00Z. */
 export function micros(at: Instant): bigint {
+  const known = microsOf.get(at);
+  if (known !== undefined) return known;
   const [seconds, fraction = ''] = at.slice(0, -1).split('.') as [string, string?];
-  return BigInt(Date.parse(`${seconds}Z`)) * MICROS_PER_MS + BigInt(fraction.padEnd(6, '0'));
+  const found = BigInt(Date.parse(`${seconds}Z`)) * MICROS_PER_MS + BigInt(fraction.padEnd(6, '0'));
+  return keep(microsOf, ownText(at), found);
 }
 
 /** The instant so many microseconds after 1970-01-01T00:00:00Z. */
 export function fromMicros(value: bigint): Instant {
+  const known = ofMicros.get(value);
+  if (known !== undefined) return known;
   const perSecond = 1_000_000n;
   let seconds = value / perSecond;
   let rest = value % perSecond;
@@ -141,7 +153,7 @@ export function fromMicros(value: bigint): Instant {
   }
   const found = canonical(Number(seconds) * 1000, rest.toString().padStart(6, '0').replace(/0+$/, ''));
   if (found === null) throw invalid('not_an_instant', `instant: ${OUT_OF_RANGE.message}`);
-  return found;
+  return keep(ofMicros, value, found);
 }
 
 /** The last instant before another: one microsecond earlier. */
