@@ -4,7 +4,10 @@ import { type ClientOptions, Requester } from './runtime.js';
 export type FieldError = { readonly field: string; readonly message: string };
 export type Problem = { readonly type: string; readonly title: string; readonly status: number; readonly detail: string; readonly code: string; readonly errors: readonly (FieldError)[] };
 export type TenantPage = { readonly items: readonly (Tenant)[]; readonly nextCursor: string | null };
-export type Tenant = { readonly tenantId: string; readonly name: string | null; readonly currency: string; readonly currencies: readonly (string)[]; readonly timeZone: string; readonly address: string | null; readonly taxNumber: string | null; readonly email: string | null; readonly paymentTermsDays: number | null; readonly gracePeriods: readonly (GracePeriod)[]; readonly taxes: readonly (Tax)[]; readonly credits: readonly (TenantCredit)[] };
+export type Tenant = { readonly tenantId: string; readonly name: string | null; readonly currency: string; readonly currencies: readonly (string)[]; readonly timeZone: string; readonly address: string | null; readonly taxNumber: string | null; readonly email: string | null; readonly eInvoice: Buyer | null; readonly paymentTermsDays: number | null; readonly gracePeriods: readonly (GracePeriod)[]; readonly taxes: readonly (Tax)[]; readonly credits: readonly (TenantCredit)[] };
+export type Buyer = { readonly street?: string; readonly city?: string; readonly postalCode?: string; readonly countryCode?: string; readonly vatId?: string; readonly registrationId?: string; readonly electronicAddress?: ElectronicAddress; readonly buyerReference?: string; readonly untaxed?: Untaxed };
+export type ElectronicAddress = { readonly scheme: string; readonly id: string };
+export type Untaxed = { readonly category: "Z" | "E" | "AE" | "K" | "G" | "O"; readonly reason?: string; readonly reasonCode?: string };
 export type GracePeriod = { readonly hours: number; readonly from: string };
 export type Tax = { readonly name: string; readonly ratePercent: string; readonly from: string };
 export type TenantCredit = { readonly currency: string; readonly amount: string };
@@ -91,6 +94,10 @@ export type CreditNoteWithRows = { readonly creditNoteId: string; readonly numbe
 export type CreditNoteRow = { readonly lineId: string; readonly deploymentId: string; readonly billingKind: string; readonly filter: Readonly<Record<string, unknown>> | null; readonly period: Period; readonly ref: string; readonly quantity: string; readonly unitAmount: string; readonly unit?: string; readonly arithmetic?: string; readonly gross: string; readonly discount: string; readonly credit: string; readonly net: string; readonly rowId?: string; readonly kind?: "charge" | "reversal" | "rebooked" | "credit_note"; readonly chargePeriod?: Period; readonly credits?: readonly (CreditTaken)[]; readonly taxRatePercent?: string; readonly tax?: string; readonly corrects?: readonly (string)[]; readonly correctsInvoices?: readonly (string)[]; readonly price?: RowPrice; readonly reason?: string };
 export type InvoiceDocumentAnswer = string;
 export type CreditNoteDocumentAnswer = string;
+export type InvoiceUblAnswer = string;
+export type InvoiceCiiAnswer = string;
+export type CreditNoteUblAnswer = string;
+export type CreditNoteCiiAnswer = string;
 export type CreditPage = { readonly items: readonly (Credit)[]; readonly nextCursor: string | null };
 export type Credit = { readonly creditId: string; readonly tenantId: string; readonly currency: string; readonly kind: "coupon" | "credit"; readonly amount?: string; readonly left?: string; readonly balance?: string; readonly priority?: number; readonly planIds?: readonly (string)[] | null; readonly rollover?: Rollover | null; readonly payment?: TopUp | null; readonly percent?: string; readonly billingKinds: readonly (string)[] | null; readonly taken: string; readonly uses: readonly (CreditUse)[]; readonly period: OpenPeriod; readonly reason: string | null; readonly revocationReason: string | null };
 export type Rollover = { readonly percent: string; readonly until: string };
@@ -213,11 +220,11 @@ export type WebhookDeliveryPage = { readonly items: readonly (WebhookDelivery)[]
 export type WebhookDelivery = { readonly messageId: string; readonly type: "invoice.drafted" | "invoice.issued" | "invoice.voided" | "invoice.paid" | "invoice.payment_withdrawn" | "credit_note.issued" | "correction.owed" | "line.quarantined" | "usage.late" | "rate.corrected" | "day.metered" | "budget.threshold_reached" | "budget.threshold_undone" | "alert.raised" | "alert.cleared"; readonly tenantId: string | null; readonly position: number; readonly state: "waiting" | "delivered" | "parked"; readonly attempts: number; readonly lastAttemptAt: string | null; readonly nextAttemptAt: string | null; readonly responseStatus: number | null; readonly problem: string | null };
 export type Feed = { readonly items: readonly (FeedMessage)[]; readonly position: number };
 export type FeedMessage = { readonly specversion: "1.0"; readonly id: string; readonly source: string; readonly type: "invoice.drafted" | "invoice.issued" | "invoice.voided" | "invoice.paid" | "invoice.payment_withdrawn" | "credit_note.issued" | "correction.owed" | "line.quarantined" | "usage.late" | "rate.corrected" | "day.metered" | "budget.threshold_reached" | "budget.threshold_undone" | "alert.raised" | "alert.cleared"; readonly subject: string; readonly time: string; readonly timestamp: string; readonly tenantid?: string; readonly position: number; readonly datacontenttype: "application/json"; readonly data: Readonly<Record<string, unknown>> };
-export type RegisterTenant = { readonly command: "register-tenant"; readonly tenantId: string; readonly name: string; readonly currency: string; readonly currencies?: readonly (string)[]; readonly timeZone?: string; readonly tax?: { readonly name: string; readonly ratePercent: string; readonly from: string }; readonly address?: string; readonly taxNumber?: string; readonly email?: string; readonly paymentTermsDays?: number; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
+export type RegisterTenant = { readonly command: "register-tenant"; readonly tenantId: string; readonly name: string; readonly currency: string; readonly currencies?: readonly (string)[]; readonly timeZone?: string; readonly tax?: { readonly name: string; readonly ratePercent: string; readonly from: string }; readonly address?: string; readonly taxNumber?: string; readonly email?: string; readonly eInvoice?: { readonly street?: string; readonly city?: string; readonly postalCode?: string; readonly countryCode?: string; readonly vatId?: string; readonly registrationId?: string; readonly electronicAddress?: { readonly scheme: string; readonly id: string }; readonly buyerReference?: string; readonly untaxed?: { readonly category: "Z" | "E" | "AE" | "K" | "G" | "O"; readonly reason?: string; readonly reasonCode?: string } }; readonly paymentTermsDays?: number; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type SetTax = { readonly command: "set-tax"; readonly name: string; readonly ratePercent: string; readonly from: string; readonly tenantId: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type CorrectTax = { readonly command: "correct-tax"; readonly tenantId: string; readonly name?: string; readonly ratePercent: string; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
 export type SetGracePeriod = { readonly command: "set-grace-period"; readonly tenantId: string; readonly hours: number; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
-export type CorrectTenant = { readonly command: "correct-tenant"; readonly tenantId: string; readonly name?: string; readonly timeZone?: string; readonly currencies?: readonly (string)[]; readonly address?: string | null; readonly taxNumber?: string | null; readonly email?: string | null; readonly paymentTermsDays?: number | null; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
+export type CorrectTenant = { readonly command: "correct-tenant"; readonly tenantId: string; readonly name?: string; readonly timeZone?: string; readonly currencies?: readonly (string)[]; readonly address?: string | null; readonly taxNumber?: string | null; readonly email?: string | null; readonly eInvoice?: { readonly street?: string; readonly city?: string; readonly postalCode?: string; readonly countryCode?: string; readonly vatId?: string; readonly registrationId?: string; readonly electronicAddress?: { readonly scheme: string; readonly id: string }; readonly buyerReference?: string; readonly untaxed?: { readonly category: "Z" | "E" | "AE" | "K" | "G" | "O"; readonly reason?: string; readonly reasonCode?: string } } | null; readonly paymentTermsDays?: number | null; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
 export type RegisterDeployment = { readonly command: "register-deployment"; readonly deploymentId: string; readonly tenantId: string; readonly name: string; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type AssignDeployment = { readonly command: "assign-deployment"; readonly deploymentId: string; readonly tenantId: string; readonly from: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly reason?: string };
 export type CorrectAssignment = { readonly command: "correct-assignment"; readonly deploymentId: string; readonly tenantId: string; readonly effectiveFrom: string; readonly effectiveUntil?: string; readonly reason: string; readonly idempotencyKey?: string; readonly occurredAt?: string; readonly basedOn?: number };
@@ -446,6 +453,30 @@ export class Ledgerline {
   async creditNoteDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteDocumentAnswer> {
     const { id, ...query } = question;
     return this.requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/document`, query });
+  }
+
+  /** One issued invoice, by id or number, as an electronic invoice in UBL 2.1. */
+  async invoiceUbl(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; profile?: "en16931" | "peppol" | "xrechnung" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceUblAnswer> {
+    const { id, ...query } = question;
+    return this.requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/ubl`, query });
+  }
+
+  /** One issued invoice, by id or number, as a cross industry invoice (the XML of Factur-X). */
+  async invoiceCii(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; profile?: "en16931" | "facturx" | "xrechnung" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<InvoiceCiiAnswer> {
+    const { id, ...query } = question;
+    return this.requester.send({ method: 'GET', path: `/api/v1/invoices/${encodeURIComponent(id)}/cii`, query });
+  }
+
+  /** One credit note, by id or number, as an electronic credit note in UBL 2.1. */
+  async creditNoteUbl(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; profile?: "en16931" | "peppol" | "xrechnung" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteUblAnswer> {
+    const { id, ...query } = question;
+    return this.requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/ubl`, query });
+  }
+
+  /** One credit note, by id or number, as a cross industry invoice (the XML of Factur-X). */
+  async creditNoteCii(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; profile?: "en16931" | "facturx" | "xrechnung" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<CreditNoteCiiAnswer> {
+    const { id, ...query } = question;
+    return this.requester.send({ method: 'GET', path: `/api/v1/credit-notes/${encodeURIComponent(id)}/cii`, query });
   }
 
   /** Coupons and credits with their balance, and the amounts that issued invoices have taken. */

@@ -138,6 +138,7 @@ describe('docker-compose.yml', () => {
       'LEDGERLINE_JWT_SECRET',
       'LEDGERLINE_PORT',
       'LEDGERLINE_SELLER',
+      'LEDGERLINE_SELLER_DETAILS',
     ];
     const sources = ['apps', 'libs'].flatMap(sourcesIn).filter(({ path }) => !path.endsWith('.spec.ts'));
     expect(Object.keys(services['api']?.environment ?? {}).sort()).toEqual(names);

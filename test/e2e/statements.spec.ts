@@ -15,6 +15,7 @@ import { Ledger } from '#operations/ledger';
 import { accrual } from '#operations/accrual';
 import { creditNote } from '#operations/credit-notes';
 import { creditNoteDocument, invoiceDocument } from '#operations/documents';
+import { creditNoteCii, creditNoteUbl, invoiceCii, invoiceUbl } from '#operations/e-invoices';
 import { invoice, invoicePreview } from '#operations/invoices';
 import { line, lines } from '#operations/lines';
 import { margin, marginTrend } from '#operations/margin';
@@ -32,6 +33,7 @@ import { feed, webhookDeliveries } from '#operations/webhooks';
 import { newSigner } from '#transparency/note';
 import { isBehindGrpc } from '../support/log.js';
 import { NOW, TestApi } from '../support/api.js';
+import { EXEMPT } from '../support/parties.js';
 import { propose } from '../support/proposals.js';
 
 /**
@@ -114,7 +116,7 @@ function commandsOf(n: number): object[] {
   const tenantId = idOf(n);
   const deploymentId = `${tenantId}-prod`;
   return [
-    { command: 'register-tenant', tenantId, name: `Tenant ${n}`, currency: 'USD' },
+    { command: 'register-tenant', tenantId, name: `Tenant ${n}`, currency: 'USD', eInvoice: EXEMPT },
     { command: 'register-webhook', webhookId: tenantId, url: 'https://books.example', tenantId },
     {
       ...{ command: 'set-cost-sharing', policyId: tenantId, costs: { kind: `of ${tenantId}` }, method: 'usage' },
@@ -332,6 +334,10 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [invoiceDocument, () => ({ id: issued }), 24],
   [creditNote, () => ({ id: noted }), 12],
   [creditNoteDocument, () => ({ id: noted }), 33],
+  [invoiceUbl, () => ({ id: issued }), 24],
+  [invoiceCii, () => ({ id: issued }), 24],
+  [creditNoteUbl, () => ({ id: noted }), 33],
+  [creditNoteCii, () => ({ id: noted }), 33],
   [line, () => ({ id: lineId, at: MAY }), 15],
   [usage, () => ({ deploymentId: 't00-prod' }), 5],
   [quote, () => ({ planId: 'plan-t00', usage: { requests: '8' }, tenantId: idOf(0) }), 7],

@@ -6,11 +6,16 @@ import type { Export } from '#exchange/export/exports';
 import { readTenantCredits } from '#projections/invoices/invoices.read';
 import { folder } from '../support/cli.js';
 import { deployment, plan, subscription } from '../support/commands.js';
+import { expectEInvoices } from '../support/einvoices-hold.js';
+import { BUYER, SELLER } from '../support/parties.js';
 import { isInstalled, ran } from '../support/hledger.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 import { BEGINNING, live, step } from '../support/random-history.js';
 
-/** The journal of random histories balances, and comes to what the margin and the invoices come to. */
+/**
+ * The journal of random histories balances, and comes to what the margin and the invoices come to. Each invoice is an
+ * electronic invoice that keeps the rules of EN 16931, or is refused by one of them.
+ */
 
 const RUNS = {
   numRuns: Number(process.env['HISTORIES'] ?? '3'),
@@ -32,6 +37,9 @@ const MORE: readonly object[] = [
     currency: 'USD',
     tax: { name: 'VAT', ratePercent: '7', from: T('2026-01-01') },
   },
+  ...['t1', 't2', HOSTILE].map((tenantId) => ({
+    ...{ command: 'correct-tenant', tenantId, eInvoice: BUYER, reason: 'as agreed' },
+  })),
   deployment('d3', HOSTILE),
   plan('yearly', '100', [{ billingKind: 'a "kind"; ~', price: { model: 'unit', unitAmount: '0.07' } }], {
     interval: 'year',
@@ -270,9 +278,10 @@ it(
   'balances, and comes to the margin and the invoices of every month',
   async () => {
     const seen = new Set<string>();
+    const eInvoices = { written: 0 };
     await fc.assert(
       fc.asyncProperty(fc.array(happening, { minLength: 12, maxLength: 30 }), async (happenings) => {
-        const test = await testLedger();
+        const test = await testLedger({ sellerDetails: SELLER });
         try {
           await test.apply(...BEGINNING, ...MORE);
           const issued: string[] = [];
@@ -287,6 +296,7 @@ it(
             all.push(...postings);
           }
           await expectInvoicesAreJournal(test, all);
+          eInvoices.written += (await expectEInvoices(test)).written;
           await expectHledgerAgrees(test, all);
           for (const { type } of all) seen.add(type);
         } finally {
@@ -296,6 +306,7 @@ it(
       RUNS,
     );
     // Else it would say nothing of them.
+    expect(eInvoices.written).toBeGreaterThan(RUNS.numRuns);
     expect([...seen].sort()).toEqual([
       'accrual',
       'cost',

@@ -13,6 +13,7 @@ import { createPool } from '#postgres/pool';
 import { mintToken } from '#runtime/token';
 import { emptyLedger } from './ledger.js';
 import { isBehindGrpc, logBehindGrpc, on } from './log.js';
+import { EXEMPT, SELLER } from './parties.js';
 import { templateDatabase, testDatabase, type TestDatabase } from './postgres.js';
 import { propose } from './proposals.js';
 
@@ -50,7 +51,7 @@ export const april = { start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z
 
 /** Two tenants; acme has a deployment on a plan: base fee 10.00, gateway at 0.50 a unit, and has used 8. */
 export const STORY: readonly object[] = [
-  { command: 'register-tenant', tenantId: 'acme', name: 'Acme', currency: 'USD' },
+  { command: 'register-tenant', tenantId: 'acme', name: 'Acme', currency: 'USD', eInvoice: EXEMPT },
   { command: 'register-tenant', tenantId: 'globex', name: 'Globex', currency: 'USD' },
   {
     command: 'register-deployment',
@@ -211,7 +212,10 @@ export class TestApi {
   /** The API on a database, which it drops when it is closed. */
   static async on(database: TestDatabase): Promise<TestApi> {
     const log = isBehindGrpc ? await logBehindGrpc(database.url) : null;
-    const app = await createApi({ ...on(database.url), jwtSecret: SECRET, ...LISTENING, logger, clock });
+    const app = await createApi({
+      ...on(database.url),
+      ...{ jwtSecret: SECRET, sellerDetails: SELLER, ...LISTENING, logger, clock },
+    });
     const api = new TestApi(database, app, log);
     app
       .getHttpAdapter()

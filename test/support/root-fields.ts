@@ -58,6 +58,30 @@ export function rootFields(
         rest: () => `/credit-notes/${api().creditNoteId}/document`,
       },
     ],
+    [
+      'invoiceUbl',
+      { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}/ubl` },
+    ],
+    [
+      'invoiceCii',
+      { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}/cii` },
+    ],
+    [
+      'creditNoteUbl',
+      {
+        for: READ,
+        given: () => `(id: "${api().creditNoteId}")`,
+        rest: () => `/credit-notes/${api().creditNoteId}/ubl`,
+      },
+    ],
+    [
+      'creditNoteCii',
+      {
+        for: READ,
+        given: () => `(id: "${api().creditNoteId}")`,
+        rest: () => `/credit-notes/${api().creditNoteId}/cii`,
+      },
+    ],
     ['unbilled', { for: STAFF, rest: () => '/unbilled' }],
     ['meteredDays', { for: STAFF, rest: () => '/metered-days' }],
     ['daysToMeter', { for: STAFF, rest: () => '/days-to-meter' }],

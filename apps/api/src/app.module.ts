@@ -1,3 +1,4 @@
+import type { Seller } from '#domain/invoices/parties';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import type { Logger } from 'pino';
@@ -36,6 +37,7 @@ export interface AppOptions {
   readonly databaseUrl: string;
   readonly eventStore?: EventStoreSettings;
   readonly seller?: string;
+  readonly sellerDetails?: Seller;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -54,7 +56,15 @@ export interface AppOptions {
 
 type LedgerSettings = Pick<
   AppOptions,
-  'databaseUrl' | 'eventStore' | 'seller' | 'logger' | 'telemetry' | 'queryTimeoutMs' | 'usageYears' | 'fourEyes'
+  | 'databaseUrl'
+  | 'eventStore'
+  | 'seller'
+  | 'sellerDetails'
+  | 'logger'
+  | 'telemetry'
+  | 'queryTimeoutMs'
+  | 'usageYears'
+  | 'fourEyes'
 >;
 
 /** While the read models of this version are being built, the API runs and reports that it is not ready. */
@@ -62,6 +72,7 @@ const ledgerModule = ({
   databaseUrl,
   eventStore,
   seller,
+  sellerDetails,
   logger,
   telemetry,
   queryTimeoutMs,
@@ -72,6 +83,7 @@ const ledgerModule = ({
     databaseUrl,
     ...(eventStore === undefined ? {} : { eventStore }),
     ...(seller === undefined ? {} : { seller }),
+    ...(sellerDetails === undefined ? {} : { sellerDetails }),
     ...(usageYears === undefined ? {} : { usageYears }),
     ...(fourEyes === undefined ? {} : { fourEyes }),
     measuring: telemetry,

@@ -1,17 +1,20 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import type { Seller } from '#domain/invoices/parties';
 import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
 import {
   eventStoreIn,
   type EventStoreSettings,
   fourEyesIn,
+  sellerDetailsIn,
   type LogLevel,
   readEnvironment,
   tokenRulesIn,
   zCount,
   zEventStore,
   zFourEyes,
+  zSellerDetails,
   zLogLevel,
   zTokens,
   zUrl,
@@ -44,6 +47,7 @@ const zEnvironment = z.object({
   LEDGERLINE_JWKS_URL: zUrl('https', 'http').optional(),
   ...zTokens,
   LEDGERLINE_SELLER: z.string().optional(),
+  ...zSellerDetails,
   LEDGERLINE_HOST: z.string().default('127.0.0.1'),
   LEDGERLINE_PORT: zCount(65_535, 'must be a port number from 0 to 65535').default(3000),
   LEDGERLINE_TRUSTED_PROXIES: z
@@ -75,6 +79,8 @@ export interface ApiSettings extends Limits, FloodLimits {
   readonly tokenRules?: TokenRules;
   /** The seller on invoices. */
   readonly seller?: string;
+  /** The seller as electronic invoices name it. */
+  readonly sellerDetails?: Seller;
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -103,6 +109,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     ...(data.LEDGERLINE_SELLER === undefined || data.LEDGERLINE_SELLER === ''
       ? {}
       : { seller: data.LEDGERLINE_SELLER }),
+    ...sellerDetailsIn(data),
     host: data.LEDGERLINE_HOST,
     port: data.LEDGERLINE_PORT,
     ...(data.LEDGERLINE_TRUSTED_PROXIES === undefined ? {} : { trustedProxies: data.LEDGERLINE_TRUSTED_PROXIES }),

@@ -34,6 +34,7 @@ export const ERROR_CODES: readonly string[] = [
   'duplicate_line_key',
   'duplicate_plan_item',
   'duplicate_resource',
+  'einvoice_refused',
   'empty_filter',
   'empty_period',
   'event_too_large',

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { EXPORT_KINDS, type Export, type ExportKind } from '#exchange/export/exports';
 import { JOURNAL_FORMATS } from '#exchange/export/journal/accounts';
 import { csvLine } from './csv.js';
+import { exportInvoice } from './export-invoice.js';
 import { readText } from './input.js';
 import { counted, say } from './output.js';
 import { cliCaller, withLedger } from './session.js';
@@ -19,13 +20,19 @@ interface Options {
   readonly issuer?: unknown;
   readonly version?: unknown;
   readonly accounts?: unknown;
+  readonly number?: unknown;
+  readonly profile?: unknown;
   readonly format?: unknown;
   readonly out?: unknown;
 }
 
 /** Writes rows as it reads them, so that only one page of rows is in memory. */
 export async function run([kind = '']: readonly string[], { out, ...options }: Options): Promise<number> {
-  if (!isKind(kind)) throw new WrongUsage(`unknown export ${JSON.stringify(kind)} (known: ${EXPORT_KINDS.join(', ')})`);
+  if (kind === 'invoice') return exportInvoice({ ...options, out });
+  if (!isKind(kind))
+    throw new WrongUsage(`unknown export ${JSON.stringify(kind)} (known: ${[...EXPORT_KINDS, 'invoice'].join(', ')})`);
+  for (const [option, value] of Object.entries({ number: options.number, profile: options.profile }))
+    if (value !== undefined) throw new WrongUsage(`--${option}: export ${kind} has none. Leave it out.`);
   const isJournal = kind === 'journal';
   const formats: readonly string[] = isJournal ? JOURNAL_FORMATS : ['csv', 'jsonl'];
   const format = options.format ?? (options.json ? 'jsonl' : 'csv');

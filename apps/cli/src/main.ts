@@ -190,19 +190,21 @@ command(
   .option('--resume', 'skip the rows that an interrupted run of the same file has finished', false);
 command(
   'export',
-  'write usage, lines, invoices, margin, cost and revenue in FOCUS columns, or the journal of a month for accountants',
+  'write usage, lines, invoices, margin, FOCUS, the journal of a month for accountants, or an electronic invoice',
   'ledgerline export focus --period 2026-04 > focus.csv\n  ledgerline export usage --format jsonl --out usage.jsonl\n' +
-    '  ledgerline export journal --period 2026-04 --format hledger > april.journal',
+    '  ledgerline export journal --period 2026-04 > april.csv\n  ledgerline export invoice --number INV-000003 > i.xml',
   () => import('./export.js'),
 )
-  .argument('<kind>', 'focus, journal, usage, lines, invoices or margin')
+  .argument('<kind>', 'focus, journal, usage, lines, invoices, margin or invoice')
   .option('--period <month>', 'a month such as 2026-04 (required for focus, journal and margin)')
   .option('--as-of <instant|position>', 'export what was known then')
   .option('--currency <code>', 'currency of the margin')
   .option('--issuer <name>', 'name of the invoice issuer in FOCUS rows')
   .option('--version <1.2|1.3>', 'version of FOCUS (default: 1.2)')
   .option('--accounts <file>', 'names of the accounts of the journal, as YAML or JSON (see docs/exporting.md)')
-  .option('--format <name>', 'csv or jsonl; of the journal also hledger, ledger or beancount (default: csv)')
+  .option('--format <name>', 'csv or jsonl; hledger, ledger or beancount (journal); ubl or cii (invoice)')
+  .option('--number <number>', 'number or id of the invoice or credit note')
+  .option('--profile <name>', 'profile of the invoice: en16931, peppol, xrechnung or facturx (default: en16931)')
   .option('--out <file>', 'write to this file instead of stdout');
 command(
   'token',

@@ -7,7 +7,7 @@ import { Ledger } from '#operations/ledger';
 import { LedgerModule } from '#operations/ledger.module';
 import type { WhenOutdated } from '#operations/outdated';
 import { openDatabase } from '#postgres/pool';
-import { eventStoreFrom, fourEyesFrom, usageYearsFrom } from '#runtime/environment';
+import { eventStoreFrom, fourEyesFrom, sellerDetailsFrom, usageYearsFrom } from '#runtime/environment';
 import { parse, zId } from '#domain/schema';
 import { CLI_ACTOR } from './actor.js';
 import { say } from './output.js';
@@ -83,6 +83,7 @@ async function onDatabase<Result>(
       usageYears: usageYearsFrom(process.env),
       ...eventStoreFrom(process.env),
       ...fourEyesFrom(process.env),
+      ...sellerDetailsFrom(process.env),
       ...(seller === undefined || seller === '' ? {} : { seller }),
     };
     const app = await NestFactory.createApplicationContext(LedgerModule.forRoot(ledgerOptions), {

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
+import type { Seller } from '#domain/invoices/parties';
 import type { FourEyes } from '#domain/proposals/proposal';
 import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
@@ -81,6 +82,8 @@ export class LedgerCore {
     readonly usageYears: UsageYears = DEFAULT_USAGE_YEARS,
     /** Above these amounts, corrections and voids need a second actor. null: they never do, as in a trial. */
     readonly fourEyes: FourEyes | null = null,
+    /** The seller as electronic invoices name it. */
+    readonly sellerDetails: Seller = {},
   ) {
     this.db = readModels(pool);
     this.tail = new Tail(log, projector);

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { z } from 'zod';
+import { type Buyer, zBuyer } from '#domain/invoices/parties';
 import { canonicalJson } from './command.js';
 
 /** What is known of a tenant as a person or company. */
@@ -9,12 +10,15 @@ export interface Details {
   readonly address?: string | undefined;
   readonly taxNumber?: string | undefined;
   readonly email?: string | undefined;
+  /** What electronic invoices need of the buyer. */
+  readonly eInvoice?: Buyer | undefined;
 }
 
 const zMore = z.object({
   address: z.string().optional(),
   taxNumber: z.string().optional(),
   email: z.string().optional(),
+  eInvoice: zBuyer.optional(),
 });
 
 /**
@@ -29,7 +33,7 @@ export class TenantDetails {
       "SELECT pg_advisory_xact_lock(hashtext('ledgerline:private')); CREATE SCHEMA IF NOT EXISTS ledgerline_private;" +
         ' CREATE TABLE IF NOT EXISTS ledgerline_private.tenant_details' +
         ' (ref uuid PRIMARY KEY, tenant_id text NOT NULL, name text NOT NULL, salt text NOT NULL);' +
-        // Address, tax number and e-mail, as canonical JSON.
+        // Address, tax number, e-mail and the details of electronic invoices, as canonical JSON.
         " ALTER TABLE ledgerline_private.tenant_details ADD COLUMN IF NOT EXISTS more text NOT NULL DEFAULT '{}';" +
         ' DROP INDEX IF EXISTS ledgerline_private.tenant_details_once;' +
         ' CREATE UNIQUE INDEX IF NOT EXISTS tenant_details_each' +

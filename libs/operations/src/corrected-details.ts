@@ -1,4 +1,5 @@
 import { invalid } from '#domain/errors';
+import type { Buyer } from '#domain/invoices/parties';
 import type { Tenant } from '#domain/tenants/tenant';
 import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -15,19 +16,23 @@ interface DetailsCorrection {
   readonly address?: string | null | undefined;
   readonly taxNumber?: string | null | undefined;
   readonly email?: string | null | undefined;
+  readonly eInvoice?: Buyer | null | undefined;
 }
 
-const stated = (given: string | null | undefined, known: string | undefined): string | undefined =>
+const stated = <Value>(given: Value | null | undefined, known: Value | undefined): Value | undefined =>
   given === undefined ? known : (given ?? undefined);
 
 /** The details with corrections: what is absent stays, and null takes a detail away. Errors: `details_erased`. */
 export async function correctedDetails(
   core: LedgerCore,
   tenant: Tenant,
-  { name, address, taxNumber, email }: DetailsCorrection,
+  { name, address, taxNumber, email, eInvoice }: DetailsCorrection,
 ): Promise<Partial<Pick<Tenant, 'detailsRef' | 'detailsHash'>>> {
   const known = await detailsOf(core, tenant);
-  if (known === undefined && [name, address, taxNumber, email].every((each) => each === undefined || each === null))
+  if (
+    known === undefined &&
+    [name, address, taxNumber, email, eInvoice].every((each) => each === undefined || each === null)
+  )
     return {};
   const named = name ?? known?.name;
   if (named === undefined)
@@ -39,6 +44,7 @@ export async function correctedDetails(
     address: stated(address, known?.address),
     taxNumber: stated(taxNumber, known?.taxNumber),
     email: stated(email, known?.email),
+    eInvoice: stated(eInvoice, known?.eInvoice),
   };
   const isSame = known !== undefined && canonicalJson(details) === canonicalJson(known);
   return isSame ? {} : core.details.keep(tenant.tenantId, details);

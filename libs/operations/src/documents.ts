@@ -86,7 +86,8 @@ function shownAsOf({ asOf, knownAt }: AsOf, position: number): string | null {
   return asked !== null && /^\d+$/.test(asked) ? `log position ${asked}` : asked;
 }
 
-async function partiesOf(
+/** Who the parties of an invoice were when it was computed. */
+export async function partiesOf(
   context: QueryContext,
   invoice: InvoiceRow,
   deploymentIds: readonly (string | null)[],

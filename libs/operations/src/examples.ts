@@ -12,6 +12,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   days: 7,
   description: 'Droplet web-1, 720 hours',
   effectiveAmount: '5.40',
+
   email: 'billing@acme.example',
   factor: '1000000',
   filter: { region: 'fra1' },

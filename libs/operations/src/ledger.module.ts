@@ -17,6 +17,7 @@ import type { Verifier } from '#transparency/note';
 import { type Verified, verifyLog } from '#transparency/verify';
 import { Audit } from '#audit/audit';
 import { conflict } from '#domain/errors';
+import type { Seller } from '#domain/invoices/parties';
 import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
 import { READ_MODELS } from '#projections/database';
@@ -47,6 +48,8 @@ export interface LedgerOptions {
   readonly report?: (message: string) => void;
   /** The seller on documents: name, address, tax number, one per line. */
   readonly seller?: string;
+  /** The seller as electronic invoices name it. */
+  readonly sellerDetails?: Seller;
   /** How far from now new usage may be. Default: 10 years back, 1 ahead. */
   readonly usageYears?: UsageYears;
   /** Above these amounts, corrections and voids need a second actor. Default: they never do. */
@@ -147,8 +150,8 @@ async function open(options: LedgerOptions): Promise<Opened> {
       return verifyLog(stopped, asked, { notes: [], verifier });
     };
     const parts = { locks, trialPool, rebuilder, tree, verify, mirror };
-    const { seller = null, usageYears, fourEyes = null } = options;
-    const core = new LedgerCore(used, projecting, asked, parts, seller, usageYears, fourEyes);
+    const { seller = null, usageYears, fourEyes = null, sellerDetails } = options;
+    const core = new LedgerCore(used, projecting, asked, parts, seller, usageYears, fourEyes, sellerDetails);
     await core.details.migrate();
     await core.outcomes.migrate();
     await new Outbox(pool).migrate();

@@ -12,6 +12,7 @@ import { creditOperations } from './credits.js';
 import type { Operations } from './declared.js';
 import { deploymentOperations } from './deployments.js';
 import { documentOperations } from './documents.js';
+import { eInvoiceOperations } from './e-invoices.js';
 import { evidenceOperations } from './evidence.js';
 import { invoiceOperations } from './invoices.js';
 import { kindMappingOperations } from './kind-mappings.js';
@@ -63,6 +64,7 @@ const SUBJECTS: readonly Operations[] = [
   invoiceOperations,
   creditNoteOperations,
   documentOperations,
+  eInvoiceOperations,
   creditOperations,
   marginOperations,
   marginBridgeOperations,

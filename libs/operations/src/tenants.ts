@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Correction } from '#domain/correction';
 import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
+import { zBuyer, zBuyerShown } from '#domain/invoices/parties';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
@@ -21,7 +22,7 @@ import {
 import type { Instant } from '#domain/time/instant';
 import { conflictingBody } from '#ledger/appending/event-book';
 import { neverWith } from '#ledger/appending/withdrawals';
-import type { CommandCall, CommandDone } from '#ledger/command';
+import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { statedOver } from '#ledger/stated';
@@ -45,7 +46,7 @@ import type { Details } from '#ledger/tenant-details';
 import { correctedDetails, detailsOf } from './corrected-details.js';
 import { listOf, zMoney, zQuantity, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
-import { APRIL } from './story.js';
+import { APRIL, BUYER } from './story.js';
 
 const zPercent = zDecimal.refine(
   (value) => !value.startsWith('-') && decimal(value).lte(decimal('100')),
@@ -64,7 +65,8 @@ const zCurrencies = z
 const zPaymentTermsDays = z.int().min(0).max(MAX_PAYMENT_TERMS_DAYS);
 const PAYMENT_TERMS = 'Days from the issue of an invoice until it is due';
 
-const DETAILS = ['name', 'address', 'taxNumber', 'email'] as const;
+const DETAILS = ['name', 'address', 'taxNumber', 'email', 'eInvoice'] as const;
+const E_INVOICE = 'What electronic invoices (EN 16931) need of the tenant';
 const FIXED = {
   currency: "can't be corrected: use correct-tenant to add one to its currencies, or register another tenant",
 };
@@ -82,21 +84,22 @@ const registerTenant = defineCommand({
     address: zText.optional(),
     taxNumber: zText.optional(),
     email: zText.optional(),
+    eInvoice: zBuyer.optional().describe(E_INVOICE),
     paymentTermsDays: zPaymentTermsDays.optional().describe(PAYMENT_TERMS),
   }),
   key: ({ tenantId }) => [tenantId],
   personal: {
-    fields: ['name', 'address', 'taxNumber', 'email'],
+    fields: DETAILS,
     // Details that were erased can't be compared. The other fields then decide.
     async assertSame(call, core) {
-      const { tenantId, name, address, taxNumber, email } = call.fields;
+      const { tenantId, name, address, taxNumber, email, eInvoice } = call.fields;
       const registered = (await core.book.load(tenantStream(tenantId))).find(
         (event) => event.type === 'TenantRegistered',
       );
       const kept = registered === undefined ? undefined : await detailsOf(core, registered.data);
       if (kept === undefined) return;
-      const given: Details = { name, address, taxNumber, email };
-      const fields = DETAILS.filter((field) => kept[field] !== given[field]);
+      const given: Details = { name, address, taxNumber, email, eInvoice };
+      const fields = DETAILS.filter((field) => canonicalJson([kept[field]]) !== canonicalJson([given[field]]));
       if (fields.length > 0) throw conflictingBody(call, fields);
     },
   },
@@ -115,6 +118,7 @@ const registerTenant = defineCommand({
     currency: 'USD',
     timeZone: 'UTC',
     tax: { name: 'VAT', ratePercent: '10', from: APRIL.start },
+    eInvoice: BUYER,
   },
   async handle(call, core) {
     const { tenantId, currency, currencies, timeZone, tax, paymentTermsDays, ...details } = call.fields;
@@ -223,12 +227,13 @@ const correctTenant = defineCommand({
     address: zText.nullable().optional().describe('null takes it away'),
     taxNumber: zText.nullable().optional().describe('null takes it away'),
     email: zText.nullable().optional().describe('null takes it away'),
+    eInvoice: zBuyer.nullable().optional().describe(`${E_INVOICE}. Replaces all of it. null takes it away`),
     paymentTermsDays: zPaymentTermsDays.nullable().optional().describe(`${PAYMENT_TERMS}. null takes them away`),
     reason: zText.min(1),
   }),
   key: 'none',
   personal: {
-    fields: ['name', 'address', 'taxNumber', 'email'],
+    fields: DETAILS,
     // Whether they are the same is decided with the details that are kept.
     assertSame: async () => undefined,
   },
@@ -240,7 +245,8 @@ const correctTenant = defineCommand({
     if (Object.values(changes).every((value) => value === undefined))
       throw invalid(
         'nothing_to_correct',
-        'correct-tenant: give at least one of name, timeZone, currencies, address, taxNumber, email, paymentTermsDays',
+        'correct-tenant: give at least one of name, timeZone, currencies, address, taxNumber, email, eInvoice, ' +
+          'paymentTermsDays',
       );
     const { timeZone, currencies, paymentTermsDays, ...details } = changes;
     return correctedTenant(core, call, tenantId, { reason }, async (tenant) => ({
@@ -331,6 +337,7 @@ const zTenant = z
     address: z.string().nullable(),
     taxNumber: z.string().nullable(),
     email: z.string().nullable(),
+    eInvoice: zBuyerShown.nullable(),
     paymentTermsDays: z.int().nullable(),
     gracePeriods: z.array(z.object({ hours: z.int(), from: zTimestamp }).meta({ id: 'GracePeriod' })),
     taxes: z.array(z.object({ name: z.string(), ratePercent: zQuantity, from: zTimestamp }).meta({ id: 'Tax' })),
@@ -377,6 +384,7 @@ async function withDetails({ core, position }: QueryContext, rows: readonly Tena
     address: details.get(row.details_ref)?.address ?? null,
     taxNumber: details.get(row.details_ref)?.taxNumber ?? null,
     email: details.get(row.details_ref)?.email ?? null,
+    eInvoice: details.get(row.details_ref)?.eInvoice ?? null,
     paymentTermsDays: row.payment_terms_days,
     gracePeriods: (grace.get(row.tenant_id) ?? []).map(({ hours, effective_from: from }) => ({ hours, from })),
     taxes: (taxes.get(row.tenant_id) ?? []).map((tax) => ({

@@ -4,6 +4,7 @@ import { isConnectionString } from '#event-store/connection-string';
 import { decimal, decimals } from '#domain/money/decimal';
 import { isCurrency, scaleOf } from '#domain/money/money';
 import type { FourEyes } from '#domain/proposals/proposal';
+import { type Seller, zSeller } from '#domain/invoices/parties';
 import { zDecimal } from '#domain/schema';
 import { DEFAULT_USAGE_YEARS, type UsageYears } from '#domain/usage/usage-span';
 import { DURATION, type TokenRules } from './token.js';
@@ -117,6 +118,35 @@ export const fourEyesIn = (data: {
 export const fourEyesFrom = (
   environment: Readonly<Record<string, string | undefined>>,
 ): { readonly fourEyes?: FourEyes } => fourEyesIn(readEnvironment(z.object(zFourEyes), environment));
+
+/** The seller as electronic invoices name it, as a JSON object. */
+export const zSellerDetails = {
+  LEDGERLINE_SELLER_DETAILS: z
+    .string()
+    .transform((value, context): Seller => {
+      const said = (message: string): typeof z.NEVER => {
+        context.addIssue({ code: 'custom', message: `must be a JSON object such as {"name":"Ltd"}: ${message}` });
+        return z.NEVER;
+      };
+      try {
+        const { data, error } = zSeller.safeParse(JSON.parse(value));
+        if (data !== undefined) return data;
+        return said(error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '));
+      } catch {
+        return said('it is not JSON');
+      }
+    })
+    .optional(),
+};
+/** Empty: electronic invoices are refused, because they need a seller. */
+export const sellerDetailsIn = (data: {
+  readonly LEDGERLINE_SELLER_DETAILS?: Seller | undefined;
+}): { readonly sellerDetails?: Seller } =>
+  data.LEDGERLINE_SELLER_DETAILS === undefined ? {} : { sellerDetails: data.LEDGERLINE_SELLER_DETAILS };
+/** Errors: details that can't be used. */
+export const sellerDetailsFrom = (
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly sellerDetails?: Seller } => sellerDetailsIn(readEnvironment(z.object(zSellerDetails), environment));
 
 /** Which tokens are accepted. */
 export const zTokens = {

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 
-/** Variables that hold secrets. Each can be given as a file, as Docker and Kubernetes mount secrets. */
+/** Variables that hold secrets or a document. Each can be given as a file, as Docker and Kubernetes mount secrets. */
 const SECRETS: readonly string[] = [
   'DATABASE_URL',
   'EVENT_STORE_URL',
   'LEDGERLINE_JWT_SECRET',
   'LEDGERLINE_CHECKPOINT_KEY',
+  'LEDGERLINE_SELLER_DETAILS',
 ];
 
 /**

@@ -1,0 +1,28 @@
+import { conflict } from '#domain/errors';
+import { cii } from './cii.js';
+import type { EInvoice } from './model.js';
+import { NORM_RULES } from './norm-rules.js';
+import { PROFILE_RULES } from './profile-rules.js';
+import type { Format, ProfileName } from './profiles.js';
+import type { Rule } from './rule.js';
+import { ubl } from './ubl.js';
+
+/** The rules that an invoice breaks. */
+export const brokenRules = (invoice: EInvoice, profile: ProfileName): Rule[] =>
+  [...NORM_RULES, ...PROFILE_RULES[profile]].filter(({ holds }) => !holds(invoice));
+
+/**
+ * An electronic invoice as XML. No amount is ever changed to satisfy a rule. Errors: `einvoice_refused`, with an error
+ * for each broken rule, whose field is the id of the rule.
+ */
+export function eInvoiceXml(invoice: EInvoice, { format, profile }: { format: Format; profile: ProfileName }): string {
+  const broken = brokenRules(invoice, profile);
+  if (broken.length > 0)
+    throw conflict(
+      'einvoice_refused',
+      `${invoice.number} can’t be an electronic invoice of the profile ${profile}: ` +
+        broken.map(({ id, says, remedy }) => `${id}: ${says} ${remedy}`).join(' '),
+      broken.map(({ id, says, remedy }) => ({ field: id, message: `${says} ${remedy}` })),
+    );
+  return format === 'ubl' ? ubl(invoice, profile) : cii(invoice, profile);
+}

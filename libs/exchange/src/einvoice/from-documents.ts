@@ -1,0 +1,296 @@
+import { type Buyer, type Seller } from '#domain/invoices/parties';
+import { type Decimal, decimal, round, sum, text, ZERO } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import { isForUsage } from '#domain/prices/refs';
+import { clockAt } from '#domain/time/calendar';
+import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import type { CreditNoteView } from '#billing/invoices/credit-notes';
+import type { InvoiceView } from '#billing/invoices/invoice-view';
+import type { Details } from '#ledger/tenant-details';
+import { deploymentText, itemText, refText } from '../documents/rows.js';
+import { isVatPrefix, unitCode } from './codes.js';
+import type { Adjustment, Address, Days, EInvoice, Line, Party, TaxCategory, TaxTotal } from './model.js';
+import { SCALE } from './rule.js';
+
+/** What an electronic invoice says beside its amounts. */
+export interface Context {
+  readonly seller: Seller;
+  /** As it was when the invoice was issued. null: erased. */
+  readonly tenant: Details | null;
+  readonly timeZone: string;
+  readonly deploymentNames: ReadonlyMap<string, string>;
+}
+
+/** An issued invoice in the terms of the norm. Its amounts are those that were frozen. */
+export function ofInvoice(invoice: Issued<InvoiceView>, context: Context): EInvoice {
+  const { number, issuedAt, dueAt, currency, creditTaken, total } = invoice;
+  const rows = invoice.lines.flatMap((line) => line.rows.map((row): Billed => ({ line, row })));
+  const corrected = [...new Set(rows.flatMap(({ row }) => row.correctsInvoices ?? []))];
+  const paid = decimal(creditTaken).eq(ZERO) ? null : creditTaken;
+  return {
+    ...documentOf(rows, invoice, context, 1),
+    number,
+    issueDate: dateOf(issuedAt, context.timeZone),
+    typeCode: '380',
+    dueDate: dueAt === null ? null : dateOf(dueAt, context.timeZone),
+    paymentTerms: context.seller.paymentTerms ?? null,
+    note: null,
+    preceding: corrected.map((each) => ({ number: each, issueDate: null })),
+    totals: {
+      ...totalsOf(invoice),
+      paid,
+      due: moneyText(decimal(total).minus(decimal(creditTaken)), currency),
+    },
+  };
+}
+
+const CREDITED = 'Deducted from the amount due of the credited invoice, or of later invoices';
+
+/** A credit note in the terms of the norm: its amounts are above zero. */
+export function ofCreditNote(
+  note: CreditNoteView,
+  invoice: { readonly number: string | null; readonly issuedAt: Instant | null },
+  context: Context,
+): EInvoice {
+  const rows = note.rows.map((row): Billed => ({ line: row, row }));
+  const { timeZone } = context;
+  return {
+    ...documentOf(rows, note, context, -1),
+    number: note.number,
+    issueDate: dateOf(note.issuedAt, timeZone),
+    typeCode: '381',
+    dueDate: null,
+    paymentTerms: CREDITED,
+    note: note.reason,
+    preceding: [
+      {
+        number: invoice.number ?? note.invoiceId,
+        issueDate: invoice.issuedAt === null ? null : dateOf(invoice.issuedAt, timeZone),
+      },
+    ],
+    totals: { ...totalsOf(note), paid: null, due: note.total },
+  };
+}
+
+/** A view that has a number and was issued. */
+export type Issued<View extends { number: string | null; issuedAt: Instant | null }> = View & {
+  readonly number: string;
+  readonly issuedAt: Instant;
+};
+
+const totalsOf = ({ subtotal, tax, total }: { subtotal: string; tax: string; total: string }) => ({
+  lines: subtotal,
+  withoutTax: subtotal,
+  tax,
+  withTax: total,
+});
+
+type Row = Pick<
+  InvoiceView['lines'][number]['rows'][number],
+  | 'kind'
+  | 'ref'
+  | 'chargePeriod'
+  | 'quantity'
+  | 'unitAmount'
+  | 'unit'
+  | 'gross'
+  | 'discount'
+  | 'credit'
+  | 'net'
+  | 'taxRatePercent'
+  | 'tax'
+  | 'reason'
+  | 'arithmetic'
+  | 'correctsInvoices'
+>;
+
+/** A row and what it is of. */
+interface Billed {
+  readonly line: {
+    readonly billingKind: string;
+    readonly filter: Readonly<Record<string, string>> | null;
+    readonly deploymentId: string | null;
+  };
+  readonly row: Row;
+}
+
+/** A credit note has negative rows, and shows them above zero. */
+type Sign = 1 | -1;
+const signed = (amount: string, sign: Sign): Decimal => (sign === 1 ? decimal(amount) : decimal(amount).neg());
+
+function documentOf(
+  rows: readonly Billed[],
+  { currency }: { readonly currency: string },
+  { seller, tenant, timeZone, deploymentNames }: Context,
+  sign: Sign,
+) {
+  const { untaxed, buyerReference } = tenant?.eInvoice ?? {};
+  const categoryOf = ({ taxRatePercent }: Row): TaxCategory | null =>
+    decimal(taxRatePercent).gt(ZERO) ? 'S' : (untaxed?.category ?? null);
+  const taxes = taxesOf(rows, categoryOf, untaxed, { currency, sign });
+  const isTaxed = taxes.every(({ category }) => category !== 'O');
+  const buyer = buyerOf(tenant, isTaxed);
+  const periods = rows.map(({ row }) => row.chargePeriod);
+  return {
+    currency,
+    buyerReference: buyerReference ?? null,
+    period: wholeOf(periods.map((period) => daysOf(period, timeZone))),
+    seller: sellerOf(seller, isTaxed),
+    buyer,
+    deliverTo: taxes.some(({ category }) => category === 'K') ? buyer.address : null,
+    payment:
+      seller.iban === undefined
+        ? null
+        : {
+            code: currency === 'EUR' ? ('58' as const) : ('30' as const),
+            account: seller.iban.replaceAll(' ', ''),
+            accountName: seller.accountName ?? null,
+            bic: seller.bic ?? null,
+          },
+    taxes,
+    lines: rows.map(({ line, row }, index): Line => {
+      const category = categoryOf(row);
+      return {
+        id: String(index + 1),
+        note: correctionOf(row),
+        ...amountsOf(row, currency, sign),
+        unitCode: unitCode(row.unit),
+        period: daysOf(row.chargePeriod, timeZone),
+        category,
+        rate: category === 'O' ? null : text(decimal(row.taxRatePercent)),
+        name: itemText(line),
+        description: [refText(row.ref), deploymentText(deploymentNames, line.deploymentId), row.arithmetic]
+          .filter((each) => each !== undefined)
+          .join(' · '),
+      };
+    }),
+  };
+}
+
+function correctionOf({ kind, correctsInvoices = [], reason }: Row): string | null {
+  if (kind !== 'reversal' && kind !== 'rebooked') return null;
+  const of = correctsInvoices.length === 0 ? 'an earlier invoice' : correctsInvoices.join(', ');
+  const says = kind === 'reversal' ? `Reverses a row of ${of}` : `Replaces a row of ${of}`;
+  return reason === undefined ? says : `${says}: ${reason}`;
+}
+
+/**
+ * The quantity, the price and the amounts of a row. A row is rounded over its whole billing period, so it may differ by
+ * cents from quantity × price: the difference is a charge or an allowance of its line. A fee is one of its amount.
+ */
+function amountsOf(row: Row, currency: string, sign: Sign): Pick<Line, 'quantity' | 'price' | 'net' | 'adjustments'> {
+  const gross = signed(row.gross, sign);
+  const of = isForUsage(row.ref)
+    ? { quantity: signed(row.quantity, sign), price: decimal(row.unitAmount) }
+    : { quantity: decimal(gross.lt(ZERO) ? '-1' : '1'), price: gross.abs() };
+  const product = round(of.quantity.times(of.price), SCALE);
+  const differences: [Decimal, string][] = [
+    [gross.minus(product), 'Rounding over the whole billing period'],
+    [signed(row.discount, sign).neg(), 'Discount'],
+    [signed(row.credit, sign).neg(), 'Coupons and credits'],
+  ];
+  return {
+    quantity: text(of.quantity),
+    price: text(of.price),
+    net: moneyText(signed(row.net, sign), currency),
+    adjustments: differences.flatMap(([amount, reason]): Adjustment[] =>
+      amount.eq(ZERO) ? [] : [{ kind: amount.gt(ZERO) ? 'charge' : 'allowance', amount: text(amount.abs()), reason }],
+    ),
+  };
+}
+
+function taxesOf(
+  rows: readonly Billed[],
+  categoryOf: (row: Row) => TaxCategory | null,
+  untaxed: Buyer['untaxed'],
+  { currency, sign }: { readonly currency: string; readonly sign: Sign },
+): TaxTotal[] {
+  const groups = Map.groupBy(rows, ({ row }) => text(decimal(row.taxRatePercent)));
+  return [...groups].map(([rate, of]) => {
+    const added = (field: 'net' | 'tax'): string =>
+      moneyText(sum(of.map(({ row }) => signed(row[field], sign))), currency);
+    const category = of[0] === undefined ? null : categoryOf(of[0].row);
+    const isExempt = category !== 'S' && category !== 'Z' && category !== null;
+    return {
+      taxable: added('net'),
+      tax: added('tax'),
+      category,
+      rate,
+      reason: isExempt ? (untaxed?.reason ?? null) : null,
+      reasonCode: isExempt ? (untaxed?.reasonCode ?? null) : null,
+    };
+  });
+}
+
+const dateOf = (at: Instant, timeZone: string): string => clockAt(at, timeZone).date;
+
+/** From the day of its start to the day of its last instant. */
+const daysOf = ({ start, end }: Period, timeZone: string): Days => ({
+  start: dateOf(start, timeZone),
+  end: dateOf(fromMicros(micros(end) - 1n), timeZone),
+});
+
+const wholeOf = (days: readonly Days[]): Days | null =>
+  days.reduce<Days | null>(
+    (whole, { start, end }) => ({
+      start: whole === null || start < whole.start ? start : whole.start,
+      end: whole === null || end > whole.end ? end : whole.end,
+    }),
+    null,
+  );
+
+const MOST_LINES = 3;
+
+/** The norm has three lines for the street. A printed address of more has the rest in the third. */
+function addressOf(
+  { street, city, postalCode, countryCode }: Pick<Buyer, 'street' | 'city' | 'postalCode' | 'countryCode'>,
+  printed: string | undefined,
+): Address {
+  const given = (street ?? printed ?? '').split(/\r?\n/).flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
+  const rest = given.slice(MOST_LINES - 1);
+  return {
+    lines: [...given.slice(0, MOST_LINES - 1), ...(rest.length === 0 ? [] : [rest.join(', ')])],
+    city: city ?? null,
+    postalCode: postalCode ?? null,
+    countryCode: countryCode ?? null,
+  };
+}
+
+/** The VAT identifier, unless nothing is subject to VAT: then the norm allows none. */
+const vatIdOf = (vatId: string | undefined, isTaxed: boolean): string | null => (isTaxed ? (vatId ?? null) : null);
+
+function sellerOf(seller: Seller, isTaxed: boolean): Party {
+  const { name, vatId, taxNumber, registrationId, electronicAddress, contact } = seller;
+  return {
+    name: name ?? null,
+    vatId: vatIdOf(vatId, isTaxed),
+    taxNumber: vatIdOf(taxNumber, isTaxed),
+    registrationId: registrationId ?? null,
+    address: addressOf(seller, undefined),
+    electronicAddress: electronicAddress ?? null,
+    contact:
+      contact === undefined
+        ? null
+        : { name: contact.name ?? null, phone: contact.phone ?? null, email: contact.email ?? null },
+  };
+}
+
+/** A tax number that has the form of a VAT identifier is one. */
+const isVatId = (taxNumber: string): boolean =>
+  /^[A-Z]{2}[A-Z0-9+*]{2,}$/.test(taxNumber) && isVatPrefix(taxNumber.slice(0, 2));
+
+function buyerOf(tenant: Details | null, isTaxed: boolean): Party {
+  const { name, address, taxNumber, eInvoice = {} } = tenant ?? { name: undefined };
+  const { vatId, registrationId, electronicAddress } = eInvoice;
+  const known = taxNumber !== undefined && isVatId(taxNumber) ? taxNumber : undefined;
+  return {
+    name: name ?? null,
+    vatId: vatIdOf(vatId ?? known, isTaxed),
+    taxNumber: null,
+    registrationId: registrationId ?? null,
+    address: addressOf(eInvoice, address),
+    electronicAddress: electronicAddress ?? null,
+    contact: null,
+  };
+}

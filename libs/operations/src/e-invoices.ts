@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { conflict } from '#domain/errors';
+import { zId } from '#domain/schema';
+import { creditNoteView } from '#billing/invoices/credit-notes';
+import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
+import { eInvoiceXml } from '#exchange/einvoice/einvoice';
+import { type Context, type Issued, ofCreditNote, ofInvoice } from '#exchange/einvoice/from-documents';
+import { type Format, type ProfileName, PROFILES_OF } from '#exchange/einvoice/profiles';
+import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
+import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import { visibleCreditNote } from './credit-notes.js';
+import type { Operations } from './declared.js';
+import { partiesOf } from './documents.js';
+import { visibleInvoice } from './invoices.js';
+import { CREDIT_NOTE, INVOICE } from './story.js';
+
+const zXml = z.string().describe('One XML document, as EN 16931 says');
+const PROFILE = 'The use of EN 16931 whose rules apply. Default: en16931';
+const zUbl = zAsOf.extend({ id: zId, profile: z.enum(PROFILES_OF.ubl).optional().describe(PROFILE) });
+const zCii = zAsOf.extend({ id: zId, profile: z.enum(PROFILES_OF.cii).optional().describe(PROFILE) });
+
+const shared = { roles: READERS, media: 'application/xml' as const, answer: zXml };
+
+export const invoiceUbl = defineQuery({
+  ...shared,
+  name: 'invoice-ubl',
+  summary: 'One issued invoice, by id or number, as an electronic invoice in UBL 2.1',
+  path: 'invoices/:id/ubl',
+  params: zUbl,
+  example: { id: INVOICE },
+  handle: async ({ id, profile = 'en16931' }, context) => invoiceXml(context, id, 'ubl', profile),
+});
+
+export const invoiceCii = defineQuery({
+  ...shared,
+  name: 'invoice-cii',
+  summary: 'One issued invoice, by id or number, as a cross industry invoice (the XML of Factur-X)',
+  path: 'invoices/:id/cii',
+  params: zCii,
+  example: { id: INVOICE },
+  handle: async ({ id, profile = 'en16931' }, context) => invoiceXml(context, id, 'cii', profile),
+});
+
+export const creditNoteUbl = defineQuery({
+  ...shared,
+  name: 'credit-note-ubl',
+  summary: 'One credit note, by id or number, as an electronic credit note in UBL 2.1',
+  path: 'credit-notes/:id/ubl',
+  params: zUbl,
+  example: { id: CREDIT_NOTE },
+  handle: async ({ id, profile = 'en16931' }, context) => creditNoteXml(context, id, 'ubl', profile),
+});
+
+export const creditNoteCii = defineQuery({
+  ...shared,
+  name: 'credit-note-cii',
+  summary: 'One credit note, by id or number, as a cross industry invoice (the XML of Factur-X)',
+  path: 'credit-notes/:id/cii',
+  params: zCii,
+  example: { id: CREDIT_NOTE },
+  handle: async ({ id, profile = 'en16931' }, context) => creditNoteXml(context, id, 'cii', profile),
+});
+
+async function invoiceXml(context: QueryContext, id: string, format: Format, profile: ProfileName): Promise<string> {
+  const row = await visibleInvoice(context, id);
+  const invoice = await invoiceView(context, row);
+  assertSendable(invoice);
+  const ids = invoice.lines.map(({ deploymentId }) => deploymentId);
+  return eInvoiceXml(ofInvoice(invoice, await saidOf(context, row, ids)), { format, profile });
+}
+
+async function creditNoteXml(context: QueryContext, id: string, format: Format, profile: ProfileName): Promise<string> {
+  const row = await visibleCreditNote(context, id);
+  const note = await creditNoteView(context, row);
+  const invoice = await visibleInvoice(context, row.invoice_id);
+  const ids = note.rows.map(({ deploymentId }) => deploymentId);
+  const { number } = await invoiceView(context, invoice);
+  const of = { number, issuedAt: invoice.issued_at };
+  return eInvoiceXml(ofCreditNote(note, of, await saidOf(context, invoice, ids)), { format, profile });
+}
+
+/** Errors: `invoice_not_issued`, `invoice_void`. */
+function assertSendable(invoice: InvoiceView): asserts invoice is Issued<InvoiceView> {
+  const { status, invoiceId, number, issuedAt } = invoice;
+  if (status === 'void') throw conflict('invoice_void', `invoice ${number ?? invoiceId} is void: don’t send it`);
+  if (number === null || issuedAt === null)
+    throw conflict('invoice_not_issued', `invoice ${invoiceId} is a ${status}. Issue it first.`);
+}
+
+async function saidOf(context: QueryContext, row: InvoiceRow, deploymentIds: (string | null)[]): Promise<Context> {
+  const { tenant, timeZone, deploymentNames } = await partiesOf(context, row, deploymentIds, {});
+  return { seller: context.core.sellerDetails, tenant, timeZone, deploymentNames };
+}
+
+export const eInvoiceOperations: Operations = {
+  queries: [invoiceUbl, invoiceCii, creditNoteUbl, creditNoteCii],
+};
