@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import { dayOf } from '#domain/time/period';
+import { backfilled } from '../support/backfill.js';
+import { folder } from '../support/cli.js';
 import { deployment, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
@@ -128,6 +130,87 @@ it('stands in its own column until the bill of the provider comes, and then in t
     reason: 'of another account',
   });
   expect((await margin()).estimate).toEqual(before.estimate);
+});
+
+const mapping = (kind: string, ...billingKinds: string[]) => ({
+  ...{ command: 'set-kind-mapping', provider: 'aws', kind, billingKinds, effectiveFrom: T('2026-01-01') },
+});
+const line = (lineKey: string, start: string, end: string, more: object = {}) => ({
+  ...{ lineKey, kind: 'API', amount: '0.50', currency: 'USD', category: 'usage', tenantId: 'a' },
+  ...{ chargePeriod: { start: T(start), end: T(end) }, ...more },
+});
+const billed = (invoiceRef: string, ...lines: object[]) => ({
+  ...{ command: 'record-cost', provider: 'aws', invoiceRef },
+  lines,
+});
+/** What is estimated, and the estimate, the cost and the variance of what is billed. */
+const ended = async () => {
+  const { estimate } = await margin();
+  const [kind] = ((await variance()) ?? []) as { estimate: string; actual: string; variance: string }[];
+  return [estimate.estimatedCost, kind?.estimate, kind?.actual, kind?.variance];
+};
+
+it('ends by kind and day: what a bill does not charge is still estimated', async () => {
+  await test.apply(
+    rate('0.10'),
+    mapping('API', 'requests'),
+    mapping('Disk', 'gb_months'),
+    ...['2026-04-01', '2026-04-02', '2026-04-03', '2026-04-04'].map((date) =>
+      observe('a1', reading(date, '10', { provider: 'aws' })),
+    ),
+  );
+  // 4 × 10 × 0.10
+  expect(await ended()).toEqual(['4.00', undefined, undefined, undefined]);
+  // Lines of another kind, of a kind that is not mapped, of a fee, and of another month end nothing.
+  await test.apply(
+    billed('2026-03', line('1', '2026-03-01', '2026-04-01')),
+    billed(
+      '2026-04',
+      line('1', '2026-04-01', '2026-05-01', { kind: 'Disk' }),
+      line('2', '2026-04-01', '2026-05-01', { kind: 'Support' }),
+      line('3', '2026-04-01', '2026-05-01', { category: 'purchase', amount: '0.00' }),
+    ),
+  );
+  expect((await ended())[0]).toBe('4.00');
+  // The bill of two days so far, from 10:00 on: 2 × 1.00 are estimated, and 2 × 1.00 − 0.50.
+  await test.apply(
+    billed(
+      '2026-04 so far',
+      line('1', '2026-04-02', '2026-04-03'),
+      line('2', '2026-04-01', '2026-04-02', {
+        ...{ amount: '0.00', chargePeriod: { start: '2026-04-01T10:00:00Z', end: '2026-04-01T11:00:00Z' } },
+      }),
+    ),
+  );
+  expect(await ended()).toEqual(['2.00', '2.00', '0.50', '1.50']);
+  // The rest: 4.00 − 1.00.
+  await test.apply(billed('2026-04 closed', line('1', '2026-04-03', '2026-05-01')));
+  expect(await ended()).toEqual(['0.00', '4.00', '1.00', '3.00']);
+});
+
+it('does not end by a delivery that is declared partial', async () => {
+  const files = await folder();
+  try {
+    const of = (amount: string, resource: string) =>
+      `aws,42 2026-04,${resource},API,2026-04-01T00:00:00Z,2026-05-01T00:00:00Z,${amount},USD,usage,,a,\n`;
+    const HEADER = 'provider,invoice,resource_id,kind,start,end,amount,currency,category,class,tenant_id,description\n';
+    const some = await files.write('some.csv', HEADER + of('0.30', 'r'));
+    const all = await files.write('all.csv', HEADER + of('0.30', 'r') + of('0.40', 's'));
+    await test.apply(
+      rate('0.10'),
+      mapping('API', 'requests'),
+      observe('a1', reading('2026-04-02', '10', { provider: 'aws' })),
+    );
+    await backfilled(test, 'costs', some, {}, { delivery: { name: null, isPartial: true } });
+    // Its cost counts, and all of 1.00 is still estimated.
+    expect((await margin()).overall.cogs).toBe('0.30');
+    expect(await ended()).toEqual(['1.00', undefined, undefined, undefined]);
+    await backfilled(test, 'costs', all, {}, { delivery: { name: 'closed', isPartial: false } });
+    // 1.00 − 0.70
+    expect(await ended()).toEqual(['0.00', '1.00', '0.70', '0.30']);
+  } finally {
+    await files.remove();
+  }
 });
 
 it('can be corrected and withdrawn, and is for platform_admin only', async () => {
