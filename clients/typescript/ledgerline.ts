@@ -148,6 +148,8 @@ export type IssuedOfTenant = { readonly tenantId: string; readonly issued: strin
 export type OpenList = { readonly list: "kinds_not_metered" | "kinds_not_mapped" | "usage_without_price" | "usage_unbilled" | "cost_without_inventory" | "inventory_without_cost" | "usage_without_cost" | "cost_without_usage"; readonly count: number; readonly amount: string | null; readonly items: readonly (OpenItem)[]; readonly remedy: string };
 export type OpenItem = { readonly provider: string | null; readonly kind: string | null; readonly resourceId: string | null; readonly tenantId: string | null; readonly deploymentId: string | null; readonly billingKind: string | null; readonly lineId: string | null; readonly quantity: string | null; readonly amount: string | null; readonly count: number; readonly reason: string | null; readonly lines: readonly (CostLineRef)[] | null };
 export type CostLineRef = { readonly invoiceRef: string; readonly lineKey: string };
+export type OpenItemPage = { readonly items: readonly (OpenItem)[]; readonly nextCursor: string | null };
+export type ReconciledBillPage = { readonly items: readonly (ReconciledBill)[]; readonly nextCursor: string | null };
 export type Accrual = { readonly at: string; readonly currency: string; readonly subscriptions: readonly (AccruedSubscription)[]; readonly accrued: string; readonly issued: string; readonly unbilled: string; readonly dueAtPeriodEnd: string; readonly total: string; readonly otherCurrencies: readonly (string)[] };
 export type AccruedSubscription = { readonly subscriptionId: string; readonly tenantId: string; readonly deploymentId: string; readonly lines: readonly (AccruedLine)[]; readonly accrued: string; readonly issued: string; readonly unbilled: string; readonly dueAtPeriodEnd: string; readonly total: string };
 export type AccruedLine = { readonly lineId: string; readonly billingKind: string; readonly period: Period; readonly quantity: string; readonly rows: readonly (Row)[]; readonly accrued: string; readonly issued: string; readonly unbilled: string; readonly dueAtPeriodEnd: string; readonly quarantine: Quarantine | null };
@@ -532,6 +534,16 @@ export class Ledgerline {
   /** A month against paper: imported lines and provider totals, issued lines and revenue, and what cost, inventory and usage do not have in common. */
   async reconciliation(question: { asOf?: string | undefined; knownAt?: string | undefined; period: string; currency?: string | undefined; list?: "kinds_not_metered" | "kinds_not_mapped" | "usage_without_price" | "usage_unbilled" | "cost_without_inventory" | "inventory_without_cost" | "usage_without_cost" | "cost_without_usage" | undefined; first?: number | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Reconciliation> {
     return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/reconciliation', query: question });
+  }
+
+  /** All items of one list of the reconciliation of a month, page by page. */
+  async reconciliationItems(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; period: string; currency?: string | undefined; list: "kinds_not_metered" | "kinds_not_mapped" | "usage_without_price" | "usage_unbilled" | "cost_without_inventory" | "inventory_without_cost" | "usage_without_cost" | "cost_without_usage"; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<OpenItemPage> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/reconciliation/items', query: question });
+  }
+
+  /** All provider invoices of the reconciliation of a month, page by page: imported lines and recorded totals. */
+  async reconciliationInvoices(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<ReconciledBillPage> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/reconciliation/invoices', query: question });
   }
 
   /** What each subscription comes to so far, what is issued of it, and what is unbilled, in one currency: its open period, and what ended and is not billed yet. */

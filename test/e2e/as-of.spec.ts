@@ -25,6 +25,8 @@ const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
   margin: { period: '2026-04' },
   'margin-trend': { from: '2026-03', to: '2026-06', by: 'tenant' },
   reconciliation: { period: '2026-04' },
+  'reconciliation-items': { period: '2026-04', list: 'cost_without_inventory' },
+  'reconciliation-invoices': { period: '2026-04' },
   'margin-bridge': { from: '2026-04', to: '2026-05' },
   'cost-sharing-preview': {
     ...{ policyId: 'p', costs: { unattributed: true }, method: 'even' },

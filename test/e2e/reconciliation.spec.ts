@@ -192,6 +192,26 @@ it('lists what cost, inventory, usage and prices do not have in common', async (
   ]);
 });
 
+it('pages each list and the provider invoices by a cursor, as of the first page', async () => {
+  const pagesOf = async (query: string, params: object): Promise<object[]> => {
+    const found: object[] = [];
+    let next: string | null = null;
+    do {
+      const page: { items: object[]; nextCursor: string | null } = await test.ask(query, {
+        ...(next === null ? { period: '2026-04', limit: 1, ...params } : { cursor: next, limit: 2 }),
+      });
+      found.push(...page.items);
+      next = page.nextCursor;
+    } while (next !== null);
+    return found;
+  };
+  const { lists, provider } = await april({ first: '100' });
+  for (const { list, items } of lists) expect(await pagesOf('reconciliation-items', { list })).toEqual(items);
+  expect(lists.find(({ list }) => list === 'usage_without_cost')?.count).toBe(3);
+  expect(await pagesOf('reconciliation-invoices', {})).toEqual(provider.items);
+  expect(provider.count).toBe(4);
+});
+
 it('takes a resource as charged that is billed in another currency', async () => {
   const { lists } = await april({ currency: 'EUR' });
   const of = new Map(lists.map(({ list, items }) => [list, items.map(shown)]));

@@ -79,6 +79,8 @@ const exampleOf = (list: string): Record<string, string> => EXAMPLES[list] ?? {}
 const EXAMPLES: Readonly<Record<string, Record<string, string>>> = {
   lines: { billingKind: 'requests', at: MAY },
   budgets: { month: '2026-04', at: MAY },
+  'reconciliation-items': { period: '2026-04', list: 'usage_unbilled' },
+  'reconciliation-invoices': { period: '2026-04' },
 };
 
 const idOf = (n: number): string => `t${String(n).padStart(2, '0')}`;

@@ -158,6 +158,22 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
       { for: ADMIN, query: 'reconciliation', example: () => '/api/v1/dashboard/reconciliation?period=2026-04' },
     ],
     [
+      'GET /api/v1/dashboard/reconciliation/items',
+      {
+        for: ADMIN,
+        query: 'reconciliation-items',
+        example: () => '/api/v1/dashboard/reconciliation/items?period=2026-04&list=usage_unbilled',
+      },
+    ],
+    [
+      'GET /api/v1/dashboard/reconciliation/invoices',
+      {
+        for: ADMIN,
+        query: 'reconciliation-invoices',
+        example: () => '/api/v1/dashboard/reconciliation/invoices?period=2026-04',
+      },
+    ],
+    [
       'GET /api/v1/provider-totals',
       { for: ADMIN, query: 'provider-totals', example: () => '/api/v1/provider-totals', mayBeEmpty: true },
     ],

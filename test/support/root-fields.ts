@@ -169,6 +169,22 @@ export function rootFields(
       'reconciliation',
       { for: ADMIN, given: () => '(period: "2026-04")', rest: () => '/dashboard/reconciliation?period=2026-04' },
     ],
+    [
+      'reconciliationItems',
+      {
+        for: ADMIN,
+        given: () => '(period: "2026-04", list: "usage_unbilled")',
+        rest: () => '/dashboard/reconciliation/items?period=2026-04&list=usage_unbilled',
+      },
+    ],
+    [
+      'reconciliationInvoices',
+      {
+        for: ADMIN,
+        given: () => '(period: "2026-04")',
+        rest: () => '/dashboard/reconciliation/invoices?period=2026-04',
+      },
+    ],
     ['providerTotals', { for: ADMIN, rest: () => '/provider-totals' }],
     ['webhooks', { for: ADMIN, rest: () => '/webhooks' }],
     ['webhookSecret', { for: ADMIN, given: () => '(webhookId: "books")', rest: () => '/webhooks/books/secret' }],

@@ -6,12 +6,19 @@ import { zCurrency } from '#domain/schema';
 import type { Period } from '#domain/time/period';
 import { billsOf } from '#billing/reconciliation/bills';
 import { issuedMonths } from '#billing/reconciliation/issued';
-import { amountOf, OPEN_LISTS, type OpenItem, type OpenList, openLists } from '#billing/reconciliation/lists';
+import {
+  amountOf,
+  OPEN_LISTS,
+  type OpenItem,
+  type OpenList,
+  openLists,
+  type OpenMonth,
+} from '#billing/reconciliation/lists';
 import { firstLines, type LineRef, MOST_LINES } from '#billing/reconciliation/resources';
 import { zMonth } from '#ledger/month';
-import { ADMIN, defineQuery, type QueryContext, zAsOf, zWhole } from '#ledger/query';
+import { ADMIN, defineQuery, pageInOrder, type QueryContext, zAsOf, zPage, zWhole } from '#ledger/query';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
-import { zMoney, zQuantity } from './answers.js';
+import { listOf, zMoney, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
 
 /** What to do about the items of each list. */
@@ -128,6 +135,8 @@ const zReconciliation = z
 
 const MOST_ITEMS = 10_000;
 
+const zList = z.enum(OPEN_LISTS, 'must be the name of a list, such as usage_unbilled');
+
 export const reconciliation = defineQuery({
   name: 'reconciliation',
   summary:
@@ -137,10 +146,7 @@ export const reconciliation = defineQuery({
   params: zAsOf.extend({
     period: zMonth,
     currency: zCurrency.default('USD'),
-    list: z
-      .enum(OPEN_LISTS, 'must be the name of a list, such as usage_unbilled')
-      .optional()
-      .describe('Only this list'),
+    list: zList.optional().describe('Only this list. All of its items: reconciliation-items'),
     first: zWhole({ min: 1, max: MOST_ITEMS, message: `must be a whole number from 1 to ${MOST_ITEMS}` })
       .default(10)
       .describe('At most this many items of each list, and of the provider invoices'),
@@ -154,15 +160,12 @@ export const reconciliation = defineQuery({
     const money = (amount: Decimal): string => exactMoney(amount, currency);
     const bills = await billsOf(context, period, currency);
     const issued = await issuedMonths(context, { month: period, currency });
-    const others = (await readMarginCurrencies(context.core.db, context.position, period)).filter(
-      (other) => other !== currency,
-    );
-    const open = await openLists(context, period, { currency, others });
-    const asked = OPEN_LISTS.filter((each) => list === undefined || each === list);
-    const linesOf = await linesOfItems(
+    const of = await monthOf(context, period, currency);
+    const open = [...(await openLists(context, of, list === undefined ? OPEN_LISTS : [list]))];
+    const printed = await printItems(
       context,
-      { month: period, currency },
-      asked.flatMap((each) => open[each].slice(0, first)),
+      of,
+      open.flatMap(([, items]) => items.slice(0, first)),
     );
     const total = (amounts: readonly (Decimal | null)[]): string => money(sum(amounts.flatMap((each) => each ?? [])));
     const [billed, booked] = [sum(issued.map((each) => each.issued)), sum(issued.map((each) => each.revenue))];
@@ -191,44 +194,48 @@ export const reconciliation = defineQuery({
         })),
         remedy: unequal.length === 0 ? null : 'Run check, and rebuild the read models with projections rebuild.',
       },
-      lists: asked.map((each) => {
-        const amount = amountOf(each, open[each]);
+      lists: open.map(([each, items]) => {
+        const amount = amountOf(each, items);
         return {
           list: each,
-          count: open[each].length,
+          count: items.length,
           amount: amount === null ? null : money(amount),
-          items: open[each].slice(0, first).map((item) => ({ ...printItem(item, money), lines: linesOf(item) })),
+          items: printed.splice(0, Math.min(first, items.length)),
           remedy: REMEDIES[each],
         };
       }),
-      otherCurrencies: others,
+      otherCurrencies: of.others,
     };
   },
 });
 
 type Money = (amount: Decimal) => string;
 
-/** The first cost lines of items that are the cost of a resource. Of others: null. */
-async function linesOfItems(
+async function monthOf(context: QueryContext, month: Period, currency: string): Promise<OpenMonth> {
+  const currencies = await readMarginCurrencies(context.core.db, context.position, month);
+  return { month, currency, others: currencies.filter((other) => other !== currency) };
+}
+
+/** Items as they are shown: those that are the cost of a resource with its first cost lines. */
+async function printItems(
   context: QueryContext,
-  of: { readonly month: Period; readonly currency: string },
+  { month, currency }: OpenMonth,
   items: readonly OpenItem[],
-): Promise<(item: OpenItem) => LineRef[] | null> {
+): Promise<z.input<typeof zOpen>[]> {
   const costs = items.flatMap((item) => {
     const { provider, resourceId, kind, amount } = item;
     return provider === null || resourceId === null || kind === null || amount === null
       ? []
       : [{ item, provider, resourceId, kind }];
   });
-  const lines = await firstLines(context, of, costs);
-  const found = new Map(costs.map(({ item }, index) => [item, lines[index] ?? []]));
-  return (item) => found.get(item) ?? null;
+  const found = await firstLines(context, { month, currency }, costs);
+  const linesOf = new Map<OpenItem, LineRef[]>(costs.map(({ item }, index) => [item, found[index] ?? []]));
+  return items.map((item) => ({
+    ...item,
+    amount: item.amount === null ? null : exactMoney(item.amount, currency),
+    lines: linesOf.get(item) ?? null,
+  }));
 }
-
-const printItem = ({ amount, ...item }: OpenItem, money: Money) => ({
-  ...item,
-  amount: amount === null ? null : money(amount),
-});
 
 function printBill(bill: ReconciledBill, money: Money) {
   const { provider, invoiceRef, invoices, lines, net, tax, stated, difference, taxDifference } = bill;
@@ -252,6 +259,42 @@ function statusOf({ lines, difference, taxDifference }: ReconciledBill): Status 
   return difference.eq(ZERO) && taxDifference.eq(ZERO) ? 'equal' : 'differs';
 }
 
+const ofMonth = zPage.extend({ period: zMonth, currency: zCurrency.default('USD') });
+
+export const reconciliationItems = defineQuery({
+  name: 'reconciliation-items',
+  summary: 'All items of one list of the reconciliation of a month, page by page',
+  path: 'dashboard/reconciliation/items',
+  params: ofMonth.extend({ list: zList }),
+  roles: ADMIN,
+  answer: listOf(zOpen),
+  isExpensive: true,
+  cost: 30,
+  example: { period: '2026-04', list: 'usage_unbilled' },
+  async handle({ period, currency, list, ...page }, context) {
+    const of = await monthOf(context, period, currency);
+    const items = (await openLists(context, of, [list])).get(list) ?? [];
+    const { items: shown, nextCursor } = pageInOrder(items, page, context.position);
+    return { items: await printItems(context, of, shown), nextCursor };
+  },
+});
+
+export const reconciliationInvoices = defineQuery({
+  name: 'reconciliation-invoices',
+  summary: 'All provider invoices of the reconciliation of a month, page by page: imported lines and recorded totals',
+  path: 'dashboard/reconciliation/invoices',
+  params: ofMonth,
+  roles: ADMIN,
+  answer: listOf(zBill),
+  isExpensive: true,
+  cost: 10,
+  example: { period: '2026-04' },
+  async handle({ period, currency, ...page }, context) {
+    const { items, nextCursor } = pageInOrder(await billsOf(context, period, currency), page, context.position);
+    return { items: items.map((bill) => printBill(bill, (amount) => exactMoney(amount, currency))), nextCursor };
+  },
+});
+
 export const reconciliationOperations: Operations = {
-  queries: [reconciliation],
+  queries: [reconciliation, reconciliationItems, reconciliationInvoices],
 };

@@ -55,33 +55,54 @@ const NOTHING = {
   reason: null,
 } satisfies OpenItem;
 
-/** All open things of a month, with cost in one currency. `others`: the other currencies with cost in the month. */
+/** A month, the currency of its cost, and the other currencies with cost in it. */
+export interface OpenMonth {
+  readonly month: Period;
+  readonly currency: string;
+  readonly others: readonly string[];
+}
+
+interface Asked extends OpenMonth {
+  readonly context: QueryContext;
+  readonly byResource: () => Promise<ByResource>;
+}
+
+/** Open things of a month by list. What several lists need is read once. */
 export async function openLists(
   context: QueryContext,
-  month: Period,
-  { currency, others }: { readonly currency: string; readonly others: readonly string[] },
-): Promise<Readonly<Record<OpenList, readonly OpenItem[]>>> {
-  const of = await monthByResource(context, month, { currency, others });
-  return {
-    kinds_not_metered: kindsNotMetered(of.resources),
-    kinds_not_mapped: await kindsNotMapped(context, month, of.kinds),
-    usage_without_price: await withoutPrice(context, month, currency),
-    usage_unbilled: await unbilled(context, month),
-    cost_without_inventory: of.costWithoutInventory.map(ofCost),
-    inventory_without_cost: of.inventoryWithoutCost.map(({ provider, resourceId, kind, deploymentId, tenantId }) => ({
+  of: OpenMonth,
+  lists: readonly OpenList[] = OPEN_LISTS,
+): Promise<ReadonlyMap<OpenList, readonly OpenItem[]>> {
+  let read: Promise<ByResource> | null = null;
+  const byResource = async (): Promise<ByResource> => (read ??= monthByResource(context, of.month, of));
+  const found = new Map<OpenList, readonly OpenItem[]>();
+  for (const list of lists) found.set(list, await LISTS[list]({ ...of, context, byResource }));
+  return found;
+}
+
+const LISTS: Readonly<Record<OpenList, (asked: Asked) => Promise<OpenItem[]>>> = {
+  kinds_not_metered: async ({ byResource }) => kindsNotMetered((await byResource()).resources),
+  kinds_not_mapped: async ({ context, month, byResource }) =>
+    kindsNotMapped(context, month, (await byResource()).kinds),
+  usage_without_price: async ({ context, month, currency }) => withoutPrice(context, month, currency),
+  usage_unbilled: async ({ context, month }) => unbilled(context, month),
+  cost_without_inventory: async ({ byResource }) => (await byResource()).costWithoutInventory.map(ofCost),
+  inventory_without_cost: async ({ byResource }) =>
+    (await byResource()).inventoryWithoutCost.map(({ provider, resourceId, kind, deploymentId, tenantId }) => ({
       ...NOTHING,
       ...{ provider, resourceId, kind, deploymentId, tenantId },
     })),
-    usage_without_cost: of.usageWithoutCost.map(({ provider, quantity, readings, ...usage }) => ({
+  usage_without_cost: async ({ byResource }) =>
+    (await byResource()).usageWithoutCost.map(({ provider, quantity, readings, ...usage }) => ({
       ...NOTHING,
       ...usage,
       provider: provider === '' ? null : provider,
       quantity: text(quantity),
       count: readings,
     })),
-    cost_without_usage: of.costWithoutUsage.map((cost) => ({ ...ofCost(cost), reason: cost.reason })),
-  };
-}
+  cost_without_usage: async ({ byResource }) =>
+    (await byResource()).costWithoutUsage.map((cost) => ({ ...ofCost(cost), reason: cost.reason })),
+};
 
 type ByResource = Awaited<ReturnType<typeof monthByResource>>;
 

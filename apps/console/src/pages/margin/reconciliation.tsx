@@ -1,10 +1,15 @@
 import { Button, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
-import type { OpenItem, OpenList, Reconciliation } from '../../../../../clients/typescript/ledgerline.ts';
-import { useAnswer } from '../../answers.ts';
+import type {
+  OpenItem,
+  OpenList,
+  ReconciledBill,
+  Reconciliation,
+} from '../../../../../clients/typescript/ledgerline.ts';
+import { useAnswer, useList } from '../../answers.ts';
 import { monthText, quantityText } from '../../formats.ts';
 import { Answered, Figures, Section, Status } from '../../parts/states.tsx';
-import { DataTable, Explain, To } from '../../parts/table.tsx';
+import { DataTable, Explain, nextPageOf, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 import { type Shown } from './figures.tsx';
 
@@ -16,7 +21,7 @@ export function ReconciledMonth({ month, currency }: Shown) {
       {(of) => (
         <Stack>
           <Section title={`Invoices of providers, ${monthText(month)}`}>
-            <Bills of={of} />
+            <Bills of={of} month={month} />
           </Section>
           <Section title="Issued against revenue">
             <Issued of={of} />
@@ -54,7 +59,8 @@ const LISTS: Readonly<Record<OpenList['list'], string>> = {
   cost_without_usage: 'Cost without usage',
 };
 
-function Bills({ of: { provider, currency } }: { readonly of: Reconciliation }) {
+function Bills({ of: { provider, currency }, month }: { readonly of: Reconciliation; readonly month: string }) {
+  const [isAll, setIsAll] = useState(false);
   return (
     <Stack>
       <Figures
@@ -66,31 +72,57 @@ function Bills({ of: { provider, currency } }: { readonly of: Reconciliation }) 
         ]}
         currency={currency}
       />
-      <DataTable
-        name="provider invoices"
-        rows={provider.items}
-        keyOf={(each) => `${each.provider} ${each.invoiceRef}`}
-        empty="No provider invoice is of this month. Import the bill with backfill costs."
-        columns={[
-          { title: 'Provider', value: (each) => each.provider },
-          { title: 'Invoice', value: (each) => each.invoiceRef },
-          {
-            title: 'Status',
-            value: ({ status }) => status,
-            show: ({ status }) => <Status of={status} />,
-          },
-          { title: 'Lines', value: (each) => each.lines, isNumber: true },
-          { title: 'Imported', value: (each) => each.total, currency },
-          { title: 'Recorded total', value: (each) => each.stated?.total ?? null, currency },
-          { title: 'Difference', value: (each) => each.difference, currency },
-          { title: 'Difference of tax', value: (each) => each.taxDifference, currency },
-          { title: 'What to do', value: ({ remedy }) => remedy ?? 'Nothing' },
-        ]}
-      />
-      {provider.count > provider.items.length && (
-        <Text size="sm">{`The first ${provider.items.length} of ${provider.count} invoices.`}</Text>
+      {isAll ? (
+        <AllBills month={month} currency={currency} />
+      ) : (
+        <BillTable bills={provider.items} currency={currency} />
       )}
+      {!isAll && provider.count > provider.items.length && <ShowAll count={provider.count} show={setIsAll} />}
     </Stack>
+  );
+}
+
+function AllBills({ month, currency }: Shown) {
+  const all = useList('reconciliationInvoices', { period: month, currency });
+  return (
+    <Answered answer={all}>
+      {(bills) => <BillTable bills={bills} currency={currency} more={nextPageOf(all)} />}
+    </Answered>
+  );
+}
+
+function BillTable({
+  bills,
+  currency,
+  more,
+}: {
+  readonly bills: readonly ReconciledBill[];
+  readonly currency: string;
+  readonly more?: (() => void) | undefined;
+}) {
+  return (
+    <DataTable
+      name="provider invoices"
+      rows={bills}
+      keyOf={(each) => `${each.provider} ${each.invoiceRef}`}
+      empty="No provider invoice is of this month. Import the bill with backfill costs."
+      more={more}
+      columns={[
+        { title: 'Provider', value: (each) => each.provider },
+        { title: 'Invoice', value: (each) => each.invoiceRef },
+        {
+          title: 'Status',
+          value: ({ status }) => status,
+          show: ({ status }) => <Status of={status} />,
+        },
+        { title: 'Lines', value: (each) => each.lines, isNumber: true },
+        { title: 'Imported', value: (each) => each.total, currency },
+        { title: 'Recorded total', value: (each) => each.stated?.total ?? null, currency },
+        { title: 'Difference', value: (each) => each.difference, currency },
+        { title: 'Difference of tax', value: (each) => each.taxDifference, currency },
+        { title: 'What to do', value: ({ remedy }) => remedy ?? 'Nothing' },
+      ]}
+    />
   );
 }
 
@@ -128,35 +160,40 @@ function Issued({ of: { issued, currency } }: { readonly of: Reconciliation }) {
   );
 }
 
-/** As many as the API gives of a list. */
-const MOST = 10_000;
-
-/** The first items of a list, and all of them if asked for. */
+/** The first items of a list, and all of them page by page if asked for. */
 function Items({ of, month, currency }: Shown & { readonly of: OpenList }) {
   const [isAll, setIsAll] = useState(false);
-  const all = useAnswer('reconciliation', isAll ? { period: month, currency, list: of.list, first: MOST } : null);
-  if (isAll)
-    return (
-      <Answered answer={all}>
-        {({ lists }) => <ItemTable name={LISTS[of.list]} items={lists[0]?.items ?? []} currency={currency} />}
-      </Answered>
-    );
+  const name = LISTS[of.list];
+  if (isAll) return <AllItems name={name} list={of.list} month={month} currency={currency} />;
   return (
     <>
-      <ItemTable name={LISTS[of.list]} items={of.items} currency={currency} />
-      {of.count > of.items.length && (
-        <Button
-          mt="xs"
-          size="xs"
-          variant="default"
-          onClick={() => {
-            setIsAll(true);
-          }}
-        >
-          {`Show all ${of.count}`}
-        </Button>
-      )}
+      <ItemTable name={name} items={of.items} currency={currency} />
+      {of.count > of.items.length && <ShowAll count={of.count} show={setIsAll} />}
     </>
+  );
+}
+
+function ShowAll({ count, show }: { readonly count: number; readonly show: (isAll: boolean) => void }) {
+  return (
+    <Button
+      mt="xs"
+      size="xs"
+      variant="default"
+      onClick={() => {
+        show(true);
+      }}
+    >
+      {`Show all ${count}`}
+    </Button>
+  );
+}
+
+function AllItems({ name, list, month, currency }: Shown & { readonly name: string; readonly list: OpenList['list'] }) {
+  const all = useList('reconciliationItems', { period: month, currency, list });
+  return (
+    <Answered answer={all}>
+      {(items) => <ItemTable name={name} items={items} currency={currency} more={nextPageOf(all)} />}
+    </Answered>
   );
 }
 
@@ -165,10 +202,12 @@ function ItemTable({
   name,
   items,
   currency,
+  more,
 }: {
   readonly name: string;
   readonly items: readonly OpenItem[];
   readonly currency: string;
+  readonly more?: (() => void) | undefined;
 }) {
   const { nameOf } = useTenants();
   const columns = [
@@ -206,6 +245,7 @@ function ItemTable({
       rows={items}
       keyOf={(item) => JSON.stringify(item)}
       empty="Nothing is missing."
+      more={more}
       columns={columns.filter(({ of }) => items.some((item) => item[of] !== null))}
     />
   );
