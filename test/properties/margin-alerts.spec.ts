@@ -8,9 +8,10 @@ import { ADMIN, onPostgres, type TestLedger } from '../support/ledger.js';
 import { checkedOn } from '../support/properties.js';
 
 /**
- * Random costs, corrected and withdrawn, and rules that are set, corrected and withdrawn in between, judged now and then
- * from where the judgement before ended. Afterwards the alerts that are raised are those that a plain computation of
- * each month and day raises, each was recorded once, and neither another order of arrival nor a rebuild changes them.
+ * Random costs, corrected and withdrawn, and rules that are set, corrected and withdrawn in between, judged now and
+ * then from where the judgement before ended. Afterwards the alerts that are raised are those that a plain computation
+ * of each month and day raises, each was recorded once, and neither another order of arrival nor a rebuild changes
+ * them.
  */
 
 const NOW = instant('2026-05-20T12:00:00Z');

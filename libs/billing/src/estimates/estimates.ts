@@ -28,8 +28,8 @@ export interface Estimate {
 }
 
 /**
- * What the usage of neighbouring UTC months is estimated to cost, by the cost rates in one currency. A bill has come for
- * usage that begins on a day that a cost line of usage charges, if its kind is mapped to the billing kind: of the
+ * What the usage of neighbouring UTC months is estimated to cost, by the cost rates in one currency. A bill has come
+ * for usage that begins on a day that a cost line of usage charges, if its kind is mapped to the billing kind: of the
  * provider, or, where none is known, of any provider. Without rates it takes one statement.
  */
 export async function estimatesIn(
