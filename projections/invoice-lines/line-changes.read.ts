@@ -3,7 +3,7 @@ import { BASE_FEE } from '#domain/plans/plan';
 import type { Period } from '#domain/time/period';
 import { at, changedAt, type Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
-import { asJsonb, type RecordVersion, recordVersions } from '../usage-records/usage-records.read.js';
+import { asJsonb, fromLog, joinedVersions, type RecordVersion } from '../usage-records/usage-records.read.js';
 
 /** The inputs of a line. */
 export interface RatedLine {
@@ -89,6 +89,11 @@ const contractChanges = ({ first, last }: Positions): RawBuilder<unknown>[] =>
       WHERE ${within(sql`c.p`)} IS DISTINCT FROM ${within(sql`(c.p - 1)`)}`,
   );
 
+/** SQL, for FROM: the versions of a line's readings, of `of_line`. */
+const READINGS = sql`
+  jsonb_to_recordset(of_line.readings) AS readings(position_from bigint, position_to bigint, resource_type text,
+    resource_family text, location text)`;
+
 /**
  * The positions at which inputs of lines changed: their readings and the rates of those, their plans, subscriptions,
  * coupons and cuts. What does not reach the period is no cause. `index`: the number of the line, from 0.
@@ -98,34 +103,49 @@ export async function readLineChanges(
   { first, last }: Positions,
   lines: readonly RatedLine[],
 ): Promise<{ readonly index: number; readonly position: number }[]> {
-  const readings = recordVersions(
-    sql`deployment_id = l.deployment_id AND billing_kind = l.billing_kind
-      AND period_start >= l.start_at AND period_start < l.end_at AND position_from <= ${last}`,
-    sql.ref('l.logged'),
-  );
+  const isOfLine = sql`
+    u.deployment_id = n.deployment_id AND u.billing_kind = n.billing_kind
+      AND u.period_start >= n.start_at AND u.period_start < n.end_at AND u.position_from <= ${last}`;
+  const selected = sql`n.n, u.position_from, u.position_to, u.resource_type, u.resource_family, u.location`;
+  const ofLog = lines.every(({ logged }) => logged.length === 0)
+    ? sql``
+    : sql`
+      UNION ALL
+      SELECT u.deployment_id, ${selected}
+      FROM n CROSS JOIN LATERAL (SELECT * FROM ${fromLog(sql`n.logged`)}) u
+      WHERE ${isOfLine}`;
   // Line by line, each with an index look-up.
   const { rows } = await sql<{ index: number; position: number }>`
+    WITH n AS (
+      SELECT * FROM unnest(${lines.map(({ lineId }) => lineId)}::uuid[],
+        ${lines.map(({ tenantId }) => tenantId)}::text[],
+        ${lines.map(({ currency }) => currency)}::text[], ${lines.map(({ deploymentId }) => deploymentId)}::text[],
+        ${lines.map(({ billingKind }) => billingKind)}::text[],
+        ${lines.map(({ subscriptionId }) => subscriptionId)}::text[],
+        ${lines.map(({ planIds }) => JSON.stringify(planIds))}::jsonb[],
+        ${lines.map(({ period }) => period.start)}::timestamptz[],
+        ${lines.map(({ period }) => period.end)}::timestamptz[],
+        ${lines.map(({ logged }) => asJsonb(logged))}::jsonb[]) WITH ORDINALITY
+        AS n(line_id, tenant_id, currency, deployment_id, billing_kind, subscription_id, plan_ids,
+          start_at, end_at, logged, n)),
+    -- Of many readings few differ in these.
+    versions AS (
+      SELECT u.n, u.position_from, u.position_to, u.resource_type, u.resource_family, u.location
+      FROM (SELECT * FROM ${joinedVersions({ selected, from: sql`n`, on: isOfLine })} t ${ofLog}) u
+      GROUP BY u.deployment_id, u.n, u.position_from, u.position_to, u.resource_type, u.resource_family, u.location),
+    of_line AS (SELECT v.n, jsonb_agg(to_jsonb(v)) AS readings FROM versions v GROUP BY v.n)
     SELECT (l.n - 1)::int AS index, c.position
-    FROM unnest(${lines.map(({ lineId }) => lineId)}::uuid[], ${lines.map(({ tenantId }) => tenantId)}::text[],
-      ${lines.map(({ currency }) => currency)}::text[], ${lines.map(({ deploymentId }) => deploymentId)}::text[],
-      ${lines.map(({ billingKind }) => billingKind)}::text[],
-      ${lines.map(({ subscriptionId }) => subscriptionId)}::text[],
-      ${lines.map(({ planIds }) => JSON.stringify(planIds))}::jsonb[],
-      ${lines.map(({ period }) => period.start)}::timestamptz[],
-      ${lines.map(({ period }) => period.end)}::timestamptz[],
-      ${lines.map(({ logged }) => asJsonb(logged))}::jsonb[]) WITH ORDINALITY
-      AS l(line_id, tenant_id, currency, deployment_id, billing_kind, subscription_id, plan_ids,
-        start_at, end_at, logged, n)
+    FROM n l
+    LEFT JOIN of_line ON of_line.n = l.n
     CROSS JOIN LATERAL (
-      WITH readings AS (SELECT * FROM ${readings} u)
       SELECT DISTINCT p AS position
       FROM (
-        SELECT position_from, position_to FROM readings
+        SELECT position_from, position_to FROM ${READINGS}
         UNION ALL
         SELECT p, NULL FROM (
           SELECT r.position_from, r.position_to, to_jsonb(ARRAY[resource_type, resource_family, location,
             r.unit_price::text, r.unit, r.currency, r.basis]) AS terms, ${withinLine('r')} AS clip
-          FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM readings) k
+          FROM rates r JOIN (SELECT DISTINCT resource_type, resource_family, location FROM ${READINGS}) k
             USING (resource_type, resource_family, location)) r
         CROSS JOIN LATERAL ${changesOf('r')}
         GROUP BY p, terms, clip HAVING sum(step) <> 0
@@ -163,7 +183,7 @@ export interface ChangedLines {
 export async function readChangedLines(db: Kysely<ReadModels>, changed: Positions): Promise<ChangedLines[]> {
   const isChanged = changedAt(changed);
   const { rows } = await sql<ChangedLines>`
-    SELECT deployment_id, billing_kind FROM usage_records WHERE ${isChanged}
+    SELECT DISTINCT deployment_id, billing_kind FROM usage_records WHERE ${isChanged}
     UNION SELECT deployment_id, billing_kind FROM rate_key_usage
       WHERE (resource_type, resource_family, location) IN (
         SELECT resource_type, resource_family, location FROM rates WHERE ${isChanged})

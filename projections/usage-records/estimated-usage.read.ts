@@ -33,7 +33,7 @@ export async function readEstimatedUsage(
   const { rows } = await sql<EstimatedUsage>`
     SELECT u.deployment_id, u.billing_kind, u.provider, coalesce(u.location, '') AS location,
       width_bucket(u.period_start, ${instants}::timestamptz[]) AS span, sum(u.quantity) AS quantity
-    FROM ${recordsInForce(position, where, sql`${logged}::jsonb`)} u
+    FROM ${recordsInForce(position, where, logged)} u
     GROUP BY 1, 2, 3, 4, 5
     ORDER BY 1, 2, 3, 4, 5`.execute(db);
   return rows;

@@ -26,7 +26,7 @@ export async function readMayBeIdle(db: Db, position: number, within: Period, lo
     SELECT provider_id FROM resource_corrections
     WHERE changes ?| ARRAY['status', 'deploymentId'] AND ${at(position)}
     UNION
-    SELECT resource_id FROM ${recordsInForce(position, isZero, sql`${logged}::jsonb`)} u
+    SELECT DISTINCT resource_id FROM ${recordsInForce(position, isZero, logged)} u
     ORDER BY id`.execute(db);
   return rows.map(({ id }) => id);
 }
@@ -62,13 +62,16 @@ export async function readSpans(
   const { rows } = await sql<ReadSpanRow>`
     SELECT s.provider, s.resource_id, s.billing_kind, s.is_used, lower(r.span) AS start_at, upper(r.span) AS end_at
     FROM (
-      SELECT provider, resource_id, billing_kind, quantity <> 0 AS is_used, next_month,
-        range_agg(CASE granularity WHEN 'event' THEN ${WHOLE_HOURS}
-          ELSE tstzrange(period_start, least(period_end, next_month)) END) AS spans
+      SELECT provider, resource_id, billing_kind, is_used, next_month, range_agg(spans) AS spans
       FROM (
-        SELECT *, date_trunc('month', period_start, 'UTC') + interval '1 month' AS next_month
-        FROM ${recordsInForce(position, where, sql`${logged}::jsonb`)} u) v
-      GROUP BY 1, 2, 3, 4, 5) s
+        SELECT provider, resource_id, billing_kind, quantity <> 0 AS is_used, next_month,
+          range_agg(CASE granularity WHEN 'event' THEN ${WHOLE_HOURS}
+            ELSE tstzrange(period_start, least(period_end, next_month)) END) AS spans
+        FROM (
+          SELECT *, date_trunc('month', period_start, 'UTC') + interval '1 month' AS next_month
+          FROM ${recordsInForce(position, where, logged)} u) v
+        GROUP BY deployment_id, provider, resource_id, billing_kind, quantity <> 0, next_month) d
+      GROUP BY provider, resource_id, billing_kind, is_used, next_month) s
     CROSS JOIN LATERAL unnest(s.spans) AS r(span)
     ORDER BY 1, 2, 3, 5`.execute(db);
   return rows;

@@ -5,7 +5,7 @@ import type { Instant } from '#domain/time/instant';
 import { at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { ReadModels } from '#read-model/read-models';
-import { loggedInForce, recordsInForce, spans, type VisibleUsage } from './usage-records.read.js';
+import { addedInForce, loggedInForce, NONE, recordsInForce, spans, type VisibleUsage } from './usage-records.read.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -45,8 +45,9 @@ export interface Coverage {
 /**
  * Usage that no line covers and no waiver waives, in the order of deployment, kind and reason. `rows`: null for all.
  *
- * Only the gaps are read: of each deployment and kind, the times that are not covered. A kind of which only readings
- * with certain attributes are covered is a gap whose readings are looked at one by one.
+ * Only the gaps are read: of each deployment and kind, the times that are not covered, and of each deployment the kinds
+ * of which nothing is covered, which are those between two covered ones in the order of the index. A kind of which only
+ * readings with certain attributes are covered is a gap whose readings are looked at one by one.
  */
 export async function readUncoveredUsage(
   db: Db,
@@ -56,70 +57,94 @@ export async function readUncoveredUsage(
 ): Promise<UncoveredRow[]> {
   const filters = covered.map(({ filter }) => (filter === null ? null : JSON.stringify(filter)));
   const result = await sql<UncoveredRow>`
-    WITH RECURSIVE covered AS (
+    WITH covered AS (
       SELECT * FROM unnest(${covered.map(({ deploymentId }) => deploymentId)}::text[],
         ${covered.map(({ billingKind }) => billingKind)}::text[],
         ${covered.map(({ period }) => period.start)}::timestamptz[],
         ${covered.map(({ period }) => period.end)}::timestamptz[], ${filters}::jsonb[])
         AS c(deployment_id, kind, start_at, end_at, filter)),
     visible AS (${visibleTimes(among)}),
-    -- Each step finds the next kind of each deployment by the index.
-    recorded(deployment_id, kind) AS (
-      SELECT v.deployment_id, (
-        SELECT min(u.billing_kind) FROM usage_records u
-        WHERE u.deployment_id = v.deployment_id AND u.position_to IS NULL)
-      FROM visible v
-      UNION ALL
-      SELECT r.deployment_id, (
-        SELECT min(u.billing_kind) FROM usage_records u
-        WHERE u.deployment_id = r.deployment_id AND u.billing_kind > r.kind AND u.position_to IS NULL)
-      FROM recorded r
-      WHERE r.kind IS NOT NULL),
-    logged AS MATERIALIZED (SELECT * FROM ${loggedInForce(position, sql`${logged}::jsonb`)} l),
-    kinds AS (
-      SELECT deployment_id, kind FROM recorded WHERE kind IS NOT NULL
-      UNION
-      SELECT deployment_id, billing_kind FROM usage_records WHERE position_to > ${position}
-      UNION
-      SELECT deployment_id, billing_kind FROM logged),
     lined AS (
       SELECT deployment_id, kind, range_agg(tstzrange(start_at, end_at)) AS times
       FROM covered WHERE filter IS NULL GROUP BY deployment_id, kind),
     waived AS (
       SELECT w.deployment_id, w.billing_kind AS kind, range_agg(tstzrange(w.period_start, w.period_end)) AS times
       FROM usage_waivers w WHERE ${at(position, 'w')} GROUP BY w.deployment_id, w.billing_kind),
-    gaps AS MATERIALIZED (
-      SELECT k.deployment_id, k.kind, coalesce(lower(gap), '-infinity') AS start_at,
-        coalesce(upper(gap), 'infinity') AS end_at, coalesce(s.times, '{}') AS subscribed
-      FROM kinds k
-      JOIN visible v USING (deployment_id)
+    -- No kind is ''.
+    kinds AS (
+      SELECT v.deployment_id, v.times AS visible, k.kind,
+        lead(k.kind) OVER (PARTITION BY v.deployment_id ORDER BY k.kind) AS next_kind,
+        coalesce(l.times, '{}') + coalesce(w.times, '{}') AS times, coalesce(s.times, '{}') AS subscribed
+      FROM visible v
+      JOIN (
+        SELECT deployment_id, kind FROM lined
+        UNION SELECT deployment_id, kind FROM waived
+        UNION SELECT deployment_id, '' FROM visible) k USING (deployment_id)
       LEFT JOIN lined l USING (deployment_id, kind)
       LEFT JOIN waived w USING (deployment_id, kind)
-      LEFT JOIN lined s ON s.deployment_id = k.deployment_id AND s.kind = ${BASE_FEE}
-      CROSS JOIN LATERAL unnest(v.times - coalesce(l.times, '{}') - coalesce(w.times, '{}')) gap)
+      LEFT JOIN lined s ON s.deployment_id = k.deployment_id AND s.kind = ${BASE_FEE}),
+    times AS (
+      SELECT k.deployment_id, k.kind, k.next_kind, k.subscribed, false AS is_between, k.visible - k.times AS gaps
+      FROM kinds k WHERE k.kind <> ''
+      UNION ALL
+      SELECT k.deployment_id, k.kind, k.next_kind, k.subscribed, true, k.visible FROM kinds k),
+    filtered AS (
+      SELECT deployment_id, array_agg(filter) AS filters, array_agg(kind) AS filtered_kinds,
+        array_agg(tstzrange(start_at, end_at)) AS filtered_times
+      FROM covered WHERE filter IS NOT NULL GROUP BY deployment_id),
+    gaps AS MATERIALIZED (
+      SELECT t.*, f.filters, f.filtered_kinds, f.filtered_times,
+        coalesce(lower(gap), '-infinity') AS start_at, coalesce(upper(gap), 'infinity') AS end_at
+      FROM times t LEFT JOIN filtered f USING (deployment_id) CROSS JOIN LATERAL unnest(t.gaps) gap),
+    uncovered AS (${uncoveredOf(position, logged)})
     SELECT g.* FROM (
-      SELECT u.deployment_id, u.billing_kind,
-        CASE WHEN u.subscribed @> u.period_start THEN 'no_plan_item' ELSE 'no_subscription' END AS reason,
-        count(*)::int AS readings, sum(u.quantity) AS quantity, min(u.period_start) AS first, max(u.period_end) AS last
-      FROM (
-        SELECT g.deployment_id, u.billing_kind, u.period_start, u.period_end, u.quantity, u.attributes, g.subscribed
-        FROM gaps g CROSS JOIN LATERAL ${recordsInForce(
-          position,
-          sql`deployment_id = g.deployment_id AND billing_kind = g.kind
-            AND period_start >= g.start_at AND period_start < g.end_at`,
-        )} u
-        UNION ALL
-        SELECT g.deployment_id, u.billing_kind, u.period_start, u.period_end, u.quantity, u.attributes, g.subscribed
-        FROM gaps g JOIN logged u ON u.deployment_id = g.deployment_id AND u.billing_kind = g.kind
-          AND u.period_start >= g.start_at AND u.period_start < g.end_at) u
-      WHERE NOT EXISTS (
-        SELECT FROM covered c
-        WHERE c.filter IS NOT NULL AND c.deployment_id = u.deployment_id AND c.kind = u.billing_kind
-          AND tstzrange(c.start_at, c.end_at) @> u.period_start AND u.attributes @> c.filter)
-      GROUP BY 1, 2, 3) g
+      SELECT u.deployment_id, u.billing_kind, u.reason, sum(u.readings)::int AS readings, sum(u.quantity) AS quantity,
+        min(u.first) AS first, max(u.last) AS last
+      FROM uncovered u
+      GROUP BY u.deployment_id, u.billing_kind, u.reason) g
     WHERE ${UNCOVERED_ORDER.after(rows?.after ?? null, 'g')}
     ORDER BY ${UNCOVERED_ORDER.order('g')} LIMIT ${rows?.limit ?? null}`.execute(db);
   return result.rows;
+}
+
+/** SQL: what is read of readings `u` in a gap `g` that no line covers by their attributes. */
+const SELECTED = sql`
+  u.billing_kind, CASE WHEN g.subscribed @> u.period_start THEN 'no_plan_item' ELSE 'no_subscription' END AS reason,
+    count(*) AS readings, sum(u.quantity) AS quantity, min(u.period_start) AS first, max(u.period_end) AS last`;
+const IS_UNCOVERED = sql`
+  u.deployment_id = g.deployment_id AND u.period_start >= g.start_at AND u.period_start < g.end_at
+    AND (g.filters IS NULL OR NOT EXISTS (
+      SELECT FROM unnest(g.filters, g.filtered_kinds, g.filtered_times) AS c(filter, kind, times)
+      WHERE c.kind = u.billing_kind AND c.times @> u.period_start AND u.attributes @> c.filter))`;
+/** SQL: the kinds of a gap: one, or those between two, or those after the last. Each is a span of the index. */
+const OF_KIND = [
+  { gaps: sql`NOT is_between`, isOfKind: sql`u.billing_kind = g.kind` },
+  {
+    gaps: sql`is_between AND next_kind IS NOT NULL`,
+    isOfKind: sql`u.billing_kind > g.kind AND u.billing_kind < g.next_kind`,
+  },
+  { gaps: sql`is_between AND next_kind IS NULL`, isOfKind: sql`u.billing_kind > g.kind` },
+];
+
+function uncoveredOf(position: number, logged: string): RawBuilder<unknown> {
+  const range = { first: position, last: position };
+  const ofTable = OF_KIND.map(({ gaps, isOfKind }) => {
+    const uncovered = {
+      ...{ of: sql`g.kind`, from: sql`(SELECT * FROM gaps WHERE ${gaps}) g`, on: sql`${IS_UNCOVERED} AND ${isOfKind}` },
+      ...{ selected: SELECTED, by: sql`2, 3` },
+    };
+    return sql`
+      SELECT t.deployment_id, t.billing_kind, t.reason, t.readings, t.quantity, t.first, t.last
+      FROM ${addedInForce(uncovered, range)} t`;
+  });
+  const ofLog = OF_KIND.map(
+    ({ gaps, isOfKind }) => sql`
+      SELECT u.deployment_id, ${SELECTED}
+      FROM (SELECT * FROM gaps WHERE ${gaps}) g
+      JOIN ${loggedInForce(position, logged)} u ON ${IS_UNCOVERED} AND ${isOfKind}
+      GROUP BY 1, 2, 3`,
+  );
+  return sql.join([...ofTable, ...(logged === NONE ? [] : ofLog)], sql` UNION ALL `);
 }
 
 /** SQL: the deployments and the times of their usage to examine. Only registered deployments have usage. */

@@ -1,11 +1,19 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import type { RateKey } from '#domain/usage/usage';
 import { anyOf } from '#read-model/any-of';
 import { at, changedAt, type Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
 import type { ResourceRow } from '../inventory/inventory.table.js';
-import { asJsonb, recordsInForce, type RecordVersion, recordVersions } from './usage-records.read.js';
+import {
+  asJsonb,
+  joinedInForce,
+  loggedInForce,
+  NONE,
+  recordsInForce,
+  type RecordVersion,
+  recordVersions,
+} from './usage-records.read.js';
 import type { UsageRecordRow } from './usage-records.table.js';
 
 type Db = Kysely<ReadModels>;
@@ -47,7 +55,7 @@ export async function readReadings(
       jsonb_agg(DISTINCT jsonb_build_object(
         'resourceType', resource_type, 'resourceFamily', resource_family, 'location', location))
         FILTER (WHERE resource_type IS NOT NULL) AS keys
-    FROM ${recordVersions(wanted, sql`${asJsonb(logged)}::jsonb`)} u`.execute(db);
+    FROM ${recordVersions(wanted, asJsonb(logged))} u`.execute(db);
   const [found] = rows;
   return {
     quantity: found?.quantity ?? '0',
@@ -68,7 +76,7 @@ export async function readVersionsOfReading(
     AND resource_id = ${reading.resource_id} AND period_start = ${reading.period_start}::timestamptz
     AND position_from <= ${position}`;
   const { rows } = await sql<RecordVersion>`
-    SELECT * FROM ${recordVersions(wanted, sql`${asJsonb(logged)}::jsonb`)} u
+    SELECT * FROM ${recordVersions(wanted, asJsonb(logged))} u
     ORDER BY period_end, granularity, provider, source_id, position_from`.execute(db);
   return rows;
 }
@@ -94,7 +102,7 @@ export async function readUsageChanges(
   changed: Positions,
   logged: readonly RecordVersion[],
 ): Promise<UsageChange[]> {
-  const versions = recordVersions(changedAt(changed), sql`${asJsonb(logged)}::jsonb`);
+  const versions = recordVersions(changedAt(changed), asJsonb(logged));
   const { rows } = await sql<UsageChange>`
     SELECT deployment_id, billing_kind, to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
       coalesce(sum(quantity) FILTER (WHERE ${at(changed.first - 1)}), 0) AS before,
@@ -124,21 +132,27 @@ export async function readMeteredStarts(
   position: number,
   { provider, resourceIds, start, end }: MeteredWanted,
 ): Promise<MeteredStart[]> {
+  const isOfResources = (column: string) =>
+    resourceIds === null ? sql`true` : sql`${sql.ref(column)} = ${anyOf(resourceIds)}`;
   const ofProvider =
     provider === null
-      ? sql`true`
-      : sql`u.provider = ${provider} AND u.period_start < coalesce((
-          SELECT min(s.seen_at) FROM resource_sightings s
-          WHERE s.provider = u.provider AND s.provider_id = u.resource_id AND s.seen_at > ${start}
-            AND ${at(position, 's')}), 'infinity')`;
+      ? sql``
+      : sql`
+        LEFT JOIN (
+          SELECT s.provider_id, min(s.seen_at) AS seen_at FROM resource_sightings s
+          WHERE s.provider = ${provider} AND s.seen_at > ${start} AND ${isOfResources('s.provider_id')}
+            AND ${at(position, 's')}
+          GROUP BY s.provider_id) next ON next.provider_id = u.resource_id`;
   const { rows } = await sql<MeteredStart>`
     SELECT DISTINCT u.deployment_id, u.billing_kind, u.period_start
-    FROM usage_records u
+    FROM usage_records u ${ofProvider}
     WHERE u.origin = 'metering' AND u.period_end > ${start} AND ${at(position, 'u')}
-      AND (${end}::timestamptz IS NULL OR u.period_start < ${end})
-      AND ${resourceIds === null ? sql`true` : sql`u.resource_id = ${anyOf(resourceIds)}`} AND ${ofProvider}`.execute(
-    db,
-  );
+      AND (${end}::timestamptz IS NULL OR u.period_start < ${end}) AND ${isOfResources('u.resource_id')}
+      AND ${
+        provider === null
+          ? sql`true`
+          : sql`u.provider = ${provider} AND u.period_start < coalesce(next.seen_at, 'infinity')`
+      }`.execute(db);
   return rows;
 }
 
@@ -170,6 +184,12 @@ export async function readUsageOnSeveralLines(
   logged: readonly RecordVersion[],
 ): Promise<UsageOnLines[]> {
   const filters = lines.map(({ filter }) => (filter === null ? null : JSON.stringify(filter)));
+  const covered = sql`
+    SELECT u.deployment_id, u.billing_kind, array_agg(u.line_id ORDER BY u.line_id) AS line_ids
+    FROM ${linesOf(position, asJsonb(logged))} u
+    GROUP BY u.deployment_id, u.billing_kind, u.period_start, u.resource_id, u.period_end, u.granularity, u.provider,
+      u.source_id, u.item_key
+    HAVING count(*) > 1`;
   const { rows } = await sql<UsageOnLines>`
     WITH lines AS (
       SELECT * FROM unnest(${lines.map(({ lineId }) => lineId)}::text[],
@@ -177,19 +197,27 @@ export async function readUsageOnSeveralLines(
         ${lines.map(({ billingKind }) => billingKind)}::text[], ${lines.map(({ itemKey }) => itemKey)}::text[],
         ${lines.map(({ start }) => start)}::timestamptz[], ${lines.map(({ end }) => end)}::timestamptz[],
         ${filters}::jsonb[])
-        AS l(line_id, deployment_id, billing_kind, item_key, start_at, end_at, filter)),
-    covered AS (
-      SELECT u.deployment_id, u.billing_kind, array_agg(l.line_id ORDER BY l.line_id) AS line_ids
-      FROM ${recordsInForce(position, sql`true`, sql`${asJsonb(logged)}::jsonb`)} u
-      JOIN lines l ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind
-        AND u.period_start >= l.start_at AND u.period_start < l.end_at
-        AND (l.filter IS NULL OR u.attributes @> l.filter)
-      GROUP BY u.deployment_id, u.billing_kind, u.period_start, u.resource_id, u.period_end, u.granularity, u.provider,
-        u.source_id, l.item_key
-      HAVING count(*) > 1)
+        AS l(line_id, deployment_id, billing_kind, item_key, start_at, end_at, filter))
     SELECT deployment_id, billing_kind, line_ids, count(*)::int AS readings
-    FROM covered GROUP BY deployment_id, billing_kind, line_ids ORDER BY 1, 2, 3`.execute(db);
+    FROM (${covered}) c GROUP BY deployment_id, billing_kind, line_ids ORDER BY 1, 2, 3`.execute(db);
   return rows;
+}
+
+/** SQL, for FROM: the readings of each of `lines`, as often as there are lines that cover them. */
+function linesOf(position: number, logged: string): RawBuilder<unknown> {
+  const isOnLine = sql`
+    u.deployment_id = l.deployment_id AND u.billing_kind = l.billing_kind
+      AND u.period_start >= l.start_at AND u.period_start < l.end_at
+      AND (l.filter IS NULL OR u.attributes @> l.filter)`;
+  const selected = sql`
+    u.billing_kind, u.period_start, u.resource_id, u.period_end, u.granularity, u.provider, u.source_id,
+      l.line_id, l.item_key`;
+  const ofTable = joinedInForce({ selected, from: sql`lines l`, on: isOnLine }, { first: position, last: position });
+  if (logged === NONE) return ofTable;
+  return sql`(
+    SELECT * FROM ${ofTable} t
+    UNION ALL
+    SELECT u.deployment_id, ${selected} FROM lines l JOIN ${loggedInForce(position, logged)} u ON ${isOnLine})`;
 }
 
 export type UnmeteredResource = Pick<ResourceRow, 'provider' | 'provider_id' | 'kind'> & {
@@ -199,10 +227,16 @@ export type UnmeteredResource = Pick<ResourceRow, 'provider' | 'provider_id' | '
 /** Resources in a deployment that have no record in the table. */
 export async function readResourcesWithoutUsage(db: Db, position: number): Promise<UnmeteredResource[]> {
   const { rows } = await sql<UnmeteredResource>`
-    SELECT r.provider, r.provider_id, r.kind, r.deployment_id
-    FROM resources r
-    WHERE r.deployment_id IS NOT NULL AND r.deleted_at IS NULL AND ${at(position, 'r')} AND NOT EXISTS (
-      SELECT FROM ${recordsInForce(position, sql`true`)} u
+    WITH held AS (
+      SELECT r.provider, r.provider_id, r.kind, r.deployment_id
+      FROM resources r
+      WHERE r.deployment_id IS NOT NULL AND r.deleted_at IS NULL AND ${at(position, 'r')}),
+    used AS MATERIALIZED (
+      SELECT u.deployment_id, u.resource_id, u.provider FROM ${recordsInForce(position, sql`true`)} u
+      GROUP BY u.deployment_id, u.resource_id, u.provider)
+    SELECT r.* FROM held r
+    WHERE NOT EXISTS (
+      SELECT FROM used u
       WHERE u.deployment_id = r.deployment_id AND u.resource_id = r.provider_id AND u.provider IN ('', r.provider))
     ORDER BY r.provider, r.provider_id`.execute(db);
   return rows;

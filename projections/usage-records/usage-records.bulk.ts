@@ -37,6 +37,7 @@ const staging = defineTable({
     origin: text,
   },
   key: ['deployment_id', ...KEY],
+  distributedBy: 'deployment_id',
 });
 
 const RECORDS: CopyTarget = { table: usageRecords.name, columns: ['deployment_id', ...KEY, ...BODY, 'position_from'] };
@@ -136,9 +137,10 @@ async function prune(client: pg.ClientBase): Promise<void> {
   await client.query(`ANALYZE ${prunedUsage.name}`);
   for (const { name } of [usageRecords, usageProviders])
     await client.query(
-      `DELETE FROM ${name} u USING ${prunedUsage.name} p` +
+      `WITH pruned AS MATERIALIZED (SELECT *, month + interval '1 month' AS next_month FROM ${prunedUsage.name})` +
+        ` DELETE FROM ${name} u USING pruned p` +
         ' WHERE u.deployment_id = p.deployment_id AND u.billing_kind = p.billing_kind' +
-        " AND u.period_start >= p.month AND u.period_start < p.month + interval '1 month'" +
+        ' AND u.period_start >= p.month AND u.period_start < p.next_month' +
         // Limits the look-up to partitions of these months.
         " AND u.period_start >= $1::timestamptz AND u.period_start < $2::timestamptz + interval '1 month'",
       [first, last],

@@ -104,7 +104,7 @@ describe('usage_records by month', () => {
     // hour.
     const broad = plan.match(/Index Cond: [^\n]*/g)?.filter((condition) => !condition.includes('resource_id'));
     // One step through the index finds whether the kind has any hour that day, for all resources together.
-    expect(broad?.filter((condition) => !condition.includes('(period_start > g.day)'))).toEqual([]);
+    expect(broad?.filter((condition) => !/\(period_start > \w+\.day\)/.test(condition))).toEqual([]);
   });
 });
 

@@ -21,65 +21,102 @@ const columnTypes = sql.raw(
     .join(', '),
 );
 
-/** Record versions as the parameter that `recordsInForce` reads in addition to the table. */
+/** Record versions as the parameter that readers take in addition to the table. */
 export const asJsonb = (versions: readonly RecordVersion[]): string => JSON.stringify(versions);
-
-/** SQL: the rows of such a parameter, or of a column of them. */
-const fromLog = (jsonb: RawBuilder<unknown>): RawBuilder<unknown> =>
-  sql`jsonb_to_recordset(${jsonb}) AS from_log(${columnTypes})`;
+/** The parameter of no versions. */
+export const NONE = asJsonb([]);
 
 /**
- * SQL, for FROM: the records in force at a position that meet `where`, from the table and from `logged` (jsonb).
- * Superseded records are few and have their own index, so each half of the table is read by its own index.
+ * Where the database is a coordinator of Citus, other machines hold the rows, all of a deployment on one. A statement
+ * then reads the table in one of these forms (citus-forms.spec.ts): by itself; joined with rows of a WITH or of
+ * `unnest(…)`; row by row of a WITH, in a LATERAL that groups by the deployment first. Rows of the log are added where
+ * there are some: together with them, the rows of the table come to the coordinator.
  */
-export const recordsInForce = (
-  position: number | Expression<number>,
-  where: RawBuilder<unknown>,
-  logged?: RawBuilder<unknown>,
-): RawBuilder<unknown> => inForce(columns, { first: position, last: position }, where, logged);
 
-/** The same of versions that were in force at one of the positions of a range at least, with their own positions. */
-export const versionsInForce = (
-  range: Range,
-  where: RawBuilder<unknown>,
-  logged: RawBuilder<unknown>,
-): RawBuilder<unknown> => inForce(versionColumns, range, where, logged);
+/** SQL, for FROM: the rows of a parameter that `asJsonb` made, or of a column of such. */
+export const fromLog = (jsonb: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`jsonb_to_recordset(${jsonb}) AS from_log(${columnTypes})`;
 
-interface Range {
+/** Positions, of a parameter or of the rows that records are joined with. */
+export interface Range {
   readonly first: number | Expression<number>;
   readonly last: number | Expression<number>;
 }
 
-const inForce = (
-  selected: RawBuilder<unknown>,
-  { first, last }: Range,
-  where: RawBuilder<unknown>,
-  logged: RawBuilder<unknown> | undefined,
-): RawBuilder<unknown> => sql`(
-  SELECT ${selected} FROM usage_records WHERE position_to IS NULL AND position_from <= ${last} AND ${where}
+/** SQL: each half of the table, the rows in force and those superseded, which are few, is read by its own index. */
+const halves = (half: (isInForce: RawBuilder<unknown>) => RawBuilder<unknown>, { first, last }: Range) => sql`
+  ${half(sql`u.position_to IS NULL AND u.position_from <= ${last}`)}
   UNION ALL
-  SELECT ${selected} FROM usage_records
-  WHERE position_to > ${first} AND position_from <= ${last} AND ${where}${
-    logged === undefined
-      ? sql``
-      : sql`
-  UNION ALL
-  SELECT ${selected} FROM ${inForceFromLog({ first, last }, where, logged)} AS from_log`
-  })`;
+  ${half(sql`u.position_to > ${first} AND u.position_from <= ${last}`)}`;
 
-const inForceFromLog = ({ first, last }: Range, where: RawBuilder<unknown>, logged: RawBuilder<unknown>) => sql`(
-  SELECT * FROM ${fromLog(logged)}
-  WHERE (position_to IS NULL OR position_to > ${first}) AND position_from <= ${last} AND ${where})`;
+const orInLog = (logged: string, rows: RawBuilder<unknown>): RawBuilder<unknown> =>
+  logged === NONE ? sql`` : sql`UNION ALL ${rows}`;
+
+/** SQL, for FROM: the records in force at a position that meet `where`, from the table and from `logged` (jsonb). */
+export const recordsInForce = (
+  position: number,
+  where: RawBuilder<unknown>,
+  logged = NONE,
+): RawBuilder<unknown> => sql`(
+  ${halves((isInForce) => sql`SELECT ${columns} FROM usage_records u WHERE ${isInForce} AND ${where}`, {
+    first: position,
+    last: position,
+  })}
+  ${orInLog(logged, sql`SELECT ${columns} FROM ${loggedInForce(position, logged, where)} AS from_log`)})`;
 
 /** SQL, for FROM: the records in `logged` (jsonb) that are in force at a position. */
-export const loggedInForce = (position: number, logged: RawBuilder<unknown>): RawBuilder<unknown> =>
-  inForceFromLog({ first: position, last: position }, sql`true`, logged);
+export const loggedInForce = (
+  position: number,
+  logged: string,
+  where: RawBuilder<unknown> = sql`true`,
+): RawBuilder<unknown> => sql`(SELECT * FROM ${fromLog(sql`${logged}::jsonb`)} WHERE ${at(position)} AND ${where})`;
+
+/** Records `u` of each row of a WITH of the statement. */
+interface OfEach {
+  readonly from: RawBuilder<unknown>;
+  readonly on: RawBuilder<unknown>;
+  /** What is read of them and, unless they are added up, of the rows. */
+  readonly selected: RawBuilder<unknown>;
+}
+
+/** SQL, for FROM: the records of each row that were in force at one of a range of positions, as one join. */
+export const joinedInForce = (joined: OfEach, range: Range): RawBuilder<unknown> =>
+  sql`(${halves((isInForce) => sql`${joinOf(joined)} AND ${isInForce}`, range)})`;
+
+/** The same of every version. */
+export const joinedVersions = (joined: OfEach): RawBuilder<unknown> => sql`(
+  ${joinOf(joined)} AND u.position_to IS NULL
+  UNION ALL
+  ${joinOf(joined)} AND u.position_to IS NOT NULL)`;
+
+const joinOf = ({ selected, from, on }: OfEach) => sql`
+  SELECT u.deployment_id, ${selected} FROM ${from} JOIN usage_records u ON ${on}`;
+
+/**
+ * SQL, for FROM: the same, but added up row by row through the index, which costs less where a row has many records. It
+ * has the columns `of` of the row, and up to one row of each half for each group.
+ */
+export const addedInForce = (
+  { of, from, on, selected, by }: OfEach & { readonly of: RawBuilder<unknown>; readonly by: RawBuilder<unknown> },
+  range: Range,
+): RawBuilder<unknown> =>
+  sql`(${halves(
+    (isInForce) => sql`
+  SELECT ${of}, s.*
+  FROM ${from}
+  CROSS JOIN LATERAL (
+    SELECT u.deployment_id, ${selected} FROM usage_records u WHERE ${on} AND ${isInForce}
+    GROUP BY u.deployment_id, ${by}) s`,
+    range,
+  )})`;
 
 /** SQL, for FROM: every version of records that meet `where`, from the table and from `logged` (jsonb). */
-export const recordVersions = (where: RawBuilder<unknown>, logged: RawBuilder<unknown>): RawBuilder<unknown> => sql`(
-  SELECT ${versionColumns} FROM usage_records WHERE ${where}
+export const recordVersions = (where: RawBuilder<unknown>, logged = NONE): RawBuilder<unknown> => sql`(
+  SELECT ${versionColumns} FROM usage_records WHERE position_to IS NULL AND ${where}
   UNION ALL
-  SELECT ${versionColumns} FROM ${fromLog(logged)} WHERE ${where})`;
+  SELECT ${versionColumns} FROM usage_records WHERE position_to IS NOT NULL AND ${where}
+  ${orInLog(logged, sql`SELECT ${versionColumns} FROM ${fromLog(sql`${logged}::jsonb`)} WHERE ${where}`)})`;
+
 /** Readings of a deployment that start within a span of time, which may have no end. */
 export interface VisibleUsage {
   readonly deploymentId: string;
@@ -157,15 +194,25 @@ export async function readUsageByKind(
   position: number,
   of: Within & { readonly visible: readonly VisibleUsage[]; readonly logged: string },
 ): Promise<Pick<UsageRecordRow, 'billing_kind' | 'quantity'>[]> {
-  // Span by span, each by the index: as a condition on every row it cost more than adding up the rows.
-  const where = all([
-    sql`deployment_id = v.id AND period_start >= v.start_at AND period_start < coalesce(v.end_at, 'infinity')`,
+  const isWithin = all([
+    sql`u.deployment_id = v.id AND u.period_start >= v.start_at AND u.period_start < coalesce(v.end_at, 'infinity')`,
     ...beginsWithin(of),
   ]);
+  const ofTable = addedInForce(
+    {
+      ...{ of: sql`v.id`, from: sql`v`, on: isWithin },
+      ...{ selected: sql`u.billing_kind, sum(u.quantity) AS quantity`, by: sql`u.billing_kind` },
+    },
+    { first: position, last: position },
+  );
+  const ofLog = sql`
+    SELECT u.billing_kind, u.quantity FROM v JOIN ${loggedInForce(position, of.logged)} u ON ${isWithin}`;
   const { rows } = await sql<Pick<UsageRecordRow, 'billing_kind' | 'quantity'>>`
+    WITH v AS (SELECT * FROM ${spans(of.visible)})
     SELECT u.billing_kind, sum(u.quantity) AS quantity
-    FROM ${spans(of.visible)}
-    CROSS JOIN LATERAL ${recordsInForce(position, where, sql`${of.logged}::jsonb`)} u
+    FROM (
+      SELECT t.billing_kind, t.quantity FROM ${ofTable} t
+      ${orInLog(of.logged, ofLog)}) u
     GROUP BY u.billing_kind
     ORDER BY u.billing_kind`.execute(db);
   return rows;
@@ -230,15 +277,10 @@ export async function readVersionsWithin(
   },
 ): Promise<RecordVersion[]> {
   const { start, end } = of.period;
+  const wanted = sql`
+    deployment_id = ${anyOf(of.deploymentIds)} AND billing_kind = ${anyOf(of.billingKinds)}
+    AND period_start >= ${start}::timestamptz AND period_start < ${end}::timestamptz AND position_from <= ${position}`;
   const { rows } = await sql<RecordVersion>`
-    SELECT u.* FROM unnest(${of.deploymentIds}::text[]) AS d(deployment_id)
-    CROSS JOIN unnest(${of.billingKinds}::text[]) AS k(billing_kind)
-    CROSS JOIN LATERAL (
-      SELECT * FROM usage_records r
-      WHERE r.deployment_id = d.deployment_id AND r.billing_kind = k.billing_kind
-        AND r.period_start >= ${start}::timestamptz AND r.period_start < ${end}::timestamptz
-        AND r.position_from <= ${position}
-      OFFSET 0) u
-    ORDER BY u.position_from`.execute(db);
+    SELECT * FROM ${recordVersions(wanted)} u ORDER BY position_from`.execute(db);
   return rows;
 }

@@ -55,6 +55,7 @@ export const usageRecords = defineTable({
   ],
   fewSuperseded: true,
   byMonthOf: 'period_start',
+  distributedBy: 'deployment_id',
 });
 
 export type UsageRecordRow = RowOf<typeof usageRecords>;

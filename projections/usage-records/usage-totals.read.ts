@@ -3,7 +3,7 @@ import type { Instant } from '#domain/time/instant';
 import type { ReadModels } from '#read-model/read-models';
 import { at, positionsOf } from '#read-model/at';
 import type { Versioned } from '#read-model/table';
-import { recordsInForce, versionsInForce } from './usage-records.read.js';
+import { addedInForce, fromLog, joinedInForce, type Range } from './usage-records.read.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -27,8 +27,30 @@ const columnsOf = (wanted: readonly Readings[]) => sql`
   ${wanted.map(({ logged }) => logged)}::jsonb[]`;
 const COLUMNS = sql.raw('deployment_id, billing_kind, start_at, end_at, filter, logged');
 
-const IS_WANTED = sql`deployment_id = n.deployment_id AND billing_kind = n.billing_kind
-    AND period_start >= n.start_at AND period_start < n.end_at`;
+const IS_WANTED = sql`
+  u.deployment_id = n.deployment_id AND u.billing_kind = n.billing_kind
+    AND u.period_start >= n.start_at AND u.period_start < n.end_at
+    AND (n.filter IS NULL OR u.attributes @> n.filter)`;
+
+/** SQL: the readings of rows `n` that are only in the log. */
+const inLog = ({ first, last }: Range): RawBuilder<unknown> => sql`
+    FROM n CROSS JOIN LATERAL (SELECT * FROM ${fromLog(sql`n.logged`)}) u
+    WHERE u.position_from <= ${last} AND coalesce(u.position_to > ${first}, true) AND ${IS_WANTED}`;
+
+const isAnyLogged = (wanted: readonly Readings[]): boolean => wanted.some(({ logged }) => logged !== null);
+
+/** SQL, for FROM: the wanted readings of each row `n`, added up in the table and in the log. */
+const addedUp = (
+  wanted: readonly SharedReadings[],
+  { selected, by }: { readonly selected: RawBuilder<unknown>; readonly by: RawBuilder<unknown> },
+): RawBuilder<unknown> => {
+  const ofTable = addedInForce({ of: sql`n.index`, from: sql`n`, on: IS_WANTED, selected, by }, SHARED);
+  if (!isAnyLogged(wanted)) return ofTable;
+  return sql`(
+    SELECT * FROM ${ofTable} t
+    UNION ALL
+    SELECT n.index, u.deployment_id, ${selected} ${inLog(SHARED)} GROUP BY n.index, u.deployment_id, ${by})`;
+};
 
 /** Those in force at each of some positions, which are read once. */
 export interface SharedReadings extends Readings {
@@ -37,27 +59,19 @@ export interface SharedReadings extends Readings {
   readonly instants: readonly Instant[];
 }
 
-/** SQL, for FROM: the same as rows `n`, with the range of their positions. */
-function sharedRows(wanted: readonly SharedReadings[]): RawBuilder<unknown> {
+/** SQL: the same as rows `n`, with the range of their positions, and further columns. */
+function sharedRows(wanted: readonly SharedReadings[], more: RawBuilder<unknown> = sql``): RawBuilder<unknown> {
   const ranges = wanted.map(({ positions }) => positionsOf(positions));
-  return sql`(
-    SELECT n - 1 AS index, ${COLUMNS}, first, last, positions,
-      ARRAY(SELECT jsonb_array_elements_text(needed)::timestamptz) AS instants
+  return sql`
+    SELECT n - 1 AS index, ${COLUMNS}, first, last, positions, needed::timestamptz[] AS instants${more}
     FROM unnest(${columnsOf(wanted)}, ${ranges.map(({ first }) => first)}::bigint[],
       ${ranges.map(({ last }) => last)}::bigint[],
       ${wanted.map(({ positions }) => JSON.stringify(positions))}::jsonb[],
-      ${wanted.map(({ instants }) => JSON.stringify(instants))}::jsonb[])
-      WITH ORDINALITY AS n(${COLUMNS}, first, last, positions, needed, n)) n`;
+      ${wanted.map(({ instants }) => `{${instants.join(',')}}`)}::text[])
+      WITH ORDINALITY AS n(${COLUMNS}, first, last, positions, needed, n)`;
 }
 
-/** SQL, for FROM: the readings of a row `n`. */
-const SHARED = sql`(
-  SELECT * FROM ${versionsInForce(
-    { first: sql.ref('n.first'), last: sql.ref('n.last') },
-    IS_WANTED,
-    sql.ref('n.logged'),
-  )} u
-  WHERE n.filter IS NULL OR u.attributes @> n.filter) u`;
+const SHARED: Range = { first: sql.ref<number>('n.first'), last: sql.ref<number>('n.last') };
 /** SQL: the number of wanted instants at or before the start of a reading. */
 const NEEDED = sql`width_bucket(u.period_start, n.instants)`;
 /** SQL: the positions of a reading, as far as the wanted ones tell them apart. */
@@ -76,13 +90,17 @@ export interface UsageTotal extends Versioned {
 
 /** Sums and numbers of readings. */
 export async function readUsageTotals(db: Db, wanted: readonly SharedReadings[]): Promise<UsageTotal[]> {
+  const sums = addedUp(wanted, {
+    selected: sql`${NEEDED} AS needed, ${POSITION_FROM} AS position_from, ${POSITION_TO} AS position_to,
+      sum(u.quantity) AS quantity, count(*) AS readings`,
+    by: sql`${NEEDED}, ${POSITION_FROM}, ${POSITION_TO}`,
+  });
   const { rows } = await sql<UsageTotal>`
-    SELECT n.index::int AS index, s.*
-    FROM ${sharedRows(wanted)}
-    CROSS JOIN LATERAL (
-      SELECT ${NEEDED} AS needed, ${POSITION_FROM} AS position_from, ${POSITION_TO} AS position_to,
-        sum(u.quantity) AS quantity, count(*)::text AS readings
-      FROM ${SHARED} GROUP BY 1, 2, 3) s`.execute(db);
+    WITH n AS (${sharedRows(wanted)})
+    SELECT u.index::int AS index, u.needed, u.position_from, u.position_to, sum(u.quantity) AS quantity,
+      sum(u.readings)::text AS readings
+    FROM ${sums} u
+    GROUP BY u.index, u.needed, u.position_from, u.position_to`.execute(db);
   return rows;
 }
 
@@ -96,24 +114,42 @@ export interface UsageMeasureWanted extends Readings {
 
 /** The measure of each, in the order of `wanted`. null: there are no readings. */
 export async function readUsageMeasures(db: Db, wanted: readonly UsageMeasureWanted[]): Promise<(string | null)[]> {
+  const position = sql.ref<number>('n.position');
   // An ordered aggregate on plain columns only would sort all readings, including those of other measures.
-  const { rows } = await sql<{ value: string | null }>`
-    SELECT a.value
-    FROM unnest(${columnsOf(wanted)}, ${wanted.map(({ position }) => position)}::bigint[],
-      ${wanted.map(({ aggregation }) => aggregation)}::text[], ${wanted.map(({ uniqueBy }) => uniqueBy)}::text[])
-      WITH ORDINALITY AS n(${COLUMNS}, position, aggregation, unique_by, n)
+  const measure = sql`
+    CASE n.aggregation
+      WHEN 'max' THEN max(u.quantity) FILTER (WHERE n.aggregation = 'max')
+      WHEN 'minimum' THEN min(u.quantity) FILTER (WHERE n.aggregation = 'minimum')
+      WHEN 'unique_count' THEN
+        (count(DISTINCT u.attributes ->> n.unique_by) FILTER (WHERE n.aggregation = 'unique_count'))::numeric
+      WHEN 'latest' THEN
+        (array_agg(u.quantity ORDER BY u.period_start DESC, u.resource_id, u.source_id || '')
+          FILTER (WHERE n.aggregation = 'latest'))[1]
+      END AS value`;
+  const ofTable = sql`
+    SELECT n.n, m.value
+    FROM n
     CROSS JOIN LATERAL (
-      SELECT CASE n.aggregation
-        WHEN 'max' THEN max(u.quantity) FILTER (WHERE n.aggregation = 'max')
-        WHEN 'minimum' THEN min(u.quantity) FILTER (WHERE n.aggregation = 'minimum')
-        WHEN 'unique_count' THEN
-          (count(DISTINCT u.attributes ->> n.unique_by) FILTER (WHERE n.aggregation = 'unique_count'))::numeric
-        WHEN 'latest' THEN
-          (array_agg(u.quantity ORDER BY u.period_start DESC, u.resource_id, u.source_id || '')
-            FILTER (WHERE n.aggregation = 'latest'))[1]
-        END AS value
-      FROM ${recordsInForce(sql.ref<number>('n.position'), IS_WANTED, sql.ref('n.logged'))} u
-      WHERE n.filter IS NULL OR u.attributes @> n.filter) a
+      SELECT u.deployment_id, ${measure} FROM usage_records u WHERE ${IS_WANTED} AND ${at(position, 'u')}
+      GROUP BY u.deployment_id) m`;
+  const selected = sql`n.n, u.quantity, u.attributes, u.period_start, u.resource_id, u.source_id`;
+  const range = { first: position, last: position };
+  const withLog = sql`
+    SELECT n.n, ${measure}
+    FROM n
+    JOIN (
+      SELECT * FROM ${joinedInForce({ selected, from: sql`n`, on: IS_WANTED }, range)} t
+      UNION ALL
+      SELECT u.deployment_id, ${selected} ${inLog(range)}) u ON u.n = n.n
+    GROUP BY n.n, n.aggregation`;
+  const { rows } = await sql<{ value: string | null }>`
+    WITH n AS (
+      SELECT * FROM unnest(${columnsOf(wanted)}, ${wanted.map(({ position: each }) => each)}::bigint[],
+        ${wanted.map(({ aggregation }) => aggregation)}::text[], ${wanted.map(({ uniqueBy }) => uniqueBy)}::text[])
+        WITH ORDINALITY AS n(${COLUMNS}, position, aggregation, unique_by, n)),
+    measures AS (${isAnyLogged(wanted) ? withLog : ofTable})
+    SELECT CASE n.aggregation WHEN 'unique_count' THEN coalesce(m.value, 0) ELSE m.value END AS value
+    FROM n LEFT JOIN measures m ON m.n = n.n
     ORDER BY n.n`.execute(db);
   return rows.map(({ value }) => value);
 }
@@ -131,6 +167,9 @@ export interface CardReading {
   readonly quantity: string;
 }
 
+/** SQL: the price changes of all keys, as a further column of rows `n`. */
+const ALL_CHANGES = sql`,
+      (SELECT array_agg(DISTINCT c.at ORDER BY c.at) FROM prices p, unnest(p.changes) AS c(at)) AS all_changes`;
 /** SQL: the number of the span between changes in which a reading begins, and in which it ends. */
 const beginsIn = (changes: RawBuilder<unknown>) => sql`coalesce(width_bucket(u.period_start, ${changes}), 0)`;
 const endsIn = (changes: RawBuilder<unknown>) =>
@@ -147,7 +186,15 @@ const IF_DIVIDED = sql`
  */
 export async function readCardReadings(db: Db, wanted: readonly SharedReadings[]): Promise<CardReading[]> {
   const positions = [...new Set(wanted.flatMap((each) => each.positions))];
-  const [all, own] = [sql`(SELECT changes FROM all_changes)`, sql.ref('p.changes')];
+  const [all, own] = [sql.ref('n.all_changes'), sql.ref('p.changes')];
+  const sums = addedUp(wanted, {
+    selected: sql`u.resource_type, u.resource_family, u.location, ${NEEDED} AS needed,
+      ${POSITION_FROM} AS position_from, ${POSITION_TO} AS position_to,
+      min(u.period_start) AS period_start, max(u.period_end) AS period_end,
+      sum(u.quantity) AS quantity`,
+    by: sql`u.resource_type, u.resource_family, u.location, ${NEEDED}, ${POSITION_FROM}, ${POSITION_TO},
+      ${beginsIn(all)}, CASE WHEN ${beginsIn(all)} <> ${endsIn(all)} THEN ARRAY[u.period_start, u.period_end] END`,
+  });
   const { rows } = await sql<CardReading>`
     WITH prices AS (
       SELECT p.position, r.resource_type, r.resource_family, r.location, array_agg(c.at ORDER BY c.at) AS changes
@@ -156,27 +203,15 @@ export async function readCardReadings(db: Db, wanted: readonly SharedReadings[]
       CROSS JOIN LATERAL unnest(ARRAY[r.effective_from, r.effective_until]) AS c(at)
       WHERE c.at IS NOT NULL
       GROUP BY p.position, r.resource_type, r.resource_family, r.location),
-    all_changes AS (SELECT array_agg(DISTINCT c.at ORDER BY c.at) AS changes FROM prices p, unnest(p.changes) AS c(at)),
-    sums AS (
-      SELECT n.index, n.positions, s.*
-      FROM ${sharedRows(wanted)}
-      CROSS JOIN LATERAL (
-        SELECT u.resource_type, u.resource_family, u.location, u.needed, u.position_from, u.position_to,
-          min(u.period_start) AS period_start, max(u.period_end) AS period_end, sum(u.quantity) AS quantity
-        FROM (
-          SELECT u.resource_type, u.resource_family, u.location, u.period_start, u.period_end, u.quantity,
-            ${NEEDED} AS needed, ${beginsIn(all)} AS price, ${endsIn(all)} AS last_price,
-            ${POSITION_FROM} AS position_from, ${POSITION_TO} AS position_to
-          FROM ${SHARED}
-          OFFSET 0) u
-        GROUP BY u.resource_type, u.resource_family, u.location, u.needed, u.position_from, u.position_to, u.price,
-          ${IF_DIVIDED}) s)
+    n AS (${sharedRows(wanted, ALL_CHANGES)}),
+    sums AS (SELECT * FROM ${sums} s)
     SELECT u.index, u.position, u.resource_type, u.resource_family, u.location, min(u.period_start) AS period_start,
       max(u.period_end) AS period_end, sum(u.quantity) AS quantity
     FROM (
       SELECT u.*, a.position, ${beginsIn(own)} AS price, ${endsIn(own)} AS last_price
       FROM sums u
-      CROSS JOIN LATERAL (SELECT jsonb_array_elements_text(u.positions)::bigint AS position) a
+      JOIN n ON n.index = u.index
+      CROSS JOIN LATERAL (SELECT jsonb_array_elements_text(n.positions)::bigint AS position) a
       LEFT JOIN prices p ON p.position = a.position AND p.resource_type = u.resource_type
         AND p.resource_family = u.resource_family AND p.location = u.location
       WHERE ${at(sql.ref<number>('a.position'), 'u')}) u

@@ -38,7 +38,7 @@ export async function readUsedTime(
   const { rows } = await sql<UsedTime>`
     SELECT provider, resource_id, billing_kind, to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
       sum(extract(epoch FROM period_end) - extract(epoch FROM period_start))::text AS seconds
-    FROM ${recordsInForce(position, where, sql`${logged}::jsonb`)} u
+    FROM ${recordsInForce(position, where, logged)} u
     GROUP BY 1, 2, 3, 4`.execute(db);
   return rows;
 }

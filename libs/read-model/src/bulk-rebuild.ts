@@ -7,6 +7,7 @@ import { isNotNow } from '#postgres/connection';
 import { batched } from './batches.js';
 import { COPY, createProgress, dropProgress, isDone, MAIN, markDone, type Range, rangesDone } from './bulk-progress.js';
 import { CopyLines } from './copy.js';
+import { distribute, isCoordinator } from './distributed.js';
 import { ensurePartitions, type Partition, partitionsOf } from './partitions.js';
 import type { Projection } from './projection.js';
 import { ProjectionHalted } from './halted.js';
@@ -40,7 +41,11 @@ export async function prepareBulkRebuild(
 ): Promise<void> {
   await createProgress(client, schema);
   await client.query(`SET LOCAL search_path TO ${schema}`);
-  for (const table of projections.flatMap(({ bulk }) => bulk?.staging ?? [])) await client.query(createTableSql(table));
+  const isDistributing = await isCoordinator(client);
+  for (const table of projections.flatMap(({ bulk }) => bulk?.staging ?? [])) {
+    await client.query(createTableSql(table));
+    if (isDistributing) await distribute(client, schema, table);
+  }
 }
 
 export interface BulkProgress {
@@ -305,7 +310,9 @@ export class BulkRebuild {
       Array.from({ length: lanes }, async () => {
         for (const statement of queue)
           await this.inTransaction(async (client) => {
-            await client.query(`SET LOCAL maintenance_work_mem TO '128MB'; ${statement}`);
+            // Each by itself: Citus sends the text of the query to its nodes.
+            await client.query("SET LOCAL maintenance_work_mem TO '128MB'");
+            await client.query(statement);
           });
       }),
     );

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { eventHash } from '#event-store/leaf';
 import type { StoredEvent } from '#event-store/port';
+import { distribute, isCoordinator } from './distributed.js';
 import type { Halt, Projection } from './projection.js';
 import type { LogMark } from './same-log.js';
 import { createIndexesSql, createTableSql, type TableDefinition } from './table.js';
@@ -85,9 +86,11 @@ export async function createReadModels(
   // For constraints on a key and a range. It is in public, so that it stays when a schema of read models is dropped.
   await client.query('CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public');
   await client.query(`SET LOCAL search_path TO ${schema}`);
+  const isDistributing = await isCoordinator(client);
   for (const table of projections.flatMap(({ tables, kept }) => [...tables, ...kept])) {
     await client.query(createTableSql(table));
     for (const index of indexes(table)) await client.query(index);
+    if (isDistributing) await distribute(client, schema, table);
   }
   await client.query(
     `INSERT INTO ${schema}.checkpoint (position, versions, moved_at, part) VALUES (0, $1, now(), $2)`,

@@ -31,6 +31,11 @@ export interface TableDefinition {
   readonly readByItsOwn?: boolean;
   /** A timestamptz column of the key: the rows of each UTC month are one partition. */
   readonly byMonthOf?: string;
+  /**
+   * A column of the key. Where the database is a coordinator of Citus, its nodes hold the rows, by this column. All
+   * other tables stay on the coordinator.
+   */
+  readonly distributedBy?: string;
 }
 
 /** A table whose name and columns the compiler knows. */
@@ -77,6 +82,7 @@ export const defineTable = <const Name extends string, Of extends Columns>({
   readonly fewSuperseded?: boolean;
   readonly readByItsOwn?: boolean;
   readonly byMonthOf?: KeyOf<Of>;
+  readonly distributedBy?: KeyOf<Of>;
 }): Table<Name, Of> => ({ ...definition, group: group ?? definition.key });
 
 /** `[position_from, position_to)`: the log positions over which a row was in force; null: it still is. */

@@ -8,14 +8,16 @@ import type { TableDefinition } from '#read-model/table';
 
 /** SQL: the versions that were known then, as they were then. A version that ended later was in force. */
 const then = (schema: string, { name, columns }: TableDefinition): string =>
-  `SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from,
+  `${PRUNED.includes(name) ? WITH_PRUNED : ''}SELECT ${Object.keys(columns).map(thenColumn).join(', ')}, position_from,
      CASE WHEN position_to <= $1 THEN position_to END AS position_to
    FROM ${schema}.${name} t WHERE position_from <= $1${PRUNED.includes(name) ? KEPT : ''}`;
 
 /** Raw records that were pruned later are only in the replay. */
 const PRUNED: readonly string[] = [usageRecords.name, usageProviders.name];
+/** As a WITH: the records may be on other machines than this table. */
+const WITH_PRUNED = `WITH pruned AS MATERIALIZED (SELECT * FROM ${READ_MODELS}.${prunedUsage.name}) `;
 const KEPT =
-  ` AND NOT EXISTS (SELECT FROM ${READ_MODELS}.${prunedUsage.name} p` +
+  ' AND NOT EXISTS (SELECT FROM pruned p' +
   ' WHERE p.deployment_id = t.deployment_id AND p.billing_kind = t.billing_kind' +
   " AND t.period_start >= p.month AND t.period_start < p.month + interval '1 month')";
 

@@ -49,7 +49,9 @@ export async function keepOnly(
     const condition = conditionFor(schema, Object.keys(columns));
     if (condition === null) continue;
     await pool.query(
-      `DELETE FROM ${schema}.${name} t WHERE NOT coalesce((${condition}), false)`,
+      // The tenancies as a WITH: readings may be on other machines than this table.
+      `WITH held AS MATERIALIZED (SELECT * FROM ${schema}.held)
+       DELETE FROM ${schema}.${name} t WHERE (${condition}) IS NOT TRUE`,
       condition.includes('$1') ? [tenantId] : [],
     );
   }
@@ -81,7 +83,7 @@ function conditionFor(schema: string, columns: readonly string[]): string | null
   if (has('tenant_id')) return 't.tenant_id = $1';
   // A reading belongs to the tenant that held the deployment at that time.
   if (has('deployment_id', 'period_start'))
-    return `EXISTS (SELECT FROM ${schema}.held h
+    return `EXISTS (SELECT FROM held h
       WHERE h.deployment_id = t.deployment_id AND t.period_start >= h.effective_from
         AND (h.until IS NULL OR t.period_start < h.until))`;
   if (has('deployment_id')) return deployment;
