@@ -12,3 +12,21 @@ export async function readIsReadOnly(db: Kysely<ReadModels>): Promise<boolean> {
   const { rows } = await sql<{ is: string }>`SELECT current_setting('transaction_read_only') AS is`.execute(db);
   return rows[0]?.is === 'on';
 }
+
+/** What a database says of itself, as a standby. */
+export interface StandbyState {
+  /** False: it takes writes of its own. */
+  readonly isStandby: boolean;
+  /** The log position of its read models. */
+  readonly position: number;
+  /** Hash of the first event of their log. null: they have none yet. */
+  readonly log: string | null;
+}
+
+/** Errors: there are no read models. */
+export async function readStandbyState(db: Kysely<ReadModels>): Promise<StandbyState> {
+  return db
+    .selectFrom('checkpoint')
+    .select(({ fn }) => [fn<boolean>('pg_is_in_recovery').as('isStandby'), 'position', 'log'])
+    .executeTakeFirstOrThrow();
+}

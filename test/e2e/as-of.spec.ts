@@ -5,8 +5,10 @@ import { LedgerCore } from '#ledger/ledger-core';
 import { QUERIES } from '#operations/operations';
 import { canonicalInvoice, reissued } from '#billing/invoices/reissue';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import { AT, NOT_OF_THE_LOG, PARAMETERS } from '../support/all-queries.js';
 import { expectBridge } from '../support/bridges.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
+import { BUYER, SELLER } from '../support/parties.js';
 import { BEGINNING, live, step } from '../support/random-history.js';
 
 // A long history of whatever happens: usage, late and corrected, other prices, invoices in between, some of them
@@ -17,44 +19,6 @@ const STEPS = 120;
 /** How often all queries are asked on the way. */
 const EACH = 15;
 const SEED = Number(process.env['PROPERTY_SEED'] ?? 20261121);
-
-const AT = '2026-05-01T00:00:00Z';
-/** What queries need to be asked with. */
-const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
-  usage: { deploymentId: 'd1' },
-  margin: { period: '2026-04' },
-  'margin-trend': { from: '2026-03', to: '2026-06', by: 'tenant' },
-  reconciliation: { period: '2026-04' },
-  'reconciliation-items': { period: '2026-04', list: 'cost_without_inventory' },
-  'reconciliation-invoices': { period: '2026-04' },
-  'margin-bridge': { from: '2026-04', to: '2026-05' },
-  'cost-sharing-preview': {
-    ...{ policyId: 'p', costs: { unattributed: true }, method: 'even' },
-    ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
-  },
-  'margin-units': { from: '2026-03', to: '2026-06', by: 'month' },
-  'price-realisation': { from: '2026-03', to: '2026-06', by: 'month' },
-  'kind-mapping-preview': {
-    ...{ provider: 'p', kind: 'vm', billingKinds: ['requests', 'vm'] },
-    ...{ effectiveFrom: '2026-04-01T00:00:00Z', to: '2026-06' },
-  },
-  'cost-variance': { from: '2026-04', to: '2026-05' },
-  accrual: { at: AT },
-  lines: { at: AT },
-  'invoice-preview': { tenantId: 't1', at: AT },
-  diff: { from: '3' },
-  explain: { id: '5' },
-};
-/** How far projections and rebuilds are now, what was checked and signed: that is not in the log. */
-const NOT_OF_THE_LOG = [
-  'projections',
-  'rebuild',
-  'last-check',
-  'verify',
-  'bundle',
-  'webhook-deliveries',
-  'webhook-secret',
-];
 
 let test: TestLedger;
 let core: LedgerCore;
@@ -72,9 +36,10 @@ async function answerOf(name: string, params: Record<string, unknown>): Promise<
 }
 
 beforeAll(async () => {
-  test = await testLedger();
+  test = await testLedger({ sellerDetails: SELLER });
   core = test.app.get(LedgerCore);
   await test.apply(...BEGINNING);
+  await test.apply({ command: 'correct-tenant', tenantId: 't1', eInvoice: BUYER, reason: 'asked' });
   // An object that is requested by its id exists from the start.
   await live(test, { bill: 't1', at: '2026-04-02T00:00:00Z' }, issued);
   await test.apply({
@@ -89,12 +54,17 @@ beforeAll(async () => {
     (await test.ask<{ items: Record<string, string>[] }>(name, { at: name === 'lines' ? AT : undefined })).items[0]?.[
       field
     ] ?? '';
+  const note = await idOf('credit-notes', 'creditNoteId');
   const ids: Readonly<Record<string, object>> = {
     invoice: { id: issued[0] },
     line: { id: await idOf('lines', 'lineId'), at: AT },
-    'invoice-document': { id: issued[0] },
-    'credit-note': { id: await idOf('credit-notes', 'creditNoteId') },
-    'credit-note-document': { id: await idOf('credit-notes', 'creditNoteId') },
+    ...Object.fromEntries(['document', 'ubl', 'cii'].map((form) => [`invoice-${form}`, { id: issued[0] }])),
+    ...Object.fromEntries(
+      ['credit-note', ...['document', 'ubl', 'cii'].map((form) => `credit-note-${form}`)].map((name) => [
+        name,
+        { id: note },
+      ]),
+    ),
     quote: { planId: 'p', usage: { requests: '50' }, period: { start: '2026-04-01T00:00:00Z', end: AT } },
   };
   const happenings = fc.sample(step, { numRuns: STEPS, seed: SEED });

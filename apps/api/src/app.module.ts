@@ -35,6 +35,7 @@ import { Telemetry } from './telemetry/telemetry.js';
 
 export interface AppOptions {
   readonly databaseUrl: string;
+  readonly readUrls?: readonly string[];
   readonly eventStore?: EventStoreSettings;
   readonly seller?: string;
   readonly sellerDetails?: Seller;
@@ -57,6 +58,7 @@ export interface AppOptions {
 type LedgerSettings = Pick<
   AppOptions,
   | 'databaseUrl'
+  | 'readUrls'
   | 'eventStore'
   | 'seller'
   | 'sellerDetails'
@@ -70,6 +72,7 @@ type LedgerSettings = Pick<
 /** While the read models of this version are being built, the API runs and reports that it is not ready. */
 const ledgerModule = ({
   databaseUrl,
+  readUrls,
   eventStore,
   seller,
   sellerDetails,
@@ -81,6 +84,7 @@ const ledgerModule = ({
 }: LedgerSettings): DynamicModule =>
   LedgerModule.forRoot({
     databaseUrl,
+    ...(readUrls === undefined ? {} : { readUrls }),
     ...(eventStore === undefined ? {} : { eventStore }),
     ...(seller === undefined ? {} : { seller }),
     ...(sellerDetails === undefined ? {} : { sellerDetails }),

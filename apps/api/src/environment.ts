@@ -42,6 +42,14 @@ const areNetworks = (text: string): boolean => text.split(',').every((each) => i
 /** Every variable that the API reads. A test compares the table in docs/running.md with this. */
 const zEnvironment = z.object({
   DATABASE_URL: zUrl('postgres', 'postgresql'),
+  LEDGERLINE_READ_URLS: z
+    .string()
+    .transform((text) => text.split(',').map((each) => each.trim()))
+    .refine(
+      (urls) => urls.every((url) => zUrl('postgres', 'postgresql').safeParse(url).success),
+      'must be URLs that start with postgres:// or postgresql://, with commas between them',
+    )
+    .optional(),
   ...zEventStore,
   LEDGERLINE_JWT_SECRET: z.string().min(MIN_SECRET_CHARS, `must have at least ${MIN_SECRET_CHARS} characters`),
   LEDGERLINE_JWKS_URL: zUrl('https', 'http').optional(),
@@ -71,6 +79,8 @@ export const VARIABLES: readonly string[] = Object.keys(zEnvironment.shape);
 
 export interface ApiSettings extends Limits, FloodLimits {
   readonly databaseUrl: string;
+  /** Hot standbys of the database, which answer queries. */
+  readonly readUrls?: readonly string[];
   readonly eventStore?: EventStoreSettings;
   /** HS256, at least 32 characters. */
   readonly jwtSecret: string;
@@ -102,6 +112,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
   const data = readEnvironment(zEnvironment, environment);
   return {
     databaseUrl: data.DATABASE_URL,
+    ...(data.LEDGERLINE_READ_URLS === undefined ? {} : { readUrls: data.LEDGERLINE_READ_URLS }),
     ...eventStoreIn(data),
     jwtSecret: data.LEDGERLINE_JWT_SECRET,
     ...(data.LEDGERLINE_JWKS_URL === undefined ? {} : { jwksUrl: data.LEDGERLINE_JWKS_URL }),

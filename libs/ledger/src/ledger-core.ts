@@ -28,6 +28,7 @@ import { isLockOfKey, type NamedLock, USES_OF_PLANS } from './appending/at-once.
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
 import { Outcomes } from './outcomes.js';
+import type { Standbys } from './standbys.js';
 import { TenantDetails } from './tenant-details.js';
 import { keyOfIdempotency } from './command.js';
 import { UsageLookups } from '#projections/usage-records/usage-records.lookups';
@@ -75,6 +76,8 @@ export class LedgerCore {
       readonly verify: ((verifier: Verifier | null) => Promise<Verified>) | null;
       /** The mirror of EventStoreDB. null: the log is in Postgres, or this is a trial. */
       readonly mirror: Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'probe'> | null;
+      /** Standbys of the database that answer queries. Default: none. */
+      readonly standbys?: Standbys<LedgerCore>;
     },
     /** The seller as documents show it: free text with line breaks. null: not configured. */
     readonly seller: string | null = null,
@@ -133,6 +136,14 @@ export class LedgerCore {
       const since = await this.recordedAt(position + 1);
       return { position, stale: since === null ? null : { since, cause: error } };
     }
+  }
+
+  /**
+   * Does work that only reads, as of a position: on a standby that has what was projected up to there, or else here.
+   */
+  async reading<Result>(position: number, work: (core: LedgerCore) => Promise<Result>): Promise<Result> {
+    const { standbys } = this.parts;
+    return standbys === undefined ? work(this) : standbys.read(position, this, work);
   }
 
   /** When the event at a position was recorded. null: there is no such event. */

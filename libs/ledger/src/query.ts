@@ -46,6 +46,8 @@ export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject, Answe
   readonly example: z.input<Params>;
   /** The query reads the log, or reports how far behind the projections are: it does not wait for them. */
   readonly withoutCatchUp?: true;
+  /** The query reads what no position covers: what a worker or a client did since. A standby may not have it yet. */
+  readonly onPrimary?: true;
   /**
    * The query reads much of the ledger, or as much of the log as its caller likes, so few of them run at a time. The
    * bench `questions` measures which these are.

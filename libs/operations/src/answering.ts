@@ -79,7 +79,11 @@ export async function answered<Answer extends z.ZodType>(
     query.withoutCatchUp === true
       ? { position: await positionUpTo(core, await core.log.head(), checked), stale: null }
       : await positionOf(core, checked);
-  const answer = await query.handle(checked, contextFor(core, position, caller));
+  const handle = async (reader: LedgerCore): Promise<AnswerOf<Answer>> =>
+    query.handle(checked, contextFor(reader, position, caller));
+  const answer = await (query.withoutCatchUp === true || query.onPrimary === true
+    ? handle(core)
+    : core.reading(position, handle));
   return {
     position,
     stale: stale === null ? null : { since: stale.since, reason: reasonOf(stale.cause) },

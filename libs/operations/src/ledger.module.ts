@@ -7,7 +7,7 @@ import type { EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
 import { reason } from '#postgres/errors';
 import { stoppable } from '#postgres/stoppable';
-import { createPool } from '#postgres/pool';
+import { createPool, type PoolOptions } from '#postgres/pool';
 import { isPooled } from '#postgres/session';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
@@ -20,10 +20,11 @@ import { conflict } from '#domain/errors';
 import type { Seller } from '#domain/invoices/parties';
 import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
-import { READ_MODELS } from '#projections/database';
+import { READ_MODELS, readModels } from '#projections/database';
 import { Outbox } from '#exchange/webhooks/outbox';
 import { WebhookSecrets } from '#exchange/webhooks/secrets';
 import { LedgerCore } from '#ledger/ledger-core';
+import { type Standby, Standbys } from '#ledger/standbys';
 import { LedgerQueryHandler } from './answering.js';
 import { Ledger, LedgerCommandHandler } from './ledger.js';
 import type { EventStoreSettings } from '#runtime/environment';
@@ -33,6 +34,8 @@ import { takeOver, type WhenOutdated } from './outdated.js';
 
 export interface LedgerOptions {
   readonly databaseUrl: string;
+  /** Hot standbys of the database, which answer queries. Default: none. */
+  readonly readUrls?: readonly string[];
   /** EventStoreDB is the log, and Postgres has a mirror of it. Without it, Postgres is the log. */
   readonly eventStore?: EventStoreSettings;
   readonly applicationName?: string;
@@ -95,6 +98,12 @@ async function becomeCurrent(
   }
 }
 
+/** Pools of a standby: for queries, in sessions that refuse every write, and to cancel them. */
+function readingPools(url: string, named: PoolOptions): readonly [pg.Pool, pg.Pool] {
+  const cancelling = createPool(url, { ...named, max: 1 });
+  return [stoppable(createPool(url, { ...named, schema: READ_MODELS, readOnly: true }), cancelling), cancelling];
+}
+
 async function open(options: LedgerOptions): Promise<Opened> {
   const named = {
     isPooled: await isPooled(options.databaseUrl),
@@ -105,10 +114,11 @@ async function open(options: LedgerOptions): Promise<Opened> {
   const pool = stoppable(createPool(options.databaseUrl, { schema: READ_MODELS, ...named }), locks);
   // Queries have a timeout. Building and projecting read models do not.
   const { statementTimeoutMs, measuring } = options;
+  const timeout = statementTimeoutMs === undefined ? {} : { statementTimeoutMs };
   const asked =
     statementTimeoutMs === undefined
       ? pool
-      : stoppable(createPool(options.databaseUrl, { schema: READ_MODELS, ...named, statementTimeoutMs }), pool);
+      : stoppable(createPool(options.databaseUrl, { schema: READ_MODELS, ...named, ...timeout }), pool);
   const pools = new Set([pool, asked, locks]);
   let opened: EventLog | undefined;
   try {
@@ -150,8 +160,22 @@ async function open(options: LedgerOptions): Promise<Opened> {
       return verifyLog(stopped, asked, { notes: [], verifier });
     };
     const parts = { locks, trialPool, rebuilder, tree, verify, mirror };
-    const { seller = null, usageYears, fourEyes = null, sellerDetails } = options;
-    const core = new LedgerCore(used, projecting, asked, parts, seller, usageYears, fourEyes, sellerDetails);
+    const { seller = null, usageYears, fourEyes = null, sellerDetails, report = () => undefined } = options;
+    const coreOn = (itsLog: EventLog, itsPool: pg.Pool, more: { standbys?: Standbys<LedgerCore> } = {}): LedgerCore => {
+      const all = { ...parts, ...more };
+      return new LedgerCore(itsLog, projecting, itsPool, all, seller, usageYears, fourEyes, sellerDetails);
+    };
+    const standbys = (options.readUrls ?? []).map((url): Standby<LedgerCore> => {
+      const [reading, cancelling] = readingPools(url, { ...named, ...timeout });
+      pools.add(reading).add(cancelling);
+      const reader = coreOn(new PostgresLog(reading), reading);
+      return { name: new URL(url).host, db: reader.db, reader };
+    });
+    const core = coreOn(
+      used,
+      asked,
+      standbys.length === 0 ? {} : { standbys: new Standbys(standbys, readModels(asked), report) },
+    );
     await core.details.migrate();
     await core.outcomes.migrate();
     await new Outbox(pool).migrate();

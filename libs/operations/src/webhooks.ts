@@ -244,6 +244,7 @@ const webhookSecret = defineQuery({
   name: 'webhook-secret',
   summary: 'The secret that messages to an endpoint are signed with. The log does not hold it',
   path: 'webhooks/:webhookId/secret',
+  onPrimary: true,
   params: zNow.extend({ webhookId: zId }),
   roles: ADMIN,
   answer: z.object({ webhookId: z.string(), secret: z.string().describe('whsec_…') }).meta({ id: 'WebhookSecret' }),
@@ -276,6 +277,7 @@ export const webhookDeliveries = defineQuery({
   name: 'webhook-deliveries',
   summary: 'The messages to an endpoint and what came of them, the latest first. Delivered ones are kept for 30 days',
   path: 'webhooks/:webhookId/deliveries',
+  onPrimary: true,
   params: zNow.extend({
     webhookId: zId,
     state: z.enum(DELIVERY_STATES).optional(),

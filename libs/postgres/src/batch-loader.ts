@@ -1,4 +1,4 @@
-import { isNotNow, isOutOfMemory } from './connection.js';
+import { isCancelled, isNotNow, isOutOfMemory } from './connection.js';
 import { forAll } from './stoppable.js';
 
 interface Waiting<Key, Value> {
@@ -62,7 +62,7 @@ export class BatchLoader<Key, Value> {
       for (const [index, { resolve }] of batch.entries()) resolve(values[index] as Value);
     } catch (error) {
       if (batch.length > 1 && isOutOfMemory(error)) await this.sendHalves(batch);
-      else if (batch.length === 1 || (isNotNow(error) && !isTimeout(error)))
+      else if (batch.length === 1 || (isNotNow(error) && !isCancelled(error)))
         for (const { reject } of batch) reject(error);
       // A faulty or slow key must not affect the others: each is sent again separately, and new keys do not wait for
       // them.
@@ -77,9 +77,6 @@ export class BatchLoader<Key, Value> {
     await this.send(batch.slice(half));
   }
 }
-
-/** Postgres error 57014: the statement exceeded its timeout. */
-const isTimeout = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '57014';
 
 /** Waiting for a read that others share takes longer than a read, unless there are many. */
 export const READ_ALONE = 32;

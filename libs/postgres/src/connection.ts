@@ -66,6 +66,10 @@ export const isOutOfConnections = (error: unknown): boolean => {
 export const isOutOfMemory = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && textOf(error, 'code') === '53200';
 
+/** Whether a statement was cancelled, or exceeded its timeout. */
+export const isCancelled = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && textOf(error, 'code') === '57014';
+
 /** Whether a table was dropped or renamed since its name was looked up. */
 export const isGone = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && textOf(error, 'code') === '42P01';

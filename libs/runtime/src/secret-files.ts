@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 /** Variables that hold secrets or a document. Each can be given as a file, as Docker and Kubernetes mount secrets. */
 const SECRETS: readonly string[] = [
   'DATABASE_URL',
+  'LEDGERLINE_READ_URLS',
   'EVENT_STORE_URL',
   'LEDGERLINE_JWT_SECRET',
   'LEDGERLINE_CHECKPOINT_KEY',

@@ -1,0 +1,106 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Kysely } from 'kysely';
+import { isCancelled, isNotNow, isNotWritable } from '#postgres/connection';
+import { reason } from '#postgres/errors';
+import { readStandbyState, type StandbyState } from '#projections/checkpoint.read';
+import type { ReadModels } from '#read-model/read-models';
+
+/** A read waits so long for a standby that is a moment behind. Then the primary answers. */
+const WAIT_MS = 100;
+const LOOK_EVERY_MS = 5;
+/** A standby that was behind, or failed, is asked again after so long. */
+const LEFT_OUT_MS = 1000;
+
+/** A hot standby of the database (streaming replication), and what reads with it. */
+export interface Standby<Reader> {
+  /** Its place, without credentials. */
+  readonly name: string;
+  readonly db: Kysely<ReadModels>;
+  readonly reader: Reader;
+}
+
+/**
+ * Reads on standbys, in turns. A read names the position that it answers as of, and a standby answers only if it has
+ * what was projected up to there: it gives the answer that the primary would give. So nobody ever reads backwards in
+ * time. A standby that is behind, dead, promoted, or of another ledger is left out, and taken in again once it has
+ * caught up.
+ */
+export class Standbys<Reader> {
+  private turn = 0;
+  /** Since when, by the clock of the process. */
+  private readonly leftOut = new Map<Standby<Reader>, number>();
+  /** The log of the primary. null: not known yet. */
+  private log: string | null = null;
+
+  constructor(
+    private readonly all: readonly Standby<Reader>[],
+    private readonly primary: Kysely<ReadModels>,
+    /** Receives why a standby is left out, once, and that it is taken in again. */
+    private readonly report: (message: string) => void,
+  ) {}
+
+  /**
+   * Does work on a standby that has this position, or else with `onPrimary`. The work reads only, or is refused on a
+   * standby before it has done anything.
+   */
+  async read<Result>(position: number, onPrimary: Reader, work: (reader: Reader) => Promise<Result>): Promise<Result> {
+    const standby = await this.having(position);
+    if (standby === undefined) return work(onPrimary);
+    try {
+      return await work(standby.reader);
+    } catch (error) {
+      // What was cancelled or took too long is not begun again.
+      if (!isNotNow(error) || isCancelled(error)) throw error;
+      if (!isNotWritable(error)) this.leaveOut(standby, reason(error));
+      return work(onPrimary);
+    }
+  }
+
+  private async having(position: number): Promise<Standby<Reader> | undefined> {
+    const deadline = performance.now() + WAIT_MS;
+    this.turn += 1;
+    for (let n = 0; n < this.all.length; n += 1) {
+      const standby = this.all[(this.turn + n) % this.all.length];
+      if (standby === undefined || performance.now() - (this.leftOut.get(standby) ?? -Infinity) < LEFT_OUT_MS) continue;
+      const why = await this.whyNot(standby, position, deadline);
+      if (why === null) {
+        if (this.leftOut.delete(standby)) this.report(`The standby ${standby.name} answers reads again.`);
+        return standby;
+      }
+      this.leaveOut(standby, why);
+    }
+    return undefined;
+  }
+
+  /** Why a standby can't answer as of a position. null: it can. */
+  private async whyNot({ db }: Standby<Reader>, position: number, deadline: number): Promise<string | null> {
+    const over = delay(Math.max(0, deadline - performance.now()), 'over' as const, { ref: false });
+    for (;;) {
+      const asked = readStandbyState(db).catch((error: unknown) => reason(error));
+      const state = await Promise.race([asked, over]);
+      if (state === 'over') return `it did not have position ${position} within ${WAIT_MS} ms`;
+      if (typeof state === 'string') return state;
+      const why = await this.whyForeign(state);
+      if (why !== null) return why;
+      if (state.position >= position) return null;
+      if ((await Promise.race([delay(LOOK_EVERY_MS), over])) === 'over')
+        return `it did not have position ${position} within ${WAIT_MS} ms`;
+    }
+  }
+
+  private async whyForeign(state: StandbyState): Promise<string | null> {
+    if (!state.isStandby) return 'it is no standby (any more): it takes writes of its own';
+    if (state.log === null) return null;
+    this.log ??= (await readStandbyState(this.primary)).log;
+    return this.log === null || this.log === state.log ? null : 'it has the read models of another log';
+  }
+
+  private leaveOut(standby: Standby<Reader>, why: string): void {
+    const isKnown = this.leftOut.has(standby);
+    this.leftOut.set(standby, performance.now());
+    if (!isKnown)
+      this.report(
+        `The standby ${standby.name} is left out: ${why}. The primary answers. It is tried again every second.`,
+      );
+  }
+}
