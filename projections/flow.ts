@@ -22,6 +22,7 @@ export const PROJECTIONS = [
   'credits',
   'invoice-lines',
   'invoices',
+  'payments',
   'restatements',
   'costs',
   'provider-totals',
@@ -96,6 +97,12 @@ export const flow = {
   InvoicePaid: ['invoices', 'commands'],
   InvoicePaymentWithdrawn: ['invoices', 'commands'],
   CreditNoteIssued: ['invoices', 'margins', 'commands'],
+  PaymentRecorded: ['invoices', 'payments', 'commands'],
+  PaymentApplied: ['invoices', 'payments', 'commands'],
+  // The invoices that it paid are found by its rows.
+  PaymentWithdrawn: ['invoices', 'payments', 'commands'],
+  RefundRecorded: ['invoices', 'payments', 'commands'],
+  RefundWithdrawn: ['invoices', 'payments', 'commands'],
 
   CouponGranted: ['credits', 'restatements', 'commands'],
   // A credit does not change the charges, only the amount due.

@@ -15,6 +15,7 @@ import { kindMappingsProjection } from './kind-mappings/kind-mappings.projection
 import { marginAlertsProjection } from './margin-alerts/margin-alerts.projection.js';
 import { marginsProjection } from './margins/margins.projection.js';
 import { meteringProjection } from './metering/metering.projection.js';
+import { paymentsProjection } from './payments/payments.projection.js';
 import { plansProjection } from './plans/plans.projection.js';
 import { proposalsProjection } from './proposals/proposals.projection.js';
 import { rateKeyUsageProjection } from './rate-key-usage/rate-key-usage.projection.js';
@@ -39,6 +40,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   credits: creditsProjection,
   'invoice-lines': invoiceLinesProjection,
   invoices: invoicesProjection,
+  payments: paymentsProjection,
   restatements: restatementsProjection,
   costs: costsProjection,
   'provider-totals': providerTotalsProjection,

@@ -3,7 +3,7 @@ import type { Series } from '#domain/invoices/invoice';
 import { creditAfterVoid, credited, settle } from '#domain/invoices/settlement';
 import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
 import type { NewRowOf } from '#read-model/table';
-import { changing, type Rows } from '#read-model/versioned';
+import { changing, type Handler, type Rows } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import {
   creditNotes,
@@ -82,10 +82,10 @@ function noteCredit({ data }: RecordedEvent<'CreditNoteIssued'>, rows: Rows): vo
     ],
   );
   const noted = rows.get(invoices, data.invoiceId).map((row): InvoiceRow => {
+    const [due, applied] = [row.amount_due, row.amount_applied].map((amount) => decimal(amount ?? '0'));
     const { amountDue, creditLeft } = credited(
       creditOf(data, rows),
-      decimal(row.amount_due ?? '0'),
-      row.status === 'paid',
+      { amountDue: due ?? ZERO, applied: applied ?? ZERO, isPaid: row.status === 'paid' },
       decimal(data.total),
     );
     setCredit(data, creditLeft, rows);
@@ -93,6 +93,37 @@ function noteCredit({ data }: RecordedEvent<'CreditNoteIssued'>, rows: Rows): vo
   });
   rows.set(invoices, [data.invoiceId], noted);
 }
+
+type Applying = RecordedEvent<'PaymentRecorded' | 'PaymentApplied' | 'PaymentWithdrawn'>;
+
+/** Payments pay invoices. A withdrawal takes back what its payment paid. */
+const applying: Handler<Applying['type']> = {
+  touches: ({ data }) => data.applied.map(({ invoiceId }) => ({ table: invoices, group: [invoiceId] })),
+  apply: ({ type, data }, rows) => {
+    for (const { invoiceId, amount } of data.applied) {
+      const paid = type === 'PaymentWithdrawn' ? decimal(amount).neg() : decimal(amount);
+      rows.set(
+        invoices,
+        [invoiceId],
+        rows.get(invoices, invoiceId).map((row): InvoiceRow => {
+          const applied = decimal(row.amount_applied ?? '0').plus(paid);
+          return { ...row, amount_applied: applied.eq(ZERO) ? null : text(applied) };
+        }),
+      );
+    }
+  },
+};
+
+/** A refund without a payment takes credit of the tenant. Its withdrawal gives it back. */
+const refunding: Handler<'RefundRecorded' | 'RefundWithdrawn'> = {
+  touches: ({ data }) =>
+    data.paymentId === undefined ? [{ table: tenantCredits, group: [data.tenantId, data.currency] }] : [],
+  apply: ({ type, data }, rows) => {
+    if (data.paymentId !== undefined) return;
+    const amount = decimal(data.amount);
+    setCredit(data, creditOf(data, rows).minus(type === 'RefundRecorded' ? amount : amount.neg()), rows);
+  },
+};
 
 function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
   const ordinal = nextOrdinal('INV', rows);
@@ -120,7 +151,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
 }
 
 export const invoicesProjection = versionedProjection('invoices', {
-  version: 3,
+  version: 4,
   tables: [invoices, invoiceSeries, creditNotes, tenantCredits, invoiceParts, invoiceRows],
   on: {
     InvoicePartsClaimed: {
@@ -218,5 +249,10 @@ export const invoicesProjection = versionedProjection('invoices', {
       ({ data }) => [data.invoiceId],
       (_event, rows) => rows.map((row): InvoiceRow => ({ ...row, status: 'issued', paid_at: null })),
     ),
+    PaymentRecorded: applying,
+    PaymentApplied: applying,
+    PaymentWithdrawn: applying,
+    RefundRecorded: refunding,
+    RefundWithdrawn: refunding,
   },
 });

@@ -28,6 +28,8 @@ export const invoices = defineTable({
     /** The part of the tenant's credit that it takes, and the rest that is due; null for a draft and a void invoice. */
     credit_taken: numeric.nullable(),
     amount_due: numeric.nullable(),
+    /** What recorded payments pay of the amount due. null: nothing. */
+    amount_applied: numeric.nullable(),
     /** Lines that could not be rated on issue. Their claimed parts stay open. */
     quarantined: jsonb<readonly Quarantined[]>().nullable(),
     /** The lines of the tenant that were selected; null: all. */

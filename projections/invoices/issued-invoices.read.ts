@@ -78,13 +78,13 @@ export async function readComputedInvoices(db: Db, position: number): Promise<Co
   return rows;
 }
 
-export type SettledInvoice = Pick<InvoiceRow, 'invoice_id' | 'credit_taken' | 'amount_due'>;
+export type SettledInvoice = Pick<InvoiceRow, 'invoice_id' | 'credit_taken' | 'amount_due' | 'amount_applied'>;
 
 /** The credit that issued, non-void invoices use, and their amounts due. */
 export const readSettledInvoices = async (db: Db, position: number): Promise<SettledInvoice[]> =>
   db
     .selectFrom('invoices as i')
-    .select(['i.invoice_id', 'i.credit_taken', 'i.amount_due'])
+    .select(['i.invoice_id', 'i.credit_taken', 'i.amount_due', 'i.amount_applied'])
     .where(isBooked(position, 'i'))
     .execute();
 

@@ -66,7 +66,7 @@ export async function readJournalDocuments(
   return rows;
 }
 
-/** An invoice that was paid, and the amount. */
+/** An invoice that was paid, and the amount that no recorded payment pays. */
 export interface PaidInvoice {
   readonly ordinal: number;
   readonly tenant_id: string;
@@ -78,9 +78,10 @@ export interface PaidInvoice {
 /** Invoices that were paid in a month, in the order of their numbers. */
 export async function readPaidInvoices(db: Db, position: number, { start, end }: Period): Promise<PaidInvoice[]> {
   const { rows } = await sql<PaidInvoice>`
-    SELECT ordinal, tenant_id, currency, paid_at, amount_due AS amount
+    SELECT ordinal, tenant_id, currency, paid_at, amount_due - coalesce(amount_applied, 0) AS amount
     FROM invoices
-    WHERE status = 'paid' AND ${at(position)} AND paid_at >= ${start} AND paid_at < ${end}
+    WHERE status = 'paid' AND amount_due <> coalesce(amount_applied, 0) AND ${at(position)}
+      AND paid_at >= ${start} AND paid_at < ${end}
     ORDER BY ordinal`.execute(db);
   return rows;
 }

@@ -28,6 +28,7 @@ import { projections } from '#operations/projections';
 import { quote } from '#operations/quotes';
 import { reconciliation } from '#operations/reconciliation';
 import { resources } from '#operations/resources';
+import { statement, statementDocument } from '#operations/statement';
 import { usage } from '#operations/usage';
 import { feed, webhookDeliveries } from '#operations/webhooks';
 import { newSigner } from '#transparency/note';
@@ -119,6 +120,7 @@ function commandsOf(n: number): object[] {
   const deploymentId = `${tenantId}-prod`;
   return [
     { command: 'register-tenant', tenantId, name: `Tenant ${n}`, currency: 'USD', eInvoice: EXEMPT },
+    { command: 'record-payment', tenantId, currency: 'USD', paymentId: 'p', amount: '1.00', at: NOW, invoiceIds: [] },
     { command: 'register-webhook', webhookId: tenantId, url: 'https://books.example', tenantId },
     {
       ...{ command: 'set-cost-sharing', policyId: tenantId, costs: { kind: `of ${tenantId}` }, method: 'usage' },
@@ -336,6 +338,8 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [invoiceDocument, () => ({ id: issued }), 24],
   [creditNote, () => ({ id: noted }), 12],
   [creditNoteDocument, () => ({ id: noted }), 33],
+  [statement, () => ({ tenantId: idOf(0), start: april(1).start, end: NOW }), 9],
+  [statementDocument, () => ({ tenantId: idOf(0), start: april(1).start, end: NOW }), 10],
   [invoiceUbl, () => ({ id: issued }), 24],
   [invoiceCii, () => ({ id: issued }), 24],
   [creditNoteUbl, () => ({ id: noted }), 33],

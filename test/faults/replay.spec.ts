@@ -99,6 +99,7 @@ const ofTotal = { provider: 'aws', invoiceRef: '1', currency: 'USD' };
 const WEBHOOK = { command: 'register-webhook', webhookId: 'books', url: 'https://books.example/' };
 const TOTAL = { command: 'record-provider-total', ...ofTotal, period: '2026-04', total: '9.00', tax: '0.00' };
 const SHARING = { command: 'set-cost-sharing', policyId: 'rest', costs: { unattributed: true } };
+const PAYMENT = { tenantId: 't1', currency: 'USD', at: '2026-07-01T00:00:00Z' };
 const MAPPING = { command: 'set-kind-mapping', provider: 'p', kind: 'vm' };
 
 describe('a replay from nothing', () => {
@@ -109,6 +110,17 @@ describe('a replay from nothing', () => {
     await test.apply(
       { command: 'issue-token', tokenId: 'k', actor: 'x', role: 'auditor', expiresAt: '2036-01-01T00:00:00Z' },
       { command: 'revoke-token', tokenId: 'k', reason: 'lost' },
+      { command: 'record-payment', ...PAYMENT, paymentId: 'p1', amount: '1000.00' },
+      { command: 'record-refund', ...PAYMENT, paymentId: 'p1', refundId: 'r1', amount: '1.00' },
+      { command: 'record-payment', ...PAYMENT, paymentId: 'p2', amount: '7.00' },
+      {
+        command: 'withdraw',
+        what: 'record-payment',
+        tenantId: 't1',
+        currency: 'USD',
+        paymentId: 'p2',
+        reason: 'never',
+      },
       { command: 'set-cost-rate', billingKind: 'cpu', unitCost: '0.01', effectiveFrom: '2026-04-01T00:00:00Z' },
       // May has other terms, and after it those of April hold again.
       { ...SHARING, method: 'even', effectiveFrom: '2026-04-01T00:00:00Z' },

@@ -60,6 +60,15 @@ const happening: fc.Arbitrary<object> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
+      .record({ at: arbitraryDay, amount: fc.constantFrom('5.55', '30'), named: fc.boolean() })
+      .map(({ named, ...paid }) => ({
+        ...{ command: 'record-payment', tenantId: 't1', currency: 'USD', paymentId: JSON.stringify(paid), ...paid },
+        ...(named ? { invoiceIds: [] } : {}),
+      })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
       .record({ n: fc.nat(3), at: arbitraryDay, amount: fc.constantFrom('0.50', '3.33') })
       .map((note) => ({ note })),
   },
@@ -106,7 +115,13 @@ async function end(test: TestLedger, issued: string[]): Promise<void> {
     await live(test, { bill: HOSTILE, at: T(`2026-06-${Number(day) + 1}`) }, issued);
   }
   const [paid, last] = issued.slice(-2);
+  const account = { tenantId: HOSTILE, currency: 'USD' };
+  const bank = { ...account, paymentId: 'b;"1', at: T('2026-06-25') };
   await test.apply(
+    { command: 'record-payment', ...bank, amount: '9.99', invoiceIds: [] },
+    { command: 'record-refund', ...account, paymentId: bank.paymentId, refundId: 'r', amount: '1.00', at: bank.at },
+    { command: 'apply-payment', ...bank, at: T('2026-07-01'), invoiceIds: [paid] },
+
     { command: 'pay-invoice', invoiceId: paid, at: T('2026-06-12') },
     { command: 'create-credit-note', invoiceId: paid, at: T('2026-06-15'), amount: '1.00', reason: 'an outage' },
     { command: 'void-invoice', invoiceId: last, at: T('2026-07-05'), reason: 'made wrong' },
@@ -163,6 +178,7 @@ interface Invoices {
     readonly total: string;
     readonly tax: string;
     readonly amountDue: string | null;
+    readonly amountPaid: string;
   }[];
 }
 
@@ -195,7 +211,9 @@ async function expectInvoicesAreJournal(test: TestLedger, all: readonly Posting[
     }),
   ).toEqual(issued.map(({ number, total: of, tax }) => [number, text(decimal(of)), text(decimal(tax))]));
   // What is due and not paid is receivable, and what the tenants have as credit is owed to them.
-  const due = issued.filter(({ status }) => status === 'issued').map(({ amountDue }) => decimal(amountDue ?? '0'));
+  const due = issued
+    .filter(({ status }) => status === 'issued')
+    .map(({ amountDue, amountPaid }) => decimal(amountDue ?? '0').minus(decimal(amountPaid)));
   expect(text(total(all, 'Assets:Receivable'))).toBe(text(sum(due)));
   const credits = await readTenantCredits(test.core.db, await test.core.projector.catchUp(), ['t1', 't2', HOSTILE]);
   expect(text(total(all, 'Liabilities:Tenant-credit').neg())).toBe(
@@ -309,11 +327,13 @@ it(
     expect(eInvoices.written).toBeGreaterThan(RUNS.numRuns);
     expect([...seen].sort()).toEqual([
       'accrual',
+      'application',
       'cost',
       'credit_note',
       'invoice',
       'payment',
       'prepayment',
+      'refund',
       'release',
       'void',
     ]);

@@ -46,6 +46,23 @@ export function rootFields(
       'creditNote',
       { for: READ, given: () => `(id: "${api().creditNoteId}")`, rest: () => `/credit-notes/${api().creditNoteId}` },
     ],
+    ['payments', { for: READ, rest: () => '/payments' }],
+    [
+      'statement',
+      {
+        for: READ,
+        given: () => '(tenantId: "acme", start: "2026-01-01T00:00:00Z", end: "2027-01-01T00:00:00Z")',
+        rest: () => '/statement?tenantId=acme&start=2026-01-01T00:00:00Z&end=2027-01-01T00:00:00Z',
+      },
+    ],
+    [
+      'statementDocument',
+      {
+        for: READ,
+        given: () => '(tenantId: "acme", start: "2026-01-01T00:00:00Z", end: "2027-01-01T00:00:00Z")',
+        rest: () => '/statement/document?tenantId=acme&start=2026-01-01T00:00:00Z&end=2027-01-01T00:00:00Z',
+      },
+    ],
     [
       'invoiceDocument',
       { for: READ, given: () => `(id: "${api().invoiceId}")`, rest: () => `/invoices/${api().invoiceId}/document` },

@@ -17,6 +17,7 @@ import { operationEventsWith } from './operations/skip.js';
 import { planEventsWith } from './plans/plan.js';
 import { proposalEventsWith } from './proposals/proposal.js';
 import { rateEventsWith } from './rates/rate.js';
+import { paymentEventsWith } from './invoices/payment-events.js';
 import { deploymentEventsWith } from './tenants/deployment.js';
 import { tenantEventsWith } from './tenants/tenant.js';
 import { tokenEventsWith } from './tokens/token.js';
@@ -39,6 +40,7 @@ const schemasWith = (id: IdSchema) => ({
   ...planEventsWith(id),
   ...lineEventsWith(id),
   ...invoiceEventsWith(id),
+  ...paymentEventsWith(id),
   ...creditEventsWith(id),
   ...costEventsWith(id),
   ...providerTotalEventsWith(id),

@@ -80,7 +80,7 @@ export const creditNoteDocument = defineQuery({
 type AsOf = Pick<z.output<typeof zAsOf>, 'asOf' | 'knownAt'>;
 
 /** The moment as the caller gave it. If two were given: the resulting position. */
-function shownAsOf({ asOf, knownAt }: AsOf, position: number): string | null {
+export function shownAsOf({ asOf, knownAt }: AsOf, position: number): string | null {
   if (asOf !== undefined && knownAt !== undefined) return `log position ${position}`;
   const asked = asOf ?? knownAt ?? null;
   return asked !== null && /^\d+$/.test(asked) ? `log position ${asked}` : asked;

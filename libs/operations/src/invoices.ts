@@ -1,21 +1,15 @@
 import { z } from 'zod';
 import { notFound } from '#domain/errors';
-import {
-  assertPayable,
-  assertPaymentWithdrawable,
-  assertVoidable,
-  INVOICE_STATUSES,
-  zSelection,
-} from '#domain/invoices/invoice';
+import { assertVoidable, INVOICE_STATUSES, zSelection } from '#domain/invoices/invoice';
+import { assertUnpaid } from '#domain/invoices/payments';
 import { assertCreditUntaken } from '#domain/invoices/settlement';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { invoicePreview as previewOf, invoiceView, invoiceViews } from '#billing/invoices/invoice-view';
 import { Invoicing } from '#billing/invoices/invoicing';
 import { zCurrency } from '#domain/schema';
-import { defineCommand, defineWithdrawal } from '#ledger/define-command';
+import { defineCommand } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { readCorrectingInvoices, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 import { INVOICE_ORDER, readInvoicePage } from '#projections/invoices/invoices.read';
 import {
@@ -73,7 +67,7 @@ const createInvoice = defineCommand({
   },
 });
 
-const zOnInvoice = z.strictObject({ invoiceId: zId, at: zInstant, reason: zText.optional() });
+export const zOnInvoice = z.strictObject({ invoiceId: zId, at: zInstant, reason: zText.optional() });
 
 const issueInvoice = defineCommand({
   name: 'issue-invoice',
@@ -101,44 +95,13 @@ const voidInvoice = defineCommand({
     const { invoiceId, at, reason } = call.fields;
     return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of, account }) => {
       assertCreditUntaken(account, invoiceId);
+      assertUnpaid(account, invoiceId);
       assertVoidable(state, invoiceId, await correctedBy(core, invoiceId));
       return {
         events: [
           { type: 'InvoiceVoided', data: { invoiceId, ...of, at, ...(reason === undefined ? {} : { reason }) } },
         ],
       };
-    });
-  },
-});
-
-const payInvoice = defineCommand({
-  name: 'pay-invoice',
-  summary: 'Records the payment of an issued invoice',
-  fields: zOnInvoice,
-  key: ({ invoiceId }) => [invoiceId],
-  isPreviewed: false,
-  fourEyes: 'nothing',
-  mistakes: { correctedBy: ['withdraw', 'create-credit-note'] },
-  withdrawal: defineWithdrawal({
-    fields: z.strictObject({ invoiceId: zId }),
-    async handle(call, core, correction) {
-      const { invoiceId } = call.fields;
-      const basis = await basisOf(core, call);
-      return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of, events }) => {
-        assertPaymentWithdrawable(state, invoiceId);
-        assertNotOvertaken(call, basis, events, ({ type, data }) =>
-          data.invoiceId === invoiceId ? `invoice ${invoiceId} changed (${type})` : null,
-        );
-        return { events: [{ type: 'InvoicePaymentWithdrawn', data: { invoiceId, ...of, ...correction } }] };
-      });
-    },
-  }),
-  example: { invoiceId: INVOICE, at: '2026-05-10T00:00:00Z' },
-  async handle(call, core) {
-    const { invoiceId, at } = call.fields;
-    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of }) => {
-      assertPayable(state, invoiceId);
-      return { events: [{ type: 'InvoicePaid', data: { invoiceId, ...of, at } }] };
     });
   },
 });
@@ -202,6 +165,7 @@ export const zInvoice = z
     computedAt: zPosition.nullable().describe('The log position that the invoice was computed at'),
     creditTaken: zMoney.describe('Amount taken from the credit of the tenant, which comes from invoices below zero'),
     amountDue: zMoney.describe('Amount to pay: total − creditTaken, less credit notes, never below 0; 0 where void'),
+    amountPaid: zMoney.describe('What payments pay of the amount due'),
     creditNotes: z.array(
       z
         .object({
@@ -292,6 +256,6 @@ export async function visibleInvoice(context: QueryContext, id: string): Promise
 }
 
 export const invoiceOperations: Operations = {
-  commands: [createInvoice, issueInvoice, voidInvoice, payInvoice],
+  commands: [createInvoice, issueInvoice, voidInvoice],
   queries: [invoices, invoice, invoicePreview],
 };

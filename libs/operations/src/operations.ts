@@ -23,6 +23,7 @@ import { marginOperations } from './margin.js';
 import { marginUnitsOperations } from './margin-units.js';
 import { meteringOperations } from './metering.js';
 import { owedOperations } from './owed.js';
+import { paymentOperations } from './payments.js';
 import { planOperations } from './plans.js';
 import { providerTotalOperations } from './provider-totals.js';
 import { priceRealisationOperations } from './price-realisation.js';
@@ -34,6 +35,7 @@ import { rebuildOperations } from './rebuilds.js';
 import { reconciliationOperations } from './reconciliation.js';
 import { resourceOperations } from './resources.js';
 import { retentionOperations } from './retention.js';
+import { statementOperations } from './statement.js';
 import { subscriptionOperations } from './subscriptions.js';
 import { tenantOperations } from './tenants.js';
 import { tokenOperations } from './tokens.js';
@@ -63,6 +65,8 @@ const SUBJECTS: readonly Operations[] = [
   lineOperations,
   invoiceOperations,
   creditNoteOperations,
+  paymentOperations,
+  statementOperations,
   documentOperations,
   eInvoiceOperations,
   creditOperations,

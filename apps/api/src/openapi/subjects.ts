@@ -10,8 +10,8 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
     paths: ['usage', 'usage-records', 'metered-days', 'days-to-meter', 'unbilled', 'budgets'],
   },
   Invoices: {
-    about: 'Invoices with their lines and documents, corrections that are owed, credit notes and credits',
-    paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits'],
+    about: 'Invoices with their lines and documents, owed corrections, credit notes, credits, payments and statements',
+    paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits', 'payments', 'statement'],
   },
   Margin: {
     about:

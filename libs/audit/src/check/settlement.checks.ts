@@ -1,11 +1,12 @@
-import type { RecordedEvent } from '#domain/events';
-import type { InvoiceEvent } from '#domain/invoices/invoice';
-import { foldAccount } from '#domain/invoices/settlement';
-import { decimal, text } from '#domain/money/decimal';
+import { type Account, balanceOf, foldAccount } from '#domain/invoices/settlement';
+import { decimal, text, ZERO } from '#domain/money/decimal';
+import type { RecordedBillingEvent } from '#billing/invoices/invoice-events';
 import { ofType } from '#event-store/codec';
 import type { QueryContext } from '#ledger/query';
 import { ifReadable } from '#read-model/readable';
 import { readAllTenantCredits, readSettledInvoices } from '#projections/invoices/issued-invoices.read';
+import { readAllPayments, readBalances } from '#projections/payments/payments.read';
+import type { PaymentRow } from '#projections/payments/payments.table';
 import { type Check, type Finding, REBUILD } from './finding.js';
 import { keyOfAccount, keyOfAccountRow } from '#projections/invoices/invoices.read';
 
@@ -15,15 +16,22 @@ const SETTLING = [
   'InvoicePaid',
   'InvoicePaymentWithdrawn',
   'CreditNoteIssued',
+  'PaymentRecorded',
+  'PaymentApplied',
+  'PaymentWithdrawn',
+  'RefundRecorded',
+  'RefundWithdrawn',
 ] as const;
 
-/** The amount due of each invoice and each tenant's credit are as the log has them. */
+/** Amounts due, credit, payments and balances of each tenant are as the log has them. */
 const settlements: Check = async (context) => {
   const accounts = await settlingEvents(context);
   const { core, position } = context;
   const credits = await readAllTenantCredits(core.db, position);
   const invoices = await readSettledInvoices(core.db, position);
   const shown = new Map(invoices.map((row) => [row.invoice_id, row]));
+  const payments = Map.groupBy(await readAllPayments(core.db, position), keyOfAccountRow);
+  const balances = new Map((await readBalances(core.db, position, null)).map((row) => [keyOfAccountRow(row), row]));
   const creditOf = new Map(credits.map((row) => [keyOfAccountRow(row), row.credit]));
   return [...accounts].flatMap(([key, { tenantId, currency, events }]): Finding[] => {
     const account = foldAccount(events);
@@ -39,25 +47,59 @@ const settlements: Check = async (context) => {
             },
           ),
         ];
-    const wrongInvoices = [...account.settlements].flatMap(([invoiceId, { creditTaken, amountDue }]) => {
+    const wrongInvoices = [...account.settlements].flatMap(([invoiceId, { creditTaken, amountDue, applied }]) => {
       const row = shown.get(invoiceId);
       if (
         row !== undefined &&
         decimal(row.credit_taken ?? '0').eq(creditTaken) &&
-        decimal(row.amount_due ?? '0').eq(amountDue)
+        decimal(row.amount_due ?? '0').eq(amountDue) &&
+        decimal(row.amount_applied ?? '0').eq(applied)
       )
         return [];
       return [
         differs(
           `${text(amountDue)} ${currency} of invoice ${invoiceId} are due after ${text(creditTaken)} of credit,` +
-            ` but ${row?.amount_due ?? 'nothing'} is shown`,
+            ` and ${text(applied)} of it is paid by payments, but ${row?.amount_due ?? 'nothing'} and` +
+            ` ${row?.amount_applied ?? '0'} are shown`,
           { tenantId, invoiceId, currency },
         ),
       ];
     });
-    return [...wrongCredit, ...wrongInvoices];
+    const own = { tenantId, currency };
+    return [
+      ...wrongCredit,
+      ...wrongInvoices,
+      ...wrongPayments(account, payments.get(key) ?? [], own),
+      ...wrongBalance(account, balances.get(key)?.balance ?? '0', own),
+    ];
   });
 };
+
+interface Key {
+  readonly tenantId: string;
+  readonly currency: string;
+}
+
+const wrongPayments = ({ payments }: Account, rows: readonly PaymentRow[], key: Key): Finding[] =>
+  [...new Set([...payments.keys(), ...rows.map(({ payment_id }) => payment_id)])].flatMap((paymentId) => {
+    const [own, row] = [payments.get(paymentId), rows.find((each) => each.payment_id === paymentId)];
+    const [left, shown] = [own?.unapplied ?? ZERO, decimal(row?.unapplied ?? '0')];
+    if (own !== undefined && row !== undefined && left.eq(shown)) return [];
+    const ids = { ...key, paymentId };
+    return [differs(`payment ${paymentId} has ${text(left)} ${key.currency} left, but ${text(shown)} is shown`, ids)];
+  });
+
+/** The entries of a statement add up to what is due, less credit and what is left of payments. */
+function wrongBalance(account: Account, shown: string, key: Key): Finding[] {
+  const owed = balanceOf(account);
+  if (owed.eq(decimal(shown))) return [];
+  return [
+    differs(
+      `tenant ${key.tenantId} owes ${text(owed)} ${key.currency}, but the entries of its account come to ${shown}`,
+      { ...key },
+    ),
+  ];
+}
 
 const differs = (message: string, ids: Finding['ids']): Finding => ({
   code: 'settlement_differs',
@@ -69,7 +111,7 @@ const differs = (message: string, ids: Finding['ids']): Finding => ({
 interface SettledAccount {
   readonly tenantId: string;
   readonly currency: string;
-  readonly events: Extract<RecordedEvent, InvoiceEvent>[];
+  readonly events: RecordedBillingEvent[];
 }
 
 async function settlingEvents({ core, position }: QueryContext): Promise<Map<string, SettledAccount>> {

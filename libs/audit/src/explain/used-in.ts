@@ -95,6 +95,11 @@ function wantedBy({
     case 'CreditRevoked':
     case 'GrantWithdrawn':
     case 'RevocationWithdrawn':
+    case 'PaymentRecorded':
+    case 'PaymentApplied':
+    case 'PaymentWithdrawn':
+    case 'RefundRecorded':
+    case 'RefundWithdrawn':
       return { since, tenantId: data.tenantId };
     case 'ResourcesObserved': {
       const resourceIds = data.resources.map(({ providerId }) => providerId);

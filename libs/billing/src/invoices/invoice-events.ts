@@ -1,8 +1,15 @@
 import type { RecordedEvent } from '#domain/events';
 import { type InvoiceEvent, invoiceEvents } from '#domain/invoices/invoice';
+import { type PaymentEvent, paymentEvents } from '#domain/invoices/payment-events';
 
-/** An event of a billing stream. */
+/** An event of an invoice or a credit note. */
 export type RecordedInvoiceEvent = Extract<RecordedEvent, InvoiceEvent>;
 
 export const isInvoiceEvent = (event: RecordedEvent): event is RecordedInvoiceEvent =>
   Object.hasOwn(invoiceEvents, event.type);
+
+/** An event of a billing stream. */
+export type RecordedBillingEvent = Extract<RecordedEvent, InvoiceEvent | PaymentEvent>;
+
+export const isBillingEvent = (event: RecordedEvent): event is RecordedBillingEvent =>
+  isInvoiceEvent(event) || Object.hasOwn(paymentEvents, event.type);

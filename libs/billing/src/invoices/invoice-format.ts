@@ -167,9 +167,11 @@ export function printTotals(rows: readonly FrozenRow[], currency: string) {
 
 /** What is left to pay: of a draft, as if issued now with the tenant's credit; of a void invoice, nothing. */
 function printSettlement(row: InvoiceRow, rows: readonly FrozenRow[], tenantCredit: Decimal) {
+  const paid = (due: string): string => (row.status === 'paid' ? due : (row.amount_applied ?? '0'));
   const shown = (taken: string, due: string) => ({
     creditTaken: moneyText(decimal(taken), row.currency),
     amountDue: moneyText(decimal(due), row.currency),
+    amountPaid: moneyText(decimal(paid(due)), row.currency),
   });
   if (row.status === 'void') return shown('0', '0');
   if (row.credit_taken !== null && row.amount_due !== null) return shown(row.credit_taken, row.amount_due);

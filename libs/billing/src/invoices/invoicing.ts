@@ -24,7 +24,7 @@ import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import type { TenantAccount } from './accounts.js';
 import { billingFacts } from './billing-facts.js';
 import { issuedEvents, quarantinedIn, treeAt, voided } from './issued-events.js';
-import { isInvoiceEvent, type RecordedInvoiceEvent } from './invoice-events.js';
+import { isBillingEvent, isInvoiceEvent, type RecordedInvoiceEvent } from './invoice-events.js';
 import { assertMeteredIn } from './metered-currencies.js';
 import { isNothing, leftOut } from './rated-invoice.js';
 import { type ReadTogether, readTogether } from './read-together.js';
@@ -247,7 +247,8 @@ export class Invoicing {
     const invoice = await this.invoiceRow(invoiceId);
     return this.core.book.decide(billingStream(invoice.tenantId, invoice.currency), call, async (events) => {
       const own = events.filter(isInvoiceEvent);
-      const found = { state: foldInvoices(own).get(invoiceId), invoice, account: foldAccount(own), events: own };
+      const account = foldAccount(events.filter(isBillingEvent));
+      const found = { state: foldInvoices(own).get(invoiceId), invoice, account, events: own };
       return { result: { invoiceId }, ...(await decision(found)) };
     });
   }

@@ -1,12 +1,16 @@
-import { type Decimal, decimal, max, min, ZERO } from '../money/decimal.js';
+import { type Decimal, decimal, max, min, sum, ZERO } from '../money/decimal.js';
 import { conflict } from '../errors.js';
 import type { InvoiceEvent } from './invoice.js';
+import { appliedBy, type PaymentEvent, type PaymentState, type RefundState } from './payment-events.js';
 
 /** The amount to pay of an issued invoice, with tax, in its currency: total − creditTaken, never below 0. */
 export interface Settlement {
   readonly total: Decimal;
   readonly creditTaken: Decimal;
   readonly amountDue: Decimal;
+  /** What recorded payments pay of the amount due. */
+  readonly applied: Decimal;
+  readonly isPaid: boolean;
 }
 
 /**
@@ -17,10 +21,15 @@ export interface Settlement {
 export interface Account {
   readonly credit: Decimal;
   readonly settlements: ReadonlyMap<string, Settlement>;
+  readonly payments: ReadonlyMap<string, PaymentState>;
+  readonly refunds: ReadonlyMap<string, RefundState>;
 }
 
 /** Invoices of −30.00, then 100.00: the first gives 30.00 of credit; the second takes it, and 70.00 is due. */
-export function settle(total: Decimal, credit: Decimal): Settlement & { readonly creditLeft: Decimal } {
+export function settle(
+  total: Decimal,
+  credit: Decimal,
+): Omit<Settlement, 'applied' | 'isPaid'> & { readonly creditLeft: Decimal } {
   const creditTaken = max(ZERO, min(credit, total));
   const creditGiven = max(ZERO, total.neg());
   return {
@@ -37,26 +46,26 @@ export const creditAfterVoid = (
   { total, creditTaken }: Pick<Settlement, 'total' | 'creditTaken'>,
 ): Decimal => credit.plus(creditTaken).minus(max(ZERO, total.neg()));
 
-/** A credit note first reduces the amount due of an unpaid invoice. The rest is the tenant's credit. */
+/** A credit note first reduces what is left to pay of an unpaid invoice. The rest is the tenant's credit. */
 export function credited(
   credit: Decimal,
-  amountDue: Decimal,
-  isPaid: boolean,
+  { amountDue, applied, isPaid }: Pick<Settlement, 'amountDue' | 'applied' | 'isPaid'>,
   amount: Decimal,
 ): { amountDue: Decimal; creditLeft: Decimal } {
-  const off = isPaid ? ZERO : min(amountDue, amount);
+  const off = isPaid ? ZERO : min(amountDue.minus(applied), amount);
   return { amountDue: amountDue.minus(off), creditLeft: credit.plus(amount).minus(off) };
 }
 
 /** The account after the events of a billing stream. Nothing is due of a draft. */
-export function foldAccount(events: Iterable<InvoiceEvent>): Account {
+export function foldAccount(events: Iterable<InvoiceEvent | PaymentEvent>): Account {
   const settlements = new Map<string, Settlement>();
-  const paid = new Set<string>();
+  const payments = new Map<string, PaymentState>();
+  const refunds = new Map<string, RefundState>();
   let credit = ZERO;
   for (const { type, data } of events) {
     if (type === 'InvoiceIssued') {
       const { creditLeft, ...settlement } = settle(decimal(data.total), credit);
-      settlements.set(data.invoiceId, settlement);
+      settlements.set(data.invoiceId, { ...settlement, applied: ZERO, isPaid: false });
       credit = creditLeft;
     }
     if (type === 'InvoiceVoided') {
@@ -64,23 +73,80 @@ export function foldAccount(events: Iterable<InvoiceEvent>): Account {
       if (settlement !== undefined) credit = creditAfterVoid(credit, settlement);
       settlements.delete(data.invoiceId);
     }
-    if (type === 'InvoicePaid') paid.add(data.invoiceId);
-    if (type === 'InvoicePaymentWithdrawn') paid.delete(data.invoiceId);
+    if (type === 'InvoicePaid' || type === 'InvoicePaymentWithdrawn') {
+      const settlement = settlements.get(data.invoiceId);
+      if (settlement !== undefined) settlements.set(data.invoiceId, { ...settlement, isPaid: type === 'InvoicePaid' });
+    }
     if (type === 'CreditNoteIssued') {
       const settlement = settlements.get(data.invoiceId);
       if (settlement === undefined) continue;
-      const { amountDue, creditLeft } = credited(
-        credit,
-        settlement.amountDue,
-        paid.has(data.invoiceId),
-        decimal(data.total),
-      );
+      const { amountDue, creditLeft } = credited(credit, settlement, decimal(data.total));
       settlements.set(data.invoiceId, { ...settlement, amountDue });
       credit = creditLeft;
     }
+    if (type === 'PaymentRecorded') {
+      payments.set(data.paymentId, { ...NOTHING, amount: decimal(data.amount), unapplied: decimal(data.amount) });
+      apply(data, { payments, settlements });
+    }
+    if (type === 'PaymentApplied') apply(data, { payments, settlements });
+    if (type === 'PaymentWithdrawn') {
+      for (const [invoiceId, amount] of payments.get(data.paymentId)?.applied ?? [])
+        pay(settlements, invoiceId, amount.neg());
+      payments.delete(data.paymentId);
+    }
+    if (type === 'RefundRecorded') {
+      const refund = { paymentId: data.paymentId ?? null, amount: decimal(data.amount) };
+      refunds.set(data.refundId, refund);
+      credit = credit.minus(refunded(payments, refund, refund.amount));
+    }
+    if (type === 'RefundWithdrawn') {
+      const refund = refunds.get(data.refundId);
+      if (refund !== undefined) credit = credit.minus(refunded(payments, refund, refund.amount.neg()));
+      refunds.delete(data.refundId);
+    }
   }
-  return { credit, settlements };
+  return { credit, settlements, payments, refunds };
 }
+
+const NOTHING = { refunded: ZERO, applied: new Map<string, Decimal>() };
+
+function pay(settlements: Map<string, Settlement>, invoiceId: string, amount: Decimal): void {
+  const settlement = settlements.get(invoiceId);
+  if (settlement !== undefined) settlements.set(invoiceId, { ...settlement, applied: settlement.applied.plus(amount) });
+}
+
+function apply(
+  { paymentId, applied }: { paymentId: string; applied: readonly { invoiceId: string; amount: string }[] },
+  { payments, settlements }: { payments: Map<string, PaymentState>; settlements: Map<string, Settlement> },
+): void {
+  const payment = payments.get(paymentId);
+  if (payment === undefined) return;
+  const all = new Map(payment.applied);
+  for (const { invoiceId, amount } of applied) {
+    all.set(invoiceId, (all.get(invoiceId) ?? ZERO).plus(decimal(amount)));
+    pay(settlements, invoiceId, decimal(amount));
+  }
+  payments.set(paymentId, { ...payment, applied: all, unapplied: payment.unapplied.minus(appliedBy(applied)) });
+}
+
+/** Takes a refund from its payment. Answers what it takes from the credit of the tenant. */
+function refunded(payments: Map<string, PaymentState>, { paymentId }: RefundState, amount: Decimal): Decimal {
+  if (paymentId === null) return amount;
+  const payment = payments.get(paymentId);
+  if (payment !== undefined)
+    payments.set(paymentId, {
+      ...payment,
+      unapplied: payment.unapplied.minus(amount),
+      refunded: payment.refunded.plus(amount),
+    });
+  return ZERO;
+}
+
+/** What the tenant owes: what is left to pay, less its credit and what is left of its payments. */
+export const balanceOf = ({ credit, settlements, payments }: Account): Decimal =>
+  sum([...settlements.values()].map(({ amountDue, applied, isPaid }) => (isPaid ? ZERO : amountDue.minus(applied))))
+    .minus(credit)
+    .minus(sum([...payments.values()].map(({ unapplied }) => unapplied)));
 
 /** Refuses to void an invoice if later invoices have taken its credit: they would lack it. */
 export function assertCreditUntaken({ credit, settlements }: Account, invoiceId: string): void {

@@ -56,6 +56,7 @@ const INVOICE: InvoiceView = {
   total: '29.70',
   taxes: [{ name: 'GST', ratePercent: '10', net: '27.00', tax: '2.70' }],
   creditTaken: '0.00',
+  amountPaid: '0.00',
   amountDue: '29.70',
   creditNotes: [],
   quarantined: [],

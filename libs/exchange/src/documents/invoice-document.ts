@@ -321,7 +321,7 @@ function totalsBody(invoice: InvoiceView, dates: Dates): Html {
 }
 
 function settlementRows(
-  { status, currency, total, creditTaken, amountDue, paidAt }: InvoiceView,
+  { status, currency, total, creditTaken, amountDue, amountPaid, paidAt }: InvoiceView,
   dates: Dates,
 ): Html[] {
   if (status === 'void') return [sumRow('total', WIDTH, `Amount due, ${currency}: none (invoice is void)`, amountDue)];
@@ -329,6 +329,8 @@ function settlementRows(
   const credit = decimal(total).lt(ZERO)
     ? [sumRow('row', WIDTH, 'Your credit, deducted from later invoices', negated(total, currency))]
     : [];
+  const isPartPaid = status === 'issued' && !isZero(amountPaid);
+  const left = isPartPaid ? moneyText(decimal(amountDue).minus(decimal(amountPaid)), currency) : amountDue;
   const due = {
     draft: 'Amount due if issued now',
     issued: 'Amount due',
@@ -340,7 +342,13 @@ function settlementRows(
       ? []
       : [sumRow('row', WIDTH, 'Deducted from your credit of earlier invoices', negated(creditTaken, currency))]),
     ...(isZero(noted) ? [] : [sumRow('row', WIDTH, 'Credit notes', negated(noted, currency))]),
-    sumRow('total', WIDTH, `${due}, ${currency}`, amountDue),
+    ...(isPartPaid
+      ? [
+          sumRow('row', WIDTH, 'Amount due before payments', amountDue),
+          sumRow('row', WIDTH, 'Payments', negated(amountPaid, currency)),
+        ]
+      : []),
+    sumRow('total', WIDTH, `${due}, ${currency}`, left),
   ];
 }
 

@@ -60,18 +60,19 @@ export function assertFiguresAddUp({ lines, taxes, subtotal, tax, total }: Invoi
 }
 
 /**
- * The amount due is the total minus credit taken and credit notes. A credit note after payment becomes credit of the
- * tenant and does not lower the amount due.
+ * The amount due is the total minus credit taken and credit notes. What a credit note gives back after payment
+ * becomes credit of the tenant and does not lower the amount due.
  */
 export function assertSettled(
-  { total, creditTaken, amountDue, creditNotes, status }: InvoiceView,
+  { total, creditTaken, amountDue, amountPaid, creditNotes, status }: InvoiceView,
   title: string,
 ): void {
   if (status === 'void') return;
   const due = ofTotal(total).minus(decimal(creditTaken));
   const rest = due.minus(sum(creditNotes.map((note) => decimal(note.total))));
   const least = rest.gt(ZERO) ? rest : ZERO;
-  if (status === 'paid' && decimal(amountDue).gte(least) && decimal(amountDue).lte(due)) return;
+  const isPaid = status === 'paid' || !decimal(amountPaid).eq(ZERO);
+  if (isPaid && decimal(amountDue).gte(least) && decimal(amountDue).lte(due)) return;
   assertAddsUp(title, 'total, credit taken and credit notes', [least.toFixed()], amountDue);
 }
 

@@ -11,6 +11,7 @@ const TEMPLATES = {
   deferredRevenue: { account: 'Liabilities:Deferred-revenue', parts: ['kind', 'tenant'] },
   taxPayable: { account: 'Liabilities:Tax-payable', parts: [] },
   tenantCredit: { account: 'Liabilities:Tenant-credit', parts: ['tenant'] },
+  unappliedPayments: { account: 'Liabilities:Unapplied-payments', parts: ['tenant'] },
   prepaidCredit: { account: 'Liabilities:Prepaid-credit', parts: ['tenant'] },
   payable: { account: 'Liabilities:Payable:{provider}', parts: ['provider'] },
   revenue: { account: 'Income:Revenue:{kind}', parts: ['kind', 'tenant'] },

@@ -2,6 +2,7 @@ import { documentNumber } from '#domain/invoices/invoice';
 import { byMonth } from '#domain/margin/months';
 import { type Decimal, decimal, integer, sum, text, ZERO } from '#domain/money/decimal';
 import { unitAmountText } from '#domain/money/money';
+import type { Instant } from '#domain/time/instant';
 import { contains, type Period } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type JournalCost, readJournalCosts } from '#projections/costs/journal-costs.read';
@@ -14,6 +15,7 @@ import {
   readJournalDocuments,
   readPaidInvoices,
 } from '#projections/invoices/journal.read';
+import { readApplicationsIn, readPaymentsIn, readRefundsIn } from '#projections/payments/payments.read';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
 import type { Accounts } from './accounts.js';
 import { lastDayOf, monthText } from './dates.js';
@@ -95,6 +97,7 @@ async function* transactionsOf(core: LedgerCore, position: number, month: Period
       entries: transfer('bank', 'receivable', decimal(amount)),
     };
   }
+  yield* paymentsOf(core, position, month);
   for (const { credit_id: creditId, tenant_id: tenantId, currency, amount, payment } of bought)
     if (amount !== null && payment !== null && contains(month, payment.at))
       yield {
@@ -107,6 +110,35 @@ async function* transactionsOf(core: LedgerCore, position: number, month: Period
     const bills = Map.groupBy(costs, ({ provider, invoice_ref }) => JSON.stringify([provider, invoice_ref]));
     for (const lines of bills.values()) yield* billOf(lines, month, currency);
   }
+}
+
+/** Recorded payments, with what they pay at once; what they pay later; and refunds. */
+async function* paymentsOf({ db }: LedgerCore, position: number, month: Period): AsyncGenerator<Transaction> {
+  const keyOf = (row: { tenant_id: string; currency: string; payment_id: string }): string =>
+    `${row.tenant_id}/${row.currency}/${row.payment_id}`;
+  const of = ({ tenant_id: tenantId, currency }: { tenant_id: string; currency: string }, at: Instant) => ({
+    ...{ tenantId, provider: null, currency, date: at.slice(0, 10), bookedMonth: monthText(at) },
+  });
+  for (const row of await readPaymentsIn(db, position, month))
+    yield {
+      ...{ ...of(row, row.paid_at), id: `payment/${keyOf(row)}`, type: 'payment', document: row.payment_id },
+      entries: transfer('bank', 'unappliedPayments', decimal(row.amount)),
+    };
+  const applications = await readApplicationsIn(db, position, month);
+  for (const [id, each] of Map.groupBy(applications, (row) => `payment/${keyOf(row)}/${row.applied_position}`)) {
+    const [first] = each;
+    if (first === undefined) continue;
+    yield {
+      ...{ ...of(first, first.applied_at), id, type: 'application', document: first.payment_id },
+      entries: transfer('unappliedPayments', 'receivable', sum(each.map(({ amount }) => decimal(amount)))),
+    };
+  }
+  for (const row of await readRefundsIn(db, position, month))
+    yield {
+      ...{ ...of(row, row.refunded_at), id: `refund/${row.tenant_id}/${row.currency}/${row.refund_id}` },
+      ...{ type: 'refund', document: row.refund_id },
+      entries: transfer(row.payment_id === null ? 'tenantCredit' : 'unappliedPayments', 'bank', decimal(row.amount)),
+    };
 }
 
 const isBought = ({ payment, is_withdrawn: isWithdrawn }: CreditRow): boolean => payment !== null && !isWithdrawn;

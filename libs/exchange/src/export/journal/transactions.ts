@@ -12,6 +12,8 @@ export type TransactionType =
   | 'release'
   | 'accrual'
   | 'payment'
+  | 'application'
+  | 'refund'
   | 'prepayment'
   | 'cost';
 

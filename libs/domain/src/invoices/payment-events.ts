@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { type Decimal, decimal, sum } from '../money/decimal.js';
+import { type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+
+/** Amounts of a payment that pay invoices. */
+const zApplied = z.array(z.object({ invoiceId: z.uuid(), amount: zDecimal }));
+
+// Stored permanently, in the billing stream of the tenant and the currency. `InvoicePaid` follows where nothing is left
+// to pay of an invoice.
+export const paymentEventsWith = (zId: IdSchema) => ({
+  PaymentRecorded: z.object({
+    paymentId: zId,
+    tenantId: zId,
+    currency: zCurrency,
+    amount: zDecimal,
+    at: zInstant,
+    reference: zText.optional(),
+    applied: zApplied,
+  }),
+  /** What was left of a payment pays invoices. */
+  PaymentApplied: z.object({
+    paymentId: zId,
+    tenantId: zId,
+    currency: zCurrency,
+    at: zInstant,
+    applied: zApplied,
+  }),
+  /** It never was: what it paid (`applied`) is open again. */
+  PaymentWithdrawn: z.object({
+    paymentId: zId,
+    tenantId: zId,
+    currency: zCurrency,
+    applied: zApplied,
+    withdrawn: z.string().optional(),
+    reason: zText,
+  }),
+  /** Money that went back: what was left of a payment. Without a payment: credit of the tenant. */
+  RefundRecorded: z.object({
+    refundId: zId,
+    tenantId: zId,
+    currency: zCurrency,
+    amount: zDecimal,
+    at: zInstant,
+    paymentId: zId.optional(),
+    reference: zText.optional(),
+    reason: zText.optional(),
+  }),
+  RefundWithdrawn: z.object({
+    refundId: zId,
+    tenantId: zId,
+    currency: zCurrency,
+    amount: zDecimal,
+    paymentId: zId.optional(),
+    withdrawn: z.string().optional(),
+    reason: zText,
+  }),
+});
+export const paymentEvents = paymentEventsWith(zId);
+export type PaymentEvent = EventOf<typeof paymentEventsWith>;
+
+export interface PaymentState {
+  readonly amount: Decimal;
+  /** What pays no invoice and was not refunded. */
+  readonly unapplied: Decimal;
+  readonly refunded: Decimal;
+  /** By invoice. */
+  readonly applied: ReadonlyMap<string, Decimal>;
+}
+
+export interface RefundState {
+  /** null: from the credit of the tenant. */
+  readonly paymentId: string | null;
+  readonly amount: Decimal;
+}
+
+/** The sum of what an event applies. */
+export const appliedBy = (applied: readonly { readonly amount: string }[]): Decimal =>
+  sum(applied.map(({ amount }) => decimal(amount)));

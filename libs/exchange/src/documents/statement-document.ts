@@ -1,0 +1,97 @@
+import type { Statement } from '#billing/invoices/statement';
+import { decimal } from '#domain/money/decimal';
+import type { Details } from '#ledger/tenant-details';
+import { assertAddsUp } from './adds-up.js';
+import { Dates } from './dates.js';
+import { html, type Html } from './html.js';
+import { type Column, documentPage } from './page.js';
+import { figure, quietly, sumRow } from './rows.js';
+
+export interface StatementDocument {
+  readonly statement: Statement;
+  readonly seller: string | null;
+  /** null: erased. */
+  readonly tenant: Details | null;
+  readonly timeZone: string;
+  readonly shownAsOf: string | null;
+}
+
+const COLUMNS: readonly Column[] = [
+  { heading: 'Entry', kind: 'name' },
+  { heading: 'Date', kind: 'figure' },
+  { heading: 'Amount', kind: 'figure' },
+  { heading: 'Balance', kind: 'figure' },
+];
+const WIDTH = COLUMNS.length;
+
+const NAMES: Readonly<Record<Statement['entries'][number]['type'], string>> = {
+  invoice: 'Invoice',
+  credit_note: 'Credit note',
+  void: 'Void of invoice',
+  payment: 'Payment',
+  invoice_payment: 'Payment of invoice',
+  refund: 'Refund',
+};
+
+/** A statement of account as sent to the tenant. Errors: `DoesNotAddUp`. */
+export function statementDocument({ statement, seller, tenant, timeZone, shownAsOf }: StatementDocument): string {
+  const { tenantId, currency, period, opening, closing, entries, standing } = statement;
+  const title = 'Statement of account';
+  assertAddsUp(title, 'its entries', [opening, ...entries.map(({ amount }) => amount)], closing);
+  const dates = new Dates(timeZone);
+  return documentPage({
+    title,
+    mark: null,
+    seller,
+    tenant,
+    tenantId,
+    facts: [
+      ['Period', dates.period(period)],
+      ['Currency', currency],
+      ['Opening balance', opening],
+      ['Closing balance', closing],
+      ...(shownAsOf === null ? [] : [['As recorded up to', shownAsOf] as const]),
+    ],
+    columns: COLUMNS,
+    bodies: [
+      html`<tbody>${[
+        sumRow('sum', WIDTH, 'Opening balance', opening),
+        ...entries.map((entry) => entryRow(entry, dates)),
+        sumRow('total', WIDTH, `Closing balance, ${currency}`, closing),
+      ]}</tbody>`,
+      totalsBody(statement),
+    ],
+    notes: [
+      `All amounts are in ${currency}. Days and times are those of ${timeZone}.` +
+        ' A balance above zero is owed by you, a balance below zero is owed to you.',
+      `Now due: ${standing.due}. Your credit: ${standing.credit}. Left of payments: ${standing.unapplied}.`,
+    ],
+    forStaff: [],
+  });
+}
+
+function entryRow(entry: Statement['entries'][number], dates: Dates): Html {
+  const { type, number, id, reference, reason, corrections, applied, at, amount, balance } = entry;
+  const said = [
+    ...(reference === null ? [] : [reference]),
+    ...(reason === null ? [] : [reason]),
+    ...(corrections === null ? [] : [`corrections of earlier invoices: ${corrections}`]),
+    ...applied.map((each) => `${each.amount} for ${each.number}`),
+  ].join('; ');
+  const name = `${NAMES[type]} ${number ?? id}`;
+  const figures = [dates.instant(at), amount, balance].map(figure);
+  return html`<tr class="row"><td>${name}${quietly(said)}</td>${figures}</tr>`;
+}
+
+/** The sums of the entries by type. */
+function totalsBody({ invoiced, voided, credited, paid, refunded }: Statement): Html {
+  const sums: readonly [string, string][] = [
+    ['Invoiced', invoiced],
+    ['Voided', voided],
+    ['Credited', credited],
+    ['Paid', paid],
+    ['Refunded', refunded],
+  ];
+  const shown = sums.filter(([, amount]) => !decimal(amount).eq(decimal('0')));
+  return html`<tbody class="totals">${shown.map(([name, amount]) => sumRow('row', WIDTH, name, amount))}</tbody>`;
+}

@@ -1,0 +1,281 @@
+import { z } from 'zod';
+import { conflict } from '#domain/errors';
+import {
+  assertPayable,
+  assertPaymentWithdrawable,
+  billingStream,
+  documentNumber,
+  foldInvoices,
+} from '#domain/invoices/invoice';
+import {
+  applyPayment as decideApplication,
+  assertNotPaidByPayments,
+  type Billed,
+  recordPayment as decidePayment,
+  recordRefund as decideRefund,
+  withdrawPayment,
+  withdrawRefund,
+} from '#domain/invoices/payments';
+import { foldAccount } from '#domain/invoices/settlement';
+import { decimal } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
+import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
+import { currenciesOf, tenantStream } from '#domain/tenants/tenant';
+import { isBillingEvent, isInvoiceEvent } from '#billing/invoices/invoice-events';
+import { Invoicing } from '#billing/invoices/invoicing';
+import type { CommandCall, CommandDone } from '#ledger/command';
+import { defineCommand, defineWithdrawal } from '#ledger/define-command';
+import type { LedgerCore } from '#ledger/ledger-core';
+import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
+import { defineQuery, pageOfRows, READERS, visibleTenant, zOptionalId, zPage } from '#ledger/query';
+import { tenantOf } from '#ledger/tenant';
+import { readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
+import { PAYMENT_ORDER, readApplications, readPaymentPage } from '#projections/payments/payments.read';
+import type { PaymentRow } from '#projections/payments/payments.table';
+import { listOf, zMoney, zTimestamp } from './answers.js';
+import type { Operations } from './declared.js';
+import { zOnInvoice } from './invoices.js';
+import { INVOICE } from './story.js';
+
+const zPaymentKey = z.strictObject({ tenantId: zId, currency: zCurrency, paymentId: zId });
+const zRefundKey = z.strictObject({ tenantId: zId, currency: zCurrency, refundId: zId });
+type AccountKey = Pick<z.output<typeof zPaymentKey>, 'tenantId' | 'currency'>;
+
+const PAID = '2026-05-05T00:00:00Z';
+const invoiceIds = z.array(zId).optional();
+
+const recordPayment = defineCommand({
+  name: 'record-payment',
+  summary: 'Records a payment of a tenant. It pays open invoices; the rest stays on the payment',
+  fields: zPaymentKey.extend({
+    amount: zDecimal,
+    at: zInstant,
+    reference: zText.optional().describe('What the bank says of it'),
+    invoiceIds: invoiceIds.describe('The invoices that it pays, in this order. Default: all open ones, oldest first'),
+  }),
+  key: ({ tenantId, currency, paymentId }) => [tenantId, currency, paymentId],
+  isPreviewed: false,
+  fourEyes: 'nothing',
+  mistakes: { correctedBy: ['withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: zPaymentKey,
+    handle: async (call, core, correction) =>
+      corrected(core, call, call.fields, (billed) => withdrawPayment(billed, call.fields.paymentId, correction)),
+  }),
+  example: {
+    tenantId: 'acme',
+    currency: 'USD',
+    paymentId: 'bank-2026-05-05-1',
+    amount: '0.50',
+    at: PAID,
+    invoiceIds: [],
+  },
+  async handle(call, core) {
+    const { invoiceIds: named, reference, ...payment } = call.fields;
+    const ids = await idsOf(core, named);
+    const data = { ...payment, ...(reference === undefined ? {} : { reference }) };
+    return decide(core, call, payment, (billed) => decidePayment(billed, data, ids));
+  },
+});
+
+const applyPayment = defineCommand({
+  name: 'apply-payment',
+  summary: 'Pays invoices with what is left of a payment',
+  fields: zPaymentKey.extend({
+    at: zInstant,
+    invoiceIds: invoiceIds.describe('The invoices to pay, in this order. Default: all open ones, oldest first'),
+  }),
+  key: 'body',
+  isPreviewed: false,
+  fourEyes: 'nothing',
+  mistakes: { final: 'Withdraw the payment (record-payment), and record it again with the right invoices.' },
+  example: { tenantId: 'acme', currency: 'USD', paymentId: 'bank-2026-05-05-1', at: PAID },
+  async handle(call, core) {
+    const { invoiceIds: named, ...payment } = call.fields;
+    const ids = await idsOf(core, named);
+    return decide(core, call, payment, (billed) => decideApplication(billed, payment, ids));
+  },
+});
+
+const recordRefund = defineCommand({
+  name: 'record-refund',
+  summary: 'Records money that went back to a tenant: of a payment what is left, else credit of the tenant',
+  fields: zRefundKey.extend({
+    amount: zDecimal,
+    at: zInstant,
+    paymentId: zId.optional().describe('The payment that is refunded. Default: credit of the tenant'),
+    reference: zText.optional().describe('What the bank says of it'),
+    reason: zText.optional(),
+  }),
+  key: ({ tenantId, currency, refundId }) => [tenantId, currency, refundId],
+  isPreviewed: false,
+  fourEyes: 'nothing',
+  mistakes: { correctedBy: ['withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: zRefundKey,
+    handle: async (call, core, correction) =>
+      corrected(core, call, call.fields, (billed) => withdrawRefund(billed, call.fields.refundId, correction)),
+  }),
+  example: {
+    ...{ tenantId: 'acme', currency: 'USD', refundId: 'refund-1', paymentId: 'bank-2026-05-05-1' },
+    ...{ amount: '0.10', at: PAID, reason: 'paid too much' },
+  },
+  async handle(call, core) {
+    const { paymentId, reference, reason, ...refund } = call.fields;
+    const data = {
+      ...refund,
+      ...(paymentId === undefined ? {} : { paymentId }),
+      ...(reference === undefined ? {} : { reference }),
+      ...(reason === undefined ? {} : { reason }),
+    };
+    return decide(core, call, refund, (billed) => decideRefund(billed, data));
+  },
+});
+
+const payInvoice = defineCommand({
+  name: 'pay-invoice',
+  summary: 'Records that all that is left to pay of an issued invoice was paid',
+  fields: zOnInvoice,
+  key: ({ invoiceId }) => [invoiceId],
+  isPreviewed: false,
+  fourEyes: 'nothing',
+  mistakes: { correctedBy: ['withdraw', 'create-credit-note'] },
+  withdrawal: defineWithdrawal({
+    fields: z.strictObject({ invoiceId: zId }),
+    async handle(call, core, correction) {
+      const { invoiceId } = call.fields;
+      const basis = await basisOf(core, call);
+      return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of, events, account }) => {
+        assertPaymentWithdrawable(state, invoiceId);
+        assertNotPaidByPayments(account, invoiceId);
+        assertNotOvertaken(call, basis, events, ({ type, data }) =>
+          data.invoiceId === invoiceId ? `invoice ${invoiceId} changed (${type})` : null,
+        );
+        return { events: [{ type: 'InvoicePaymentWithdrawn', data: { invoiceId, ...of, ...correction } }] };
+      });
+    },
+  }),
+  example: { invoiceId: INVOICE, at: '2026-05-10T00:00:00Z' },
+  async handle(call, core) {
+    const { invoiceId, at } = call.fields;
+    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of }) => {
+      assertPayable(state, invoiceId);
+      return { events: [{ type: 'InvoicePaid', data: { invoiceId, ...of, at } }] };
+    });
+  },
+});
+
+/** The ids of invoices that are named by id or number. A number that no invoice has stays, and is refused. */
+async function idsOf(core: LedgerCore, named: readonly string[] | undefined): Promise<string[] | undefined> {
+  if (named === undefined) return undefined;
+  const position = await core.projector.catchUp();
+  return Promise.all(named.map(async (name) => (await readInvoiceNamed(core.db, position, name))?.invoice_id ?? name));
+}
+
+type Decide = (billed: Billed) => ReturnType<typeof decidePayment>;
+
+/** Decides on the billing stream. Errors: `unknown_tenant`, `currency_mismatch`, those of the decision. */
+async function decide(
+  core: LedgerCore,
+  call: CommandCall,
+  { tenantId, currency }: AccountKey,
+  decision: Decide,
+  basis: Awaited<ReturnType<typeof basisOf>> | null = null,
+): Promise<CommandDone> {
+  const currencies = currenciesOf(tenantOf(await core.book.load(tenantStream(tenantId)), tenantId));
+  if (!currencies.includes(currency))
+    throw conflict(
+      'currency_mismatch',
+      `tenant ${tenantId} is billed in ${currencies.join(' and ')}, not ${currency}: add it with correct-tenant`,
+    );
+  return core.book.decide(billingStream(tenantId, currency), call, (events) => {
+    const own = events.filter(isBillingEvent);
+    if (basis !== null)
+      assertNotOvertaken(call, basis, own, ({ type, data }) =>
+        'paymentId' in data || 'refundId' in data ? `the payments of tenant ${data.tenantId} changed (${type})` : null,
+      );
+    const invoices = foldInvoices(own.filter(isInvoiceEvent));
+    return { events: decision({ tenantId, currency, invoices, account: foldAccount(own) }) };
+  });
+}
+
+/** Withdraws a payment or a refund, unless another command has overtaken this one. Errors: `overtaken`. */
+const corrected = async (
+  core: LedgerCore,
+  call: CommandCall,
+  key: AccountKey,
+  decision: Decide,
+): Promise<CommandDone> => decide(core, call, key, decision, await basisOf(core, call));
+
+const zPayment = z
+  .object({
+    tenantId: z.string(),
+    currency: z.string(),
+    paymentId: z.string(),
+    amount: zMoney,
+    at: zTimestamp,
+    reference: z.string().nullable(),
+    applied: z
+      .array(
+        z
+          .object({ invoiceId: z.string(), number: z.string(), amount: zMoney, at: zTimestamp })
+          .meta({ id: 'Application' }),
+      )
+      .describe('The invoices that it pays'),
+    unapplied: zMoney.describe('What pays no invoice and was not refunded'),
+    refunded: zMoney,
+  })
+  .meta({ id: 'Payment' });
+
+const payments = defineQuery({
+  name: 'payments',
+  summary: 'Payments of tenants, with the invoices that they pay and what is left',
+  path: 'payments',
+  params: zPage.extend({ tenantId: zOptionalId }),
+  roles: READERS,
+  answer: listOf(zPayment),
+  example: { tenantId: 'acme' },
+  async handle({ tenantId, ...page }, context) {
+    const { core, position } = context;
+    const visible = await visibleTenant(context, tenantId);
+    return pageOfRows({
+      order: PAYMENT_ORDER,
+      page,
+      position,
+      read: async (rows) => readPaymentPage(core.db, position, visible, rows),
+      toItems: async (rows) => withApplications(core, position, rows),
+    });
+  },
+});
+
+async function withApplications(core: LedgerCore, position: number, rows: readonly PaymentRow[]) {
+  const tenantIds = [...new Set(rows.map(({ tenant_id }) => tenant_id))];
+  const keyOf = (row: Pick<PaymentRow, 'tenant_id' | 'currency' | 'payment_id'>): string =>
+    JSON.stringify([row.tenant_id, row.currency, row.payment_id]);
+  const applied = Map.groupBy(await readApplications(core.db, position, tenantIds), keyOf);
+  return rows.map((row) => {
+    const { currency } = row;
+    const money = (amount: string): string => moneyText(decimal(amount), currency);
+    return {
+      tenantId: row.tenant_id,
+      currency,
+      paymentId: row.payment_id,
+      amount: money(row.amount),
+      at: row.paid_at,
+      reference: row.reference,
+      applied: (applied.get(keyOf(row)) ?? []).map((each) => ({
+        invoiceId: each.invoice_id,
+        number: documentNumber('INV', each.ordinal),
+        amount: money(each.amount),
+        at: each.applied_at,
+      })),
+      unapplied: money(row.unapplied),
+      refunded: money(row.refunded),
+    };
+  });
+}
+
+export const paymentOperations: Operations = {
+  commands: [recordPayment, recordRefund, applyPayment, payInvoice],
+  queries: [payments],
+};

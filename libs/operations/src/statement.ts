@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { invalid, notFound } from '#domain/errors';
+import { zCurrency, zInstant } from '#domain/schema';
+import { type StatementOf, statementOf } from '#billing/invoices/statement';
+import { statementDocument as statementHtml } from '#exchange/documents/statement-document';
+import {
+  defineQuery,
+  IN_ORDER,
+  inOrder,
+  type QueryContext,
+  READERS,
+  visibleTenant,
+  zAsOf,
+  zOptionalId,
+} from '#ledger/query';
+import { ENTRY_TYPES } from '#projections/payments/payments.read';
+import { readTenants } from '#projections/tenants/tenants.read';
+import type { TenantRow } from '#projections/tenants/tenants.table';
+import { zHtml, zMoney, zSpan, zTimestamp } from './answers.js';
+import type { Operations } from './declared.js';
+import { shownAsOf } from './documents.js';
+import { APRIL } from './story.js';
+
+const zEntry = z
+  .object({
+    at: zTimestamp,
+    type: z
+      .enum(ENTRY_TYPES)
+      .describe('payment: recorded with record-payment · invoice_payment: the amount that pay-invoice says was paid'),
+    id: z.string().describe('Of the invoice, the credit note, the payment or the refund'),
+    number: z.string().nullable().describe('null: payments and refunds have none'),
+    reference: z.string().nullable(),
+    reason: z.string().nullable(),
+    amount: zMoney.describe('What it adds to the balance'),
+    corrections: zMoney.nullable().describe('Of an invoice: what its corrections of earlier ones come to, with tax'),
+    applied: z
+      .array(z.object({ number: z.string(), amount: zMoney }).meta({ id: 'AppliedPayment' }))
+      .describe('Of a payment: the invoices that it pays'),
+    balance: zMoney.describe('After the entry'),
+  })
+  .meta({ id: 'StatementEntry' });
+
+const zStatement = z
+  .object({
+    tenantId: z.string(),
+    currency: z.string(),
+    period: zSpan,
+    opening: zMoney.describe('The balance at the start. Above zero: owed by the tenant; below: owed to it'),
+    entries: z.array(zEntry),
+    invoiced: zMoney,
+    voided: zMoney,
+    credited: zMoney,
+    paid: zMoney,
+    refunded: zMoney,
+    closing: zMoney.describe('opening + invoiced − voided − credited − paid + refunded'),
+    standing: z
+      .object({ due: zMoney, credit: zMoney, unapplied: zMoney, balance: zMoney })
+      .meta({ id: 'AccountStanding' })
+      .describe('All that is recorded, also after the period: due − credit − unapplied = balance'),
+  })
+  .meta({ id: 'Statement' });
+
+const zParams = zAsOf.extend({
+  tenantId: zOptionalId.describe('Required, except for a tenant'),
+  currency: zCurrency.optional().describe('Default: the currency of the tenant'),
+  start: zInstant,
+  end: zInstant,
+});
+type Params = z.output<typeof zParams>;
+
+const example = { tenantId: 'acme', start: APRIL.start, end: '2026-07-01T00:00:00Z' };
+
+export const statement = defineQuery({
+  name: 'statement',
+  summary: 'A statement of account: invoices, credit notes, payments and refunds of a period, with the balances',
+  path: 'statement',
+  params: zParams,
+  roles: READERS,
+  answer: zStatement,
+  example,
+  async handle(params, context) {
+    return statementOf(context, (await subjectOf(params, context)).of);
+  },
+});
+
+export const statementDocument = defineQuery({
+  name: 'statement-document',
+  summary: 'A statement of account as an HTML page, to print or to send',
+  path: 'statement/document',
+  params: zParams,
+  roles: READERS,
+  media: 'text/html',
+  answer: zHtml,
+  example,
+  async handle(params, context) {
+    const { of, tenant } = await subjectOf(params, context);
+    const details = await context.core.details.read([tenant.details_ref]);
+    return statementHtml({
+      statement: await statementOf(context, of),
+      seller: context.core.seller,
+      tenant: details.get(tenant.details_ref) ?? null,
+      timeZone: tenant.time_zone,
+      shownAsOf: shownAsOf(params, context.position),
+    });
+  },
+});
+
+/** Errors: `invalid_parameter`, `unknown_tenant`. */
+async function subjectOf(
+  { tenantId: asked, currency, start, end }: Params,
+  context: QueryContext,
+): Promise<{ readonly of: StatementOf; readonly tenant: TenantRow }> {
+  const refuse = (field: string, message: string) =>
+    invalid('invalid_parameter', `statement: ${field} ${message}`, [{ field, message }]);
+  if (!inOrder({ start, end })) throw refuse('end', IN_ORDER.error);
+  const tenantId = await visibleTenant(context, asked);
+  if (tenantId === null) throw refuse('tenantId', 'is missing: a statement is of one tenant');
+  const [tenant] = await readTenants(context.core.db, context.position, [tenantId]);
+  if (tenant === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
+  return { of: { tenantId, currency: currency ?? tenant.currency, period: { start, end } }, tenant };
+}
+
+export const statementOperations: Operations = {
+  queries: [statement, statementDocument],
+};

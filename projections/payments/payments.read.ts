@@ -1,0 +1,185 @@
+import { type Kysely, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
+import { anyOf } from '#read-model/any-of';
+import { at } from '#read-model/at';
+import { keyset, type Rows } from '#read-model/keyset';
+import type { History, ReadModels } from '#read-model/read-models';
+import type { PaymentRow, RefundRow } from './payments.table.js';
+
+type Db = Kysely<ReadModels>;
+
+export const PAYMENT_ORDER = keyset<PaymentRow>({ tenant_id: 'text', currency: 'text', payment_id: 'text' });
+
+/** Payments of one tenant (null: all), in the order of their list. */
+export async function readPaymentPage(
+  db: Db,
+  position: number,
+  tenantId: string | null,
+  { after, limit }: Rows,
+): Promise<History<PaymentRow>[]> {
+  const query = db.selectFrom('payments').selectAll().where(at(position)).where(PAYMENT_ORDER.after(after));
+  return (tenantId === null ? query : query.where('tenant_id', '=', tenantId))
+    .orderBy(PAYMENT_ORDER.order())
+    .limit(limit)
+    .execute();
+}
+
+/** All payments. */
+export const readAllPayments = async (db: Db, position: number): Promise<History<PaymentRow>[]> =>
+  db.selectFrom('payments').selectAll().where(at(position)).execute();
+
+/** What a payment pays of an invoice. */
+export interface Application {
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly payment_id: string;
+  readonly invoice_id: string;
+  readonly ordinal: number;
+  readonly applied_at: Instant;
+  readonly applied_position: number;
+  readonly amount: string;
+}
+
+/** What the payments of these tenants pay, in the order of the log. */
+export async function readApplications(db: Db, position: number, tenantIds: readonly string[]): Promise<Application[]> {
+  const { rows } = await sql<Application>`
+    SELECT a.tenant_id, a.currency, a.payment_id, a.invoice_id, i.ordinal, a.applied_at, a.applied_position, a.amount
+    FROM payment_applications a
+    JOIN invoices i ON i.invoice_id = a.invoice_id AND ${at(position, 'i')}
+    WHERE a.tenant_id = ${anyOf(tenantIds)} AND ${at(position, 'a')}
+    ORDER BY a.applied_position, i.ordinal`.execute(db);
+  return rows;
+}
+
+/** Applications in a month. */
+export async function readApplicationsIn(db: Db, position: number, month: Period): Promise<Application[]> {
+  const { rows } = await sql<Application>`
+    SELECT a.tenant_id, a.currency, a.payment_id, a.invoice_id, i.ordinal, a.applied_at, a.applied_position, a.amount
+    FROM payment_applications a
+    JOIN invoices i ON i.invoice_id = a.invoice_id AND ${at(position, 'i')}
+    WHERE a.applied_at >= ${month.start} AND a.applied_at < ${month.end} AND ${at(position, 'a')}
+    ORDER BY a.applied_position, i.ordinal`.execute(db);
+  return rows;
+}
+
+/** Payments in a month, by tenant. */
+export const readPaymentsIn = async (db: Db, position: number, month: Period): Promise<History<PaymentRow>[]> =>
+  db
+    .selectFrom('payments')
+    .selectAll()
+    .where(at(position))
+    .where('paid_at', '>=', month.start)
+    .where('paid_at', '<', month.end)
+    .orderBy(PAYMENT_ORDER.order())
+    .execute();
+
+/** Refunds in a month, by tenant. */
+export const readRefundsIn = async (db: Db, position: number, month: Period): Promise<History<RefundRow>[]> =>
+  db
+    .selectFrom('refunds')
+    .selectAll()
+    .where(at(position))
+    .where('refunded_at', '>=', month.start)
+    .where('refunded_at', '<', month.end)
+    .orderBy('tenant_id')
+    .orderBy('currency')
+    .orderBy('refund_id')
+    .execute();
+
+export const ENTRY_TYPES = ['invoice', 'credit_note', 'void', 'payment', 'invoice_payment', 'refund'] as const;
+export type EntryType = (typeof ENTRY_TYPES)[number];
+
+/** An entry of an account. Its amount is what it adds to the balance that the tenant owes. */
+export interface AccountEntry {
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly type: EntryType;
+  readonly entry_at: Instant;
+  /** Of the invoice, the credit note, the payment or the refund. */
+  readonly id: string;
+  /** null: it has no number. */
+  readonly ordinal: number | null;
+  readonly reference: string | null;
+  readonly reason: string | null;
+  readonly amount: string;
+  /** Of an invoice: what its corrections of earlier invoices come to, with tax. null: it has none. */
+  readonly corrections: string | null;
+}
+
+const entries = (position: number) => sql`
+  SELECT tenant_id, currency, 'invoice' AS type, issued_at AS entry_at, invoice_id::text AS id, ordinal,
+    NULL AS reference, NULL AS reason, total AS amount, rows_attempt
+  FROM invoices WHERE ${at(position)} AND ordinal IS NOT NULL
+  UNION ALL
+  SELECT tenant_id, currency, 'void', voided_at, invoice_id::text, ordinal, NULL, NULL, -total, NULL
+  FROM invoices WHERE ${at(position)} AND ordinal IS NOT NULL AND status = 'void'
+  UNION ALL
+  SELECT tenant_id, currency, 'invoice_payment', paid_at, invoice_id::text, ordinal, NULL, NULL,
+    coalesce(amount_applied, 0) - amount_due, NULL
+  FROM invoices WHERE ${at(position)} AND status = 'paid' AND amount_due <> coalesce(amount_applied, 0)
+  UNION ALL
+  SELECT tenant_id, currency, 'credit_note', issued_at, credit_note_id::text, ordinal, NULL, reason, -total, NULL
+  FROM credit_notes WHERE ${at(position)}
+  UNION ALL
+  SELECT tenant_id, currency, 'payment', paid_at, payment_id, NULL, reference, NULL, -amount, NULL
+  FROM payments WHERE ${at(position)}
+  UNION ALL
+  SELECT tenant_id, currency, 'refund', refunded_at, refund_id, NULL, reference, reason, amount, NULL
+  FROM refunds WHERE ${at(position)}`;
+
+/** The entries of a tenant in a currency before an instant, in the order of their time. */
+export async function readAccountEntries(
+  db: Db,
+  position: number,
+  of: { readonly tenantId: string; readonly currency: string; readonly until: Instant },
+): Promise<AccountEntry[]> {
+  const { rows } = await sql<AccountEntry>`
+    SELECT e.tenant_id, e.currency, e.type, e.entry_at, e.id, e.ordinal, e.reference, e.reason, e.amount,
+      (SELECT sum((r.row ->> 'net')::numeric + (r.row ->> 'tax')::numeric)
+       FROM invoice_rows r
+       WHERE r.invoice_id::text = e.id AND r.attempt = e.rows_attempt AND r.row ->> 'kind' <> 'charge') AS corrections
+    FROM (${entries(position)}) e
+    WHERE e.tenant_id = ${of.tenantId} AND e.currency = ${of.currency} AND e.entry_at < ${of.until}
+    ORDER BY e.entry_at, array_position(${[...ENTRY_TYPES]}::text[], e.type), e.ordinal, e.id`.execute(db);
+  return rows;
+}
+
+/** What each tenant owes by all its entries, in each currency. */
+export async function readBalances(
+  db: Db,
+  position: number,
+  tenantIds: readonly string[] | null,
+): Promise<{ readonly tenant_id: string; readonly currency: string; readonly balance: string }[]> {
+  const { rows } = await sql<{ tenant_id: string; currency: string; balance: string }>`
+    SELECT tenant_id, currency, sum(amount) AS balance
+    FROM (${entries(position)}) e
+    WHERE ${tenantIds === null ? sql`true` : sql`tenant_id = ${anyOf(tenantIds)}`}
+    GROUP BY tenant_id, currency ORDER BY tenant_id, currency`.execute(db);
+  return rows;
+}
+
+/** How a balance is made up: what is due of unpaid invoices, less credit and what is left of payments. */
+export interface Standing {
+  readonly due: string;
+  readonly credit: string;
+  readonly unapplied: string;
+}
+
+export async function readStanding(
+  db: Db,
+  position: number,
+  { tenantId, currency }: { readonly tenantId: string; readonly currency: string },
+): Promise<Standing> {
+  const { rows } = await sql<Standing>`
+    SELECT
+      (SELECT coalesce(sum(amount_due - coalesce(amount_applied, 0)), 0) FROM invoices
+       WHERE tenant_id = ${tenantId} AND currency = ${currency} AND status = 'issued' AND ${at(position)}) AS due,
+      (SELECT coalesce(sum(credit), 0) FROM tenant_credits
+       WHERE tenant_id = ${tenantId} AND currency = ${currency} AND ${at(position)}) AS credit,
+      (SELECT coalesce(sum(unapplied), 0) FROM payments
+       WHERE tenant_id = ${tenantId} AND currency = ${currency} AND ${at(position)}) AS unapplied`.execute(db);
+  const [standing] = rows;
+  if (standing === undefined) throw new Error(`there is no standing of tenant ${tenantId}`);
+  return standing;
+}

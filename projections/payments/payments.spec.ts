@@ -1,0 +1,57 @@
+import { expect, it } from '@jest/globals';
+import { type Fact, id, projected } from '../../test/support/projections.js';
+import { paymentsProjection } from './payments.projection.js';
+import { paymentApplications, payments, refunds } from './payments.table.js';
+
+const { given, when, rows } = projected(paymentsProjection);
+
+const KEY = { tenantId: 't', currency: 'USD' };
+const row = { tenant_id: 't', currency: 'USD', payment_id: 'p', amount: '100', paid_at: '2026-05-05T00:00:00Z' };
+const recorded: Fact = {
+  PaymentRecorded: {
+    ...{ paymentId: 'p', ...KEY, amount: '100', at: '2026-05-05T00:00:00Z' },
+    applied: [{ invoiceId: id(1), amount: '60' }],
+  },
+};
+
+it('keeps what payments pay and what is left of them', async () => {
+  await given(recorded);
+  await when(
+    {
+      PaymentApplied: {
+        paymentId: 'p',
+        ...KEY,
+        at: '2026-05-06T00:00:00Z',
+        applied: [{ invoiceId: id(2), amount: '25' }],
+      },
+    },
+    { RefundRecorded: { refundId: 'r', ...KEY, amount: '5', at: '2026-05-07T00:00:00Z', paymentId: 'p' } },
+  );
+
+  // 100 − 60 − 25 − 5
+  expect(await rows(payments)).toEqual([{ ...row, unapplied: '10', refunded: '5' }]);
+  expect(await rows(payments, 1)).toEqual([{ ...row, unapplied: '40', refunded: '0' }]);
+  expect((await rows(paymentApplications)).map(({ invoice_id, amount }) => [invoice_id, amount])).toEqual([
+    [id(1), '60'],
+    [id(2), '25'],
+  ]);
+  expect(await rows(refunds)).toEqual([
+    {
+      ...{ tenant_id: 't', currency: 'USD', refund_id: 'r', payment_id: 'p', amount: '5' },
+      refunded_at: '2026-05-07T00:00:00Z',
+    },
+  ]);
+});
+
+it('keeps nothing of what never was', async () => {
+  await given(recorded, {
+    RefundRecorded: { refundId: 'r', ...KEY, amount: '5', at: '2026-05-07T00:00:00Z', paymentId: 'p', reason: 'x' },
+  });
+  await when({ RefundWithdrawn: { refundId: 'r', ...KEY, amount: '5', paymentId: 'p', reason: 'y' } });
+  expect(await rows(payments)).toEqual([{ ...row, unapplied: '40', refunded: '0' }]);
+  expect(await rows(refunds)).toEqual([]);
+  await when({
+    PaymentWithdrawn: { paymentId: 'p', ...KEY, applied: [{ invoiceId: id(1), amount: '60' }], reason: 'y' },
+  });
+  expect([await rows(payments), await rows(paymentApplications)]).toEqual([[], []]);
+});

@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import pino from 'pino';
+import { createApi } from '#api/start';
+import { instant } from '#domain/time/instant';
+import { mintToken } from '#runtime/token';
+import { LISTENING } from '../support/api.js';
+import { cli } from '../support/cli.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+import { on } from '../support/log.js';
+
+/** Payments in parts, too much, refunded, withdrawn; and the statements of account that they give. */
+
+const SECRET = 'a secret of the specs, longer than 32 characters';
+const NOW = instant('2026-08-01T00:00:00Z');
+const T = (date: string) => `${date}T00:00:00Z`;
+const KEY = { tenantId: 'acme', currency: 'USD' };
+const pay = (paymentId: string, amount: string, date: string, more: object = {}) => ({
+  ...{ command: 'record-payment', ...KEY, paymentId, amount, at: T(date) },
+  ...more,
+});
+
+interface Statement {
+  readonly opening: string;
+  readonly closing: string;
+  readonly entries: readonly {
+    readonly type: string;
+    readonly id: string;
+    readonly number: string | null;
+    readonly amount: string;
+    readonly balance: string;
+    readonly corrections: string | null;
+    readonly applied: readonly { readonly number: string; readonly amount: string }[];
+  }[];
+  readonly standing: Readonly<Record<string, string>>;
+}
+
+let test: TestLedger;
+let api: NestFastifyApplication;
+let url: string;
+let beforeRefund = 0;
+const tokens: Record<string, string> = {};
+
+const statement = async (start: string, end: string, more: object = {}): Promise<Statement> =>
+  test.ask('statement', { tenantId: 'acme', start: T(start), end: T(end), ...more });
+const shown = ({ opening, entries, closing }: Statement): unknown[] => [
+  opening,
+  ...entries.map(({ type, id, number, amount, balance }) => [type, number ?? id, amount, balance].join(' ')),
+  closing,
+];
+async function issue(asOf: string): Promise<void> {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId: 'acme', asOf: T(asOf) });
+  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+  await test.apply({ command: 'issue-invoice', invoiceId: invoices[0]?.invoiceId, at: T(asOf) });
+}
+const get = async (path: string, who = 'acme') => {
+  const response = await fetch(`${url}/api/v1/${path}`, { headers: { authorization: `Bearer ${tokens[who] ?? ''}` } });
+  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
+};
+
+beforeAll(async () => {
+  test = await testLedger();
+  await test.apply(
+    tenant('acme'),
+    tenant('other'),
+    deployment('d', 'acme'),
+    plan('p', '30.00', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '1' } }]),
+    subscription('s', 'd', 'p'),
+  );
+  // 30.00 on 1 April, 1 May and 1 June.
+  for (const date of ['2026-04-01', '2026-05-01', '2026-06-01']) await issue(date);
+  await test.apply(
+    pay('b1', '20.00', '2026-04-10'),
+    // 10.00 of April, and 15.00 of May
+    pay('b2', '25.00', '2026-05-10', { reference: 'thanks <3' }),
+    { command: 'create-credit-note', invoiceId: 'INV-000002', at: T('2026-05-20'), amount: '20.00', reason: 'outage' },
+    { command: 'pay-invoice', invoiceId: 'INV-000003', at: T('2026-06-03') },
+    pay('b3', '12.00', '2026-06-10'),
+  );
+  beforeRefund = await test.core.projector.catchUp();
+  await test.apply(
+    { command: 'record-refund', ...KEY, refundId: 'r1', amount: '2.00', at: T('2026-06-11'), paymentId: 'b3' },
+    { command: 'record-refund', ...KEY, refundId: 'r2', amount: '5.00', at: T('2026-06-12'), reason: 'asked' },
+  );
+  api = await createApi({
+    ...on(test.url),
+    ...{ jwtSecret: SECRET, seller: 'Cloud & Sons', ...LISTENING },
+    logger: pino({ level: 'silent' }),
+    clock: { now: () => NOW },
+  });
+  await api.listen(0, '127.0.0.1');
+  url = await api.getUrl();
+  for (const tenantId of ['acme', 'other'])
+    tokens[tenantId] = await mintToken(SECRET, { sub: tenantId, role: 'tenant', tenantId, ttl: '1h' }, NOW);
+});
+afterAll(async () => {
+  await api.close();
+  await test.close();
+});
+
+describe('a statement of account', () => {
+  it('shows all entries of a period with the balance after each', async () => {
+    expect(shown(await statement('2026-05-01', '2026-07-01'))).toEqual([
+      '10.00',
+      'invoice INV-000002 30.00 40.00',
+      'payment b2 -25.00 15.00',
+      'credit_note CN-000001 -20.00 -5.00',
+      'invoice INV-000003 30.00 25.00',
+      'invoice_payment INV-000003 -30.00 -5.00',
+      'payment b3 -12.00 -17.00',
+      'refund r1 2.00 -15.00',
+      'refund r2 5.00 -10.00',
+      '-10.00',
+    ]);
+  });
+
+  it('says what payments pay, and how the balance is made up', async () => {
+    const { entries, standing } = await statement('2026-05-01', '2026-07-01');
+    expect(entries.find(({ id }) => id === 'b2')?.applied).toEqual([
+      { number: 'INV-000001', amount: '10.00' },
+      { number: 'INV-000002', amount: '15.00' },
+    ]);
+    // The credit note of 20.00 takes the 15.00 that were left to pay; 5.00 is credit, which r2 refunds.
+    expect(standing).toEqual({ due: '0.00', credit: '0.00', unapplied: '10.00', balance: '-10.00' });
+  });
+
+  it('continues where the one before ends, and is known as of then', async () => {
+    const april = await statement('2026-04-01', '2026-05-01');
+    expect(shown(april)).toEqual(['0.00', 'invoice INV-000001 30.00 30.00', 'payment b1 -20.00 10.00', '10.00']);
+    expect((await statement('2026-07-01', '2026-08-01')).opening).toBe('-10.00');
+    const before = await statement('2026-06-10', '2026-07-01', { asOf: String(beforeRefund) });
+    expect([before.closing, before.standing['credit']]).toEqual(['-17.00', '5.00']);
+  });
+
+  it('is a page and a table too, of its own tenant only', async () => {
+    const query = 'start=2026-05-01T00:00:00Z&end=2026-07-01T00:00:00Z';
+    const { status, type, text } = await get(`statement/document?${query}`);
+    expect([status, type]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(text).toContain('Payment b2 <span class="quiet">· thanks &lt;3; 10.00 for INV-000001; 15.00 for INV-000002');
+    expect(text).toContain('Closing balance, USD');
+    expect((await get(`statement?${query}&tenantId=acme`, 'other')).status).toBe(404);
+    expect(JSON.parse((await get(`statement?${query}`, 'other')).text)).toMatchObject({ entries: [], closing: '0.00' });
+    expect(JSON.parse((await get('payments', 'other')).text)).toMatchObject({ items: [] });
+    const { stdout } = await cli(
+      ['query', 'statement', 'tenantId=acme', `start=${T('2026-05-01')}`, `end=${T('2026-06-01')}`, '--csv'],
+      { env: { DATABASE_URL: test.url } },
+    );
+    expect(stdout.split('\n')[0]).toBe('at,type,id,number,reference,reason,amount,corrections,applied,balance');
+    expect(stdout).toContain(',invoice,');
+    await expect(test.ask('statement', { start: T('2026-05-01'), end: T('2026-06-01') })).rejects.toThrow(
+      'tenantId is missing',
+    );
+  });
+});
+
+describe('payments', () => {
+  it('pay invoices in part and in full, as the invoices say', async () => {
+    const { items } = await test.ask<{
+      items: { number: string; status: string; amountDue: string; amountPaid: string }[];
+    }>('invoices');
+    expect(
+      items.map(({ number, status, amountDue, amountPaid }) => [number, status, amountDue, amountPaid]).sort(),
+    ).toEqual([
+      ['INV-000001', 'paid', '30.00', '30.00'],
+      // 30.00 less the 15.00 of the credit note that was left to pay
+      ['INV-000002', 'issued', '15.00', '15.00'],
+      ['INV-000003', 'paid', '30.00', '30.00'],
+    ]);
+    expect(await test.ask('payments', { tenantId: 'acme' })).toMatchObject({
+      items: [
+        { paymentId: 'b1', unapplied: '0.00', applied: [{ number: 'INV-000001', amount: '20.00' }] },
+        { paymentId: 'b2', reference: 'thanks <3', unapplied: '0.00' },
+        { paymentId: 'b3', applied: [], unapplied: '10.00', refunded: '2.00' },
+      ],
+    });
+  });
+
+  it('are the same when they are recorded again, and refused otherwise', async () => {
+    expect(await test.ledger.execute(pay('b1', '20.00', '2026-04-10'), ADMIN)).toMatchObject({ status: 'unchanged' });
+    expect(await test.refused(pay('b1', '21.00', '2026-04-10'))).toMatchObject({ code: 'conflicting_body' });
+    expect(await test.refused({ ...pay('b9', '1.00', '2026-04-10'), currency: 'EUR' })).toMatchObject({
+      code: 'currency_mismatch',
+    });
+    const withdrawal = { command: 'withdraw', reason: 'of another tenant', ...KEY };
+    expect(await test.refused({ ...withdrawal, what: 'record-payment', paymentId: 'b3' })).toMatchObject({
+      code: 'payment_refunded',
+    });
+  });
+
+  it('that never were are taken back, with the invoices that they paid', async () => {
+    const withdrawal = { command: 'withdraw', reason: 'of another tenant', ...KEY };
+    await issue('2026-07-01');
+    await test.apply(
+      { command: 'apply-payment', ...KEY, paymentId: 'b3', at: T('2026-07-02') },
+      pay('b4', '20.00', '2026-07-03'),
+    );
+    expect(await test.ask('invoice', { id: 'INV-000004' })).toMatchObject({ status: 'paid', amountPaid: '30.00' });
+    expect(
+      await test.refused({ command: 'withdraw', what: 'pay-invoice', invoiceId: 'INV-000004', reason: 'no' }),
+    ).toMatchObject({ code: 'payment_recorded' });
+    await test.apply({ ...withdrawal, what: 'record-payment', paymentId: 'b4' });
+    expect(await test.ask('invoice', { id: 'INV-000004' })).toMatchObject({ status: 'issued', amountPaid: '10.00' });
+    expect(await test.refused({ command: 'void-invoice', invoiceId: 'INV-000004', at: T('2026-07-04') })).toMatchObject(
+      {
+        code: 'invoice_part_paid',
+      },
+    );
+    await test.apply({ ...withdrawal, what: 'record-refund', refundId: 'r1' });
+    expect(await test.ask('payments', { tenantId: 'acme' })).toMatchObject({
+      items: [{}, {}, { paymentId: 'b3', unapplied: '2.00', refunded: '0.00' }],
+    });
+    // 30.00 more, less 12.00 of b3 that is not refunded
+    expect((await statement('2026-07-01', '2026-08-01')).closing).toBe('18.00');
+    expect(await get('invoices/INV-000004/document')).toMatchObject({
+      text: expect.stringMatching(/Payments<.*-10\.00.*Amount due, USD<.*20\.00/s),
+    });
+  });
+
+  it('agree with the log', async () => {
+    expect(await test.check()).toMatchObject({ ok: true, failures: [] });
+  });
+});
