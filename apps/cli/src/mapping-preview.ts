@@ -1,6 +1,6 @@
 import type { AnswerOf } from '#ledger/query';
 import { kindMappingPreview } from '#operations/kind-mappings';
-import { print, printFitted, printJson, widthOfTerminal } from './output.js';
+import { print, printFitted, printJson, say, widthOfTerminal } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked } from './wrong-usage.js';
 
@@ -19,7 +19,10 @@ export async function mappingPreviewed(
     const { answer } = await asked(ledger.answerNamed(kindMappingPreview.name, terms, cliCaller()));
     const preview = answer as AnswerOf<typeof kindMappingPreview.answer>;
     if (options.json) printJson(preview);
-    else show(preview);
+    else {
+      show(preview);
+      say(`prepared at position ${preview.position}. A correction takes it as --based-on ${preview.position}.`);
+    }
     return 0;
   });
 }

@@ -106,7 +106,7 @@ export async function previewed(
   });
 }
 
-function show({ lines, byTenant, byMonth, totals, remetered, margin }: Preview): void {
+function show({ lines, byTenant, byMonth, totals, remetered, margin, thresholds, alerts }: Preview): void {
   if (lines.length === 0) print('no amount would change');
   else {
     printFitted(
@@ -140,9 +140,21 @@ function show({ lines, byTenant, byMonth, totals, remetered, margin }: Preview):
         { when: 'with', ...figuresOf(margin.after) },
       ])}`,
     );
+  for (const { tenantId, budgetId, month, threshold, change, value, limit } of thresholds ?? [])
+    print(
+      `budget ${budgetId} of ${tenantId}  ${month}: ${threshold} % would be ${change}  ${value ?? '-'} of ${limit ?? '-'}`,
+    );
+  for (const { alertId, period, tenantId, provider, kind, change, value } of alerts ?? [])
+    print(
+      `alert ${alertId}  ${period} ${tenantId ?? (provider === null ? 'overall' : `${provider} ${kind ?? ''}`)}: ` +
+        `would be ${change}  ${value ?? '-'}`,
+    );
+  if (thresholds?.length === 0) print('no threshold of the budget would be reached or undone');
+  if (alerts?.length === 0) print('no alert of the rule would be raised or cleared');
 }
 
-const figuresOf = ({ overall, shared }: NonNullable<Preview['margin']>['before']) => ({
+const figuresOf = ({ overall, shared, estimate }: NonNullable<Preview['margin']>['before']) => ({
   ...{ revenue: overall.revenue, cogs: overall.cogs, margin: overall.margin, marginPct: overall.marginPct },
   ...(shared.length === 0 ? {} : { sharedCogs: overall.sharedCogs, directMargin: overall.directMargin }),
+  ...{ estimatedCost: estimate.estimatedCost, marginWithEstimate: estimate.marginWithEstimate },
 });

@@ -19,7 +19,10 @@ export async function sharingPreviewed(
     const { answer } = await asked(ledger.answerNamed(costSharingPreview.name, terms, cliCaller()));
     const preview = answer as AnswerOf<typeof costSharingPreview.answer>;
     if (options.json) printJson(preview);
-    else show(preview);
+    else {
+      show(preview);
+      say(`prepared at position ${preview.position}. A correction takes it as --based-on ${preview.position}.`);
+    }
     return 0;
   });
 }

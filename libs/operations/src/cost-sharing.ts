@@ -30,7 +30,7 @@ import { ADMIN, defineQuery, pageOfRows, zAsOf, zAt, zOptionalId, zPage } from '
 import { statedOver } from '#ledger/stated';
 import { tenantOf } from '#ledger/tenant';
 import { readAllSharing, readSharingPage, SHARING_ORDER, toPolicy } from '#projections/cost-sharing/cost-sharing.read';
-import { inForce, listOf, zQuantity } from './answers.js';
+import { inForce, listOf, zPosition, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
 import { monthsFrom, zByTenant, zMarginFigures, zShared, zUnattributed } from './margin.js';
 import { APRIL } from './story.js';
@@ -196,6 +196,9 @@ const zSharingPreview = z
   .object({
     policyId: z.string(),
     currency: z.string(),
+    position: zPosition.describe(
+      'The log position of the preview. A correction with it as basedOn is refused if it changed',
+    ),
     months: z.array(
       z
         .object({
@@ -243,8 +246,7 @@ export const costSharingPreview = defineQuery({
     const before = await marginsBy(context, months, currency, policies);
     const after = await marginsBy(context, months, currency, changed);
     return {
-      policyId,
-      currency,
+      ...{ policyId, currency, position },
       months: months.map((month, index) => ({
         month: month.start.slice(0, 7),
         before: marginShown(before[index]),

@@ -31,7 +31,7 @@ import {
   readMappingPage,
   toMapping,
 } from '#projections/kind-mappings/kind-mappings.read';
-import { inForce, listOf } from './answers.js';
+import { inForce, listOf, zPosition } from './answers.js';
 import type { Operations } from './declared.js';
 import { monthsFrom } from './margin.js';
 import { zUnits } from './margin-units.js';
@@ -159,6 +159,9 @@ const MOST = 12;
 const zMappingPreview = z
   .object({
     ...{ provider: z.string(), kind: z.string(), currency: z.string() },
+    position: zPosition.describe(
+      'The log position of the preview. A correction with it as basedOn is refused if it changed',
+    ),
     months: z.array(
       z
         .object({
@@ -202,7 +205,7 @@ export const kindMappingPreview = defineQuery({
     const before = await unitsBy(context, months, currency, mappings);
     const after = await unitsBy(context, months, currency, changed);
     return {
-      ...{ provider, kind, currency },
+      ...{ provider, kind, currency, position },
       months: months.flatMap((month, index) => {
         const [without, having] = [before.months[index], after.months[index]];
         if (without === undefined || having === undefined) throw new Error('a month has no units');

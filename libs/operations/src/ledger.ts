@@ -38,6 +38,7 @@ import { carriedOutTogether, isUndecided, yielding } from './command-group.js';
 import { refusalOf, refusalWhileHalted, untilUnavailable, withRemedies } from './refusal.js';
 import { tenants } from './tenants.js';
 import { usageRecords } from './usage.js';
+import { type Crossings, crossingsOf } from '#billing/preview/crossings';
 import { bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
 import { ADMIN, type AnswerOf, type DefinedQuery, STAFF } from '#ledger/query';
 import { readIsReadOnly } from '#projections/checkpoint.read';
@@ -69,7 +70,7 @@ const SHOWING_COST: ReadonlySet<ExportKind> = new Set(['focus', 'journal', 'marg
 type MarginAnswer = AnswerOf<typeof margin.answer>;
 
 /** The preview of commands: their outcomes, and the changes in money. */
-export interface Preview extends Effect {
+export interface Preview extends Effect, Crossings {
   /**
    * The log position of the preview. A correction with this position as `basedOn` is refused if the same was changed
    * since.
@@ -182,7 +183,8 @@ export class Ledger {
       for (const date of remetered) await carryOut({ command: 'run-metering', date });
       await trial.core.projector.catchUp();
       const { effect, revenue } = await effectOf(trial, options.at ?? caller.now);
-      if (options.margin === undefined) return { position: trial.from, commands, remetered, ...effect };
+      const previewed = { position: trial.from, commands, remetered, ...effect };
+      if (options.margin === undefined) return { ...previewed, ...(await crossingsOf(trial, caller)) };
       const { answer: before } = await answered(
         trial.core,
         margin,
@@ -191,7 +193,7 @@ export class Ledger {
       );
       await bookDifferences(trial, revenue);
       const { answer: after } = await answered(trial.core, margin, options.margin, caller);
-      return { position: trial.from, commands, remetered, ...effect, margin: { before, after } };
+      return { ...previewed, margin: { before, after }, ...(await crossingsOf(trial, caller)) };
     });
   }
 

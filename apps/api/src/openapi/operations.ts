@@ -229,6 +229,28 @@ const zPreviewed = z.looseObject({
     .strictObject({ before: zMargin, after: zMargin })
     .optional()
     .describe('Of the month that was given, without and with the commands'),
+  thresholds: z
+    .array(
+      z.strictObject({
+        ...{ tenantId: z.string(), budgetId: z.string(), month: z.string(), threshold: z.string() },
+        change: z.enum(['reached', 'undone']),
+        value: z.string().nullable().describe('null: there is no such budget in the month any more'),
+        limit: z.string().nullable(),
+      }),
+    )
+    .optional()
+    .describe('What the worker would record of budgets that are set or corrected. Absent: none is'),
+  alerts: z
+    .array(
+      z.strictObject({
+        ...{ alertId: z.string(), period: z.string(), currency: z.string() },
+        ...{ tenantId: z.string().nullable(), provider: z.string().nullable(), kind: z.string().nullable() },
+        change: z.enum(['raised', 'cleared']),
+        value: z.string().nullable().describe('In percent or points'),
+      }),
+    )
+    .optional()
+    .describe('What the worker would record by rules that are set or corrected. Absent: none is'),
 });
 
 const GRAPHQL_EXAMPLE = {

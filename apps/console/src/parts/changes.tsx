@@ -1,6 +1,6 @@
 import { Text } from '@mantine/core';
 import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
-import { monthText } from '../formats.ts';
+import { isZero, monthText } from '../formats.ts';
 import { Money } from './states.tsx';
 import { DataTable } from './table.tsx';
 
@@ -16,6 +16,8 @@ export function Changes({ of }: { readonly of: Preview }) {
         {`, before tax, on ${of.lines.length} lines.`}
       </Text>
       {of.margin !== undefined && <MarginChange of={of.margin} />}
+      {of.alerts !== undefined && <AlertChanges alerts={of.alerts} />}
+      {of.thresholds !== undefined && <ThresholdChanges thresholds={of.thresholds} />}
       <DataTable
         name="preview by tenant"
         rows={of.byTenant}
@@ -55,13 +57,21 @@ export function Changes({ of }: { readonly of: Preview }) {
 }
 
 function MarginChange({ of: { before, after } }: { readonly of: NonNullable<Preview['margin']> }) {
-  const rows = (
+  const figures = (
     [
       ['Revenue', 'revenue'],
       ['Cost', 'cogs'],
       ['Margin', 'margin'],
     ] as const
   ).map(([title, name]) => ({ title, before: before.overall[name], after: after.overall[name] }));
+  const estimates = (
+    [
+      ['Estimated cost, not billed yet', 'estimatedCost'],
+      ['Margin with the estimate', 'marginWithEstimate'],
+    ] as const
+  ).map(([title, name]) => ({ title, before: before.estimate[name], after: after.estimate[name] }));
+  const isEstimated = [before, after].some(({ estimate }) => !isZero(estimate.estimatedCost));
+  const rows = isEstimated ? [...figures, ...estimates] : figures;
   return (
     <>
       <Text fw={600}>{`Margin of ${monthText(before.period)}`}</Text>
@@ -88,5 +98,49 @@ function MarginChange({ of: { before, after } }: { readonly of: NonNullable<Prev
         ]}
       />
     </>
+  );
+}
+
+/** What the worker would raise or clear by the rules that are changed. */
+function AlertChanges({ alerts }: { readonly alerts: NonNullable<Preview['alerts']> }) {
+  return (
+    <DataTable
+      name="alerts that would change"
+      rows={alerts}
+      keyOf={(each) => JSON.stringify(each)}
+      empty="No alert would be raised or cleared."
+      columns={[
+        { title: 'Rule', value: ({ alertId }) => alertId },
+        { title: 'Period', value: ({ period }) => period },
+        { title: 'Tenant', value: ({ tenantId }) => tenantId },
+        {
+          title: 'Cost of',
+          value: ({ provider, kind }) => (provider === null ? null : `${provider} ${kind ?? ''}`),
+        },
+        { title: 'Would be', value: ({ change }) => change },
+        { title: 'Value', value: ({ value }) => value, isNumber: true },
+      ]}
+    />
+  );
+}
+
+/** What the worker would record of the budgets that are changed. */
+function ThresholdChanges({ thresholds }: { readonly thresholds: NonNullable<Preview['thresholds']> }) {
+  return (
+    <DataTable
+      name="thresholds that would change"
+      rows={thresholds}
+      keyOf={(each) => JSON.stringify(each)}
+      empty="No threshold would be reached or undone."
+      columns={[
+        { title: 'Budget', value: ({ budgetId }) => budgetId },
+        { title: 'Tenant', value: ({ tenantId }) => tenantId },
+        { title: 'Month', value: ({ month }) => month },
+        { title: 'Threshold %', value: ({ threshold }) => threshold, isNumber: true },
+        { title: 'Would be', value: ({ change }) => change },
+        { title: 'Value', value: ({ value }) => value, isNumber: true },
+        { title: 'Limit', value: ({ limit }) => limit, isNumber: true },
+      ]}
+    />
   );
 }
