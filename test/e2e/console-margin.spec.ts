@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { apiForAll, april } from '../support/api.js';
 import { closeBrowser, signIn, visiting } from '../support/browser.js';
@@ -138,6 +140,117 @@ describe('the margin of a month', () => {
       // April as it was known before its invoices
       await page.goto(`${api().url}/console/margin?month=2026-04&view=bridge&fromAsOf=5`);
       await page.getByRole('img', { name: /^Position 5 \$0\.00, / }).waitFor();
+    });
+  });
+});
+
+describe('facts about the margin', () => {
+  const preview = (page: Page) => page.getByRole('dialog').getByRole('button', { name: 'Preview in money' });
+  const shows = async (page: Page, table: string, row: RegExp): Promise<void> => {
+    await page
+      .getByRole('dialog')
+      .getByRole('table', { name: table, exact: true })
+      .getByRole('row', { name: row })
+      .waitFor();
+  };
+  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  /** With the dialog open and its preview shown. */
+  const apply = async (page: Page, recorded: RegExp): Promise<void> => {
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Reason').waitFor();
+    await page.evaluate(axe);
+    expect(await page.evaluate('axe.run().then((of) => of.violations.map((each) => each.id))')).toEqual([]);
+    await dialog.getByLabel('Reason').fill('as agreed');
+    await dialog.getByRole('button', { name: 'Apply' }).click();
+    await dialog.getByText(recorded).waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+  };
+
+  it('are withdrawn and corrected after a preview: a policy, a rule of alerts', async () => {
+    const policy = {
+      ...{ command: 'set-cost-sharing', policyId: 'again', costs: { kind: 'address' }, method: 'even' },
+      effectiveFrom: april.start,
+    };
+    expect((await api().post('platform_admin', '/api/v1/commands', policy)).body).toMatchObject({ status: 'done' });
+    await onPage('&view=sharing', async (page) => {
+      await page.getByRole('button', { name: 'Withdraw again' }).click();
+      await preview(page).click();
+      // Only acme has a deployment: it bears 0.30 of globex. 3.99 − 3.00 − 0.07 − 0.30 = 0.62; then 0.92.
+      await shows(page, 'margin by tenant before and after', /acme \$0\.62 \$0\.92/);
+      await shows(page, 'margin by tenant before and after', /globex -\$0\.03 -\$0\.33/);
+      await apply(page, /The policy is withdrawn/);
+
+      await page.getByRole('tab', { name: 'Alerts' }).click();
+      await page.getByText('There is no rule').waitFor();
+      await page.getByRole('button', { name: 'Set a rule' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Name of the rule').fill('cheap');
+      await dialog.getByRole('combobox', { name: 'When' }).click();
+      await page.getByRole('option', { name: 'Cost of a kind off its average' }).click();
+      await dialog.getByLabel('Number of days that are averaged').fill('2');
+      await dialog.getByLabel('Limit, in percent or points').fill('10');
+      // The bills charge the same each day.
+      await preview(page).click();
+      await dialog.getByText('No alert would be raised or cleared.').waitFor();
+      await apply(page, /The rule is recorded/);
+      const rules = page.getByRole('table', { name: 'rules of alerts' });
+      await rules.getByRole('row', { name: /cheap Cost of a kind off its average 10 % 2 days/ }).waitFor();
+      await rules.getByRole('button', { name: 'Correct cheap' }).click();
+      await dialog.getByLabel('Limit, in percent or points').fill('20');
+      await preview(page).click();
+      await apply(page, /The rule is recorded/);
+      await rules.getByRole('row', { name: /cheap .* 20 %/ }).waitFor();
+    });
+  });
+
+  it('are recorded: the mapping of a kind, the total of an invoice', async () => {
+    await onPage('&view=units', async (page) => {
+      await page.getByRole('button', { name: 'Map a kind' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel(/^Provider/).fill('digitalocean');
+      await dialog.getByLabel('Kind of the provider').fill('gateway');
+      await dialog.getByLabel('Billing kinds, with commas between').fill('gateway');
+      await preview(page).click();
+      await shows(page, 'cost by billing kind before and after', /April 2026 gateway \$0\.00 \$3\.00/);
+      await apply(page, /The mapping is recorded/);
+      const mappings = page.getByRole('table', { name: 'mappings of kinds' });
+      await mappings.getByRole('row', { name: /digitalocean gateway gateway/ }).waitFor();
+      await mappings.getByRole('button', { name: 'Withdraw digitalocean gateway' }).click();
+      await preview(page).click();
+      await apply(page, /The mapping is withdrawn/);
+      await page.getByText('No kind is mapped.').waitFor();
+
+      await page.getByRole('tab', { name: 'Reconciliation' }).click();
+      const bills = page.getByRole('table', { name: 'provider invoices' });
+      await bills.getByRole('button', { name: 'Record total of digitalocean do-2026-04' }).click();
+      await dialog.getByLabel('Total with tax, in USD').fill('3.50');
+      await preview(page).click();
+      // 3.00 − 3.50
+      await dialog.getByText('Imported lines $3.00, total $3.50, difference -$0.50.').waitFor();
+      await apply(page, /The total is recorded/);
+      await bills.getByRole('row', { name: /do-2026-04 differs/ }).waitFor();
+      await bills.getByRole('button', { name: 'Correct total of digitalocean do-2026-04' }).click();
+      await dialog.getByLabel('Total with tax, in USD').fill('3.00');
+      await preview(page).click();
+      await apply(page, /The total is recorded/);
+      await bills.getByRole('row', { name: /do-2026-04 equal/ }).waitFor();
+      await bills.getByRole('button', { name: 'Withdraw total of digitalocean do-2026-04' }).click();
+      await preview(page).click();
+      await apply(page, /The total is withdrawn/);
+      await bills.getByRole('row', { name: /do-2026-04 not recorded/ }).waitFor();
+    });
+  });
+
+  it('are estimated until the bill comes, and marked so', async () => {
+    const rate = { command: 'set-cost-rate', billingKind: 'zones', unitCost: '0.05', effectiveFrom: april.start };
+    expect((await api().post('platform_admin', '/api/v1/commands', rate)).body).toMatchObject({ status: 'done' });
+    await onPage('', async (page) => {
+      const kinds = page.getByRole('table', { name: 'estimated cost by billing kind' });
+      await kinds.getByRole('row', { name: /zones any provider 1 \$0\.05/ }).waitFor();
+      await page.getByText('Estimate', { exact: true }).waitFor();
+      const trend = page.getByRole('table', { name: 'trend' });
+      await trend.getByRole('columnheader', { name: 'Estimated cost (no bill yet)' }).waitFor();
     });
   });
 });

@@ -1,5 +1,6 @@
 import { Text } from '@mantine/core';
-import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
+import { decimal } from '#domain/money/decimal';
+import type { Margin, Preview } from '../../../../clients/typescript/ledgerline.ts';
 import { isZero, monthText } from '../formats.ts';
 import { Money } from './states.tsx';
 import { DataTable } from './table.tsx';
@@ -97,7 +98,31 @@ function MarginChange({ of: { before, after } }: { readonly of: NonNullable<Prev
           },
         ]}
       />
+      <TenantMargins before={before} after={after} />
     </>
+  );
+}
+
+/** The tenants whose margin changes. */
+function TenantMargins({ before, after }: NonNullable<Preview['margin']>) {
+  const marginOf = ({ byTenant }: Margin, id: string): string =>
+    byTenant.find(({ tenantId }) => tenantId === id)?.margin ?? '0';
+  const rows = [...new Set([...before.byTenant, ...after.byTenant].map(({ tenantId }) => tenantId))]
+    .map((tenantId) => ({ tenantId, before: marginOf(before, tenantId), after: marginOf(after, tenantId) }))
+    .filter((row) => !decimal(row.before).eq(decimal(row.after)));
+  if (rows.length === 0) return null;
+  return (
+    <DataTable
+      name="margin by tenant before and after"
+      rows={rows}
+      keyOf={({ tenantId }) => tenantId}
+      empty=""
+      columns={[
+        { title: 'Tenant', value: ({ tenantId }) => tenantId },
+        { title: 'Before', value: (row) => row.before, currency: before.currency },
+        { title: 'After', value: (row) => row.after, currency: after.currency },
+      ]}
+    />
   );
 }
 

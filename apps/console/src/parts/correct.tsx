@@ -1,6 +1,6 @@
 import { Select, SimpleGrid, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
+import type { Command, Preview } from '../../../../clients/typescript/ledgerline.ts';
 import type { Amount, Correctable } from '../prices.ts';
 import { useSession } from '../session.tsx';
 import { useSend } from './confirmation.tsx';
@@ -48,7 +48,7 @@ export function Correct({ of, close }: { readonly of: Correctable; readonly clos
 }
 
 /** Asks what a correction would change, also in the margin of a month for who may see it. Errors: why it is refused. */
-export function usePreview(): (command: ReturnType<Correctable['commandOf']>, month: string) => Promise<Preview> {
+export function usePreview(): (command: Command, month: string) => Promise<Preview> {
   const { client, role } = useSession();
   return async (command, month) => {
     const isMonth = /^\d{4}-\d{2}$/.test(month);

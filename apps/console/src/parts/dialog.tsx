@@ -21,8 +21,16 @@ export function Dialog({
     [before],
   );
   return (
-    <Modal opened onClose={close} title={title} size={size} lockScroll={false}>
-      {children}
-    </Modal>
+    <Modal.Root opened onClose={close} size={size} lockScroll={false}>
+      <Modal.Overlay />
+      <Modal.Content>
+        {/* By itself it would be a second banner of the page. */}
+        <Modal.Header role="presentation">
+          <Modal.Title>{title}</Modal.Title>
+          <Modal.CloseButton aria-label="Close the dialog" />
+        </Modal.Header>
+        <Modal.Body>{children}</Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }

@@ -1,26 +1,24 @@
-import { SegmentedControl, Stack } from '@mantine/core';
+import { Button, SegmentedControl, Stack } from '@mantine/core';
+import type { UseInfiniteQueryResult } from '@tanstack/react-query';
+import { useState } from 'react';
 import type { Alert, MarginAlert } from '../../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../../answers.ts';
 import { periodText } from '../../formats.ts';
-import { useParam } from '../../moment.ts';
+import { useMoment, useParam } from '../../moment.ts';
+import { ChangeFact, type FactChange, RowActions } from '../../parts/change-fact.tsx';
 import { Section } from '../../parts/states.tsx';
 import { Explain, ListTable } from '../../parts/table.tsx';
+import { useMay } from '../../session.tsx';
 import { useTenants } from '../../tenants.ts';
-
-/** What a rule looks for, in words. */
-const WHEN: Readonly<Record<Alert['when'], string>> = {
-  margin_below: 'Margin below a percentage',
-  margin_drop: 'Margin below that of the month before',
-  unattributed_above: 'Cost of no tenant above a percentage',
-  cost_off_average: 'Cost of a kind off its average',
-};
+import { ruleChange, ruleWithdrawal, WHEN } from './change-rule.ts';
+import type { Shown } from './figures.tsx';
 
 /** A drop of a margin is in points, all else in percent. */
 const amountText = (when: Alert['when'], value: string): string =>
   `${value} ${when === 'margin_drop' ? 'points' : '%'}`;
 
 /** The alerts about margin and cost of all months, and the rules that raise them. */
-export function Alerts() {
+export function Alerts({ month, currency }: Shown) {
   const [state, setState] = useParam('state', 'raised');
   return (
     <Stack>
@@ -38,7 +36,7 @@ export function Alerts() {
         <Raised state={state === 'cleared' ? 'cleared' : 'raised'} />
       </Section>
       <Section title="Rules">
-        <Rules />
+        <Rules month={month} currency={currency} />
       </Section>
     </Stack>
   );
@@ -95,14 +93,70 @@ function Raised({ state }: { readonly state: Alert['state'] }) {
   );
 }
 
-function Rules() {
+function Rules({ month, currency }: Shown) {
+  const { asOf } = useMoment();
+  const mayWrite = useMay('platform_admin') && asOf === undefined;
   const rules = useList('marginAlerts', {});
+  const [change, setChange] = useState<FactChange | null>(null);
+  return (
+    <>
+      {mayWrite && (
+        <Button
+          mb="xs"
+          onClick={() => {
+            setChange(ruleChange(null, month, currency));
+          }}
+        >
+          Set a rule
+        </Button>
+      )}
+      <RuleTable
+        rules={rules}
+        actionsOf={
+          mayWrite
+            ? (rule) => [
+                [
+                  'Correct',
+                  () => {
+                    setChange(ruleChange(rule, month, currency));
+                  },
+                ],
+                [
+                  'Withdraw',
+                  () => {
+                    setChange(ruleWithdrawal(rule, month));
+                  },
+                ],
+              ]
+            : null
+        }
+      />
+      {change !== null && (
+        <ChangeFact
+          of={change}
+          close={() => {
+            setChange(null);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function RuleTable({
+  rules,
+  actionsOf,
+}: {
+  readonly rules: UseInfiniteQueryResult<readonly MarginAlert[]>;
+  /** null: nothing can be done. */
+  readonly actionsOf: ((rule: MarginAlert) => readonly (readonly [string, () => void])[]) | null;
+}) {
   return (
     <ListTable
       name="rules of alerts"
       list={rules}
       keyOf={({ alertId, effectiveFrom }) => `${alertId} ${effectiveFrom}`}
-      empty="There is no rule. Set one with set-margin-alert."
+      empty="There is no rule: no alert is raised."
       columns={[
         { title: 'Rule', value: ({ alertId }) => alertId },
         { title: 'When', value: ({ when }) => WHEN[when] },
@@ -119,6 +173,17 @@ function Rules() {
           value: ({ effectiveFrom }) => effectiveFrom,
           show: ({ period }) => periodText(period),
         },
+        ...(actionsOf === null
+          ? []
+          : [
+              {
+                title: 'Change',
+                value: () => null,
+                show: (rule: MarginAlert) => (
+                  <RowActions named={`${rule.alertId} from ${rule.effectiveFrom}`} actions={actionsOf(rule)} />
+                ),
+              },
+            ]),
       ]}
     />
   );

@@ -7,6 +7,7 @@ import { useParam } from '../../moment.ts';
 import { Answered, Figure, Figures, Money, Section } from '../../parts/states.tsx';
 import { DataTable, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
+import { Estimated, estimateColumns } from './estimated.tsx';
 import { figureColumns, figuresOf, hasShared, type Shown } from './figures.tsx';
 import { IdleOfMonth } from './idle.tsx';
 import { MarginRows } from './rows.tsx';
@@ -46,6 +47,7 @@ function Trend({ month, currency }: Shown) {
                 { title: 'Month', value: (each) => each.month },
                 ...figureColumns(currency, hasShared(months)),
                 { title: 'Coverage %', value: (each) => each.coveragePct, isNumber: true },
+                ...(months.some((each) => !isZero(each.estimatedCost)) ? estimateColumns(currency) : []),
               ]}
             />
           </>
@@ -82,6 +84,7 @@ function Parts({ of }: { readonly of: Margin }) {
       {by === 'kind' && <ByKind of={of} />}
       <OfNoTenant of={of} />
       <IdleOfMonth of={of} />
+      <Estimated of={of} />
     </Stack>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Stack, Text } from '@mantine/core';
+import { Button, Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import type {
   OpenItem,
@@ -8,9 +8,13 @@ import type {
 } from '../../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../../answers.ts';
 import { monthText, quantityText } from '../../formats.ts';
+import { useMoment } from '../../moment.ts';
+import { ChangeFact, type FactChange, RowActions } from '../../parts/change-fact.tsx';
 import { Answered, Figures, Section, Status } from '../../parts/states.tsx';
 import { DataTable, Explain, nextPageOf, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
+import { useMay } from '../../session.tsx';
+import { totalChange, totalWithdrawal } from './change-total.tsx';
 import { type Shown } from './figures.tsx';
 
 /** A month against paper: the invoices of providers, what was issued, and what is missing on one side. */
@@ -75,7 +79,7 @@ function Bills({ of: { provider, currency }, month }: { readonly of: Reconciliat
       {isAll ? (
         <AllBills month={month} currency={currency} />
       ) : (
-        <BillTable bills={provider.items} currency={currency} />
+        <BillTable bills={provider.items} month={month} currency={currency} />
       )}
       {!isAll && provider.count > provider.items.length && <ShowAll count={provider.count} show={setIsAll} />}
     </Stack>
@@ -86,43 +90,99 @@ function AllBills({ month, currency }: Shown) {
   const all = useList('reconciliationInvoices', { period: month, currency });
   return (
     <Answered answer={all}>
-      {(bills) => <BillTable bills={bills} currency={currency} more={nextPageOf(all)} />}
+      {(bills) => <BillTable bills={bills} month={month} currency={currency} more={nextPageOf(all)} />}
     </Answered>
   );
 }
 
 function BillTable({
   bills,
+  month,
   currency,
   more,
-}: {
+}: Shown & {
   readonly bills: readonly ReconciledBill[];
-  readonly currency: string;
   readonly more?: (() => void) | undefined;
 }) {
+  const { asOf } = useMoment();
+  const mayWrite = useMay('platform_admin') && asOf === undefined;
+  const [change, setChange] = useState<FactChange | null>(null);
+  const shown: Shown = { month, currency };
+  const actionsOf = (bill: ReconciledBill): readonly (readonly [string, () => void])[] => [
+    [
+      bill.stated === null ? 'Record total' : 'Correct total',
+      () => {
+        setChange(totalChange(bill, shown));
+      },
+    ],
+    ...(bill.stated === null
+      ? []
+      : [
+          [
+            'Withdraw total',
+            () => {
+              setChange(totalWithdrawal(bill, shown));
+            },
+          ] as const,
+        ]),
+  ];
   return (
-    <DataTable
-      name="provider invoices"
-      rows={bills}
-      keyOf={(each) => `${each.provider} ${each.invoiceRef}`}
-      empty="No provider invoice is of this month. Import the bill with backfill costs."
-      more={more}
-      columns={[
-        { title: 'Provider', value: (each) => each.provider },
-        { title: 'Invoice', value: (each) => each.invoiceRef },
-        {
-          title: 'Status',
-          value: ({ status }) => status,
-          show: ({ status }) => <Status of={status} />,
-        },
-        { title: 'Lines', value: (each) => each.lines, isNumber: true },
-        { title: 'Imported', value: (each) => each.total, currency },
-        { title: 'Recorded total', value: (each) => each.stated?.total ?? null, currency },
-        { title: 'Difference', value: (each) => each.difference, currency },
-        { title: 'Difference of tax', value: (each) => each.taxDifference, currency },
-        { title: 'What to do', value: ({ remedy }) => remedy ?? 'Nothing' },
-      ]}
-    />
+    <>
+      {mayWrite && (
+        <Group>
+          <Button
+            size="xs"
+            variant="default"
+            onClick={() => {
+              setChange(totalChange(null, shown));
+            }}
+          >
+            Record another total
+          </Button>
+        </Group>
+      )}
+      <DataTable
+        name="provider invoices"
+        rows={bills}
+        keyOf={(each) => `${each.provider} ${each.invoiceRef}`}
+        empty="No provider invoice is of this month. Import the bill with backfill costs."
+        more={more}
+        columns={[
+          { title: 'Provider', value: (each) => each.provider },
+          { title: 'Invoice', value: (each) => each.invoiceRef },
+          {
+            title: 'Status',
+            value: ({ status }) => status,
+            show: ({ status }) => <Status of={status} />,
+          },
+          { title: 'Lines', value: (each) => each.lines, isNumber: true },
+          { title: 'Imported', value: (each) => each.total, currency },
+          { title: 'Recorded total', value: (each) => each.stated?.total ?? null, currency },
+          { title: 'Difference', value: (each) => each.difference, currency },
+          { title: 'Difference of tax', value: (each) => each.taxDifference, currency },
+          { title: 'What to do', value: ({ remedy }) => remedy ?? 'Nothing' },
+          ...(mayWrite
+            ? [
+                {
+                  title: 'Change',
+                  value: () => null,
+                  show: (bill: ReconciledBill) => (
+                    <RowActions named={`of ${bill.provider} ${bill.invoiceRef}`} actions={actionsOf(bill)} />
+                  ),
+                },
+              ]
+            : []),
+        ]}
+      />
+      {change !== null && (
+        <ChangeFact
+          of={change}
+          close={() => {
+            setChange(null);
+          }}
+        />
+      )}
+    </>
   );
 }
 

@@ -28,7 +28,6 @@ export function SetSharing({ of, month, currency, close }: Asked) {
   const type = (change: Partial<Typed>): void => {
     setTyped({ ...typed, ...change });
   };
-  const command = of === null ? ('set-cost-sharing' as const) : ('correct-cost-sharing' as const);
   return (
     <Dialog close={close} title={of === null ? 'Set a policy of shared cost' : `Correct ${of.policyId}`} size="xl">
       <PreviewedChange
@@ -36,7 +35,13 @@ export function SetSharing({ of, month, currency, close }: Asked) {
         stated={JSON.stringify(typed)}
         preview={async () => client.costSharingPreview({ ...termsOf(typed), currency })}
         show={(preview) => <SharingChanges of={preview} />}
-        apply={async (_, reason) => send({ command, ...termsOf(typed), reason })}
+        apply={async ({ position }, reason) =>
+          send(
+            of === null
+              ? { command: 'set-cost-sharing', ...termsOf(typed), reason }
+              : { command: 'correct-cost-sharing', ...termsOf(typed), reason, basedOn: position },
+          )
+        }
         recorded={() => 'The policy is recorded. The margins of its months are computed with it from now on.'}
       />
     </Dialog>

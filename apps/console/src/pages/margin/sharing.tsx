@@ -4,6 +4,7 @@ import type { CostSharing, SharedCost } from '../../../../../clients/typescript/
 import { useAnswer, useList } from '../../answers.ts';
 import { monthOf, monthText, periodText, quantityText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
+import { ChangeFact, type FactChange, RowActions } from '../../parts/change-fact.tsx';
 import { Money, Section } from '../../parts/states.tsx';
 import { DataTable, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
@@ -20,6 +21,7 @@ export function SharedCosts({ month, currency }: Shown) {
   const margin = useAnswer('margin', { period: month, currency });
   const [all, setAll] = useParam('all', 'no');
   const [asked, setAsked] = useState<{ readonly of: CostSharing | null } | null>(null);
+  const [withdrawn, setWithdrawn] = useState<FactChange | null>(null);
   const [start, end] = [`${month}-01T00:00:00Z`, `${monthOf(new Date(`${month}-01T00:00:00Z`), 1)}-01T00:00:00Z`];
   const isInForce = ({ effectiveFrom, effectiveUntil }: CostSharing): boolean =>
     effectiveFrom < end && (effectiveUntil === null || effectiveUntil > start);
@@ -73,25 +75,40 @@ export function SharedCosts({ month, currency }: Shown) {
             ...(mayWrite
               ? [
                   {
-                    title: 'Correct',
+                    title: 'Change',
                     value: () => null,
                     show: (policy: CostSharing) => (
-                      <Button
-                        size="compact-xs"
-                        variant="default"
-                        aria-label={`Correct ${policy.policyId} from ${policy.effectiveFrom}`}
-                        onClick={() => {
-                          setAsked({ of: policy });
-                        }}
-                      >
-                        Correct
-                      </Button>
+                      <RowActions
+                        named={`${policy.policyId} from ${policy.effectiveFrom}`}
+                        actions={[
+                          [
+                            'Correct',
+                            () => {
+                              setAsked({ of: policy });
+                            },
+                          ],
+                          [
+                            'Withdraw',
+                            () => {
+                              setWithdrawn(withdrawalOf(policy, month));
+                            },
+                          ],
+                        ]}
+                      />
                     ),
                   },
                 ]
               : []),
           ]}
         />
+        {withdrawn !== null && (
+          <ChangeFact
+            of={withdrawn}
+            close={() => {
+              setWithdrawn(null);
+            }}
+          />
+        )}
         {asked !== null && (
           <SetSharing
             of={asked.of}
@@ -106,6 +123,18 @@ export function SharedCosts({ month, currency }: Shown) {
     </Section>
   );
 }
+
+const withdrawalOf = ({ policyId, effectiveFrom }: CostSharing, month: string): FactChange => ({
+  title: `Withdraw ${policyId}`,
+  note: `The policy as it was set from ${effectiveFrom} on. What was corrected since stays.`,
+  fields: [],
+  month,
+  commandOf: (_, reason) => ({
+    ...{ command: 'withdraw', what: 'set-cost-sharing', reason },
+    ...{ policyId, effectiveFrom },
+  }),
+  recorded: 'The policy is withdrawn. The margins of its months are computed without it from now on.',
+});
 
 /** `provider do, kind droplet`: all that is given must match. */
 function costsText({ costs: { provider, kind, tag, unattributed } }: CostSharing): string {

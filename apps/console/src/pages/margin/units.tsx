@@ -14,6 +14,7 @@ import { DataTable } from '../../parts/table.tsx';
 import { figureColumns, hasShared, isMonthText, type Shown } from './figures.tsx';
 import { FirstMonth } from './first-month.tsx';
 import { IdleParts } from './idle.tsx';
+import { Mappings } from './mappings.tsx';
 
 /** What a unit of each billing kind earns and costs, and why less is billed than its list price. */
 export function Units({ month, currency }: Shown) {
@@ -31,6 +32,9 @@ export function Units({ month, currency }: Shown) {
         <>
           <Section title={`Units, ${span}`}>
             <Answered answer={units}>{(of) => <ByKind of={of} />}</Answered>
+          </Section>
+          <Section title="Kinds of providers">
+            <Mappings month={month} currency={currency} />
           </Section>
           <Section title={`Price realisation, ${span}`}>
             <Answered answer={realisation}>{(of) => <Realised of={of} />}</Answered>
@@ -84,7 +88,7 @@ function ByKind({ of }: { readonly of: MarginUnits }) {
       {unknown.length > 0 && (
         <>
           <Text size="sm">
-            Kinds of providers that are not mapped: say with set-kind-mapping which billing kinds their cost is for.
+            Kinds of providers that are not mapped: say under Kinds of providers which billing kinds their cost is for.
           </Text>
           <Costs name="kinds that are not mapped" rows={unknown} currency={currency} />
         </>

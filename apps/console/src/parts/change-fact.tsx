@@ -1,0 +1,99 @@
+import { Button, Group, Text } from '@mantine/core';
+import { type ReactNode, useState } from 'react';
+import type { Command, Preview } from '../../../../clients/typescript/ledgerline.ts';
+import type { Amount } from '../prices.ts';
+import { Changes } from './changes.tsx';
+import { useSend } from './confirmation.tsx';
+import { AmountFields, usePreview } from './correct.tsx';
+import { Dialog } from './dialog.tsx';
+import { PreviewedChange } from './previewed-change.tsx';
+
+type Values = Readonly<Record<string, string>>;
+
+/** A fact that is set, corrected or withdrawn, and what is asked for. */
+export interface FactChange {
+  readonly title: string;
+  readonly note?: string;
+  /** What the fields begin with. None: the change needs no more than a reason. */
+  readonly fields: readonly Amount[];
+  /** Which fields are shown for what was chosen. Default: all. */
+  readonly isShown?: (name: string, values: Values) => boolean;
+  /** The month whose margin the preview shows. */
+  readonly month: string;
+  readonly commandOf: (values: Values, reason: string) => Command;
+  /** What the preview shows. Default: all that it has. */
+  readonly show?: (preview: Preview, values: Values) => ReactNode;
+  readonly recorded: string;
+}
+
+/** A fact is changed after a preview, with a reason. */
+export function ChangeFact({ of, close }: { readonly of: FactChange; readonly close: () => void }) {
+  const send = useSend();
+  const preview = usePreview();
+  const [given, setGiven] = useState<Values>({});
+  const all: Values = { ...Object.fromEntries(of.fields.map(({ name, value }) => [name, value])), ...given };
+  const shown = of.fields.filter(({ name }) => of.isShown?.(name, all) ?? true);
+  const values: Values = Object.fromEntries(shown.map(({ name }) => [name, (all[name] ?? '').trim()]));
+  return (
+    <Dialog close={close} title={of.title} size="lg">
+      <PreviewedChange
+        fields={
+          <>
+            {of.note !== undefined && <Text size="sm">{of.note}</Text>}
+            <AmountFields amounts={shown} told={given} tell={setGiven} />
+          </>
+        }
+        stated={JSON.stringify(values)}
+        preview={async () => preview(of.commandOf(values, 'preview'), of.month)}
+        show={(previewed) => of.show?.(previewed, values) ?? <Changes of={previewed} />}
+        apply={async ({ position }, reason) => send(basedOn(of.commandOf(values, reason), position))}
+        recorded={() => of.recorded}
+      />
+    </Dialog>
+  );
+}
+
+/** What corrects or withdraws is refused if the same was changed since its preview. */
+const basedOn = (command: Command, position: number): Command =>
+  command.command.startsWith('correct-') || command.command === 'withdraw'
+    ? ({ ...command, basedOn: position } as Command)
+    : command;
+
+/** The fields of a period. */
+export const periodFields = (of: {
+  readonly effectiveFrom: string;
+  readonly effectiveUntil: string | null;
+}): Amount[] => [
+  { name: 'from', label: 'From', value: of.effectiveFrom },
+  { name: 'until', label: 'Until (empty: open)', value: of.effectiveUntil ?? '' },
+];
+
+export const periodIn = ({ from = '', until = '' }: Values) => ({
+  effectiveFrom: from,
+  ...(until === '' ? {} : { effectiveUntil: until }),
+});
+
+/** What is not left empty. */
+export const given = <Name extends string>(values: Values, ...names: readonly Name[]): { [name in Name]?: string } =>
+  Object.fromEntries(names.flatMap((name) => ((values[name] ?? '') === '' ? [] : [[name, values[name]]]))) as {
+    [name in Name]?: string;
+  };
+
+/** Buttons of a row of a table. `named`: the row, for those who do not see it. */
+export function RowActions({
+  named,
+  actions,
+}: {
+  readonly named: string;
+  readonly actions: readonly (readonly [title: string, act: () => void])[];
+}) {
+  return (
+    <Group gap={4} wrap="nowrap">
+      {actions.map(([title, act]) => (
+        <Button key={title} size="compact-xs" variant="default" aria-label={`${title} ${named}`} onClick={act}>
+          {title}
+        </Button>
+      ))}
+    </Group>
+  );
+}
