@@ -142,7 +142,8 @@ function show({ lines, byTenant, byMonth, totals, remetered, margin, thresholds,
     );
   for (const { tenantId, budgetId, month, threshold, change, value, limit } of thresholds ?? [])
     print(
-      `budget ${budgetId} of ${tenantId}  ${month}: ${threshold} % would be ${change}  ${value ?? '-'} of ${limit ?? '-'}`,
+      `budget ${budgetId} of ${tenantId}  ${month}: ${threshold} % would be ${change}  ` +
+        `${value ?? '-'} of ${limit ?? '-'}`,
     );
   for (const { alertId, period, tenantId, provider, kind, change, value } of alerts ?? [])
     print(

@@ -103,7 +103,9 @@ export function Mappings({ month, currency }: Shown) {
 
 const withdrawalOf = ({ provider, kind, effectiveFrom }: KindMapping, month: string): FactChange => ({
   title: `Withdraw the mapping of ${kind}`,
-  note: `The mapping as it was set from ${effectiveFrom} on. What was corrected since stays. No margin changes, only what its cost is for.`,
+  note:
+    `The mapping as it was set from ${effectiveFrom} on. What was corrected since stays. ` +
+    'No margin changes, only what its cost is for.',
   fields: [],
   month,
   commandOf: (_, reason) => ({
