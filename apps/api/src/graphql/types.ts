@@ -32,6 +32,8 @@ function typeOf(schema: z.core.$ZodType): TypeOf {
   if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional || schema instanceof z.ZodDefault)
     return { ...typeOf(schema.unwrap()), isNullable: true };
   if (schema instanceof z.ZodArray) return { ...scalar(typeOf(schema.element).named), isList: true };
+  const named = namedBy(schema);
+  if (named !== schema) return typeOf(named);
   const { id, format } = metaOf(schema);
   if (schema instanceof z.ZodObject && id !== undefined) return scalar(objectType(id, schema));
   if (schema instanceof z.ZodDiscriminatedUnion && id !== undefined)
@@ -69,6 +71,13 @@ const metaOf = (schema: z.core.$ZodType): { id?: string; description?: string; f
     ...(typeof meta?.['format'] === 'string' ? { format: meta['format'] } : {}),
   };
 };
+
+/** A schema with a description of its own has lost its name: the schema that was described. Others are themselves. */
+function namedBy(schema: z.core.$ZodType): z.core.$ZodType {
+  const { parent } = schema._zod;
+  if (parent === undefined || metaOf(schema).id !== undefined) return schema;
+  return metaOf(parent).id === undefined ? schema : parent;
+}
 
 /** The description of the schema, or else of the schema that it wraps. */
 const descriptionOf = (schema: z.core.$ZodType): string | undefined =>
