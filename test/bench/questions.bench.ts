@@ -55,12 +55,20 @@ async function asked(ledger: Ledger): Promise<ReadonlyMap<string, Readonly<Recor
     ['margin-bridge', { from: '2026-04', to: '2026-05' }],
     ['reconciliation', { period: '2026-04' }],
     ['margin-trend', { from: '2026-01', to: '2026-12' }],
+    ['statement', { tenantId, start: '2026-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' }],
+    ['statement-document', { tenantId, start: '2026-01-01T00:00:00Z', end: '2027-01-01T00:00:00Z' }],
+    ['reconciliation-invoices', { period: '2026-04' }],
+    ['reconciliation-items', { period: '2026-04', list: 'usage_unbilled' }],
+    ['cost-variance', { from: '2026-01', to: '2026-12' }],
     ['diff', { from: '1' }],
   ]);
 }
 
 /** Asked for one thing that they name, or of what is given with the question. They take no longer in a large ledger. */
-const OF_ONE = ['credit-note', 'credit-note-document', 'quote'];
+const OF_ONE = [
+  ...['credit-note', 'credit-note-document', 'credit-note-ubl', 'credit-note-cii', 'invoice-ubl', 'invoice-cii'],
+  ...['bundle', 'quote', 'rebuild', 'webhook-deliveries', 'webhook-secret'],
+];
 
 export const questionsBench: Bench = {
   name: 'questions',
