@@ -23,6 +23,7 @@ import { questionsBench } from './questions.bench.js';
 import { rebuildBench } from './rebuild.bench.js';
 import { rebuildAllBench } from './rebuild-all.bench.js';
 import { rerateBench } from './rerate.bench.js';
+import { takeoverBench } from './takeover.bench.js';
 import { verifyBench } from './verify.bench.js';
 
 const BENCHES: readonly Bench[] = [
@@ -47,6 +48,7 @@ const BENCHES: readonly Bench[] = [
   rebuildBench,
   rebuildAllBench,
   rerateBench,
+  takeoverBench,
 ];
 const FAILED = 1;
 const WRONG_USAGE = 2;
