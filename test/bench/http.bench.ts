@@ -11,26 +11,29 @@ import { onNode } from './on-node.js';
 
 export const SECRET = 'a secret of the benches, longer than 32 characters';
 const DEPLOYMENTS = 100;
-const BATCH = 100;
+export const BATCH = 100;
 /** As many as a collector in front of many machines has open. */
-const CONNECTIONS = 10;
+export const CONNECTIONS = 10;
 /** Who sends one reading at a time waits for each answer: a thousand a second are of many senders. */
 const SINGLE_CONNECTIONS = 20;
 const SECONDS = 5;
 /** Ten times as many at once as the API takes. */
 const OVERLOAD_CONNECTIONS = 640;
 
-interface Running {
+export interface Running {
   readonly url: string;
   readonly token: string;
   stop(): Promise<void>;
 }
 
-/** The API and the worker, as `up` has them: processes of their own, on this machine with the database and the load. */
+/**
+ * The API and the worker, as `up` has them: processes of their own, on this machine with the database and the load.
+ * `count`: how many APIs.
+ */
 export async function withApi<Result>(
   databaseUrl: string,
-  work: (api: Running) => Promise<Result>,
-  log: Readonly<Record<string, string>> = {},
+  work: (api: Running, others: readonly Running[]) => Promise<Result>,
+  { log = {}, count = 1 }: { readonly log?: Readonly<Record<string, string>>; readonly count?: number } = {},
 ): Promise<Result> {
   const environment = {
     ...process.env,
@@ -48,23 +51,30 @@ export async function withApi<Result>(
       env: environment,
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
-  const processes: ChildProcess[] = [start('api')];
+  const processes: ChildProcess[] = [];
   try {
-    const url = await firstLine(processes[0]);
+    const urls: string[] = [];
+    for (let n = 0; n < count; n += 1) {
+      const api = start('api');
+      processes.push(api);
+      urls.push(await firstLine(api));
+    }
     processes.push(start('worker'));
     const token = await mintToken(
       SECRET,
       { sub: 'bench', role: 'platform_admin', ttl: '12h' },
       instant(new Date().toISOString()),
     );
-    return await work({ url, token, stop: async () => stopped(processes) });
+    const [first = '', ...others] = urls;
+    const running = (url: string): Running => ({ url, token, stop: async () => stopped(processes) });
+    return await work(running(first), others.map(running));
   } finally {
     await stopped(processes);
   }
 }
 
-async function firstLine(process: ChildProcess | undefined): Promise<string> {
-  if (process?.stdout === undefined || process.stdout === null) throw new Error('the API has no output');
+async function firstLine(process: ChildProcess): Promise<string> {
+  if (process.stdout === null) throw new Error('the API has no output');
   for await (const line of createInterface({ input: process.stdout })) return line;
   throw new Error('the API did not start: is dist there? npm run build');
 }
@@ -80,7 +90,7 @@ async function stopped(processes: readonly ChildProcess[]): Promise<void> {
   );
 }
 
-const headersOf = ({ token }: Running): Record<string, string> => ({
+export const headersOf = ({ token }: Running): Record<string, string> => ({
   authorization: `Bearer ${token}`,
   'content-type': 'application/json',
 });
@@ -97,7 +107,7 @@ async function post(api: Running, path: string, body: unknown): Promise<unknown>
 
 const deployment = (n: number): string => `d${Math.floor(n) % DEPLOYMENTS}`;
 
-async function register(api: Running): Promise<void> {
+export async function register(api: Running): Promise<void> {
   const from = '2026-01-01T00:00:00Z';
   await post(api, '/api/v1/commands', [
     { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
@@ -120,7 +130,7 @@ const DAY = {
 };
 const reading = (): object => ({ resourceId: `r${(sent += 1)}`, ...DAY });
 /** A collector's batch is of one deployment. */
-const batch = (): string =>
+export const batch = (): string =>
   JSON.stringify({ deploymentId: deployment(sent / BATCH), observations: Array.from({ length: BATCH }, reading) });
 const single = (): string => JSON.stringify({ deploymentId: deployment(sent), ...reading() });
 
@@ -134,7 +144,7 @@ interface Load {
 const zAccepted = z.object({ accepted: z.int() });
 
 /** Requests as fast as the connections take them. */
-async function loaded(
+export async function loaded(
   api: Running,
   path: string,
   body: (() => string) | null,
@@ -168,7 +178,7 @@ async function loaded(
   };
 }
 
-async function recorded(pool: pg.Pool): Promise<number> {
+export async function recorded(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(
     'SELECT count(*)::int AS count FROM ledgerline.usage_records WHERE position_to IS NULL',
   );
@@ -224,7 +234,7 @@ async function ingest(size: number, say: (message: string) => void, log: Record<
         say('  one by one');
         return { batches, singles: await loaded(api, '/api/v1/usage', single, { connections: SINGLE_CONNECTIONS }) };
       },
-      log,
+      { log },
     ),
   );
 }

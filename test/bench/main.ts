@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { appendBench } from './append.bench.js';
+import { apisBench } from './apis.bench.js';
 import { applyBench } from './apply.bench.js';
 import { backfillBench } from './backfill.bench.js';
 import type { Bench, LogKind, Measured } from './bench.js';
@@ -29,6 +30,7 @@ import { verifyBench } from './verify.bench.js';
 const BENCHES: readonly Bench[] = [
   appendBench,
   applyBench,
+  apisBench,
   backfillBench,
   checkBench,
   cliStartBench,
