@@ -35,6 +35,7 @@ export const PROJECTIONS = [
   'tokens',
   'proposals',
   'webhooks',
+  'closed-periods',
   'commands',
 ] as const;
 
@@ -161,6 +162,9 @@ export const flow = {
   RebuildAccepted: ['commands'],
   RebuildCancelled: ['commands'],
   RollbackRequested: ['commands'],
+
+  PeriodClosed: ['closed-periods', 'commands'],
+  PeriodReopened: ['closed-periods', 'commands'],
 } as const satisfies Record<EventType, Line>;
 
 /** The event types whose line names a projection. */

@@ -1,5 +1,6 @@
 import type { Projection } from '#read-model/projection';
 import { budgetsProjection } from './budgets/budgets.projection.js';
+import { closedPeriodsProjection } from './closed-periods/closed-periods.projection.js';
 import { commandsProjection } from './commands/commands.projection.js';
 import { costRatesProjection } from './cost-rates/cost-rates.projection.js';
 import { costSharingProjection } from './cost-sharing/cost-sharing.projection.js';
@@ -53,6 +54,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   tokens: tokensProjection,
   proposals: proposalsProjection,
   webhooks: webhooksProjection,
+  'closed-periods': closedPeriodsProjection,
   commands: commandsProjection,
 };
 

@@ -85,3 +85,20 @@ export async function readPaidInvoices(db: Db, position: number, { start, end }:
     ORDER BY ordinal`.execute(db);
   return rows;
 }
+
+/** The first month in which a journal has anything. null: it never has. */
+export async function readFirstBookedMonth(db: Db, position: number): Promise<string | null> {
+  const monthOf = (instant: RawBuilder<unknown>): RawBuilder<unknown> =>
+    sql`to_char(min(${instant}) AT TIME ZONE 'UTC', 'YYYY-MM')`;
+  const { rows } = await sql<{ month: string | null }>`
+    SELECT least(
+      (SELECT min(month) FROM revenue WHERE position_from <= ${position}),
+      (SELECT ${monthOf(sql`issued_at`)} FROM invoices WHERE ${at(position)}),
+      (SELECT ${monthOf(sql`paid_at`)} FROM invoices WHERE ${at(position)}),
+      (SELECT ${monthOf(sql`paid_at`)} FROM payments WHERE ${at(position)}),
+      (SELECT ${monthOf(sql`applied_at`)} FROM payment_applications WHERE ${at(position)}),
+      (SELECT ${monthOf(sql`refunded_at`)} FROM refunds WHERE ${at(position)}),
+      (SELECT ${monthOf(sql`(payment ->> 'at')::timestamptz`)} FROM credits WHERE ${at(position)}),
+      (SELECT ${monthOf(sql`charge_period_start`)} FROM cost_lines WHERE ${at(position)})) AS month`.execute(db);
+  return rows[0]?.month ?? null;
+}

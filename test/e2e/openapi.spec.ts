@@ -204,6 +204,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'record-payment',
   'record-refund',
   'apply-payment',
+  'close-period',
+  'reopen-period',
   'pay-invoice',
   'correct-price',
   'correct-plan',

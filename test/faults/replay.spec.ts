@@ -110,6 +110,7 @@ describe('a replay from nothing', () => {
     await test.apply(
       { command: 'issue-token', tokenId: 'k', actor: 'x', role: 'auditor', expiresAt: '2036-01-01T00:00:00Z' },
       { command: 'revoke-token', tokenId: 'k', reason: 'lost' },
+      { command: 'close-period', month: '2026-03' },
       { command: 'record-payment', ...PAYMENT, paymentId: 'p1', amount: '1000.00' },
       { command: 'record-refund', ...PAYMENT, paymentId: 'p1', refundId: 'r1', amount: '1.00' },
       { command: 'record-payment', ...PAYMENT, paymentId: 'p2', amount: '7.00' },

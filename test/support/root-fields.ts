@@ -46,6 +46,7 @@ export function rootFields(
       'creditNote',
       { for: READ, given: () => `(id: "${api().creditNoteId}")`, rest: () => `/credit-notes/${api().creditNoteId}` },
     ],
+    ['books', { for: STAFF, rest: () => '/books' }],
     ['payments', { for: READ, rest: () => '/payments' }],
     [
       'statement',

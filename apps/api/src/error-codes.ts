@@ -113,6 +113,8 @@ export const ERROR_CODES: readonly string[] = [
   'payment_exists',
   'payment_recorded',
   'payment_refunded',
+  'period_not_closed',
+  'period_not_over',
   'plan_in_use',
   'plan_missing',
   'plan_not_in_force',

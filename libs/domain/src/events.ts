@@ -24,6 +24,7 @@ import { tokenEventsWith } from './tokens/token.js';
 import { type IdSchema, zId, zRecordedId } from './schema.js';
 import type { Instant } from './time/instant.js';
 import { usageEventsWith } from './usage/usage.js';
+import { bookEventsWith } from './books/period.js';
 import { webhookEventsWith } from './webhooks/webhook.js';
 
 /**
@@ -55,6 +56,7 @@ const schemasWith = (id: IdSchema) => ({
   ...tokenEventsWith(id),
   ...proposalEventsWith(id),
   ...webhookEventsWith(id),
+  ...bookEventsWith(),
 });
 
 /** The shapes of events that are written. */

@@ -5,7 +5,7 @@ export const LONGEST_NAME = 500;
 
 /** What the names of streams begin with, before "-" and an id. */
 export const STREAM_KINDS = [
-  ...['alert', 'backfill', 'bill', 'billing', 'budget', 'cost', 'credits', 'deployment', 'estimate'],
+  ...['alert', 'backfill', 'bill', 'billing', 'books', 'budget', 'cost', 'credits', 'deployment', 'estimate'],
   ...['inventory', 'line'],
   ...['metering', 'plan', 'proposal', 'rate', 'tenant', 'token', 'usage', 'webhook'],
 ] as const;

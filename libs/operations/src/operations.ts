@@ -3,6 +3,7 @@ import { type CommandDefinition, WRITERS } from '#ledger/define-command';
 import type { DefinedQuery } from '#ledger/query';
 import { accrualOperations } from './accrual.js';
 import { auditOperations } from './audit.js';
+import { bookOperations } from './books.js';
 import { budgetOperations } from './budgets.js';
 import { costOperations } from './costs.js';
 import { costRateOperations } from './cost-rates.js';
@@ -66,6 +67,7 @@ const SUBJECTS: readonly Operations[] = [
   invoiceOperations,
   creditNoteOperations,
   paymentOperations,
+  bookOperations,
   statementOperations,
   documentOperations,
   eInvoiceOperations,

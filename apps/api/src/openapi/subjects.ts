@@ -10,8 +10,9 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
     paths: ['usage', 'usage-records', 'metered-days', 'days-to-meter', 'unbilled', 'budgets'],
   },
   Invoices: {
-    about: 'Invoices with their lines and documents, owed corrections, credit notes, credits, payments and statements',
-    paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits', 'payments', 'statement'],
+    about:
+      'Invoices with their lines and documents, owed corrections, credit notes, credits, payments, statements, books',
+    paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits', 'payments', 'statement', 'books'],
   },
   Margin: {
     about:

@@ -152,6 +152,8 @@ function wantedBy({
     case 'WebhookRemoved':
     case 'CostRateSet':
     case 'CostRateCorrected':
+    case 'PeriodClosed':
+    case 'PeriodReopened':
     case 'TokenIssued':
     case 'TokenRevoked':
     case 'CommandProposed':

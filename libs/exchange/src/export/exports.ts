@@ -7,7 +7,8 @@ import { knownPosition, zMoment } from '#ledger/query';
 import { focusRows } from './focus.js';
 import { FOCUS_VERSIONS, focusColumns } from './focus-row.js';
 import { accountsOf, JOURNAL_FORMATS, zAccounts } from './journal/accounts.js';
-import { POSTING_COLUMNS, postingsOf } from './journal/journal.js';
+import { bookedPostings } from './journal/closed.js';
+import { POSTING_COLUMNS } from './journal/journal.js';
 import { plainText } from './journal/plain-text.js';
 
 export const EXPORT_KINDS = ['focus', 'journal', 'usage', 'lines', 'invoices', 'margin'] as const;
@@ -156,7 +157,7 @@ export async function exported(
     }
     case 'journal': {
       const { format, accounts } = params;
-      const rows = postingsOf(core, Number(asOf), required(kind, period), accountsOf(accounts, format));
+      const rows = bookedPostings(core, Number(asOf), required(kind, period), accountsOf(accounts, format));
       const isTable = format === 'csv' || format === 'jsonl';
       return { columns: POSTING_COLUMNS, rows, ...(isTable ? {} : { text: plainText(rows, format) }) };
     }

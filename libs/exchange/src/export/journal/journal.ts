@@ -43,14 +43,15 @@ export const POSTING_COLUMNS = [
   'bookedMonth',
   'correction',
   'taxRatePercent',
+  'originalMonth',
 ] as const;
 
-type Optional = 'tenantId' | 'provider' | 'kind' | 'chargeMonth' | 'correction' | 'taxRatePercent';
+type Optional = 'tenantId' | 'provider' | 'kind' | 'chargeMonth' | 'correction' | 'taxRatePercent' | 'originalMonth';
 
 /**
  * A posting of a transaction: a row of the journal. Its amount is a debit above zero, a credit below. `chargeMonth`:
  * the month that it is for; `bookedMonth`: the month that its document is booked in. `correction` is `yes` if it
- * corrects what was billed or charged before.
+ * corrects what was billed or charged before. `originalMonth`: the closed month that a late posting belongs to.
  */
 export type Posting = Readonly<
   Record<Exclude<(typeof POSTING_COLUMNS)[number], Optional>, string> & Record<Optional, string | null>
@@ -77,6 +78,7 @@ export async function* postingsOf(
         }),
         amount: unitAmountText(amount, currency),
         ...{ currency, kind, chargeMonth, bookedMonth, correction: isCorrection ? 'yes' : null, taxRatePercent },
+        originalMonth: null,
       };
   }
 }

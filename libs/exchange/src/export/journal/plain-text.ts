@@ -20,7 +20,7 @@ export async function* plainText(postings: AsyncIterable<Posting>, format: Plain
 }
 
 const TAGS_OF_TRANSACTION = ['type', 'document', 'tenantId', 'provider', 'bookedMonth'] as const;
-const TAGS_OF_POSTING = ['kind', 'chargeMonth', 'correction', 'taxRatePercent'] as const;
+const TAGS_OF_POSTING = ['kind', 'chargeMonth', 'correction', 'taxRatePercent', 'originalMonth'] as const;
 
 function tagsOf<Key extends keyof Posting>(posting: Posting, keys: readonly Key[]): [Key, string][] {
   return keys.flatMap((key) => {
