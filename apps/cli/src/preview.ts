@@ -133,13 +133,15 @@ function show({ lines, byTenant, byMonth, totals, remetered, margin, thresholds,
     say(
       `the preview also metered again: ${remetered.join(', ')}. After you apply the commands, run-metering does this.`,
     );
-  if (margin !== undefined)
+  if (margin !== undefined) {
+    const isEstimated = [margin.before, margin.after].some(({ estimate }) => estimate.byKind.length > 0);
     print(
       `margin\n${table([
-        { when: 'without', ...figuresOf(margin.before) },
-        { when: 'with', ...figuresOf(margin.after) },
+        { when: 'without', ...figuresOf(margin.before, isEstimated) },
+        { when: 'with', ...figuresOf(margin.after, isEstimated) },
       ])}`,
     );
+  }
   for (const { tenantId, budgetId, month, threshold, change, value, limit } of thresholds ?? [])
     print(
       `budget ${budgetId} of ${tenantId}  ${month}: ${threshold} % would be ${change}  ` +
@@ -154,8 +156,8 @@ function show({ lines, byTenant, byMonth, totals, remetered, margin, thresholds,
   if (alerts?.length === 0) print('no alert of the rule would be raised or cleared');
 }
 
-const figuresOf = ({ overall, shared, estimate }: NonNullable<Preview['margin']>['before']) => ({
+const figuresOf = ({ overall, shared, estimate }: NonNullable<Preview['margin']>['before'], withEstimate: boolean) => ({
   ...{ revenue: overall.revenue, cogs: overall.cogs, margin: overall.margin, marginPct: overall.marginPct },
   ...(shared.length === 0 ? {} : { sharedCogs: overall.sharedCogs, directMargin: overall.directMargin }),
-  ...{ estimatedCost: estimate.estimatedCost, marginWithEstimate: estimate.marginWithEstimate },
+  ...(withEstimate ? { estimatedCost: estimate.estimatedCost, marginWithEstimate: estimate.marginWithEstimate } : {}),
 });
