@@ -159,9 +159,9 @@ describe('with two standbys', () => {
   });
 
   it('leaves out a standby that was promoted', async () => {
-    await asked(first.url, 'SELECT pg_promote()');
-    await ingest();
+    await asked(first.url, 'SELECT pg_promote(false)');
     await until(['second']);
+    await ingest();
     expect(reports.filter((message) => message.includes('it is no standby'))).toEqual([
       `The standby 127.0.0.1:${portOf(first)} is left out: it is no standby (any more): it takes writes of its own.` +
         ' The primary answers. It is tried again every second.',

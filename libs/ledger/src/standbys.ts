@@ -27,15 +27,15 @@ export interface Standby<Reader> {
  */
 export class Standbys<Reader> {
   private turn = 0;
-  /** Since when, by the clock of the process. */
-  private readonly leftOut = new Map<Standby<Reader>, number>();
+  /** Since when, by the clock of the process, and why. */
+  private readonly leftOut = new Map<Standby<Reader>, { readonly since: number; readonly why: string }>();
   /** The log of the primary. null: not known yet. */
   private log: string | null = null;
 
   constructor(
     private readonly all: readonly Standby<Reader>[],
     private readonly primary: Kysely<ReadModels>,
-    /** Receives why a standby is left out, once, and that it is taken in again. */
+    /** Receives why a standby is left out, once for each reason, and that it is taken in again. */
     private readonly report: (message: string) => void,
   ) {}
 
@@ -61,7 +61,8 @@ export class Standbys<Reader> {
     this.turn += 1;
     for (let n = 0; n < this.all.length; n += 1) {
       const standby = this.all[(this.turn + n) % this.all.length];
-      if (standby === undefined || performance.now() - (this.leftOut.get(standby) ?? -Infinity) < LEFT_OUT_MS) continue;
+      if (standby === undefined || performance.now() - (this.leftOut.get(standby)?.since ?? -Infinity) < LEFT_OUT_MS)
+        continue;
       const why = await this.whyNot(standby, position, deadline);
       if (why === null) {
         if (this.leftOut.delete(standby)) this.report(`The standby ${standby.name} answers reads again.`);
@@ -96,9 +97,10 @@ export class Standbys<Reader> {
   }
 
   private leaveOut(standby: Standby<Reader>, why: string): void {
-    const isKnown = this.leftOut.has(standby);
-    this.leftOut.set(standby, performance.now());
-    if (!isKnown)
+    const known = this.leftOut.get(standby);
+    this.leftOut.set(standby, { since: performance.now(), why });
+    // Another position is no other reason.
+    if (known?.why.replace(/\d+/g, '') !== why.replace(/\d+/g, ''))
       this.report(
         `The standby ${standby.name} is left out: ${why}. The primary answers. It is tried again every second.`,
       );
