@@ -52,6 +52,14 @@ export async function readCostDeliveries(db: Db, of: readonly DeliveryKey[]): Pr
   return rows;
 }
 
+/** The last delivery whose import has started and is not completed: the position at which it started. null: none. */
+export async function readUnfinishedImport(db: Db, position: number): Promise<number | null> {
+  const { rows } = await sql<{ started: number }>`
+    SELECT position_from AS started FROM cost_deliveries WHERE ${at(position)} AND pending <> '[]'
+    ORDER BY position_from DESC LIMIT 1`.execute(db);
+  return rows[0]?.started ?? null;
+}
+
 /** The names that these accounts and months ever had a delivery under. */
 export async function readDeliveryNames(
   db: Db,

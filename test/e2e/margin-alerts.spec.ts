@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
 import type { Evaluated } from '#billing/watching/watch';
-import { instant } from '#domain/time/instant';
+import { costStream } from '#domain/costs/cost';
+import { instant, plusHours } from '#domain/time/instant';
+import { NO_STREAM } from '#event-store/port';
+import type { AppendedEvent } from '#ledger/appending/event-book';
 import type { Caller } from '#ledger/caller';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
@@ -41,6 +44,11 @@ const day = (n: number) => ({
 const rule = (alertId: string, when: string, percent: string, more: object = {}) => ({
   ...{ command: 'set-margin-alert', alertId, when, percent, effectiveFrom: T('2026-01-01'), ...more },
 });
+
+const CAUSE = {
+  ...{ name: 'spec', key: null, bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null },
+  caller: ADMIN,
+};
 
 let test: TestLedger;
 let evaluated: Evaluated | null;
@@ -171,6 +179,26 @@ describe('an alert', () => {
     expect(await evaluate()).toEqual({ raised: 0, cleared: 1 });
   });
 
+  it('waits for the whole of a bill that is being imported, but for no longer than an hour', async () => {
+    const delivered = { provider: 'aws', delivery: 'bill 1' };
+    const files = [{ name: 'bill.csv', sha256: 'x', mapping: 'x', rejected: 0 }];
+    const record = async (revision: number, event: AppendedEvent) =>
+      test.core.book.appendAt(costStream('aws', 'bill 1'), revision, CAUSE, [event]);
+    await test.apply(rule('half', 'unattributed_above', '50'));
+    await record(NO_STREAM, { type: 'CostDeliveryStarted', data: { ...delivered, mode: 'whole', files } });
+    // The first half of the bill: all of it is of nobody.
+    await test.apply(cost('first', '10.00', month('2026-04')));
+    const now = instant(new Date().toISOString());
+    expect(await evaluate(now)).toEqual({ raised: 0, cleared: 0 });
+    // Two hours later the import was interrupted: what there is counts.
+    expect(await evaluate(plusHours(now, 2))).toEqual({ raised: 1, cleared: 0 });
+    // The other half: 10.00 of 30.00 are of nobody.
+    await test.apply(cost('second', '20.00', month('2026-04'), { tenantId: 'a' }));
+    expect(await evaluate(now)).toEqual({ raised: 0, cleared: 0 });
+    await record(0, { type: 'CostDeliveryCompleted', data: delivered });
+    expect(await evaluate(now)).toEqual({ raised: 0, cleared: 1 });
+  });
+
   it('is raised where the cost of a kind is off its average, once it is not small', async () => {
     await test.apply(
       rule('off', 'cost_off_average', '50', { days: 3, minimum: '10.00' }),
@@ -192,10 +220,14 @@ describe('an alert', () => {
     // On the 6th mail costs 10.00, and its average is 1 ÷ 3.
     await test.apply(cost('more', '0.01', day(6), { kind: 'mail' }));
     expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
-    // The 7th: the bill has not come, so nothing is off. The 8th has come, and nothing of the 5th is missed.
-    await test.apply(cost('8', '9.00', day(8)));
-    // 9.00 against (5 + 0 + 18) ÷ 3 = 7.67: 17 %.
+    // The bill of the 7th has not come: neither it nor the 8th, whose average it is in, is judged.
+    await test.apply(cost('8', '30.00', day(8)));
     expect(await evaluate()).toEqual({ raised: 0, cleared: 0 });
+    // The 7th: 12 against (15 + 18 + 5) ÷ 3 = 12.67.
+    // The 8th: 30 against (18 + 5 + 12) ÷ 3: (90 − 35) ÷ 35 = 157.142857 %.
+    await test.apply(cost('7', '12.00', day(7)));
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts())).toContainEqual(['off', '2026-04-08', 'compute', '157.142857', 'raised']);
     expect((await alerts({ state: 'raised' })).map(({ kind, value }) => [kind, value])).toContainEqual([
       'mail',
       '2900',

@@ -41,15 +41,16 @@ const ask = (who: string, name: string, params: Readonly<Record<string, unknown>
 /** acme's own ids, where the examples have those of their story. */
 const idsOf = (name: string): Readonly<Record<string, unknown>> => {
   const example = QUERIES.get(name)?.example ?? {};
-  const own = {
+  const own: Readonly<Record<string, string>> = {
     invoice: api().invoiceId,
     line: api().lineId,
     'credit-note': api().creditNoteId,
     explain: api().invoiceId,
-    'invoice-document': api().invoiceId,
-    'credit-note-document': api().creditNoteId,
-  }[name];
-  return own === undefined ? example : { ...example, id: own };
+    ...Object.fromEntries(['document', 'ubl', 'cii'].map((form) => [`invoice-${form}`, api().invoiceId])),
+    ...Object.fromEntries(['document', 'ubl', 'cii'].map((form) => [`credit-note-${form}`, api().creditNoteId])),
+  };
+  const id = own[name];
+  return id === undefined ? example : { ...example, id };
 };
 
 describe('a tenant', () => {
@@ -79,7 +80,7 @@ describe('a tenant', () => {
         });
     }
     // The same of acme itself is not nothing: the check above would see it.
-    if (!['budgets', 'credits', 'credit-notes', 'rates'].includes(name))
+    if (!['budgets', 'credits', 'credit-notes', 'payments', 'rates'].includes(name))
       expect(JSON.stringify((await ask('tenant', name, idsOf(name))).body)).toMatch(/acme|gateway/);
   });
 });

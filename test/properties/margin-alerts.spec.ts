@@ -251,12 +251,16 @@ async function dailyCosts(test: TestLedger): Promise<Daily> {
   return daily;
 }
 
-/** The kinds whose cost of a day is off its average. A provider without cost then, or as the average begins, is not. */
+/** The kinds whose cost of a day is off its average. A provider without cost on one of these days is left out. */
 function offAverage(daily: Daily, rule: Rule, n: number): Partial<Alert>[] {
   const count = rule.days ?? 0;
   return [...daily]
     .filter(([provider]) => rule.provider === null || rule.provider === provider)
-    .filter(([, kinds]) => [n, n - count].every((at) => [...kinds.values()].some((days) => days.has(at))))
+    .filter(([, kinds]) =>
+      Array.from({ length: count + 1 }, (_, before) => n - before).every((at) =>
+        [...kinds.values()].some((days) => days.has(at)),
+      ),
+    )
     .flatMap(([provider, kinds]) =>
       [...kinds]
         .filter(([kind]) => rule.kind === null || rule.kind === kind)

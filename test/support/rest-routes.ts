@@ -47,6 +47,14 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
       'GET /api/v1/invoices/:id/document',
       { for: READ, query: 'invoice-document', example: () => `/api/v1/invoices/${api().invoiceId}/document` },
     ],
+    [
+      'GET /api/v1/invoices/:id/ubl',
+      { for: READ, query: 'invoice-ubl', example: () => `/api/v1/invoices/${api().invoiceId}/ubl` },
+    ],
+    [
+      'GET /api/v1/invoices/:id/cii',
+      { for: READ, query: 'invoice-cii', example: () => `/api/v1/invoices/${api().invoiceId}/cii` },
+    ],
     ['GET /api/v1/credits', { for: READ, query: 'credits', example: () => '/api/v1/credits?tenantId=acme' }],
     [
       'GET /api/v1/credit-notes',
@@ -64,6 +72,32 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
         example: () => `/api/v1/credit-notes/${api().creditNoteId}/document`,
       },
     ],
+    [
+      'GET /api/v1/credit-notes/:id/ubl',
+      { for: READ, query: 'credit-note-ubl', example: () => `/api/v1/credit-notes/${api().creditNoteId}/ubl` },
+    ],
+    [
+      'GET /api/v1/credit-notes/:id/cii',
+      { for: READ, query: 'credit-note-cii', example: () => `/api/v1/credit-notes/${api().creditNoteId}/cii` },
+    ],
+    ['GET /api/v1/payments', { for: READ, query: 'payments', example: () => '/api/v1/payments', mayBeEmpty: true }],
+    [
+      'GET /api/v1/statement',
+      {
+        for: READ,
+        query: 'statement',
+        example: () => `/api/v1/statement?tenantId=acme&start=${april.start}&end=${april.end}`,
+      },
+    ],
+    [
+      'GET /api/v1/statement/document',
+      {
+        for: READ,
+        query: 'statement-document',
+        example: () => `/api/v1/statement/document?tenantId=acme&start=${april.start}&end=${april.end}`,
+      },
+    ],
+    ['GET /api/v1/books', { for: STAFF, query: 'books', example: () => '/api/v1/books' }],
     ['GET /api/v1/unbilled', { for: STAFF, query: 'unbilled', example: () => '/api/v1/unbilled' }],
     ['GET /api/v1/days-to-meter', { for: STAFF, query: 'days-to-meter', example: () => '/api/v1/days-to-meter' }],
     ['GET /api/v1/metered-days', { for: STAFF, query: 'metered-days', example: () => '/api/v1/metered-days' }],

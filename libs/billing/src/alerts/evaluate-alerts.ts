@@ -2,10 +2,12 @@ import { type EventType, isEventOf } from '#domain/events';
 import { alertEvents, alertStream } from '#domain/margin/alert-rule';
 import { decideAlerts } from '#domain/margin/alerts';
 import { versionsOfTerms } from '#domain/terms/terms';
+import { FROM_EVER, type Instant, isBefore, plusHours } from '#domain/time/instant';
 import { monthNamed } from '#domain/time/period';
 import type { Caller } from '#ledger/caller';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { contextFor, type QueryContext } from '#ledger/query';
+import { readUnfinishedImport } from '#projections/costs/costs.read';
 import { readRaisingRules, readRules, toRule } from '#projections/margin-alerts/margin-alerts.read';
 import { marginMonths } from '../costs/margin-month.js';
 import { decisionOf, type Evaluated, isSameDay, type Watched } from '../watching/watch.js';
@@ -20,7 +22,8 @@ export interface AlertEvaluation extends Evaluated {
 /**
  * Judges what may have changed since an earlier evaluation (null: everything) by all rules, as of the projected
  * position, and records the alerts that are raised now or hold no longer. On a new day, and where a rule changed, it
- * judges everything. Repeated, or done by two workers at once, it records each alert once.
+ * judges everything. Repeated, or done by two workers at once, it records each alert once. While a bill is imported, it
+ * judges nothing, and answers the earlier evaluation.
  */
 export async function evaluateAlerts(
   core: LedgerCore,
@@ -34,6 +37,8 @@ export async function evaluateAlerts(
   const isWhole = since === null || since.position > position || !isSameDay(since.at, caller.now);
   const changed = isWhole ? 'all' : await changedSince(core, since.position, position);
   if (changed === 'nothing') return { ...done, raised: 0, cleared: 0 };
+  // Half a bill would raise alerts that its other half clears.
+  if (await isImporting(core, position, caller.now)) return { ...(since ?? FIRST), raised: 0, cleared: 0 };
   // Alerts are about what only a platform_admin sees.
   const context = contextFor(core, position, { ...caller, role: 'platform_admin' });
   const months = await monthsToJudge(context, changed === 'all' ? null : (since?.position ?? null));
@@ -52,6 +57,19 @@ export async function evaluateAlerts(
     });
   }
   return { ...done, raised, cleared };
+}
+
+/** Before any evaluation. */
+const FIRST: Evaluated = { position: 0, at: FROM_EVER };
+
+/** An import that takes longer was interrupted, or is so large that alerts do not wait for it. */
+const LONGEST_IMPORT_HOURS = 1;
+
+/** Whether the lines of a delivery are being imported. */
+async function isImporting(core: LedgerCore, position: number, now: Instant): Promise<boolean> {
+  const started = await readUnfinishedImport(core.db, position);
+  const startedAt = started === null ? null : await core.recordedAt(started);
+  return startedAt !== null && isBefore(now, plusHours(startedAt, LONGEST_IMPORT_HOURS));
 }
 
 const isAlertEvent = isEventOf(alertEvents);

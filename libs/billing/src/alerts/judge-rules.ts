@@ -160,17 +160,17 @@ function costsOf(rows: readonly DailyCost[]): Costs {
 }
 
 /**
- * A provider that charged nothing on the day, or nothing on the first day of the average, is left out: its bill has not
- * come, or it began lately.
+ * A provider that charged nothing on the day, or on a day of its average, is left out: a bill has not come, or the
+ * provider began lately.
  */
 function judgedDay(terms: AlertTerms, day: Period, costs: Costs): JudgedSubject[] {
   const count = terms.days ?? 0;
   const nameOf = (before: number): string => plusHours(day.start, -24 * before).slice(0, 10);
-  const [period, first] = [nameOf(0), nameOf(count)];
+  const period = nameOf(0);
+  const needed = Array.from({ length: count + 1 }, (_, before) => nameOf(before));
   return [...costs]
     .filter(([provider]) => terms.provider === undefined || terms.provider === provider)
-    .filter(([, kinds]) => [...kinds.values()].some((days) => days.has(period)))
-    .filter(([, kinds]) => [...kinds.values()].some((days) => days.has(first)))
+    .filter(([, kinds]) => needed.every((name) => [...kinds.values()].some((days) => days.has(name))))
     .flatMap(([provider, kinds]) =>
       [...kinds]
         .filter(([kind]) => terms.kind === undefined || terms.kind === kind)
@@ -178,7 +178,7 @@ function judgedDay(terms: AlertTerms, day: Period, costs: Costs): JudgedSubject[
           ...{ ...OVERALL, provider, kind, period, terms },
           ...costOffAverage(
             days.get(period) ?? ZERO,
-            Array.from({ length: count }, (_, index) => days.get(nameOf(index + 1)) ?? ZERO),
+            needed.slice(1).map((name) => days.get(name) ?? ZERO),
             terms,
           ),
         })),

@@ -265,7 +265,7 @@ const overlapOf = (first: SharingPolicy, other: SharingPolicy): DomainError =>
   conflict(
     'sharing_overlap',
     `policy ${first.policyId} takes all the cost that policy ${other.policyId} is for, over ` +
-      `${periodText(commonOf(first.period, other.period))}: policies are asked in the order of their ids. Give the ` +
+      `${periodText(commonOf(first.period, other.period))}: the first policy by id applies. Give the ` +
       `narrower one an earlier id, or let one end where the other begins`,
   );
 

@@ -78,7 +78,7 @@ const PARTS: Readonly<Record<BridgePart['part'], string>> = {
   fees: 'Fees',
   corrections: 'Corrections',
   new_resources: 'New resources',
-  gone_resources: 'Gone resources',
+  gone_resources: 'Removed resources',
   same_resources: 'Same resources',
   cost_without_resource: 'Cost without resource',
   shared_cost: 'Shared cost',

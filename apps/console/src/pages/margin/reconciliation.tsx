@@ -57,7 +57,7 @@ const LISTS: Readonly<Record<OpenList['list'], string>> = {
   kinds_not_mapped: 'Kinds not mapped to billing kinds',
   usage_without_price: 'Usage without a price',
   usage_unbilled: 'Usage not billed',
-  cost_without_inventory: 'Cost without a resource',
+  cost_without_inventory: 'Cost of unknown resources',
   inventory_without_cost: 'Resources without cost',
   usage_without_cost: 'Usage without cost',
   cost_without_usage: 'Cost without usage',
