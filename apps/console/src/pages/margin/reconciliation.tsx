@@ -257,6 +257,10 @@ function AllItems({ name, list, month, currency }: Shown & { readonly name: stri
   );
 }
 
+/** The first cost lines, each as its invoice and its key. */
+const linesText = ({ lines }: OpenItem): string | null =>
+  lines === null ? null : lines.map(({ invoiceRef, lineKey }) => `${invoiceRef} / ${lineKey}`).join(', ');
+
 /** The columns that an item of the list has. */
 function ItemTable({
   name,
@@ -297,6 +301,7 @@ function ItemTable({
     },
     { title: 'Count', of: 'count', value: ({ count }: OpenItem) => count, isNumber: true },
     { ...{ title: 'Cost', value: ({ amount }: OpenItem) => amount, currency }, of: 'amount' },
+    { title: 'Cost lines', of: 'lines', value: linesText },
     { title: 'Why', of: 'reason', value: ({ reason }: OpenItem) => reason },
   ] as const;
   return (
