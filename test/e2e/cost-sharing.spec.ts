@@ -383,11 +383,11 @@ describe('a preview', () => {
     await test.apply({ command: 'set-cost-sharing', ...terms });
     const { byTenant, unattributed, overall, shared } = await marginOf();
     expect(inApril.after).toEqual({ byTenant, unattributed, overall, shared });
-    const refused = async (more: object) =>
-      expect(test.ask('cost-sharing-preview', { ...terms, ...more })).rejects.toMatchObject({
-        code: 'sharing_overlap',
-      });
-    await refused({ policyId: '3', costs: { unattributed: true } });
+    const refused = async (code: string, more: object) =>
+      expect(test.ask('cost-sharing-preview', { ...terms, ...more })).rejects.toMatchObject({ code });
+    await refused('sharing_overlap', { policyId: '3', costs: { unattributed: true } });
+    // March to February are 12 months.
+    await refused('invalid_parameter', { to: '2027-03' });
   });
 });
 

@@ -17,22 +17,20 @@ import {
 } from '#domain/margin/sharing-policy';
 import { zCurrency, zId, zInstant, zText } from '#domain/schema';
 import { tenantStream } from '#domain/tenants/tenant';
-import { type Instant, later } from '#domain/time/instant';
-import { monthOf, piecesOf } from '#domain/time/period';
+import type { Instant } from '#domain/time/instant';
 import type { Margin } from '#domain/margin/margin';
 import { marginsBy } from '#billing/costs/margin-month';
 import { neverWith } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { corrected } from '#ledger/overtaken';
-import { zMonth } from '#ledger/month';
 import { ADMIN, defineQuery, pageOfRows, zAsOf, zAt, zOptionalId, zPage } from '#ledger/query';
 import { statedOver } from '#ledger/stated';
 import { tenantOf } from '#ledger/tenant';
 import { readAllSharing, readSharingPage, SHARING_ORDER, toPolicy } from '#projections/cost-sharing/cost-sharing.read';
 import { inForce, listOf, zPosition, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
-import { monthsFrom, zByTenant, zMarginFigures, zShared, zUnattributed } from './margin.js';
+import { monthsOfPreview, previewedMonths, zByTenant, zMarginFigures, zShared, zUnattributed } from './margin.js';
 import { APRIL } from './story.js';
 
 type SharingEvent = Extract<RecordedEvent, { readonly type: keyof typeof sharingEvents }>;
@@ -211,9 +209,6 @@ const zSharingPreview = z
   })
   .meta({ id: 'SharingPreview' });
 
-/** A year is enough to compare, and few to compute. */
-const MOST = 12;
-
 export const costSharingPreview = defineQuery({
   name: 'cost-sharing-preview',
   summary:
@@ -225,8 +220,7 @@ export const costSharingPreview = defineQuery({
     ...zSharingTerms.shape,
     policyId: zId,
     ...effective,
-    from: zMonth.optional().describe('The first month: 2026-04. Default: that of effectiveFrom'),
-    to: zMonth.optional().describe(`The last month. Default: up to now, and at most ${MOST} months`),
+    ...previewedMonths,
     currency: zCurrency.default('USD'),
   }),
   roles: ADMIN,
@@ -238,11 +232,11 @@ export const costSharingPreview = defineQuery({
     await assertTenants(core, fields);
     const policies = await readAllSharing(core.db, position);
     const changed = policiesWith(policies, policyId, statedBy(fields));
-    const first = from ?? monthOf(fields.effectiveFrom);
-    const months =
-      to === undefined
-        ? piecesOf({ start: first.start, end: monthOf(later(first.start, caller.now)).end }, monthOf).slice(0, MOST)
-        : monthsFrom('cost-sharing-preview', first, to);
+    const months = monthsOfPreview(
+      'cost-sharing-preview',
+      { from, to, effectiveFrom: fields.effectiveFrom },
+      caller.now,
+    );
     const before = await marginsBy(context, months, currency, policies);
     const after = await marginsBy(context, months, currency, changed);
     return {

@@ -16,12 +16,10 @@ import {
   zMappingTerms,
 } from '#domain/margin/kind-mapping';
 import { zCurrency, zId, zInstant, zText } from '#domain/schema';
-import { type Instant, later } from '#domain/time/instant';
-import { monthOf, piecesOf } from '#domain/time/period';
+import type { Instant } from '#domain/time/instant';
 import { unitsBy } from '#billing/costs/unit-economics';
 import { neverWith } from '#ledger/appending/withdrawals';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
-import { zMonth } from '#ledger/month';
 import { corrected } from '#ledger/overtaken';
 import { ADMIN, defineQuery, pageOfRows, zAsOf, zAt, zOptionalId, zPage } from '#ledger/query';
 import { statedOver } from '#ledger/stated';
@@ -33,7 +31,7 @@ import {
 } from '#projections/kind-mappings/kind-mappings.read';
 import { inForce, listOf, zPosition } from './answers.js';
 import type { Operations } from './declared.js';
-import { monthsFrom } from './margin.js';
+import { monthsOfPreview, previewedMonths } from './margin.js';
 import { zUnits } from './margin-units.js';
 import { APRIL } from './story.js';
 
@@ -153,9 +151,6 @@ const kindMappings = defineQuery({
   },
 });
 
-/** A year is enough to compare, and few to compute. */
-const MOST = 12;
-
 const zMappingPreview = z
   .object({
     ...{ provider: z.string(), kind: z.string(), currency: z.string() },
@@ -185,8 +180,7 @@ export const kindMappingPreview = defineQuery({
     ...zMappingTerms.shape,
     ...of,
     ...effective,
-    from: zMonth.optional().describe('The first month: 2026-04. Default: that of effectiveFrom'),
-    to: zMonth.optional().describe(`The last month. Default: up to now, and at most ${MOST} months`),
+    ...previewedMonths,
     currency: zCurrency.default('USD'),
   }),
   roles: ADMIN,
@@ -197,11 +191,11 @@ export const kindMappingPreview = defineQuery({
     const { core, position, caller } = context;
     const mappings = await readKindMappings(core.db, position);
     const changed = mappingsWith(mappings, { provider, kind }, statedBy(fields));
-    const first = from ?? monthOf(fields.effectiveFrom);
-    const months =
-      to === undefined
-        ? piecesOf({ start: first.start, end: monthOf(later(first.start, caller.now)).end }, monthOf).slice(0, MOST)
-        : monthsFrom('kind-mapping-preview', first, to);
+    const months = monthsOfPreview(
+      'kind-mapping-preview',
+      { from, to, effectiveFrom: fields.effectiveFrom },
+      caller.now,
+    );
     const before = await unitsBy(context, months, currency, mappings);
     const after = await unitsBy(context, months, currency, changed);
     return {

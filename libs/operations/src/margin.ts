@@ -5,7 +5,7 @@ import { exactMoney, type Margin } from '#domain/margin/margin';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { zCurrency } from '#domain/schema';
 import { SHARING_METHODS } from '#domain/margin/sharing-policy';
-import { isBefore } from '#domain/time/instant';
+import { type Instant, isBefore, later } from '#domain/time/instant';
 import { monthOf, type Period, piecesOf } from '#domain/time/period';
 import { invalid } from '#domain/errors';
 import { type Estimate, estimatesIn } from '#billing/estimates/estimates';
@@ -278,17 +278,42 @@ export const marginTrend = defineQuery({
 });
 
 /** The months from one to another, both included. Errors: `invalid_parameter`. */
-export function monthsFrom(query: string, from: Period, to: Period): Period[] {
+export function monthsFrom(query: string, from: Period, to: Period, most = MOST_MONTHS): Period[] {
   if (isBefore(to.start, from.start))
     throw invalid('invalid_parameter', `${query}: to is before from. Give the first month as from.`, [
       { field: 'to', message: 'must not be before from' },
     ]);
   const months = piecesOf({ start: from.start, end: to.end }, monthOf);
-  if (months.length > MOST_MONTHS)
-    throw invalid('invalid_parameter', `${query}: ${months.length} months. Ask for at most ${MOST_MONTHS}.`, [
-      { field: 'to', message: `must be at most ${MOST_MONTHS - 1} months after from` },
+  if (months.length > most)
+    throw invalid('invalid_parameter', `${query}: ${months.length} months. Ask for at most ${most}.`, [
+      { field: 'to', message: `must be at most ${most - 1} months after from` },
     ]);
   return months;
+}
+
+/** A year is enough to compare, and few to compute. */
+const MOST_PREVIEWED = 12;
+
+/** The months of a preview, as parameters. */
+export const previewedMonths = {
+  from: zMonth.optional().describe('The first month: 2026-04. Default: that of effectiveFrom'),
+  to: zMonth.optional().describe(`The last month. Default: up to now, and at most ${MOST_PREVIEWED} months`),
+};
+
+/** The months that a preview compares: those asked for, else those from a change until now. Errors: as monthsFrom. */
+export function monthsOfPreview(
+  query: string,
+  {
+    from,
+    to,
+    effectiveFrom,
+  }: { readonly from: Period | undefined; readonly to: Period | undefined; readonly effectiveFrom: Instant },
+  now: Instant,
+): Period[] {
+  const first = from ?? monthOf(effectiveFrom);
+  if (to !== undefined) return monthsFrom(query, first, to, MOST_PREVIEWED);
+  const until = monthOf(later(first.start, now)).end;
+  return piecesOf({ start: first.start, end: until }, monthOf).slice(0, MOST_PREVIEWED);
 }
 
 export const marginOperations: Operations = {
