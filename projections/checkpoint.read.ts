@@ -19,6 +19,7 @@ export interface StandbyState {
   readonly isStandby: boolean;
   /** The log position of its read models. */
   readonly position: number;
+  readonly versions: string;
   /** Hash of the first event of their log. null: they have none yet. */
   readonly log: string | null;
 }
@@ -27,6 +28,6 @@ export interface StandbyState {
 export async function readStandbyState(db: Kysely<ReadModels>): Promise<StandbyState> {
   return db
     .selectFrom('checkpoint')
-    .select(({ fn }) => [fn<boolean>('pg_is_in_recovery').as('isStandby'), 'position', 'log'])
+    .select(({ fn }) => [fn<boolean>('pg_is_in_recovery').as('isStandby'), 'position', 'versions', 'log'])
     .executeTakeFirstOrThrow();
 }

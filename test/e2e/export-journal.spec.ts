@@ -134,3 +134,30 @@ it('refuses a mapping that it does not understand, and who may not see cost', as
     stderr: expect.stringContaining('--accounts: export usage has no accounts. Leave it out.') as unknown,
   });
 });
+
+it('reverses the first booking of a closed month in the next month, if it is withdrawn', async () => {
+  const own = await testLedger();
+  const posted = async (period: string): Promise<object[]> => {
+    const { rows } = await own.ledger.export('journal', { period, format: 'jsonl' }, ADMIN);
+    return Array.fromAsync(rows);
+  };
+  try {
+    const payment = { tenantId: 't', currency: 'USD', paymentId: 'p' };
+    await own.apply(
+      tenant('t'),
+      { command: 'record-payment', ...payment, amount: '10.00', at: '2026-01-15T00:00:00Z' },
+      { command: 'close-period', month: '2026-01' },
+    );
+    const january = await posted('2026-01');
+    expect(january).toMatchObject([{ amount: '10.00' }, { amount: '-10.00' }]);
+    await own.apply({ command: 'withdraw', what: 'record-payment', ...payment, reason: 'of another tenant' });
+    expect(await posted('2026-01')).toEqual(january);
+    const late = { type: 'late', originalMonth: '2026-01', bookedMonth: '2026-02' };
+    expect(await posted('2026-02')).toMatchObject([
+      { ...late, amount: '-10.00', transaction: expect.stringMatching(/\/late\/2026-01\/2026-02$/) },
+      { ...late, amount: '10.00' },
+    ]);
+  } finally {
+    await own.close();
+  }
+});

@@ -49,10 +49,12 @@ const shown = ({ opening, entries, closing }: Statement): unknown[] => [
   ...entries.map(({ type, id, number, amount, balance }) => [type, number ?? id, amount, balance].join(' ')),
   closing,
 ];
-async function issue(asOf: string): Promise<void> {
-  const [created] = await test.apply({ command: 'create-invoice', tenantId: 'acme', asOf: T(asOf) });
+async function issue(asOf: string, tenantId = 'acme'): Promise<string> {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(asOf) });
   const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
-  await test.apply({ command: 'issue-invoice', invoiceId: invoices[0]?.invoiceId, at: T(asOf) });
+  const invoiceId = invoices[0]?.invoiceId ?? '';
+  await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
+  return invoiceId;
 }
 const get = async (path: string, who = 'acme') => {
   const response = await fetch(`${url}/api/v1/${path}`, { headers: { authorization: `Bearer ${tokens[who] ?? ''}` } });
@@ -215,6 +217,27 @@ describe('payments', () => {
     expect(await get('invoices/INV-000004/document')).toMatchObject({
       text: expect.stringMatching(/Payments<.*-10\.00.*Amount due, USD<.*20\.00/s),
     });
+  });
+
+  it('leave a document that adds up, where one is withdrawn after a credit note gave back more than was due', async () => {
+    const own = { tenantId: 'noted', currency: 'USD' };
+    await test.apply(tenant('noted'), deployment('d3', 'noted'), subscription('s3', 'd3', 'p'));
+    const id = await issue('2026-04-01', 'noted');
+    const before = await test.ledger.catchUp();
+    await test.apply(
+      { ...pay('first', '20.00', '2026-04-02'), ...own },
+      // 10.00 of the 10.00 that are due, and 15.00 as credit
+      { command: 'create-credit-note', invoiceId: id, at: T('2026-04-03'), amount: '25.00', reason: 'an outage' },
+      { ...pay('second', '5.00', '2026-04-04'), ...own },
+      { command: 'withdraw', what: 'record-payment', ...own, paymentId: 'first', reason: 'of another tenant' },
+    );
+    // 30.00 − 10.00, and 5.00 − 5.00 of the second payment, which found nothing to pay
+    expect(await test.ask('invoice-document', { id })).toMatch(/Amount due, USD<.*20\.00/s);
+    // Only what changed of the same payment overtakes a withdrawal.
+    const never = { command: 'withdraw', what: 'record-payment', ...own, paymentId: 'second', reason: 'no' };
+    expect(await test.refused({ ...never, basedOn: before })).toMatchObject({ code: 'overtaken' });
+    const seen = await test.ledger.catchUp();
+    await test.apply({ ...pay('third', '1.00', '2026-04-05'), ...own }, { ...never, basedOn: seen });
   });
 
   it('agree with the log', async () => {

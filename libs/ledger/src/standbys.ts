@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Kysely } from 'kysely';
-import { isCancelled, isNotNow, isNotWritable } from '#postgres/connection';
+import { isCancelled, isGone, isNotNow, isNotWritable } from '#postgres/connection';
 import { reason } from '#postgres/errors';
-import { readStandbyState, type StandbyState } from '#projections/checkpoint.read';
-import type { ReadModels } from '#read-model/read-models';
+import { forAll } from '#postgres/stoppable';
+import type { StandbyState } from '#projections/checkpoint.read';
 
 /** A read waits so long for a standby that is a moment behind. Then the primary answers. */
 const WAIT_MS = 100;
@@ -15,7 +14,8 @@ const LEFT_OUT_MS = 1000;
 export interface Standby<Reader> {
   /** Its place, without credentials. */
   readonly name: string;
-  readonly db: Kysely<ReadModels>;
+  /** What it says of itself now. It does not wait for queries that run there. */
+  readonly state: () => Promise<StandbyState>;
   readonly reader: Reader;
 }
 
@@ -34,7 +34,11 @@ export class Standbys<Reader> {
 
   constructor(
     private readonly all: readonly Standby<Reader>[],
-    private readonly primary: Kysely<ReadModels>,
+    private readonly primary: {
+      readonly state: () => Promise<StandbyState>;
+      /** The versions of the read models of this program. */
+      readonly versions: string;
+    },
     /** Receives why a standby is left out, once for each reason, and that it is taken in again. */
     private readonly report: (message: string) => void,
   ) {}
@@ -50,7 +54,7 @@ export class Standbys<Reader> {
       return await work(standby.reader);
     } catch (error) {
       // What was cancelled or took too long is not begun again.
-      if (!isNotNow(error) || isCancelled(error)) throw error;
+      if ((!isNotNow(error) && !isGone(error)) || isCancelled(error)) throw error;
       if (!isNotWritable(error)) this.leaveOut(standby, reason(error));
       return work(onPrimary);
     }
@@ -59,10 +63,15 @@ export class Standbys<Reader> {
   private async having(position: number): Promise<Standby<Reader> | undefined> {
     const deadline = performance.now() + WAIT_MS;
     this.turn += 1;
-    for (let n = 0; n < this.all.length; n += 1) {
+    for (let n = 0; n < this.all.length && performance.now() < deadline; n += 1) {
       const standby = this.all[(this.turn + n) % this.all.length];
-      if (standby === undefined || performance.now() - (this.leftOut.get(standby)?.since ?? -Infinity) < LEFT_OUT_MS)
-        continue;
+      if (standby === undefined) continue;
+      const known = this.leftOut.get(standby);
+      if (known !== undefined) {
+        if (performance.now() - known.since < LEFT_OUT_MS) continue;
+        // One read tries it again. The others do not wait for it.
+        this.leftOut.set(standby, { ...known, since: performance.now() });
+      }
       const why = await this.whyNot(standby, position, deadline);
       if (why === null) {
         if (this.leftOut.delete(standby)) this.report(`The standby ${standby.name} answers reads again.`);
@@ -74,10 +83,15 @@ export class Standbys<Reader> {
   }
 
   /** Why a standby can't answer as of a position. null: it can. */
-  private async whyNot({ db }: Standby<Reader>, position: number, deadline: number): Promise<string | null> {
+  private async whyNot(
+    { state: stateOf }: Standby<Reader>,
+    position: number,
+    deadline: number,
+  ): Promise<string | null> {
     const over = delay(Math.max(0, deadline - performance.now()), 'over' as const, { ref: false });
     for (;;) {
-      const asked = readStandbyState(db).catch((error: unknown) => reason(error));
+      // The answer is for other reads too: it does not end with the request that asked.
+      const asked = forAll(async () => stateOf().catch((error: unknown) => reason(error)));
       const state = await Promise.race([asked, over]);
       if (state === 'over') return `it did not have position ${position} within ${WAIT_MS} ms`;
       if (typeof state === 'string') return state;
@@ -91,8 +105,9 @@ export class Standbys<Reader> {
 
   private async whyForeign(state: StandbyState): Promise<string | null> {
     if (!state.isStandby) return 'it is no standby (any more): it takes writes of its own';
+    if (state.versions !== this.primary.versions) return 'it has the read models of another version';
     if (state.log === null) return null;
-    this.log ??= (await readStandbyState(this.primary)).log;
+    this.log ??= (await this.primary.state()).log;
     return this.log === null || this.log === state.log ? null : 'it has the read models of another log';
   }
 

@@ -5,12 +5,14 @@ import type pg from 'pg';
 import { MirroredLog } from '#event-store/mirrored';
 import type { EventLog } from '#event-store/port';
 import { PostgresLog } from '#event-store/postgres';
+import { sharedRead } from '#postgres/batch-loader';
 import { reason } from '#postgres/errors';
 import { stoppable } from '#postgres/stoppable';
 import { createPool, type PoolOptions } from '#postgres/pool';
 import { isPooled } from '#postgres/session';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
+import { versionsOf } from '#read-model/schema';
 import { Rebuilder } from '#read-model/rebuild';
 import { KeptTree, OtherTree } from '#transparency/kept-tree';
 import type { Verifier } from '#transparency/note';
@@ -20,6 +22,7 @@ import { conflict } from '#domain/errors';
 import type { Seller } from '#domain/invoices/parties';
 import type { FourEyes } from '#domain/proposals/proposal';
 import type { UsageYears } from '#domain/usage/usage-span';
+import { readStandbyState } from '#projections/checkpoint.read';
 import { READ_MODELS, readModels } from '#projections/database';
 import { Outbox } from '#exchange/webhooks/outbox';
 import { WebhookSecrets } from '#exchange/webhooks/secrets';
@@ -98,10 +101,14 @@ async function becomeCurrent(
   }
 }
 
-/** Pools of a standby: for queries, in sessions that refuse every write, and to cancel them. */
+/** A host that vanished does not answer at all. */
+const STANDBY_CONNECT_MS = 2000;
+
+/** Pools of a standby, in sessions that refuse every write: for queries, and to ask for its state and cancel them. */
 function readingPools(url: string, named: PoolOptions): readonly [pg.Pool, pg.Pool] {
-  const cancelling = createPool(url, { ...named, max: 1 });
-  return [stoppable(createPool(url, { ...named, schema: READ_MODELS, readOnly: true }), cancelling), cancelling];
+  const of = { ...named, schema: READ_MODELS, readOnly: true, connectTimeoutMs: STANDBY_CONNECT_MS };
+  const asking = createPool(url, { ...of, max: 2 });
+  return [stoppable(createPool(url, of), asking), asking];
 }
 
 async function open(options: LedgerOptions): Promise<Opened> {
@@ -166,16 +173,15 @@ async function open(options: LedgerOptions): Promise<Opened> {
       return new LedgerCore(itsLog, projecting, itsPool, all, seller, usageYears, fourEyes, sellerDetails);
     };
     const standbys = (options.readUrls ?? []).map((url): Standby<LedgerCore> => {
-      const [reading, cancelling] = readingPools(url, { ...named, ...timeout });
-      pools.add(reading).add(cancelling);
-      const reader = coreOn(new PostgresLog(reading), reading);
-      return { name: new URL(url).host, db: reader.db, reader };
+      const [reading, asking] = readingPools(url, { ...named, ...timeout });
+      pools.add(reading).add(asking);
+      const itsModels = readModels(asking);
+      const state = sharedRead(async () => readStandbyState(itsModels));
+      return { name: new URL(url).host, state, reader: coreOn(new PostgresLog(reading), reading) };
     });
-    const core = coreOn(
-      used,
-      asked,
-      standbys.length === 0 ? {} : { standbys: new Standbys(standbys, readModels(asked), report) },
-    );
+    const primary = { state: async () => readStandbyState(readModels(pool)), versions: versionsOf(projections) };
+    const more = standbys.length === 0 ? {} : { standbys: new Standbys(standbys, primary, report) };
+    const core = coreOn(used, asked, more);
     await core.details.migrate();
     await core.outcomes.migrate();
     await new Outbox(pool).migrate();

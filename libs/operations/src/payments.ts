@@ -39,7 +39,10 @@ import { INVOICE } from './story.js';
 
 const zPaymentKey = z.strictObject({ tenantId: zId, currency: zCurrency, paymentId: zId });
 const zRefundKey = z.strictObject({ tenantId: zId, currency: zCurrency, refundId: zId });
-type AccountKey = Pick<z.output<typeof zPaymentKey>, 'tenantId' | 'currency'>;
+type AccountKey = Pick<z.output<typeof zPaymentKey>, 'tenantId' | 'currency'> & {
+  readonly paymentId?: string | undefined;
+  readonly refundId?: string | undefined;
+};
 
 const PAID = '2026-05-05T00:00:00Z';
 const invoiceIds = z.array(zId).optional();
@@ -178,7 +181,7 @@ type Decide = (billed: Billed) => ReturnType<typeof decidePayment>;
 async function decide(
   core: LedgerCore,
   call: CommandCall,
-  { tenantId, currency }: AccountKey,
+  { tenantId, currency, paymentId, refundId }: AccountKey,
   decision: Decide,
   basis: Awaited<ReturnType<typeof basisOf>> | null = null,
 ): Promise<CommandDone> {
@@ -192,7 +195,9 @@ async function decide(
     const own = events.filter(isBillingEvent);
     if (basis !== null)
       assertNotOvertaken(call, basis, own, ({ type, data }) =>
-        'paymentId' in data || 'refundId' in data ? `the payments of tenant ${data.tenantId} changed (${type})` : null,
+        ('paymentId' in data && data.paymentId === paymentId) || ('refundId' in data && data.refundId === refundId)
+          ? `the payments of tenant ${data.tenantId} changed (${type})`
+          : null,
       );
     const invoices = foldInvoices(own.filter(isInvoiceEvent));
     return { events: decision({ tenantId, currency, invoices, account: foldAccount(own) }) };

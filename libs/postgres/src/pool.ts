@@ -20,6 +20,8 @@ export interface PoolOptions {
   readonly idleTimeoutMs?: number;
   /** Timeout of a statement, in milliseconds. Default: none. */
   readonly statementTimeoutMs?: number;
+  /** Longest wait for a connection, in milliseconds. Default: none. */
+  readonly connectTimeoutMs?: number;
   /** A pooler in session mode stands before the database. It refuses or drops settings at the start of a session. */
   readonly isPooled?: boolean;
 }
@@ -52,6 +54,7 @@ export function createPool(
     idleTimeoutMs = 10_000,
     readOnly = false,
     statementTimeoutMs,
+    connectTimeoutMs,
     isPooled = false,
   }: PoolOptions = {},
 ): pg.Pool {
@@ -74,6 +77,7 @@ export function createPool(
     connectionString,
     max,
     idleTimeoutMillis: idleTimeoutMs,
+    ...(connectTimeoutMs === undefined ? {} : { connectionTimeoutMillis: connectTimeoutMs }),
     types,
     application_name: applicationName,
     // Start-up parameters apply from the first query, also after RESET ALL. Ours come last, so that they override

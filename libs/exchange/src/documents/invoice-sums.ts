@@ -71,8 +71,9 @@ export function assertSettled(
   const due = ofTotal(total).minus(decimal(creditTaken));
   const rest = due.minus(sum(creditNotes.map((note) => decimal(note.total))));
   const least = rest.gt(ZERO) ? rest : ZERO;
-  const isPaid = status === 'paid' || !decimal(amountPaid).eq(ZERO);
-  if (isPaid && decimal(amountDue).gte(least) && decimal(amountDue).lte(due)) return;
+  // A payment that was withdrawn since is not shown, but what was given back after it stays credit.
+  const mayBeCredit = status === 'paid' || !decimal(amountPaid).eq(ZERO) || creditNotes.length > 0;
+  if (mayBeCredit && decimal(amountDue).gte(least) && decimal(amountDue).lte(due)) return;
   assertAddsUp(title, 'total, credit taken and credit notes', [least.toFixed()], amountDue);
 }
 

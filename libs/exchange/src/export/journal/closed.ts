@@ -1,5 +1,6 @@
 import { type Closing, monthAfter } from '#domain/books/period';
-import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
+import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
+import { unitAmountText } from '#domain/money/money';
 import { monthNamed, type Period } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readClosings } from '#projections/closed-periods/closed-periods.read';
@@ -26,10 +27,16 @@ export async function* bookedPostings(
   yield* postingsOf(core, until, period, accounts);
   const before = index === -1 ? closings.at(-1) : closings[index - 1];
   if (before === undefined || month !== monthAfter(before.month)) return;
-  const first = await readFirstBookedMonth(core.db, until);
+  const first = await firstOf(core, [before.position, until]);
   if (first === null) return;
   for (let closed = first; closed <= before.month; closed = monthAfter(closed))
     yield* latePostings(core, { closed, before, until, accounts, period });
+}
+
+/** The first month with a booking as of any of the positions: what was booked first may have been withdrawn since. */
+async function firstOf({ db }: LedgerCore, positions: readonly number[]): Promise<string | null> {
+  const months = await Promise.all(positions.map(async (position) => readFirstBookedMonth(db, position)));
+  return months.filter((month) => month !== null).sort()[0] ?? null;
 }
 
 interface Late {
@@ -62,9 +69,10 @@ async function* latePostings(
       yield {
         ...posting,
         date: period.start.slice(0, 10),
-        transaction: `${posting.transaction}/late/${closed}`,
+        transaction: `${posting.transaction}/late/${closed}/${monthText(period.start)}`,
         type: 'late',
-        amount: text(amount),
+        bookedMonth: monthText(period.start),
+        amount: unitAmountText(amount, posting.currency),
         originalMonth: closed,
       };
 }

@@ -127,7 +127,7 @@ async function* paymentsOf({ db }: LedgerCore, position: number, month: Period):
       entries: transfer('bank', 'unappliedPayments', decimal(row.amount)),
     };
   const applications = await readApplicationsIn(db, position, month);
-  for (const [id, each] of Map.groupBy(applications, (row) => `payment/${keyOf(row)}/${row.applied_position}`)) {
+  for (const [id, each] of Map.groupBy(applications, (row) => `application/${keyOf(row)}/${row.applied_position}`)) {
     const [first] = each;
     if (first === undefined) continue;
     yield {
