@@ -27,7 +27,7 @@ export interface FactChange {
 }
 
 /** A fact is changed after a preview, with a reason. */
-export function ChangeFact({ of, close }: { readonly of: FactChange; readonly close: () => void }) {
+function ChangeFact({ of, close }: { readonly of: FactChange; readonly close: () => void }) {
   const send = useSend();
   const preview = usePreview();
   const [given, setGiven] = useState<Values>({});
@@ -51,6 +51,15 @@ export function ChangeFact({ of, close }: { readonly of: FactChange; readonly cl
       />
     </Dialog>
   );
+}
+
+/** Changes of facts, one at a time: `ask` opens the dialog of one. */
+export function useFactChange(): { readonly ask: (change: FactChange) => void; readonly dialog: ReactNode } {
+  const [asked, setAsked] = useState<FactChange | null>(null);
+  const close = (): void => {
+    setAsked(null);
+  };
+  return { ask: setAsked, dialog: asked === null ? null : <ChangeFact of={asked} close={close} /> };
 }
 
 /** What corrects or withdraws is refused if the same was changed since its preview. */
@@ -79,14 +88,16 @@ export const given = <Name extends string>(values: Values, ...names: readonly Na
     [name in Name]?: string;
   };
 
-/** Buttons of a row of a table. `named`: the row, for those who do not see it. */
-export function RowActions({
-  named,
-  actions,
-}: {
-  readonly named: string;
-  readonly actions: readonly (readonly [title: string, act: () => void])[];
-}) {
+type RowAction = readonly [title: string, act: () => void];
+
+/** The column of what can be done with a row. `named`: the row, for those who do not see it. */
+export const changeColumn = <Row,>(named: (row: Row) => string, actionsOf: (row: Row) => readonly RowAction[]) => ({
+  title: 'Change',
+  value: () => null,
+  show: (row: Row) => <RowActions named={named(row)} actions={actionsOf(row)} />,
+});
+
+function RowActions({ named, actions }: { readonly named: string; readonly actions: readonly RowAction[] }) {
   return (
     <Group gap={4} wrap="nowrap">
       {actions.map(([title, act]) => (

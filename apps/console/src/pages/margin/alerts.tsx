@@ -1,11 +1,9 @@
 import { Button, SegmentedControl, Stack } from '@mantine/core';
-import type { UseInfiniteQueryResult } from '@tanstack/react-query';
-import { useState } from 'react';
 import type { Alert, MarginAlert } from '../../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../../answers.ts';
 import { periodText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
-import { ChangeFact, type FactChange, RowActions } from '../../parts/change-fact.tsx';
+import { changeColumn, useFactChange } from '../../parts/change-fact.tsx';
 import { Section } from '../../parts/states.tsx';
 import { Explain, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
@@ -97,95 +95,65 @@ function Rules({ month, currency }: Shown) {
   const { asOf } = useMoment();
   const mayWrite = useMay('platform_admin') && asOf === undefined;
   const rules = useList('marginAlerts', {});
-  const [change, setChange] = useState<FactChange | null>(null);
+  const { ask, dialog } = useFactChange();
   return (
     <>
       {mayWrite && (
         <Button
           mb="xs"
           onClick={() => {
-            setChange(ruleChange(null, month, currency));
+            ask(ruleChange(null, month, currency));
           }}
         >
           Set a rule
         </Button>
       )}
-      <RuleTable
-        rules={rules}
-        actionsOf={
-          mayWrite
-            ? (rule) => [
-                [
-                  'Correct',
-                  () => {
-                    setChange(ruleChange(rule, month, currency));
-                  },
-                ],
-                [
-                  'Withdraw',
-                  () => {
-                    setChange(ruleWithdrawal(rule, month));
-                  },
-                ],
-              ]
-            : null
-        }
-      />
-      {change !== null && (
-        <ChangeFact
-          of={change}
-          close={() => {
-            setChange(null);
-          }}
-        />
-      )}
-    </>
-  );
-}
-
-function RuleTable({
-  rules,
-  actionsOf,
-}: {
-  readonly rules: UseInfiniteQueryResult<readonly MarginAlert[]>;
-  /** null: nothing can be done. */
-  readonly actionsOf: ((rule: MarginAlert) => readonly (readonly [string, () => void])[]) | null;
-}) {
-  return (
-    <ListTable
-      name="rules of alerts"
-      list={rules}
-      keyOf={({ alertId, effectiveFrom }) => `${alertId} ${effectiveFrom}`}
-      empty="There is no rule: no alert is raised."
-      columns={[
-        { title: 'Rule', value: ({ alertId }) => alertId },
-        { title: 'When', value: ({ when }) => WHEN[when] },
-        {
-          title: 'Limit',
-          value: ({ percent }) => percent,
-          show: ({ when, percent }) => amountText(when, percent),
-          isNumber: true,
-        },
-        { title: 'About', value: aboutText },
-        { title: 'Currency', value: ({ currency }) => currency },
-        {
-          title: 'In force',
-          value: ({ effectiveFrom }) => effectiveFrom,
-          show: ({ period }) => periodText(period),
-        },
-        ...(actionsOf === null
-          ? []
-          : [
-              {
-                title: 'Change',
-                value: () => null,
-                show: (rule: MarginAlert) => (
-                  <RowActions named={`${rule.alertId} from ${rule.effectiveFrom}`} actions={actionsOf(rule)} />
+      <ListTable
+        name="rules of alerts"
+        list={rules}
+        keyOf={({ alertId, effectiveFrom }) => `${alertId} ${effectiveFrom}`}
+        empty="There is no rule: no alert is raised."
+        columns={[
+          { title: 'Rule', value: ({ alertId }) => alertId },
+          { title: 'When', value: ({ when }) => WHEN[when] },
+          {
+            title: 'Limit',
+            value: ({ percent }) => percent,
+            show: ({ when, percent }) => amountText(when, percent),
+            isNumber: true,
+          },
+          { title: 'About', value: aboutText },
+          { title: 'Currency', value: (each) => each.currency },
+          {
+            title: 'In force',
+            value: ({ effectiveFrom }) => effectiveFrom,
+            show: ({ period }) => periodText(period),
+          },
+          ...(mayWrite
+            ? [
+                changeColumn(
+                  ({ alertId, effectiveFrom }: MarginAlert) => `${alertId} from ${effectiveFrom}`,
+                  (rule) => [
+                    [
+                      'Correct',
+                      () => {
+                        ask(ruleChange(rule, month, currency));
+                      },
+                    ],
+                    [
+                      'Withdraw',
+                      () => {
+                        ask(ruleWithdrawal(rule, month));
+                      },
+                    ],
+                  ],
                 ),
-              },
-            ]),
-      ]}
-    />
+              ]
+            : []),
+        ]}
+      />
+      {dialog}
+    </>
   );
 }
 

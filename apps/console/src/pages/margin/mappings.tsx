@@ -5,7 +5,7 @@ import type { KindMapping, MappingPreview } from '../../../../../clients/typescr
 import { useList } from '../../answers.ts';
 import { monthText, periodText } from '../../formats.ts';
 import { useMoment } from '../../moment.ts';
-import { ChangeFact, type FactChange, RowActions } from '../../parts/change-fact.tsx';
+import { changeColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
 import { useSend } from '../../parts/confirmation.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { changing } from '../../parts/inputs.ts';
@@ -20,7 +20,7 @@ export function Mappings({ month, currency }: Shown) {
   const mayWrite = useMay('platform_admin') && asOf === undefined;
   const mappings = useList('kindMappings', {});
   const [asked, setAsked] = useState<{ readonly of: KindMapping | null } | null>(null);
-  const [withdrawn, setWithdrawn] = useState<FactChange | null>(null);
+  const { ask, dialog } = useFactChange();
   return (
     <>
       <Text size="sm" mb="xs">
@@ -52,29 +52,23 @@ export function Mappings({ month, currency }: Shown) {
           },
           ...(mayWrite
             ? [
-                {
-                  title: 'Change',
-                  value: () => null,
-                  show: (mapping: KindMapping) => (
-                    <RowActions
-                      named={`${mapping.provider} ${mapping.kind} from ${mapping.effectiveFrom}`}
-                      actions={[
-                        [
-                          'Correct',
-                          () => {
-                            setAsked({ of: mapping });
-                          },
-                        ],
-                        [
-                          'Withdraw',
-                          () => {
-                            setWithdrawn(withdrawalOf(mapping, month));
-                          },
-                        ],
-                      ]}
-                    />
-                  ),
-                },
+                changeColumn(
+                  ({ provider, kind, effectiveFrom }: KindMapping) => `${provider} ${kind} from ${effectiveFrom}`,
+                  (mapping) => [
+                    [
+                      'Correct',
+                      () => {
+                        setAsked({ of: mapping });
+                      },
+                    ],
+                    [
+                      'Withdraw',
+                      () => {
+                        ask(withdrawalOf(mapping, month));
+                      },
+                    ],
+                  ],
+                ),
               ]
             : []),
         ]}
@@ -89,14 +83,7 @@ export function Mappings({ month, currency }: Shown) {
           }}
         />
       )}
-      {withdrawn !== null && (
-        <ChangeFact
-          of={withdrawn}
-          close={() => {
-            setWithdrawn(null);
-          }}
-        />
-      )}
+      {dialog}
     </>
   );
 }

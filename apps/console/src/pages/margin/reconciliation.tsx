@@ -9,7 +9,7 @@ import type {
 import { useAnswer, useList } from '../../answers.ts';
 import { monthText, quantityText } from '../../formats.ts';
 import { useMoment } from '../../moment.ts';
-import { ChangeFact, type FactChange, RowActions } from '../../parts/change-fact.tsx';
+import { changeColumn, useFactChange } from '../../parts/change-fact.tsx';
 import { Answered, Figures, Section, Status } from '../../parts/states.tsx';
 import { DataTable, Explain, nextPageOf, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
@@ -106,13 +106,13 @@ function BillTable({
 }) {
   const { asOf } = useMoment();
   const mayWrite = useMay('platform_admin') && asOf === undefined;
-  const [change, setChange] = useState<FactChange | null>(null);
+  const { ask, dialog } = useFactChange();
   const shown: Shown = { month, currency };
   const actionsOf = (bill: ReconciledBill): readonly (readonly [string, () => void])[] => [
     [
       bill.stated === null ? 'Record total' : 'Correct total',
       () => {
-        setChange(totalChange(bill, shown));
+        ask(totalChange(bill, shown));
       },
     ],
     ...(bill.stated === null
@@ -121,7 +121,7 @@ function BillTable({
           [
             'Withdraw total',
             () => {
-              setChange(totalWithdrawal(bill, shown));
+              ask(totalWithdrawal(bill, shown));
             },
           ] as const,
         ]),
@@ -134,7 +134,7 @@ function BillTable({
             size="xs"
             variant="default"
             onClick={() => {
-              setChange(totalChange(null, shown));
+              ask(totalChange(null, shown));
             }}
           >
             Record another total
@@ -162,26 +162,11 @@ function BillTable({
           { title: 'Difference of tax', value: (each) => each.taxDifference, currency },
           { title: 'What to do', value: ({ remedy }) => remedy ?? 'Nothing' },
           ...(mayWrite
-            ? [
-                {
-                  title: 'Change',
-                  value: () => null,
-                  show: (bill: ReconciledBill) => (
-                    <RowActions named={`of ${bill.provider} ${bill.invoiceRef}`} actions={actionsOf(bill)} />
-                  ),
-                },
-              ]
+            ? [changeColumn(({ provider, invoiceRef }: ReconciledBill) => `of ${provider} ${invoiceRef}`, actionsOf)]
             : []),
         ]}
       />
-      {change !== null && (
-        <ChangeFact
-          of={change}
-          close={() => {
-            setChange(null);
-          }}
-        />
-      )}
+      {dialog}
     </>
   );
 }

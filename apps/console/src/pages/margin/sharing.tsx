@@ -4,7 +4,7 @@ import type { CostSharing, SharedCost } from '../../../../../clients/typescript/
 import { useAnswer, useList } from '../../answers.ts';
 import { monthOf, monthText, periodText, quantityText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
-import { ChangeFact, type FactChange, RowActions } from '../../parts/change-fact.tsx';
+import { changeColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
 import { Money, Section } from '../../parts/states.tsx';
 import { DataTable, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
@@ -21,7 +21,7 @@ export function SharedCosts({ month, currency }: Shown) {
   const margin = useAnswer('margin', { period: month, currency });
   const [all, setAll] = useParam('all', 'no');
   const [asked, setAsked] = useState<{ readonly of: CostSharing | null } | null>(null);
-  const [withdrawn, setWithdrawn] = useState<FactChange | null>(null);
+  const { ask, dialog } = useFactChange();
   const [start, end] = [`${month}-01T00:00:00Z`, `${monthOf(new Date(`${month}-01T00:00:00Z`), 1)}-01T00:00:00Z`];
   const isInForce = ({ effectiveFrom, effectiveUntil }: CostSharing): boolean =>
     effectiveFrom < end && (effectiveUntil === null || effectiveUntil > start);
@@ -74,41 +74,28 @@ export function SharedCosts({ month, currency }: Shown) {
             { title: `Shared in ${month}`, value: (policy) => sharedBy(policy)?.amount ?? null, currency },
             ...(mayWrite
               ? [
-                  {
-                    title: 'Change',
-                    value: () => null,
-                    show: (policy: CostSharing) => (
-                      <RowActions
-                        named={`${policy.policyId} from ${policy.effectiveFrom}`}
-                        actions={[
-                          [
-                            'Correct',
-                            () => {
-                              setAsked({ of: policy });
-                            },
-                          ],
-                          [
-                            'Withdraw',
-                            () => {
-                              setWithdrawn(withdrawalOf(policy, month));
-                            },
-                          ],
-                        ]}
-                      />
-                    ),
-                  },
+                  changeColumn(
+                    ({ policyId, effectiveFrom }: CostSharing) => `${policyId} from ${effectiveFrom}`,
+                    (policy) => [
+                      [
+                        'Correct',
+                        () => {
+                          setAsked({ of: policy });
+                        },
+                      ],
+                      [
+                        'Withdraw',
+                        () => {
+                          ask(withdrawalOf(policy, month));
+                        },
+                      ],
+                    ],
+                  ),
                 ]
               : []),
           ]}
         />
-        {withdrawn !== null && (
-          <ChangeFact
-            of={withdrawn}
-            close={() => {
-              setWithdrawn(null);
-            }}
-          />
-        )}
+        {dialog}
         {asked !== null && (
           <SetSharing
             of={asked.of}
