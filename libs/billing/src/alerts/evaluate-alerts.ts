@@ -22,8 +22,7 @@ export interface AlertEvaluation extends Evaluated {
 /**
  * Judges what may have changed since an earlier evaluation (null: everything) by all rules, as of the projected
  * position, and records the alerts that are raised now or hold no longer. On a new day, and where a rule changed, it
- * judges everything. Repeated, or done by two workers at once, it records each alert once. While a bill is imported, it
- * judges nothing, and answers the earlier evaluation.
+ * judges everything. Repeated, or done by two workers at once, it records each alert once.
  */
 export async function evaluateAlerts(
   core: LedgerCore,
@@ -37,8 +36,6 @@ export async function evaluateAlerts(
   const isWhole = since === null || since.position > position || !isSameDay(since.at, caller.now);
   const changed = isWhole ? 'all' : await changedSince(core, since.position, position);
   if (changed === 'nothing') return { ...done, raised: 0, cleared: 0 };
-  // Half a bill would raise alerts that its other half clears.
-  if (await isImporting(core, position, caller.now)) return { ...(since ?? FIRST), raised: 0, cleared: 0 };
   // Alerts are about what only a platform_admin sees.
   const context = contextFor(core, position, { ...caller, role: 'platform_admin' });
   const months = await monthsToJudge(context, changed === 'all' ? null : (since?.position ?? null));
@@ -57,19 +54,6 @@ export async function evaluateAlerts(
     });
   }
   return { ...done, raised, cleared };
-}
-
-/** Before any evaluation. */
-const FIRST: Evaluated = { position: 0, at: FROM_EVER };
-
-/** An import that takes longer was interrupted, or is so large that alerts do not wait for it. */
-const LONGEST_IMPORT_HOURS = 1;
-
-/** Whether the lines of a delivery are being imported. */
-async function isImporting(core: LedgerCore, position: number, now: Instant): Promise<boolean> {
-  const started = await readUnfinishedImport(core.db, position);
-  const startedAt = started === null ? null : await core.recordedAt(started);
-  return startedAt !== null && isBefore(now, plusHours(startedAt, LONGEST_IMPORT_HOURS));
 }
 
 const isAlertEvent = isEventOf(alertEvents);
@@ -108,9 +92,24 @@ async function monthsToJudge(context: QueryContext, since: number | null): Promi
   }));
 }
 
+/** Before any evaluation. */
+const FIRST: Evaluated = { position: 0, at: FROM_EVER };
+
+/** An import that takes longer was interrupted, or is so large that alerts do not wait for it. */
+const LONGEST_IMPORT_HOURS = 1;
+
+/** Whether the lines of a delivery are being imported. */
+async function isImporting(core: LedgerCore, now: Instant): Promise<boolean> {
+  const started = await readUnfinishedImport(core.db, await core.projector.position());
+  const startedAt = started === null ? null : await core.recordedAt(started);
+  return startedAt !== null && isBefore(now, plusHours(startedAt, LONGEST_IMPORT_HOURS));
+}
+
 export const ALERTS: Watched = {
   name: 'alerts',
   async evaluate(core, caller, since) {
+    // Half a bill would raise alerts that its other half clears.
+    if (await isImporting(core, caller.now)) return { ...(since ?? FIRST), said: null };
     const { raised, cleared, position, at } = await evaluateAlerts(core, caller, since);
     return { position, at, said: raised + cleared === 0 ? null : `alerts: ${raised} raised, ${cleared} cleared` };
   },
