@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
@@ -41,27 +41,27 @@ export interface Application {
   readonly amount: string;
 }
 
-/** What the payments of these tenants pay, in the order of the log. */
-export async function readApplications(db: Db, position: number, tenantIds: readonly string[]): Promise<Application[]> {
+/** The applications `a` for which a condition holds, in the order of the log. */
+async function applicationsWhere(db: Db, position: number, condition: RawBuilder<unknown>): Promise<Application[]> {
   const { rows } = await sql<Application>`
     SELECT a.tenant_id, a.currency, a.payment_id, a.invoice_id, i.ordinal, a.applied_at, a.applied_position, a.amount
     FROM payment_applications a
     JOIN invoices i ON i.invoice_id = a.invoice_id AND ${at(position, 'i')}
-    WHERE a.tenant_id = ${anyOf(tenantIds)} AND ${at(position, 'a')}
+    WHERE ${condition} AND ${at(position, 'a')}
     ORDER BY a.applied_position, i.ordinal`.execute(db);
   return rows;
 }
 
+/** What the payments of these tenants pay. */
+export const readApplications = async (
+  db: Db,
+  position: number,
+  tenantIds: readonly string[],
+): Promise<Application[]> => applicationsWhere(db, position, sql`a.tenant_id = ${anyOf(tenantIds)}`);
+
 /** Applications in a month. */
-export async function readApplicationsIn(db: Db, position: number, month: Period): Promise<Application[]> {
-  const { rows } = await sql<Application>`
-    SELECT a.tenant_id, a.currency, a.payment_id, a.invoice_id, i.ordinal, a.applied_at, a.applied_position, a.amount
-    FROM payment_applications a
-    JOIN invoices i ON i.invoice_id = a.invoice_id AND ${at(position, 'i')}
-    WHERE a.applied_at >= ${month.start} AND a.applied_at < ${month.end} AND ${at(position, 'a')}
-    ORDER BY a.applied_position, i.ordinal`.execute(db);
-  return rows;
-}
+export const readApplicationsIn = async (db: Db, position: number, month: Period): Promise<Application[]> =>
+  applicationsWhere(db, position, sql`a.applied_at >= ${month.start} AND a.applied_at < ${month.end}`);
 
 /** Payments in a month, by tenant. */
 export const readPaymentsIn = async (db: Db, position: number, month: Period): Promise<History<PaymentRow>[]> =>
@@ -107,25 +107,26 @@ export interface AccountEntry {
   readonly corrections: string | null;
 }
 
+/** `invoice_id`: of an invoice, whose rows may have corrections. */
 const entries = (position: number) => sql`
   SELECT tenant_id, currency, 'invoice' AS type, issued_at AS entry_at, invoice_id::text AS id, ordinal,
-    NULL AS reference, NULL AS reason, total AS amount, rows_attempt
+    NULL AS reference, NULL AS reason, total AS amount, invoice_id, rows_attempt
   FROM invoices WHERE ${at(position)} AND ordinal IS NOT NULL
   UNION ALL
-  SELECT tenant_id, currency, 'void', voided_at, invoice_id::text, ordinal, NULL, NULL, -total, NULL
+  SELECT tenant_id, currency, 'void', voided_at, invoice_id::text, ordinal, NULL, NULL, -total, NULL, NULL
   FROM invoices WHERE ${at(position)} AND ordinal IS NOT NULL AND status = 'void'
   UNION ALL
   SELECT tenant_id, currency, 'invoice_payment', paid_at, invoice_id::text, ordinal, NULL, NULL,
-    coalesce(amount_applied, 0) - amount_due, NULL
+    coalesce(amount_applied, 0) - amount_due, NULL, NULL
   FROM invoices WHERE ${at(position)} AND status = 'paid' AND amount_due <> coalesce(amount_applied, 0)
   UNION ALL
-  SELECT tenant_id, currency, 'credit_note', issued_at, credit_note_id::text, ordinal, NULL, reason, -total, NULL
+  SELECT tenant_id, currency, 'credit_note', issued_at, credit_note_id::text, ordinal, NULL, reason, -total, NULL, NULL
   FROM credit_notes WHERE ${at(position)}
   UNION ALL
-  SELECT tenant_id, currency, 'payment', paid_at, payment_id, NULL, reference, NULL, -amount, NULL
+  SELECT tenant_id, currency, 'payment', paid_at, payment_id, NULL, reference, NULL, -amount, NULL, NULL
   FROM payments WHERE ${at(position)}
   UNION ALL
-  SELECT tenant_id, currency, 'refund', refunded_at, refund_id, NULL, reference, reason, amount, NULL
+  SELECT tenant_id, currency, 'refund', refunded_at, refund_id, NULL, reference, reason, amount, NULL, NULL
   FROM refunds WHERE ${at(position)}`;
 
 /** The entries of a tenant in a currency before an instant, in the order of their time. */
@@ -138,7 +139,7 @@ export async function readAccountEntries(
     SELECT e.tenant_id, e.currency, e.type, e.entry_at, e.id, e.ordinal, e.reference, e.reason, e.amount,
       (SELECT sum((r.row ->> 'net')::numeric + (r.row ->> 'tax')::numeric)
        FROM invoice_rows r
-       WHERE r.invoice_id::text = e.id AND r.attempt = e.rows_attempt AND r.row ->> 'kind' <> 'charge') AS corrections
+       WHERE r.invoice_id = e.invoice_id AND r.attempt = e.rows_attempt AND r.row ->> 'kind' <> 'charge') AS corrections
     FROM (${entries(position)}) e
     WHERE e.tenant_id = ${of.tenantId} AND e.currency = ${of.currency} AND e.entry_at < ${of.until}
     ORDER BY e.entry_at, array_position(${[...ENTRY_TYPES]}::text[], e.type), e.ordinal, e.id`.execute(db);

@@ -10,8 +10,8 @@ import { on } from '../support/log.js';
 import { checkedOn } from '../support/properties.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
-// Three APIs on one database, as behind a balancer that knows nothing of sessions: whichever of them is asked, once or
-// several times, the ledger is the same.
+// Three APIs use one database. A balancer may send each request to any of them. The ledger must be the same whichever
+// API gets a request, also if several get the same request.
 
 const APIS = 3;
 const DEPLOYMENTS = ['d0', 'd1', 'd2'];
@@ -37,7 +37,7 @@ interface Answer {
   readonly body: unknown;
 }
 
-/** `at`: which of the APIs is asked. */
+/** Sends a request to one of the APIs: `at` is its number. */
 async function ask(at: number, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
   const response = await fetch(`${apis[at % APIS]?.url ?? ''}/api/v1/${path}`, {
     method: body === undefined ? 'GET' : 'POST',

@@ -4,10 +4,10 @@ import { reason } from '#postgres/errors';
 import { forAll } from '#postgres/stoppable';
 import type { StandbyState } from '#projections/checkpoint.read';
 
-/** A read waits so long for a standby that is a moment behind. Then the primary answers. */
+/** How long a read waits for a standby that is a moment behind. Then the primary answers. */
 const WAIT_MS = 100;
 const LOOK_EVERY_MS = 5;
-/** A standby that was behind, or failed, is asked again after so long. */
+/** How long a standby is left out after it was behind or failed. Then it is asked again. */
 const LEFT_OUT_MS = 1000;
 
 /** A hot standby of the database (streaming replication), and what reads with it. */
