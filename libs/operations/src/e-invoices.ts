@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { conflict } from '#domain/errors';
+import { documentNumber } from '#domain/invoices/invoice';
 import { zId } from '#domain/schema';
 import { creditNoteView } from '#billing/invoices/credit-notes';
 import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
@@ -74,8 +75,8 @@ async function creditNoteXml(context: QueryContext, id: string, format: Format, 
   const note = await creditNoteView(context, row);
   const invoice = await visibleInvoice(context, row.invoice_id);
   const ids = note.rows.map(({ deploymentId }) => deploymentId);
-  const { number } = await invoiceView(context, invoice);
-  const of = { number, issuedAt: invoice.issued_at };
+  const { ordinal, issued_at: issuedAt } = invoice;
+  const of = { number: ordinal === null ? null : documentNumber('INV', ordinal), issuedAt };
   return eInvoiceXml(ofCreditNote(note, of, await saidOf(context, invoice, ids)), { format, profile });
 }
 
