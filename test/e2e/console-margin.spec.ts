@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
+import { z } from 'zod';
 import { apiForAll, april } from '../support/api.js';
 import { closeBrowser, signIn, visiting } from '../support/browser.js';
+import { apply, csvOf, preview, shows } from '../support/console-dialogs.js';
 
 // The page Margin of the console in a real browser, on the ledger of the story.
 
@@ -145,28 +145,6 @@ describe('the margin of a month', () => {
 });
 
 describe('facts about the margin', () => {
-  const preview = (page: Page) => page.getByRole('dialog').getByRole('button', { name: 'Preview in money' });
-  const shows = async (page: Page, table: string, row: RegExp): Promise<void> => {
-    await page
-      .getByRole('dialog')
-      .getByRole('table', { name: table, exact: true })
-      .getByRole('row', { name: row })
-      .waitFor();
-  };
-  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  /** With the dialog open and its preview shown. */
-  const apply = async (page: Page, recorded: RegExp): Promise<void> => {
-    const dialog = page.getByRole('dialog');
-    await dialog.getByLabel('Reason').waitFor();
-    await page.evaluate(axe);
-    expect(await page.evaluate('axe.run().then((of) => of.violations.map((each) => each.id))')).toEqual([]);
-    await dialog.getByLabel('Reason').fill('as agreed');
-    await dialog.getByRole('button', { name: 'Apply' }).click();
-    await dialog.getByText(recorded).waitFor();
-    await page.keyboard.press('Escape');
-    await dialog.waitFor({ state: 'detached' });
-  };
-
   it('are withdrawn and corrected after a preview: a policy, a rule of alerts', async () => {
     const policy = {
       ...{ command: 'set-cost-sharing', policyId: 'again', costs: { kind: 'address' }, method: 'even' },
@@ -175,7 +153,7 @@ describe('facts about the margin', () => {
     expect((await api().post('platform_admin', '/api/v1/commands', policy)).body).toMatchObject({ status: 'done' });
     await onPage('&view=sharing', async (page) => {
       await page.getByRole('button', { name: 'Withdraw again' }).click();
-      await preview(page).click();
+      await preview(page);
       // Only acme has a deployment: it bears 0.30 of globex. 3.99 − 3.00 − 0.07 − 0.30 = 0.62; then 0.92.
       await shows(page, 'margin by tenant before and after', /acme \$0\.62 \$0\.92/);
       await shows(page, 'margin by tenant before and after', /globex -\$0\.03 -\$0\.33/);
@@ -191,14 +169,14 @@ describe('facts about the margin', () => {
       await dialog.getByLabel('Number of days that are averaged').fill('2');
       await dialog.getByLabel('Limit, in percent or points').fill('10');
       // The bills charge the same each day.
-      await preview(page).click();
+      await preview(page);
       await dialog.getByText('No alert would be raised or cleared.').waitFor();
       await apply(page, /The rule is recorded/);
       const rules = page.getByRole('table', { name: 'rules of alerts' });
       await rules.getByRole('row', { name: /cheap Cost of a kind off its average 10 % 2 days/ }).waitFor();
       await rules.getByRole('button', { name: 'Correct cheap' }).click();
       await dialog.getByLabel('Limit, in percent or points').fill('20');
-      await preview(page).click();
+      await preview(page);
       await apply(page, /The rule is recorded/);
       await rules.getByRole('row', { name: /cheap .* 20 %/ }).waitFor();
     });
@@ -211,13 +189,13 @@ describe('facts about the margin', () => {
       await dialog.getByLabel(/^Provider/).fill('digitalocean');
       await dialog.getByLabel('Kind of the provider').fill('gateway');
       await dialog.getByLabel('Billing kinds, with commas between').fill('gateway');
-      await preview(page).click();
+      await preview(page);
       await shows(page, 'cost by billing kind before and after', /April 2026 gateway \$0\.00 \$3\.00/);
       await apply(page, /The mapping is recorded/);
       const mappings = page.getByRole('table', { name: 'mappings of kinds' });
       await mappings.getByRole('row', { name: /digitalocean gateway gateway/ }).waitFor();
       await mappings.getByRole('button', { name: 'Withdraw digitalocean gateway' }).click();
-      await preview(page).click();
+      await preview(page);
       await apply(page, /The mapping is withdrawn/);
       await page.getByText('No kind is mapped.').waitFor();
 
@@ -225,32 +203,83 @@ describe('facts about the margin', () => {
       const bills = page.getByRole('table', { name: 'provider invoices' });
       await bills.getByRole('button', { name: 'Record total of digitalocean do-2026-04' }).click();
       await dialog.getByLabel('Total with tax, in USD').fill('3.50');
-      await preview(page).click();
+      await preview(page);
       // 3.00 − 3.50
       await dialog.getByText('Imported lines $3.00, total $3.50, difference -$0.50.').waitFor();
       await apply(page, /The total is recorded/);
       await bills.getByRole('row', { name: /do-2026-04 differs/ }).waitFor();
       await bills.getByRole('button', { name: 'Correct total of digitalocean do-2026-04' }).click();
       await dialog.getByLabel('Total with tax, in USD').fill('3.00');
-      await preview(page).click();
+      await preview(page);
       await apply(page, /The total is recorded/);
       await bills.getByRole('row', { name: /do-2026-04 equal/ }).waitFor();
       await bills.getByRole('button', { name: 'Withdraw total of digitalocean do-2026-04' }).click();
-      await preview(page).click();
+      await preview(page);
       await apply(page, /The total is withdrawn/);
       await bills.getByRole('row', { name: /do-2026-04 not recorded/ }).waitFor();
     });
   });
 
   it('are estimated until the bill comes, and marked so', async () => {
-    const rate = { command: 'set-cost-rate', billingKind: 'zones', unitCost: '0.05', effectiveFrom: april.start };
-    expect((await api().post('platform_admin', '/api/v1/commands', rate)).body).toMatchObject({ status: 'done' });
-    await onPage('', async (page) => {
+    await onPage('&view=estimates', async (page) => {
+      const dialog = page.getByRole('dialog');
+      await page.getByText('There is no cost rate').waitFor();
+      await page.getByText('No usage with a cost rate was billed by a provider.').waitFor();
+      await page.getByRole('button', { name: 'Set a cost rate' }).click();
+      await dialog.getByLabel('Billing kind').fill('zones');
+      await dialog.getByLabel('Cost of a unit').fill('0.05');
+      await preview(page);
+      // One zone at 0.05
+      await shows(page, 'margin before and after', /Estimated cost, not billed yet \$0\.00 \$0\.05/);
+      await apply(page, /The cost rate is recorded/);
+      const rates = page.getByRole('table', { name: 'cost rates' });
+      await rates.getByRole('row', { name: /zones any any \$0\.05 USD 1 Apr 2026 – open/ }).waitFor();
+      await page.getByRole('tab', { name: 'Month' }).click();
       const kinds = page.getByRole('table', { name: 'estimated cost by billing kind' });
       await kinds.getByRole('row', { name: /zones any provider 1 \$0\.05/ }).waitFor();
       await page.getByText('Estimate', { exact: true }).waitFor();
       const trend = page.getByRole('table', { name: 'trend' });
       await trend.getByRole('columnheader', { name: 'Estimated cost (no bill yet)' }).waitFor();
+    });
+  });
+
+  it('are compared with the bill once it came, at any moment, and corrected', async () => {
+    const mapping = {
+      ...{ command: 'set-kind-mapping', provider: 'digitalocean', kind: 'gateway', billingKinds: ['gateway'] },
+      effectiveFrom: april.start,
+    };
+    const { body } = await api().post('platform_admin', '/api/v1/commands', mapping);
+    const { position } = z.object({ position: z.int() }).parse(body);
+    await onPage('&view=estimates', async (page) => {
+      const dialog = page.getByRole('dialog');
+      const rates = page.getByRole('table', { name: 'cost rates' });
+      const variance = page.getByRole('table', { name: 'estimated against billed cost' });
+      await page.getByRole('button', { name: 'Set a cost rate' }).click();
+      await dialog.getByLabel('Billing kind').fill('gateway');
+      await dialog.getByLabel('Cost of a unit').fill('0.40');
+      await preview(page);
+      await apply(page, /The cost rate is recorded/);
+      // 8 × 0.40 = 3.20, and the bill of 3.00
+      await variance.getByRole('row', { name: /2026-04 gateway 8 \$3\.20 \$3\.00 \$0\.20/ }).waitFor();
+      expect(await csvOf(page, 'Estimated against billed, April 2026')).toBe(
+        'Month,Billing kind,Quantity,Estimated,Billed,Variance\r\n2026-04,gateway,8,3.20,3.00,0.20\r\n',
+      );
+      await rates.getByRole('button', { name: 'Correct gateway from' }).click();
+      await dialog.getByLabel('Cost of a unit').fill('0.30');
+      await preview(page);
+      await apply(page, /The cost rate is recorded/);
+      // 8 × 0.30 = 2.40
+      await variance.getByRole('row', { name: /2026-04 gateway 8 \$2\.40 \$3\.00 -\$0\.60/ }).waitFor();
+      await rates.getByRole('button', { name: 'Withdraw zones' }).click();
+      await preview(page);
+      await shows(page, 'margin before and after', /Estimated cost, not billed yet \$0\.05 \$0\.00/);
+      await apply(page, /The cost rate is withdrawn/);
+      await rates.getByRole('row', { name: /zones/ }).waitFor({ state: 'detached' });
+      // Before the rate of gateway was set, nothing was estimated of it, and the past is not changed.
+      await page.goto(`${api().url}/console/margin?month=2026-04&view=estimates&asOf=${position}`);
+      await rates.getByRole('row', { name: /zones any any/ }).waitFor();
+      await page.getByText('No usage with a cost rate was billed by a provider.').waitFor();
+      expect(await page.getByRole('button', { name: /^(Set a cost rate|Correct|Withdraw)/ }).count()).toBe(0);
     });
   });
 });

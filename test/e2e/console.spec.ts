@@ -638,7 +638,7 @@ it('shows hostile names as text', async () => {
 describe('all pages', () => {
   const PAGES = [
     'home',
-    ...['month', 'sharing', 'units', 'bridge', 'reconciliation', 'alerts'].map(
+    ...['month', 'sharing', 'units', 'bridge', 'reconciliation', 'estimates', 'alerts'].map(
       (view) => `margin?month=2026-04&view=${view}`,
     ),
     'tenants',

@@ -6,6 +6,7 @@ import { changing } from '../parts/inputs.ts';
 import { Page } from '../parts/states.tsx';
 import { Alerts } from './margin/alerts.tsx';
 import { Bridge } from './margin/bridge.tsx';
+import { CostEstimates } from './margin/cost-rates.tsx';
 import { isMonthText, type Shown } from './margin/figures.tsx';
 import { Month } from './margin/month.tsx';
 import { ReconciledMonth } from './margin/reconciliation.tsx';
@@ -18,6 +19,7 @@ const VIEWS = [
   ['units', 'Units', Units],
   ['bridge', 'Bridge', Bridge],
   ['reconciliation', 'Reconciliation', ReconciledMonth],
+  ['estimates', 'Estimates', CostEstimates],
   ['alerts', 'Alerts', Alerts],
 ] as const;
 

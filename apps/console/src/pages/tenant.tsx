@@ -7,6 +7,7 @@ import { ListTable } from '../parts/table.tsx';
 import { Scale } from '../parts/scale.tsx';
 import { UsageChart } from '../parts/usage-chart.tsx';
 import { useSession } from '../session.tsx';
+import { Budgets } from './budgets.tsx';
 import { InvoiceList } from './invoices.tsx';
 
 export function TenantPage() {
@@ -47,6 +48,7 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
             <Section title="Usage this month">
               <UsageChart tenantId={tenantId} />
             </Section>
+            <Budgets tenantId={tenantId} zone={tenant.timeZone} />
             <Section title="Invoices">
               <InvoiceList tenantId={tenantId} />
             </Section>

@@ -18,7 +18,7 @@ export interface FactChange {
   readonly fields: readonly Amount[];
   /** Which fields are shown for what was chosen. Default: all. */
   readonly isShown?: (name: string, values: Values) => boolean;
-  /** The month whose margin the preview shows. */
+  /** The month whose margin the preview shows. Empty: none. */
   readonly month: string;
   readonly commandOf: (values: Values, reason: string) => Command;
   /** What the preview shows. Default: all that it has. */
@@ -96,6 +96,26 @@ export const changeColumn = <Row,>(named: (row: Row) => string, actionsOf: (row:
   value: () => null,
   show: (row: Row) => <RowActions named={named(row)} actions={actionsOf(row)} />,
 });
+
+/** The same for a fact that is corrected or withdrawn. */
+export const correctionColumn = <Row,>(
+  named: (row: Row) => string,
+  { correct, withdraw }: { readonly correct: (row: Row) => void; readonly withdraw: (row: Row) => void },
+) =>
+  changeColumn(named, (row: Row) => [
+    [
+      'Correct',
+      () => {
+        correct(row);
+      },
+    ],
+    [
+      'Withdraw',
+      () => {
+        withdraw(row);
+      },
+    ],
+  ]);
 
 function RowActions({ named, actions }: { readonly named: string; readonly actions: readonly RowAction[] }) {
   return (

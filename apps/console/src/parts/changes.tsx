@@ -57,6 +57,7 @@ export function Changes({ of }: { readonly of: Preview }) {
   );
 }
 
+/** The margin of a month before and after a change. */
 function MarginChange({ of: { before, after } }: { readonly of: NonNullable<Preview['margin']> }) {
   const figures = (
     [
@@ -150,7 +151,7 @@ function AlertChanges({ alerts }: { readonly alerts: NonNullable<Preview['alerts
 }
 
 /** What the worker would record of the budgets that are changed. */
-function ThresholdChanges({ thresholds }: { readonly thresholds: NonNullable<Preview['thresholds']> }) {
+export function ThresholdChanges({ thresholds }: { readonly thresholds: NonNullable<Preview['thresholds']> }) {
   return (
     <DataTable
       name="thresholds that would change"

@@ -3,7 +3,7 @@ import type { Alert, MarginAlert } from '../../../../../clients/typescript/ledge
 import { useList } from '../../answers.ts';
 import { periodText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
-import { changeColumn, useFactChange } from '../../parts/change-fact.tsx';
+import { correctionColumn, useFactChange } from '../../parts/change-fact.tsx';
 import { Section } from '../../parts/states.tsx';
 import { Explain, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
@@ -131,23 +131,14 @@ function Rules({ month, currency }: Shown) {
           },
           ...(mayWrite
             ? [
-                changeColumn(
-                  ({ alertId, effectiveFrom }: MarginAlert) => `${alertId} from ${effectiveFrom}`,
-                  (rule) => [
-                    [
-                      'Correct',
-                      () => {
-                        ask(ruleChange(rule, month, currency));
-                      },
-                    ],
-                    [
-                      'Withdraw',
-                      () => {
-                        ask(ruleWithdrawal(rule, month));
-                      },
-                    ],
-                  ],
-                ),
+                correctionColumn(({ alertId, effectiveFrom }: MarginAlert) => `${alertId} from ${effectiveFrom}`, {
+                  correct: (rule) => {
+                    ask(ruleChange(rule, month, currency));
+                  },
+                  withdraw: (rule) => {
+                    ask(ruleWithdrawal(rule, month));
+                  },
+                }),
               ]
             : []),
         ]}

@@ -5,7 +5,7 @@ import type { KindMapping, MappingPreview } from '../../../../../clients/typescr
 import { useList } from '../../answers.ts';
 import { monthText, periodText } from '../../formats.ts';
 import { useMoment } from '../../moment.ts';
-import { changeColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
+import { correctionColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
 import { useSend } from '../../parts/confirmation.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { changing } from '../../parts/inputs.ts';
@@ -52,22 +52,16 @@ export function Mappings({ month, currency }: Shown) {
           },
           ...(mayWrite
             ? [
-                changeColumn(
+                correctionColumn(
                   ({ provider, kind, effectiveFrom }: KindMapping) => `${provider} ${kind} from ${effectiveFrom}`,
-                  (mapping) => [
-                    [
-                      'Correct',
-                      () => {
-                        setAsked({ of: mapping });
-                      },
-                    ],
-                    [
-                      'Withdraw',
-                      () => {
-                        ask(withdrawalOf(mapping, month));
-                      },
-                    ],
-                  ],
+                  {
+                    correct: (of) => {
+                      setAsked({ of });
+                    },
+                    withdraw: (mapping) => {
+                      ask(withdrawalOf(mapping, month));
+                    },
+                  },
                 ),
               ]
             : []),

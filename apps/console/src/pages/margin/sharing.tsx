@@ -4,7 +4,7 @@ import type { CostSharing, SharedCost } from '../../../../../clients/typescript/
 import { useAnswer, useList } from '../../answers.ts';
 import { monthOf, monthText, periodText, quantityText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
-import { changeColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
+import { correctionColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
 import { Money, Section } from '../../parts/states.tsx';
 import { DataTable, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
@@ -74,23 +74,14 @@ export function SharedCosts({ month, currency }: Shown) {
             { title: `Shared in ${month}`, value: (policy) => sharedBy(policy)?.amount ?? null, currency },
             ...(mayWrite
               ? [
-                  changeColumn(
-                    ({ policyId, effectiveFrom }: CostSharing) => `${policyId} from ${effectiveFrom}`,
-                    (policy) => [
-                      [
-                        'Correct',
-                        () => {
-                          setAsked({ of: policy });
-                        },
-                      ],
-                      [
-                        'Withdraw',
-                        () => {
-                          ask(withdrawalOf(policy, month));
-                        },
-                      ],
-                    ],
-                  ),
+                  correctionColumn(({ policyId, effectiveFrom }: CostSharing) => `${policyId} from ${effectiveFrom}`, {
+                    correct: (of) => {
+                      setAsked({ of });
+                    },
+                    withdraw: (policy) => {
+                      ask(withdrawalOf(policy, month));
+                    },
+                  }),
                 ]
               : []),
           ]}

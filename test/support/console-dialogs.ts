@@ -1,0 +1,38 @@
+import { expect } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** The open dialog in which a fact is changed: what it would change is shown first. */
+export const preview = async (page: Page): Promise<void> =>
+  page.getByRole('dialog').getByRole('button', { name: 'Preview in money' }).click();
+
+export async function shows(page: Page, table: string, row: RegExp): Promise<void> {
+  await page
+    .getByRole('dialog')
+    .getByRole('table', { name: table, exact: true })
+    .getByRole('row', { name: row })
+    .waitFor();
+}
+
+/** Applies what is previewed in the open dialog, which is accessible, and closes it. */
+export async function apply(page: Page, recorded: RegExp): Promise<void> {
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Reason').waitFor();
+  await page.evaluate(axe);
+  expect(await page.evaluate('axe.run().then((of) => of.violations.map((each) => each.id))')).toEqual([]);
+  await dialog.getByLabel('Reason').fill('as agreed');
+  await dialog.getByRole('button', { name: 'Apply' }).click();
+  await dialog.getByText(recorded).waitFor();
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+}
+
+/** What the browser saves when a table's button CSV is clicked. The page has this table alone. */
+export async function csvOf(page: Page, section: string): Promise<string> {
+  const saving = page.waitForEvent('download');
+  await page.getByRole('region', { name: section }).getByRole('button', { name: 'CSV' }).click();
+  return readFileSync(await (await saving).path(), 'utf8');
+}
