@@ -100,6 +100,7 @@ export const flow = {
   CreditNoteIssued: ['invoices', 'margins', 'commands'],
   PaymentRecorded: ['invoices', 'payments', 'commands'],
   PaymentApplied: ['invoices', 'payments', 'commands'],
+  PaymentApplicationWithdrawn: ['invoices', 'payments', 'commands'],
   // The invoices that it paid are found by its rows.
   PaymentWithdrawn: ['invoices', 'payments', 'commands'],
   RefundRecorded: ['invoices', 'payments', 'commands'],

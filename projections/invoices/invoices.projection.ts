@@ -94,14 +94,17 @@ function noteCredit({ data }: RecordedEvent<'CreditNoteIssued'>, rows: Rows): vo
   rows.set(invoices, [data.invoiceId], noted);
 }
 
-type Applying = RecordedEvent<'PaymentRecorded' | 'PaymentApplied' | 'PaymentWithdrawn'>;
+type Applying = RecordedEvent<
+  'PaymentRecorded' | 'PaymentApplied' | 'PaymentApplicationWithdrawn' | 'PaymentWithdrawn'
+>;
 
 /** Payments pay invoices. A withdrawal takes back what its payment paid. */
 const applying: Handler<Applying['type']> = {
   touches: ({ data }) => data.applied.map(({ invoiceId }) => ({ table: invoices, group: [invoiceId] })),
   apply: ({ type, data }, rows) => {
     for (const { invoiceId, amount } of data.applied) {
-      const paid = type === 'PaymentWithdrawn' ? decimal(amount).neg() : decimal(amount);
+      const isTakenBack = type === 'PaymentWithdrawn' || type === 'PaymentApplicationWithdrawn';
+      const paid = isTakenBack ? decimal(amount).neg() : decimal(amount);
       rows.set(
         invoices,
         [invoiceId],
@@ -251,6 +254,7 @@ export const invoicesProjection = versionedProjection('invoices', {
     ),
     PaymentRecorded: applying,
     PaymentApplied: applying,
+    PaymentApplicationWithdrawn: applying,
     PaymentWithdrawn: applying,
     RefundRecorded: refunding,
     RefundWithdrawn: refunding,

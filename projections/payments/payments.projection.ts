@@ -12,7 +12,9 @@ import {
   refunds,
 } from './payments.table.js';
 
-type OfPayment = RecordedEvent<'PaymentRecorded' | 'PaymentApplied' | 'PaymentWithdrawn'>;
+type OfPayment = RecordedEvent<
+  'PaymentRecorded' | 'PaymentApplied' | 'PaymentApplicationWithdrawn' | 'PaymentWithdrawn'
+>;
 type OfRefund = RecordedEvent<'RefundRecorded' | 'RefundWithdrawn'>;
 
 const keyOf = ({ data }: OfPayment): readonly string[] => [data.tenantId, data.currency, data.paymentId];
@@ -25,6 +27,7 @@ const change = (rows: Rows, key: readonly string[], next: (row: PaymentRow) => P
 
 function apply(event: RecordedEvent<'PaymentRecorded' | 'PaymentApplied'>, rows: Rows): void {
   const { tenantId, currency, paymentId, at, applied } = event.data;
+  const applicationId = event.type === 'PaymentApplied' ? event.data.applicationId : undefined;
   const key = keyOf(event);
   change(rows, key, (row) => ({
     ...row,
@@ -34,7 +37,7 @@ function apply(event: RecordedEvent<'PaymentRecorded' | 'PaymentApplied'>, rows:
     ...rows.get(paymentApplications, ...key),
     ...applied.map(({ invoiceId, amount }): PaymentApplicationRow => ({
       ...{ tenant_id: tenantId, currency, payment_id: paymentId, invoice_id: invoiceId, amount },
-      ...{ applied_position: event.position, applied_at: at },
+      ...{ applied_position: event.position, applied_at: at, application_id: applicationId ?? null },
     })),
   ]);
 }
@@ -71,7 +74,7 @@ const refunding = (sign: (amount: Decimal) => Decimal): Pick<Handler<OfRefund['t
 });
 
 export const paymentsProjection = versionedProjection('payments', {
-  version: 1,
+  version: 2,
   tables: [payments, paymentApplications, refunds],
   on: {
     PaymentRecorded: {
@@ -87,6 +90,15 @@ export const paymentsProjection = versionedProjection('payments', {
       },
     },
     PaymentApplied: { touches, apply },
+    PaymentApplicationWithdrawn: {
+      touches,
+      apply: (event, rows) => {
+        const [key, { applicationId, applied }] = [keyOf(event), event.data];
+        change(rows, key, (row) => ({ ...row, unapplied: text(decimal(row.unapplied).plus(appliedBy(applied))) }));
+        const kept = rows.get(paymentApplications, ...key).filter((row) => row.application_id !== applicationId);
+        rows.set(paymentApplications, key, kept);
+      },
+    },
     PaymentWithdrawn: {
       touches,
       apply: (event, rows) => {

@@ -38,13 +38,16 @@ export interface Application {
   readonly ordinal: number;
   readonly applied_at: Instant;
   readonly applied_position: number;
+  /** null: applied when the payment was recorded. */
+  readonly application_id: string | null;
   readonly amount: string;
 }
 
 /** The applications `a` for which a condition holds, in the order of the log. */
 async function applicationsWhere(db: Db, position: number, condition: RawBuilder<unknown>): Promise<Application[]> {
   const { rows } = await sql<Application>`
-    SELECT a.tenant_id, a.currency, a.payment_id, a.invoice_id, i.ordinal, a.applied_at, a.applied_position, a.amount
+    SELECT a.tenant_id, a.currency, a.payment_id, a.invoice_id, i.ordinal, a.applied_at, a.applied_position,
+      a.application_id, a.amount
     FROM payment_applications a
     JOIN invoices i ON i.invoice_id = a.invoice_id AND ${at(position, 'i')}
     WHERE ${condition} AND ${at(position, 'a')}

@@ -19,8 +19,7 @@ it('keeps what payments pay and what is left of them', async () => {
   await when(
     {
       PaymentApplied: {
-        paymentId: 'p',
-        ...KEY,
+        ...{ paymentId: 'p', applicationId: 'a', ...KEY },
         at: '2026-05-06T00:00:00Z',
         applied: [{ invoiceId: id(2), amount: '25' }],
       },
@@ -31,9 +30,13 @@ it('keeps what payments pay and what is left of them', async () => {
   // 100 − 60 − 25 − 5
   expect(await rows(payments)).toEqual([{ ...row, unapplied: '10', refunded: '5' }]);
   expect(await rows(payments, 1)).toEqual([{ ...row, unapplied: '40', refunded: '0' }]);
-  expect((await rows(paymentApplications)).map(({ invoice_id, amount }) => [invoice_id, amount])).toEqual([
-    [id(1), '60'],
-    [id(2), '25'],
+  const applications = async () =>
+    (await rows(paymentApplications)).map(({ invoice_id, application_id, amount }) => [
+      ...[invoice_id, application_id ?? 'at once', amount],
+    ]);
+  expect(await applications()).toEqual([
+    [id(1), 'at once', '60'],
+    [id(2), 'a', '25'],
   ]);
   expect(await rows(refunds)).toEqual([
     {
@@ -41,6 +44,14 @@ it('keeps what payments pay and what is left of them', async () => {
       refunded_at: '2026-05-07T00:00:00Z',
     },
   ]);
+
+  await when({
+    PaymentApplicationWithdrawn: {
+      ...{ paymentId: 'p', applicationId: 'a', ...KEY, applied: [{ invoiceId: id(2), amount: '25' }], reason: 'x' },
+    },
+  });
+  expect(await rows(payments)).toEqual([{ ...row, unapplied: '35', refunded: '5' }]);
+  expect(await applications()).toEqual([[id(1), 'at once', '60']]);
 });
 
 it('keeps nothing of what never was', async () => {

@@ -32,6 +32,8 @@ export const paymentApplications = defineTable({
     /** The log position at which it was applied. */
     applied_position: bigint,
     applied_at: timestamptz,
+    /** null: applied when the payment was recorded. */
+    application_id: text.nullable(),
     amount: numeric,
   },
   key: ['tenant_id', 'currency', 'payment_id', 'invoice_id', 'applied_position'],

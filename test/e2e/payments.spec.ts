@@ -166,7 +166,7 @@ describe('payments', () => {
     ).toEqual([
       ['INV-000001', 'paid', '30.00', '30.00'],
       // 30.00 less the 15.00 of the credit note that was left to pay
-      ['INV-000002', 'issued', '15.00', '15.00'],
+      ['INV-000002', 'paid', '15.00', '15.00'],
       ['INV-000003', 'paid', '30.00', '30.00'],
     ]);
     expect(await test.ask('payments', { tenantId: 'acme' })).toMatchObject({
@@ -194,7 +194,7 @@ describe('payments', () => {
     const withdrawal = { command: 'withdraw', reason: 'of another tenant', ...KEY };
     await issue('2026-07-01');
     await test.apply(
-      { command: 'apply-payment', ...KEY, paymentId: 'b3', at: T('2026-07-02') },
+      { command: 'apply-payment', ...KEY, paymentId: 'b3', applicationId: 'a1', at: T('2026-07-02') },
       pay('b4', '20.00', '2026-07-03'),
     );
     expect(await test.ask('invoice', { id: 'INV-000004' })).toMatchObject({ status: 'paid', amountPaid: '30.00' });
@@ -238,6 +238,34 @@ describe('payments', () => {
     expect(await test.refused({ ...never, basedOn: before })).toMatchObject({ code: 'overtaken' });
     const seen = await test.ledger.catchUp();
     await test.apply({ ...pay('third', '1.00', '2026-04-05'), ...own }, { ...never, basedOn: seen });
+  });
+
+  it('are applied twice with the same amount, by two ids, and taken back one by one', async () => {
+    const own = { tenantId: 'twice', currency: 'USD' };
+    await test.apply(tenant('twice'), deployment('d4', 'twice'), subscription('s4', 'd4', 'p'));
+    const ids = [await issue('2026-04-01', 'twice'), await issue('2026-05-01', 'twice')];
+    const apply = (applicationId: string, invoiceId = '') => ({
+      ...{ command: 'apply-payment', ...own, paymentId: 'x', applicationId, at: T('2026-05-02') },
+      invoiceIds: [invoiceId],
+    });
+    await test.apply({ ...pay('x', '70.00', '2026-05-01', { invoiceIds: [] }), ...own }, apply('one', ids[0]));
+    expect(await test.ledger.execute(apply('one', ids[0]), ADMIN)).toMatchObject({ status: 'unchanged' });
+    expect(await test.refused(apply('one', ids[1]))).toMatchObject({ code: 'conflicting_body' });
+    const never = { command: 'withdraw', what: 'apply-payment', ...own, paymentId: 'x', reason: 'a mix-up' };
+    await test.apply(apply('two', ids[1]), { ...never, applicationId: 'one' });
+    expect(await test.ask('payments', { tenantId: 'twice' })).toMatchObject({
+      items: [{ unapplied: '40.00', applied: [{ applicationId: 'two', amount: '30.00', at: T('2026-05-02') }] }],
+    });
+    expect(await test.ask('invoice', { id: ids[0] ?? '' })).toMatchObject({ status: 'issued', amountPaid: '0.00' });
+    expect(await test.refused({ ...apply('three', ids[0]), at: T('2026-04-30') })).toMatchObject({
+      code: 'application_before_payment',
+    });
+    expect(await test.refused({ command: 'pay-invoice', invoiceId: ids[1] ?? '', at: T('2026-04-30') })).toMatchObject({
+      code: 'invoice_not_issued',
+    });
+    expect(await test.refused({ command: 'pay-invoice', invoiceId: ids[0] ?? '', at: T('2026-03-31') })).toMatchObject({
+      code: 'payment_before_issue',
+    });
   });
 
   it('agree with the log', async () => {

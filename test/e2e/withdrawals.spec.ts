@@ -305,26 +305,37 @@ describe('waived usage', () => {
 describe('a payment', () => {
   it('never was: the invoice is issued again, and may be paid', async () => {
     const invoiceId = (await bill('2026-04-01'))?.invoiceId ?? '';
-    const pay = { command: 'pay-invoice', invoiceId, at: T('2026-05-10') };
+    const pay = { command: 'pay-invoice', invoiceId, at: T('2026-07-10') };
     await test.apply(pay, withdraw('pay-invoice', { invoiceId }));
     expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ status: 'issued', paidAt: null });
     expect(await test.refused(withdraw('pay-invoice', { invoiceId }, 'again'))).toMatchObject({
       code: 'invoice_not_paid',
     });
-    await test.apply({ ...pay, at: T('2026-05-12') });
-    expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ status: 'paid', paidAt: T('2026-05-12') });
+    await test.apply({ ...pay, at: T('2026-07-12') });
+    expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ status: 'paid', paidAt: T('2026-07-12') });
     await isSound();
   });
 
-  it('stays where a credit note was issued since: its money became credit of the tenant', async () => {
+  it('never was, though a credit note was issued since: that stays credit of the tenant', async () => {
     const invoiceId = (await bill('2026-04-01'))?.invoiceId ?? '';
     await test.apply(
-      { command: 'pay-invoice', invoiceId, at: T('2026-05-10') },
-      { command: 'create-credit-note', invoiceId, amount: '5.00', at: T('2026-05-11'), reason: 'an outage' },
+      { command: 'pay-invoice', invoiceId, at: T('2026-07-10') },
+      { command: 'create-credit-note', invoiceId, amount: '5.00', at: T('2026-07-11'), reason: 'an outage' },
+      withdraw('pay-invoice', { invoiceId }),
     );
+    expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ status: 'issued', amountDue: '30.00' });
+    await isSound();
+  });
+
+  it('is none where credit notes leave nothing to pay', async () => {
+    const invoiceId = (await bill('2026-04-01'))?.invoiceId ?? '';
+    await test.apply({ command: 'create-credit-note', invoiceId, at: T('2026-07-11'), reason: 'an outage' });
+    expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({
+      ...{ status: 'paid', paidAt: T('2026-07-11'), amountDue: '0.00' },
+    });
     expect(await test.refused(withdraw('pay-invoice', { invoiceId }))).toMatchObject({
       code: 'invoice_credited',
-      message: expect.stringContaining('became credit of the tenant'),
+      message: expect.stringContaining('nobody paid it'),
     });
     await isSound();
   });

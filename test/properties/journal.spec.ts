@@ -120,7 +120,7 @@ async function end(test: TestLedger, issued: string[]): Promise<void> {
   await test.apply(
     { command: 'record-payment', ...bank, amount: '9.99', invoiceIds: [] },
     { command: 'record-refund', ...account, paymentId: bank.paymentId, refundId: 'r', amount: '1.00', at: bank.at },
-    { command: 'apply-payment', ...bank, at: T('2026-07-01'), invoiceIds: [paid] },
+    { command: 'apply-payment', ...bank, applicationId: 'a', at: T('2026-07-01'), invoiceIds: [paid] },
 
     { command: 'pay-invoice', invoiceId: paid, at: T('2026-06-12') },
     { command: 'create-credit-note', invoiceId: paid, at: T('2026-06-15'), amount: '1.00', reason: 'an outage' },

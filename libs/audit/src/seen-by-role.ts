@@ -53,6 +53,7 @@ const EVENTS: Readonly<Record<EventType, Tells>> = {
   CreditNoteIssued: 'open',
   PaymentRecorded: 'open',
   PaymentApplied: 'open',
+  PaymentApplicationWithdrawn: 'open',
   PaymentWithdrawn: 'open',
   RefundRecorded: 'open',
   RefundWithdrawn: 'open',

@@ -53,12 +53,12 @@ const createCreditNote = defineCommand({
   async handle(call, core) {
     const { invoiceId, at, reason, ...request } = call.fields;
     const creditNoteId = derivedId('credit-note', call.key);
-    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice }) => {
+    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice, account }) => {
       assertCreditable(state, invoiceId);
       const found = await creditable(core, await core.projector.catchUp(), invoiceId, invoice.currency);
       const rows = decideRows(creditNoteId, found, request, reason);
       return {
-        events: creditNoteEvents({ creditNoteId, invoiceId, ...invoice, issuedAt: at, reason }, rows),
+        events: creditNoteEvents({ creditNoteId, invoiceId, ...invoice, issuedAt: at, reason }, rows, account),
         result: { invoiceId, creditNoteId },
       };
     });

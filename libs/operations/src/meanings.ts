@@ -10,6 +10,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   aggregation: ['enum', 'how the readings of a period become one quantity; default: sum'],
   amount: ['decimal', 'money, in the currency'],
   anchor: ['instant', 'where its billing periods start; default: the first of a month'],
+  applicationId: ['id', 'the application of a payment; your own name of it'],
   asOf: ['instant', 'bills what is due as of then'],
   at: ['instant', 'when it takes effect'],
   attributes: ['object', 'details of the reading, such as the region; filters and unique counts read them'],

@@ -9,10 +9,12 @@ import {
 } from '#domain/invoices/invoice';
 import {
   applyPayment as decideApplication,
+  assertIssuedBy,
   assertNotPaidByPayments,
   type Billed,
   recordPayment as decidePayment,
   recordRefund as decideRefund,
+  withdrawApplication,
   withdrawPayment,
   withdrawRefund,
 } from '#domain/invoices/payments';
@@ -38,6 +40,7 @@ import { zOnInvoice } from './invoices.js';
 import { INVOICE } from './story.js';
 
 const zPaymentKey = z.strictObject({ tenantId: zId, currency: zCurrency, paymentId: zId });
+const zApplicationKey = zPaymentKey.extend({ applicationId: zId });
 const zRefundKey = z.strictObject({ tenantId: zId, currency: zCurrency, refundId: zId });
 type AccountKey = Pick<z.output<typeof zPaymentKey>, 'tenantId' | 'currency'> & {
   readonly paymentId?: string | undefined;
@@ -46,6 +49,7 @@ type AccountKey = Pick<z.output<typeof zPaymentKey>, 'tenantId' | 'currency'> & 
 
 const PAID = '2026-05-05T00:00:00Z';
 const invoiceIds = z.array(zId).optional();
+const OPEN_ONES = 'Default: all that are open and were issued by then, oldest first';
 
 const recordPayment = defineCommand({
   name: 'record-payment',
@@ -54,7 +58,7 @@ const recordPayment = defineCommand({
     amount: zDecimal,
     at: zInstant,
     reference: zText.optional().describe('What the bank says of it'),
-    invoiceIds: invoiceIds.describe('The invoices that it pays, in this order. Default: all open ones, oldest first'),
+    invoiceIds: invoiceIds.describe(`The invoices that it pays, in this order. ${OPEN_ONES}`),
   }),
   key: ({ tenantId, currency, paymentId }) => [tenantId, currency, paymentId],
   isPreviewed: false,
@@ -84,15 +88,22 @@ const recordPayment = defineCommand({
 const applyPayment = defineCommand({
   name: 'apply-payment',
   summary: 'Pays invoices with what is left of a payment',
-  fields: zPaymentKey.extend({
+  fields: zApplicationKey.extend({
     at: zInstant,
-    invoiceIds: invoiceIds.describe('The invoices to pay, in this order. Default: all open ones, oldest first'),
+    invoiceIds: invoiceIds.describe(`The invoices to pay, in this order. ${OPEN_ONES}`),
   }),
-  key: 'body',
+  key: ({ tenantId, currency, paymentId, applicationId }) => [tenantId, currency, paymentId, applicationId],
   isPreviewed: false,
   fourEyes: 'nothing',
-  mistakes: { final: 'Withdraw the payment (record-payment), and record it again with the right invoices.' },
-  example: { tenantId: 'acme', currency: 'USD', paymentId: 'bank-2026-05-05-1', at: PAID },
+  mistakes: { correctedBy: ['withdraw'] },
+  withdrawal: defineWithdrawal({
+    fields: zApplicationKey,
+    handle: async (call, core, correction) =>
+      corrected(core, call, call.fields, (billed) => withdrawApplication(billed, call.fields, correction)),
+  }),
+  example: {
+    ...{ tenantId: 'acme', currency: 'USD', paymentId: 'bank-2026-05-05-1', applicationId: 'april', at: PAID },
+  },
   async handle(call, core) {
     const { invoiceIds: named, ...payment } = call.fields;
     const ids = await idsOf(core, named);
@@ -102,7 +113,7 @@ const applyPayment = defineCommand({
 
 const recordRefund = defineCommand({
   name: 'record-refund',
-  summary: 'Records money that went back to a tenant: of a payment what is left, else credit of the tenant',
+  summary: 'Records money that went back to a tenant: from what is left of a payment, or from the credit of the tenant',
   fields: zRefundKey.extend({
     amount: zDecimal,
     at: zInstant,
@@ -161,8 +172,9 @@ const payInvoice = defineCommand({
   example: { invoiceId: INVOICE, at: '2026-05-10T00:00:00Z' },
   async handle(call, core) {
     const { invoiceId, at } = call.fields;
-    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of }) => {
+    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of, account }) => {
       assertPayable(state, invoiceId);
+      assertIssuedBy(account, invoiceId, at);
       return { events: [{ type: 'InvoicePaid', data: { invoiceId, ...of, at } }] };
     });
   },
@@ -223,7 +235,13 @@ const zPayment = z
     applied: z
       .array(
         z
-          .object({ invoiceId: z.string(), number: z.string(), amount: zMoney, at: zTimestamp })
+          .object({
+            invoiceId: z.string(),
+            number: z.string(),
+            amount: zMoney,
+            at: zTimestamp,
+            applicationId: z.string().nullable().describe('null: applied when the payment was recorded'),
+          })
           .meta({ id: 'Application' }),
       )
       .describe('The invoices that it pays'),
@@ -273,6 +291,7 @@ async function withApplications(core: LedgerCore, position: number, rows: readon
         number: documentNumber('INV', each.ordinal),
         amount: money(each.amount),
         at: each.applied_at,
+        applicationId: each.application_id,
       })),
       unapplied: money(row.unapplied),
       refunded: money(row.refunded),

@@ -385,7 +385,6 @@ const stateOf = (found: Issued | undefined): Parameters<typeof assertVoidable>[0
         selection: null,
         status: found.status,
         hasCreditNotes: false,
-        isCreditedWhenPaid: false,
       };
 
 function rowFigures(row: FrozenRow, currency: string): Required<RowFigures> {

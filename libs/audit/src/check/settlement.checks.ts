@@ -18,6 +18,7 @@ const SETTLING = [
   'CreditNoteIssued',
   'PaymentRecorded',
   'PaymentApplied',
+  'PaymentApplicationWithdrawn',
   'PaymentWithdrawn',
   'RefundRecorded',
   'RefundWithdrawn',

@@ -97,6 +97,7 @@ function wantedBy({
     case 'RevocationWithdrawn':
     case 'PaymentRecorded':
     case 'PaymentApplied':
+    case 'PaymentApplicationWithdrawn':
     case 'PaymentWithdrawn':
     case 'RefundRecorded':
     case 'RefundWithdrawn':

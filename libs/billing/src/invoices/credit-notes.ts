@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { EventData, LedgerEvent } from '#domain/events';
 import type { Creditable } from '#domain/invoices/credit-note';
 import { documentNumber, type FrozenRow } from '#domain/invoices/invoice';
+import { paidByCreditNote } from '#domain/invoices/payments';
+import type { Account } from '#domain/invoices/settlement';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { FROM_EVER, later } from '#domain/time/instant';
@@ -32,12 +34,16 @@ type Heading = Pick<
   'creditNoteId' | 'invoiceId' | 'tenantId' | 'currency' | 'issuedAt' | 'reason'
 >;
 
-/** A credit note is frozen like an invoice: its rows in chunks, then the event that makes them valid. */
-export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[]): LedgerEvent[] {
+/**
+ * A credit note is frozen like an invoice: its rows in chunks, then the event that makes them valid. `account`: of the
+ * tenant, before the credit note. If it leaves nothing to pay, the invoice is paid.
+ */
+export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[], account: Account): LedgerEvent[] {
   const attempt = randomUUID();
   const chunks = packed(rows);
   const credited = (field: 'net' | 'tax') => sum(rows.map((row) => decimal(row[field]))).neg();
   const [subtotal, tax] = [credited('net'), credited('tax')];
+  const total = text(subtotal.plus(tax));
   return [
     ...chunks.map((each, n): LedgerEvent => ({
       type: 'InvoiceRowsFrozen',
@@ -52,9 +58,10 @@ export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[]): 
         rowsHash: sha256(canonicalJson(rows)),
         subtotal: text(subtotal),
         tax: text(tax),
-        total: text(subtotal.plus(tax)),
+        total,
       },
     },
+    ...paidByCreditNote({ account, ...heading }, { ...heading, total, at: heading.issuedAt }),
   ];
 }
 

@@ -54,3 +54,24 @@ describe('the tax of a credit note', () => {
     expect(credited(rows)).toEqual({ net: '-100', tax: '-19', taxes: ['-3.8', '-3.8', '-3.8', '-3.8', '-3.8'] });
   });
 });
+
+it('is one of its amount, without a unit, and its price is above 0 also where it credits a negative row', () => {
+  const note = creditNoteRows(
+    derivedId('note'),
+    {
+      ...{ invoiceId: 'i1', currency: 'USD', noted: [] },
+      rows: [
+        { ...row('a', '20', '3.8'), unit: 'hour', unitAmount: '0.5', quantity: '40' },
+        { ...row('b', '-5', '-0.95'), unit: 'hour', unitAmount: '0.5', quantity: '-10', kind: 'reversal' },
+      ],
+    },
+    {},
+    'an outage',
+  );
+  expect(
+    note.map(({ quantity, unit = 'none', unitAmount, net, tax }) => [quantity, unit, unitAmount, net, tax]),
+  ).toEqual([
+    ['-1', 'none', '20', '-20', '-3.8'],
+    ['1', 'none', '5', '5', '0.95'],
+  ]);
+});

@@ -1,6 +1,6 @@
-import { conflict, type FieldError, invalid } from '../errors.js';
+import { conflict, type FieldError } from '../errors.js';
 import { derivedId } from '../derived-id.js';
-import { allocate, scaleOf, toMoney } from '../money/money.js';
+import { allocate, moneyAboveZero, scaleOf } from '../money/money.js';
 import { type Decimal, decimal, min, sum, text, ZERO } from '../money/decimal.js';
 import type { FrozenRow } from './invoice.js';
 import { taxShares } from './tax.js';
@@ -112,17 +112,6 @@ function leftOf(row: FrozenRow, noted: readonly FrozenRow[]): Left {
   };
 }
 
-function money(amount: string, currency: string, field: string): Decimal {
-  const value = decimal(amount, field);
-  if (value.lte(ZERO))
-    throw invalid('invalid_amount', `${field}: ${amount} must be above 0`, [{ field, message: 'must be above 0' }]);
-  if (!value.eq(toMoney(value, currency)))
-    throw invalid('invalid_amount', `${field}: ${amount} has more decimals than ${currency}`, [
-      { field, message: `has more decimals than ${currency}` },
-    ]);
-  return value;
-}
-
 /** In proportion to what is left of each row with a charge. */
 function overall(
   { rows, currency, invoiceId }: Creditable,
@@ -133,7 +122,7 @@ function overall(
     const net = left.get(rowId)?.net ?? ZERO;
     return net.gt(ZERO) ? [{ rowId, net }] : [];
   });
-  const asked = money(amount, currency, 'amount');
+  const asked = moneyAboveZero(amount, currency, 'amount');
   const most = sum(charging.map(({ net }) => net));
   if (asked.gt(most))
     throw conflict(
@@ -162,7 +151,7 @@ function byRow(
     const of = left.get(rowId);
     if (of === undefined) fault('unknown_row', `invoice ${invoiceId} has no row ${rowId}`, 'rowId');
     if (shares.has(rowId)) fault('duplicate_row', `row ${rowId} is named twice`, 'rowId');
-    const value = money(amount, currency, `${field}.amount`);
+    const value = moneyAboveZero(amount, currency, `${field}.amount`);
     if (of !== undefined && value.gt(of.net))
       fault(
         'credit_note_exceeds_row',
@@ -175,13 +164,15 @@ function byRow(
 }
 
 function noteRow(creditNoteId: string, { row, amount }: Credited, tax: Decimal, reason: string): FrozenRow {
-  const { credits: _credits, corrects: _corrects, ...shared } = row;
+  // The amount is one of its own, whatever unit the row has.
+  const { credits: _credits, corrects: _corrects, unit: _unit, ...shared } = row;
   const minus = text(amount.neg());
   return {
     ...shared,
     rowId: derivedId('row', creditNoteId, row.rowId),
-    quantity: '-1',
-    unitAmount: text(amount),
+    // What credits a negative row charges: the price stays above 0.
+    quantity: amount.lt(ZERO) ? '1' : '-1',
+    unitAmount: text(amount.abs()),
     gross: minus,
     discount: '0',
     credit: '0',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
 import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';
-import { toMoney } from '../money/money.js';
+import { moneyAboveZero, toMoney } from '../money/money.js';
 import type { Correction } from '../correction.js';
 import {
   correctionFields,
@@ -165,22 +165,19 @@ export function grant(
     throw invalid('empty_period', `until ${until} is not after from ${from}`, [
       { field: 'until', message: 'is not after from' },
     ]);
-  const [field, value] =
-    event.type === 'CouponGranted'
-      ? (['percent', event.data.percent] as const)
-      : (['amount', event.data.amount] as const);
-  if (decimal(value).lte(ZERO))
-    throw invalid('invalid_amount', `${field} ${value} must be above 0`, [{ field, message: 'must be above 0' }]);
-  if (event.type === 'CouponGranted' && decimal(value).gt(decimal('100')))
-    throw invalid('invalid_amount', `a coupon of ${value} % exceeds 100 %`, [
-      { field, message: 'must be at most 100' },
-    ]);
-  if (event.type === 'CreditGranted' && !decimal(value).eq(toMoney(decimal(value), event.data.currency)))
-    throw invalid('invalid_amount', `${value} has more decimals than ${event.data.currency}`, [
-      { field, message: `has more decimals than ${event.data.currency}` },
-    ]);
-  if (event.type === 'CreditGranted') guardRollover(event.data);
+  if (event.type === 'CouponGranted') guardPercent(event.data.percent);
+  else {
+    moneyAboveZero(event.data.amount, event.data.currency, 'amount');
+    guardRollover(event.data);
+  }
   return [event];
+}
+
+/** Errors: `invalid_amount`. */
+function guardPercent(percent: string): void {
+  if (decimal(percent).gt(ZERO) && decimal(percent).lte(decimal('100'))) return;
+  const message = 'must be above 0 and at most 100';
+  throw invalid('invalid_amount', `percent ${percent} ${message}`, [{ field: 'percent', message }]);
 }
 
 /** Errors: `invalid_rollover`. */

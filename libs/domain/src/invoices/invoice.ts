@@ -189,8 +189,6 @@ export interface InvoiceState {
   readonly selection: Selection | null;
   readonly status: InvoiceStatus;
   readonly hasCreditNotes: boolean;
-  /** Whether a credit note was issued after its payment. */
-  readonly isCreditedWhenPaid: boolean;
 }
 
 /** The invoices of a billing stream, in the order in which they were drafted. Chunks change no state. */
@@ -212,7 +210,6 @@ export function foldInvoices(events: Iterable<InvoiceEvent>): Map<string, Invoic
           selection: data.selection ?? null,
           status: 'draft',
           hasCreditNotes: false,
-          isCreditedWhenPaid: false,
         });
         break;
       case 'InvoiceIssued':
@@ -228,10 +225,7 @@ export function foldInvoices(events: Iterable<InvoiceEvent>): Map<string, Invoic
         change(data.invoiceId, { status: 'issued' });
         break;
       case 'CreditNoteIssued':
-        change(data.invoiceId, {
-          hasCreditNotes: true,
-          isCreditedWhenPaid: invoices.get(data.invoiceId)?.status === 'paid',
-        });
+        change(data.invoiceId, { hasCreditNotes: true });
         break;
     }
   }
@@ -271,14 +265,17 @@ export function assertVoidable(
   correctedBy: readonly string[],
 ): void {
   if (invoice === undefined) throw unknownInvoice(invoiceId);
+  if (invoice.hasCreditNotes)
+    throw conflict(
+      'invoice_credited',
+      `invoice ${invoiceId} has credit notes: it can’t be voided. Credit the rest of it, if any is left.`,
+    );
   if (invoice.status === 'paid')
     throw conflict(
       'invoice_paid',
       `invoice ${invoiceId} is paid and can't be voided: issue a credit note, or withdraw pay-invoice if it never was`,
     );
   if (invoice.status === 'void') throw conflict('invoice_void', `invoice ${invoiceId} is void already`);
-  if (invoice.hasCreditNotes)
-    throw conflict('invoice_credited', `invoice ${invoiceId} has credit notes: credit the rest of it instead`);
   if (correctedBy.length > 0)
     throw conflict(
       'invoice_corrected',
@@ -295,17 +292,11 @@ export function assertPayable(invoice: InvoiceState | undefined, invoiceId: stri
     );
 }
 
-/** Errors: `unknown_invoice`, `invoice_not_paid`, `invoice_credited`. */
+/** Errors: `unknown_invoice`, `invoice_not_paid`. */
 export function assertPaymentWithdrawable(invoice: InvoiceState | undefined, invoiceId: string): void {
   if (invoice === undefined) throw unknownInvoice(invoiceId);
   if (invoice.status !== 'paid')
     throw conflict('invoice_not_paid', `invoice ${invoiceId} is ${invoice.status}: there is no payment to withdraw`);
-  if (invoice.isCreditedWhenPaid)
-    throw conflict(
-      'invoice_credited',
-      `invoice ${invoiceId} has a credit note after its payment, which became credit of the tenant:` +
-        ' its payment can no longer be withdrawn',
-    );
 }
 
 export function assertCreditable(invoice: InvoiceState | undefined, invoiceId: string): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Decimal, decimal, sum } from '../money/decimal.js';
 import { type EventOf, type IdSchema, zCurrency, zDecimal, zId, zInstant, zText } from '../schema.js';
+import type { Instant } from '../time/instant.js';
 
 /** Amounts of a payment that pay invoices. */
 const zApplied = z.array(z.object({ invoiceId: z.uuid(), amount: zDecimal }));
@@ -20,12 +21,24 @@ export const paymentEventsWith = (zId: IdSchema) => ({
   /** What was left of a payment pays invoices. */
   PaymentApplied: z.object({
     paymentId: zId,
+    /** Absent: recorded before applications had ids. */
+    applicationId: zId.optional(),
     tenantId: zId,
     currency: zCurrency,
     at: zInstant,
     applied: zApplied,
   }),
-  /** It never was: what it paid (`applied`) is open again. */
+  /** The application never was: what it paid (`applied`) is left of the payment again, and to pay of its invoices. */
+  PaymentApplicationWithdrawn: z.object({
+    paymentId: zId,
+    applicationId: zId,
+    tenantId: zId,
+    currency: zCurrency,
+    applied: zApplied,
+    withdrawn: z.string().optional(),
+    reason: zText,
+  }),
+  /** The payment never was: what it paid (`applied`) is to pay again of its invoices. */
   PaymentWithdrawn: z.object({
     paymentId: zId,
     tenantId: zId,
@@ -60,19 +73,26 @@ export type PaymentEvent = EventOf<typeof paymentEventsWith>;
 
 export interface PaymentState {
   readonly amount: Decimal;
+  readonly at: Instant;
   /** What pays no invoice and was not refunded. */
   readonly unapplied: Decimal;
   readonly refunded: Decimal;
   /** By invoice. */
   readonly applied: ReadonlyMap<string, Decimal>;
+  /** By the id of the application: what `apply-payment` applied. */
+  readonly applications: ReadonlyMap<string, Applied>;
 }
+
+/** Amounts that pay invoices, above 0 and with at most the decimals of the currency. */
+export type Applied = z.output<typeof zApplied>;
 
 export interface RefundState {
   /** null: from the credit of the tenant. */
   readonly paymentId: string | null;
   readonly amount: Decimal;
+  /** Since when the tenant had the credit that it takes. */
+  readonly since: Instant;
 }
 
 /** The sum of what an event applies. */
-export const appliedBy = (applied: readonly { readonly amount: string }[]): Decimal =>
-  sum(applied.map(({ amount }) => decimal(amount)));
+export const appliedBy = (applied: Applied): Decimal => sum(applied.map(({ amount }) => decimal(amount)));

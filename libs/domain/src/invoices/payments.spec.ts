@@ -8,11 +8,14 @@ import { foldInvoices, type InvoiceEvent } from './invoice.js';
 import type { PaymentEvent } from './payment-events.js';
 import {
   applyPayment,
+  assertIssuedBy,
   assertNotPaidByPayments,
   assertUnpaid,
   type Billed,
+  paidByCreditNote,
   recordPayment,
   recordRefund,
+  withdrawApplication,
   withdrawPayment,
   withdrawRefund,
 } from './payments.js';
@@ -36,13 +39,16 @@ const issued = (invoiceId: string, total: string): InvoiceEvent[] => [
     },
   },
 ];
-const credited = (invoiceId: string, total: string): InvoiceEvent => ({
-  type: 'CreditNoteIssued',
-  data: {
-    ...{ creditNoteId: 'n', invoiceId, ...KEY, issuedAt: AT, attempt: 'a', chunks: 0, rowsHash: '' },
-    ...{ subtotal: total, tax: '0', total, reason: 'an outage' },
+const credited = (now: Billed, invoiceId: string, total: string): InvoiceEvent[] => [
+  {
+    type: 'CreditNoteIssued',
+    data: {
+      ...{ creditNoteId: 'n', invoiceId, ...KEY, issuedAt: AT, attempt: 'a', chunks: 0, rowsHash: '' },
+      ...{ subtotal: total, tax: '0', total, reason: 'an outage' },
+    },
   },
-});
+  ...paidByCreditNote(now, { invoiceId, total, at: AT }),
+];
 
 const billed = (events: readonly Event[]): Billed => ({
   ...KEY,
@@ -52,6 +58,8 @@ const billed = (events: readonly Event[]): Billed => ({
   ),
 });
 const payment = (paymentId: string, amount: string) => ({ paymentId, ...KEY, amount, at: AT });
+const apply = (now: Billed, paymentId: string, applicationId: string, invoiceIds?: string[]) =>
+  applyPayment(now, { paymentId, applicationId, at: AT }, invoiceIds);
 const refund = (refundId: string, amount: string, paymentId?: string) => ({
   ...{ refundId, ...KEY, amount, at: AT },
   ...(paymentId === undefined ? {} : { paymentId }),
@@ -91,7 +99,7 @@ describe('a payment', () => {
     expect(standing(events)).toEqual({ open: ['i1 30 0', 'i2 60 40'], left: ['p 0 0'], credit: '0' });
     const more = [...events, ...recordPayment(billed(events), payment('q', '25'), [])];
     expect(standing(more).left).toEqual(['p 0 0', 'q 25 0']);
-    const applied = [...more, ...applyPayment(billed(more), { paymentId: 'q', at: AT }, ['i2'])];
+    const applied = [...more, ...apply(billed(more), 'q', 'a1', ['i2'])];
     expect(standing(applied)).toEqual({ open: ['i1 30 0', 'i2 60 60 paid'], left: ['p 0 0', 'q 5 0'], credit: '0' });
   });
 
@@ -102,9 +110,76 @@ describe('a payment', () => {
   });
 
   it('limits what a credit note takes from the amount due', () => {
-    const events = [...TWO, ...recordPayment(billed(TWO), payment('p', '20'), ['i1']), credited('i1', '25')];
-    // 10 of 25 was left to pay; the tenant has credit of 15.
-    expect(standing(events)).toEqual({ open: ['i1 20 20', 'i2 60 0'], left: ['p 0 0'], credit: '15' });
+    const events = [...TWO, ...recordPayment(billed(TWO), payment('p', '20'), ['i1'])];
+    const noted: Event[] = [...events, ...credited(billed(events), 'i1', '25')];
+    // 10 of 25 was left to pay; the tenant has credit of 15. Nothing is left to pay, so the invoice is paid.
+    expect(standing(noted)).toEqual({ open: ['i1 20 20 paid', 'i2 60 0'], left: ['p 0 0'], credit: '15' });
+    expect(code(() => assertNotPaidByPayments(billed(noted).account, 'i1'))).toBe('payment_recorded');
+    // Without the payment 20 is to pay; the credit stays the tenant's.
+    const after = [...noted, ...withdrawPayment(billed(noted), 'p', BY)];
+    expect(standing(after)).toEqual({ open: ['i1 20 0', 'i2 60 0'], left: [], credit: '15' });
+  });
+
+  it('has nothing to pay of an invoice that is credited whole', () => {
+    const part: Event[] = [...TWO, ...credited(billed(TWO), 'i1', '29')];
+    expect(standing(part).open).toEqual(['i1 1 0', 'i2 60 0']);
+    const events: Event[] = [...part, ...credited(billed(part), 'i1', '1')];
+    expect(standing(events)).toEqual({ open: ['i1 0 0 paid', 'i2 60 0'], left: [], credit: '0' });
+    expect(code(() => assertNotPaidByPayments(billed(events).account, 'i1'))).toBe('invoice_credited');
+    expect(code(() => recordPayment(billed(events), payment('p', '1'), ['i1']))).toBe('invoice_not_issued');
+  });
+
+  it('is withdrawn after a credit note too: what that gave back stays credit', () => {
+    const paid: Event[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '40'), undefined)];
+    const events: Event[] = [...paid, ...credited(billed(paid), 'i1', '5')];
+    const after = [...events, ...withdrawPayment(billed(events), 'p', BY)];
+    expect(standing(after)).toEqual({ open: ['i1 30 0', 'i2 60 0'], left: [], credit: '5' });
+  });
+
+  it('is applied twice by two ids, and each application is withdrawn alone', () => {
+    const events: Event[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '100'), [])];
+    const first: Event[] = [...events, ...apply(billed(events), 'p', 'a1', ['i1'])];
+    const both: Event[] = [...first, ...apply(billed(first), 'p', 'a2', ['i2'])];
+    expect(standing(both)).toEqual({ open: ['i1 30 30 paid', 'i2 60 60 paid'], left: ['p 10 0'], credit: '0' });
+    const of = { paymentId: 'p', applicationId: 'a1' };
+    const after: Event[] = [...both, ...withdrawApplication(billed(both), of, BY)];
+    expect(standing(after)).toEqual({ open: ['i1 30 0', 'i2 60 60 paid'], left: ['p 40 0'], credit: '0' });
+    expect([
+      code(() => apply(billed(both), 'p', 'a1', ['i1'])),
+      code(() => withdrawApplication(billed(after), of, BY)),
+      code(() => withdrawApplication(billed(after), { ...of, paymentId: 'x' }, BY)),
+    ]).toEqual(['application_exists', 'unknown_application', 'unknown_payment']);
+    const again = [...after, ...apply(billed(after), 'p', 'a1')];
+    expect(standing(again)).toEqual(standing(both));
+  });
+
+  it('neither pays nor is refunded before its day, nor pays before the day of issue', () => {
+    // Both invoices are issued at midnight on 1 May, and the payments are made later that day.
+    const at = instant('2026-05-01T15:00:00Z');
+    const before = instant('2026-04-30T23:00:00Z');
+    const events: Event[] = [...TWO, ...recordPayment(billed(TWO), { ...payment('p', '50'), at }, [])];
+    const early: Event[] = [
+      ...events,
+      ...recordPayment(billed(events), { ...payment('q', '50'), at: before }, undefined),
+    ];
+    expect(standing(early)).toEqual({ open: ['i1 30 0', 'i2 60 0'], left: ['p 50 0', 'q 50 0'], credit: '0' });
+    const now = billed([...early, ...issued('i3', '-5')]);
+    expect([
+      code(() => recordPayment(now, { ...payment('r', '50'), at: before }, ['i1'])),
+      code(() => applyPayment(now, { paymentId: 'q', applicationId: 'a', at: before }, ['i1'])),
+      code(() => applyPayment(now, { paymentId: 'q', applicationId: 'a', at: before }, undefined)),
+      code(() => applyPayment(now, { paymentId: 'p', applicationId: 'a', at: before }, undefined)),
+      code(() => assertIssuedBy(now.account, 'i1', before)),
+      code(() => recordRefund(now, { ...refund('r1', '1', 'p'), at: before })),
+      code(() => recordRefund(now, { ...refund('r1', '1'), at: before })),
+      // on the same day, if at an earlier hour
+      code(() => applyPayment(now, { paymentId: 'p', applicationId: 'a', at: AT }, ['i1'])),
+      code(() => recordRefund(now, refund('r1', '1', 'p'))),
+      code(() => recordRefund(now, refund('r1', '1'))),
+    ]).toEqual([
+      ...['payment_before_issue', 'payment_before_issue', 'nothing_to_apply', 'application_before_payment'],
+      ...['payment_before_issue', 'refund_before_payment', 'refund_before_credit', 'none', 'none', 'none'],
+    ]);
   });
 
   it('is refused where it contradicts what is recorded', () => {
@@ -116,8 +191,8 @@ describe('a payment', () => {
       code(() => recordPayment(now, payment('q', '1.005'), undefined)),
       code(() => recordPayment(now, payment('q', '1'), ['i1'])),
       code(() => recordPayment(now, payment('q', '1'), ['i9'])),
-      code(() => applyPayment(now, { paymentId: 'p', at: AT }, undefined)),
-      code(() => applyPayment(now, { paymentId: 'x', at: AT }, undefined)),
+      code(() => apply(now, 'p', 'a')),
+      code(() => apply(now, 'x', 'a')),
     ]).toEqual([
       ...['payment_exists', 'invalid_amount', 'invalid_amount', 'invoice_not_issued', 'unknown_invoice'],
       ...['nothing_to_apply', 'unknown_payment'],
@@ -126,13 +201,13 @@ describe('a payment', () => {
     expect(code(() => assertNotPaidByPayments(now.account, 'i1'))).toBe('payment_recorded');
     const paid: Event[] = [...events, { type: 'InvoicePaid', data: { invoiceId: 'i2', ...KEY, at: AT } }];
     expect(code(() => withdrawPayment(billed(paid), 'p', BY))).toBe('invoice_paid');
-    expect(code(() => withdrawPayment(billed([...events, credited('i1', '5')]), 'p', BY))).toBe('invoice_credited');
   });
 });
 
 describe('a refund', () => {
   it('takes what is left of a payment, or credit', () => {
-    const paid = [...TWO, ...recordPayment(billed(TWO), payment('p', '100'), undefined), credited('i1', '5')];
+    const paid: Event[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '100'), undefined)];
+    paid.push(...credited(billed(paid), 'i1', '5'));
     const events: Event[] = [...paid, ...recordRefund(billed(paid), refund('r1', '4', 'p'))];
     const more: Event[] = [...events, ...recordRefund(billed(events), refund('r2', '3'))];
     expect([standing(more).left, standing(more).credit]).toEqual([['p 6 4'], '2']);
@@ -155,6 +230,7 @@ const step = fc.oneof(
   fc.record({ issue: fc.integer({ min: -30, max: 60 }) }),
   fc.record({ pay: fc.integer({ min: 1, max: 90 }), named: fc.boolean() }),
   fc.record({ apply: fc.nat(5) }),
+  fc.record({ unapply: fc.nat(5), of: fc.nat(5) }),
   fc.record({ credit: fc.nat(5), amount: fc.integer({ min: 1, max: 20 }) }),
   fc.record({ refund: fc.integer({ min: 1, max: 30 }), of: fc.option(fc.nat(5)) }),
   fc.record({ undo: fc.nat(5) }),
@@ -175,11 +251,13 @@ it('never loses money: what is owed is invoices less credit notes, payments and 
         if ('issue' in each) add(() => issued(`i${n}`, String(each.issue)));
         else if ('pay' in each)
           add((now) => recordPayment(now, payment(`p${n}`, String(each.pay)), each.named ? [] : undefined));
-        else if ('apply' in each) add((now) => applyPayment(now, { paymentId: `p${each.apply}`, at: AT }, undefined));
+        else if ('apply' in each) add((now) => apply(now, `p${each.apply}`, `a${n}`));
+        else if ('unapply' in each)
+          add((now) => withdrawApplication(now, { paymentId: `p${each.unapply}`, applicationId: `a${each.of}` }, BY));
         else if ('credit' in each)
-          add(({ account }) => {
-            const [id] = account.settlements.keys();
-            return id === undefined ? [] : [credited(id, String(each.amount))];
+          add((now) => {
+            const [id] = now.account.settlements.keys();
+            return id === undefined ? [] : credited(now, id, String(each.amount));
           });
         else if ('refund' in each)
           add((now) =>
@@ -190,6 +268,9 @@ it('never loses money: what is owed is invoices less credit notes, payments and 
       const account = foldAccount(events);
       for (const { amountDue, applied } of account.settlements.values())
         expect(applied.gte(decimal('0')) && applied.lte(amountDue)).toBe(true);
+      // Nobody paid with pay-invoice: what is paid has nothing left to pay.
+      for (const { amountDue, applied, isPaid } of account.settlements.values())
+        expect(isPaid && !amountDue.eq(applied)).toBe(false);
       for (const { amount, unapplied, refunded, applied } of account.payments.values())
         expect(text(sum([unapplied, refunded, ...applied.values()]))).toBe(text(amount));
       const totals = events.map(({ type, data }) =>

@@ -1,11 +1,11 @@
 import type { Correction } from '../correction.js';
-import { conflict, invalid, notFound } from '../errors.js';
+import { conflict, notFound } from '../errors.js';
 import { type Decimal, decimal, min, text, ZERO } from '../money/decimal.js';
-import { scaleOf, toMoney } from '../money/money.js';
+import { moneyAboveZero } from '../money/money.js';
 import type { Instant } from '../time/instant.js';
 import type { InvoiceEvent, InvoiceState } from './invoice.js';
-import type { PaymentEvent, PaymentState } from './payment-events.js';
-import type { Account } from './settlement.js';
+import type { Applied, PaymentEvent, PaymentState } from './payment-events.js';
+import { type Account, credited } from './settlement.js';
 
 /** The account of a tenant in a currency, and the invoices of its billing stream. */
 export interface Billed {
@@ -15,8 +15,6 @@ export interface Billed {
   readonly invoices: ReadonlyMap<string, InvoiceState>;
 }
 
-type Applied = { invoiceId: string; amount: string }[];
-
 /** What is left to pay of an issued invoice. */
 const openOf = ({ account, invoices }: Billed, invoiceId: string): Decimal => {
   const settlement = account.settlements.get(invoiceId);
@@ -25,21 +23,18 @@ const openOf = ({ account, invoices }: Billed, invoiceId: string): Decimal => {
     : settlement.amountDue.minus(settlement.applied);
 };
 
-function money(amount: string, currency: string): Decimal {
-  const value = decimal(amount, 'amount');
-  const message =
-    value.lte(ZERO) || !value.eq(toMoney(value, currency))
-      ? `must be above 0, with at most ${scaleOf(currency)} decimals (${currency})`
-      : null;
-  if (message !== null) throw invalid('invalid_amount', `amount: ${amount} ${message}`, [{ field: 'amount', message }]);
-  return value;
-}
+/** `2026-05-05`. Dates of banks have no time of day, so days are compared, in UTC as in the journal. */
+const dayOf = (at: Instant): string => at.slice(0, 10);
 
 /**
- * The amounts that pay invoices, one after the other, until nothing is left. Errors: `unknown_invoice`,
- * `invoice_not_issued`.
+ * The amounts that pay invoices, one after the other, until nothing is left. Unless invoices are named, those that were
+ * issued by then. Errors: `unknown_invoice`, `invoice_not_issued`, `payment_before_issue`.
  */
-function applicationsOf(billed: Billed, amount: Decimal, invoiceIds: readonly string[] | undefined): Applied {
+function applicationsOf(
+  billed: Billed,
+  { left: amount, at }: { readonly left: Decimal; readonly at: Instant },
+  invoiceIds: readonly string[] | undefined,
+): Applied {
   for (const invoiceId of invoiceIds ?? []) {
     const status = billed.invoices.get(invoiceId)?.status;
     if (status === undefined)
@@ -49,16 +44,34 @@ function applicationsOf(billed: Billed, amount: Decimal, invoiceIds: readonly st
       );
     if (status !== 'issued')
       throw conflict('invoice_not_issued', `invoice ${invoiceId} is ${status}: only an issued invoice can be paid`);
+    assertIssuedBy(billed.account, invoiceId, at);
   }
   const applied: Applied = [];
   let left = amount;
-  for (const invoiceId of new Set(invoiceIds ?? billed.account.settlements.keys())) {
+  const isIssued = (invoiceId: string): boolean => !isBeforeIssue(billed.account, invoiceId, at);
+  for (const invoiceId of new Set(invoiceIds ?? [...billed.account.settlements.keys()].filter(isIssued))) {
     const paid = min(left, openOf(billed, invoiceId));
     if (paid.lte(ZERO)) continue;
     applied.push({ invoiceId, amount: text(paid) });
     left = left.minus(paid);
   }
   return applied;
+}
+
+function isBeforeIssue({ settlements }: Account, invoiceId: string, at: Instant): boolean {
+  const settlement = settlements.get(invoiceId);
+  return settlement !== undefined && dayOf(at) < dayOf(settlement.issuedAt);
+}
+
+/** Errors: `payment_before_issue`. */
+export function assertIssuedBy(account: Account, invoiceId: string, at: Instant): void {
+  const issuedAt = account.settlements.get(invoiceId)?.issuedAt;
+  if (issuedAt === undefined || !isBeforeIssue(account, invoiceId, at)) return;
+  throw conflict(
+    'payment_before_issue',
+    `invoice ${invoiceId} was issued on ${dayOf(issuedAt)}, so it can't be paid on ${dayOf(at)}. Correct the date.` +
+      ' For a payment before the issue, use record-payment with no invoiceIds, then apply-payment from that day on.',
+  );
 }
 
 /** The invoices of which nothing is left to pay. */
@@ -74,8 +87,8 @@ type BillingEvent = PaymentEvent | InvoiceEvent;
 
 /**
  * Records a payment. It pays the named invoices, else all open ones from the oldest on; the rest stays on the payment.
- * 100.00 for invoices of 30.00 and 60.00 leaves 10.00. Errors: `payment_exists`, `invalid_amount`, `unknown_invoice`,
- * `invoice_not_issued`.
+ * 100.00 for invoices of 30.00 and 60.00 leaves 10.00. Errors: `payment_exists`, `invalid_amount`, those of
+ * `applicationsOf`.
  */
 export function recordPayment(
   billed: Billed,
@@ -85,18 +98,38 @@ export function recordPayment(
   const { paymentId, amount, currency, at } = payment;
   if (billed.account.payments.has(paymentId))
     throw conflict('payment_exists', `payment ${paymentId} is recorded already. Withdraw it, or use another id.`);
-  const applied = applicationsOf(billed, money(amount, currency), invoiceIds);
+  const applied = applicationsOf(billed, { left: moneyAboveZero(amount, currency, 'amount'), at }, invoiceIds);
   return [{ type: 'PaymentRecorded', data: { ...payment, applied } }, ...paidBy(billed, applied, at)];
 }
 
-/** Pays invoices with what is left of a payment. Errors: `unknown_payment`, `nothing_to_apply`, those of invoices. */
+/** What `apply-payment` states. */
+export interface Application {
+  readonly paymentId: string;
+  readonly applicationId: string;
+  readonly at: Instant;
+}
+
+/**
+ * Pays invoices with what is left of a payment. Errors: `unknown_payment`, `application_exists`,
+ * `application_before_payment`, `nothing_to_apply`, those of `applicationsOf`.
+ */
 export function applyPayment(
   billed: Billed,
-  { paymentId, at }: { readonly paymentId: string; readonly at: Instant },
+  { paymentId, applicationId, at }: Application,
   invoiceIds: readonly string[] | undefined,
 ): BillingEvent[] {
-  const { unapplied } = paymentOf(billed, paymentId);
-  const applied = applicationsOf(billed, unapplied, invoiceIds);
+  const { unapplied, applications, at: paidAt } = paymentOf(billed, paymentId);
+  if (applications.has(applicationId))
+    throw conflict(
+      'application_exists',
+      `application ${applicationId} of payment ${paymentId} is recorded already. Withdraw it, or use another id.`,
+    );
+  if (dayOf(at) < dayOf(paidAt))
+    throw conflict(
+      'application_before_payment',
+      `payment ${paymentId} was made on ${dayOf(paidAt)}, so it can't pay invoices on ${dayOf(at)}. Correct the date.`,
+    );
+  const applied = applicationsOf(billed, { left: unapplied, at }, invoiceIds);
   if (applied.length === 0)
     throw conflict(
       'nothing_to_apply',
@@ -104,7 +137,7 @@ export function applyPayment(
     );
   const { tenantId, currency } = billed;
   return [
-    { type: 'PaymentApplied', data: { paymentId, tenantId, currency, at, applied } },
+    { type: 'PaymentApplied', data: { paymentId, applicationId, tenantId, currency, at, applied } },
     ...paidBy(billed, applied, at),
   ];
 }
@@ -115,29 +148,61 @@ function paymentOf({ account, tenantId, currency }: Billed, paymentId: string): 
   throw notFound('unknown_payment', `tenant ${tenantId} has no payment ${paymentId} in ${currency}`);
 }
 
-/** Errors: `unknown_payment`, `payment_refunded`, `invoice_paid`, `invoice_credited`. */
-export function withdrawPayment(billed: Billed, paymentId: string, correction: Stated): BillingEvent[] {
-  const { applied, refunded } = paymentOf(billed, paymentId);
-  const { tenantId, currency, invoices, account } = billed;
-  if (refunded.gt(ZERO))
-    throw conflict('payment_refunded', `payment ${paymentId} was refunded: withdraw its refunds first`);
-  const opened = [...applied.keys()].flatMap((invoiceId): InvoiceEvent[] => {
-    const [invoice, settlement] = [invoices.get(invoiceId), account.settlements.get(invoiceId)];
-    if (invoice?.status !== 'paid' || settlement === undefined) return [];
+/**
+ * The invoices that are paid no more without what is withdrawn. What a credit note after the payment gave back stays
+ * credit of the tenant. Errors: `invoice_paid`.
+ */
+const openedBy = (
+  { tenantId, currency, invoices, account }: Billed,
+  invoiceIds: Iterable<string>,
+  { reason }: Stated,
+): InvoiceEvent[] =>
+  [...invoiceIds].flatMap((invoiceId): InvoiceEvent[] => {
+    const settlement = account.settlements.get(invoiceId);
+    if (invoices.get(invoiceId)?.status !== 'paid' || settlement === undefined) return [];
     if (!isPaidByPayments(settlement))
       throw conflict('invoice_paid', `the rest of invoice ${invoiceId} was paid: withdraw its pay-invoice first`);
-    if (invoice.isCreditedWhenPaid)
-      throw conflict(
-        'invoice_credited',
-        `invoice ${invoiceId} has a credit note after its payment, which became credit of the tenant:` +
-          ` payment ${paymentId} can no longer be withdrawn`,
-      );
-    return [{ type: 'InvoicePaymentWithdrawn', data: { invoiceId, tenantId, currency, reason: correction.reason } }];
+    return [{ type: 'InvoicePaymentWithdrawn', data: { invoiceId, tenantId, currency, reason } }];
   });
+
+/** Errors: `unknown_payment`, `payment_refunded`, `invoice_paid`. */
+export function withdrawPayment(billed: Billed, paymentId: string, correction: Stated): BillingEvent[] {
+  const { applied, refunded } = paymentOf(billed, paymentId);
+  const { tenantId, currency } = billed;
+  if (refunded.gt(ZERO))
+    throw conflict('payment_refunded', `payment ${paymentId} was refunded: withdraw its refunds first`);
   const paid = [...applied].map(([invoiceId, amount]) => ({ invoiceId, amount: text(amount) }));
   return [
     { type: 'PaymentWithdrawn', data: { paymentId, tenantId, currency, applied: paid, ...correction } },
-    ...opened,
+    ...openedBy(billed, applied.keys(), correction),
+  ];
+}
+
+/** Errors: `unknown_payment`, `unknown_application`, `invoice_paid`. */
+export function withdrawApplication(
+  billed: Billed,
+  { paymentId, applicationId }: Pick<Application, 'paymentId' | 'applicationId'>,
+  correction: Stated,
+): BillingEvent[] {
+  const { applications } = paymentOf(billed, paymentId);
+  const { tenantId, currency } = billed;
+  const applied = applications.get(applicationId);
+  if (applied === undefined)
+    throw notFound(
+      'unknown_application',
+      `payment ${paymentId} has no application ${applicationId}.` +
+        ' What record-payment paid is withdrawn with the payment.',
+    );
+  return [
+    {
+      type: 'PaymentApplicationWithdrawn',
+      data: { paymentId, applicationId, tenantId, currency, applied, ...correction },
+    },
+    ...openedBy(
+      billed,
+      applied.map(({ invoiceId }) => invoiceId),
+      correction,
+    ),
   ];
 }
 
@@ -152,10 +217,16 @@ const isPaidByPayments = ({
   readonly applied: Decimal;
 }): boolean => applied.gt(ZERO) && applied.gte(amountDue);
 
-/** `pay-invoice` has nothing to withdraw where recorded payments paid all. Errors: `payment_recorded`. */
+/**
+ * `pay-invoice` has nothing to withdraw where recorded payments and credit notes leave nothing to pay. Errors:
+ * `payment_recorded`, `invoice_credited`.
+ */
 export function assertNotPaidByPayments({ settlements, payments }: Account, invoiceId: string): void {
   const settlement = settlements.get(invoiceId);
-  if (settlement === undefined || !isPaidByPayments(settlement)) return;
+  if (settlement === undefined) return;
+  if (settlement.applied.eq(ZERO) && settlement.amountDue.eq(ZERO) && settlement.isCredited)
+    throw conflict('invoice_credited', `the credit notes of invoice ${invoiceId} leave nothing to pay: nobody paid it`);
+  if (!isPaidByPayments(settlement)) return;
   const ids = [...payments].flatMap(([paymentId, { applied }]) => (applied.has(invoiceId) ? [paymentId] : []));
   throw conflict('payment_recorded', `invoice ${invoiceId} was paid by ${ids.join(', ')}: withdraw record-payment`);
 }
@@ -172,21 +243,35 @@ export function assertUnpaid({ settlements }: Account, invoiceId: string): void 
 
 type Refund = Extract<PaymentEvent, { type: 'RefundRecorded' }>['data'];
 
-/** Errors: `refund_exists`, `invalid_amount`, `unknown_payment`, `refund_exceeds_payment`, `refund_exceeds_credit`. */
+/**
+ * Errors: `refund_exists`, `invalid_amount`, `unknown_payment`, `refund_exceeds_payment`, `refund_exceeds_credit`,
+ * `refund_before_payment`, `refund_before_credit`.
+ */
 export function recordRefund(billed: Billed, refund: Refund): BillingEvent[] {
-  const { refundId, amount, currency, paymentId } = refund;
+  const { refundId, amount, currency, paymentId, at } = refund;
   if (billed.account.refunds.has(refundId))
     throw conflict('refund_exists', `refund ${refundId} is recorded already. Withdraw it, or use another id.`);
-  const value = money(amount, currency);
+  const value = moneyAboveZero(amount, currency, 'amount');
   if (paymentId === undefined) {
-    const { credit } = billed.account;
+    const { credit, creditSince } = billed.account;
     if (value.gt(credit))
       throw conflict(
         'refund_exceeds_credit',
         `tenant ${billed.tenantId} has ${text(credit)} ${currency} of credit. Refund at most this, or name a payment.`,
       );
+    if (creditSince !== null && dayOf(at) < dayOf(creditSince))
+      throw conflict(
+        'refund_before_credit',
+        `tenant ${billed.tenantId} has credit since ${dayOf(creditSince)}, so it can't be refunded on ${dayOf(at)}.` +
+          ' Correct the date.',
+      );
   } else {
-    const { unapplied } = paymentOf(billed, paymentId);
+    const { unapplied, at: paidAt } = paymentOf(billed, paymentId);
+    if (dayOf(at) < dayOf(paidAt))
+      throw conflict(
+        'refund_before_payment',
+        `payment ${paymentId} was made on ${dayOf(paidAt)}, so it can't be refunded on ${dayOf(at)}. Correct the date.`,
+      );
     if (value.gt(unapplied))
       throw conflict(
         'refund_exceeds_payment',
@@ -205,4 +290,15 @@ export function withdrawRefund({ account, tenantId, currency }: Billed, refundId
   const { paymentId, amount } = refund;
   const of = { amount: text(amount), ...(paymentId === null ? {} : { paymentId }) };
   return [{ type: 'RefundWithdrawn', data: { refundId, tenantId, currency, ...of, ...by } }];
+}
+
+/** An invoice of which a credit note leaves nothing to pay is paid. `account`: before the credit note. */
+export function paidByCreditNote(
+  { account, tenantId, currency }: Pick<Billed, 'account' | 'tenantId' | 'currency'>,
+  { invoiceId, total, at }: { readonly invoiceId: string; readonly total: string; readonly at: Instant },
+): InvoiceEvent[] {
+  const settlement = account.settlements.get(invoiceId);
+  if (settlement === undefined || settlement.isPaid) return [];
+  const { amountDue } = credited(account.credit, settlement, decimal(total));
+  return amountDue.eq(settlement.applied) ? [{ type: 'InvoicePaid', data: { invoiceId, tenantId, currency, at } }] : [];
 }

@@ -1,16 +1,20 @@
 import { type Decimal, decimal, max, min, sum, ZERO } from '../money/decimal.js';
 import { conflict } from '../errors.js';
+import { earlier, type Instant } from '../time/instant.js';
 import type { InvoiceEvent } from './invoice.js';
-import { appliedBy, type PaymentEvent, type PaymentState, type RefundState } from './payment-events.js';
+import { type Applied, appliedBy, type PaymentEvent, type PaymentState, type RefundState } from './payment-events.js';
 
 /** The amount to pay of an issued invoice, with tax, in its currency: total − creditTaken, never below 0. */
 export interface Settlement {
+  readonly issuedAt: Instant;
   readonly total: Decimal;
   readonly creditTaken: Decimal;
   readonly amountDue: Decimal;
   /** What recorded payments pay of the amount due. */
   readonly applied: Decimal;
   readonly isPaid: boolean;
+  /** Whether it has a credit note. */
+  readonly isCredited: boolean;
 }
 
 /**
@@ -20,6 +24,8 @@ export interface Settlement {
  */
 export interface Account {
   readonly credit: Decimal;
+  /** Of what gave the credit, the earliest date. null: there is no credit. */
+  readonly creditSince: Instant | null;
   readonly settlements: ReadonlyMap<string, Settlement>;
   readonly payments: ReadonlyMap<string, PaymentState>;
   readonly refunds: ReadonlyMap<string, RefundState>;
@@ -29,7 +35,7 @@ export interface Account {
 export function settle(
   total: Decimal,
   credit: Decimal,
-): Omit<Settlement, 'applied' | 'isPaid'> & { readonly creditLeft: Decimal } {
+): Pick<Settlement, 'total' | 'creditTaken' | 'amountDue'> & { readonly creditLeft: Decimal } {
   const creditTaken = max(ZERO, min(credit, total));
   const creditGiven = max(ZERO, total.neg());
   return {
@@ -62,15 +68,22 @@ export function foldAccount(events: Iterable<InvoiceEvent | PaymentEvent>): Acco
   const payments = new Map<string, PaymentState>();
   const refunds = new Map<string, RefundState>();
   let credit = ZERO;
+  let creditSince: Instant | null = null;
+  /** `since`: the date of the change, or of what gave the credit that is given back. */
+  const setCredit = (next: Decimal, since: Instant): void => {
+    if (next.gt(credit)) creditSince = creditSince === null ? since : earlier(creditSince, since);
+    if (next.lte(ZERO)) creditSince = null;
+    credit = next;
+  };
   for (const { type, data } of events) {
     if (type === 'InvoiceIssued') {
       const { creditLeft, ...settlement } = settle(decimal(data.total), credit);
-      settlements.set(data.invoiceId, { ...settlement, applied: ZERO, isPaid: false });
-      credit = creditLeft;
+      settlements.set(data.invoiceId, { ...settlement, issuedAt: data.issuedAt, applied: ZERO, ...UNPAID });
+      setCredit(creditLeft, data.issuedAt);
     }
     if (type === 'InvoiceVoided') {
       const settlement = settlements.get(data.invoiceId);
-      if (settlement !== undefined) credit = creditAfterVoid(credit, settlement);
+      if (settlement !== undefined) setCredit(creditAfterVoid(credit, settlement), data.at);
       settlements.delete(data.invoiceId);
     }
     if (type === 'InvoicePaid' || type === 'InvoicePaymentWithdrawn') {
@@ -81,52 +94,80 @@ export function foldAccount(events: Iterable<InvoiceEvent | PaymentEvent>): Acco
       const settlement = settlements.get(data.invoiceId);
       if (settlement === undefined) continue;
       const { amountDue, creditLeft } = credited(credit, settlement, decimal(data.total));
-      settlements.set(data.invoiceId, { ...settlement, amountDue });
-      credit = creditLeft;
+      settlements.set(data.invoiceId, { ...settlement, amountDue, isCredited: true });
+      setCredit(creditLeft, data.issuedAt);
     }
     if (type === 'PaymentRecorded') {
-      payments.set(data.paymentId, { ...NOTHING, amount: decimal(data.amount), unapplied: decimal(data.amount) });
-      apply(data, { payments, settlements });
+      const amount = decimal(data.amount);
+      payments.set(data.paymentId, { ...NOTHING, at: data.at, amount, unapplied: amount });
+      apply(data, PLUS, { payments, settlements });
     }
-    if (type === 'PaymentApplied') apply(data, { payments, settlements });
+    if (type === 'PaymentApplied') apply(data, PLUS, { payments, settlements });
+    if (type === 'PaymentApplicationWithdrawn') apply(data, MINUS, { payments, settlements });
     if (type === 'PaymentWithdrawn') {
       for (const [invoiceId, amount] of payments.get(data.paymentId)?.applied ?? [])
         pay(settlements, invoiceId, amount.neg());
       payments.delete(data.paymentId);
     }
     if (type === 'RefundRecorded') {
-      const refund = { paymentId: data.paymentId ?? null, amount: decimal(data.amount) };
+      const since = creditSince ?? data.at;
+      const refund = { paymentId: data.paymentId ?? null, amount: decimal(data.amount), since };
       refunds.set(data.refundId, refund);
-      credit = credit.minus(refunded(payments, refund, refund.amount));
+      setCredit(credit.minus(refunded(payments, refund, refund.amount)), since);
     }
     if (type === 'RefundWithdrawn') {
       const refund = refunds.get(data.refundId);
-      if (refund !== undefined) credit = credit.minus(refunded(payments, refund, refund.amount.neg()));
+      if (refund !== undefined) setCredit(credit.minus(refunded(payments, refund, refund.amount.neg())), refund.since);
       refunds.delete(data.refundId);
     }
   }
-  return { credit, settlements, payments, refunds };
+  return { credit, creditSince, settlements, payments, refunds };
 }
 
-const NOTHING = { refunded: ZERO, applied: new Map<string, Decimal>() };
+const NOTHING = { refunded: ZERO, applied: new Map<string, Decimal>(), applications: new Map<string, Applied>() };
 
 function pay(settlements: Map<string, Settlement>, invoiceId: string, amount: Decimal): void {
   const settlement = settlements.get(invoiceId);
   if (settlement !== undefined) settlements.set(invoiceId, { ...settlement, applied: settlement.applied.plus(amount) });
 }
 
+interface Applying {
+  readonly paymentId: string;
+  readonly applicationId?: string | undefined;
+  readonly applied: Applied;
+}
+
+const UNPAID = { isPaid: false, isCredited: false };
+
+const PLUS = (amount: Decimal): Decimal => amount;
+const MINUS = (amount: Decimal): Decimal => amount.neg();
+
+/** Applies a payment to invoices, or takes it back from them. */
 function apply(
-  { paymentId, applied }: { paymentId: string; applied: readonly { invoiceId: string; amount: string }[] },
+  { paymentId, applicationId, applied }: Applying,
+  sign: typeof PLUS,
   { payments, settlements }: { payments: Map<string, PaymentState>; settlements: Map<string, Settlement> },
 ): void {
   const payment = payments.get(paymentId);
   if (payment === undefined) return;
   const all = new Map(payment.applied);
-  for (const { invoiceId, amount } of applied) {
-    all.set(invoiceId, (all.get(invoiceId) ?? ZERO).plus(decimal(amount)));
-    pay(settlements, invoiceId, decimal(amount));
+  const applications = new Map(payment.applications);
+  for (const each of applied) {
+    const amount = sign(decimal(each.amount));
+    const now = (all.get(each.invoiceId) ?? ZERO).plus(amount);
+    if (now.eq(ZERO)) all.delete(each.invoiceId);
+    else all.set(each.invoiceId, now);
+    pay(settlements, each.invoiceId, amount);
   }
-  payments.set(paymentId, { ...payment, applied: all, unapplied: payment.unapplied.minus(appliedBy(applied)) });
+  if (applicationId !== undefined) {
+    if (sign === PLUS) applications.set(applicationId, applied);
+    else applications.delete(applicationId);
+  }
+  payments.set(paymentId, {
+    ...payment,
+    ...{ applied: all, applications },
+    unapplied: payment.unapplied.minus(sign(appliedBy(applied))),
+  });
 }
 
 /** Takes a refund from its payment. Answers what it takes from the credit of the tenant. */
@@ -152,5 +193,9 @@ export const balanceOf = ({ credit, settlements, payments }: Account): Decimal =
 export function assertCreditUntaken({ credit, settlements }: Account, invoiceId: string): void {
   const settlement = settlements.get(invoiceId);
   if (settlement === undefined || creditAfterVoid(credit, settlement).gte(ZERO)) return;
-  throw conflict('credit_taken', `later invoices have taken the credit of invoice ${invoiceId}: void those first`);
+  throw conflict(
+    'credit_taken',
+    `later invoices or refunds have taken the credit of invoice ${invoiceId}. Void these invoices, or withdraw these` +
+      ' refunds, first.',
+  );
 }

@@ -61,6 +61,14 @@ export function scaleOf(currency: string): number {
   return scale;
 }
 
+/** An amount above 0 with at most the decimals of its currency. Errors: `invalid_amount`, `unknown_currency`. */
+export function moneyAboveZero(amount: string, currency: string, field: string): Decimal {
+  const value = decimal(amount, field);
+  if (value.gt(ZERO) && value.eq(toMoney(value, currency))) return value;
+  const message = `must be above 0, with at most ${scaleOf(currency)} decimals (${currency})`;
+  throw invalid('invalid_amount', `${field}: ${amount} ${message}`, [{ field, message }]);
+}
+
 /** Rounds an amount to its currency's scale, half away from zero. */
 export const toMoney = (amount: Decimal, currency: string): Decimal => round(amount, scaleOf(currency));
 
