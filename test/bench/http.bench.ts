@@ -4,10 +4,12 @@ import autocannon from 'autocannon';
 import type pg from 'pg';
 import { z } from 'zod';
 import { instant } from '#domain/time/instant';
+import { usageRecords } from '#projections/usage-records/usage-records.table';
 import { mintToken } from '#runtime/token';
 import { type Bench, figure, type Measured, mustBe } from './bench.js';
 import { onDatabase } from './database.js';
 import { onNode } from './on-node.js';
+import { plainCopy } from './plain-copy.js';
 
 export const SECRET = 'a secret of the benches, longer than 32 characters';
 const DEPLOYMENTS = 100;
@@ -289,6 +291,10 @@ export const httpBench: Bench = {
     'the running API under load: usage in batches of 100 and one by one, reads in a table of N records, and ' +
     'an overload',
   size: 100_000,
+  bounds: [
+    { of: 'batchesOfCopy', least: 0.06, from: 100_000 },
+    { of: 'singlesOfBatches', least: 0.02, from: 100_000 },
+  ],
   async measure(size, say, log) {
     if (log === 'eventstoredb') return againstPostgres(size, say);
     return onDatabase(async (databaseUrl, pool) =>
@@ -335,9 +341,15 @@ export const httpBench: Bench = {
         const shed = (overload.statuses.get(503) ?? 0) + (overload.statuses.get(429) ?? 0);
         const others = [...overload.statuses].filter(([status]) => ![200, 429, 503].includes(status));
         mustBe('overload: other answers than 200, 429 and 503', others, []);
+        say('  COPY');
+        const copied = await plainCopy(pool, 'ledgerline', [usageRecords]);
         return {
-          // What goes on being accepted, of what is where nobody sends too much.
-          ratios: { overloadThroughput: figure(overload.perSecond / singles.perSecond) },
+          ratios: {
+            batchesOfCopy: figure((batches.perSecond * BATCH) / ((copied.rows / copied.ms) * 1000)),
+            singlesOfBatches: figure(singles.perSecond / (batches.perSecond * BATCH)),
+            // What goes on being accepted, of what is where nobody sends too much.
+            overloadThroughput: figure(overload.perSecond / singles.perSecond),
+          },
           figures: {
             observationsPerSecond: figure(batches.perSecond * BATCH),
             batchP99Ms: figure(batches.p99Ms),
