@@ -58,6 +58,8 @@ export const flow = {
   DeploymentAssigned: ['deployments', 'restatements', 'commands'],
   SubscriptionStarted: ['deployments', 'restatements', 'commands'],
   SubscriptionPlanChanged: ['deployments', 'restatements', 'commands'],
+  OverridesSet: ['deployments', 'restatements', 'commands'],
+  OverridesCorrected: ['deployments', 'restatements', 'commands'],
   SubscriptionCancelled: ['deployments', 'restatements', 'commands'],
   DeploymentCorrected: ['deployments', 'restatements', 'commands'],
   UsageWaived: ['deployments', 'commands'],

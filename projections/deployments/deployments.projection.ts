@@ -1,11 +1,16 @@
 import type { RecordedEvent } from '#domain/events';
+import type { Overrides } from '#domain/plans/overrides';
+import { evolveTerms, periodsOfTerms, versionsOfTerms } from '#domain/terms/terms';
 import type { TableDefinition } from '#read-model/table';
 import { changing, type Touch } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
+import { toOverrides } from './deployments.read.js';
 import {
   type AssignmentRow,
   deploymentAssignments,
   deployments,
+  subscriptionOverrides,
+  type SubscriptionOverridesRow,
   type SubscriptionPlanRow,
   subscriptionPlans,
   type SubscriptionRow,
@@ -37,14 +42,31 @@ const toPlan = (
   ...{ deployment_id: deploymentId, subscription_id: subscriptionId, effective_from: from, plan_id: planId },
 });
 
+const ofOverrides = ({ data }: RecordedEvent<OverridesEvents>): string[] => [data.deploymentId, data.subscriptionId];
+type OverridesEvents = 'OverridesSet' | 'OverridesCorrected';
+
+function nextOverrides(
+  { data }: RecordedEvent<OverridesEvents>,
+  rows: readonly SubscriptionOverridesRow[],
+): SubscriptionOverridesRow[] {
+  const versions = versionsOfTerms(rows.map(toOverrides));
+  return periodsOfTerms(evolveTerms<Overrides>(versions, data)).map(({ terms, period }) => ({
+    ...{ deployment_id: data.deploymentId, subscription_id: data.subscriptionId },
+    ...{ effective_from: period.start, effective_until: period.end },
+    ...{ tenant_id: terms.tenantId, base_fee: terms.baseFee ?? null, items: terms.items ?? [] },
+  }));
+}
+
 const touching =
   (...tables: readonly TableDefinition[]) =>
   ({ data }: { readonly data: { readonly deploymentId: string } }): Touch[] =>
     tables.map((table) => ({ table, group: [data.deploymentId] }));
 
 export const deploymentsProjection = versionedProjection('deployments', {
-  version: 3,
-  tables: [deployments, deploymentAssignments, subscriptions, subscriptionPlans, usageWaivers],
+  version: 4,
+  tables: [
+    ...[deployments, deploymentAssignments, subscriptions, subscriptionPlans, subscriptionOverrides, usageWaivers],
+  ],
   on: {
     DeploymentRegistered: {
       touches: touching(deployments, deploymentAssignments),
@@ -109,6 +131,8 @@ export const deploymentsProjection = versionedProjection('deployments', {
         );
       },
     },
+    OverridesSet: changing(subscriptionOverrides, ofOverrides, nextOverrides),
+    OverridesCorrected: changing(subscriptionOverrides, ofOverrides, nextOverrides),
     UsageWaived: changing(
       usageWaivers,
       ({ data }) => [data.deploymentId, data.billingKind, data.period.start, data.period.end],

@@ -1,10 +1,18 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Overrides } from '#domain/plans/overrides';
+import type { TermsPeriod } from '#domain/terms/terms';
 import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
-import type { AssignmentRow, DeploymentRow, SubscriptionPlanRow, SubscriptionRow } from './deployments.table.js';
+import type {
+  AssignmentRow,
+  DeploymentRow,
+  SubscriptionOverridesRow,
+  SubscriptionPlanRow,
+  SubscriptionRow,
+} from './deployments.table.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -114,6 +122,29 @@ export const readSubscriptionPlans = async (
     .where(at(asOf))
     .orderBy('effective_from')
     .execute();
+
+/** The overrides of each subscription, in order of time. */
+export const readSubscriptionOverrides = async (
+  db: Db,
+  asOf: AsOf,
+  subscriptionIds: readonly string[],
+): Promise<History<SubscriptionOverridesRow>[]> =>
+  db
+    .selectFrom('subscription_overrides')
+    .selectAll()
+    .where('subscription_id', '=', anyOf(subscriptionIds))
+    .where(at(asOf))
+    .orderBy('effective_from')
+    .execute();
+
+export const toOverrides = (row: SubscriptionOverridesRow): TermsPeriod<Overrides> => ({
+  terms: {
+    tenantId: row.tenant_id,
+    ...(row.base_fee === null ? {} : { baseFee: row.base_fee }),
+    ...(row.items.length === 0 ? {} : { items: [...row.items] }),
+  },
+  period: { start: row.effective_from, end: row.effective_until },
+});
 
 /** A subscription to a plan, and the period in which it has the plan. */
 export interface UseOfPlan {

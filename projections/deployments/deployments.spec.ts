@@ -4,6 +4,7 @@ import { deploymentsProjection } from './deployments.projection.js';
 import {
   deploymentAssignments,
   deployments,
+  subscriptionOverrides,
   subscriptionPlans,
   subscriptions,
   usageWaivers,
@@ -58,6 +59,25 @@ it('keeps a subscription and its plans with their start', async () => {
     { deployment_id: 'd', subscription_id: 's', effective_from: MAY, plan_id: 'p2' },
   ]);
   expect(await rows(subscriptionPlans, 1)).toEqual([first]);
+});
+
+it('keeps the overrides of a subscription, each with its tenant and period', async () => {
+  const of = { subscriptionId: 's', deploymentId: 'd' };
+  const items = [{ billingKind: 'hours', included: '5' }];
+  await given({
+    OverridesSet: { ...of, terms: { tenantId: 't', baseFee: '8', items }, effectiveFrom: APRIL, effectiveUntil: null },
+  });
+  await when({
+    OverridesSet: { ...of, terms: { tenantId: 't', items }, effectiveFrom: MAY, effectiveUntil: null },
+  });
+
+  const row = { deployment_id: 'd', subscription_id: 's', tenant_id: 't', items };
+  const first = { ...row, effective_from: APRIL, base_fee: '8' };
+  expect(await rows(subscriptionOverrides)).toEqual([
+    { ...first, effective_until: MAY },
+    { ...row, effective_from: MAY },
+  ]);
+  expect(await rows(subscriptionOverrides, 1)).toEqual([first]);
 });
 
 it('keeps the cancellation of a subscription', async () => {

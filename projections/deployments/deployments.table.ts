@@ -1,4 +1,5 @@
-import { text, timestamptz } from '#read-model/column';
+import type { Overrides } from '#domain/plans/overrides';
+import { jsonb, numeric, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -60,6 +61,26 @@ export const subscriptionPlans = defineTable({
 
 export type SubscriptionPlanRow = RowOf<typeof subscriptionPlans>;
 
+/** What a subscription has instead of the terms of its plan, while the deployment is of the tenant. */
+export const subscriptionOverrides = defineTable({
+  name: 'subscription_overrides',
+  columns: {
+    deployment_id: text,
+    subscription_id: text,
+    effective_from: timestamptz,
+    effective_until: timestamptz.nullable(),
+    tenant_id: text,
+    /** null: that of the plan. */
+    base_fee: numeric.nullable(),
+    items: jsonb<NonNullable<Overrides['items']>>(),
+  },
+  key: ['deployment_id', 'subscription_id', 'effective_from'],
+  group: ['deployment_id', 'subscription_id'],
+  indexes: [['subscription_id']],
+});
+
+export type SubscriptionOverridesRow = RowOf<typeof subscriptionOverrides>;
+
 /** Usage that is not covered and will not be billed. */
 export const usageWaivers = defineTable({
   name: 'usage_waivers',
@@ -81,6 +102,7 @@ declare module '#read-model/read-models' {
     deployment_assignments: History<AssignmentRow>;
     subscriptions: History<SubscriptionRow>;
     subscription_plans: History<SubscriptionPlanRow>;
+    subscription_overrides: History<SubscriptionOverridesRow>;
     usage_waivers: History<UsageWaiverRow>;
   }
 }

@@ -66,6 +66,18 @@ const CONTRACT: readonly OfLine[] = [
   holding('subscription_plans', 'plan_id', sql`s.subscription_id = l.subscription_id`),
   holding('deployment_assignments', 'tenant_id', sql`s.deployment_id = l.deployment_id`),
   {
+    table: 'subscription_overrides',
+    isOfLine: sql`s.subscription_id = l.subscription_id AND s.tenant_id = l.tenant_id`,
+    within: (position) => sql`
+      (SELECT jsonb_agg(jsonb_build_array(CASE WHEN l.billing_kind = ${BASE_FEE} THEN to_jsonb(s.base_fee::text)
+          ELSE (SELECT jsonb_agg(item) FROM jsonb_array_elements(s.items) item
+            WHERE item ->> 'billingKind' = l.billing_kind) END,
+        greatest(s.effective_from, l.start_at), least(s.effective_until, l.end_at)) ORDER BY s.effective_from)
+      FROM subscription_overrides s
+      WHERE s.subscription_id = l.subscription_id AND s.tenant_id = l.tenant_id AND ${at(position, 's')}
+        AND s.effective_from < l.end_at AND (s.effective_until IS NULL OR s.effective_until > l.start_at))`,
+  },
+  {
     table: 'credits',
     isOfLine: sql`s.kind = 'coupon' AND s.tenant_id = l.tenant_id AND s.currency = l.currency`,
     within: (position) => sql`
@@ -192,6 +204,7 @@ export async function readChangedLines(db: Kysely<ReadModels>, changed: Position
       SELECT p.line_id FROM invoices i JOIN invoice_parts p USING (invoice_id) WHERE ${changedAt(changed, 'i')})
     UNION SELECT deployment_id, NULL FROM subscriptions WHERE ${isChanged}
     UNION SELECT deployment_id, NULL FROM subscription_plans WHERE ${isChanged}
+    UNION SELECT deployment_id, NULL FROM subscription_overrides WHERE ${isChanged}
     UNION SELECT deployment_id, NULL FROM deployment_assignments WHERE ${isChanged}
     UNION SELECT deployment_id, NULL FROM deployment_assignments WHERE tenant_id IN (
       SELECT tenant_id FROM credits WHERE kind = 'coupon' AND ${isChanged}

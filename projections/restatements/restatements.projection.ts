@@ -57,6 +57,11 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
     reason: 'the plan was changed',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.at),
   }),
+  OverridesSet: ({ data }) => ({
+    reason: 'the overrides were set',
+    query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.effectiveFrom),
+  }),
+  OverridesCorrected: ({ data }) => corrected('l.subscription_id = $3', data.subscriptionId, data),
   SubscriptionCancelled: ({ data }) => ({
     reason: 'the subscription was cancelled',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.at),
@@ -90,7 +95,7 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
  * many: if nothing differs, invoicing books nothing. Marks that are missing would lose money.
  */
 export const restatementsProjection = projection('restatements', {
-  version: 7,
+  version: 8,
   tables: [restatements],
   async project(batch, client) {
     const first = await firstClaim(client);

@@ -164,6 +164,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'correct-deployment',
   'publish-plan',
   'start-subscription',
+  'set-overrides',
+  'correct-overrides',
   'set-rate',
   'correct-rate',
   'withdraw-rate',
@@ -447,7 +449,8 @@ describe('a refusal', () => {
 
   it('has a documented code: all codes of the sources (UPDATE_CODES=1 writes them)', async () => {
     const file = new URL('../../apps/api/src/error-codes.ts', import.meta.url);
-    const raised = /\b(?:invalid|notFound|conflict|unavailable|DomainError|refuse)\(\s*'([a-z][a-z0-9_]+)'/g;
+    const raised =
+      /\b(?:(?:invalid|notFound|conflict|unavailable|DomainError|refuse)\(\s*|unknown: )'([a-z][a-z0-9_]+)'/g;
     const codes = new Set<string>([
       'unauthenticated',
       'unknown_route',

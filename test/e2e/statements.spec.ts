@@ -177,6 +177,10 @@ function commandsOf(n: number): object[] {
       ...{ subscriptionId: `${tenantId}-sub`, deploymentId, planId: `plan-${tenantId}`, from: april(1).start },
     },
     {
+      ...{ command: 'set-overrides', subscriptionId: `${tenantId}-sub`, baseFee: '9.00' },
+      effectiveFrom: april(1).start,
+    },
+    {
       command: 'observe-resource',
       ...{ provider: 'digitalocean', providerId: `droplet-${n}`, kind: 'droplet', name: `droplet ${n}` },
       ...{ status: 'active', seenAt: april(2).start, tenantId, deploymentId },

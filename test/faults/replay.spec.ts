@@ -140,6 +140,10 @@ describe('a replay from nothing', () => {
       { command: 'reject-proposal', proposalId: await propose(test.core, 'rejected'), reason: 'not agreed' },
     );
     await propose(test.core, 'open');
+    await test.apply({
+      ...{ command: 'set-overrides', subscriptionId: 's1', baseFee: '1.00', effectiveFrom: '2026-04-05T00:00:00Z' },
+      effectiveUntil: '2026-04-20T00:00:00Z',
+    });
     // Any usage and any fee reach it.
     await test.apply({
       ...{ command: 'set-budget', tenantId: 't1', budgetId: 'monthly', amount: '0.01' },

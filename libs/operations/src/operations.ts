@@ -5,6 +5,7 @@ import { accrualOperations } from './accrual.js';
 import { auditOperations } from './audit.js';
 import { bookOperations } from './books.js';
 import { budgetOperations } from './budgets.js';
+import { overrideOperations } from './overrides.js';
 import { costOperations } from './costs.js';
 import { costRateOperations } from './cost-rates.js';
 import { costSharingOperations } from './cost-sharing.js';
@@ -57,6 +58,7 @@ const SUBJECTS: readonly Operations[] = [
   retentionOperations,
   rateOperations,
   planOperations,
+  overrideOperations,
   quoteOperations,
   costOperations,
   providerTotalOperations,

@@ -264,6 +264,10 @@ function saidOf(event: RecordedPlanEvent, item: string, meant: OpenPeriod): stri
     : null;
 }
 
+/** The versions of a plan. []: it was never published. */
+export const planVersions = async (core: LedgerCore, planId: string): Promise<PlanVersion[]> =>
+  foldPlan((await core.book.load(planStream(planId))).filter(isPlanEvent));
+
 /**
  * Refuses a plan that has no terms at the instant, or is in another currency than the tenant who holds the deployment
  * then. Errors: `unknown_plan`, `plan_not_in_force`, `currency_mismatch`.
@@ -275,12 +279,10 @@ export async function assertPlan(
   assignments: readonly Assignment[],
 ): Promise<void> {
   const tenantId = tenantAt(assignments, at);
-  const [plan, tenant] = await Promise.all(
-    [planStream(planId), ...(tenantId === null ? [] : [tenantStream(tenantId)])].map((stream) =>
-      core.book.load(stream),
-    ),
-  );
-  const versions = foldPlan((plan ?? []).filter(isPlanEvent));
+  const [versions, tenant] = await Promise.all([
+    planVersions(core, planId),
+    tenantId === null ? null : core.book.load(tenantStream(tenantId)),
+  ]);
   if (versions.length === 0)
     throw notFound(
       'unknown_plan',
@@ -290,7 +292,7 @@ export async function assertPlan(
   const version = planAt(versions, at);
   if (version === undefined)
     throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}. Publish it from then on.`);
-  const billed = tenantId === null ? null : foldTenant((tenant ?? []).filter(isTenantEvent));
+  const billed = tenant === null ? null : foldTenant(tenant.filter(isTenantEvent));
   if (billed !== null && !currenciesOf(billed).includes(version.currency))
     throw conflict(
       'currency_mismatch',

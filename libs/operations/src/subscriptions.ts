@@ -49,6 +49,7 @@ import type { SubscriptionRow } from '#projections/deployments/deployments.table
 import { listOf, zOpenSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { correctedDeployment, withdrawnOfDeployment } from './deployments.js';
+import { shownOverrides, zShownOverrides } from './overrides.answer.js';
 import { assertPlan, usingPlans } from './plans.js';
 import { APRIL } from './story.js';
 
@@ -246,14 +247,14 @@ function unknownCancellation({ subscriptionId, cancelledAt }: Subscription, at: 
 }
 
 /** Errors: `unknown_subscription`. */
-async function knownDeploymentOf(core: LedgerCore, subscriptionId: string): Promise<string> {
+export async function knownDeploymentOf(core: LedgerCore, subscriptionId: string): Promise<string> {
   const deploymentId = await deploymentOfSubscription(core, subscriptionId);
   if (deploymentId === undefined) throw unknownSubscription(subscriptionId);
   return deploymentId;
 }
 
 /** Errors: `unknown_subscription`. */
-function subscriptionIn({ subscriptions: all }: Deployment, subscriptionId: string): Subscription {
+export function subscriptionIn({ subscriptions: all }: Deployment, subscriptionId: string): Subscription {
   const found = all.find((each) => each.subscriptionId === subscriptionId);
   if (found === undefined) throw unknownSubscription(subscriptionId);
   return found;
@@ -320,6 +321,7 @@ const zSubscription = z
     period: zOpenSpan,
     anchor: zTimestamp.nullable(),
     plans: z.array(z.object({ planId: z.string(), from: zTimestamp }).meta({ id: 'SubscribedPlan' })),
+    overrides: z.array(zShownOverrides).describe('What it has instead of the terms of its plans'),
     tenancies: z.array(z.object({ tenantId: z.string(), period: zOpenSpan }).meta({ id: 'Tenancy' })),
   })
   .meta({ id: 'PlanSubscription' });
@@ -372,7 +374,7 @@ export const subscriptions = defineQuery({
 });
 
 async function withContracts({ core, position, caller, confinedTo }: QueryContext, rows: readonly SubscriptionRow[]) {
-  return (await contractsOfSubscriptions(core, position, rows)).map(({ subscription, assignments }) => {
+  return (await contractsOfSubscriptions(core, position, rows)).map(({ subscription, assignments, overrides }) => {
     const item = {
       subscriptionId: subscription.subscriptionId,
       deploymentId: subscription.deploymentId,
@@ -382,6 +384,7 @@ async function withContracts({ core, position, caller, confinedTo }: QueryContex
       period: { start: subscription.from, end: subscription.cancelledAt },
       anchor: subscription.anchor,
       plans: subscription.plans,
+      overrides: overrides.map(shownOverrides),
       tenancies: subscriptionPeriods(subscription, assignments),
     };
     return confinedTo === null ? item : ownSubscription(item, confinedTo);
@@ -393,6 +396,7 @@ interface Shown {
   readonly planId: string | null;
   readonly period: OpenPeriod;
   readonly plans: readonly { readonly planId: string; readonly from: Instant }[];
+  readonly overrides: readonly { readonly tenantId: string }[];
   readonly tenancies: readonly { readonly tenantId: string; readonly period: OpenPeriod }[];
 }
 
@@ -403,7 +407,8 @@ function ownSubscription<Item extends Shown>(item: Item, own: string): Item {
     const stretch = { start: from, end: item.plans[index + 1]?.from ?? item.period.end };
     return tenancies.some(({ period }) => overlaps(period, stretch));
   });
-  return { ...item, tenantId: own, planId: plans.at(-1)?.planId ?? null, plans, tenancies };
+  const overrides = item.overrides.filter(({ tenantId }) => tenantId === own);
+  return { ...item, tenantId: own, planId: plans.at(-1)?.planId ?? null, plans, overrides, tenancies };
 }
 
 export const subscriptionOperations: Operations = {

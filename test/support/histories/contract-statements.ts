@@ -17,7 +17,7 @@ import {
   withdrawalOf,
 } from './statement.js';
 import { begun, heldAt, joined, replaced, type Subscribed } from './truth.js';
-import { dayAt, type World, type Zone } from './world.js';
+import { dayAt, feesOf, money, PRICE_STEP, unitPrice, type World, type Zone } from './world.js';
 
 /** What is stated of tenants, their deployments and subscriptions. */
 
@@ -107,6 +107,31 @@ const startingAt = (plans: Subscribed['plans'], from: Instant): Subscribed['plan
   const dated = plans.map(({ planId, at: since }) => ({ from: since, value: planId }));
   return [{ planId: heldAt(dated, from), at: from }, ...plans.slice(1).filter((plan) => isBefore(from, plan.at))];
 };
+
+/** What is agreed with a tenant. Fees are of months only: those of a year are not exact for a month. */
+export function ofOverrides(world: World): Weighted[] {
+  const terms = fc.oneof(
+    fc.nat(8).map((n) => ofHours({ price: unitPrice(money(world, n * PRICE_STEP)) })),
+    fc.constantFrom(null, '5', '25').map((included) => ofHours({ included })),
+    ...(world.interval === 'month'
+      ? [fc.constantFrom(...feesOf(world, 'p')).map((fee) => ({ baseFee: money(world, fee) }))]
+      : []),
+  );
+  const agreed = (weight: number, command: string, more: object): Weighted =>
+    stated(weight, fc.tuple(nth, terms, over), ([n, own, span], { truth: known }) => {
+      const [id, subscribed] = oneOf(known.subscriptions, n) ?? [];
+      if (id === undefined || subscribed === undefined) return null;
+      const tenantId = heldAt(known.holders[subscribed.deploymentId] ?? [], span.from);
+      return {
+        command: { command, subscriptionId: id, ...own, ...effective(span), ...more },
+        becomesTrue: (truth) => truth.agreedOver(id, span, { tenantId, terms: own }),
+        ...(command === 'set-overrides' ? withdrawalOf(command, { subscriptionId: id, effectiveFrom: span.from }) : {}),
+      };
+    });
+  return [agreed(3, 'set-overrides', {}), agreed(2, 'correct-overrides', reason)];
+}
+
+const ofHours = (terms: object): object => ({ items: [{ billingKind: 'hours', ...terms }] });
 
 export function ofSubscriptions({ anchor: given }: World): Weighted[] {
   const anchors = fc.option(fc.constantFrom(given ?? dayAt(-60), dayAt(14)));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { compareInstants, type Instant, isBefore } from '#domain/time/instant';
-import { ofDeployments, ofSubscriptions, ofTenants, zones } from './contract-statements.js';
+import { ofDeployments, ofOverrides, ofSubscriptions, ofTenants, zones } from './contract-statements.js';
 import { ofResources } from './resource-statements.js';
 import {
   at,
@@ -119,6 +119,7 @@ export const statementsIn = (world: World): fc.Arbitrary<Stated> =>
     ...ofTenants(world),
     ...ofDeployments,
     ...ofSubscriptions(world),
+    ...ofOverrides(world),
     ...(world.isMetered ? ofResources : []),
     ...(Object.values(world.zones).some((zone) => zone !== 'UTC') ? [zones] : []),
     withdrawn,

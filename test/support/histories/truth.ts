@@ -95,6 +95,12 @@ export interface Subscribed {
   readonly cancelledAt: Instant | null;
 }
 
+/** What a subscription has instead of the terms of its plan, and with whom that was agreed. */
+export interface Agreed {
+  readonly tenantId: TenantId;
+  readonly terms: object;
+}
+
 interface Coupon {
   readonly tenantId: TenantId;
   readonly creditId: string;
@@ -140,6 +146,8 @@ export class Truth {
   /** How droplets are metered. Where days and billing periods are apart, it decides which period an hour is in. */
   granularities: Dated<string>[] = [];
   readonly subscriptions = new Map<string, Subscribed>();
+  /** By subscription. null: the terms of its plan hold. */
+  readonly overrides = new Map<string, Dated<Agreed | null>[]>();
   readonly coupons = new Map<string, Coupon>();
   /** From the beginning on and without an end, by tenant and id. */
   readonly usage = new Map<string, Usage & { readonly quantity: string | null }>();
@@ -219,6 +227,7 @@ export class Truth {
         })),
       ]),
       ...[...this.subscriptions].sort(([, a], [, b]) => compareInstants(a.from, b.from)).flatMap(statedSubscription),
+      ...[...this.subscriptions].flatMap(([id, subscribed]) => this.agreed(id, subscribed)),
       ...[...this.coupons.values()].flatMap((coupon) => this.granted(coupon)),
       ...grantedCredits(this.world),
       ...[...this.usage.values()]
@@ -232,6 +241,33 @@ export class Truth {
         ...{ command: 'configure-metering', billingKind: METERED['droplet'], granularity: value, from },
       })),
     ];
+  }
+
+  agreedOver(id: string, over: { readonly from: Instant; readonly until: Instant | null }, agreed: Agreed): void {
+    const before = this.overrides.get(id) ?? [{ from: SINCE, value: null }];
+    this.overrides.set(id, joined(replaced<Agreed | null>(before, over, agreed)));
+  }
+
+  /** Overrides hold while the subscription runs, and its deployment is of the tenant that agreed to them. */
+  private agreed(id: string, { deploymentId, from, cancelledAt }: Subscribed): object[] {
+    const known = this.overrides.get(id) ?? [];
+    const holders = this.holders[deploymentId] ?? [];
+    const bounds = [from, ...known.map((each) => each.from), ...holders.map((each) => each.from)];
+    const starts = [...new Set(bounds)].sort(compareInstants).filter((start) => !isBefore(start, from));
+    return starts
+      .filter((start) => cancelledAt === null || isBefore(start, cancelledAt))
+      .flatMap((start) => {
+        const agreed = known.length === 0 ? null : heldAt(known, start);
+        const until = starts.find((next) => isBefore(start, next));
+        return agreed === null || agreed.tenantId !== heldAt(holders, start)
+          ? []
+          : [
+              {
+                ...{ command: 'set-overrides', subscriptionId: id, ...agreed.terms, effectiveFrom: start },
+                ...(until === undefined ? {} : { effectiveUntil: until }),
+              },
+            ];
+      });
   }
 
   /** A coupon that was revoked before its start never holds. */

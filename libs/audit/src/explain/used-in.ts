@@ -68,6 +68,8 @@ function wantedBy({
       return data.changedFrom === null ? null : { since, planId: data.planId, from: data.changedFrom };
     case 'SubscriptionStarted':
     case 'SubscriptionPlanChanged':
+    case 'OverridesSet':
+    case 'OverridesCorrected':
     case 'SubscriptionCancelled':
       return { since, subscriptionId: data.subscriptionId };
     case 'DeploymentRegistered':

@@ -1,26 +1,38 @@
 import { notFound } from '#domain/errors';
 import { type Covered, coveredBy, type LineDefinition, linesOf } from '#domain/lines/line';
+import { type Overrides, withOverrides } from '#domain/plans/overrides';
 import type { PlanVersion } from '#domain/plans/plan';
-import type { Assignment, Subscription } from '#domain/tenants/deployment';
+import { type Assignment, overridesInForce, type Subscription } from '#domain/tenants/deployment';
+import type { TermsPeriod } from '#domain/terms/terms';
 import type { Instant } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
-import type { AssignmentRow, SubscriptionPlanRow, SubscriptionRow } from '#projections/deployments/deployments.table';
+import type {
+  AssignmentRow,
+  SubscriptionOverridesRow,
+  SubscriptionPlanRow,
+  SubscriptionRow,
+} from '#projections/deployments/deployments.table';
 import {
   type Deployments,
   readAssignments,
+  readSubscriptionOverrides,
   readSubscriptionPlans,
   readSubscriptions,
+  toOverrides,
 } from '#projections/deployments/deployments.read';
 import { toVersion } from '#projections/plans/plans.projection';
 import { readPlanVersions } from '#projections/plans/plans.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { type AsOf, isAt } from '#read-model/at';
+import type { History } from '#read-model/read-models';
+import type { Versioned } from '#read-model/table';
 import type { TenantAccount } from './accounts.js';
 
-/** A subscription, and who held its deployment when. */
+/** A subscription, who held its deployment when, and what was agreed instead of the terms of its plans. */
 export interface Contract {
   readonly subscription: Subscription;
   readonly assignments: readonly Assignment[];
+  readonly overrides: readonly TermsPeriod<Overrides>[];
 }
 
 /** The contracts as known at one of the positions read: of one tenant, or of all. */
@@ -30,15 +42,15 @@ async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deployments)
   const assigned = await readAssignments(db, asOf, which);
   const subscribed = await readSubscriptions(db, asOf, which);
   const ids = [...new Set(subscribed.map(({ subscription_id }) => subscription_id))];
-  const plans = Map.groupBy(await readSubscriptionPlans(db, asOf, ids), ({ subscription_id }) => subscription_id);
+  const { plans, overrides } = await readTerms(db, asOf, ids);
   const assignments = Map.groupBy(assigned, ({ deployment_id }) => deployment_id);
   const held = Map.groupBy(assigned, ({ tenant_id }) => tenant_id);
   const subscriptions = Map.groupBy(subscribed.entries(), ([, { deployment_id }]) => deployment_id);
 
   const assignmentsOf = (deploymentId: string, position: number): Assignment[] =>
     (assignments.get(deploymentId) ?? []).filter((each) => isAt(each, position)).map(toAssignment);
-  const plansOf = (subscriptionId: string, position: number): SubscriptionPlanRow[] =>
-    (plans.get(subscriptionId) ?? []).filter((each) => isAt(each, position));
+  const knownOf = <Row extends Versioned>(rows: readonly Row[] | undefined, position: number): Row[] =>
+    (rows ?? []).filter((each) => isAt(each, position));
   return (position, tenantId) => {
     const deploymentIds =
       tenantId === undefined
@@ -51,10 +63,23 @@ async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deployments)
         // In the order of the database: the order of rows on an invoice, and so their ids, follows from it.
         .sort(([a], [b]) => a - b)
         .map(([, row]) => ({
-          subscription: toSubscription(row, plansOf(row.subscription_id, position)),
+          subscription: toSubscription(row, knownOf(plans.get(row.subscription_id), position)),
           assignments: assignmentsOf(row.deployment_id, position),
+          overrides: knownOf(overrides.get(row.subscription_id), position).map(toOverrides),
         }))
     );
+  };
+}
+
+/** What each subscription subscribes to, and what was agreed instead of it, by the subscription's id. */
+async function readTerms(db: LedgerCore['db'], asOf: AsOf, ids: readonly string[]) {
+  const of = ({ subscription_id }: { readonly subscription_id: string }): string => subscription_id;
+  return {
+    plans: Map.groupBy(await readSubscriptionPlans(db, asOf, ids), of),
+    overrides: Map.groupBy<string, History<SubscriptionOverridesRow>>(
+      await readSubscriptionOverrides(db, asOf, ids),
+      of,
+    ),
   };
 }
 
@@ -83,10 +108,11 @@ export async function contractsOfSubscriptions(
   const deploymentIds = [...new Set(rows.map(({ deployment_id }) => deployment_id))];
   const assigned = await readAssignments(db, position, { deploymentIds });
   const assignments = Map.groupBy(assigned, ({ deployment_id }) => deployment_id);
-  const plans = Map.groupBy(await readSubscriptionPlans(db, position, ids), ({ subscription_id }) => subscription_id);
+  const { plans, overrides } = await readTerms(db, position, ids);
   return rows.map((row) => ({
     subscription: toSubscription(row, plans.get(row.subscription_id) ?? []),
     assignments: (assignments.get(row.deployment_id) ?? []).map(toAssignment),
+    overrides: (overrides.get(row.subscription_id) ?? []).map(toOverrides),
   }));
 }
 
@@ -111,6 +137,14 @@ async function readPlans({ db }: LedgerCore, asOf: AsOf): Promise<(position: num
 export const plansById = async (core: LedgerCore, position: number): Promise<Plans> =>
   (await readPlans(core, position))(position);
 
+/** The versions of the plans of a subscription, with its overrides. */
+function agreedPlans({ subscription, assignments, overrides }: Contract, plans: Plans): Plans {
+  const inForce = overridesInForce(overrides, assignments);
+  if (inForce.length === 0) return plans;
+  const own = new Set(subscription.plans.map(({ planId }) => planId));
+  return new Map([...own].map((planId) => [planId, withOverrides(plans.get(planId) ?? [], inForce)]));
+}
+
 /**
  * The lines of a tenant whose charge period starts at or before `until`, as subscriptions and plans are known at a
  * position.
@@ -130,9 +164,11 @@ export async function readLines(core: LedgerCore, asOf: AsOf, tenantIds: readonl
   const plans = await readPlans(core, asOf);
   return ({ account: { tenantId, timeZone }, position, until }) =>
     contracts(position, tenantId)
-      .flatMap(({ subscription, assignments }) =>
-        linesOf(subscription, { assignments, plans: plans(position), timeZoneOf: () => timeZone }, until),
-      )
+      .flatMap((contract) => {
+        const { subscription, assignments } = contract;
+        const terms = { assignments, plans: agreedPlans(contract, plans(position)), timeZoneOf: () => timeZone };
+        return linesOf(subscription, terms, until);
+      })
       .filter((line) => line.tenantId === tenantId);
 }
 
@@ -158,13 +194,14 @@ export async function allLines(
     if (zone === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
     return zone;
   };
-  return (await contractsOf(core, position, which)).flatMap(({ subscription, assignments }) =>
-    linesOf(
+  return (await contractsOf(core, position, which)).flatMap((contract) => {
+    const { subscription, assignments } = contract;
+    return linesOf(
       subscription,
-      { assignments, plans, timeZoneOf: zoneOf },
+      { assignments, plans: agreedPlans(contract, plans), timeZoneOf: zoneOf },
       typeof until === 'string' ? until : until(subscription.deploymentId),
-    ),
-  );
+    );
+  });
 }
 
 /** The readings that are on lines, of all times, as subscriptions and plans are known at a position. */

@@ -2,6 +2,7 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import { isBaseFee, type LineDefinition, type LineSegment, prorated } from '#domain/lines/line';
 import { type Decimal, decimal } from '#domain/money/decimal';
 import { unitAmountText } from '#domain/money/money';
+import { withOverrides } from '#domain/plans/overrides';
 import { itemKey, planAt, type PlanVersion } from '#domain/plans/plan';
 import { isFlat } from '#domain/prices/flat';
 import { MINIMUM_COMMITMENT, readRef } from '#domain/prices/refs';
@@ -11,6 +12,7 @@ import { contains, intersection, type Period } from '#domain/time/period';
 import type { RateKey } from '#domain/usage/usage';
 import { EventCodec } from '#event-store/codec';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { readSubscriptionOverrides, toOverrides } from '#projections/deployments/deployments.read';
 import { toVersion } from '#projections/plans/plans.projection';
 import { readPlanVersions } from '#projections/plans/plans.read';
 import { toSegment } from '#projections/rates/rates.projection';
@@ -114,6 +116,11 @@ async function changesOfPrices(core: LedgerCore, rows: readonly Priced[]): Promi
   const everKnown = { first: 0, last: rows.reduce((last, { known }) => Math.max(last, known), 0) };
   const planIds = [...new Set(rows.map(planOf))];
   const plans = Map.groupBy(await readPlanVersions(core.db, everKnown, planIds), ({ plan_id }) => plan_id);
+  const subscriptionIds = [...new Set(rows.flatMap(({ line }) => line?.subscriptionId ?? []))];
+  const overrides = Map.groupBy(
+    await readSubscriptionOverrides(core.db, everKnown, subscriptionIds),
+    ({ subscription_id, tenant_id }) => ownerText(subscription_id, tenant_id),
+  );
   const keys = [...new Set(rows.flatMap(({ row }) => rateOf(row)?.key ?? []))].flatMap(keysWritten);
   const rates = Map.groupBy(
     keys.length === 0 ? [] : await readRatesOfKeys(core.db, everKnown, keys),
@@ -132,11 +139,20 @@ async function changesOfPrices(core: LedgerCore, rows: readonly Priced[]): Promi
           .find(({ effectiveFrom: start, effectiveUntil: end }) => contains({ start, end }, at));
         return inForce === undefined ? null : [inForce.unitPrice, inForce.unit, inForce.currency, inForce.basis];
       });
-    return lastChange(plans.get(planOf(of)) ?? [], { known, knownBefore }, (current) =>
-      termsAt(current.map(toVersion), line.itemKey, at),
-    );
+    const own = overrides.get(ownerText(line.subscriptionId, line.tenantId)) ?? [];
+    const versions = plans.get(planOf(of)) ?? [];
+    return lastChange<PlanRow | OverridesRow>([...versions, ...own], { known, knownBefore }, (current) => {
+      const agreed = current.flatMap((row) => ('plan_id' in row ? [] : [toOverrides(row)]));
+      const published = current.flatMap((row) => ('plan_id' in row ? [toVersion(row)] : []));
+      return termsAt(withOverrides(published, agreed), line.itemKey, at);
+    });
   };
 }
+
+type PlanRow = Awaited<ReturnType<typeof readPlanVersions>>[number];
+type OverridesRow = Awaited<ReturnType<typeof readSubscriptionOverrides>>[number];
+
+const ownerText = (subscriptionId: string, tenantId: string): string => JSON.stringify([subscriptionId, tenantId]);
 
 function termsAt(versions: readonly PlanVersion[], key: string, at: Instant): unknown {
   const version = planAt(versions, at);

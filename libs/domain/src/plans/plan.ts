@@ -47,7 +47,7 @@ const { price, included, unitConversion, discounts, commitments } = zItemTerms.s
  * null means that the item had none. `price` null: the plan had no such item. An item with a price that the plan does
  * not have is added to it.
  */
-const itemCorrectionWith = (zId: IdSchema) => {
+export const itemCorrectionWith = (zId: IdSchema) => {
   const { billingKind, filter, aggregation } = planItemWith(zId).shape;
   return z.strictObject({
     ...{ billingKind, filter },

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
 import { correctionFields, type EventOf, type IdSchema, zId, zInstant, zPeriod, zText } from '../schema.js';
+import { type Overrides, overridesWith } from '../plans/overrides.js';
 import { streamName } from '../stream-name.js';
-import { compareInstants, earlier, type Instant, isBefore, later } from '../time/instant.js';
-import type { OpenPeriod } from '../time/period.js';
+import { correctedFields, setFields, type TermsPeriod } from '../terms/terms.js';
+import { compareInstants, type Instant, isBefore } from '../time/instant.js';
+import { commonPeriod, type OpenPeriod } from '../time/period.js';
 
 /**
  * A deployment: what a tenant runs. Its stream also holds its subscriptions, so that "at most one subscription at any
@@ -24,6 +26,10 @@ export const deploymentEventsWith = (zId: IdSchema) => ({
   }),
   SubscriptionPlanChanged: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, at: zInstant }),
   SubscriptionCancelled: z.object({ subscriptionId: zId, deploymentId: zId, at: zInstant }),
+  /** What the subscription has instead of the terms of its plan. */
+  OverridesSet: z.object({ subscriptionId: zId, deploymentId: zId, ...setFields(overridesWith(zId)) }),
+  /** The overrides of the subscription as they are true now. */
+  OverridesCorrected: z.object({ subscriptionId: zId, deploymentId: zId, ...correctedFields(overridesWith(zId)) }),
   /** The deployment, its holders and its subscriptions as they are true now. */
   DeploymentCorrected: z.object({
     deploymentId: zId,
@@ -139,6 +145,8 @@ export function evolve(state: Deployment | null, event: DeploymentEvent): Deploy
         subscriptions: subscriptions.map((each) => ({ ...each, deploymentId })),
       };
     }
+    case 'OverridesSet':
+    case 'OverridesCorrected':
     case 'UsageWaived':
     case 'UsageWaiverWithdrawn':
       return state;
@@ -161,6 +169,18 @@ const withPlan = (subscription: Subscription, planId: string, from: Instant): Su
     compareInstants(a.from, b.from),
   ),
 });
+
+/** Overrides, each while the deployment is of the tenant that it was agreed with. */
+export const overridesInForce = (
+  overrides: readonly TermsPeriod<Overrides>[],
+  assignments: readonly Assignment[],
+): TermsPeriod<Overrides>[] =>
+  overrides.flatMap(({ terms, period }) =>
+    tenancies(assignments).flatMap((tenancy) => {
+      const common = tenancy.tenantId === terms.tenantId ? commonPeriod(period, tenancy.period) : null;
+      return common === null ? [] : [{ terms, period: common }];
+    }),
+  );
 
 /** The tenant of the deployment at an instant; null before it has one. */
 export function tenantAt(assignments: readonly Assignment[], at: Instant): string | null {
@@ -186,11 +206,10 @@ export function subscriptionPeriods(
   subscription: Subscription,
   assignments: readonly Assignment[],
 ): { tenantId: string; period: OpenPeriod }[] {
-  return tenancies(assignments).flatMap(({ tenantId, period }) => {
-    const start = later(period.start, subscription.from);
-    const ends = [period.end, subscription.cancelledAt].filter((end) => end !== null);
-    const end = ends.length === 0 ? null : ends.reduce(earlier);
-    return end !== null && !isBefore(start, end) ? [] : [{ tenantId, period: { start, end } }];
+  const running = { start: subscription.from, end: subscription.cancelledAt };
+  return tenancies(assignments).flatMap(({ tenantId, period: held }) => {
+    const period = commonPeriod(running, held);
+    return period === null ? [] : [{ tenantId, period }];
   });
 }
 

@@ -44,6 +44,13 @@ export function intersection(a: Period, b: OpenPeriod): Period | null {
   return isBefore(start, end) ? { start, end } : null;
 }
 
+/** The same of periods that may be open. */
+export function commonPeriod(a: OpenPeriod, b: OpenPeriod): OpenPeriod | null {
+  const start = later(a.start, b.start);
+  const end = a.end === null || b.end === null ? (a.end ?? b.end) : earlier(a.end, b.end);
+  return end !== null && !isBefore(start, end) ? null : { start, end };
+}
+
 export const samePeriod = (a: Period, b: Period): boolean => a.start === b.start && a.end === b.end;
 export const comparePeriods = (a: Period, b: Period): number =>
   compareInstants(a.start, b.start) || compareInstants(a.end, b.end);
