@@ -228,6 +228,43 @@ describe('a budget of a quantity', () => {
     expect((await of())?.value).toBe('0');
   });
 
+  it('counts what starts before the moment, and the rest once its time has come', async () => {
+    await test.apply(
+      QUANTITY,
+      // 500 to come on the 25th, and 1 in the last hour of the month.
+      observe(
+        'a1',
+        reading('2026-04-02', '600'),
+        hour('2026-04-25T10:00:00Z', '500'),
+        hour('2026-04-30T23:00:00Z', '1'),
+      ),
+    );
+    // 600 of 1000
+    expect(await evaluate()).toEqual({ reached: 0, undone: 0 });
+    const at = async (instantOf: string) => (await budget('requests', { at: instantOf }))?.value;
+    expect(await at('2026-04-20T12:00:00Z')).toBe('600');
+    expect(await at('2026-04-25T10:00:00Z')).toBe('600');
+    expect(await at('2026-04-25T10:00:01Z')).toBe('1100');
+    expect(await at('2026-04-30T23:59:59Z')).toBe('1101');
+    expect(await at('2026-03-01T00:00:00Z')).toBe('0');
+    expect(await evaluate(instant('2026-04-26T00:00:00Z'))).toEqual({ reached: 2, undone: 0 });
+  });
+
+  it('counts on the next day what started after its last evaluation, also where the month ended in between', async () => {
+    await test.apply(
+      tenant('y', { timeZone: 'America/New_York' }),
+      deployment('y1', 'y', { from: T('2026-03-01') }),
+      { ...QUANTITY, tenantId: 'y', quantity: '10', thresholds: ['100'] },
+      // The last hour of April there.
+      observe('y1', hour('2026-05-01T03:00:00Z', '10')),
+    );
+    expect(await evaluate(instant('2026-05-01T00:10:00Z'))).toEqual({ reached: 0, undone: 0 });
+    // Usage of another tenant: only its budgets are measured.
+    await test.apply(observe('b1', hour('2026-04-01T00:00:00Z', '1')));
+    expect(await evaluate(instant('2026-05-01T12:00:00Z'))).toEqual({ reached: 0, undone: 0 });
+    expect(await evaluate(instant('2026-05-02T00:00:00Z'))).toEqual({ reached: 1, undone: 0 });
+  });
+
   it('can be corrected and withdrawn: what no longer holds is undone', async () => {
     await test.apply(QUANTITY, observe('a1', reading('2026-04-02', '900')));
     expect(await evaluate()).toEqual({ reached: 1, undone: 0 });

@@ -2,7 +2,7 @@ import { budgetEvents, budgetStream } from '#domain/budgets/budget';
 import { decideThresholds, type MeasuredBudget } from '#domain/budgets/thresholds';
 import { type EventType, isEventOf } from '#domain/events';
 import { type Instant, isBefore, plusHours } from '#domain/time/instant';
-import { monthNamed, overlaps, type Period } from '#domain/time/period';
+import { dayOf, monthNamed, overlaps, type Period } from '#domain/time/period';
 import { ifReadable } from '#read-model/readable';
 import type { Caller } from '#ledger/caller';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -125,8 +125,9 @@ async function dueSince(
   const changes = await changesOf(core, since.position, position);
   const holders = await holdersOf(core, { first: since.position + 1, last: position }, changes);
   const issued = await issuedSince(core, position, changes.invoices);
+  // From the start of the day: time alone was counted at most once in it.
   const passed: readonly Span[] =
-    isBefore(since.at, at) && !isSameDay(since.at, at) ? [{ start: since.at, end: null }] : [];
+    isBefore(since.at, at) && !isSameDay(since.at, at) ? [{ start: dayOf(since.at).start, end: null }] : [];
   const tenantIds = new Set([...changes.tenantIds, ...holders.changed]);
   const starts = await startsOf(core, position, { budgets, touched: merged(holders.usage, issued) }, at);
   const isWhole = ({ tenantId }: KnownBudget): boolean => tenantIds.has(tenantId) || changes.arePricesChanged;

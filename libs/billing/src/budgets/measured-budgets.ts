@@ -2,13 +2,13 @@ import { type BudgetMonth, type BudgetTerms } from '#domain/budgets/budget';
 import type { LineDefinition } from '#domain/lines/line';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { tenancies } from '#domain/tenants/deployment';
-import type { Instant } from '#domain/time/instant';
-import { contains, intersection } from '#domain/time/period';
+import { type Instant, later } from '#domain/time/instant';
+import { contains, intersection, type Period } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readAssignments } from '#projections/deployments/deployments.read';
 import { asJsonb } from '#projections/usage-records/usage-records.read';
 import { readUsageTotals, type SharedReadings } from '#projections/usage-records/usage-totals.read';
-import { accruedLines } from '../invoices/accrued-lines.js';
+import { accruedLines, isLastInstant } from '../invoices/accrued-lines.js';
 import { allLines } from '../invoices/contracts.js';
 import { within, withPruned } from '../usage/pruned-usage.js';
 
@@ -30,8 +30,8 @@ export interface Measure {
 /**
  * What each budget comes to, as known at a position, in the order of `budgets`. An amount: what the tenant's lines come
  * to whose charge period starts in the month, rated up to an instant, after coupons, without credits and tax. A
- * quantity: the usage that starts in the month, of deployments while they were assigned to the tenant. However many
- * budgets, it takes the same number of statements.
+ * quantity: the usage that starts in the month and before the instant, of deployments while they were assigned to the
+ * tenant. However many budgets, it takes the same number of statements.
  */
 export async function measuredBudgets(
   core: LedgerCore,
@@ -49,6 +49,7 @@ export async function measuredBudgets(
     core,
     position,
     budgets.filter(({ terms }) => terms.billingKind !== undefined),
+    at,
   );
   return budgets.map((budget) => amounts.get(budget) ?? { value: quantities.get(budget) ?? ZERO, quarantined: 0 });
 }
@@ -100,13 +101,14 @@ async function quantitiesOf(
   core: LedgerCore,
   position: number,
   budgets: readonly BudgetToMeasure[],
+  at: Instant,
 ): Promise<ReadonlyMap<BudgetToMeasure, Decimal>> {
   if (budgets.length === 0) return new Map();
   const tenantIds = [...new Set(budgets.map(({ tenantId }) => tenantId))];
   const held = heldBy(await readAssignments(core.db, position, { tenantIds }));
   const spans = budgets.flatMap((budget) =>
     (held.get(budget.tenantId) ?? []).flatMap(({ deploymentId, period }) => {
-      const span = intersection(budget.period, period);
+      const span = intersection(soFar(budget.period, at), period);
       return span === null
         ? []
         : [{ budget, deploymentId, billingKind: budget.terms.billingKind ?? '', start: span.start, end: span.end }];
@@ -131,6 +133,10 @@ async function quantitiesOf(
   }
   return quantities;
 }
+
+/** A period up to an instant, as lines are rated up to it: an instant in its last second stands for its end. */
+const soFar = (period: Period, at: Instant): Period =>
+  isLastInstant(period, at) ? period : { start: period.start, end: later(period.start, at) };
 
 /** The periods in which each tenant held deployments. */
 function heldBy(rows: Awaited<ReturnType<typeof readAssignments>>) {

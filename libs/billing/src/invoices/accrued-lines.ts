@@ -5,7 +5,7 @@ import { tiles } from '#domain/lines/parts';
 import { hasDueAtPeriodEnd } from '#domain/lines/rate';
 import { type Decimal, sum, ZERO } from '#domain/money/decimal';
 import { fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
-import { contains } from '#domain/time/period';
+import { contains, type Period } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readIssuedParts, keyOfAccount } from '#projections/invoices/invoices.read';
 import { couponsOfLines, pendingMarks } from './billing-facts.js';
@@ -55,11 +55,11 @@ export async function accruedLines(
   const toRate = (line: LineDefinition, until: Instant, of: readonly LinePart[]) => ({
     ...{ line, recorded: of, at: until, currency: line.currency, coupons: couponsOf(line), taxes: [] },
   });
-  const ending = lines.filter((line) => isLastInstant(line, at) && hasDueAtPeriodEnd(line));
+  const ending = lines.filter((line) => isLastInstant(line.period, at) && hasDueAtPeriodEnd(line));
   const rated = await rateLines(core, position, [
     // In their parts, as an invoice rates them: what fell due at the end of a part that was billed as the last stays.
     ...lines.map((line) =>
-      toRate(line, isLastInstant(line, at) ? line.period.end : at, recorded.get(line.lineId) ?? []),
+      toRate(line, isLastInstant(line.period, at) ? line.period.end : at, recorded.get(line.lineId) ?? []),
     ),
     // Whole, and whole as if they went on: the rest falls due at the end.
     ...ending.map((line) => toRate(line, line.period.end, [])),
@@ -80,10 +80,10 @@ export async function accruedLines(
 const ONE_SECOND = 1_000_000n;
 
 /**
- * Whether an instant is the last of a line's period. An instant is often given to the second, so 23:59:59 stands for
+ * Whether an instant is the last of a period, or after it. An instant is often given to the second, so 23:59:59 stands for
  * all of the last second.
  */
-const isLastInstant = ({ period }: LineDefinition, at: Instant): boolean =>
+export const isLastInstant = (period: Period, at: Instant): boolean =>
   !isBefore(at, fromMicros(micros(period.end) - ONE_SECOND));
 
 const goingOn = (line: LineDefinition): LineDefinition => ({
