@@ -124,6 +124,79 @@ describe('an alert', () => {
     expect(briefly(await alerts({ state: 'raised' }))).toEqual([['all', '2026-05', null, '0.666667', 'raised']]);
   });
 
+  it('is raised where there is cost and no revenue, or less than none', async () => {
+    await test.apply(
+      tenant('c'),
+      rule('each', 'margin_below', '20', { by: 'tenant' }),
+      rule('drops', 'margin_drop', '5', { by: 'tenant' }),
+      cost('1', '0.01', month('2026-04'), { tenantId: 'c' }),
+    );
+    // c earned nothing in March either: nothing drops.
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts())).toEqual([['each', '2026-04', 'c', null, 'raised']]);
+    expect((await test.ask<{ items: object[] }>('alerts')).items).toMatchObject([{ threshold: '20', value: null }]);
+    await test.apply({
+      ...{ command: 'correct-cost', provider: 'aws', invoiceRef: 'bill 1', lineKey: '1', amount: '0' },
+      reason: 'a typo',
+    });
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 1 });
+    // b leaves at the end of March: its fee of April is taken back, and its machine still costs.
+    await test.apply(
+      { command: 'cancel-subscription', subscriptionId: 's-b', at: T('2026-04-01') },
+      cost('2', '3.00', month('2026-04'), { tenantId: 'b' }),
+    );
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 'b', asOf: T('2026-05-02') });
+    const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+    for (const { invoiceId } of invoices)
+      await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-05-02') });
+    // b: 0.00 − 3.00, after 50.00 in March.
+    expect(await evaluate()).toEqual({ raised: 2, cleared: 0 });
+    expect(briefly(await alerts({ state: 'raised' }))).toEqual([
+      ['drops', '2026-04', 'b', null, 'raised'],
+      ['each', '2026-04', 'b', null, 'raised'],
+    ]);
+  });
+
+  it('waits for the invoices of a month that is billed afterwards, and not for ever', async () => {
+    const fee = { paymentTerm: 'in_arrears' };
+    const usage = [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.10' } }];
+    await test.apply(
+      ...['late', 'never', 'free'].flatMap((id) => [tenant(id), deployment(`${id}1`, id, { from: T('2026-04-01') })]),
+      plan('later', '100.00', usage, fee),
+      plan('used', '0.00', usage),
+      ...['late', 'never'].map((id) => subscription(`s-${id}`, `${id}1`, 'later', { from: T('2026-04-01') })),
+      subscription('s-free', 'free1', 'used', { from: T('2026-04-01') }),
+      rule('all', 'margin_below', '40'),
+      rule('each', 'margin_below', '20', { by: 'tenant' }),
+      cost('1', '90.00', month('2026-04'), { tenantId: 'late' }),
+      cost('2', '1.00', month('2026-04'), { tenantId: 'never' }),
+      // Used nothing: no invoice will come.
+      cost('3', '1.00', month('2026-04'), { tenantId: 'free' }),
+    );
+    // The margin in all would be 150.00 − 92.00, 38.7 %, and those of late and never a loss.
+    expect(await evaluate(instant(T('2026-05-01')))).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts())).toEqual([['each', '2026-04', 'free', null, 'raised']]);
+    const invoice = async (asOf: string, tenantId = 'late') => {
+      const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf });
+      return (created as { result: { invoices: { invoiceId: string }[] } }).result.invoices[0]?.invoiceId ?? '';
+    };
+    const invoiceId = await invoice(T('2026-05-01'));
+    expect(await evaluate(instant(T('2026-05-02')))).toEqual({ raised: 0, cleared: 0 });
+    await test.apply({ command: 'issue-invoice', invoiceId, at: T('2026-05-02') });
+    // 100.00 − 90.00 = 10 %
+    expect(await evaluate(instant('2026-05-02T00:00:01Z'))).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts())).toContainEqual(['each', '2026-04', 'late', '10', 'raised']);
+    // While the invoice is made again, what is raised stays.
+    await test.apply({ command: 'void-invoice', invoiceId, reason: 'a typo', at: T('2026-05-02') });
+    expect(await evaluate(instant('2026-05-02T00:00:02Z'))).toEqual({ raised: 0, cleared: 0 });
+    const again = await invoice(T('2026-05-01'));
+    await test.apply({ command: 'issue-invoice', invoiceId: again, at: T('2026-05-02') });
+    expect(await evaluate(instant(T('2026-06-04')))).toEqual({ raised: 0, cleared: 0 });
+    // 35 days after April nobody waits for the invoice of `never`. In all: 250.00 − 92.00 = 63.2 %.
+    expect(await evaluate(instant(T('2026-06-05')))).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts())).toContainEqual(['each', '2026-04', 'never', null, 'raised']);
+  });
+
   it('is raised where a margin drops, or cost has no tenant, and has the same id when it is raised again', async () => {
     await test.apply(
       rule('drop', 'margin_drop', '10'),

@@ -146,7 +146,11 @@ const zAlert = z
     provider: z.string().nullable(),
     kind: z.string().nullable(),
     state: z.enum(['raised', 'cleared']),
-    value: zQuantity.nullable().describe('What raised it, in percent or points. null: the average is 0'),
+    value: zQuantity
+      .nullable()
+      .describe(
+        'What raised it, in percent or points. null: there is no percentage of revenue, cost or an average of 0 or less',
+      ),
     threshold: zQuantity.describe('What it was compared with'),
     raisedAt: zPosition.describe('The position of the event that raised it'),
     clearedAt: zPosition.nullable().describe('The position of the event that cleared it. null: it is raised'),

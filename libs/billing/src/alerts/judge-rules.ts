@@ -1,4 +1,4 @@
-import type { AlertTerms } from '#domain/margin/alert-rule';
+import { type AlertTerms, MARGINS } from '#domain/margin/alert-rule';
 import {
   type AlertSubject,
   type EvaluatedPeriod,
@@ -17,6 +17,7 @@ import { dayOf, monthOf, type Period, piecesOf } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { type DailyCost, readDailyCosts } from '#projections/costs/daily-costs.read';
 import { marginsByGrain } from '../costs/margin-month.js';
+import { awaitedInvoices, type Awaits } from './awaited-invoices.js';
 
 /** UTC months of a currency in which figures may have changed. */
 export interface MonthsToJudge {
@@ -51,6 +52,9 @@ export async function judged(
     const margins = new Map(
       (await marginsByGrain(context, all, currency, 'tenant')).map((margin, index) => [all[index]?.start, margin]),
     );
+    const awaits = hasMargins(rules, currency)
+      ? await awaitedInvoices(context, looked, currency)
+      : (): boolean => false;
     const days = await daysIn(context, rules, { currency, months: looked });
     for (const day of days.looked) evaluated.add(keyOf({ currency, period: day.start.slice(0, 10) }));
     for (const [alertId, versions] of rules) {
@@ -58,7 +62,8 @@ export async function judged(
       subjects.set(alertId, found);
       for (const month of looked) {
         const terms = lastTermsIn(versions, month)?.terms;
-        if (terms?.currency === currency) found.push(...judgedMonth(terms, { month, at: context.caller.now, margins }));
+        if (terms?.currency === currency)
+          found.push(...judgedMonth(terms, { month, at: context.caller.now, margins, awaits }));
       }
       for (const day of days.looked) {
         const terms = lastTermsIn(versions, day)?.terms;
@@ -82,22 +87,21 @@ function monthsAround(months: readonly Period[]): [Period[], Period[]] {
 
 const monthBefore = ({ start }: Period): Period => monthOf(plusHours(start, -1));
 
-function judgedMonth(
-  terms: AlertTerms,
-  {
-    month,
-    at,
-    margins,
-  }: {
-    readonly month: Period;
-    readonly at: Instant;
-    readonly margins: ReadonlyMap<Instant | undefined, Margin>;
-  },
-): JudgedSubject[] {
+const hasMargins = (rules: Rules, currency: string): boolean =>
+  [...rules.values()].flat().some(({ terms }) => terms.currency === currency && MARGINS.includes(terms.when));
+
+interface MonthToJudge {
+  readonly month: Period;
+  readonly at: Instant;
+  readonly margins: ReadonlyMap<Instant | undefined, Margin>;
+  readonly awaits: Awaits;
+}
+
+function judgedMonth(terms: AlertTerms, { month, at, margins, awaits }: MonthToJudge): JudgedSubject[] {
   const [now, before] = [margins.get(month.start), margins.get(monthBefore(month).start)];
   if (now === undefined || before === undefined) throw new Error(`the margin of ${month.start} was not computed`);
   const period = month.start.slice(0, 7);
-  const overall = (of: Judged): JudgedSubject[] => [{ ...OVERALL, period, terms, ...of }];
+  const overall = (of: Judged, isAwaited = false): JudgedSubject[] => [{ ...OVERALL, period, terms, isAwaited, ...of }];
   if (terms.when === 'cost_off_average' || isBefore(at, month.start)) return [];
   if (terms.when === 'unattributed_above')
     return overall(unattributedAbove(now.unattributed.cogs, now.overall.cogs, terms.percent));
@@ -106,10 +110,11 @@ function judgedMonth(
   if (terms.by === undefined)
     return overall(
       isDrop ? marginDrop(now.overall, before.overall, terms.percent) : marginBelow(now.overall, terms.percent),
+      awaits(month, null),
     );
   const earlier = new Map(before.byTenant.map((each) => [each.tenantId, each]));
   return now.byTenant.map((each) => ({
-    ...{ ...OVERALL, tenantId: each.tenantId, period, terms },
+    ...{ ...OVERALL, tenantId: each.tenantId, period, terms, isAwaited: awaits(month, each.tenantId) },
     ...(isDrop
       ? marginDrop(each, earlier.get(each.tenantId) ?? NO_MARGIN, terms.percent)
       : marginBelow(each, terms.percent)),
@@ -175,7 +180,7 @@ function judgedDay(terms: AlertTerms, day: Period, costs: Costs): JudgedSubject[
       [...kinds]
         .filter(([kind]) => terms.kind === undefined || terms.kind === kind)
         .map(([kind, days]) => ({
-          ...{ ...OVERALL, provider, kind, period, terms },
+          ...{ ...OVERALL, provider, kind, period, terms, isAwaited: false },
           ...costOffAverage(
             days.get(period) ?? ZERO,
             needed.slice(1).map((name) => days.get(name) ?? ZERO),

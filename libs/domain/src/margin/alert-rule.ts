@@ -61,7 +61,8 @@ export const alertEventsWith = (zId: IdSchema) => ({
   MarginAlertSet: z.object({ alertId: zId, ...setFields(z.strictObject(termsWith(zId))) }),
   /** The rule as it is true now. */
   MarginAlertCorrected: z.object({ alertId: zId, ...correctedFields(z.strictObject(termsWith(zId))) }),
-  /** The value and what it was compared with, in percent or points. value null: the average is 0. */
+  /** The value and what it was compared with, in percent or points. value null: revenue, cost or the average
+   * is not above 0. */
   AlertRaised: z.object({ ...subjectWith(zId), value: zDecimal.nullable(), threshold: zDecimal }),
   AlertCleared: z.object({
     ...subjectWith(zId),
@@ -77,7 +78,8 @@ export type AlertEvent = EventOf<typeof alertEventsWith>;
 export const zAlertTerms = z.strictObject(termsWith(zId));
 export type AlertTerms = z.infer<typeof zAlertTerms>;
 
-const MARGINS: readonly AlertKind[] = ['margin_below', 'margin_drop'];
+/** The kinds of rules that judge margins. */
+export const MARGINS: readonly AlertKind[] = ['margin_below', 'margin_drop'];
 
 /** What is stated, in the order of its fields. Errors: `invalid_alert`. */
 export function alertTerms({ when, percent, currency, by, provider, kind, days, minimum }: AlertTerms): AlertTerms {

@@ -13,7 +13,7 @@ export interface AlertSubject {
   readonly kind: string | null;
 }
 
-/** The value of a subject, in percent or points, and whether the rule holds for it. null: it has none. */
+/** The value of a subject, in percent or points, and whether the rule holds for it. null: it has no percentage. */
 export interface Judged {
   readonly value: Decimal | null;
   readonly holds: boolean;
@@ -22,6 +22,8 @@ export interface Judged {
 /** A subject as a rule judges it. */
 export interface JudgedSubject extends AlertSubject, Judged {
   readonly terms: AlertTerms;
+  /** Its invoices are awaited: nothing is raised, and what is raised stays. */
+  readonly isAwaited: boolean;
 }
 
 const HUNDRED = integer(100);
@@ -33,30 +35,37 @@ interface Figures {
   readonly margin: string;
 }
 
-/** Whether a margin is below a percentage. Without revenue there is no percentage. */
+/** Whether a margin is below a percentage. Without revenue there is no percentage: any loss is below it. */
 export function marginBelow({ revenue, margin }: Figures, percent: string): Judged {
   const [earned, left] = [decimal(revenue), decimal(margin)];
-  if (earned.lte(ZERO)) return NOTHING;
+  if (earned.lte(ZERO)) return { value: null, holds: left.lt(ZERO) };
   return {
     value: divide(left.times(HUNDRED), earned, SCALE),
     holds: left.times(HUNDRED).lt(earned.times(decimal(percent))),
   };
 }
 
-/** Whether a margin is more than so many points below that of the month before. */
+/**
+ * Whether a margin is more than so many points below that of the month before. A loss without revenue is, if there was
+ * revenue before.
+ */
 export function marginDrop(now: Figures, before: Figures, points: string): Judged {
   const [earned, earnedBefore] = [decimal(now.revenue), decimal(before.revenue)];
-  if (earned.lte(ZERO) || earnedBefore.lte(ZERO)) return NOTHING;
+  if (earnedBefore.lte(ZERO)) return NOTHING;
+  if (earned.lte(ZERO)) return { value: null, holds: decimal(now.margin).lt(ZERO) };
   // before ÷ earnedBefore − now ÷ earned, over their common denominator.
   const lost = decimal(before.margin).times(earned).minus(decimal(now.margin).times(earnedBefore)).times(HUNDRED);
   const all = earned.times(earnedBefore);
   return { value: divide(lost, all, SCALE), holds: lost.gt(all.times(decimal(points))) };
 }
 
-/** Whether more than a percentage of the cost has no tenant. */
+/**
+ * Whether more than a percentage of the cost has no tenant. If credits make the cost 0 or less in all, there is no
+ * percentage: any cost without a tenant is more.
+ */
 export function unattributedAbove(unattributed: string, cogs: string, percent: string): Judged {
   const [nobodys, all] = [decimal(unattributed), decimal(cogs)];
-  if (all.lte(ZERO)) return NOTHING;
+  if (all.lte(ZERO)) return { value: null, holds: nobodys.gt(ZERO) };
   return {
     value: divide(nobodys.times(HUNDRED), all, SCALE),
     holds: nobodys.times(HUNDRED).gt(all.times(decimal(percent))),
@@ -127,7 +136,9 @@ export function decideAlerts(events: readonly RecordedAlertEvent[], judged: Judg
     const subject = found.get(id);
     return subject?.terms.currency === currency ? subject : undefined;
   };
-  const isOver = ({ data }: RaisedEvent): boolean => judged.isEvaluated(data) && now(data)?.holds !== true;
+  const stands = (subject: JudgedSubject | undefined): boolean =>
+    subject?.holds === true || subject?.isAwaited === true;
+  const isOver = ({ data }: RaisedEvent): boolean => judged.isEvaluated(data) && !stands(now(data));
   const stays = new Set([...raised.values()].filter((event) => !isOver(event)).map(({ data }) => data.id));
   return [
     ...[...raised.values()]
@@ -139,8 +150,8 @@ export function decideAlerts(events: readonly RecordedAlertEvent[], judged: Judg
           data: { ...data, computedAt, at, value: value === null ? null : text(value), raisedAt: position },
         };
       }),
-    ...[...found].flatMap(([id, { terms, value, holds, period, tenantId, provider, kind }]): AlertEvent[] =>
-      holds && !stays.has(id)
+    ...[...found].flatMap(([id, { terms, value, holds, isAwaited, period, tenantId, provider, kind }]): AlertEvent[] =>
+      holds && !isAwaited && !stays.has(id)
         ? [
             {
               type: 'AlertRaised',
