@@ -536,7 +536,7 @@ export class Ledgerline {
   }
 
   /** Why the margin of a month differs from that of another one, or from what was known of it before: price, volume, mix, fees, corrections, cost and moves, which add up to the difference. */
-  async marginBridge(question: { asOf?: string | undefined; knownAt?: string | undefined; from?: string | undefined; to?: string | undefined; period?: string | undefined; fromAsOf?: string | undefined; currency?: string | undefined; tenantId?: string | undefined; first?: number | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MarginBridge> {
+  async marginBridge(question: { asOf?: string | undefined; knownAt?: string | undefined; from?: string | undefined; to?: string | undefined; period?: string | undefined; fromAsOf?: string | undefined; currency?: string | undefined; tenantId?: string | undefined; part?: "price" | "volume" | "mix" | "new_business" | "lost_business" | "fees" | "corrections" | "new_resources" | "gone_resources" | "same_resources" | "cost_without_resource" | "shared_cost" | "moves" | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; provider?: string | undefined; kind?: string | undefined; resourceId?: string | undefined; first?: number | undefined; skip?: number | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<MarginBridge> {
     return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/margin/bridge', query: question });
   }
 

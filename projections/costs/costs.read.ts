@@ -142,31 +142,45 @@ export async function readCostTotals(
   return rows;
 }
 
-/** The positions at which costs of a period were recorded or changed, or their tenant or deployment changed. */
+/** What changed a cost or its holder: a cost line, a resource or the tenant of a deployment. Else null. */
+export interface CostChange {
+  readonly position: number;
+  readonly of: 'line' | 'resource' | 'deployment';
+  readonly provider: string | null;
+  readonly kind: string | null;
+  readonly resource_id: string | null;
+  readonly tenant_id: string | null;
+  readonly deployment_id: string | null;
+}
+
+/** Where costs of a period were recorded or changed, or their tenant or deployment changed. */
 export async function readCostChanges(
   db: Db,
   { first, last }: Positions,
   { period, currency }: { readonly period: Period; readonly currency: string },
-): Promise<number[]> {
-  const { rows } = await sql<{ position: number }>`
+): Promise<CostChange[]> {
+  const ofResource = sql`'resource', provider, NULL, provider_id, NULL, NULL`;
+  const { rows } = await sql<CostChange>`
     WITH costs AS (
       SELECT * FROM cost_lines
       WHERE currency = ${currency} AND charge_period_start < ${period.end} AND charge_period_end > ${period.start}
         AND position_from <= ${last}),
-    charged AS (SELECT DISTINCT provider, resource_id AS provider_id FROM costs)
-    SELECT DISTINCT p AS position
-    FROM (
-      SELECT position_from, position_to FROM costs
+    charged AS (SELECT DISTINCT provider, resource_id AS provider_id FROM costs),
+    changes (of, provider, kind, resource_id, tenant_id, deployment_id, position_from, position_to) AS (
+      SELECT 'line', provider, kind, resource_id, tenant_id, NULL, position_from, position_to FROM costs
       UNION ALL
-      SELECT position_from, position_to FROM deployment_assignments WHERE effective_from < ${period.end}
+      SELECT 'deployment', NULL, NULL, NULL, NULL, deployment_id, position_from, position_to
+      FROM deployment_assignments WHERE effective_from < ${period.end}
       UNION ALL
-      SELECT position_from, position_to FROM resource_sightings JOIN charged USING (provider, provider_id)
+      SELECT ${ofResource}, position_from, position_to FROM resource_sightings JOIN charged USING (provider, provider_id)
       WHERE seen_at < ${period.end}
       UNION ALL
-      SELECT position_from, position_to FROM resource_corrections JOIN charged USING (provider, provider_id)
-      WHERE effective_from < ${period.end}) v, unnest(ARRAY[v.position_from, v.position_to]) p
+      SELECT ${ofResource}, position_from, position_to FROM resource_corrections JOIN charged USING (provider, provider_id)
+      WHERE effective_from < ${period.end})
+    SELECT DISTINCT p AS position, of, provider, kind, resource_id, tenant_id, deployment_id
+    FROM changes v, unnest(ARRAY[v.position_from, v.position_to]) p
     WHERE p BETWEEN ${first} AND ${last}`.execute(db);
-  return rows.map(({ position }) => position);
+  return rows;
 }
 
 /** A cost line, and the known details of its resource and tenant. */

@@ -152,6 +152,34 @@ it('opens each part into its causes and events', async () => {
   expect(ofB.explain).toEqual(['margin:2026-04/USD/b', 'margin:2026-05/USD/b']);
 });
 
+it('names only the steps asked for, the events behind them, and all of them page by page', async () => {
+  const eventsOf = async (params: object) =>
+    (await bridge({ ...months, ...params })).parts.map(({ part, amount, events }) => [
+      ...[part, amount],
+      ...events.map(({ type }) => type),
+    ]);
+  expect(await eventsOf({ resourceId: 'vm-b' })).toEqual([['new_resources', '-3.00', 'CostRecorded']]);
+  expect(await eventsOf({ kind: 'ec2', part: 'same_resources' })).toEqual([
+    ['same_resources', '-2.00', 'CostRecorded', 'CostRecorded'],
+  ]);
+  // Of b in May, and of a too, who was billed for m1 in April.
+  expect(await eventsOf({ tenantId: 'b', billingKind: 'req', part: 'mix' })).toEqual([
+    ['mix', '1.04', 'InvoiceIssued', 'InvoiceIssued'],
+  ]);
+  expect(await eventsOf({ billingKind: 'base_fee' })).toEqual([['fees', '10.00', 'InvoiceIssued']]);
+  expect(await eventsOf({ billingKind: 'other' })).toEqual([]);
+  const pages = await Promise.all(
+    ['0', '1', '2'].map(async (skip) => bridge({ ...months, part: 'volume', first: '1', skip })),
+  );
+  expect(
+    pages.map(({ parts }) => parts.map(({ stepCount, steps, events }) => [stepCount, steps, events])),
+  ).toMatchObject([
+    [[2, [{ tenantId: 'a', amount: '7.08' }], [{ type: 'InvoiceIssued' }]]],
+    [[2, [{ tenantId: 'b', amount: '-3.54' }], [{ type: 'InvoiceIssued' }]]],
+    [[2, [], []]],
+  ]);
+});
+
 it('divides what became known of a month after a moment', async () => {
   await test.apply(used('a1', '2026-05-20', '10'), {
     ...{ command: 'correct-cost', provider: 'aws', invoiceRef: '2026-05', lineKey: 'lvm-a', amount: '23.00' },
@@ -167,6 +195,9 @@ it('divides what became known of a month after a moment', async () => {
     ['corrections', ['InvoiceIssued']],
     ['same_resources', ['CostCorrected']],
   ]);
+  // The correction of a cost is not behind another resource, nor another tenant.
+  for (const other of [{ resourceId: 'vm-b' }, { tenantId: 'b' }])
+    expect((await bridge({ period: '2026-05', fromAsOf: `${before}`, ...other })).parts).toEqual([]);
   const head = await test.core.log.head();
   const back = await bridge({ period: '2026-05', fromAsOf: `${head}`, asOf: `${before}` });
   expect(back.overall).toMatchObject({ difference: '-0.20', corrections: '-1.20', cost: '1.00' });

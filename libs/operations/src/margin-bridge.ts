@@ -97,7 +97,7 @@ const zBridge = z
         .meta({ id: 'TenantBridge' }),
     ),
     unattributed: zFigures.describe('Of cost that no tenant bears'),
-    parts: z.array(zPart).describe('Of all, or of the tenant asked for: the parts that are not 0'),
+    parts: z.array(zPart).describe('Of all steps, or of those asked for: the parts that have some'),
     explain: z.array(z.string()).describe('What explain shows of both ends: margin:2026-04/USD'),
   })
   .meta({ id: 'MarginBridge' });
@@ -119,24 +119,37 @@ export const marginBridge = defineQuery({
       .describe('The first moment: a log position or an instant of recording. The second: asOf'),
     currency: zCurrency.default('USD'),
     tenantId: zOptionalId.describe('The parts are those of this tenant'),
+    part: z.enum(BRIDGE_PARTS).optional().describe('Only this part'),
+    deploymentId: zOptionalId.describe('Only steps of this deployment: moves'),
+    billingKind: zOptionalId.describe('Only steps of this billing kind'),
+    provider: zOptionalId.describe('Only steps of this provider'),
+    kind: zOptionalId.describe('Only steps of this kind of a provider, or of this policy'),
+    resourceId: zOptionalId.describe('Only steps of this resource'),
     first: zWhole({ min: 1, max: MOST_SHOWN, message: `must be a whole number from 1 to ${MOST_SHOWN}` })
       .default(10)
       .describe('At most this many steps and events of each part'),
+    skip: zWhole({ min: 0, message: 'must be a whole number from 0' })
+      .default(0)
+      .describe('After so many steps and events of each part. Give asOf too, so that all pages are of one moment'),
   }),
   roles: ADMIN,
   answer: zBridge,
   isExpensive: true,
   cost: 30,
   example: { from: '2026-03', to: '2026-04', currency: 'USD' },
-  async handle({ currency, tenantId: asked, first, ...ends }, context) {
+  async handle(
+    { currency, tenantId: asked, first, skip, from: fromMonth, to: toMonth, period, fromAsOf, ...of },
+    context,
+  ) {
     const tenantId = await visibleTenant(context, asked);
-    const [from, to] = await endsOf(ends, context);
-    const bridge = await bridgeBetween(context, [from, to], { currency, tenantId });
+    const [from, to] = await endsOf({ from: fromMonth, to: toMonth, period, fromAsOf }, context);
+    const isWanted = wantedSteps({ ...of, tenantId: tenantId ?? undefined });
+    const bridge = await bridgeBetween(context, [from, to], { currency, isWanted });
     const money = (amount: Decimal): string => exactMoney(amount, currency);
     const print = (of: BridgeOf) => printFigures(of, money);
-    const own = bridge.steps.filter((step) => tenantId === null || step.tenantId === tenantId);
-    const byPart = Map.groupBy(own, ({ part }) => part);
-    const shown = new Map([...bridge.positions].map(([part, of]) => [part, of.toReversed().slice(0, first)]));
+    const byPart = Map.groupBy(bridge.steps, ({ part }) => part);
+    const page = <Of>(all: readonly Of[]): Of[] => all.slice(skip, skip + first);
+    const shown = new Map([...bridge.positions].map(([part, all]) => [part, page(all.toReversed())]));
     const read = await eventsOf(
       context.core.log,
       Math.max(from.position, to.position),
@@ -159,10 +172,9 @@ export const marginBridge = defineQuery({
           part,
           amount: money(sum(steps.map(({ amount }) => amount))),
           stepCount: steps.length,
-          steps: [...steps]
-            .sort((a, b) => b.amount.abs().cmp(a.amount.abs()))
-            .slice(0, first)
-            .map((step) => printStep(step, money)),
+          steps: page(steps.toSorted((a, b) => b.amount.abs().cmp(a.amount.abs()))).map((step) =>
+            printStep(step, money),
+          ),
           eventCount: bridge.positions.get(part)?.length ?? 0,
           events: (shown.get(part) ?? []).flatMap((position) => events.get(position) ?? []),
         };
@@ -171,6 +183,21 @@ export const marginBridge = defineQuery({
     };
   },
 });
+
+type Filter = 'part' | 'tenantId' | 'deploymentId' | 'billingKind' | 'provider' | 'kind' | 'resourceId';
+type Wanted = { readonly [Of in Filter]?: BridgeStep[Of] | undefined };
+
+/** Whether a step has all that is asked for. */
+const wantedSteps =
+  ({ part, tenantId, deploymentId, billingKind, provider, kind, resourceId }: Wanted) =>
+  (step: BridgeStep): boolean =>
+    (part === undefined || step.part === part) &&
+    (tenantId === undefined || step.tenantId === tenantId) &&
+    (deploymentId === undefined || step.deploymentId === deploymentId) &&
+    (billingKind === undefined || step.billingKind === billingKind) &&
+    (provider === undefined || step.provider === provider) &&
+    (kind === undefined || step.kind === kind) &&
+    (resourceId === undefined || step.resourceId === resourceId);
 
 type Ends = Readonly<Record<'from' | 'to' | 'period', Period | undefined>> & { readonly fromAsOf: string | undefined };
 

@@ -310,7 +310,7 @@ async function positionsOfMonth(
   const sharing = policies.filter((policy) => overlaps(policy.period, period));
   const shared = sharing.length === 0 ? [] : (monthsOfUsage.get(month) ?? []);
   return (tenantId) => [
-    ...costs,
+    ...new Set(costs.map(({ position }) => position)),
     ...sharing.flatMap(({ positions }) => positions),
     ...shared,
     ...revenue.flatMap((row) =>

@@ -1,4 +1,5 @@
 import type { BilledCell, BorneCost, BridgeSide, Holding } from '#domain/margin/bridge';
+import { keyOfSharing } from '#domain/margin/sharing';
 import { byMonth, quantityByMonth } from '#domain/margin/months';
 import { type Decimal, decimal, integer, ZERO } from '#domain/money/decimal';
 import { isForUsage } from '#domain/prices/refs';
@@ -11,24 +12,28 @@ import { type ChargedRow, readChargedRows } from '#projections/invoices/issued-m
 import { readBookedRevenue } from '#projections/margins/margins.read';
 import { sharesIn } from '../costs/margin-month.js';
 
-/** The log position of an event behind a side, and whose part of the margin it is. */
+/** The log position of an event behind a side, and what it is about. */
 export interface Source {
   readonly position: number;
   readonly tenantId: string | null;
+  readonly deploymentId: string | null;
 }
+export interface BilledSource extends Source {
+  readonly billingKind: string;
+}
+export interface CostSource extends Source, Pick<BorneCost, 'provider' | 'kind' | 'resourceId'> {}
 
 /** The events behind a side. */
 export interface BridgeSources {
   /** Invoices, and voids of invoices. */
-  readonly billed: readonly Source[];
+  readonly billed: readonly BilledSource[];
   /** Invoices and credit notes with corrections. */
-  readonly corrections: readonly Source[];
-  /** Cost lines with a resource, and without. */
-  readonly ofResources: readonly Source[];
-  readonly withoutResource: readonly Source[];
-  readonly policies: readonly Source[];
+  readonly corrections: readonly BilledSource[];
+  readonly costs: readonly CostSource[];
+  /** Policies that share cost, and the lines that they share. */
+  readonly shared: readonly { readonly position: number; readonly policyId: string }[];
   /** Assignments of each deployment. */
-  readonly assignments: ReadonlyMap<string, readonly number[]>;
+  readonly assignments: readonly { readonly position: number; readonly deploymentId: string }[];
 }
 
 /** A month in one currency as it is known at the position of the context, for a bridge. */
@@ -44,7 +49,11 @@ export async function bridgeSide(
   const direct = costs.filter(({ sharedBy }) => sharedBy === null);
   const assignments = Map.groupBy(await readAssignments(core.db, position, null), (row) => row.deployment_id);
   const documents = { ordinary: documentsOf(rows, false), corrections: documentsOf(rows, true) };
-  const sourceOf = (row: (typeof booked)[number]): Source => ({ position: row.position_from, tenantId: row.tenant_id });
+  const sourceOf = (row: (typeof booked)[number]): BilledSource => ({
+    ...{ position: row.position_from, tenantId: row.tenant_id },
+    ...{ deploymentId: row.deployment_id, billingKind: row.billing_kind },
+  });
+  const policyOf = new Map(policies.map((policy) => [keyOfSharing(policy), policy.policyId]));
   return {
     side: {
       billed: rows.map((row) => billedOf(row, month, currency)),
@@ -74,11 +83,16 @@ export async function bridgeSide(
       corrections: booked
         .filter((row) => row.cause === 'voided' || documents.corrections.has(row.invoice_id))
         .map(sourceOf),
-      ofResources: direct.filter(({ resourceId }) => resourceId !== null),
-      withoutResource: direct.filter(({ resourceId }) => resourceId === null),
-      policies: policies.map((policy) => ({ position: policy.position, tenantId: null })),
-      assignments: new Map(
-        [...assignments].map(([deploymentId, of]) => [deploymentId, of.map((row) => row.position_from)]),
+      costs: direct,
+      shared: [
+        ...policies,
+        ...costs.flatMap(({ position: of, sharedBy }) => {
+          const policyId = sharedBy === null ? undefined : policyOf.get(sharedBy);
+          return policyId === undefined ? [] : [{ position: of, policyId }];
+        }),
+      ],
+      assignments: [...assignments].flatMap(([deploymentId, of]) =>
+        of.map((row) => ({ position: row.position_from, deploymentId })),
       ),
     },
   };

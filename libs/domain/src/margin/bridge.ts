@@ -177,9 +177,8 @@ const NOTHING = {
  * divided by the time that they hold it. The steps are what this takes from tenants and gives to others.
  */
 function moved(from: BridgeSide, to: BridgeSide, currency: string): { side: BridgeSide; moves: BridgeStep[] } {
-  const [before, after] = [holdersOf(from), holdersOf(to)];
-  const isMoved = (deploymentId: string | null): deploymentId is string =>
-    deploymentId !== null && isOtherwise(before.get(deploymentId) ?? [], after.get(deploymentId) ?? []);
+  const after = holdersOf(to);
+  const isMoved = movedBetween(from, to);
   const rehomed = <Of extends BilledCell | BorneCost>(cells: readonly Of[], keyOf: (cell: Of) => unknown[]): Of[] => {
     const kept = cells.filter(({ deploymentId }) => !isMoved(deploymentId));
     const going = Map.groupBy(
@@ -214,10 +213,19 @@ function moved(from: BridgeSide, to: BridgeSide, currency: string): { side: Brid
   return { side, moves };
 }
 
+/** Whether others hold a deployment on the second side, or each for another part of the time. */
+export function movedBetween(
+  from: BridgeSide,
+  to: BridgeSide,
+): (deploymentId: string | null) => deploymentId is string {
+  const [before, after] = [holdersOf(from), holdersOf(to)];
+  return (deploymentId): deploymentId is string =>
+    deploymentId !== null && isOtherwise(before.get(deploymentId) ?? [], after.get(deploymentId) ?? []);
+}
+
 const holdersOf = ({ holdings }: BridgeSide): Map<string, Holding[]> =>
   Map.groupBy(holdings, ({ deploymentId }) => deploymentId);
 
-/** Whether others hold a deployment, or each for another part of the time. */
 function isOtherwise(before: readonly Holding[], after: readonly Holding[]): boolean {
   if (before.length === 0 || after.length === 0) return false;
   const [all, allAfter] = [sum(before.map(({ time }) => time)), sum(after.map(({ time }) => time))];
