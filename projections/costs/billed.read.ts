@@ -123,10 +123,17 @@ export async function readResourceCosts(
   return rows;
 }
 
-/** A cost line of a resource, as commands name it. */
-export type LineOfResource = Pick<CostLineRow, 'provider' | 'resource_id' | 'kind' | 'invoice_ref' | 'line_key'>;
+/** Which lines are wanted. Several with one `index` are wanted together. */
+export interface WantedLines extends Pick<CostLineRow, 'provider' | 'kind'>, Period {
+  readonly index: number;
+  /** null: with or without a resource. */
+  readonly resource_id: string | null;
+}
 
-/** The first lines of resources in a month, without tax, at most `limit` of each resource and kind. */
+/** A cost line, as commands name it, and for which wanted lines it is. */
+export type FoundLine = Pick<CostLineRow, 'invoice_ref' | 'line_key'> & Pick<WantedLines, 'index'>;
+
+/** The first lines of a month that are charged within the wanted periods, without tax, at most `limit` of each index. */
 export async function readFirstLines(
   db: Db,
   position: number,
@@ -138,22 +145,31 @@ export async function readFirstLines(
   }: {
     readonly month: Period;
     readonly currency: string;
-    readonly of: readonly Pick<LineOfResource, 'provider' | 'resource_id' | 'kind'>[];
+    readonly of: readonly WantedLines[];
     readonly limit: number;
   },
-): Promise<LineOfResource[]> {
+): Promise<FoundLine[]> {
   const columns = sql.raw(
     'provider, resource_id, kind, invoice_ref, line_key, amount, charge_period_start, charge_period_end',
   );
-  const wanted = sql`unnest(${of.map(({ provider }) => provider)}::text[],
-    ${of.map(({ resource_id }) => resource_id)}::text[], ${of.map(({ kind }) => kind)}::text[])`;
-  const { rows } = await sql<LineOfResource>`
-    SELECT provider, resource_id, kind, invoice_ref, line_key
+  const { rows } = await sql<FoundLine>`
+    WITH wanted AS (
+      SELECT * FROM unnest(${of.map(({ index }) => index)}::int[], ${of.map(({ provider }) => provider)}::text[],
+        ${of.map(({ resource_id }) => resource_id)}::text[], ${of.map(({ kind }) => kind)}::text[],
+        ${of.map(({ start }) => start)}::timestamptz[], ${of.map(({ end }) => end)}::timestamptz[])
+        AS w(index, provider, resource_id, kind, start_at, end_at)),
+    lines AS (SELECT * FROM ${linesOf(position, { months: [month], currency }, columns)} l WHERE amount <> 0)
+    SELECT index, invoice_ref, line_key
     FROM (
-      SELECT *, row_number() OVER (PARTITION BY provider, resource_id, kind ORDER BY invoice_ref, line_key) AS n
-      FROM ${linesOf(position, { months: [month], currency }, columns)} l
-      WHERE amount <> 0 AND (provider, resource_id, kind) IN (SELECT * FROM ${wanted})) x
+      SELECT index, invoice_ref, line_key,
+        row_number() OVER (PARTITION BY index ORDER BY invoice_ref, line_key) AS n
+      FROM (
+        SELECT DISTINCT w.index, l.invoice_ref, l.line_key
+        FROM wanted w
+        JOIN lines l ON l.provider = w.provider AND l.kind = w.kind
+          AND (w.resource_id IS NULL OR l.resource_id = w.resource_id)
+          AND l.charge_period_start < w.end_at AND l.charge_period_end > w.start_at) x) x
     WHERE n <= ${limit}
-    ORDER BY provider, resource_id, kind, n`.execute(db);
+    ORDER BY index, n`.execute(db);
   return rows;
 }

@@ -186,10 +186,65 @@ it('lists what cost, inventory, usage and prices do not have in common', async (
     ],
   ]);
   expect(linesOf('inventory_without_cost')).toEqual([null, null]);
+  expect(linesOf('kinds_not_mapped')).toEqual([
+    [
+      { invoiceRef: '123 2026-04 Anniversary', lineKey: '1' },
+      { invoiceRef: '123 2026-04 Purchase', lineKey: '1' },
+    ],
+    [{ invoiceRef: '2026-04', lineKey: '1' }],
+    ['1', '2', '3', '4', '5'].map((lineKey) => ({ invoiceRef: '2026-04', lineKey })),
+  ]);
   const one = await april({ list: 'usage_without_cost', first: '2' });
   expect(one.lists.map(({ list, count, items }) => [list, count, items.length])).toEqual([
     ['usage_without_cost', 3, 2],
   ]);
+});
+
+it('lists a kind with what it costs while it is not mapped, and those lines', async () => {
+  const ledger = await testLedger();
+  const mapping = { provider: 'aws', kind: 'compute', billingKinds: ['vcpu'] };
+  const open = async () => {
+    const { lists } = await ledger.ask<Answer>('reconciliation', { period: '2026-04', list: 'kinds_not_mapped' });
+    return lists.flatMap(({ items }) => items.map((item) => [shown(item), item.count, item.lines]));
+  };
+  const until = (date: string) => ({ chargePeriod: { start: APRIL.start, end: T(date) } });
+  const from = (date: string) => ({ chargePeriod: { start: T(date), end: APRIL.end } });
+  const [early, all, late] = ['early', 'all', 'late'].map((lineKey) => ({ invoiceRef: '2026-04', lineKey }));
+  try {
+    await ledger.apply(
+      bill('aws', '2026-04', [
+        line('early', '1.00', until('2026-04-11')),
+        line('all', '6.00'),
+        line('late', '3.00', from('2026-04-21')),
+      ]),
+    );
+    expect(await open()).toEqual([['aws compute 10.00', 3, [all, early, late]]]);
+    // From the 11th on: 1.00 and 10 of 30 days of 6.00 are before.
+    await ledger.apply({ command: 'set-kind-mapping', ...mapping, effectiveFrom: T('2026-04-11') });
+    expect(await open()).toEqual([['aws compute 3.00', 2, [all, early]]]);
+    // Until the 21st: another 10 days of 6.00, and 3.00, are after.
+    await ledger.apply({
+      ...{ command: 'withdraw', what: 'set-kind-mapping', provider: 'aws', kind: 'compute' },
+      ...{ effectiveFrom: T('2026-04-11'), reason: 'too long' },
+    });
+    const ended = { effectiveFrom: T('2026-04-11'), effectiveUntil: T('2026-04-21') };
+    await ledger.apply({ command: 'set-kind-mapping', ...mapping, ...ended });
+    expect(await open()).toEqual([['aws compute 8.00', 3, [all, early, late]]]);
+    const { unmapped } = await ledger.ask<{ unmapped: { cogs: string }; unattributed: { cogs: string } }>(
+      'margin-units',
+      { from: '2026-04', to: '2026-04' },
+    );
+    // Nobody bears it.
+    expect(unmapped.cogs).toBe('0.00');
+    await ledger.apply({
+      ...{ command: 'set-kind-mapping', ...mapping, effectiveFrom: APRIL.start, effectiveUntil: T('2026-04-11') },
+    });
+    expect(await open()).toEqual([['aws compute 5.00', 2, [all, late]]]);
+    await ledger.apply({ command: 'set-kind-mapping', ...mapping, effectiveFrom: T('2026-04-21') });
+    expect(await open()).toEqual([]);
+  } finally {
+    await ledger.close();
+  }
 });
 
 it('pages each list and the provider invoices by a cursor, as of the first page', async () => {

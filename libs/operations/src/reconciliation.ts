@@ -90,7 +90,7 @@ const zOpen = z
     lines: z
       .array(z.object({ invoiceRef: z.string(), lineKey: z.string() }).meta({ id: 'CostLineRef' }))
       .nullable()
-      .describe(`Of the cost of a resource: its first ${MOST_LINES} lines, as correct-cost names them`),
+      .describe(`Of cost: its first ${MOST_LINES} lines, as correct-cost names them`),
   })
   .meta({ id: 'OpenItem', description: 'Fields that do not apply are null' });
 
@@ -216,25 +216,26 @@ async function monthOf(context: QueryContext, month: Period, currency: string): 
   return { month, currency, others: currencies.filter((other) => other !== currency) };
 }
 
-/** Items as they are shown: those that are the cost of a resource with its first cost lines. */
+/** Items as they are shown: those that are cost with its first lines. */
 async function printItems(
   context: QueryContext,
   { month, currency }: OpenMonth,
   items: readonly OpenItem[],
 ): Promise<z.input<typeof zOpen>[]> {
   const costs = items.flatMap((item) => {
-    const { provider, resourceId, kind, amount } = item;
-    return provider === null || resourceId === null || kind === null || amount === null
-      ? []
-      : [{ item, provider, resourceId, kind }];
+    const { provider, resourceId, kind, amount, within } = item;
+    return provider === null || kind === null || amount === null ? [] : [{ item, provider, resourceId, kind, within }];
   });
   const found = await firstLines(context, { month, currency }, costs);
   const linesOf = new Map<OpenItem, LineRef[]>(costs.map(({ item }, index) => [item, found[index] ?? []]));
-  return items.map((item) => ({
-    ...item,
-    amount: item.amount === null ? null : exactMoney(item.amount, currency),
-    lines: linesOf.get(item) ?? null,
-  }));
+  return items.map((item) => {
+    const { within: _, amount, ...shown } = item;
+    return {
+      ...shown,
+      amount: amount === null ? null : exactMoney(amount, currency),
+      lines: linesOf.get(item) ?? null,
+    };
+  });
 }
 
 function printBill(bill: ReconciledBill, money: Money) {

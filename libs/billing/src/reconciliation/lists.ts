@@ -1,11 +1,13 @@
 import { compareText } from '#domain/compare-text';
-import { mappingAt } from '#domain/margin/kind-mapping';
+import { mappingAt, type ProviderKind } from '#domain/margin/kind-mapping';
 import { type Decimal, sum, text, ZERO } from '#domain/money/decimal';
-import { earlier, lastInstantBefore } from '#domain/time/instant';
-import type { Period } from '#domain/time/period';
+import { earlier, type Instant } from '#domain/time/instant';
+import { contains, cutAt, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { readAssignments } from '#projections/deployments/deployments.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
+import { type CostLineShare, costLinesIn } from '../costs/cost-lines.js';
+import { cutsOfMappings } from '../costs/idle.js';
 import { quarantinedParts } from '../invoices/line-views.js';
 import { unbilledUsage } from '../retention/unbilled.js';
 import { monthByResource } from './resources.js';
@@ -39,6 +41,8 @@ export interface OpenItem {
   /** How many cost lines, readings or resources. */
   readonly count: number;
   readonly reason: string | null;
+  /** Where in the month its cost lines are charged. null: anywhere. */
+  readonly within: readonly Period[] | null;
 }
 
 const NOTHING = {
@@ -53,6 +57,7 @@ const NOTHING = {
   amount: null,
   count: 1,
   reason: null,
+  within: null,
 } satisfies OpenItem;
 
 /** A month, the currency of its cost, and the other currencies with cost in it. */
@@ -82,8 +87,8 @@ export async function openLists(
 
 const LISTS: Readonly<Record<OpenList, (asked: Asked) => Promise<OpenItem[]>>> = {
   kinds_not_metered: async ({ byResource }) => kindsNotMetered((await byResource()).resources),
-  kinds_not_mapped: async ({ context, month, byResource }) =>
-    kindsNotMapped(context, month, (await byResource()).kinds),
+  kinds_not_mapped: async ({ context, month, currency, byResource }) =>
+    kindsNotMapped(context, { month, currency }, (await byResource()).kinds),
   usage_without_price: async ({ context, month, currency }) => withoutPrice(context, month, currency),
   usage_unbilled: async ({ context, month }) => unbilled(context, month),
   cost_without_inventory: async ({ byResource }) => (await byResource()).costWithoutInventory.map(ofCost),
@@ -129,17 +134,52 @@ function kindsNotMetered(resources: ByResource['resources']): OpenItem[] {
     });
 }
 
-/** The provider’s kinds with cost that no billing kind has at the end of the month. */
+/**
+ * The provider’s kinds with cost while they have no billing kind. Where a mapping begins or ends within the month, each
+ * line is divided by time there.
+ */
 async function kindsNotMapped(
-  { core, position }: QueryContext,
-  month: Period,
+  context: QueryContext,
+  { month, currency }: Pick<OpenMonth, 'month' | 'currency'>,
   kinds: ByResource['kinds'],
 ): Promise<OpenItem[]> {
-  const mappedTo = mappingAt(await readKindMappings(core.db, position));
-  return kinds
-    .filter((each) => !each.amount.eq(ZERO) && mappedTo(each, lastInstantBefore(month.end)).source === 'none')
-    .map(({ provider, kind, amount, lines }) => ({ ...NOTHING, ...{ provider, kind, amount, count: lines } }));
+  const mappings = await readKindMappings(context.core.db, context.position);
+  const mappedTo = mappingAt(mappings);
+  const cutsOf = ({ provider, kind }: ProviderKind): Instant[] =>
+    cutsOfMappings(
+      [month],
+      mappings.filter((each) => each.provider === provider && each.kind === kind),
+    );
+  const found = kinds.flatMap((each) => {
+    const stretches = cutAt(month, cutsOf(each));
+    const within = stretches.filter(({ start }) => mappedTo(each, start).source === 'none');
+    return within.length === 0 ? [] : [{ ...each, within, isCut: within.length < stretches.length }];
+  });
+  const cut = found.filter(({ isCut }) => isCut);
+  const shares = await costsOfKinds(context, { month, currency }, cut, cut.flatMap(cutsOf));
+  return found
+    .map(({ isCut, within, lines, ...of }) => {
+      if (!isCut) return { ...NOTHING, ...of, within, count: lines };
+      const own = (shares.get(keyOfKind(of)) ?? []).filter(({ at }) => within.some((each) => contains(each, at)));
+      const amount = sum(own.map((share) => share.amount));
+      return { ...NOTHING, ...of, within, amount, count: new Set(own.map(({ costLine }) => costLine)).size };
+    })
+    .filter(({ amount }) => !amount.eq(ZERO));
 }
+
+/** The cost of kinds in a month, line by line, divided at some instants; by `keyOfKind`. */
+async function costsOfKinds(
+  context: QueryContext,
+  { month, currency }: Pick<OpenMonth, 'month' | 'currency'>,
+  kinds: readonly ProviderKind[],
+  cuts: readonly Instant[],
+): Promise<ReadonlyMap<string, readonly CostLineShare[]>> {
+  if (kinds.length === 0) return new Map();
+  const [lines = []] = await costLinesIn(context, [month], currency, { cuts, select: { kinds } });
+  return Map.groupBy(lines, keyOfKind);
+}
+
+const keyOfKind = ({ provider, kind }: ProviderKind): string => JSON.stringify([provider, kind]);
 
 /** Lines and parts of the month that can't be rated, up to now or the end of the month. */
 async function withoutPrice(context: QueryContext, month: Period, currency: string): Promise<OpenItem[]> {

@@ -78,27 +78,31 @@ export interface LineRef {
   readonly lineKey: string;
 }
 
-/** At most this many lines of a resource are named. */
+/** At most this many lines of an item are named. */
 export const MOST_LINES = 10;
 
-/** The first cost lines of resources in a month, by resource and kind, in the order of `of`. */
+/** Cost whose lines are wanted. `resourceId` null: with or without a resource. `within` null: charged at any time. */
+export interface CostOfKind extends Pick<CostOfResource, 'provider' | 'kind'> {
+  readonly resourceId: string | null;
+  readonly within: readonly Period[] | null;
+}
+
+/** The first cost lines of a month of each of these, in their order. */
 export async function firstLines(
   { core, position }: QueryContext,
   { month, currency }: { readonly month: Period; readonly currency: string },
-  of: readonly Pick<CostOfResource, 'provider' | 'resourceId' | 'kind'>[],
+  of: readonly CostOfKind[],
 ): Promise<LineRef[][]> {
   if (of.length === 0) return [];
-  const keyOf = (...names: readonly (string | null)[]): string => JSON.stringify(names);
   const rows = await readFirstLines(core.db, position, {
     ...{ month, currency, limit: MOST_LINES },
-    of: of.map(({ provider, resourceId, kind }) => ({ provider, resource_id: resourceId, kind })),
+    of: of.flatMap(({ provider, resourceId, kind, within }, index) =>
+      (within ?? [month]).map(({ start, end }) => ({ index, provider, resource_id: resourceId, kind, start, end })),
+    ),
   });
-  const found = Map.groupBy(rows, (row) => keyOf(row.provider, row.resource_id, row.kind));
-  return of.map(({ provider, resourceId, kind }) =>
-    (found.get(keyOf(provider, resourceId, kind)) ?? []).map((row) => ({
-      invoiceRef: row.invoice_ref,
-      lineKey: row.line_key,
-    })),
+  const found = Map.groupBy(rows, ({ index }) => index);
+  return of.map((_, index) =>
+    (found.get(index) ?? []).map((row) => ({ invoiceRef: row.invoice_ref, lineKey: row.line_key })),
   );
 }
 
