@@ -133,7 +133,7 @@ export interface WantedLines extends Pick<CostLineRow, 'provider' | 'kind'>, Per
 /** A cost line, as commands name it, and for which wanted lines it is. */
 export type FoundLine = Pick<CostLineRow, 'invoice_ref' | 'line_key'> & Pick<WantedLines, 'index'>;
 
-/** The first lines of a month that are charged within the wanted periods, without tax, at most `limit` of each index. */
+/** The first lines of a month that are charged within wanted periods, without tax, at most `limit` of each index. */
 export async function readFirstLines(
   db: Db,
   position: number,

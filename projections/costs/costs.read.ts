@@ -172,10 +172,12 @@ export async function readCostChanges(
       SELECT 'deployment', NULL, NULL, NULL, NULL, deployment_id, position_from, position_to
       FROM deployment_assignments WHERE effective_from < ${period.end}
       UNION ALL
-      SELECT ${ofResource}, position_from, position_to FROM resource_sightings JOIN charged USING (provider, provider_id)
+      SELECT ${ofResource}, position_from, position_to
+      FROM resource_sightings JOIN charged USING (provider, provider_id)
       WHERE seen_at < ${period.end}
       UNION ALL
-      SELECT ${ofResource}, position_from, position_to FROM resource_corrections JOIN charged USING (provider, provider_id)
+      SELECT ${ofResource}, position_from, position_to
+      FROM resource_corrections JOIN charged USING (provider, provider_id)
       WHERE effective_from < ${period.end})
     SELECT DISTINCT p AS position, of, provider, kind, resource_id, tenant_id, deployment_id
     FROM changes v, unnest(ARRAY[v.position_from, v.position_to]) p

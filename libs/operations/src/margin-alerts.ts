@@ -148,9 +148,7 @@ const zAlert = z
     state: z.enum(['raised', 'cleared']),
     value: zQuantity
       .nullable()
-      .describe(
-        'What raised it, in percent or points. null: there is no percentage of revenue, cost or an average of 0 or less',
-      ),
+      .describe('What raised it, in percent or points. null: revenue, cost or the average is not above 0'),
     threshold: zQuantity.describe('What it was compared with'),
     raisedAt: zPosition.describe('The position of the event that raised it'),
     clearedAt: zPosition.nullable().describe('The position of the event that cleared it. null: it is raised'),

@@ -119,7 +119,7 @@ export const marginBridge = defineQuery({
       .describe('The first moment: a log position or an instant of recording. The second: asOf'),
     currency: zCurrency.default('USD'),
     tenantId: zOptionalId.describe('The parts are those of this tenant'),
-    part: z.enum(BRIDGE_PARTS).optional().describe('Only this part'),
+    part: z.enum(BRIDGE_PARTS, 'must be the name of a part, such as price').optional().describe('Only this part'),
     deploymentId: zOptionalId.describe('Only steps of this deployment: moves'),
     billingKind: zOptionalId.describe('Only steps of this billing kind'),
     provider: zOptionalId.describe('Only steps of this provider'),

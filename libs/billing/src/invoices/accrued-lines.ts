@@ -80,8 +80,8 @@ export async function accruedLines(
 const ONE_SECOND = 1_000_000n;
 
 /**
- * Whether an instant is the last of a period, or after it. An instant is often given to the second, so 23:59:59 stands for
- * all of the last second.
+ * Whether an instant is the last of a period, or after it. An instant is often given to the second, so 23:59:59 stands
+ * for all of the last second.
  */
 export const isLastInstant = (period: Period, at: Instant): boolean =>
   !isBefore(at, fromMicros(micros(period.end) - ONE_SECOND));
