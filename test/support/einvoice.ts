@@ -40,6 +40,7 @@ class Place {
 const oneOf = <Value extends string>(value: string | null, ...known: readonly Value[]): Value | null =>
   known.find((each) => each === value) ?? null;
 const categoryIn = (text: string | null): TaxCategory | null => oneOf(text, 'S', 'Z', 'E', 'AE', 'K', 'G', 'O');
+const paymentCode = (text: string | null) => oneOf(text, '58', '97') ?? '30';
 const given = (...values: readonly (string | null)[]): string[] => values.filter((each) => each !== null);
 
 function withRoot<Result>(xml: string, read: (root: Place) => Result): Result {
@@ -116,8 +117,8 @@ export const readUbl = (xml: string): EInvoice =>
         payment === null
           ? null
           : {
-              code: payment.text('cbc:PaymentMeansCode') === '58' ? '58' : '30',
-              account: payment.must('cac:PayeeFinancialAccount/cbc:ID'),
+              code: paymentCode(payment.text('cbc:PaymentMeansCode')),
+              account: payment.text('cac:PayeeFinancialAccount/cbc:ID'),
               accountName: payment.text('cac:PayeeFinancialAccount/cbc:Name'),
               bic: payment.text('cac:PayeeFinancialAccount/cac:FinancialInstitutionBranch/cbc:ID'),
             },
@@ -229,8 +230,8 @@ export const readCii = (xml: string): EInvoice =>
         payment === null
           ? null
           : {
-              code: payment.text('ram:TypeCode') === '58' ? '58' : '30',
-              account: payment.must('ram:PayeePartyCreditorFinancialAccount/ram:IBANID'),
+              code: paymentCode(payment.text('ram:TypeCode')),
+              account: payment.text('ram:PayeePartyCreditorFinancialAccount/ram:IBANID'),
               accountName: payment.text('ram:PayeePartyCreditorFinancialAccount/ram:AccountName'),
               bic: payment.text('ram:PayeeSpecifiedCreditorFinancialInstitution/ram:BICID'),
             },
@@ -301,7 +302,7 @@ const UBL_ORDER: Readonly<Record<string, string>> = {
   Contact: 'Name Telephone ElectronicMail',
   Delivery: 'DeliveryLocation+',
   DeliveryLocation: 'Address+',
-  PaymentMeans: 'PaymentMeansCode+ PaymentID+ PayeeFinancialAccount+',
+  PaymentMeans: 'PaymentMeansCode+ PaymentID PayeeFinancialAccount',
   PayeeFinancialAccount: 'ID+ Name FinancialInstitutionBranch',
   FinancialInstitutionBranch: 'ID+',
   PaymentTerms: 'Note+',

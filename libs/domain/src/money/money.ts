@@ -61,6 +61,12 @@ export function scaleOf(currency: string): number {
   return scale;
 }
 
+/** 0.01 USD, 1 JPY. */
+export function smallestAmount(currency: string): Decimal {
+  const scale = scaleOf(currency);
+  return divide(integer(1), integer(10 ** scale), scale);
+}
+
 /** An amount above 0 with at most the decimals of its currency. Errors: `invalid_amount`, `unknown_currency`. */
 export function moneyAboveZero(amount: string, currency: string, field: string): Decimal {
   const value = decimal(amount, field);

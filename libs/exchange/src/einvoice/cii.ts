@@ -102,17 +102,17 @@ const taxOf = ({ tax, reason, taxable, category, reasonCode, rate }: TaxTotal): 
 function settlementOf(invoice: EInvoice): Children {
   const { payment, paymentTerms, dueDate, totals, currency, preceding } = invoice;
   return {
-    'ram:PaymentReference': payment === null ? null : invoice.number,
+    'ram:PaymentReference': payment === null || payment.account === null ? null : invoice.number,
     'ram:InvoiceCurrencyCode': currency,
     'ram:SpecifiedTradeSettlementPaymentMeans':
       payment === null
         ? null
         : {
             'ram:TypeCode': payment.code,
-            'ram:PayeePartyCreditorFinancialAccount': {
-              'ram:IBANID': payment.account,
-              'ram:AccountName': payment.accountName,
-            },
+            'ram:PayeePartyCreditorFinancialAccount':
+              payment.account === null
+                ? null
+                : { 'ram:IBANID': payment.account, 'ram:AccountName': payment.accountName },
             'ram:PayeeSpecifiedCreditorFinancialInstitution':
               payment.bic === null ? null : { 'ram:BICID': payment.bic },
           },

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { isDomainError } from '#domain/schema';
 import { ciiFaults, readCii, readUbl, ublFaults } from '../../../../test/support/einvoice.js';
-import { brokenRules, eInvoiceXml } from './einvoice.js';
+import { brokenRules, eInvoiceXml, type Written } from './einvoice.js';
 import type { EInvoice, Line, TaxTotal } from './model.js';
 import { NORM_RULES } from './norm-rules.js';
 import { PROFILE_RULES } from './profile-rules.js';
 import { type ProfileName, PROFILES, PROFILES_OF } from './profiles.js';
+import { CII_D16B_RULES } from './syntax-rules.js';
 
 const MAY = { start: '2026-05-01', end: '2026-05-31' };
 const HOSTILE = `</cbc:Name><!-- & "Söhne" ']]> --> <b>€ 𝄞`;
@@ -55,7 +56,8 @@ const INVOICE: EInvoice = {
   totals: { lines: '50.90', withoutTax: '50.90', tax: '9.67', withTax: '60.57', paid: '10.57', due: '50.00' },
 };
 const CREDIT_NOTE: EInvoice = {
-  ...{ ...INVOICE, number: 'CN-000001', typeCode: '381', dueDate: null, note: 'an outage' },
+  ...{ ...INVOICE, payment: { code: '97', account: null, accountName: null, bic: null } },
+  ...{ number: 'CN-000001', typeCode: '381', dueDate: null, note: 'an outage' },
   preceding: [{ number: 'INV-000002', issueDate: '2026-06-01' }],
   totals: { ...INVOICE.totals, paid: null, due: '60.57' },
 };
@@ -84,7 +86,7 @@ const UNTAXED: readonly [NonNullable<TaxTotal['category']>, string | null][] = [
   ['O', 'Not subject to VAT'],
 ];
 
-const ids = (invoice: EInvoice, profile: ProfileName): string[] => brokenRules(invoice, profile).map(({ id }) => id);
+const ids = (invoice: EInvoice, written: Written): string[] => brokenRules(invoice, written).map(({ id }) => id);
 
 describe.each([
   ['an invoice', INVOICE],
@@ -167,7 +169,8 @@ const BREAKING: Readonly<Record<string, EInvoice | Partial<EInvoice>>> = {
   'BR-61': { payment: { code: '58', account: '', accountName: null, bic: null } },
   'BR-CL-04': { currency: 'ABC' },
   'BR-CL-14': buyerAt({ countryCode: 'XX' }),
-  'BR-CL-22': { ...untaxed('E', null), taxes: [{ ...first('E'), reasonCode: 'because' }] },
+  // The code has the form of one, and is none.
+  'BR-CL-22': { ...untaxed('E', null), taxes: [{ ...first('E'), reasonCode: 'VATEX-EU-AX' }] },
   'BR-CL-23': line({ unitCode: 'hour' }),
   'BR-CL-25': buyer({ electronicAddress: { scheme: 'mail', id: 'a@b.c' } }),
   'BR-CO-04': line({ category: null }),
@@ -199,6 +202,7 @@ const BREAKING: Readonly<Record<string, EInvoice | Partial<EInvoice>>> = {
   'BR-S-08': tax({ taxable: '50.91' }),
   'BR-S-09': tax({ tax: '9.68' }),
   'BR-S-10': tax({ reason: 'none' }),
+  'CII-BG-3': { preceding: [...INVOICE.preceding, { number: 'INV-000003', issueDate: null }] },
   'BR-IC-11': untaxed('K', 'r', { period: null }),
   'BR-IC-12': untaxed('K', 'r', { deliverTo: null }),
   'BR-O-11': { ...untaxed('O', 'r'), taxes: [first('O'), ...INVOICE.taxes] },
@@ -264,11 +268,11 @@ const profileOf = (id: string): ProfileName =>
 
 describe('the rules', () => {
   it.each(CASES)('refuse by %s', (id, invoice) => {
-    expect(ids(invoice, profileOf(id))).toContain(id);
+    expect(ids(invoice, { format: id.startsWith('CII') ? 'cii' : 'ubl', profile: profileOf(id) })).toContain(id);
   });
 
   it('are each broken by a case here', () => {
-    const all = [...NORM_RULES, ...Object.values(PROFILE_RULES).flat()].map(({ id }) => id);
+    const all = [...NORM_RULES, ...Object.values(PROFILE_RULES).flat(), ...CII_D16B_RULES].map(({ id }) => id);
     expect([...new Set(all)].sort()).toEqual([...new Set(CASES.map(([id]) => id))].sort());
   });
 
@@ -294,6 +298,21 @@ describe('the rules', () => {
         },
       ],
     ]);
+  });
+
+  it('let UBL and Factur-X name several earlier invoices', () => {
+    const invoice = {
+      ...INVOICE,
+      preceding: ['INV-000001', 'INV-000003'].map((number) => ({ number, issueDate: null })),
+    };
+    const [xml, facturx] = [
+      eInvoiceXml(invoice, { format: 'ubl', profile: 'xrechnung' }),
+      eInvoiceXml(invoice, { format: 'cii', profile: 'facturx' }),
+    ];
+    expect([ublFaults(xml), ciiFaults(facturx)]).toEqual([[], []]);
+    expect([readUbl(xml).preceding, readCii(facturx).preceding]).toEqual([invoice.preceding, invoice.preceding]);
+    expect(ids(invoice, { format: 'cii', profile: 'xrechnung' })).toEqual(['CII-BG-3']);
+    expect(ids(invoice, { format: 'cii', profile: 'en16931' })).toEqual(['CII-BG-3']);
   });
 
   it('refuse a character that XML can’t contain', () => {

@@ -5,18 +5,25 @@ import { NORM_RULES } from './norm-rules.js';
 import { PROFILE_RULES } from './profile-rules.js';
 import type { Format, ProfileName } from './profiles.js';
 import type { Rule } from './rule.js';
+import { syntaxRules } from './syntax-rules.js';
 import { ubl } from './ubl.js';
 
+/** A syntax, and a use of the norm. */
+export interface Written {
+  readonly format: Format;
+  readonly profile: ProfileName;
+}
+
 /** The rules that an invoice breaks. */
-export const brokenRules = (invoice: EInvoice, profile: ProfileName): Rule[] =>
-  [...NORM_RULES, ...PROFILE_RULES[profile]].filter(({ holds }) => !holds(invoice));
+export const brokenRules = (invoice: EInvoice, { format, profile }: Written): Rule[] =>
+  [...NORM_RULES, ...PROFILE_RULES[profile], ...syntaxRules(format, profile)].filter(({ holds }) => !holds(invoice));
 
 /**
  * An electronic invoice as XML. No amount is ever changed to satisfy a rule. Errors: `einvoice_refused`, with an error
  * for each broken rule, whose field is the id of the rule.
  */
-export function eInvoiceXml(invoice: EInvoice, { format, profile }: { format: Format; profile: ProfileName }): string {
-  const broken = brokenRules(invoice, profile);
+export function eInvoiceXml(invoice: EInvoice, { format, profile }: Written): string {
+  const broken = brokenRules(invoice, { format, profile });
   if (broken.length > 0)
     throw conflict(
       'einvoice_refused',

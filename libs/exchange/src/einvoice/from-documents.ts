@@ -1,6 +1,6 @@
 import { type Buyer, type Seller } from '#domain/invoices/parties';
 import { type Decimal, decimal, round, sum, text, ZERO } from '#domain/money/decimal';
-import { moneyText } from '#domain/money/money';
+import { moneyText, smallestAmount } from '#domain/money/money';
 import { isForUsage } from '#domain/prices/refs';
 import { clockAt } from '#domain/time/calendar';
 import { fromMicros, type Instant, micros } from '#domain/time/instant';
@@ -10,7 +10,7 @@ import type { InvoiceView } from '#billing/invoices/invoice-view';
 import type { Details } from '#ledger/tenant-details';
 import { deploymentText, itemText, refText } from '../documents/rows.js';
 import { isVatPrefix, unitCode } from './codes.js';
-import type { Adjustment, Address, Days, EInvoice, Line, Party, TaxCategory, TaxTotal } from './model.js';
+import type { Adjustment, Address, Days, EInvoice, Line, Party, Payment, TaxCategory, TaxTotal } from './model.js';
 import { SCALE } from './rule.js';
 
 /** What an electronic invoice says beside its amounts. */
@@ -28,6 +28,7 @@ export function ofInvoice(invoice: Issued<InvoiceView>, context: Context): EInvo
   const rows = invoice.lines.flatMap((line) => line.rows.map((row): Billed => ({ line, row })));
   const corrected = [...new Set(rows.flatMap(({ row }) => row.correctsInvoices ?? []))];
   const paid = decimal(creditTaken).eq(ZERO) ? null : creditTaken;
+  const due = decimal(total).minus(decimal(creditTaken));
   return {
     ...documentOf(rows, invoice, context, 1),
     number,
@@ -37,13 +38,23 @@ export function ofInvoice(invoice: Issued<InvoiceView>, context: Context): EInvo
     paymentTerms: context.seller.paymentTerms ?? null,
     note: null,
     preceding: corrected.map((each) => ({ number: each, issueDate: null })),
-    totals: {
-      ...totalsOf(invoice),
-      paid,
-      due: moneyText(decimal(total).minus(decimal(creditTaken)), currency),
-    },
+    payment: due.gt(ZERO) ? transferTo(context.seller, currency) : SET_OFF,
+    totals: { ...totalsOf(invoice), paid, due: moneyText(due, currency) },
   };
 }
+
+/** Nothing is to be paid: an amount below zero, or of a credit note, is taken from other amounts due. */
+const SET_OFF: Payment = { code: '97', account: null, accountName: null, bic: null };
+
+const transferTo = ({ iban, accountName, bic }: Seller, currency: string): Payment | null =>
+  iban === undefined
+    ? null
+    : {
+        code: currency === 'EUR' ? '58' : '30',
+        account: iban.replaceAll(' ', ''),
+        accountName: accountName ?? null,
+        bic: bic ?? null,
+      };
 
 const CREDITED = 'Deducted from the amount due of the credited invoice, or of later invoices';
 
@@ -69,6 +80,7 @@ export function ofCreditNote(
         issueDate: invoice.issuedAt === null ? null : dateOf(invoice.issuedAt, timeZone),
       },
     ],
+    payment: SET_OFF,
     totals: { ...totalsOf(note), paid: null, due: note.total },
   };
 }
@@ -139,15 +151,6 @@ function documentOf(
     seller: sellerOf(seller, isTaxed),
     buyer,
     deliverTo: taxes.some(({ category }) => category === 'K') ? buyer.address : null,
-    payment:
-      seller.iban === undefined
-        ? null
-        : {
-            code: currency === 'EUR' ? ('58' as const) : ('30' as const),
-            account: seller.iban.replaceAll(' ', ''),
-            accountName: seller.accountName ?? null,
-            bic: seller.bic ?? null,
-          },
     taxes,
     lines: rows.map(({ line, row }, index): Line => {
       const category = categoryOf(row);
@@ -155,7 +158,7 @@ function documentOf(
         id: String(index + 1),
         note: correctionOf(row),
         ...amountsOf(row, currency, sign),
-        unitCode: unitCode(row.unit),
+        unitCode: unitCode(isOfUnits(row) ? row.unit : undefined),
         period: daysOf(row.chargePeriod, timeZone),
         category,
         rate: category === 'O' ? null : text(decimal(row.taxRatePercent)),
@@ -175,18 +178,27 @@ function correctionOf({ kind, correctsInvoices = [], reason }: Row): string | nu
   return reason === undefined ? says : `${says}: ${reason}`;
 }
 
+const ADJUSTED = 'Difference from quantity × price';
+
+/** An amount of a credit note is one of its own, in no unit. So is a fee. */
+const isOfUnits = ({ kind, ref }: Row): boolean => kind !== 'credit_note' && isForUsage(ref);
+
+/** One of the smallest unit of a currency is the most that rounding a part and its whole can differ. */
+const isRounding = (difference: Decimal, currency: string): boolean => difference.abs().lte(smallestAmount(currency));
+
 /**
  * The quantity, the price and the amounts of a row. A row is rounded over its whole billing period, so it may differ by
  * cents from quantity × price: the difference is a charge or an allowance of its line. A fee is one of its amount.
  */
 function amountsOf(row: Row, currency: string, sign: Sign): Pick<Line, 'quantity' | 'price' | 'net' | 'adjustments'> {
   const gross = signed(row.gross, sign);
-  const of = isForUsage(row.ref)
+  const of = isOfUnits(row)
     ? { quantity: signed(row.quantity, sign), price: decimal(row.unitAmount) }
     : { quantity: decimal(gross.lt(ZERO) ? '-1' : '1'), price: gross.abs() };
   const product = round(of.quantity.times(of.price), SCALE);
+  const difference = gross.minus(product);
   const differences: [Decimal, string][] = [
-    [gross.minus(product), 'Rounding over the whole billing period'],
+    [difference, isRounding(difference, currency) ? 'Rounding over the whole billing period' : ADJUSTED],
     [signed(row.discount, sign).neg(), 'Discount'],
     [signed(row.credit, sign).neg(), 'Coupons and credits'],
   ];
@@ -265,7 +277,7 @@ function sellerOf(seller: Seller, isTaxed: boolean): Party {
   return {
     name: name ?? null,
     vatId: vatIdOf(vatId, isTaxed),
-    taxNumber: vatIdOf(taxNumber, isTaxed),
+    taxNumber: taxNumber ?? null,
     registrationId: registrationId ?? null,
     address: addressOf(seller, undefined),
     electronicAddress: electronicAddress ?? null,

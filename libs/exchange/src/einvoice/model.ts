@@ -77,10 +77,10 @@ export interface Contact {
 }
 
 export interface Payment {
-  /** BT-81. 58: SEPA credit transfer · 30: credit transfer. */
-  readonly code: '30' | '58';
-  /** BT-84 */
-  readonly account: string;
+  /** BT-81. 58: SEPA credit transfer · 30: credit transfer · 97: nothing is to be paid, it is set off. */
+  readonly code: '30' | '58' | '97';
+  /** BT-84. null: nothing is to be paid. */
+  readonly account: string | null;
   /** BT-85 */
   readonly accountName: string | null;
   /** BT-86 */

@@ -49,7 +49,7 @@ const presence: readonly Rule[] = [
     preceding.every(({ number }) => isGiven(number)),
   ),
   rule('BR-61', 'A credit transfer names an account.', SELLER('iban'), ({ payment }) =>
-    payment === null ? true : isGiven(payment.account),
+    payment === null || payment.code === '97' ? true : isGiven(payment.account),
   ),
 ];
 
@@ -86,7 +86,7 @@ const codes: readonly Rule[] = [
   rule(
     'BR-CO-26',
     'The seller has a VAT identifier or a number in the register of companies.',
-    SELLER('vatId or registrationId'),
+    `${SELLER('vatId or registrationId')} Where nothing is subject to VAT (O), only registrationId counts.`,
     ({ seller }) => isGiven(seller.vatId) || isGiven(seller.registrationId),
   ),
 ];

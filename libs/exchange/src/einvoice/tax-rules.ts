@@ -1,4 +1,5 @@
 import { decimal, round, ZERO } from '#domain/money/decimal';
+import { isExemptionReason } from './codes.js';
 import type { EInvoice, Party, TaxCategory, TaxTotal } from './model.js';
 import { added, AMOUNTS, BUYER, isGiven, isSame, type Rule, rule, SCALE, SELLER } from './rule.js';
 
@@ -148,7 +149,7 @@ export const taxRules: readonly Rule[] = [
     taxes.every(({ category, rate }) => category === 'O' || isGiven(rate)),
   ),
   rule('BR-CL-22', 'The code of a reason is in the list VATEX.', BUYER('eInvoice.untaxed.reasonCode'), ({ taxes }) =>
-    taxes.every(({ reasonCode }) => reasonCode === null || /^VATEX-(EU|FR)-[A-Z0-9-]+$/.test(reasonCode)),
+    taxes.every(({ reasonCode }) => reasonCode === null || isExemptionReason(reasonCode)),
   ),
   ...(['S', 'Z', 'E', 'AE', 'K', 'G', 'O'] as const).flatMap(rulesOf),
   rule('BR-IC-11', 'An intra-community supply has an invoicing period.', AMOUNTS, ({ taxes, period }) =>

@@ -46,12 +46,15 @@ export function ubl(invoice: EInvoice, profile: ProfileName): string {
           ? null
           : {
               'cbc:PaymentMeansCode': payment.code,
-              'cbc:PaymentID': invoice.number,
-              'cac:PayeeFinancialAccount': {
-                'cbc:ID': payment.account,
-                'cbc:Name': payment.accountName,
-                'cac:FinancialInstitutionBranch': payment.bic === null ? null : { 'cbc:ID': payment.bic },
-              },
+              'cbc:PaymentID': payment.account === null ? null : invoice.number,
+              'cac:PayeeFinancialAccount':
+                payment.account === null
+                  ? null
+                  : {
+                      'cbc:ID': payment.account,
+                      'cbc:Name': payment.accountName,
+                      'cac:FinancialInstitutionBranch': payment.bic === null ? null : { 'cbc:ID': payment.bic },
+                    },
             },
       'cac:PaymentTerms': paymentTerms === null ? null : { 'cbc:Note': paymentTerms },
       'cac:TaxTotal': {
