@@ -23,6 +23,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'libs/ledger/src/ledger-core.ts': 'advisory locks, and the keys of commands',
   'libs/ledger/src/free-locks.ts': 'advisory locks',
   'libs/ledger/src/outcomes.ts': 'outcomes of operations, in a table of its own',
+  'libs/ledger/src/private-texts.ts': 'the private table of texts is its own',
   'libs/ledger/src/tenant-details.ts': 'the private table of names is its own',
 };
 

@@ -12,7 +12,7 @@ import { deployment, plan, subscription } from '../support/commands.js';
 import { readCii, readUbl } from '../support/einvoice.js';
 import { expectEInvoices } from '../support/einvoices-hold.js';
 import { BUYER, SELLER } from '../support/parties.js';
-import { type TestLedger, testLedger } from '../support/ledger.js';
+import { ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
 import { on } from '../support/log.js';
 
 /** Invoices and credit notes as machines read them: taxed, without tax, corrected, refused. */
@@ -214,6 +214,72 @@ describe('an electronic credit note', () => {
   });
 });
 
+describe('the parties of an issued document', () => {
+  const SOLD = { ...SELLER, name: 'Cloud AG', iban: 'DE02 5001 0517 0137 0750 30', registrationId: 'HRB 9' };
+  /** As a later process is configured. */
+  const later = async (work: (ledger: TestLedger) => Promise<void>): Promise<void> => {
+    const ledger = await ledgerOn(test.url, { seller: 'Cloud AG', sellerDetails: SOLD });
+    try {
+      await work(ledger);
+    } finally {
+      await ledger.close();
+    }
+  };
+
+  it('are those of its issue, whatever is configured later', async () => {
+    await later(async (ledger) => {
+      const [before] = [await get(`invoices/${numbers['taxed']}/ubl?profile=xrechnung`)];
+      const id = numbers['taxed'] ?? '';
+      expect(await ledger.ask('invoice-ubl', { id, profile: 'xrechnung' })).toBe(before.text);
+      const note = await get(`credit-notes/${creditNote}/cii`);
+      expect(await ledger.ask('credit-note-cii', { id: creditNote })).toBe(note.text);
+      // The credit note has the seller of its own issue, and the buyer of its invoice.
+      const [noted] = await ledger.apply({
+        ...{ command: 'create-credit-note', invoiceId: id, at: T('2026-06-20'), amount: '1.00', reason: 'sorry' },
+      });
+      const { creditNoteId } = (noted as { result: { creditNoteId: string } }).result;
+      expect(readUbl(await ledger.ask('credit-note-ubl', { id: creditNoteId }))).toMatchObject({
+        ...{ seller: { name: 'Cloud AG', registrationId: 'HRB 9' }, buyer: { name: NAME } },
+        payment: { code: '97', account: null },
+      });
+      expect(await test.ask('credit-note-document', { id: creditNoteId })).toContain('Cloud AG');
+    });
+  });
+
+  it('get later what they lacked then, and nothing else', async () => {
+    const id = numbers['plain'] ?? '';
+    await expect(test.ask('invoice-cii', { id, profile: 'xrechnung' })).rejects.toThrow(
+      'Set eInvoice.buyerReference with correct-tenant.',
+    );
+    await test.apply({
+      ...{ command: 'correct-tenant', tenantId: 'plain', name: 'Another Name', address: 'Rue 1', reason: 'asked' },
+      eInvoice: BUYER,
+    });
+    const read = readCii(await test.ask('invoice-cii', { id, profile: 'xrechnung' }));
+    expect(read).toMatchObject({
+      ...{ buyerReference: 'order 7', buyer: { name: 'plain', address: { lines: ['Rue 1'], city: 'Paris' } } },
+      // 101.00 with 7 %
+      totals: { lines: '101.00', tax: '7.07', withTax: '108.07' },
+    });
+  });
+});
+
+describe('a credit note of an invoice with corrections', () => {
+  it('takes back a negative row by a negative quantity', async () => {
+    const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: numbers['corrected'] ?? '' });
+    const [noted] = await test.apply({
+      ...{ command: 'create-credit-note', invoiceId, at: T('2026-06-25'), reason: 'all of it' },
+    });
+    const { creditNoteId } = (noted as { result: { creditNoteId: string } }).result;
+    const read = readUbl(await test.ask('credit-note-ubl', { id: creditNoteId, profile: 'peppol' }));
+    expect(read.lines.map(({ quantity, unitCode, price, net }) => [quantity, unitCode, price, net])).toEqual([
+      ['-1', 'C62', '1', '-1.00'],
+      ['1', 'C62', '2', '2.00'],
+      ['1', 'C62', '50', '50.00'],
+    ]);
+  });
+});
+
 describe('ledgerline export invoice', () => {
   const ran = async (...args: string[]) =>
     cli(['export', 'invoice', ...args], {
@@ -234,9 +300,9 @@ describe('ledgerline export invoice', () => {
   });
 
   it('says what is wrong', async () => {
-    expect(await ran('--number', numbers['plain'] ?? '')).toMatchObject({
+    expect(await ran('--number', numbers['exempt'] ?? '')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('BR-11: The buyer’s address has a country. Set eInvoice.countryCode'),
+      stderr: expect.stringContaining('BR-E-10: VAT that is exempt has a reason. Set eInvoice.untaxed.reason'),
     });
     expect(await ran('--number', 'INV-1', '--format', 'cii', '--profile', 'peppol')).toMatchObject({
       code: 2,

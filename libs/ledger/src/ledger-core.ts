@@ -27,7 +27,9 @@ import { takeFree } from './free-locks.js';
 import { isLockOfKey, type NamedLock, USES_OF_PLANS } from './appending/at-once.js';
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
+import { KeptSeller } from './kept-seller.js';
 import { Outcomes } from './outcomes.js';
+import { PrivateTexts } from './private-texts.js';
 import type { Standbys } from './standbys.js';
 import { TenantDetails } from './tenant-details.js';
 import { keyOfIdempotency } from './command.js';
@@ -45,6 +47,8 @@ export class LedgerCore {
   readonly book: EventBook;
   readonly db: Kysely<ReadModels>;
   readonly details: TenantDetails;
+  readonly texts: PrivateTexts;
+  readonly keptSeller: KeptSeller;
   readonly outcomes: Outcomes;
   readonly tail: Tail;
   readonly usage: UsageLookups;
@@ -86,12 +90,14 @@ export class LedgerCore {
     /** Above these amounts, corrections and voids need a second actor. null: they never do, as in a trial. */
     readonly fourEyes: FourEyes | null = null,
     /** The seller as electronic invoices name it. */
-    readonly sellerDetails: Seller = {},
+    sellerDetails: Seller = {},
   ) {
     this.db = readModels(pool);
     this.tail = new Tail(log, projector);
     this.book = new EventBook(log, projector, this.tail, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
+    this.texts = new PrivateTexts(pool);
+    this.keptSeller = new KeptSeller(this.texts, { text: seller, details: sellerDetails });
     this.outcomes = new Outcomes(pool);
     this.usage = new UsageLookups(pool);
   }

@@ -4,6 +4,7 @@ import { notFound } from '#domain/errors';
 import { creditNoteRows as decideRows } from '#domain/invoices/credit-note';
 import { assertCreditable } from '#domain/invoices/invoice';
 import { zDecimal, zId, zInstant, zText } from '#domain/schema';
+import type { History } from '#read-model/read-models';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
 import { readCreditNoteNamed, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 import { creditable, creditNoteEvents, creditNoteSummary, creditNoteView } from '#billing/invoices/credit-notes';
@@ -57,8 +58,10 @@ const createCreditNote = defineCommand({
       assertCreditable(state, invoiceId);
       const found = await creditable(core, await core.projector.catchUp(), invoiceId, invoice.currency);
       const rows = decideRows(creditNoteId, found, request, reason);
+      const seller = await core.keptSeller.ref();
+      const heading = { creditNoteId, invoiceId, ...invoice, issuedAt: at, reason, ...seller };
       return {
-        events: creditNoteEvents({ creditNoteId, invoiceId, ...invoice, issuedAt: at, reason }, rows, account),
+        events: creditNoteEvents(heading, rows, account),
         result: { invoiceId, creditNoteId },
       };
     });
@@ -135,7 +138,7 @@ export const creditNote = defineQuery({
 });
 
 /** By id or number. Errors: `unknown_credit_note`, also for the credit note of another tenant. */
-export async function visibleCreditNote(context: QueryContext, id: string): Promise<CreditNoteRow> {
+export async function visibleCreditNote(context: QueryContext, id: string): Promise<History<CreditNoteRow>> {
   const { core, position, confinedTo } = context;
   const row = await readCreditNoteNamed(core.db, position, id);
   if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))

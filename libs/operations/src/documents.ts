@@ -1,8 +1,11 @@
 import { notFound } from '#domain/errors';
 import { z } from 'zod';
 import { zId } from '#domain/schema';
+import type { EventData, RecordedEvent } from '#domain/events';
+import type { Seller } from '#domain/invoices/parties';
 import { EventCodec, ofType } from '#event-store/codec';
-import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import type { CreditNoteRow, InvoiceRow } from '#projections/invoices/invoices.table';
+import type { History } from '#read-model/read-models';
 import { creditNoteView } from '#billing/invoices/credit-notes';
 import { creditNoteDocument as creditNoteHtml } from '#exchange/documents/credit-note-document';
 import {
@@ -71,6 +74,7 @@ export const creditNoteDocument = defineQuery({
       invoice,
       creditNote.rows.map(({ deploymentId }) => deploymentId),
       asOf,
+      row,
     );
     return creditNoteHtml({ creditNote, invoice: await invoiceView(context, invoice), ...parties });
   },
@@ -86,22 +90,28 @@ export function shownAsOf({ asOf, knownAt }: AsOf, position: number): string | n
   return asked !== null && /^\d+$/.test(asked) ? `log position ${asked}` : asked;
 }
 
-/** Who the parties of an invoice were when it was computed. */
+/** Who the parties of an invoice were when it was computed. `note`: its credit note, which has a seller of its own. */
 export async function partiesOf(
   context: QueryContext,
   invoice: InvoiceRow,
   deploymentIds: readonly (string | null)[],
   asOf: AsOf,
-): Promise<Parties> {
+  note?: History<CreditNoteRow>,
+): Promise<Parties & { readonly sellerDetails: Seller }> {
   const { core, position } = context;
   const known = invoice.computed_at ?? position;
   const [tenant] = await readTenants(core.db, known, [invoice.tenant_id]);
   if (tenant === undefined) throw notFound('unknown_tenant', `tenant ${invoice.tenant_id} is not registered`);
-  const ref = (await frozenDetailsRef(context, invoice)) ?? tenant.details_ref;
+  const issued = await issuedEvent(context, invoice);
+  const ref = issued?.detailsRef ?? tenant.details_ref;
+  const noted =
+    note === undefined ? undefined : ofType(await eventAt(context, note.position_from), 'CreditNoteIssued').data;
+  const seller = await core.keptSeller.of(noted ?? issued ?? {});
   const ids = deploymentIds.filter((id) => id !== null);
   const deployments = await readDeployments(core.db, known, [...new Set(ids)]);
   return {
-    seller: core.seller,
+    seller: seller.text,
+    sellerDetails: seller.details,
     tenant: (await core.details.read([ref])).get(ref) ?? null,
     timeZone: tenant.time_zone,
     deploymentNames: new Map(deployments.map(({ deployment_id, name }) => [deployment_id, name])),
@@ -111,20 +121,20 @@ export async function partiesOf(
 
 const codec = new EventCodec();
 
-/**
- * The reference to the details of the tenant in the `InvoiceIssued` event, which is at the position where the invoice
- * got its number.
- */
-async function frozenDetailsRef(
-  { core }: QueryContext,
+/** The `InvoiceIssued` event, which is at the position where the invoice got its number. null: it is a draft. */
+async function issuedEvent(
+  context: QueryContext,
   { invoice_id: invoiceId, ordinal }: InvoiceRow,
-): Promise<string | null> {
+): Promise<EventData<'InvoiceIssued'> | null> {
   if (ordinal === null) return null;
-  const at = await readIssuedPosition(core.db, invoiceId);
+  const at = await readIssuedPosition(context.core.db, invoiceId);
   if (at === undefined) throw new Error(`invoice ${invoiceId} has a number, and was not issued`);
-  for await (const stored of core.log.readAt([at]))
-    return ofType(codec.decode(stored), 'InvoiceIssued').data.detailsRef;
-  throw new Error(`the log has no event at position ${at}, where invoice ${invoiceId} was issued`);
+  return ofType(await eventAt(context, at), 'InvoiceIssued').data;
+}
+
+async function eventAt({ core }: QueryContext, at: number): Promise<RecordedEvent> {
+  for await (const stored of core.log.readAt([at])) return codec.decode(stored);
+  throw new Error(`the log has no event at position ${at}, where a document was issued`);
 }
 
 async function grantsOf(

@@ -4,11 +4,15 @@ import { documentNumber } from '#domain/invoices/invoice';
 import { zId } from '#domain/schema';
 import { creditNoteView } from '#billing/invoices/credit-notes';
 import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
-import { eInvoiceXml } from '#exchange/einvoice/einvoice';
+import { completedBuyer, completedSeller } from '#exchange/einvoice/completed';
+import { firstWritable } from '#exchange/einvoice/einvoice';
 import { type Context, type Issued, ofCreditNote, ofInvoice } from '#exchange/einvoice/from-documents';
 import { type Format, type ProfileName, PROFILES_OF } from '#exchange/einvoice/profiles';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
-import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import type { CreditNoteRow, InvoiceRow } from '#projections/invoices/invoices.table';
+import { readTenants } from '#projections/tenants/tenants.read';
+import type { History } from '#read-model/read-models';
+import { detailsOf } from './corrected-details.js';
 import { visibleCreditNote } from './credit-notes.js';
 import type { Operations } from './declared.js';
 import { partiesOf } from './documents.js';
@@ -67,7 +71,8 @@ async function invoiceXml(context: QueryContext, id: string, format: Format, pro
   const invoice = await invoiceView(context, row);
   assertSendable(invoice);
   const ids = invoice.lines.map(({ deploymentId }) => deploymentId);
-  return eInvoiceXml(ofInvoice(invoice, await saidOf(context, row, ids)), { format, profile });
+  const [then, now] = await saidOf(context, row, ids);
+  return firstWritable([ofInvoice(invoice, then), ofInvoice(invoice, now)], { format, profile });
 }
 
 async function creditNoteXml(context: QueryContext, id: string, format: Format, profile: ProfileName): Promise<string> {
@@ -77,20 +82,38 @@ async function creditNoteXml(context: QueryContext, id: string, format: Format, 
   const ids = note.rows.map(({ deploymentId }) => deploymentId);
   const { ordinal, issued_at: issuedAt } = invoice;
   const of = { number: ordinal === null ? null : documentNumber('INV', ordinal), issuedAt };
-  return eInvoiceXml(ofCreditNote(note, of, await saidOf(context, invoice, ids)), { format, profile });
+  const [then, now] = await saidOf(context, invoice, ids, row);
+  return firstWritable([ofCreditNote(note, of, then), ofCreditNote(note, of, now)], { format, profile });
 }
 
 /** Errors: `invoice_not_issued`, `invoice_void`. */
 function assertSendable(invoice: InvoiceView): asserts invoice is Issued<InvoiceView> {
   const { status, invoiceId, number, issuedAt } = invoice;
-  if (status === 'void') throw conflict('invoice_void', `invoice ${number ?? invoiceId} is void: don’t send it`);
+  if (status === 'void')
+    throw conflict('invoice_void', `invoice ${number ?? invoiceId} is void. Only issued ones are written.`);
   if (number === null || issuedAt === null)
     throw conflict('invoice_not_issued', `invoice ${invoiceId} is a ${status}. Issue it first.`);
 }
 
-async function saidOf(context: QueryContext, row: InvoiceRow, deploymentIds: (string | null)[]): Promise<Context> {
-  const { tenant, timeZone, deploymentNames } = await partiesOf(context, row, deploymentIds, {});
-  return { seller: context.core.sellerDetails, tenant, timeZone, deploymentNames };
+/** The parties as they were at the issue, and with what they lacked then as it is now. */
+async function saidOf(
+  context: QueryContext,
+  row: InvoiceRow,
+  deploymentIds: (string | null)[],
+  note?: History<CreditNoteRow>,
+): Promise<[Context, Context]> {
+  const { core, position } = context;
+  const { sellerDetails: seller, tenant, ...said } = await partiesOf(context, row, deploymentIds, {}, note);
+  const [now] = await readTenants(core.db, position, [row.tenant_id]);
+  const details = now === undefined ? undefined : await detailsOf(core, { detailsRef: now.details_ref });
+  const later = {
+    seller: completedSeller(seller, core.keptSeller.configured.details),
+    tenant: tenant === null || details === undefined ? tenant : completedBuyer(tenant, details),
+  };
+  return [
+    { ...said, seller, tenant },
+    { ...said, ...later },
+  ];
 }
 
 export const eInvoiceOperations: Operations = {

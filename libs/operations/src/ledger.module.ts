@@ -183,6 +183,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const more = standbys.length === 0 ? {} : { standbys: new Standbys(standbys, primary, report) };
     const core = coreOn(used, asked, more);
     await core.details.migrate();
+    await core.texts.migrate();
     await core.outcomes.migrate();
     await new Outbox(pool).migrate();
     await new WebhookSecrets(pool).migrate();

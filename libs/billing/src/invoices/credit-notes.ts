@@ -31,7 +31,7 @@ export async function creditable(
 
 type Heading = Pick<
   EventData<'CreditNoteIssued'>,
-  'creditNoteId' | 'invoiceId' | 'tenantId' | 'currency' | 'issuedAt' | 'reason'
+  'creditNoteId' | 'invoiceId' | 'tenantId' | 'currency' | 'issuedAt' | 'reason' | 'sellerRef' | 'sellerHash'
 >;
 
 /**

@@ -219,8 +219,9 @@ export class Invoicing {
         };
       }
       const tree = await treeAt(this.core, position);
+      const seller = await this.core.keptSeller.ref();
       return {
-        events: issuedEvents(invoice, { invoiceId, account, issuedAt, computedAt: position, tree }),
+        events: issuedEvents(invoice, { invoiceId, account, issuedAt, computedAt: position, seller, tree }),
         result: { invoiceId, ...quarantinedIn(invoice) },
       };
     });

@@ -8,6 +8,7 @@ import { plusDays } from '#domain/time/calendar';
 import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { canonicalJson, sha256 } from '#ledger/command';
+import type { SellerRef } from '#ledger/kept-seller';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { rootText } from '#transparency/kept-tree';
 import type { TenantAccount } from './accounts.js';
@@ -41,12 +42,13 @@ interface Issuing {
   readonly account: TenantAccount;
   readonly issuedAt: Instant;
   readonly computedAt: number;
+  readonly seller: SellerRef;
   readonly tree: { readonly tree?: { readonly size: number; readonly root: string } };
 }
 
 export function issuedEvents(
   invoice: RatedInvoice,
-  { invoiceId, account, issuedAt, computedAt, tree }: Issuing,
+  { invoiceId, account, issuedAt, computedAt, seller, tree }: Issuing,
 ): LedgerEvent[] {
   const { tenantId, currency, timeZone, detailsRef, detailsHash, paymentTermsDays: days } = account;
   const attempt = randomUUID();
@@ -70,6 +72,7 @@ export function issuedEvents(
         total: text(invoice.total),
         detailsRef,
         detailsHash,
+        ...seller,
         ...quarantinedIn(invoice),
         ...tree,
       },

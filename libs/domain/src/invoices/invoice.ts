@@ -81,6 +81,9 @@ export const isSelected = (
 ): boolean =>
   (subscriptionIds?.includes(line.subscriptionId) ?? true) && (billingKinds?.includes(line.billingKind) ?? true);
 
+/** The seller as it was then. Absent: none was configured, or the document is older than these fields. */
+const zSellerRef = { sellerRef: z.uuid().optional(), sellerHash: z.string().optional() };
+
 const zQuarantined = z.object({ lineId: z.uuid(), code: z.string(), message: z.string() });
 
 // Stored permanently. An invoice of 20,000 rows does not fit into one event, so its chunks are recorded first. They
@@ -127,6 +130,7 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     total: zDecimal,
     detailsRef: z.uuid(),
     detailsHash: z.string(),
+    ...zSellerRef,
     /**
      * Lines that could not be rated. The parts that the draft claims of them are not billed and stay open. Absent:
      * none.
@@ -168,6 +172,7 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     tax: zDecimal,
     total: zDecimal,
     reason: zText,
+    ...zSellerRef,
   }),
 });
 export const invoiceEvents = invoiceEventsWith(zId);

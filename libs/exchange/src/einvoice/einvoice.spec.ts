@@ -292,9 +292,7 @@ describe('the rules', () => {
         { field: 'BR-06', message: 'An invoice names the seller. Set name in LEDGERLINE_SELLER_DETAILS.' },
         {
           field: 'BR-DE-15',
-          message:
-            'An invoice has a buyer reference. Set eInvoice.buyerReference with correct-tenant. ' +
-            'An invoice that is issued keeps the details of its issue: void it and issue it again.',
+          message: 'An invoice has a buyer reference. Set eInvoice.buyerReference with correct-tenant.',
         },
       ],
     ]);

@@ -19,6 +19,15 @@ export const brokenRules = (invoice: EInvoice, { format, profile }: Written): Ru
   [...NORM_RULES, ...PROFILE_RULES[profile], ...syntaxRules(format, profile)].filter(({ holds }) => !holds(invoice));
 
 /**
+ * The first of several descriptions of an invoice that keeps all rules, as XML. If none does, the last is refused.
+ * Errors: `einvoice_refused`.
+ */
+export function firstWritable(descriptions: readonly [EInvoice, ...EInvoice[]], written: Written): string {
+  const good = descriptions.find((each) => brokenRules(each, written).length === 0);
+  return eInvoiceXml(good ?? descriptions.at(-1) ?? descriptions[0], written);
+}
+
+/**
  * An electronic invoice as XML. No amount is ever changed to satisfy a rule. Errors: `einvoice_refused`, with an error
  * for each broken rule, whose field is the id of the rule.
  */

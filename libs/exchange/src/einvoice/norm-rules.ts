@@ -2,7 +2,7 @@ import { decimal, ZERO } from '#domain/money/decimal';
 import { isCurrency } from '#domain/money/money';
 import { isAddressScheme, isCountry, isVatPrefix, UNIT_CODES } from './codes.js';
 import type { EInvoice, Party } from './model.js';
-import { added, AMOUNTS, BUYER, isAtScale, isGiven, isSame, type Rule, rule, SELLER } from './rule.js';
+import { added, AMOUNTS, BUYER, isAtScale, isGiven, isSame, type Rule, rule, SELLER, WRONG } from './rule.js';
 import { taxRules } from './tax-rules.js';
 
 const PRODUCT = 'This is a fault of the program. Report it with the number of the invoice.';
@@ -58,12 +58,8 @@ const isEach = ({ lines }: EInvoice, of: 'allowance' | 'charge', field: 'amount'
 
 const codes: readonly Rule[] = [
   rule('BR-CL-04', 'The currency is a code of ISO 4217.', PRODUCT, ({ currency }) => isCurrency(currency)),
-  rule(
-    'BR-CL-14',
-    'Countries are codes of ISO 3166-1.',
-    'Correct countryCode of the tenant (correct-tenant) or of the seller (LEDGERLINE_SELLER_DETAILS).',
-    (invoice) =>
-      parties(invoice).every(({ address: { countryCode } }) => countryCode === null || isCountry(countryCode)),
+  rule('BR-CL-14', 'Countries are codes of ISO 3166-1.', WRONG('countryCode'), (invoice) =>
+    parties(invoice).every(({ address: { countryCode } }) => countryCode === null || isCountry(countryCode)),
   ),
   rule('BR-CL-23', 'Units are codes of UN/ECE Recommendation 20.', PRODUCT, ({ lines }) =>
     lines.every(({ unitCode }) => UNIT_CODES.includes(unitCode)),
@@ -71,17 +67,14 @@ const codes: readonly Rule[] = [
   rule(
     'BR-CL-25',
     'The scheme of an electronic address is a code of the list EAS.',
-    'Correct electronicAddress.scheme of the tenant (correct-tenant) or of the seller (LEDGERLINE_SELLER_DETAILS).',
+    WRONG('electronicAddress.scheme'),
     (invoice) =>
       parties(invoice).every(
         ({ electronicAddress }) => electronicAddress === null || isAddressScheme(electronicAddress.scheme),
       ),
   ),
-  rule(
-    'BR-CO-09',
-    'A VAT identifier begins with the code of its country.',
-    'Correct vatId of the tenant (correct-tenant) or of the seller (LEDGERLINE_SELLER_DETAILS).',
-    (invoice) => parties(invoice).every(({ vatId }) => vatId === null || isVatPrefix(vatId.slice(0, 2))),
+  rule('BR-CO-09', 'A VAT identifier begins with the code of its country.', WRONG('vatId'), (invoice) =>
+    parties(invoice).every(({ vatId }) => vatId === null || isVatPrefix(vatId.slice(0, 2))),
   ),
   rule(
     'BR-CO-26',

@@ -18,10 +18,13 @@ export const rule = (id: string, says: string, remedy: string, holds: Rule['hold
   holds,
 });
 
+// An issued document takes what it lacks from the details as they are now, and keeps what it has.
 export const SELLER = (field: string): string => `Set ${field} in LEDGERLINE_SELLER_DETAILS.`;
-export const BUYER = (field: string): string =>
-  `Set ${field} with correct-tenant. ` +
-  'An invoice that is issued keeps the details of its issue: void it and issue it again.';
+export const BUYER = (field: string): string => `Set ${field} with correct-tenant.`;
+/** What to do about a detail that was stated wrongly. */
+export const WRONG = (field: string): string =>
+  `Correct ${field} of the tenant (correct-tenant) or of the seller (LEDGERLINE_SELLER_DETAILS). ` +
+  'An issued document keeps what it has: void the invoice and issue it again.';
 export const AMOUNTS =
   'The amounts of an issued invoice never change, so this one can’t be sent as an electronic invoice. ' +
   'Send its document.';
