@@ -12,15 +12,15 @@ export interface BilledDays {
 }
 
 /**
- * The days that lines of usage charge, of the months. Lines of a bill whose deliveries were all declared partial do not
- * count: of such a bill it is not known what is missing.
+ * The days that lines of usage charge, of the months. Lines of a bill with deliveries of which none is whole and
+ * completed do not count: of such a bill it is not known what is missing.
  */
 export async function readBilledDays(db: Kysely<ReadModels>, position: number, of: CostsOf): Promise<BilledDays[]> {
   const columns = sql`provider, kind, invoice_ref, category, charge_period_start, charge_period_end`;
   const { rows } = await sql<BilledDays>`
     WITH partial AS MATERIALIZED (
       SELECT provider, delivery FROM cost_deliveries WHERE position_from <= ${position}
-      GROUP BY provider, delivery HAVING bool_and(mode = 'partial')),
+      GROUP BY provider, delivery HAVING bool_and(mode = 'partial' OR pending <> '[]')),
     days AS (
       SELECT DISTINCT provider, kind, invoice_ref, date_trunc('day', charge_period_start, 'UTC') AS first_day,
         date_trunc('day', charge_period_end - interval '1 microsecond', 'UTC') + interval '1 day' AS next_day

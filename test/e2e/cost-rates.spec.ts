@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { costStream } from '#domain/costs/cost';
 import { instant } from '#domain/time/instant';
 import { dayOf } from '#domain/time/period';
+import { NO_STREAM } from '#event-store/port';
+import type { AppendedEvent } from '#ledger/appending/event-book';
 import { backfilled } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
 import { deployment, tenant } from '../support/commands.js';
@@ -43,6 +46,11 @@ const bill = (provider: string, amount: string, more: object = {}) => ({
     },
   ],
 });
+
+const CAUSE = {
+  ...{ name: 'spec', key: null, bodyHash: '', occurredAt: null, isKeyed: false, idempotencyKey: null },
+  caller: ADMIN,
+};
 
 let test: TestLedger;
 beforeEach(async () => {
@@ -211,6 +219,40 @@ it('does not end by a delivery that is declared partial', async () => {
   } finally {
     await files.remove();
   }
+});
+
+it('does not end by a bill whose import was interrupted, and does when it is completed', async () => {
+  const delivered = { provider: 'aws', delivery: '42 2026-04' };
+  const files = [{ name: 'bill.csv', sha256: 'x', mapping: 'x', rejected: 0 }];
+  const stream = costStream('aws', '42 2026-04');
+  const record = async (event: AppendedEvent) => {
+    const { length } = await test.core.book.load(stream);
+    await test.core.book.appendAt(stream, length === 0 ? NO_STREAM : length - 1, CAUSE, [event]);
+  };
+  await test.apply(
+    rate('0.10'),
+    mapping('API', 'requests'),
+    observe('a1', reading('2026-04-02', '10', { provider: 'aws' })),
+  );
+  await record({ type: 'CostDeliveryStarted', data: { ...delivered, mode: 'whole', files } });
+  await test.apply({
+    ...{ command: 'record-cost', provider: 'aws', invoiceRef: '42 2026-04' },
+    lines: [
+      {
+        ...{ lineKey: '1', kind: 'API', chargePeriod: APRIL, amount: '0.30', currency: 'USD', category: 'usage' },
+        tenantId: 'a',
+      },
+    ],
+  });
+  // Its cost counts, and all of 1.00 is still estimated.
+  expect((await margin()).overall.cogs).toBe('0.30');
+  expect(await ended()).toEqual(['1.00', undefined, undefined, undefined]);
+  await record({ type: 'CostDeliveryCompleted', data: delivered });
+  // 1.00 − 0.30
+  expect(await ended()).toEqual(['0.00', '1.00', '0.30', '0.70']);
+  // Delivered again, and interrupted again: what was whole before still ends it.
+  await record({ type: 'CostDeliveryStarted', data: { ...delivered, mode: 'whole', files } });
+  expect(await ended()).toEqual(['0.00', '1.00', '0.30', '0.70']);
 });
 
 it('can be corrected and withdrawn, and is for platform_admin only', async () => {
