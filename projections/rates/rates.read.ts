@@ -96,3 +96,11 @@ export async function readRateChanges(db: Kysely<ReadModels>, changed: Positions
     ORDER BY ${key}`.execute(db);
   return rows;
 }
+
+/** The units of all rates that are known, over the periods of the rates. */
+export const readRateUnits = async (db: Kysely<ReadModels>, position: number) =>
+  db
+    .selectFrom('rates')
+    .select(['resource_type', 'resource_family', 'location', 'unit', 'effective_from', 'effective_until'])
+    .where(at(position))
+    .execute();

@@ -60,7 +60,7 @@ it('has the cost of kinds that are not mapped in a row of its own', async () => 
   expect(await test.ask('margin-units', asked)).toMatchObject({
     byKind: [
       { billingKind: 'base_fee', revenue: '5.00', cogs: '0.00' },
-      { billingKind: 'machine_hours', revenue: '7.20', cogs: '0.00', cogsPerUnit: '0.00' },
+      { billingKind: 'machine_hours', revenue: '7.20', cogs: '0.00', cogsPerMeteredUnit: '0.00' },
       { billingKind: 'requests', revenue: '0.30', cogs: '0.00' },
     ],
     // acme: 3 × 1.20 + 3 × 0.05 − 0.30. The commitment of 12.00 is nobody’s.
@@ -85,17 +85,18 @@ it('has revenue, cost and margin per unit', async () => {
     // 5.00 + 7.20 + 0.30 = 12.50; 3.30 + 0.15 + 12.00 = 15.45
     overall: { revenue: '12.50', cogs: '15.45', margin: '-2.95', marginPct: '-23.6' },
     byKind: [
-      { billingKind: 'base_fee', quantity: '0', revenue: '5.00', cogs: '0.00', revenuePerUnit: null },
+      { billingKind: 'base_fee', meteredQuantity: '0', revenue: '5.00', cogs: '0.00', revenuePerMeteredUnit: null },
       {
         // 3 × 24 hours × 0.10 = 7.20; 3 × 1.20 − 0.30 = 3.30
-        ...{ billingKind: 'machine_hours', quantity: '72', revenue: '7.20', cogs: '3.30', margin: '3.90' },
+        ...{ billingKind: 'machine_hours', meteredQuantity: '72', revenue: '7.20', cogs: '3.30', margin: '3.90' },
         // 3.30 / 72 = 0.04583333333333…, 3.90 / 72 = 0.05416666666666…
-        ...{ revenuePerUnit: '0.10', cogsPerUnit: '0.045833333333', marginPerUnit: '0.054166666667' },
+        ...{ revenuePerMeteredUnit: '0.10', cogsPerMeteredUnit: '0.045833333333' },
+        ...{ marginPerMeteredUnit: '0.054166666667', billedQuantity: '72', revenuePerBilledUnit: '0.10' },
       },
       {
         // 3000 × 0.0001 = 0.30; 3 × 0.05 = 0.15
-        ...{ billingKind: 'requests', quantity: '3000', revenue: '0.30', cogs: '0.15', margin: '0.15' },
-        ...{ revenuePerUnit: '0.0001', cogsPerUnit: '0.00005', marginPerUnit: '0.00005' },
+        ...{ billingKind: 'requests', meteredQuantity: '3000', revenue: '0.30', cogs: '0.15', margin: '0.15' },
+        ...{ revenuePerMeteredUnit: '0.0001', cogsPerMeteredUnit: '0.00005', marginPerMeteredUnit: '0.00005' },
       },
     ],
     unmapped: { cogs: '0.00' },

@@ -16,7 +16,7 @@ interface Cogs {
 }
 interface Units {
   readonly overall: Cogs & { readonly revenue: string; readonly margin: string };
-  readonly byKind: readonly (Cogs & { readonly billingKind: string; readonly quantity: string | null })[];
+  readonly byKind: readonly (Cogs & { readonly billingKind: string; readonly meteredQuantity: string | null })[];
   readonly unmapped: Cogs;
   readonly unattributed: Cogs;
   readonly costs: readonly (Cogs & {
@@ -108,10 +108,13 @@ describe('units', () => {
     expect(cogsOf(units)).toEqual({ ...NOT_MAPPED, unmapped: '23.06', unattributed: '5.00' });
     expect(units.byKind).toMatchObject([
       // The base fee of May is billed in advance, and of May.
-      { billingKind: 'base_fee', quantity: '0', revenue: '120.00', revenuePerUnit: null },
-      { billingKind: 'cpu', quantity: '10', revenue: '10.00', revenuePerUnit: '1.00', marginPerUnit: '1.00' },
-      { billingKind: 'dns_zones', quantity: '0', revenue: '0.00', cogsPerUnit: null },
-      { billingKind: 'gpu', quantity: '18', revenue: '36.00', revenuePerUnit: '2.00' },
+      { billingKind: 'base_fee', meteredQuantity: '0', revenue: '120.00', revenuePerMeteredUnit: null },
+      {
+        ...{ billingKind: 'cpu', meteredQuantity: '10', billedQuantity: '10', revenue: '10.00' },
+        ...{ revenuePerMeteredUnit: '1.00', marginPerMeteredUnit: '1.00', revenuePerBilledUnit: '1.00' },
+      },
+      { billingKind: 'dns_zones', meteredQuantity: '0', revenue: '0.00', cogsPerMeteredUnit: null },
+      { billingKind: 'gpu', meteredQuantity: '18', revenue: '36.00', revenuePerMeteredUnit: '2.00' },
     ]);
     const { overall } = await test.ask<{ overall: object }>('margin', { period: '2026-04' });
     expect(units.overall).toEqual(overall);

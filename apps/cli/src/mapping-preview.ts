@@ -55,5 +55,5 @@ const row = (
   ...{ month, kind },
   cost: `${before?.cogs ?? '-'} → ${after?.cogs ?? '-'}`,
   margin: `${before?.margin ?? '-'} → ${after?.margin ?? '-'}`,
-  'cost per unit': `${before?.cogsPerUnit ?? '-'} → ${after?.cogsPerUnit ?? '-'}`,
+  'cost per metered unit': `${before?.cogsPerMeteredUnit ?? '-'} → ${after?.cogsPerMeteredUnit ?? '-'}`,
 });

@@ -9,10 +9,12 @@ import { zMoney, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
 import { monthsFrom, zCogs, zIdle, zMarginFigures } from './margin.js';
 
-const perUnit = (what: string) =>
+const perUnit = (what: string, of: 'metered' | 'billed') =>
   zMoney
     .nullable()
-    .describe(`${what} per billed unit, rounded to ${PER_UNIT_SCALE} decimals. null: quantity is 0 or null`);
+    .describe(`${what} per ${of} unit, rounded to ${PER_UNIT_SCALE} decimals. null: ${of}Quantity is 0 or null`);
+
+const zUnit = z.string().nullable().describe('The unit that rates name. null: none, or several');
 
 const unitViews = {
   overall: zMarginFigures.describe('byKind + unmapped + idle + unattributed, exactly'),
@@ -20,12 +22,19 @@ const unitViews = {
     z
       .object({
         billingKind: z.string(),
-        quantity: zQuantity.nullable().describe('Billed units. null: they are counted in several units'),
-        unit: z.string().nullable().describe('The unit that rates name. null: none, or several'),
+        meteredQuantity: zQuantity
+          .nullable()
+          .describe('Usage that begins in the months, of all tenants. null: it is counted in several units'),
+        meteredUnit: zUnit,
+        billedQuantity: zQuantity
+          .nullable()
+          .describe('What invoices bill of it, after allowances and conversion. null: as above'),
+        billedUnit: zUnit,
         ...zMarginFigures.shape,
-        revenuePerUnit: perUnit('Revenue'),
-        cogsPerUnit: perUnit('Cost'),
-        marginPerUnit: perUnit('Margin'),
+        revenuePerMeteredUnit: perUnit('Revenue', 'metered'),
+        cogsPerMeteredUnit: perUnit('Cost', 'metered'),
+        marginPerMeteredUnit: perUnit('Margin', 'metered'),
+        revenuePerBilledUnit: perUnit('Revenue', 'billed'),
       })
       .meta({ id: 'KindUnits' }),
   ),

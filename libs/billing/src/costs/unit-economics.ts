@@ -20,6 +20,7 @@ import { readPrunedWithin, readUsedTime } from '#projections/usage-records/used-
 import type { QueryContext } from '#ledger/query';
 import { withPrunedMonths } from '../usage/pruned-usage.js';
 import { cutsOfMappings, idleReasons, type MayBeIdle, mayBeIdleIn } from './idle.js';
+import { meteredIn } from './metered-units.js';
 import { figuresBy, type MonthSums, sharingIn } from './margin-month.js';
 
 /** Unit economics of neighbouring months: of each, and of all together. */
@@ -45,10 +46,13 @@ export async function unitsBy(
   const idle = await mayBeIdleIn(context, months);
   const figures = await figuresBy(context, months, currency, policies, { ...finerFor(months, mappings), ...idle });
   const sold = await soldIn(context, figures, currency);
+  const metered = await meteredIn(context, months);
   const costs = await costsIn(context, figures, { currency, mappedTo: mappingAt(mappings), spansOf: idle.spansOf });
   return {
-    months: figures.map((_, index) => unitsOf(sold[index] ?? [], costs[index] ?? togetherByKind([]), currency)),
-    together: unitsOf(sold.flat(), togetherByKind(costs), currency),
+    months: figures.map((_, index) =>
+      unitsOf({ sold: sold[index] ?? [], metered: metered[index] ?? [] }, costs[index] ?? togetherByKind([]), currency),
+    ),
+    together: unitsOf({ sold: sold.flat(), metered: metered.flat() }, togetherByKind(costs), currency),
   };
 }
 

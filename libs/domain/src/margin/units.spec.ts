@@ -4,7 +4,7 @@ import { checkedOn } from '../../../../test/support/properties.js';
 import { decimal, sum, text, ZERO } from '../money/decimal.js';
 import { instant } from '../time/instant.js';
 import { type KindMapping, mappingAt } from './kind-mapping.js';
-import { costsByKind, type Sold, togetherByKind, type UnitCost, unitsOf } from './units.js';
+import { costsByKind, type Counted, type Sold, togetherByKind, type UnitCost, unitsOf } from './units.js';
 
 const APRIL = instant('2026-04-01T00:00:00Z');
 const MAY = instant('2026-05-01T00:00:00Z');
@@ -17,6 +17,10 @@ const cost = (kind: string, amount: string, more: Partial<UnitCost> = {}): UnitC
 });
 const sold = (billingKind: string, amount: string, quantity: string, unit: string | null = null): Sold => ({
   ...{ billingKind, unit, amount: decimal(amount), quantity: decimal(quantity) },
+});
+
+const metered = (billingKind: string, quantity: string, unit: string | null = null): Counted => ({
+  ...{ billingKind, unit, quantity: decimal(quantity) },
 });
 
 /** Seconds by resource and billing kind. */
@@ -118,23 +122,30 @@ describe('unit economics', () => {
   it('have what is sold, what it costs, and both per unit', () => {
     const costs = divided([cost('droplet', '30.53'), cost('support', '1', { isShared: true })], []);
     const { byKind, unmapped, overall } = unitsOf(
-      [sold('base_fee', '50.00', '0'), sold('droplet_hours', '21.12', '2112')],
+      {
+        sold: [sold('base_fee', '50.00', '0'), sold('droplet_hours', '21.12', '2112')],
+        // 1488 of them are included.
+        metered: [metered('droplet_hours', '3600'), metered('other', '1')],
+      },
       costs,
       'USD',
     );
     expect(byKind).toEqual([
       {
-        ...{ billingKind: 'base_fee', quantity: '0', unit: null, revenue: '50.00', cogs: '0.00', margin: '50.00' },
+        ...{ billingKind: 'base_fee', meteredQuantity: '0', meteredUnit: null, billedQuantity: '0', billedUnit: null },
+        ...{ revenue: '50.00', cogs: '0.00', margin: '50.00' },
         ...{ marginPct: '100.0', directCogs: '0.00', sharedCogs: '0.00', directMargin: '50.00' },
-        ...{ directMarginPct: '100.0', revenuePerUnit: null, cogsPerUnit: null, marginPerUnit: null },
+        ...{ directMarginPct: '100.0', revenuePerMeteredUnit: null, cogsPerMeteredUnit: null },
+        ...{ marginPerMeteredUnit: null, revenuePerBilledUnit: null },
       },
       {
-        ...{ billingKind: 'droplet_hours', quantity: '2112', unit: null, revenue: '21.12', cogs: '30.53' },
+        ...{ billingKind: 'droplet_hours', meteredQuantity: '3600', meteredUnit: null, billedQuantity: '2112' },
+        ...{ billedUnit: null, revenue: '21.12', cogs: '30.53' },
         // 21.12 − 30.53 = −9.41; −9.41 / 21.12 = −44.55 %.
         ...{ margin: '-9.41', marginPct: '-44.6', directCogs: '30.53', sharedCogs: '0.00', directMargin: '-9.41' },
-        // 30.53 / 2112 = 0.0144554924242…; −9.41 / 2112 = −0.0044554924242…
-        ...{ directMarginPct: '-44.6', revenuePerUnit: '0.01', cogsPerUnit: '0.014455492424' },
-        marginPerUnit: '-0.004455492424',
+        // 21.12 / 3600 = 0.0058666…; 30.53 / 3600 = 0.0084805555…; −9.41 / 3600 = −0.0026138888…; 21.12 / 2112
+        ...{ directMarginPct: '-44.6', revenuePerMeteredUnit: '0.005866666667', cogsPerMeteredUnit: '0.008480555556' },
+        ...{ marginPerMeteredUnit: '-0.002613888889', revenuePerBilledUnit: '0.01' },
       },
     ]);
     expect(unmapped).toEqual({ cogs: '1.00', directCogs: '0.00', sharedCogs: '1.00' });
@@ -143,12 +154,33 @@ describe('unit economics', () => {
   });
 
   it('have the unit that rates name, and no quantity where there are several', () => {
-    const units = (...of: Sold[]) => unitsOf(of, togetherByKind([]), 'USD').byKind;
-    expect(units(sold('cpu', '2', '0'), sold('cpu', '0', '40', 'minute'))).toMatchObject([
-      { quantity: '40', unit: 'minute', revenuePerUnit: '0.05' },
+    const units = (of: Sold[], used: Counted[] = []) =>
+      unitsOf({ sold: of, metered: used }, togetherByKind([]), 'USD').byKind;
+    expect(
+      units([sold('cpu', '2', '0'), sold('cpu', '0', '40', 'minute')], [metered('cpu', '50', 'minute')]),
+    ).toMatchObject([
+      {
+        ...{ billedQuantity: '40', billedUnit: 'minute', revenuePerBilledUnit: '0.05' },
+        ...{ meteredQuantity: '50', meteredUnit: 'minute', revenuePerMeteredUnit: '0.04' },
+      },
     ]);
-    expect(units(sold('cpu', '2', '4', 'hour'), sold('cpu', '1', '40', 'minute'))).toMatchObject([
-      { quantity: null, unit: null, revenue: '3.00', revenuePerUnit: null },
+    const several = [metered('cpu', '1', 'minute'), metered('cpu', '1')];
+    expect(units([sold('cpu', '2', '4', 'hour'), sold('cpu', '1', '40', 'minute')], several)).toMatchObject([
+      {
+        ...{ billedQuantity: null, billedUnit: null, revenue: '3.00', revenuePerBilledUnit: null },
+        ...{ meteredQuantity: null, meteredUnit: null, revenuePerMeteredUnit: null },
+      },
+    ]);
+  });
+
+  it('have a cost per unit in a month of free allowance', () => {
+    const costs = divided([cost('droplet', '30.00')], []);
+    // 30.00 / 1200 = 0.025; nothing is billed.
+    expect(unitsOf({ sold: [], metered: [metered('droplet_hours', '1200')] }, costs, 'USD').byKind).toMatchObject([
+      {
+        ...{ meteredQuantity: '1200', billedQuantity: '0', cogsPerMeteredUnit: '0.025' },
+        ...{ revenuePerMeteredUnit: '0.00', marginPerMeteredUnit: '-0.025', revenuePerBilledUnit: null },
+      },
     ]);
   });
 });

@@ -46,12 +46,16 @@ export interface CostsByKind {
   readonly unattributed: DirectAndShared;
 }
 
-/** What issued invoices bill of a billing kind, in one unit. `unit`: as its rates name it. null: they do not. */
-export interface Sold {
+/** A quantity of a billing kind in one unit. `unit`: as its rates name it. null: they do not. */
+export interface Counted {
   readonly billingKind: string;
   readonly unit: string | null;
-  readonly amount: Decimal;
   readonly quantity: Decimal;
+}
+
+/** What issued invoices bill of a billing kind. */
+export interface Sold extends Counted {
+  readonly amount: Decimal;
 }
 
 interface Dividing {
@@ -124,16 +128,24 @@ export const togetherByKind = (months: readonly CostsByKind[]): CostsByKind => (
   unattributed: added(months.map(({ unattributed }) => unattributed)),
 });
 
-/** What is sold of a billing kind, what it costs, and both per unit. */
+/**
+ * What is sold of a billing kind, what it costs, and both per metered unit: units that an allowance includes cost as
+ * much as those that are billed.
+ */
 export interface UnitFigures extends MarginFigures {
   readonly billingKind: string;
-  /** Billed units. null: they are counted in several units, which can't be added. */
-  readonly quantity: string | null;
-  readonly unit: string | null;
-  /** Per billed unit, to 12 decimals. null: no unit was billed. */
-  readonly revenuePerUnit: string | null;
-  readonly cogsPerUnit: string | null;
-  readonly marginPerUnit: string | null;
+  /** Usage. null: it is counted in several units, which can't be added. */
+  readonly meteredQuantity: string | null;
+  readonly meteredUnit: string | null;
+  /** What invoices bill of it, after allowances and conversion. */
+  readonly billedQuantity: string | null;
+  readonly billedUnit: string | null;
+  /** To 12 decimals. null: no unit was metered, or several units. */
+  readonly revenuePerMeteredUnit: string | null;
+  readonly cogsPerMeteredUnit: string | null;
+  readonly marginPerMeteredUnit: string | null;
+  /** The average price. null: no unit was billed, or several units. */
+  readonly revenuePerBilledUnit: string | null;
 }
 
 /** Unit economics. Kinds, `unmapped`, `idle` and `unattributed` come to `overall`, exactly. */
@@ -150,16 +162,27 @@ export interface Units {
   readonly costs: readonly (Omit<KindCost, keyof DirectAndShared> & Cogs)[];
 }
 
-export function unitsOf(sold: readonly Sold[], { kinds, idle, unattributed }: CostsByKind, currency: string): Units {
+export function unitsOf(
+  { sold, metered }: { readonly sold: readonly Sold[]; readonly metered: readonly Counted[] },
+  { kinds, idle, unattributed }: CostsByKind,
+  currency: string,
+): Units {
   const cogs = (of: DirectAndShared): Cogs => cogsOf(of, currency);
   const mapped = kinds.filter(({ billingKind }) => billingKind !== null);
   const names = [...new Set([...sold, ...mapped].map(({ billingKind }) => billingKind ?? ''))].sort(compareText);
   const soldOf = Map.groupBy(sold, ({ billingKind }) => billingKind);
+  const meteredOf = Map.groupBy(metered, ({ billingKind }) => billingKind);
   const costOf = Map.groupBy(mapped, ({ billingKind }) => billingKind);
   const all = added([...kinds, ...idle, unattributed]);
   return {
     overall: marginFigures(sum(sold.map(({ amount }) => amount)), all.direct, all.shared, currency),
-    byKind: names.map((name) => unitFigures(name, soldOf.get(name) ?? [], added(costOf.get(name) ?? []), currency)),
+    byKind: names.map((name) =>
+      unitFigures(
+        { billingKind: name, sold: soldOf.get(name) ?? [], metered: meteredOf.get(name) ?? [] },
+        added(costOf.get(name) ?? []),
+        currency,
+      ),
+    ),
     unmapped: cogs(added(kinds.filter(({ billingKind }) => billingKind === null))),
     idle: idleCogs(idle, currency),
     unattributed: cogs(unattributed),
@@ -168,31 +191,48 @@ export function unitsOf(sold: readonly Sold[], { kinds, idle, unattributed }: Co
 }
 
 function unitFigures(
-  billingKind: string,
-  sold: readonly Sold[],
+  {
+    billingKind,
+    sold,
+    metered,
+  }: { readonly billingKind: string; readonly sold: readonly Sold[]; readonly metered: readonly Counted[] },
   { direct, shared }: DirectAndShared,
   currency: string,
 ): UnitFigures {
   const revenue = sum(sold.map(({ amount }) => amount));
-  const { quantity, unit } = quantityOf(sold);
+  const [used, billed] = [quantityOf(metered), quantityOf(sold)];
   const cogs = direct.plus(shared);
-  const perUnit = (amount: Decimal): string | null =>
-    quantity === null || quantity.eq(ZERO) ? null : unitAmountText(divide(amount, quantity, PER_UNIT_SCALE), currency);
+  const per =
+    ({ quantity }: Quantity) =>
+    (amount: Decimal): string | null =>
+      quantity === null || quantity.eq(ZERO)
+        ? null
+        : unitAmountText(divide(amount, quantity, PER_UNIT_SCALE), currency);
+  const perMetered = per(used);
   return {
     billingKind,
-    quantity: quantity === null ? null : text(quantity),
-    unit,
+    ...{ meteredQuantity: quantityText(used), meteredUnit: used.unit },
+    ...{ billedQuantity: quantityText(billed), billedUnit: billed.unit },
     ...marginFigures(revenue, direct, shared, currency),
-    revenuePerUnit: perUnit(revenue),
-    cogsPerUnit: perUnit(cogs),
-    marginPerUnit: perUnit(revenue.minus(cogs)),
+    revenuePerMeteredUnit: perMetered(revenue),
+    cogsPerMeteredUnit: perMetered(cogs),
+    marginPerMeteredUnit: perMetered(revenue.minus(cogs)),
+    revenuePerBilledUnit: per(billed)(revenue),
   };
 }
 
+/** The quantity of a kind. null: it is counted in several units. */
+interface Quantity {
+  readonly quantity: Decimal | null;
+  readonly unit: string | null;
+}
+
+const quantityText = ({ quantity }: Quantity): string | null => (quantity === null ? null : text(quantity));
+
 /** The quantity of a kind, if all of it is counted in one unit. */
-function quantityOf(sold: readonly Sold[]): { readonly quantity: Decimal | null; readonly unit: string | null } {
-  const counted = [...Map.groupBy(sold, ({ unit }) => unit)]
-    .map(([unit, of]) => ({ unit, quantity: sum(of.map(({ quantity }) => quantity)) }))
+function quantityOf(of: readonly Counted[]): Quantity {
+  const counted = [...Map.groupBy(of, ({ unit }) => unit)]
+    .map(([unit, own]) => ({ unit, quantity: sum(own.map(({ quantity }) => quantity)) }))
     .filter(({ quantity }) => !quantity.eq(ZERO));
   const [first] = counted;
   if (first === undefined) return { quantity: ZERO, unit: null };

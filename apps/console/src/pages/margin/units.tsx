@@ -73,15 +73,22 @@ function ByKind({ of }: { readonly of: MarginUnits }) {
         columns={[
           { title: 'Billing kind', value: (each) => each.billingKind },
           {
-            title: 'Quantity',
-            value: (each) => each.quantity,
-            show: ({ quantity }) => (quantity === null ? 'several units' : quantityText(quantity)),
+            title: 'Metered',
+            value: (each) => each.meteredQuantity,
+            show: ({ meteredQuantity }) => counted(meteredQuantity),
             isNumber: true,
           },
-          { title: 'Unit', value: (each) => each.unit },
-          { title: 'Revenue per unit', value: (each: KindUnits) => each.revenuePerUnit, currency },
-          { title: 'Cost per unit', value: (each: KindUnits) => each.cogsPerUnit, currency },
-          { title: 'Margin per unit', value: (each: KindUnits) => each.marginPerUnit, currency },
+          { title: 'Unit', value: (each) => each.meteredUnit },
+          { title: 'Revenue per metered unit', value: (each: KindUnits) => each.revenuePerMeteredUnit, currency },
+          { title: 'Cost per metered unit', value: (each: KindUnits) => each.cogsPerMeteredUnit, currency },
+          { title: 'Margin per metered unit', value: (each: KindUnits) => each.marginPerMeteredUnit, currency },
+          {
+            title: 'Billed',
+            value: (each) => each.billedQuantity,
+            show: ({ billedQuantity }) => counted(billedQuantity),
+            isNumber: true,
+          },
+          { title: 'Revenue per billed unit', value: (each: KindUnits) => each.revenuePerBilledUnit, currency },
           ...figureColumns(currency, hasShared(byKind)),
         ]}
       />
@@ -102,6 +109,8 @@ function ByKind({ of }: { readonly of: MarginUnits }) {
     </Stack>
   );
 }
+
+const counted = (quantity: string | null): string => (quantity === null ? 'several units' : quantityText(quantity));
 
 const BASES: Readonly<Record<NonNullable<KindCost['basis']>, string>> = {
   only: 'mapped to this billing kind alone',
