@@ -42,6 +42,12 @@ function apply(event: RecordedEvent<'PaymentRecorded' | 'PaymentApplied'>, rows:
   ]);
 }
 
+type Referring = Pick<RecordedEvent<'PaymentRecorded'>['data'], 'reference' | 'referenceRef'>;
+const referenceOf = ({ reference, referenceRef }: Referring): Pick<PaymentRow, 'reference' | 'reference_ref'> => ({
+  reference: reference ?? null,
+  reference_ref: referenceRef ?? null,
+});
+
 /** Takes a refund from what is left of its payment, or gives it back. */
 const refunding = (sign: (amount: Decimal) => Decimal): Pick<Handler<OfRefund['type']>, 'touches' | 'apply'> => ({
   touches: ({ data }) => [
@@ -65,8 +71,7 @@ const refunding = (sign: (amount: Decimal) => Decimal): Pick<Handler<OfRefund['t
         : [
             {
               ...{ tenant_id: tenantId, currency, refund_id: refundId, payment_id: paymentId ?? null },
-              ...{ amount: data.amount, refunded_at: data.at, reference: data.reference ?? null },
-              reason: data.reason ?? null,
+              ...{ amount: data.amount, refunded_at: data.at, ...referenceOf(data), reason: data.reason ?? null },
             },
           ];
     rows.set(refunds, [tenantId, currency, refundId], recorded);
@@ -74,16 +79,16 @@ const refunding = (sign: (amount: Decimal) => Decimal): Pick<Handler<OfRefund['t
 });
 
 export const paymentsProjection = versionedProjection('payments', {
-  version: 2,
+  version: 3,
   tables: [payments, paymentApplications, refunds],
   on: {
     PaymentRecorded: {
       touches,
       apply: (event, rows) => {
-        const { tenantId, currency, paymentId, amount, at, reference = null } = event.data;
+        const { tenantId, currency, paymentId, amount, at } = event.data;
         const row: PaymentRow = {
-          ...{ tenant_id: tenantId, currency, payment_id: paymentId, amount, paid_at: at, reference },
-          ...{ unapplied: amount, refunded: '0' },
+          ...{ tenant_id: tenantId, currency, payment_id: paymentId, amount, paid_at: at },
+          ...{ ...referenceOf(event.data), unapplied: amount, refunded: '0' },
         };
         rows.set(payments, keyOf(event), [row]);
         apply(event, rows);

@@ -103,7 +103,9 @@ export interface AccountEntry {
   readonly id: string;
   /** null: it has no number. */
   readonly ordinal: number | null;
+  /** In the event itself, or in the private texts (`reference_ref`). */
   readonly reference: string | null;
+  readonly reference_ref: string | null;
   readonly reason: string | null;
   readonly amount: string;
   /** Of an invoice: what its corrections of earlier invoices come to, with tax. null: it has none. */
@@ -113,23 +115,25 @@ export interface AccountEntry {
 /** `invoice_id`: of an invoice, whose rows may have corrections. */
 const entries = (position: number) => sql`
   SELECT tenant_id, currency, 'invoice' AS type, issued_at AS entry_at, invoice_id::text AS id, ordinal,
-    NULL AS reference, NULL AS reason, total AS amount, invoice_id, rows_attempt
+    NULL AS reference, NULL::uuid AS reference_ref, NULL AS reason, total AS amount, invoice_id, rows_attempt
   FROM invoices WHERE ${at(position)} AND ordinal IS NOT NULL
   UNION ALL
-  SELECT tenant_id, currency, 'void', voided_at, invoice_id::text, ordinal, NULL, NULL, -total, NULL, NULL
+  SELECT tenant_id, currency, 'void', voided_at, invoice_id::text, ordinal, NULL, NULL, NULL, -total, NULL, NULL
   FROM invoices WHERE ${at(position)} AND ordinal IS NOT NULL AND status = 'void'
   UNION ALL
-  SELECT tenant_id, currency, 'invoice_payment', paid_at, invoice_id::text, ordinal, NULL, NULL,
+  SELECT tenant_id, currency, 'invoice_payment', paid_at, invoice_id::text, ordinal, NULL, NULL, NULL,
     coalesce(amount_applied, 0) - amount_due, NULL, NULL
   FROM invoices WHERE ${at(position)} AND status = 'paid' AND amount_due <> coalesce(amount_applied, 0)
   UNION ALL
-  SELECT tenant_id, currency, 'credit_note', issued_at, credit_note_id::text, ordinal, NULL, reason, -total, NULL, NULL
+  SELECT tenant_id, currency, 'credit_note', issued_at, credit_note_id::text, ordinal, NULL, NULL, reason, -total,
+    NULL, NULL
   FROM credit_notes WHERE ${at(position)}
   UNION ALL
-  SELECT tenant_id, currency, 'payment', paid_at, payment_id, NULL, reference, NULL, -amount, NULL, NULL
+  SELECT tenant_id, currency, 'payment', paid_at, payment_id, NULL, reference, reference_ref, NULL, -amount, NULL, NULL
   FROM payments WHERE ${at(position)}
   UNION ALL
-  SELECT tenant_id, currency, 'refund', refunded_at, refund_id, NULL, reference, reason, amount, NULL, NULL
+  SELECT tenant_id, currency, 'refund', refunded_at, refund_id, NULL, reference, reference_ref, reason, amount, NULL,
+    NULL
   FROM refunds WHERE ${at(position)}`;
 
 /** The entries of a tenant in a currency before an instant, in the order of their time. */
@@ -139,7 +143,8 @@ export async function readAccountEntries(
   of: { readonly tenantId: string; readonly currency: string; readonly until: Instant },
 ): Promise<AccountEntry[]> {
   const { rows } = await sql<AccountEntry>`
-    SELECT e.tenant_id, e.currency, e.type, e.entry_at, e.id, e.ordinal, e.reference, e.reason, e.amount,
+    SELECT e.tenant_id, e.currency, e.type, e.entry_at, e.id, e.ordinal, e.reference, e.reference_ref, e.reason,
+      e.amount,
       (SELECT sum((r.row ->> 'net')::numeric + (r.row ->> 'tax')::numeric)
        FROM invoice_rows r
        WHERE r.invoice_id = e.invoice_id AND r.attempt = e.rows_attempt AND r.row ->> 'kind' <> 'charge') AS corrections

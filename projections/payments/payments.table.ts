@@ -11,7 +11,10 @@ export const payments = defineTable({
     payment_id: text,
     amount: numeric,
     paid_at: timestamptz,
+    /** In the event itself: of older events only. */
     reference: text.nullable(),
+    /** In the private texts. */
+    reference_ref: uuid.nullable(),
     /** What pays no invoice and was not refunded. */
     unapplied: numeric,
     refunded: numeric,
@@ -53,7 +56,10 @@ export const refunds = defineTable({
     payment_id: text.nullable(),
     amount: numeric,
     refunded_at: timestamptz,
+    /** In the event itself: of older events only. */
     reference: text.nullable(),
+    /** In the private texts. */
+    reference_ref: uuid.nullable(),
     reason: text.nullable(),
   },
   key: ['tenant_id', 'currency', 'refund_id'],

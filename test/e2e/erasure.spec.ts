@@ -11,7 +11,10 @@ import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 // A person may ask to be forgotten; the log may not forget. The name is where it can be erased, and no hash is of it.
 
 const NAME = 'Ada Lovelace, 12 St James Square';
+/** What the bank says of a payment of hers, and of the refund of it. */
+const SAID = 'rent of Ada Lovelace';
 const T = '2026-04-01T00:00:00Z';
+const PAYMENT = { command: 'record-payment', tenantId: 't', currency: 'USD', paymentId: 'p', amount: '15', at: T };
 let test: TestLedger;
 
 beforeAll(async () => {
@@ -34,6 +37,8 @@ beforeAll(async () => {
   const [created] = await test.apply({ command: 'create-invoice', tenantId: 't', asOf: T });
   const { invoices } = (created as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
   await test.apply({ command: 'issue-invoice', invoiceId: invoices[0]?.invoiceId, at: T });
+  const refund = { command: 'record-refund', tenantId: 't', currency: 'USD', refundId: 'r', amount: '1', at: T };
+  await test.apply({ ...PAYMENT, reference: SAID }, { ...refund, paymentId: 'p', reference: SAID });
 });
 afterAll(async () => test.close());
 
@@ -48,11 +53,14 @@ describe('erasing a tenant’s details', () => {
       const bytes: string[] = [];
       for await (const leaves of log.leaves()) bytes.push(...leaves.map((leaf) => leaf.bytes.toString('utf8')));
       expect(bytes.filter((each) => each.includes('Lovelace'))).toEqual([]);
+      const { command: _command, ...paid } = PAYMENT;
       // Nor what anyone who guesses the name could compute from it, and find there.
       const guesses = [
         derivedId('tenant-details', 't', NAME),
         ...[
           NAME,
+          SAID,
+          canonicalJson({ name: 'record-payment', fields: { ...paid, reference: SAID } }),
           canonicalJson({
             name: 'register-tenant',
             fields: { tenantId: 't', name: NAME, currency: 'USD', timeZone: 'UTC' },
@@ -71,6 +79,19 @@ describe('erasing a tenant’s details', () => {
       const after = await audit.bundle('INV-000001', signer, ADMIN);
       expect([after.checkpoint, after.events]).toEqual([before.checkpoint, before.events]);
       expect(JSON.stringify(await test.ask('tenants'))).not.toContain('Lovelace');
+      const asked = { tenantId: 't', start: T, end: '2026-05-01T00:00:00Z' };
+      const said = async (): Promise<unknown[]> => {
+        const { items } = await test.ask<{ items: { reference: string | null }[] }>('payments', { tenantId: 't' });
+        const { entries } = await test.ask<{ entries: { reference: string | null }[] }>('statement', asked);
+        return [...items, ...entries].map(({ reference }) => reference);
+      };
+      // The payment in the list; the invoice, the payment and the refund in the statement.
+      expect(await said()).toEqual([SAID, null, SAID, SAID]);
+      expect(await test.refused({ ...PAYMENT, reference: 'rent' })).toMatchObject({ code: 'conflicting_body' });
+      expect(await test.refused(PAYMENT)).toMatchObject({ code: 'conflicting_body' });
+      await pool.query("DELETE FROM ledgerline_private.texts WHERE tenant_id = 't'");
+      expect(await said()).toEqual([null, null, null, null]);
+      await test.apply({ ...PAYMENT, reference: 'rent' });
     } finally {
       await log.close();
       await pool.end();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { conflict } from '#domain/errors';
+import type { EventData } from '#domain/events';
 import {
   assertPayable,
   assertPaymentWithdrawable,
@@ -23,8 +24,9 @@ import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { currenciesOf, tenantStream } from '#domain/tenants/tenant';
-import { isBillingEvent, isInvoiceEvent } from '#billing/invoices/invoice-events';
+import { isBillingEvent, isInvoiceEvent, type RecordedBillingEvent } from '#billing/invoices/invoice-events';
 import { Invoicing } from '#billing/invoices/invoicing';
+import { conflictingBody } from '#ledger/appending/event-book';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -51,16 +53,54 @@ const PAID = '2026-05-05T00:00:00Z';
 const invoiceIds = z.array(zId).optional();
 const OPEN_ONES = 'Default: all that are open and were issued by then, oldest first';
 
+type Referring = Pick<EventData<'PaymentRecorded'>, 'reference' | 'referenceRef' | 'referenceHash'>;
+
+/** What the bank says may name persons. It is kept outside the log, as the details of tenants are. */
+async function keptReference(core: LedgerCore, tenantId: string, reference: string | undefined): Promise<Referring> {
+  if (reference === undefined) return {};
+  const { ref, hash } = await core.texts.keep(tenantId, reference);
+  return { referenceRef: ref, referenceHash: hash };
+}
+
+interface Referred {
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly reference?: string | undefined;
+}
+
+/** Compares with what was recorded last. What was erased can't be compared. Errors: `conflicting_body`. */
+async function assertSameReference(
+  call: CommandCall<Referred>,
+  core: LedgerCore,
+  recorded: (event: RecordedBillingEvent) => Referring | null,
+): Promise<void> {
+  const { tenantId, currency, reference } = call.fields;
+  const events = (await core.book.load(billingStream(tenantId, currency))).filter(isBillingEvent);
+  const known = events.map(recorded).findLast((each) => each !== null);
+  if (known === undefined) return;
+  const ref = known.referenceRef;
+  const kept = ref === undefined ? known.reference : (await core.texts.read([ref])).get(ref);
+  if (ref !== undefined && kept === undefined) return;
+  if (kept !== reference) throw conflictingBody(call, ['reference']);
+}
+
 const recordPayment = defineCommand({
   name: 'record-payment',
   summary: 'Records a payment of a tenant. It pays open invoices; the rest stays on the payment',
   fields: zPaymentKey.extend({
     amount: zDecimal,
     at: zInstant,
-    reference: zText.optional().describe('What the bank says of it'),
+    reference: zText.optional().describe('What the bank says of it; erasable'),
     invoiceIds: invoiceIds.describe(`The invoices that it pays, in this order. ${OPEN_ONES}`),
   }),
   key: ({ tenantId, currency, paymentId }) => [tenantId, currency, paymentId],
+  personal: {
+    fields: ['reference'],
+    assertSame: async (call, core) =>
+      assertSameReference(call, core, ({ type, data }) =>
+        type === 'PaymentRecorded' && data.paymentId === call.fields.paymentId ? data : null,
+      ),
+  },
   isPreviewed: false,
   fourEyes: 'nothing',
   mistakes: { correctedBy: ['withdraw'] },
@@ -80,7 +120,7 @@ const recordPayment = defineCommand({
   async handle(call, core) {
     const { invoiceIds: named, reference, ...payment } = call.fields;
     const ids = await idsOf(core, named);
-    const data = { ...payment, ...(reference === undefined ? {} : { reference }) };
+    const data = { ...payment, ...(await keptReference(core, payment.tenantId, reference)) };
     return decide(core, call, payment, (billed) => decidePayment(billed, data, ids));
   },
 });
@@ -118,10 +158,17 @@ const recordRefund = defineCommand({
     amount: zDecimal,
     at: zInstant,
     paymentId: zId.optional().describe('The payment that is refunded. Default: credit of the tenant'),
-    reference: zText.optional().describe('What the bank says of it'),
+    reference: zText.optional().describe('What the bank says of it; erasable'),
     reason: zText.optional(),
   }),
   key: ({ tenantId, currency, refundId }) => [tenantId, currency, refundId],
+  personal: {
+    fields: ['reference'],
+    assertSame: async (call, core) =>
+      assertSameReference(call, core, ({ type, data }) =>
+        type === 'RefundRecorded' && data.refundId === call.fields.refundId ? data : null,
+      ),
+  },
   isPreviewed: false,
   fourEyes: 'nothing',
   mistakes: { correctedBy: ['withdraw'] },
@@ -139,7 +186,7 @@ const recordRefund = defineCommand({
     const data = {
       ...refund,
       ...(paymentId === undefined ? {} : { paymentId }),
-      ...(reference === undefined ? {} : { reference }),
+      ...(await keptReference(core, refund.tenantId, reference)),
       ...(reason === undefined ? {} : { reason }),
     };
     return decide(core, call, refund, (billed) => decideRefund(billed, data));
@@ -272,6 +319,7 @@ const payments = defineQuery({
 });
 
 async function withApplications(core: LedgerCore, position: number, rows: readonly PaymentRow[]) {
+  const texts = await core.texts.read(rows.flatMap(({ reference_ref: ref }) => ref ?? []));
   const tenantIds = [...new Set(rows.map(({ tenant_id }) => tenant_id))];
   const keyOf = (row: Pick<PaymentRow, 'tenant_id' | 'currency' | 'payment_id'>): string =>
     JSON.stringify([row.tenant_id, row.currency, row.payment_id]);
@@ -285,7 +333,7 @@ async function withApplications(core: LedgerCore, position: number, rows: readon
       paymentId: row.payment_id,
       amount: money(row.amount),
       at: row.paid_at,
-      reference: row.reference,
+      reference: row.reference ?? texts.get(row.reference_ref ?? '') ?? null,
       applied: (applied.get(keyOf(row)) ?? []).map((each) => ({
         invoiceId: each.invoice_id,
         number: documentNumber('INV', each.ordinal),

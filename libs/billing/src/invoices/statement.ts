@@ -30,6 +30,7 @@ export async function statementOf({ core, position }: QueryContext, { tenantId, 
   const all = await readAccountEntries(core.db, position, { tenantId, currency, until: period.end });
   const applications = await readApplications(core.db, position, [tenantId]);
   const standing = await readStanding(core.db, position, { tenantId, currency });
+  const texts = await core.texts.read(all.flatMap(({ reference_ref: ref }) => ref ?? []));
   const money = (amount: Decimal): string => moneyText(amount, currency);
   const isEarlier = ({ entry_at: at }: AccountEntry): boolean => isBefore(at, period.start);
   const opening = amountOf(all.filter(isEarlier));
@@ -38,7 +39,7 @@ export async function statementOf({ core, position }: QueryContext, { tenantId, 
   let balance = opening;
   const entries = shown.map((entry) => {
     balance = balance.plus(decimal(entry.amount));
-    return { ...entryView(entry, applications), balance: money(balance) };
+    return { ...entryView(entry, applications, texts), balance: money(balance) };
   });
   const { due, credit, unapplied } = standing;
   return {
@@ -64,8 +65,8 @@ export async function statementOf({ core, position }: QueryContext, { tenantId, 
 
 const amountOf = (entries: readonly AccountEntry[]): Decimal => sum(entries.map(({ amount }) => decimal(amount)));
 
-function entryView(entry: AccountEntry, applications: readonly Application[]) {
-  const { type, entry_at: at, id, ordinal, currency, reference, reason, amount, corrections } = entry;
+function entryView(entry: AccountEntry, applications: readonly Application[], texts: ReadonlyMap<string, string>) {
+  const { type, entry_at: at, id, ordinal, currency, reason, amount, corrections } = entry;
   const own =
     type === 'payment' ? applications.filter((each) => each.payment_id === id && each.currency === currency) : [];
   const money = (value: Decimal): string => moneyText(value, currency);
@@ -79,7 +80,7 @@ function entryView(entry: AccountEntry, applications: readonly Application[]) {
     type,
     id,
     number: ordinal === null ? null : documentNumber(type === 'credit_note' ? 'CN' : 'INV', ordinal),
-    reference,
+    reference: entry.reference ?? texts.get(entry.reference_ref ?? '') ?? null,
     reason,
     amount: money(decimal(amount)),
     corrections: isCorrecting ? money(decimal(corrections)) : null,

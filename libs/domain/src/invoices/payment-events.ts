@@ -6,6 +6,15 @@ import type { Instant } from '../time/instant.js';
 /** Amounts of a payment that pay invoices. */
 const zApplied = z.array(z.object({ invoiceId: z.uuid(), amount: zDecimal }));
 
+/**
+ * What the bank says: it may name persons, so it is kept outside the log. `reference`: recorded before, in the log.
+ */
+const zReference = {
+  reference: zText.optional(),
+  referenceRef: z.uuid().optional(),
+  referenceHash: z.string().optional(),
+};
+
 // Stored permanently, in the billing stream of the tenant and the currency. `InvoicePaid` follows where nothing is left
 // to pay of an invoice.
 export const paymentEventsWith = (zId: IdSchema) => ({
@@ -15,7 +24,7 @@ export const paymentEventsWith = (zId: IdSchema) => ({
     currency: zCurrency,
     amount: zDecimal,
     at: zInstant,
-    reference: zText.optional(),
+    ...zReference,
     applied: zApplied,
   }),
   /** What was left of a payment pays invoices. */
@@ -55,7 +64,7 @@ export const paymentEventsWith = (zId: IdSchema) => ({
     amount: zDecimal,
     at: zInstant,
     paymentId: zId.optional(),
-    reference: zText.optional(),
+    ...zReference,
     reason: zText.optional(),
   }),
   RefundWithdrawn: z.object({
