@@ -278,6 +278,42 @@ describe('explain', () => {
     expect(await explain('1', 'event')).toMatchObject({ event: { type: 'TenantRegistered', actor: 'test' } });
   });
 
+  it('has the first of each list if asked to, and always counts all', async () => {
+    const COUNTS = {
+      ...{ rows: 'rowCount', events: 'eventCount', because: 'becauseCount' },
+      ...{ usedIn: 'usedInCount', revenue: 'revenueCount', costs: 'costCount' },
+    };
+    let cuts = 0;
+    /** A whole answer as it is with the first of each list that has a count. */
+    const cut = (of: unknown): unknown => {
+      if (Array.isArray(of)) return of.map(cut);
+      if (typeof of !== 'object' || of === null) return of;
+      const fields = new Map<string, unknown>(Object.entries(of));
+      return Object.fromEntries(
+        Object.entries(of).map(([name, value]: [string, unknown]) => {
+          const count = fields.get(COUNTS[name as keyof typeof COUNTS]);
+          if (count === undefined || !Array.isArray(value)) return [name, cut(value)];
+          expect([name, count]).toEqual([name, value.length]);
+          if (value.length > 1) cuts += 1;
+          return [name, cut(value.slice(0, 1))];
+        }),
+      );
+    };
+    const ids = [
+      ...invoices,
+      'margin:2026-04',
+      `usage:d/droplet_hours/r/${T('2026-04-17')}`,
+      'usage-d-2026-04#0',
+      'tenant-t#0',
+    ];
+    for (const id of ids) {
+      const whole = await test.ask<Explained>('explain', { id });
+      expect(await test.ask('explain', { id, first: 1 })).toEqual(cut(whole));
+    }
+    // Rows, events and reasons of corrections on two invoices, the revenue of a month, invoices and rows of an event.
+    expect(cuts).toBeGreaterThan(7);
+  });
+
   it('hides cost from roles that do not see the margin, and lists the possible ids', async () => {
     const asAuditor = async (id: string) => test.ledger.ask('explain', { id }, { ...ADMIN, role: 'auditor' });
     await expect(asAuditor('margin:2026-04')).rejects.toMatchObject({ code: 'nothing_to_explain' });

@@ -1,4 +1,10 @@
-import { useInfiniteQuery, type UseInfiniteQueryResult, useQuery, type UseQueryResult } from '@tanstack/react-query';
+import {
+  keepPreviousData,
+  useInfiniteQuery,
+  type UseInfiniteQueryResult,
+  useQuery,
+  type UseQueryResult,
+} from '@tanstack/react-query';
 import type { Ledgerline } from '../../../clients/typescript/ledgerline.ts';
 import { useMoment } from './moment.ts';
 import { useSession } from './session.tsx';
@@ -15,12 +21,18 @@ type Asking<Question> = (question: Question) => Promise<unknown>;
 
 /**
  * The answer of a query at the moment of the page. `question` null: no request is sent. `now`: the answer is as of now,
- * whatever the moment of the page. `keptMs`: a younger answer is used again, unless a command was sent since.
+ * whatever the moment of the page. `keptMs`: a younger answer is used again, unless a command was sent since. `grows`:
+ * the answer before is shown until that of another question is there.
  */
 export function useAnswer<Name extends keyof Questions>(
   name: Name,
   question: Questions[Name]['question'] | null,
-  options: { readonly now?: boolean; readonly everyMs?: number; readonly keptMs?: number } = {},
+  options: {
+    readonly now?: boolean;
+    readonly everyMs?: number;
+    readonly keptMs?: number;
+    readonly grows?: boolean;
+  } = {},
 ): UseQueryResult<Questions[Name]['answer']> {
   const { client } = useSession();
   const { asOf } = useMoment();
@@ -30,6 +42,7 @@ export function useAnswer<Name extends keyof Questions>(
     enabled: question !== null,
     refetchInterval: options.everyMs ?? false,
     ...(options.keptMs === undefined ? {} : { staleTime: options.keptMs }),
+    ...(options.grows === true ? { placeholderData: keepPreviousData } : {}),
     queryFn: async () =>
       (client[name] as Asking<unknown>).call(client, { ...(question as object), asOf: at }) as Promise<
         Questions[Name]['answer']

@@ -24,6 +24,7 @@ import {
   zLimit,
   zNow,
   zOptionalId,
+  zWhole,
 } from '#ledger/query';
 import { readChangeMarks } from '#projections/restatements/restatements.read';
 import { listOf, zAny, zEvent, zPosition, zTimestamp } from './answers.js';
@@ -102,18 +103,29 @@ const events = defineQuery({
   },
 });
 
+const MOST_EXPLAINED = 1_000_000;
+
 export const explain = defineQuery({
   name: 'explain',
   summary:
     'Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use' +
     ' it. A tenant gets the arithmetic, usage and prices of what is its own, without events',
   path: 'audit/explain/:id',
-  params: zAsOf.extend({ id: zId, ...zAt }),
+  params: zAsOf.extend({
+    id: zId,
+    ...zAt,
+    first: zWhole({ min: 1, max: MOST_EXPLAINED, message: `must be a whole number from 1 to ${MOST_EXPLAINED}` })
+      .optional()
+      .describe(
+        'At most this many rows, events, amounts and invoices of each list. The counts are of all. Default: all',
+      ),
+  }),
   roles: READERS,
   answer: zExplained,
   cost: 5,
   example: { id: INVOICE },
-  handle: async ({ id, at }, context) => explanationOf(context, id, at ?? context.caller.now),
+  handle: async ({ id, at, first = Infinity }, context) =>
+    explanationOf(context, id, { at: at ?? context.caller.now, first }),
 });
 
 export const diff = defineQuery({

@@ -77,7 +77,9 @@ const zExplainedRow = z
     corrects: z.array(zRelatedRow).describe('Rows of earlier invoices that it reverses or rebooks'),
     correctedBy: z.array(zRelatedRow).describe('Rows of later invoices and credit notes that correct it'),
     because: z.array(zReference).describe('For a correction: events recorded since the corrected rows were computed'),
+    becauseCount: z.int(),
     events: z.array(zReference),
+    eventCount: z.int().describe('The number of all events, also with first'),
   })
   .meta({ id: 'ExplainedRow' });
 
@@ -99,6 +101,7 @@ const zUsedIn = z
         })
         .meta({ id: 'UsedInRow' }),
     ),
+    rowCount: z.int().describe('The number of all rows that use it'),
     net: zMoney,
   })
   .meta({ id: 'UsedIn', description: 'An invoice that uses it, and the rows that do' });
@@ -168,6 +171,7 @@ const openLine = {
   parts: z.array(zPart),
   usage: z.object({ quantity: zQuantity, readings: z.int() }).meta({ id: 'OpenUsage' }),
   events: z.array(zReference),
+  eventCount: z.int(),
 };
 
 const zDocument = z
@@ -189,6 +193,7 @@ const onDocuments = {
   rows: z
     .array(zExplainedRow)
     .describe('Rows of the invoice, credit note, line, part or row. For a draft: the rows that it would have now'),
+  rowCount: z.int().describe('The number of all rows'),
   open: z
     .object({ is: z.literal('open line'), ...openLine })
     .meta({ id: 'ExplainedOpenLine' })
@@ -201,7 +206,13 @@ export const zExplained = z
     z.object({ id: z.string(), is: z.literal('issued'), ...onDocuments }),
     z.object({ id: z.string(), is: z.literal('draft'), ...onDocuments }),
     z.object({ id: z.string(), is: z.literal('open line'), ...openLine }),
-    z.object({ id: z.string(), is: z.literal('usage record'), versions: z.array(zVersion), usedIn: z.array(zUsedIn) }),
+    z.object({
+      id: z.string(),
+      is: z.literal('usage record'),
+      versions: z.array(zVersion),
+      usedIn: z.array(zUsedIn),
+      usedInCount: z.int().describe('The number of all invoices that use it'),
+    }),
     z.object({
       id: z.string(),
       is: z.literal('margin'),
@@ -210,7 +221,9 @@ export const zExplained = z
       tenantId: z.string().nullable().describe('null: all tenants'),
       arithmetic: z.string(),
       revenue: z.array(zRevenue),
+      revenueCount: z.int(),
       costs: z.array(zCost),
+      costCount: z.int(),
       shared: z.array(zExplainedShared),
     }),
     z.object({
@@ -218,6 +231,7 @@ export const zExplained = z
       is: z.literal('event'),
       event: zEvent,
       usedIn: z.array(zUsedIn).nullable().describe('null: such events are not on invoices'),
+      usedInCount: z.int().describe('The number of all invoices that use it'),
       margin: z.array(z.string()).describe('For a cost: ids of the margins that include it, to explain next'),
     }),
   ])

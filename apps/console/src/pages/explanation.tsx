@@ -1,34 +1,65 @@
-import { Code, List, Text } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { Button, Code, Group, List, Text } from '@mantine/core';
+import { createContext, type ReactNode, useContext, useState } from 'react';
 import { useParams } from 'wouter';
 import type {
   EventReference,
-  Explained,
+  Explained as Answer,
   ExplainedDocument,
   ExplainedRow,
   UsedIn,
 } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../answers.ts';
 import { instantText, periodText, quantityText } from '../formats.ts';
+import { useMoment } from '../moment.ts';
 import { Answered, Page } from '../parts/states.tsx';
 import { To } from '../parts/table.tsx';
+
+/** So many of each list are shown at first, and so many times as many after each "Show more". */
+const [FIRST, TIMES, MOST] = [50, 5, 1_000_000];
+const ShowMore = createContext<() => void>(() => undefined);
 
 /** Why an amount is what it is: arithmetic first, then usage, price, events, and the file and row of each. */
 export function Explanation() {
   const { id = '' } = useParams();
-  const explained = useAnswer('explain', { id: decodeURIComponent(id) });
+  const { asOf = 'now' } = useMoment();
+  return <Explained key={`${asOf} ${id}`} id={decodeURIComponent(id)} />;
+}
+
+function Explained({ id }: { readonly id: string }) {
+  const [first, setFirst] = useState(FIRST);
+  const explained = useAnswer('explain', { id, first }, { grows: true });
   return (
     <Page title="Explanation">
-      <Answered answer={explained}>{(data) => <Tree of={data} />}</Answered>
+      <ShowMore
+        value={() => {
+          setFirst(Math.min(first * TIMES, MOST));
+        }}
+      >
+        <Answered answer={explained}>{(data) => <Tree of={data} />}</Answered>
+      </ShowMore>
     </Page>
   );
 }
 
-function Tree({ of }: { readonly of: Explained }) {
+/** Below a list that has more than is shown. */
+function More({ shown, all, what }: { readonly shown: number; readonly all: number; readonly what: string }) {
+  const more = useContext(ShowMore);
+  if (shown >= all) return null;
+  return (
+    <Group gap="xs" my="xs">
+      <Text size="sm">{`${quantityText(String(shown))} of ${quantityText(String(all))} ${what}`}</Text>
+      <Button size="compact-sm" variant="default" aria-label={`Show more ${what}`} onClick={more}>
+        Show more
+      </Button>
+    </Group>
+  );
+}
+
+function Tree({ of }: { readonly of: Answer }) {
   return <div className="tree">{contentsOf(of)}</div>;
 }
 
-function contentsOf(of: Explained): ReactNode {
+function contentsOf(of: Answer): ReactNode {
   switch (of.is) {
     case 'issued':
     case 'draft':
@@ -40,6 +71,7 @@ function contentsOf(of: Explained): ReactNode {
           {of.rows.map((each) => (
             <Row key={each.row.rowId ?? each.arithmetic} of={each} />
           ))}
+          <More shown={of.rows.length} all={of.rowCount} what="rows" />
         </>
       );
     case 'open line':
@@ -52,7 +84,7 @@ function contentsOf(of: Explained): ReactNode {
             )),
           )}
           <Text size="sm">{`${of.usage.readings} readings, ${quantityText(of.usage.quantity)} in all`}</Text>
-          <Events of={of.events} />
+          <Events of={of.events} all={of.eventCount} />
         </Branch>
       );
     case 'usage record':
@@ -69,21 +101,22 @@ function contentsOf(of: Explained): ReactNode {
               <Events of={each.event === null ? [] : [each.event]} />
             </Branch>
           ))}
-          <Uses of={of.usedIn} />
+          <Uses of={of.usedIn} all={of.usedInCount} />
         </>
       );
     case 'margin':
       return (
         <Branch title={of.arithmetic} isOpen>
-          <Branch title={`Revenue: ${of.revenue.length} amounts`}>
+          <Branch title={`Revenue: ${of.revenueCount} amounts`}>
             {of.revenue.map((each, index) => (
               <Text key={index} size="sm">
                 <To path={`/invoices/${each.number ?? each.invoiceId}`}>{each.number ?? each.invoiceId}</To>
                 {` ${each.deploymentId} ${each.billingKind} ${each.amount}`}
               </Text>
             ))}
+            <More shown={of.revenue.length} all={of.revenueCount} what="amounts" />
           </Branch>
-          <Branch title={`Cost: ${of.costs.length} lines`}>
+          <Branch title={`Cost: ${of.costCount} lines`}>
             {of.costs.map((each, index) => (
               <Text key={index} size="sm">
                 {`${each.costLine} ${each.kind} ${each.amount}`}
@@ -91,6 +124,7 @@ function contentsOf(of: Explained): ReactNode {
                 {each.file === null ? '' : ` (${each.file.file}, row ${each.file.row})`}
               </Text>
             ))}
+            <More shown={of.costs.length} all={of.costCount} what="cost lines" />
           </Branch>
           {of.shared.map((each) => (
             <Branch
@@ -112,7 +146,7 @@ function contentsOf(of: Explained): ReactNode {
         <Branch title={`${of.event.type} at position ${of.event.position}`} isOpen>
           <Events of={[of.event]} />
           <Code block>{JSON.stringify(of.event.data, null, 2)}</Code>
-          <Uses of={of.usedIn ?? []} />
+          <Uses of={of.usedIn ?? []} all={of.usedInCount} />
           {of.margin.map((each) => (
             <To key={each} path={`/explain/${encodeURIComponent(each)}`}>
               {each}
@@ -184,12 +218,12 @@ function Row({ of }: { readonly of: ExplainedRow }) {
       )}
       {of.because.length > 0 && (
         <Branch title="Because of" isOpen>
-          <Events of={of.because} />
+          <Events of={of.because} all={of.becauseCount} />
         </Branch>
       )}
       {of.events.length > 0 && (
-        <Branch title={`Events: ${of.events.length}`}>
-          <Events of={of.events} />
+        <Branch title={`Events: ${of.eventCount}`}>
+          <Events of={of.events} all={of.eventCount} />
         </Branch>
       )}
     </Branch>
@@ -197,28 +231,31 @@ function Row({ of }: { readonly of: ExplainedRow }) {
 }
 
 /** A tenant sees none. */
-function Events({ of }: { readonly of: readonly EventReference[] }) {
+function Events({ of, all = of.length }: { readonly of: readonly EventReference[]; readonly all?: number }) {
   if (of.length === 0) return null;
   return (
-    <List size="sm">
-      {of.map((each) => (
-        <List.Item key={each.eventId}>
-          <To path={`/explain/${each.position}`}>{`${each.position} ${each.type}`}</To>
-          {` by ${each.actor}, recorded ${each.recordedAt}`}
-          {each.reason === null ? '' : `, because: ${each.reason}`}
-          {each.source === null ? '' : `, from ${each.source.file}, rows ${each.source.rows}`}
-        </List.Item>
-      ))}
-    </List>
+    <>
+      <List size="sm">
+        {of.map((each) => (
+          <List.Item key={each.eventId}>
+            <To path={`/explain/${each.position}`}>{`${each.position} ${each.type}`}</To>
+            {` by ${each.actor}, recorded ${each.recordedAt}`}
+            {each.reason === null ? '' : `, because: ${each.reason}`}
+            {each.source === null ? '' : `, from ${each.source.file}, rows ${each.source.rows}`}
+          </List.Item>
+        ))}
+      </List>
+      <More shown={of.length} all={all} what="events" />
+    </>
   );
 }
 
-function Uses({ of }: { readonly of: readonly UsedIn[] }) {
+function Uses({ of, all }: { readonly of: readonly UsedIn[]; readonly all: number }) {
   if (of.length === 0) return <Text size="sm">No invoice uses it.</Text>;
   return (
     <Branch title="Used in" isOpen>
-      {of.map(({ invoiceId, number, net, rows }) => (
-        <Text key={invoiceId} size="sm">
+      {of.map(({ invoiceId, number, net, rows, rowCount }) => (
+        <Text key={invoiceId} size="sm" component="div">
           <To path={`/invoices/${number ?? invoiceId}`}>{number ?? invoiceId}</To>
           {`: ${net} in `}
           {rows.map(({ rowId }) => (
@@ -226,8 +263,10 @@ function Uses({ of }: { readonly of: readonly UsedIn[] }) {
               {rowId.slice(0, 8)}{' '}
             </To>
           ))}
+          <More shown={rows.length} all={rowCount} what={`rows of ${number ?? 'a draft'}`} />
         </Text>
       ))}
+      <More shown={of.length} all={all} what="invoices" />
     </Branch>
   );
 }

@@ -10,6 +10,7 @@ export interface ExplainedEvent {
   readonly event: ShownEvent;
   /** The invoices that it is an input of. null: what it records is on no invoice. */
   readonly usedIn: readonly UsedIn[] | null;
+  readonly usedInCount: number;
   /** Of a cost: the months of the margin that it is in. Each can be explained by this name. */
   readonly margin: readonly string[];
 }
@@ -34,14 +35,14 @@ export async function eventNamed({ core, position }: QueryContext, id: string): 
   return undefined;
 }
 
-export async function explainEvent(context: QueryContext, stored: StoredEvent): Promise<ExplainedEvent> {
+export async function explainEvent(context: QueryContext, stored: StoredEvent, first: number): Promise<ExplainedEvent> {
   const event = codec.decode(stored);
   const isCost = event.type === 'CostRecorded' || event.type === 'CostCorrected';
   const maySee = seesData(context.caller, event.type);
   return {
     is: 'event',
     event: shownEvent(event, maySee ? event.data : null),
-    usedIn: await usedIn(context, event),
+    ...((await usedIn(context, event, first)) ?? { usedIn: null, usedInCount: 0 }),
     margin:
       isCost && maySee
         ? [

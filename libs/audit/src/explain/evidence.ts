@@ -136,6 +136,37 @@ export const inOrder = <Event extends { readonly position: number }>(upTo: numbe
     (a, b) => a.position - b.position,
   );
 
+/** Some of the events that something is based on, the earliest first, and the number of all. */
+export interface FirstEvents {
+  readonly events: readonly Reference[];
+  readonly eventCount: number;
+}
+
+/** The events at these positions and these others, each once. Only those that are shown are read from the log. */
+export async function firstEvents(
+  read: (positions: readonly number[]) => Promise<readonly Reference[]>,
+  positions: readonly number[],
+  others: readonly RecordedEvent[],
+  first: number,
+): Promise<FirstEvents> {
+  const held = new Map(others.map((event) => [event.position, event]));
+  const all = [...new Set([...positions, ...held.keys()])].sort((a, b) => a - b);
+  const shown = all.slice(0, first);
+  const found = await read(shown.filter((position) => !held.has(position)));
+  const own = shown.flatMap((position) => held.get(position) ?? []).map(reference);
+  return { events: inOrder(Infinity, [...found, ...own]), eventCount: all.length };
+}
+
+/** Reads events by their positions, each once. There may be very many: only what is shown of them is kept. */
+export function referencesIn(log: EventLog): (positions: readonly number[]) => Promise<Reference[]> {
+  const known = new Map<number, Reference>();
+  return async (positions) => {
+    for await (const stored of log.readAt(positions.filter((position) => !known.has(position))))
+      known.set(stored.position, reference(readEvent(stored)));
+    return positions.flatMap((position) => known.get(position) ?? []);
+  };
+}
+
 /** The events that an invoice is based on, and its own events, from the draft on. They are as they were hashed. */
 export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedInvoice): Promise<StoredEvent[]> {
   const { core, position } = context;

@@ -10,6 +10,8 @@ export interface ExplainedRows<Is extends 'issued' | 'draft' = 'issued' | 'draft
   readonly is: Is;
   readonly documents: readonly ExplainedDocument[];
   readonly rows: Awaited<ReturnType<typeof explainRows>>;
+  /** The number of all rows. */
+  readonly rowCount: number;
   /** The part of the line that is not billed yet. null: all of it is billed, or the id names no line. */
   readonly open: ExplainedOpenLine | null;
 }

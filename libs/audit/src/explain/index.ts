@@ -16,11 +16,12 @@ import { explainUsage } from './usage.js';
 
 /**
  * Explains what an id names, down to its events; an event, up to the invoices that it is an input of. An open line is
- * rated up to `at`. To a tenant, what is its own and no events. Errors: `nothing_to_explain`.
+ * rated up to `at`. To a tenant, what is its own and no events. `first`: at most as many rows, events and amounts of
+ * each list. Errors: `nothing_to_explain`.
  */
-export async function explain(context: QueryContext, id: string, at: Instant): Promise<Explained> {
+export async function explain(context: QueryContext, id: string, how: How): Promise<Explained> {
   const { confinedTo } = context;
-  const found = confinedTo === null ? await anything(context, id, at) : await ofTenant(context, id, at, confinedTo);
+  const found = confinedTo === null ? await anything(context, id, how) : await ofTenant(context, id, how);
   if (found !== null) return found;
   throw notFound(
     'nothing_to_explain',
@@ -31,36 +32,46 @@ export async function explain(context: QueryContext, id: string, at: Instant): P
   );
 }
 
-async function ofTenant(context: QueryContext, id: string, at: Instant, tenantId: string): Promise<Explained | null> {
-  const found = await amounts(context, id, at);
-  return found === null ? null : withoutEvents(found, tenantId);
+interface How {
+  readonly at: Instant;
+  /** Infinity: all. */
+  readonly first: number;
 }
 
-async function anything(context: QueryContext, id: string, at: Instant): Promise<Explained | null> {
-  const amount = await amounts(context, id, at);
+async function ofTenant(context: QueryContext, id: string, how: How): Promise<Explained | null> {
+  const found = await amounts(context, id, how);
+  return found === null ? null : withoutEvents(found);
+}
+
+async function anything(context: QueryContext, id: string, how: How): Promise<Explained | null> {
+  const amount = await amounts(context, id, how);
   if (amount !== null) return amount;
-  const margin = await explainMargin(context, id);
+  const margin = await explainMargin(context, id, how.first);
   if (margin !== null) return { id, ...margin };
   const event = await eventNamed(context, id);
-  return event === undefined ? null : { id, ...(await explainEvent(context, event)) };
+  return event === undefined ? null : { id, ...(await explainEvent(context, event, how.first)) };
 }
 
 /** What of an id is on an invoice, or will be. */
-async function amounts(context: QueryContext, id: string, at: Instant): Promise<Explained | null> {
+async function amounts(context: QueryContext, id: string, how: How): Promise<Explained | null> {
+  const { first } = how;
   const rows = (await issuedRows(context, id)).filter((row) => isOwn(context, row.tenant_id));
-  const open = isUuid(id) ? await explainOpenLine(context, id, at) : null;
+  const open = isUuid(id) ? await explainOpenLine(context, id, how) : null;
   if (rows.length > 0)
     return {
       id,
       is: 'issued',
       documents: await documentsOf(context, rows),
-      rows: await explainRows(context, rows),
+      ...{ rows: await explainRows(context, rows.slice(0, first), first), rowCount: rows.length },
       open,
     };
   const draft = await draftOf(context, id);
   if (draft !== null)
-    return { id, is: 'draft', documents: [draft.document], rows: await explainRows(context, draft.rows), open: null };
+    return {
+      ...{ id, is: 'draft', documents: [draft.document], open: null },
+      ...{ rows: await explainRows(context, draft.rows.slice(0, first), first), rowCount: draft.rows.length },
+    };
   if (open !== null) return { id, ...open };
-  const usage = await explainUsage(context, id);
+  const usage = await explainUsage(context, id, first);
   return usage === null ? null : { id, ...usage };
 }

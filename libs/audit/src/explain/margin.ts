@@ -27,6 +27,8 @@ export interface ExplainedMargin {
     readonly amount: string;
     readonly event: Reference | null;
   }[];
+  /** The number of all amounts of revenue. */
+  readonly revenueCount: number;
   /**
    * The share of each provider's line that is in the month and the tenant's, with the file that the line was read from.
    */
@@ -41,6 +43,8 @@ export interface ExplainedMargin {
     readonly file: FileRow | null;
     readonly event: Reference | null;
   }[];
+  /** The number of all costs. */
+  readonly costCount: number;
   /** By policy: what is shared, and the parts of it that are the tenant's. */
   readonly shared: readonly ExplainedShared[];
 }
@@ -59,7 +63,7 @@ const MARGIN = /^margin:(\d{4}-(?:0[1-9]|1[0-2]))(?:\/([A-Z]{3}))?(?:\/(.+))?$/;
  * A month's margin, of all tenants or one, down to invoices, cost lines and their events. null: the id has another
  * form.
  */
-export async function explainMargin(context: QueryContext, id: string): Promise<ExplainedMargin | null> {
+export async function explainMargin(context: QueryContext, id: string, first: number): Promise<ExplainedMargin | null> {
   const { core, position } = context;
   const [month = '', currency = 'USD', encoded] = MARGIN.exec(id)?.slice(1) ?? [];
   if (month === '' || !ADMIN.includes(context.caller.role)) return null;
@@ -73,7 +77,8 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
   );
   const { policies } = all;
   const policyOf = new Map(policies.map((policy) => [keyOfSharing(policy), policy]));
-  const positions = [...revenue.map((row) => row.position_from), ...costs.map((share) => share.position)];
+  const [shownRevenue, shownCosts] = [revenue.slice(0, first), costs.slice(0, first)];
+  const positions = [...shownRevenue.map((row) => row.position_from), ...shownCosts.map((share) => share.position)];
   const stored = new Map(
     (await eventsOf(core.log, position, [...positions, ...policies.map((policy) => policy.position)], [])).map(
       (event) => [event.position, event],
@@ -96,7 +101,8 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
     currency,
     tenantId,
     arithmetic: `${terms} = ${money(margin)}${percent === null ? '' : ` (${percent} %)`}`,
-    revenue: revenue.map((row) => ({
+    revenueCount: revenue.length,
+    revenue: shownRevenue.map((row) => ({
       invoiceId: row.invoice_id,
       number: numberOf(row.ordinal, row.series),
       cause: row.cause,
@@ -105,16 +111,19 @@ export async function explainMargin(context: QueryContext, id: string): Promise<
       amount: exactMoney(decimal(row.amount), currency),
       event: events.get(row.position_from) ?? null,
     })),
-    costs: costs.map(({ costLine, kind, tenantId: bearer, deploymentId, amount, sharedBy, position: recordedAt }) => ({
-      costLine,
-      kind,
-      tenantId: bearer,
-      deploymentId,
-      amount: exactMoney(amount, currency),
-      sharedBy: sharedBy === null ? null : (policyOf.get(sharedBy)?.policyId ?? null),
-      file: fileRowOf(stored.get(recordedAt), costLine),
-      event: events.get(recordedAt) ?? null,
-    })),
+    costCount: costs.length,
+    costs: shownCosts.map(
+      ({ costLine, kind, tenantId: bearer, deploymentId, amount, sharedBy, position: recordedAt }) => ({
+        costLine,
+        kind,
+        tenantId: bearer,
+        deploymentId,
+        amount: exactMoney(amount, currency),
+        sharedBy: sharedBy === null ? null : (policyOf.get(sharedBy)?.policyId ?? null),
+        file: fileRowOf(stored.get(recordedAt), costLine),
+        event: events.get(recordedAt) ?? null,
+      }),
+    ),
     shared: borne
       .filter((each) => tenantId === null || each.parts.length > 0)
       .map((each) => ({

@@ -7,9 +7,9 @@ import type { QueryContext } from '#ledger/query';
 import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
 import { rateLines } from '#billing/invoices/rated-lines';
 import { isOwn } from './own.js';
-import { eventsOf, readingsOf, type Reference, reference, streamsOfRow } from './evidence.js';
+import { eventsOf, firstEvents, type FirstEvents, readingsOf, referencesIn, streamsOfRow } from './evidence.js';
 
-export interface ExplainedOpenLine {
+export interface ExplainedOpenLine extends FirstEvents {
   readonly is: 'open line';
   readonly lineId: string;
   readonly tenantId: string;
@@ -23,7 +23,6 @@ export interface ExplainedOpenLine {
     readonly rows: ReturnType<typeof printRated>;
   }[];
   readonly usage: { readonly quantity: string; readonly readings: number };
-  readonly events: readonly Reference[];
 }
 
 /**
@@ -33,7 +32,7 @@ export interface ExplainedOpenLine {
 export async function explainOpenLine(
   context: QueryContext,
   id: string,
-  at: Instant,
+  { at, first }: { readonly at: Instant; readonly first: number },
 ): Promise<ExplainedOpenLine | null> {
   const { core, position } = context;
   const lineId = await lineOf(context, id);
@@ -57,7 +56,7 @@ export async function explainOpenLine(
   const streams = line.segments.flatMap(({ planId }) =>
     streamsOfRow({ planId, deploymentId, lineId, ref: '' }, readings.keys),
   );
-  const events = await eventsOf(core.log, position, readings.positions, streams);
+  const ofStreams = await eventsOf(core.log, position, [], streams);
   return {
     is: 'open line',
     lineId,
@@ -72,7 +71,7 @@ export async function explainOpenLine(
       rows: printRated(rows, line.currency),
     })),
     usage: { quantity: readings.quantity, readings: readings.count },
-    events: events.map(reference),
+    ...(await firstEvents(referencesIn(core.log), readings.positions, ofStreams, first)),
   };
 }
 

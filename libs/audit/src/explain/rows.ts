@@ -19,13 +19,14 @@ import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
 import { type Relations, relationsOf } from './corrected.js';
 import {
   eventsOfDocument,
+  firstEvents,
   inOrder,
   keysOfRow,
-  readEvent,
   readEvents,
   readingsOf,
   type Reference,
   reference,
+  referencesIn,
   streamsOfRow,
 } from './evidence.js';
 import { numberOf } from './issued.js';
@@ -36,9 +37,8 @@ type NotedRow = Pick<IssuedRow, 'document_id' | 'credited_invoice_id' | 'tenant_
 /** What rows are based on. An invoice may have 20,000 rows, and many have the same basis: each is looked up once. */
 interface Grounds {
   readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
-  readonly readings: (
-    of: ReadingsOf & { readonly position: number },
-  ) => Promise<Readings & { readonly events: readonly Reference[] }>;
+  readonly readings: (of: ReadingsOf & { readonly position: number }) => Promise<Readings>;
+  readonly references: (positions: readonly number[]) => Promise<readonly Reference[]>;
   readonly stream: (name: string) => Promise<readonly RecordedEvent[]>;
   /** The event that issued a credit note. It has the reason. */
   readonly note: (of: NotedRow) => Promise<readonly RecordedEvent[]>;
@@ -50,10 +50,10 @@ interface Grounds {
 }
 
 /**
- * Each row with its arithmetic, terms, readings and events. Rows are explained one after the other, since each asks the
- * database.
+ * Each row with its arithmetic, terms, readings and the `first` of its events. Rows are explained one after the other,
+ * since each asks the database.
  */
-export async function explainRows(context: QueryContext, rows: readonly IssuedRow[]) {
+export async function explainRows(context: QueryContext, rows: readonly IssuedRow[], first: number) {
   const [grounds, relations] = [groundsOf(context, rows), await relationsOf(context, rows)];
   const explained: Awaited<ReturnType<typeof explainRow>>[] = [];
   const priced = await Promise.all(
@@ -66,7 +66,7 @@ export async function explainRows(context: QueryContext, rows: readonly IssuedRo
   const prices = await pricesOfRows(context.core, priced);
   for (const [index, price] of prices.entries()) {
     const row = rows[index];
-    if (row !== undefined) explained.push(await explainRow(row, grounds, relations(row), price));
+    if (row !== undefined) explained.push(await explainRow(row, grounds, relations(row), { price, first }));
   }
   return explained;
 }
@@ -88,15 +88,9 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
     ),
     readings: remembering(
       (of) => JSON.stringify(of),
-      async ({ position, ...of }) => {
-        const readings = await readingsOf(core, position, of);
-        // There may be very many readings: only what is shown of their events is kept.
-        return {
-          ...readings,
-          events: await Array.fromAsync(core.log.readAt(readings.positions), (stored) => reference(readEvent(stored))),
-        };
-      },
+      async ({ position, ...of }) => readingsOf(core, position, of),
     ),
+    references: referencesIn(core.log),
     stream: remembering(
       (name) => name,
       async (name) => readEvents(await Array.fromAsync(core.log.read(name))),
@@ -129,7 +123,7 @@ async function explainRow(
   issued: IssuedRow,
   grounds: Grounds,
   { corrects, correctedBy, knownBefore }: Relations,
-  price: RowPrice,
+  { price, first }: { readonly price: RowPrice; readonly first: number },
 ) {
   const { document_id, series, ordinal, computed_at, currency, row } = issued;
   const line = (await grounds.lines(issued)).get(row.lineId);
@@ -147,8 +141,14 @@ async function explainRow(
     computed_at,
     (await Promise.all(streamsOfRow(row, readings.keys).map(async (stream) => grounds.stream(stream)))).flat(),
   );
-  const restsOn = inOrder(computed_at, [...readings.events, ...ofStreams.map(reference)]);
-  const events = series === 'CN' ? [...restsOn, ...(await grounds.note(issued)).map(reference)] : restsOn;
+  const noted = series === 'CN' ? await grounds.note(issued) : [];
+  const isSince = (position: number): boolean => knownBefore !== null && position > knownBefore;
+  const because = await firstEvents(
+    grounds.references,
+    readings.positions.filter(isSince),
+    ofStreams.filter(({ position, type }) => isSince(position) && type !== 'LineSplit'),
+    first,
+  );
   const terms = line === undefined ? null : (segmentOf(row, currency, line)?.terms ?? null);
   const counted =
     line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
@@ -171,9 +171,8 @@ async function explainRow(
     /**
      * Of a correction: what was recorded after the corrected rows were computed. A cut of the line changes no amount.
      */
-    because:
-      knownBefore === null ? [] : events.filter(({ position, type }) => position > knownBefore && type !== 'LineSplit'),
-    events,
+    ...{ because: because.events, becauseCount: because.eventCount },
+    ...(await firstEvents(grounds.references, readings.positions, [...ofStreams, ...noted], first)),
   };
 }
 

@@ -14,15 +14,15 @@ import { readRowsOf } from '#projections/invoices/issued-rows.read';
 import { readVersionsOfReading } from '#projections/usage-records/usage-history.read';
 import { isAt } from '#read-model/at';
 import { eventsOf, type FileRow, fileRow, readEvent, type Reference, reference } from './evidence.js';
-import { byInvoice, type UsedIn } from './used-in.js';
+import { isOwn } from './own.js';
+import { byInvoice, type Uses } from './used-in.js';
 import { looseKey } from '#projections/usage-records/usage-records.lookups';
 import type { RecordVersion } from '#projections/usage-records/usage-records.read';
 
-export interface ExplainedUsage {
+export interface ExplainedUsage extends Uses {
   readonly is: 'usage record';
   /** Every version, record by record: there may be several of one resource, kind and start. */
   readonly versions: readonly UsageVersion[];
-  readonly usedIn: readonly UsedIn[];
 }
 
 export interface UsageVersion {
@@ -57,7 +57,7 @@ function readingNamed(id: string) {
 }
 
 /** A usage record with all its versions. null: there is none, or the id has another form. */
-export async function explainUsage(context: QueryContext, id: string): Promise<ExplainedUsage | null> {
+export async function explainUsage(context: QueryContext, id: string, first: number): Promise<ExplainedUsage | null> {
   const named = readingNamed(id);
   if (named === null || !(await isOfCaller(context, named))) return null;
   const { deploymentId, billingKind, resourceId, start } = named;
@@ -77,10 +77,14 @@ export async function explainUsage(context: QueryContext, id: string): Promise<E
   const events = byPosition(await eventsOf(core.log, position, positions, []));
   const meteredFrom = await meteredFromOf(core, rows);
   const since = Math.min(...rows.map(({ position_from }) => position_from));
+  const used = await readRowsOf(core.db, position, { since, readings: [{ deploymentId, billingKind, start }] });
   return {
     is: 'usage record',
     versions: rows.map((row) => versionOf(row, position, events, meteredFrom(row))),
-    usedIn: byInvoice(await readRowsOf(core.db, position, { since, readings: [{ deploymentId, billingKind, start }] })),
+    ...byInvoice(
+      used.filter((row) => isOwn(context, row.tenant_id)),
+      first,
+    ),
   };
 }
 

@@ -25,17 +25,25 @@ export interface UsedIn {
     readonly chargePeriod: FrozenRow['chargePeriod'];
     readonly net: string;
   }[];
+  /** The number of all rows that use it. */
+  readonly rowCount: number;
   readonly net: string;
 }
 
+/** Invoices that use something, and the number of all. */
+export interface Uses {
+  readonly usedIn: readonly UsedIn[];
+  readonly usedInCount: number;
+}
+
 /** The rows that an event is an input of, by invoice. null: what it records is on no invoice. */
-export async function usedIn(context: QueryContext, event: RecordedEvent): Promise<UsedIn[] | null> {
+export async function usedIn(context: QueryContext, event: RecordedEvent, first: number): Promise<Uses | null> {
   const wanted = wantedBy(event);
   if (wanted === null) return null;
   const { core, position } = context;
   const of =
     'metered' in wanted ? { readings: await startsOfMetered(context, wanted.metered), since: wanted.since } : wanted;
-  return byInvoice(await readRowsOf(core.db, position, of));
+  return byInvoice(await readRowsOf(core.db, position, of), first);
 }
 
 /** Rows of what was metered of resources. */
@@ -188,17 +196,20 @@ async function startsOfMetered({ core, position }: QueryContext, metered: Metere
   }));
 }
 
-export function byInvoice(rows: readonly IssuedRow[]): UsedIn[] {
-  return [...Map.groupBy(rows, ({ document_id }) => document_id)].flatMap(([invoiceId, group]): UsedIn[] => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const { ordinal, series, tenant_id: tenantId, currency } = first;
+/** At most the `first` invoices, and as many rows of each. */
+export function byInvoice(rows: readonly IssuedRow[], first: number): Uses {
+  const groups = [...Map.groupBy(rows, ({ document_id }) => document_id)];
+  const usedIn = groups.slice(0, first).flatMap(([invoiceId, group]): UsedIn[] => {
+    const [one] = group;
+    if (one === undefined) return [];
+    const { ordinal, series, tenant_id: tenantId, currency } = one;
     return [
       {
         invoiceId,
         number: numberOf(ordinal, series),
         tenantId,
-        rows: group.map(({ row }) => ({
+        rowCount: group.length,
+        rows: group.slice(0, first).map(({ row }) => ({
           rowId: row.rowId,
           lineId: row.lineId,
           billingKind: row.billingKind,
@@ -211,4 +222,5 @@ export function byInvoice(rows: readonly IssuedRow[]): UsedIn[] {
       },
     ];
   });
+  return { usedIn, usedInCount: groups.length };
 }

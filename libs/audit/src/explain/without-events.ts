@@ -1,13 +1,16 @@
 import type { Explained } from './explained.js';
 import type { explainRows } from './rows.js';
 
+/** Their number would be about staff as well. */
+const NO_EVENTS = { events: [], eventCount: 0 };
+
 type ExplainedRow = Awaited<ReturnType<typeof explainRows>>[number];
 
 /**
  * What a tenant may read of an explanation of its own: arithmetic, usage and price. It sees no events: they name staff,
  * their reasons and their files, and other tenants. Margins and events it does not get at all. null: such a one.
  */
-export function withoutEvents(explained: Explained, tenantId: string): Explained | null {
+export function withoutEvents(explained: Explained): Explained | null {
   switch (explained.is) {
     case 'issued':
     case 'draft':
@@ -20,10 +23,10 @@ export function withoutEvents(explained: Explained, tenantId: string): Explained
           events: [],
         })),
         rows: explained.rows.map(withoutEventsOfRow),
-        open: explained.open === null ? null : { ...explained.open, events: [] },
+        open: explained.open === null ? null : { ...explained.open, ...NO_EVENTS },
       };
     case 'open line':
-      return { ...explained, events: [] };
+      return { ...explained, ...NO_EVENTS };
     case 'usage record':
       return {
         ...explained,
@@ -34,7 +37,6 @@ export function withoutEvents(explained: Explained, tenantId: string): Explained
           until: null,
           metered: [],
         })),
-        usedIn: explained.usedIn.filter((invoice) => invoice.tenantId === tenantId),
       };
     case 'margin':
     case 'event':
@@ -45,6 +47,6 @@ export function withoutEvents(explained: Explained, tenantId: string): Explained
 const withoutEventsOfRow = (row: ExplainedRow): ExplainedRow => ({
   ...row,
   rates: row.rates.map((rate) => ({ ...rate, event: null })),
-  because: [],
-  events: [],
+  ...{ because: [], becauseCount: 0 },
+  ...NO_EVENTS,
 });

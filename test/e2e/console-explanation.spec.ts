@@ -1,0 +1,64 @@
+import { afterAll, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { apiForAll } from '../support/api.js';
+import { closeBrowser, signIn, visiting } from '../support/browser.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
+
+// The explanation of an invoice with very many readings, in a real browser.
+
+const api = apiForAll();
+afterAll(closeBrowser);
+
+const [COMMANDS, EACH] = [260, 40];
+const zCreated = z.object({ result: z.object({ invoices: z.tuple([z.object({ invoiceId: z.string() })]) }) });
+
+/** 260 × 40 = 10,400 readings of 1. */
+async function invoiceOfMany(): Promise<string> {
+  const readings = Array.from({ length: COMMANDS }, (_, n) => ({
+    command: 'observe-usage',
+    deploymentId: 'many-prod',
+    observations: Array.from({ length: EACH }, (_each, m) => ({
+      ...{ resourceId: `r-${n}-${m}`, billingKind: 'requests', granularity: 'day', quantity: '1' },
+      period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+    })),
+  }));
+  const { body } = await api().command([
+    tenant('many', { name: 'Many' }),
+    deployment('many-prod', 'many'),
+    plan('requests', '0', [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.01' } }]),
+    subscription('many-sub', 'many-prod', 'requests'),
+    ...readings,
+  ]);
+  expect(body).toHaveLength(COMMANDS + 4);
+  const at = '2026-04-14T00:00:00Z';
+  const created = await api().command({ command: 'create-invoice', tenantId: 'many', asOf: at });
+  const [{ invoiceId }] = zCreated.parse(created.body).result.invoices;
+  expect((await api().command({ command: 'issue-invoice', invoiceId, at })).body).toMatchObject({ status: 'done' });
+  return invoiceId;
+}
+
+it('opens with the first events of a row, and shows more when asked', async () => {
+  const invoiceId = await invoiceOfMany();
+  await visiting({}, async ({ page, faults }) => {
+    await signIn(page, api().url, api().tokens.get('operator') ?? '');
+    const answered = page.waitForResponse((response) => response.url().includes('/audit/explain/'));
+    await page.goto(`${api().url}/console/explain/${invoiceId}`);
+    // What is sent does not grow with the readings: an event is some 400 characters of JSON.
+    expect((await (await answered).body()).length).toBeLessThan(100_000);
+    await page.getByText('requests: 10400 × 0.01 = 104.00').waitFor();
+    await page.getByText('Usage: 10400 readings, 10,400').waitFor();
+    // 260 of readings, PlanPublished, DeploymentRegistered, SubscriptionStarted, LineOpened and LineSplit.
+    const events = page.getByText('Events: 265');
+    await events.click();
+    const list = page.locator('details', { has: events }).last();
+    await list.getByText('50 of 265 events').waitFor();
+    expect(await list.getByRole('link').count()).toBe(50);
+    await list.getByRole('button', { name: 'Show more events' }).click();
+    // It stays open.
+    await list.getByText('250 of 265 events').waitFor();
+    await list.getByRole('button', { name: 'Show more events' }).click();
+    await list.getByRole('button', { name: 'Show more events' }).waitFor({ state: 'detached' });
+    expect(await list.getByRole('link').count()).toBe(265);
+    expect(faults).toEqual([]);
+  });
+});
