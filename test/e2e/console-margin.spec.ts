@@ -140,6 +140,14 @@ describe('the margin of a month', () => {
       // April as it was known before its invoices
       await page.goto(`${api().url}/console/margin?month=2026-04&view=bridge&fromAsOf=5`);
       await page.getByRole('img', { name: /^Position 5 \$0\.00, / }).waitFor();
+      // globex has cost alone: its bars lie left of 0, and none lies over the titles.
+      await page.goto(`${api().url}/console/margin?month=2026-04&view=bridge&tenant=globex`);
+      const chart = page.getByRole('img', { name: /^March 2026 \$0\.00, .*April 2026 -\$/ });
+      const left = async (of: string): Promise<number> =>
+        (await chart.locator(of).last().boundingBox())?.x ?? Number.NaN;
+      expect(await left('.recharts-bar-rectangle path')).toBeGreaterThanOrEqual(
+        await left('.recharts-yAxis .recharts-cartesian-axis-line'),
+      );
     });
   });
 });

@@ -2,7 +2,7 @@ import type { Tenant } from '../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from './answers.ts';
 
 /** As many as one page of the API has. Tenants beyond it are shown by their ids, in UTC. */
-const MOST = 10_000;
+export const MOST_TENANTS = 10_000;
 
 export interface KnownTenants {
   readonly nameOf: (tenantId: string) => string;
@@ -12,7 +12,7 @@ export interface KnownTenants {
 
 /** The tenants that the signed-in role may see, or one of them. All are asked for once for all lists. */
 export function useTenants(tenantId?: string): KnownTenants {
-  const { data } = useAnswer('tenants', tenantId === undefined ? { limit: MOST } : { tenantId });
+  const { data } = useAnswer('tenants', tenantId === undefined ? { limit: MOST_TENANTS } : { tenantId });
   const byId = new Map((data?.items ?? []).map((each): [string, Tenant] => [each.tenantId, each]));
   return {
     nameOf: (id) => byId.get(id)?.name ?? id,

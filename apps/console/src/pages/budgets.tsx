@@ -1,7 +1,7 @@
 import { Button, Group, Text, TextInput } from '@mantine/core';
 import type { Budget } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
-import { monthOf, moneyText, periodText, quantityText } from '../formats.ts';
+import { monthOf, moneyText, quantityText } from '../formats.ts';
 import { useMoment, useParam } from '../moment.ts';
 import {
   correctionColumn,
@@ -13,7 +13,7 @@ import {
 } from '../parts/change-fact.tsx';
 import { ThresholdChanges } from '../parts/changes.tsx';
 import { changing } from '../parts/inputs.ts';
-import { Section } from '../parts/states.tsx';
+import { During, Section } from '../parts/states.tsx';
 import { Explain, ListTable } from '../parts/table.tsx';
 import { useIsStaff, useMay } from '../session.tsx';
 
@@ -63,7 +63,7 @@ export function Budgets({ tenantId, zone }: OfTenant) {
           {
             title: 'In force',
             value: ({ effectiveFrom }) => effectiveFrom,
-            show: ({ effectiveFrom: start, effectiveUntil: end }) => periodText({ start, end }, zone),
+            show: ({ effectiveFrom: start, effectiveUntil: end }) => <During of={{ start, end }} timeZone={zone} />,
           },
           ...(mayWrite
             ? [

@@ -11,7 +11,7 @@ import type {
 import { useAnswer } from '../answers.ts';
 import { instantText, periodText, quantityText } from '../formats.ts';
 import { useMoment } from '../moment.ts';
-import { Answered, Page } from '../parts/states.tsx';
+import { Answered, Page, When } from '../parts/states.tsx';
 import { To } from '../parts/table.tsx';
 
 /** So many of each list are shown at first, and so many times as many after each "Show more". */
@@ -190,7 +190,10 @@ function Row({ of }: { readonly of: ExplainedRow }) {
         </Text>
       </Branch>
       <Branch title={`Price: ${price.amount}, ${price.rateKey ?? `plan ${price.planId}`}`}>
-        <Text size="sm">{`in force from ${price.effectiveFrom}`}</Text>
+        <Text size="sm">
+          {'in force from '}
+          <When at={price.effectiveFrom} />
+        </Text>
         {price.setBy !== null && (
           <Text size="sm">
             {`set at position ${price.setBy.position}`}
@@ -239,7 +242,8 @@ function Events({ of, all = of.length }: { readonly of: readonly EventReference[
         {of.map((each) => (
           <List.Item key={each.eventId}>
             <To path={`/explain/${each.position}`}>{`${each.position} ${each.type}`}</To>
-            {` by ${each.actor}, recorded ${each.recordedAt}`}
+            {` by ${each.actor}, recorded `}
+            <When at={each.recordedAt} />
             {each.reason === null ? '' : `, because: ${each.reason}`}
             {each.source === null ? '' : `, from ${each.source.file}, rows ${each.source.rows}`}
           </List.Item>

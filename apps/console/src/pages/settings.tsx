@@ -1,7 +1,7 @@
 import { Button, Group, Text } from '@mantine/core';
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
-import type { Command, Proposal, Token } from '../../../../clients/typescript/ledgerline.ts';
+import type { Command, Proposal, Token, Webhook } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
 import { instantText } from '../formats.ts';
 import { useSend } from '../parts/confirmation.tsx';
@@ -28,6 +28,11 @@ export function Settings() {
       {useMay('platform_admin') && (
         <Section title="Tokens">
           <Tokens />
+        </Section>
+      )}
+      {useMay('platform_admin') && (
+        <Section title="Webhooks">
+          <Webhooks />
         </Section>
       )}
     </Page>
@@ -161,6 +166,53 @@ function Tokens() {
             show: ({ expiresAt }) => <When at={expiresAt} />,
           },
           { title: 'Revoked', value: ({ revokedAt }) => revokedAt, show: revocation },
+        ]}
+      />
+    </>
+  );
+}
+
+/** The endpoints that receive messages. */
+function Webhooks() {
+  const webhooks = useList('webhooks', {});
+  const { failure, act } = useAct();
+  const change = ({ webhookId, state }: Webhook) => (
+    <Button
+      size="compact-xs"
+      variant="default"
+      aria-label={`${state === 'active' ? 'Pause' : 'Resume'} ${webhookId}`}
+      onClick={() => {
+        act(
+          state === 'active'
+            ? { command: 'pause-webhook', webhookId, reason: 'paused in the console' }
+            : { command: 'resume-webhook', webhookId, reason: 'resumed in the console' },
+        );
+      }}
+    >
+      {state === 'active' ? 'Pause' : 'Resume'}
+    </Button>
+  );
+  return (
+    <>
+      {failure !== null && <Failure error={failure} />}
+      <ListTable
+        list={webhooks}
+        name="webhooks"
+        keyOf={({ webhookId }) => webhookId}
+        empty="No endpoint receives messages. Register one with the command register-webhook."
+        columns={[
+          { title: 'Id', value: ({ webhookId }) => webhookId },
+          { title: 'Address', value: ({ url }) => url },
+          { title: 'Messages', value: ({ types }) => types?.join(', ') ?? 'all' },
+          { title: 'Tenant', value: ({ tenantId }) => tenantId, show: ({ tenantId }) => tenantId ?? 'all' },
+          { title: 'State', value: ({ state }) => state, show: ({ state }) => <Status of={state} /> },
+          { title: 'Why', value: ({ reason }) => reason },
+          {
+            title: 'Registered',
+            value: ({ registeredAt }) => registeredAt,
+            show: ({ registeredAt }) => <When at={registeredAt} />,
+          },
+          { title: 'Change', value: () => null, show: change },
         ]}
       />
     </>

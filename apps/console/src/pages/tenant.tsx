@@ -1,13 +1,16 @@
 import { Text } from '@mantine/core';
 import { useParams } from 'wouter';
+import { decimal, text } from '#domain/money/decimal';
+import type { Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
-import { dayText, periodText } from '../formats.ts';
-import { Answered, Figure, Money, Page, Section } from '../parts/states.tsx';
+import { dayText, quantityText } from '../formats.ts';
+import { Answered, During, Figure, Money, Page, Section } from '../parts/states.tsx';
 import { ListTable } from '../parts/table.tsx';
 import { Scale } from '../parts/scale.tsx';
 import { UsageChart } from '../parts/usage-chart.tsx';
 import { useSession } from '../session.tsx';
 import { Budgets } from './budgets.tsx';
+import { MarginOf } from './tenant-margin.tsx';
 import { InvoiceList } from './invoices.tsx';
 
 export function TenantPage() {
@@ -48,6 +51,7 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
             <Section title="Usage this month">
               <UsageChart tenantId={tenantId} />
             </Section>
+            {role === 'platform_admin' && <MarginOf tenantId={tenantId} currency={tenant.currency} />}
             <Budgets tenantId={tenantId} zone={tenant.timeZone} />
             <Section title="Invoices">
               <InvoiceList tenantId={tenantId} />
@@ -60,22 +64,50 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
   );
 }
 
+const isOpen = ({ invoiceId }: Line): boolean => invoiceId === null;
+
+/** What the lines come to so far, in each currency. */
+function Accrued({ lines }: { readonly lines: readonly Line[] }) {
+  return (
+    <div className="figures">
+      {[...Map.groupBy(lines, ({ currency }) => currency)].map(([currency, own]) => (
+        <Figure key={currency} title="Not billed yet, before tax">
+          <Money
+            amount={text(own.reduce((all, { net }) => all.plus(decimal(net)), decimal('0')))}
+            currency={currency}
+          />
+        </Figure>
+      ))}
+    </div>
+  );
+}
+
 /** What no invoice bills yet, as it is rated now. */
 function Gathering({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
   const lines = useList('lines', { tenantId, status: 'valid' });
   return (
     <Section title="Gathering now">
+      {lines.data !== undefined && !lines.hasNextPage && <Accrued lines={lines.data.filter(isOpen)} />}
       <ListTable
         list={lines}
-        only={({ invoiceId }) => invoiceId === null}
+        only={isOpen}
         name="gathering"
         keyOf={({ lineId }) => lineId}
         empty="Nothing is gathering: no subscription runs."
         columns={[
           { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
           { title: 'Kind', value: ({ billingKind }) => billingKind },
-          { title: 'Period', value: ({ period }) => periodText(period, zone) },
-          { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+          {
+            title: 'Period',
+            value: ({ period }) => `${period.start} – ${period.end}`,
+            show: ({ period }) => <During of={period} timeZone={zone} />,
+          },
+          {
+            title: 'Quantity',
+            value: ({ quantity }) => quantity,
+            show: ({ quantity }) => quantityText(quantity),
+            isNumber: true,
+          },
           {
             title: 'Net so far',
             value: ({ net }) => net,
@@ -143,7 +175,7 @@ function Credits({ tenantId, zone }: { readonly tenantId: string; readonly zone:
               <Figure key={`${creditId} ${currency}`} title={`${kind} ${creditId}`}>
                 {percent === undefined ? <Money amount={left ?? '0'} currency={currency} /> : `${percent} %`}
                 <Text size="xs" c="dimmed">
-                  {periodText(period, zone)}
+                  <During of={period} timeZone={zone} />
                 </Text>
               </Figure>
             ))}

@@ -2,12 +2,12 @@ import { Button, Select, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Resource } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
-import { monthOf, periodText } from '../formats.ts';
+import { monthOf, quantityText } from '../formats.ts';
 import { ofAssignment, ofReading, ofResource } from '../facts.ts';
 import { useMoment, useParam } from '../moment.ts';
 import { Correct as CorrectDialog } from '../parts/correct.tsx';
 import type { Correctable } from '../prices.ts';
-import { Answered, Page, Section, When } from '../parts/states.tsx';
+import { Answered, During, Page, Section, When } from '../parts/states.tsx';
 import { ListTable, Explain } from '../parts/table.tsx';
 import { UsageChart } from '../parts/usage-chart.tsx';
 import { useIsStaff, useMay } from '../session.tsx';
@@ -170,7 +170,12 @@ function Records({ deploymentId, month, correct }: OfMonth) {
         { title: 'Granularity', value: ({ granularity }) => granularity },
         { title: 'Kind', value: ({ billingKind }) => billingKind },
         { title: 'Resource', value: ({ resourceId }) => resourceId },
-        { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+        {
+          title: 'Quantity',
+          value: ({ quantity }) => quantity,
+          show: ({ quantity }) => quantityText(quantity),
+          isNumber: true,
+        },
         ...correctColumn(correct, ofReading),
       ]}
     />
@@ -205,9 +210,18 @@ function UnbilledList() {
         { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
         { title: 'Kind', value: ({ billingKind }) => billingKind },
         { title: 'Why, and what to do', value: ({ reason }) => REASONS[reason] },
-        { title: 'Period', value: ({ period }) => periodText(period) },
+        {
+          title: 'Period',
+          value: ({ period }) => `${period.start} – ${period.end}`,
+          show: ({ period }) => <During of={period} />,
+        },
         { title: 'Readings', value: ({ readings }) => readings, isNumber: true },
-        { title: 'Quantity', value: ({ quantity }) => quantity, isNumber: true },
+        {
+          title: 'Quantity',
+          value: ({ quantity }) => quantity,
+          show: ({ quantity }) => quantityText(quantity),
+          isNumber: true,
+        },
       ]}
     />
   );

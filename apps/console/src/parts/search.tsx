@@ -5,6 +5,7 @@ import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
 import { useGo } from '../moment.ts';
 import { keyText } from '../prices.ts';
 import { useSession } from '../session.tsx';
+import { MOST_TENANTS } from '../tenants.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -30,6 +31,14 @@ export function Search() {
     const [found] = items;
     return found === undefined ? undefined : `/rates?key=${encodeURIComponent(keyText(found))}`;
   };
+  /** The usage of the deployment that a resource is in, or its tenant. */
+  const resourceOf = async (wanted: string): Promise<string | undefined> => {
+    const [found] = (await client.resources({ providerId: wanted, limit: 1 })).items;
+    if (found === undefined) return undefined;
+    const { deploymentId, tenantId: holder } = found;
+    if (deploymentId !== null) return `/usage?deployment=${encodeURIComponent(deploymentId)}`;
+    return holder === null ? undefined : `/tenants/${encodeURIComponent(holder)}`;
+  };
   const search = async (wanted: string): Promise<string> => {
     if (/^INV-\d+$/i.test(wanted)) return `/invoices/${wanted.toUpperCase()}`;
     if (tenantId === null && /^[1-9]\d{0,14}$/.test(wanted)) return `/explain/${wanted}`;
@@ -42,9 +51,14 @@ export function Search() {
       const deployments = await client.deployments({ deploymentId: wanted }).catch(noneIfUnknown);
       const owner = deployments.items[0]?.tenantId;
       if (owner !== undefined && owner !== null) return `/tenants/${encodeURIComponent(owner)}`;
+      const resource = await resourceOf(wanted);
+      if (resource !== undefined) return resource;
+      const { items } = await client.tenants({ limit: MOST_TENANTS });
+      const named = items.find(({ name }) => name?.toLowerCase() === wanted.toLowerCase());
+      if (named !== undefined) return `/tenants/${encodeURIComponent(named.tenantId)}`;
     }
     throw new Error(
-      `Nothing is called ${wanted}. Search by tenant, deployment, rate key, invoice number, id, or log position.`,
+      `Nothing is called ${wanted}. Search by tenant, deployment, resource, rate, invoice number, id, or log position.`,
     );
   };
   return (

@@ -2,7 +2,7 @@ import { Alert, Badge, Button, Card, Group, Loader, Stack, Text, Title } from '@
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
-import { instantText, isNegative, moneyText } from '../formats.ts';
+import { instantText, isNegative, moneyText, periodText } from '../formats.ts';
 
 /** What a person asked for is refused, by an answer that is no problem of the API itself. */
 export class Refused extends Error {}
@@ -54,6 +54,21 @@ export function When({ at, timeZone = 'UTC' }: { readonly at: string | null; rea
       {instantText(at, timeZone)}
     </time>
   );
+}
+
+/** A period in a time zone, and in UTC where the mouse points at it. */
+export function During({ of, timeZone = 'UTC' }: { readonly of: OpenPeriod; readonly timeZone?: string }) {
+  const { start, end } = of;
+  return (
+    <span title={`${instantText(start)} – ${end === null ? 'open' : instantText(end)} UTC`}>
+      {periodText(of, timeZone)}
+    </span>
+  );
+}
+
+interface OpenPeriod {
+  readonly start: string;
+  readonly end: string | null;
 }
 
 /** Orange that white text can be read on. */

@@ -1,10 +1,9 @@
 import { Button, SegmentedControl, Stack } from '@mantine/core';
 import type { Alert, MarginAlert } from '../../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../../answers.ts';
-import { periodText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
 import { correctionColumn, useFactChange } from '../../parts/change-fact.tsx';
-import { Section } from '../../parts/states.tsx';
+import { During, Section } from '../../parts/states.tsx';
 import { Explain, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
 import { useTenants } from '../../tenants.ts';
@@ -127,7 +126,7 @@ function Rules({ month, currency }: Shown) {
           {
             title: 'In force',
             value: ({ effectiveFrom }) => effectiveFrom,
-            show: ({ period }) => periodText(period),
+            show: ({ period }) => <During of={period} />,
           },
           ...(mayWrite
             ? [

@@ -1,9 +1,9 @@
 import { Button, Stack, Text } from '@mantine/core';
 import { useAnswer, useList } from '../../answers.ts';
-import { monthText, periodText, quantityText } from '../../formats.ts';
+import { monthText, quantityText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
 import { correctionColumn, useFactChange } from '../../parts/change-fact.tsx';
-import { Answered, Money, Section } from '../../parts/states.tsx';
+import { Answered, During, Money, Section } from '../../parts/states.tsx';
 import { DataTable, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
 import { costRateChange, costRateWithdrawal, nameOf } from './change-cost-rate.ts';
@@ -101,7 +101,7 @@ function CostRates(shown: Shown) {
           {
             title: 'In force',
             value: ({ effectiveFrom }) => effectiveFrom,
-            show: ({ period }) => periodText(period),
+            show: ({ period }) => <During of={period} />,
           },
           ...(mayWrite
             ? [

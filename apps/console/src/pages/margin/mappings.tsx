@@ -3,13 +3,14 @@ import { useState } from 'react';
 import { decimal } from '#domain/money/decimal';
 import type { KindMapping, MappingPreview } from '../../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../../answers.ts';
-import { monthText, periodText } from '../../formats.ts';
+import { monthText } from '../../formats.ts';
 import { useMoment } from '../../moment.ts';
 import { correctionColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
 import { useSend } from '../../parts/confirmation.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { changing } from '../../parts/inputs.ts';
 import { PreviewedChange } from '../../parts/previewed-change.tsx';
+import { During } from '../../parts/states.tsx';
 import { DataTable, ListTable } from '../../parts/table.tsx';
 import { useMay, useSession } from '../../session.tsx';
 import type { Shown } from './figures.tsx';
@@ -48,7 +49,7 @@ export function Mappings({ month, currency }: Shown) {
           {
             title: 'In force',
             value: ({ effectiveFrom }) => effectiveFrom,
-            show: ({ period }) => periodText(period),
+            show: ({ period }) => <During of={period} />,
           },
           ...(mayWrite
             ? [

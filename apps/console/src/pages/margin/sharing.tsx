@@ -2,10 +2,10 @@ import { Button, Checkbox, Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { CostSharing, SharedCost } from '../../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../../answers.ts';
-import { monthOf, monthText, periodText, quantityText } from '../../formats.ts';
+import { monthOf, monthText, quantityText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
 import { correctionColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
-import { Money, Section } from '../../parts/states.tsx';
+import { During, Money, Section } from '../../parts/states.tsx';
 import { DataTable, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
 import { useTenants } from '../../tenants.ts';
@@ -69,7 +69,7 @@ export function SharedCosts({ month, currency }: Shown) {
             {
               title: 'In force',
               value: ({ effectiveFrom }) => effectiveFrom,
-              show: ({ period }) => periodText(period),
+              show: ({ period }) => <During of={period} />,
             },
             { title: `Shared in ${month}`, value: (policy) => sharedBy(policy)?.amount ?? null, currency },
             ...(mayWrite

@@ -4,21 +4,96 @@ import { evaluateBudgets } from '#billing/budgets/evaluate-budgets';
 import { LedgerCore } from '#ledger/ledger-core';
 import { apiForAll, NOW } from '../support/api.js';
 import { closeBrowser, signIn, visiting } from '../support/browser.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { apply, preview, shows } from '../support/console-dialogs.js';
 
-// The budgets of a tenant in a real browser, on the ledger of the story.
+// What is told of tenants besides their invoices, in a real browser, on the ledger of the story.
 
 const api = apiForAll();
 afterAll(closeBrowser);
 
-const visited = async (who: string, path: string, work: (page: Page, asked: string[]) => Promise<void>) =>
+const visited = async (
+  who: string,
+  path: string,
+  work: (page: Page, asked: string[], faults: string[]) => Promise<void>,
+) =>
   visiting({}, async ({ page, asked, faults }) => {
     await signIn(page, api().url, api().tokens.get(who) ?? '');
     await page.goto(`${api().url}/console/${path}`);
-    await work(page, asked);
+    await work(page, asked, faults);
     expect(faults).toEqual([]);
   });
 const budgetsOf = (page: Page) => page.getByRole('table', { name: 'budgets' });
+
+it('has its margin on the page of a tenant, for who may see it', async () => {
+  await visited('platform_admin', 'tenants/acme?marginMonth=2026-04', async (page) => {
+    const margin = page.getByRole('region', { name: 'Margin' });
+    // 4.00 less a credit note of 0.01; 2.90 of the bill for the deployment from 2 April on, and 0.10 for acme before
+    await margin.getByText('$3.99').waitFor();
+    await margin.getByRole('link', { name: 'Invoices and cost lines' }).click();
+    await page.getByText(/^3\.99 − 3\.00 = 0\.99/).waitFor();
+    await page.getByText('Cost: 2 lines').click();
+    await page.getByText(/^digitalocean\/do-2026-04\/1 gateway 2\.90/).waitFor();
+  });
+  await visited('operator', 'tenants/acme?marginMonth=2026-04', async (page, asked) => {
+    await page.getByRole('heading', { name: 'Budgets' }).waitFor();
+    expect(asked.filter((path) => path.includes('margin'))).toEqual([]);
+  });
+});
+
+it('says what a tenant owes so far, with periods also in UTC', async () => {
+  const { body } = await api().command([
+    tenant('lab', { name: 'Lab', timeZone: 'Europe/Berlin' }),
+    deployment('lab-prod', 'lab'),
+    plan('lab', '0', [{ billingKind: 'seat', price: { model: 'unit', unitAmount: '500.00' } }]),
+    subscription('lab-sub', 'lab-prod', 'lab'),
+    {
+      ...{ command: 'observe-usage', deploymentId: 'lab-prod' },
+      observations: [
+        {
+          ...{ resourceId: 'seat-1', billingKind: 'seat', granularity: 'day', quantity: '3000' },
+          period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+        },
+      ],
+    },
+  ]);
+  expect(body).toHaveLength(5);
+  await visited('operator', 'tenants/lab', async (page) => {
+    const gathering = page.getByRole('region', { name: 'Gathering now' });
+    // 3000 × 500.00
+    await gathering.locator('.figure').getByText('$1,500,000.00').waitFor();
+    const seats = gathering.getByRole('row', { name: /lab-prod seat .* 3,000 \$1,500,000\.00/ });
+    // The subscription begins at midnight in UTC; April in Berlin ends two hours before that of UTC.
+    const period = seats.getByText('1 Apr 2026 – 1 May 2026');
+    expect(await period.getAttribute('title')).toBe('1 Apr 2026, 00:00 – 30 Apr 2026, 22:00 UTC');
+  });
+});
+
+it('finds a resource by the name of its provider, and a tenant by its name', async () => {
+  await visited('operator', 'home', async (page, _asked, faults) => {
+    for (const [wanted, heading] of [
+      ['gw-1', 'Usage'],
+      ['Globex', 'Globex'],
+    ] as const) {
+      await page.getByLabel('Search').fill(wanted);
+      await page.getByLabel('Search').press('Enter');
+      await page.getByRole('heading', { name: heading, exact: true }).waitFor();
+    }
+    // Both are no id of a tenant, and no deployment.
+    expect(faults.splice(0)).toEqual(Array.from({ length: 4 }, () => expect.stringContaining('404')));
+  });
+});
+
+it('lists webhooks, pauses and resumes them', async () => {
+  await visited('platform_admin', 'settings', async (page) => {
+    const row = page.getByRole('table', { name: 'webhooks' }).getByRole('row', { name: /books/ });
+    await row.getByText('https://books.example').waitFor();
+    await row.getByRole('button', { name: 'Pause books' }).click();
+    await row.getByText('paused in the console').waitFor();
+    await row.getByRole('button', { name: 'Resume books' }).click();
+    await row.getByText('resumed in the console').waitFor();
+  });
+});
 
 describe('the budgets of a tenant', () => {
   let before = 0;

@@ -1,0 +1,59 @@
+import { Stack, Text, TextInput } from '@mantine/core';
+import { useAnswer } from '../answers.ts';
+import { monthOf, monthText } from '../formats.ts';
+import { useParam } from '../moment.ts';
+import { changing } from '../parts/inputs.ts';
+import { Answered, Figure, Figures, Section } from '../parts/states.tsx';
+import { Explain, To } from '../parts/table.tsx';
+import { figuresOf, hasShared, isMonthText } from './margin/figures.tsx';
+
+interface OfTenant {
+  readonly tenantId: string;
+  readonly currency: string;
+}
+
+/** What a month of one tenant came to, for who may see it. */
+export function MarginOf({ tenantId, currency }: OfTenant) {
+  const [month, setMonth] = useParam('marginMonth', monthOf(new Date()));
+  const isMonth = isMonthText(month);
+  const margin = useAnswer('margin', isMonth ? { period: month, currency } : null);
+  return (
+    <Section title="Margin">
+      <Stack gap="xs" align="start">
+        <TextInput
+          label="Month of the margin"
+          type="month"
+          value={month}
+          error={isMonth ? null : 'Enter a month such as 2026-04'}
+          onChange={changing(setMonth)}
+        />
+        {isMonth && (
+          <Answered answer={margin}>
+            {({ byTenant }) => {
+              const own = byTenant.find((each) => each.tenantId === tenantId);
+              if (own === undefined)
+                return <Text c="dimmed">{`No revenue and no cost in ${monthText(month)}. Choose another month.`}</Text>;
+              return (
+                <>
+                  <Figures
+                    of={figuresOf(hasShared([own])).map(([title, name]) => [title, own[name]] as const)}
+                    currency={currency}
+                  >
+                    <Figure title="Margin %">{own.marginPct ?? '–'}</Figure>
+                  </Figures>
+                  <Text size="sm">
+                    <Explain id={`margin:${month}/${currency}/${encodeURIComponent(tenantId)}`}>
+                      Invoices and cost lines
+                    </Explain>
+                    {' · '}
+                    <To path={`/margin?month=${month}&currency=${currency}`}>All tenants</To>
+                  </Text>
+                </>
+              );
+            }}
+          </Answered>
+        )}
+      </Stack>
+    </Section>
+  );
+}
