@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '#domain/events';
-import { evolveSharing, policiesOf, sharingOf, type SharingPolicy } from '#domain/margin/sharing-policy';
+import { policiesOf, sharingData, sharingOf, type SharingPolicy } from '#domain/margin/sharing-policy';
+import { evolveTerms } from '#domain/terms/terms';
 import { changing } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { toPolicy } from './cost-sharing.read.js';
@@ -20,7 +21,7 @@ const toRow = ({ policyId, period, costs, method, billingKind, weights }: Sharin
 function next(event: RecordedEvent<SharingEvents>, rows: readonly CostSharingRow[]): CostSharingRow[] {
   const { policyId } = event.data;
   const versions = sharingOf(rows.map(toPolicy)).get(policyId) ?? [];
-  return policiesOf(new Map([[policyId, evolveSharing(versions, event)]])).map(toRow);
+  return policiesOf(new Map([[policyId, evolveTerms(versions, sharingData(event))]])).map(toRow);
 }
 
 const ofPolicy = ({ data }: RecordedEvent<SharingEvents>): readonly string[] => [data.policyId];

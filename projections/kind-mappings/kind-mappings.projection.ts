@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '#domain/events';
-import { evolveMapping, mappingsOf, versionsOfMappings } from '#domain/margin/kind-mapping';
+import { mappingData, mappingsOf, versionsOfMappings } from '#domain/margin/kind-mapping';
+import { evolveTerms } from '#domain/terms/terms';
 import { changing } from '#read-model/versioned';
 import { versionedProjection } from '../flow.js';
 import { toMapping } from './kind-mappings.read.js';
@@ -8,7 +9,7 @@ import { type KindMappingRow, kindMappings } from './kind-mappings.table.js';
 type MappingEvents = 'KindMappingSet' | 'KindMappingCorrected';
 
 function next(event: RecordedEvent<MappingEvents>, rows: readonly KindMappingRow[]): KindMappingRow[] {
-  const versions = evolveMapping(versionsOfMappings(rows.map(toMapping)), event);
+  const versions = evolveTerms(versionsOfMappings(rows.map(toMapping)), mappingData(event));
   return mappingsOf(event.data, versions).map(({ provider, kind, billingKinds, period }) => ({
     ...{ provider, kind, billing_kinds: billingKinds },
     ...{ effective_from: period.start, effective_until: period.end },

@@ -9,6 +9,7 @@ import {
   type TermsCorrection,
   termsCorrection,
   type TermsData,
+  type TermsVersion,
   withTermsOver,
 } from '#domain/terms/terms';
 import { neverWith } from './appending/withdrawals.js';
@@ -29,6 +30,8 @@ export interface TermsSubject<Terms, Fact extends RecordedEvent> {
   readonly unknown: string;
   readonly command: string;
   readonly correctedBy: (correction: TermsCorrection<Terms>) => LedgerEvent;
+  /** Refuses terms that others of the stream leave no room for. Absent: nothing else is in their way. */
+  readonly assertFitting?: (after: readonly TermsVersion<Terms>[], events: readonly RecordedEvent[]) => void;
 }
 
 /** What its events say of terms that a command states from an instant on. */
@@ -42,7 +45,7 @@ export function statedTerms<Terms, Fact extends RecordedEvent>(
   return statedOver(foldTerms(data), effectiveFrom, facts);
 }
 
-/** Withdraws terms that were set from an instant on. Errors: the subject's `unknown`, `overtaken`. */
+/** Withdraws terms that were set from an instant on. Errors: the subject's `unknown` and others, `overtaken`. */
 export const withdrawnTerms = async <Terms, Fact extends RecordedEvent>(
   core: LedgerCore,
   call: CommandCall,
@@ -59,7 +62,7 @@ export const withdrawnTerms = async <Terms, Fact extends RecordedEvent>(
     return termsCorrection(foldTerms(all), foldTermsWithout(all, without), correction);
   });
 
-/** Corrects terms over a period. Errors: the subject's `unknown`, `overtaken`. */
+/** Corrects terms over a period. Errors: the subject's `unknown` and others, `overtaken`. */
 export const correctedTerms = async <Terms, Fact extends RecordedEvent>(
   core: LedgerCore,
   call: CommandCall,
@@ -83,6 +86,8 @@ const changedTerms = async <Terms, Fact extends RecordedEvent>(
     saidOf: (event: Fact) => `${subject.name} was ${'reason' in event.data ? 'corrected' : 'set'}`,
     decide(events) {
       const correction = change(events.filter(subject.isOf));
-      return correction === null ? [] : [subject.correctedBy(correction)];
+      if (correction === null) return [];
+      subject.assertFitting?.(correction.versions, events);
+      return [subject.correctedBy(correction)];
     },
   });

@@ -1,31 +1,30 @@
 import { z } from 'zod';
-import { notFound } from '#domain/errors';
 import { isEventOf, type RecordedEvent } from '#domain/events';
 import {
-  correctSharing as decideCorrection,
-  foldPolicyWithout,
+  assertReached,
+  assertSharing,
   foldSharing,
   policiesWith,
   setSharing as decideSharing,
   SHARED_COSTS_STREAM,
   SHARING_METHODS,
+  sharingCorrected,
+  sharingData,
   sharingEvents,
   type SharingTerms,
-  type StatedTerms,
-  withdrawSharing,
+  termsOf,
   zSharingTerms,
 } from '#domain/margin/sharing-policy';
 import { zCurrency, zId, zInstant, zText } from '#domain/schema';
 import { tenantStream } from '#domain/tenants/tenant';
+import type { StatedTerms } from '#domain/terms/terms';
 import type { Instant } from '#domain/time/instant';
 import type { Margin } from '#domain/margin/margin';
 import { marginsBy } from '#billing/costs/margin-month';
-import { neverWith } from '#ledger/appending/withdrawals';
+import { correctedTerms, statedTerms, type TermsSubject, withdrawnTerms } from '#ledger/dated-terms';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { corrected } from '#ledger/overtaken';
 import { ADMIN, defineQuery, pageOfRows, zAsOf, zAt, zOptionalId, zPage } from '#ledger/query';
-import { statedOver } from '#ledger/stated';
 import { tenantOf } from '#ledger/tenant';
 import { readAllSharing, readSharingPage, SHARING_ORDER, toPolicy } from '#projections/cost-sharing/cost-sharing.read';
 import { inForce, listOf, zPosition, zQuantity } from './answers.js';
@@ -35,10 +34,17 @@ import { APRIL } from './story.js';
 
 type SharingEvent = Extract<RecordedEvent, { readonly type: keyof typeof sharingEvents }>;
 const isSharing = isEventOf(sharingEvents);
-const ofPolicy =
-  (policyId: string) =>
-  (event: RecordedEvent): event is SharingEvent =>
-    isSharing(event) && event.data.policyId === policyId;
+
+const subjectOf = (policyId: string): TermsSubject<SharingTerms, SharingEvent> => ({
+  stream: SHARED_COSTS_STREAM,
+  isOf: (event): event is SharingEvent => isSharing(event) && event.data.policyId === policyId,
+  dataOf: sharingData,
+  ...{ name: `cost-sharing policy ${policyId}`, unknown: 'unknown_sharing', command: 'set-cost-sharing' },
+  correctedBy: (correction) => sharingCorrected(policyId, correction),
+  assertFitting(after, events) {
+    assertReached(foldSharing(events.filter(isSharing)), policyId, after);
+  },
+});
 
 const POLICY = 'The name of the policy. Of several that match a cost, the first by name shares it';
 const effective = { effectiveFrom: zInstant, effectiveUntil: zInstant.optional() };
@@ -51,33 +57,12 @@ const setCostSharing = defineCommand({
   roles: ADMIN,
   fourEyes: 'nothing',
   mistakes: { correctedBy: ['correct-cost-sharing', 'withdraw'] },
-  stated({ policyId, effectiveFrom }, events) {
-    const history = events.filter(ofPolicy(policyId));
-    const facts = history.flatMap(({ type, data }) => (type === 'CostSharingSet' ? [data.effectiveFrom] : []));
-    return statedOver(foldSharing(history).get(policyId) ?? [], effectiveFrom, facts);
-  },
+  stated: ({ policyId, effectiveFrom }, events) => statedTerms(subjectOf(policyId), effectiveFrom, events),
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ policyId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
       const { policyId, effectiveFrom } = call.fields;
-      return corrected(core, call, {
-        ...{ stream: SHARED_COSTS_STREAM, isOf: ofPolicy(policyId), saidOf },
-        decide(events) {
-          const history = events.filter(ofPolicy(policyId));
-          const never = neverWith(history, correction.withdrawn);
-          if (never === null)
-            throw notFound(
-              'unknown_sharing',
-              `policy ${policyId} was not set from ${effectiveFrom}: nothing to withdraw`,
-            );
-          return withdrawSharing(
-            foldSharing(events.filter(isSharing)),
-            policyId,
-            foldPolicyWithout(history, never),
-            correction,
-          );
-        },
-      });
+      return withdrawnTerms(core, call, subjectOf(policyId), { effectiveFrom, correction });
     },
   }),
   example: {
@@ -113,19 +98,17 @@ const correctCostSharing = defineCommand({
   },
   async handle(call, core) {
     const { policyId, reason, ...fields } = call.fields;
+    const stated = statedBy(fields);
+    assertSharing(stated);
     await assertTenants(core, fields);
-    return corrected(core, call, {
-      ...{ stream: SHARED_COSTS_STREAM, isOf: ofPolicy(policyId), saidOf },
-      decide: (events) =>
-        decideCorrection(foldSharing(events.filter(isSharing)), policyId, statedBy(fields), { reason }),
-    });
+    return correctedTerms(core, call, subjectOf(policyId), { stated, reason });
   },
 });
 
 type StatedFields = SharingTerms & { readonly effectiveFrom: Instant; readonly effectiveUntil?: Instant | undefined };
 
-const statedBy = ({ effectiveFrom: from, effectiveUntil, ...terms }: StatedFields): StatedTerms => ({
-  terms,
+const statedBy = ({ effectiveFrom: from, effectiveUntil, ...terms }: StatedFields): StatedTerms<SharingTerms> => ({
+  terms: termsOf(terms),
   from,
   until: effectiveUntil ?? null,
 });
@@ -134,11 +117,6 @@ const statedBy = ({ effectiveFrom: from, effectiveUntil, ...terms }: StatedField
 async function assertTenants(core: LedgerCore, { weights = [] }: SharingTerms): Promise<void> {
   for (const { tenantId } of weights) tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
 }
-
-const saidOf = ({ type, data }: SharingEvent): string =>
-  type === 'CostSharingCorrected'
-    ? `policy ${data.policyId} was corrected: ${data.reason}`
-    : `policy ${data.policyId} was set from ${data.effectiveFrom}`;
 
 const zSharing = z
   .object({

@@ -1,28 +1,23 @@
 import { z } from 'zod';
-import { notFound } from '#domain/errors';
 import { isEventOf, type RecordedEvent } from '#domain/events';
 import {
-  correctMapping,
-  foldMapping,
-  foldMappingWithout,
+  assertMapping,
   KIND_MAPPINGS_STREAM,
   kindMappingEvents,
+  mappingData,
   mappingsWith,
   type MappingTerms,
   type ProviderKind,
   setMapping,
   type StatedMapping,
-  withdrawMapping,
   zMappingTerms,
 } from '#domain/margin/kind-mapping';
 import { zCurrency, zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { unitsBy } from '#billing/costs/unit-economics';
-import { neverWith } from '#ledger/appending/withdrawals';
+import { correctedTerms, statedTerms, type TermsSubject, withdrawnTerms } from '#ledger/dated-terms';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
-import { corrected } from '#ledger/overtaken';
 import { ADMIN, defineQuery, pageOfRows, zAsOf, zAt, zOptionalId, zPage } from '#ledger/query';
-import { statedOver } from '#ledger/stated';
 import {
   KIND_MAPPING_ORDER,
   readKindMappings,
@@ -37,10 +32,15 @@ import { APRIL } from './story.js';
 
 type MappingEvent = Extract<RecordedEvent, { readonly type: keyof typeof kindMappingEvents }>;
 const isMapping = isEventOf(kindMappingEvents);
-const ofKind =
-  ({ provider, kind }: ProviderKind) =>
-  (event: RecordedEvent): event is MappingEvent =>
-    isMapping(event) && event.data.provider === provider && event.data.kind === kind;
+
+const subjectOf = ({ provider, kind }: ProviderKind): TermsSubject<MappingTerms, MappingEvent> => ({
+  stream: KIND_MAPPINGS_STREAM,
+  isOf: (event): event is MappingEvent =>
+    isMapping(event) && event.data.provider === provider && event.data.kind === kind,
+  dataOf: mappingData,
+  ...{ name: `the mapping of ${kind} of ${provider}`, unknown: 'unknown_kind_mapping', command: 'set-kind-mapping' },
+  correctedBy: (correction) => ({ type: 'KindMappingCorrected', data: { provider, kind, ...correction } }),
+});
 
 const of = {
   provider: zId.describe('The provider, as its cost lines name it'),
@@ -56,29 +56,12 @@ const setKindMapping = defineCommand({
   roles: ADMIN,
   fourEyes: 'nothing',
   mistakes: { correctedBy: ['correct-kind-mapping', 'withdraw'] },
-  stated({ effectiveFrom, ...fields }, events) {
-    const history = events.filter(ofKind(fields));
-    const facts = history.flatMap(({ type, data }) => (type === 'KindMappingSet' ? [data.effectiveFrom] : []));
-    return statedOver(foldMapping(history), effectiveFrom, facts);
-  },
+  stated: ({ effectiveFrom, ...fields }, events) => statedTerms(subjectOf(fields), effectiveFrom, events),
   withdrawal: defineWithdrawal({
     fields: z.strictObject({ provider: zId, kind: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
       const { effectiveFrom, ...fields } = call.fields;
-      return corrected(core, call, {
-        ...{ stream: KIND_MAPPINGS_STREAM, isOf: ofKind(fields), saidOf },
-        decide(events) {
-          const history = events.filter(ofKind(fields));
-          const never = neverWith(history, correction.withdrawn);
-          if (never === null)
-            throw notFound(
-              'unknown_kind_mapping',
-              `kind ${fields.kind} of ${fields.provider} was not mapped from ${effectiveFrom}: nothing to withdraw`,
-            );
-          const versions = { before: foldMapping(history), after: foldMappingWithout(history, never) };
-          return withdrawMapping(fields, versions, correction);
-        },
-      });
+      return withdrawnTerms(core, call, subjectOf(fields), { effectiveFrom, correction });
     },
   }),
   example: { provider: 'digitalocean', kind: 'Droplets', billingKinds: ['droplet_hours'], effectiveFrom: APRIL.start },
@@ -103,11 +86,9 @@ const correctKindMapping = defineCommand({
   },
   async handle(call, core) {
     const { reason, ...fields } = call.fields;
-    return corrected(core, call, {
-      ...{ stream: KIND_MAPPINGS_STREAM, isOf: ofKind(fields), saidOf },
-      decide: (events) =>
-        correctMapping(fields, foldMapping(events.filter(ofKind(fields))), statedBy(fields), { reason }),
-    });
+    const stated = statedBy(fields);
+    assertMapping(stated);
+    return correctedTerms(core, call, subjectOf(fields), { stated, reason });
   },
 });
 
@@ -118,11 +99,6 @@ const statedBy = ({ effectiveFrom: from, effectiveUntil, billingKinds }: StatedF
   from,
   until: effectiveUntil ?? null,
 });
-
-const saidOf = ({ type, data }: MappingEvent): string =>
-  type === 'KindMappingCorrected'
-    ? `the mapping of ${data.kind} was corrected: ${data.reason}`
-    : `kind ${data.kind} was mapped from ${data.effectiveFrom}`;
 
 const zKindMapping = z
   .object({ provider: z.string(), kind: z.string(), billingKinds: z.array(z.string()), ...inForce })

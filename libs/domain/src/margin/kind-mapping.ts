@@ -1,20 +1,19 @@
 import { z } from 'zod';
 import { compareText } from '../compare-text.js';
-import type { Correction } from '../correction.js';
-import { type FieldError, invalid, notFound } from '../errors.js';
+import { type FieldError, invalid } from '../errors.js';
 import { BILLING_KINDS_BY_KIND } from '../metering/metering.js';
-import { correctionFields, type EventDataOf, type EventOf, type IdSchema, zId, zInstant } from '../schema.js';
-import { firstDifference } from '../time/dated.js';
-import { compareInstants, type Instant } from '../time/instant.js';
-import { assertEffective, contains, type OpenPeriod } from '../time/period.js';
+import { type EventOf, type IdSchema, zId, zInstant } from '../schema.js';
 import {
-  factsOfTerms,
-  termsInForce,
-  type TermsOver,
+  correctedFields,
+  periodsOfTerms,
+  type StatedTerms,
+  type TermsData,
   type TermsVersion,
-  versionsOf,
+  versionsOfTerms,
   withTermsOver,
-} from '../time/terms.js';
+} from '../terms/terms.js';
+import type { Instant } from '../time/instant.js';
+import { assertEffective, contains, type OpenPeriod } from '../time/period.js';
 
 /** All decisions about which billing kinds the cost of provider kinds is for. */
 export const KIND_MAPPINGS_STREAM = 'kind-mappings';
@@ -47,14 +46,7 @@ export const kindMappingEventsWith = (zId: IdSchema) => ({
     effectiveUntil: zInstant.nullable(),
   }),
   /** The mapping as it is true now. */
-  KindMappingCorrected: z.object({
-    ...ofWith(zId),
-    /** From each instant until the next: the terms, or null where nothing is recorded. */
-    versions: z.array(z.object({ from: zInstant, terms: z.strictObject(termsWith(zId)).nullable() })),
-    /** The terms that the correction states, and their period. Absent: it withdraws. */
-    stated: z.object({ terms: z.strictObject(termsWith(zId)), from: zInstant, until: zInstant.nullable() }).optional(),
-    ...correctionFields,
-  }),
+  KindMappingCorrected: z.object({ ...ofWith(zId), ...correctedFields(z.strictObject(termsWith(zId))) }),
 });
 export const kindMappingEvents = kindMappingEventsWith(zId);
 export type KindMappingEvent = EventOf<typeof kindMappingEventsWith>;
@@ -69,38 +61,15 @@ export interface KindMapping extends ProviderKind, MappingTerms {
 
 const keyOfKind = ({ provider, kind }: ProviderKind): string => JSON.stringify([provider, kind]);
 
-/** The versions after events of one provider kind. */
-export const foldMapping = (events: Iterable<KindMappingEvent>): MappingVersions =>
-  [...events].reduce<MappingVersions>(evolveMapping, []);
+/** What an event says of the mapping of its kind. */
+export const mappingData = ({ type, data }: KindMappingEvent): TermsData<MappingTerms> =>
+  type === 'KindMappingCorrected' ? data : { ...data, terms: { billingKinds: data.billingKinds } };
 
-export function evolveMapping(versions: MappingVersions, event: KindMappingEvent): MappingVersions {
-  if (event.type === 'KindMappingCorrected') return event.data.versions;
-  const { effectiveFrom: from, effectiveUntil: until, billingKinds } = event.data;
-  return withTermsOver(versions, { terms: { billingKinds }, from, until });
-}
+export type StatedMapping = StatedTerms<MappingTerms>;
 
-/**
- * The versions as they would be recorded without some of the events. Corrections stay, over the periods that they
- * state.
- */
-export function foldMappingWithout(
-  events: Iterable<KindMappingEvent>,
-  never: ReadonlySet<KindMappingEvent>,
-): MappingVersions {
-  let versions: MappingVersions = [];
-  for (const event of events) {
-    if (never.has(event)) continue;
-    if (event.type === 'KindMappingSet') versions = evolveMapping(versions, event);
-    else if (event.data.stated !== undefined) versions = withTermsOver(versions, event.data.stated);
-  }
-  return versions;
-}
-
-export type StatedMapping = NonNullable<EventDataOf<typeof kindMappingEventsWith, 'KindMappingCorrected'>['stated']>;
-
-/** Sets the mapping of a provider kind. Errors: `invalid_kind_mapping`, `empty_period`. */
+/** Sets the mapping of a provider kind. Errors: those of `assertMapping`. */
 export function setMapping({ provider, kind }: ProviderKind, stated: StatedMapping): KindMappingEvent[] {
-  assertStated(stated);
+  assertMapping(stated);
   const { terms, from, until } = stated;
   return [
     {
@@ -110,49 +79,8 @@ export function setMapping({ provider, kind }: ProviderKind, stated: StatedMappi
   ];
 }
 
-/**
- * Corrects the mapping of a provider kind over a period. Nothing happens if it is right already. Errors:
- * `unknown_kind_mapping`, and those of `setMapping`.
- */
-export function correctMapping(
-  of: ProviderKind,
-  before: MappingVersions,
-  stated: StatedMapping,
-  { reason }: Correction,
-): KindMappingEvent[] {
-  assertStated(stated);
-  if (before.length === 0)
-    throw notFound('unknown_kind_mapping', `kind ${of.kind} of ${of.provider} was never mapped: use set-kind-mapping`);
-  const after = withTermsOver(before, stated);
-  return JSON.stringify(after) === JSON.stringify(before)
-    ? []
-    : [correctedTo(of, { before, after }, { reason }, stated)];
-}
-
-/** What is left of a mapping without what a command set. */
-export const withdrawMapping = (
-  of: ProviderKind,
-  versions: { readonly before: MappingVersions; readonly after: MappingVersions },
-  correction: Correction,
-): KindMappingEvent[] => [correctedTo(of, versions, correction)];
-
-function correctedTo(
-  { provider, kind }: ProviderKind,
-  { before, after }: { readonly before: MappingVersions; readonly after: MappingVersions },
-  correction: Correction,
-  stated?: StatedMapping,
-): KindMappingEvent {
-  const data = {
-    ...{ provider, kind, versions: [...after] },
-    ...(stated === undefined ? {} : { stated }),
-    changedFrom: firstDifference(factsOfTerms(before), factsOfTerms(after)),
-    ...correction,
-  };
-  return { type: 'KindMappingCorrected', data };
-}
-
 /** Errors: `invalid_kind_mapping`, `empty_period`. */
-function assertStated({ terms: { billingKinds }, from, until }: TermsOver<MappingTerms>): void {
+export function assertMapping({ terms: { billingKinds }, from, until }: StatedMapping): void {
   const errors = billingKinds.flatMap((each, index): FieldError[] =>
     billingKinds.indexOf(each) < index ? [{ field: `billingKinds[${index}]`, message: 'is a duplicate' }] : [],
   );
@@ -163,15 +91,11 @@ function assertStated({ terms: { billingKinds }, from, until }: TermsOver<Mappin
 
 /** The mapping of a provider kind, with its periods. */
 export const mappingsOf = ({ provider, kind }: ProviderKind, versions: MappingVersions): KindMapping[] =>
-  termsInForce(versions).map(({ terms, period }) => ({ provider, kind, ...terms, period }));
+  periodsOfTerms(versions).map(({ terms, period }) => ({ provider, kind, ...terms, period }));
 
 /** The versions of one provider kind, from its mappings. */
 export const versionsOfMappings = (mappings: readonly KindMapping[]): MappingVersions =>
-  versionsOf(
-    [...mappings]
-      .sort((a, b) => compareInstants(a.period.start, b.period.start))
-      .map(({ billingKinds, period }) => ({ terms: { billingKinds }, period })),
-  );
+  versionsOfTerms(mappings.map(({ billingKinds, period }) => ({ terms: { billingKinds }, period })));
 
 /** The mappings if that of one provider kind were set. Errors: those of `setMapping`. */
 export function mappingsWith(mappings: readonly KindMapping[], of: ProviderKind, stated: StatedMapping): KindMapping[] {

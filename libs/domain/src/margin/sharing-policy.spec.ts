@@ -1,14 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { instant } from '../time/instant.js';
-import {
-  correctSharing,
-  foldPolicyWithout,
-  foldSharing,
-  policiesOf,
-  setSharing,
-  type SharingEvent,
-  type SharingTerms,
-} from './sharing-policy.js';
+import { foldSharing, policiesOf, setSharing, type SharingEvent, type SharingTerms } from './sharing-policy.js';
 
 const MAY = instant('2026-05-01T00:00:00Z');
 const JUNE = instant('2026-06-01T00:00:00Z');
@@ -34,33 +26,6 @@ describe('a policy', () => {
       ['p', 'even', MAY, JUNE],
       ['p', 'direct_cost', JUNE, JULY],
       ['p', 'even', JULY, null],
-    ]);
-  });
-
-  it('can be corrected for a period, with the reason, and only where that changes something', () => {
-    const recorded = set([], 'p', EVEN);
-    const stated = { terms: BY_COST, from: JUNE, until: JULY };
-    const corrected = correctSharing(foldSharing(recorded), 'p', stated, { reason: 'a typo' });
-    expect(corrected).toMatchObject([{ data: { reason: 'a typo', changedFrom: JUNE } }]);
-    const events = [...recorded, ...corrected];
-    expect(inForce(events)).toEqual([
-      ['p', 'even', MAY, JUNE],
-      ['p', 'direct_cost', JUNE, JULY],
-    ]);
-    expect(correctSharing(foldSharing(events), 'p', stated, { reason: 'again' })).toEqual([]);
-  });
-
-  it('that was withdrawn leaves what was set and corrected besides it', () => {
-    const first = set([], 'p', EVEN, MAY, JUNE);
-    const both = set(first, 'p', BY_COST, JUNE, JULY);
-    const all = [
-      ...both,
-      ...correctSharing(foldSharing(both), 'p', { terms: EVEN, from: JULY, until: null }, { reason: 'goes on' }),
-    ];
-    const left = foldPolicyWithout(all, new Set(first));
-    expect(policiesOf(new Map([['p', left]])).map(({ method, period }) => [method, period.start])).toEqual([
-      ['direct_cost', JUNE],
-      ['even', JULY],
     ]);
   });
 });
@@ -111,12 +76,5 @@ describe('refused is', () => {
     // Asked first, the narrow one takes its part. And one may begin where the other ends.
     expect(inForce(set(wide, '1-support', narrow))).toHaveLength(2);
     expect(inForce(set(wide, 'b', narrow, JULY, instant('2026-08-01T00:00:00Z')))).toHaveLength(2);
-  });
-
-  it('a correction of a policy that was never set', () => {
-    const stated = { terms: EVEN, from: MAY, until: null };
-    expect(() => correctSharing(new Map(), 'p', stated, { reason: 'r' })).toThrow(
-      expect.objectContaining({ code: 'unknown_sharing' }),
-    );
   });
 });

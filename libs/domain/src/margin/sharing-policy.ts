@@ -1,22 +1,21 @@
 import { z } from 'zod';
-import type { Correction } from '../correction.js';
 import { compareText } from '../compare-text.js';
-import { conflict, type DomainError, type FieldError, invalid, notFound } from '../errors.js';
+import { conflict, type DomainError, type FieldError, invalid } from '../errors.js';
 import { decimal, sum, text, ZERO } from '../money/decimal.js';
+import { type EventOf, type IdSchema, zDecimal, zId, zInstant, zText } from '../schema.js';
 import {
-  correctionFields,
-  type EventDataOf,
-  type EventOf,
-  type IdSchema,
-  zDecimal,
-  zId,
-  zInstant,
-  zText,
-} from '../schema.js';
-import { firstDifference } from '../time/dated.js';
-import { compareInstants, isBefore } from '../time/instant.js';
+  correctedFields,
+  evolveTerms,
+  periodsOfTerms,
+  type StatedTerms,
+  type TermsCorrection,
+  type TermsData,
+  type TermsVersion,
+  versionsOfTerms,
+  withTermsOver,
+} from '../terms/terms.js';
+import { isBefore } from '../time/instant.js';
 import { assertEffective, type OpenPeriod, overlaps, periodText } from '../time/period.js';
-import { factsOfTerms, termsInForce, type TermsVersion, versionsOf, withTermsOver } from '../time/terms.js';
 
 /** All decisions about shared cost. They are in one stream, because they are checked against each other. */
 export const SHARED_COSTS_STREAM = 'shared-costs';
@@ -57,14 +56,7 @@ export const sharingEventsWith = (zId: IdSchema) => ({
     effectiveUntil: zInstant.nullable(),
   }),
   /** The policy as it is true now. */
-  CostSharingCorrected: z.object({
-    policyId: zId,
-    /** From each instant until the next: the terms, or null where the policy is not in force. */
-    versions: z.array(z.object({ from: zInstant, terms: z.strictObject(termsWith(zId)).nullable() })),
-    /** The terms that the correction states, and their period. Absent: it withdraws. */
-    stated: z.object({ terms: z.strictObject(termsWith(zId)), from: zInstant, until: zInstant.nullable() }).optional(),
-    ...correctionFields,
-  }),
+  CostSharingCorrected: z.object({ policyId: zId, ...correctedFields(z.strictObject(termsWith(zId))) }),
 });
 export const sharingEvents = sharingEventsWith(zId);
 export type SharingEvent = EventOf<typeof sharingEventsWith>;
@@ -81,35 +73,15 @@ export interface SharingPolicy extends SharingTerms {
 /** The versions of each policy. */
 export type Sharing = ReadonlyMap<string, readonly SharingVersion[]>;
 
+/** What an event says of the terms of its policy. */
+export const sharingData = ({ type, data }: SharingEvent): TermsData<SharingTerms> =>
+  type === 'CostSharingCorrected' ? data : { ...data, terms: termsOf(data) };
+
 export function foldSharing(events: Iterable<SharingEvent>): Sharing {
   const sharing = new Map<string, readonly SharingVersion[]>();
   for (const event of events)
-    sharing.set(event.data.policyId, evolveSharing(sharing.get(event.data.policyId) ?? [], event));
+    sharing.set(event.data.policyId, evolveTerms(sharing.get(event.data.policyId) ?? [], sharingData(event)));
   return sharing;
-}
-
-/** A policy's versions after an event of it. */
-export function evolveSharing(versions: readonly SharingVersion[], event: SharingEvent): readonly SharingVersion[] {
-  if (event.type === 'CostSharingCorrected') return event.data.versions;
-  const { effectiveFrom: from, effectiveUntil: until, ...data } = event.data;
-  return withTermsOver(versions, { terms: termsOf(data), from, until });
-}
-
-/**
- * A policy's versions as they would be recorded without some of its events. Corrections stay, over the periods that
- * they state. What earlier withdrawals came to is computed again.
- */
-export function foldPolicyWithout(
-  events: Iterable<SharingEvent>,
-  never: ReadonlySet<SharingEvent>,
-): readonly SharingVersion[] {
-  let versions: readonly SharingVersion[] = [];
-  for (const event of events) {
-    if (never.has(event)) continue;
-    if (event.type === 'CostSharingSet') versions = evolveSharing(versions, event);
-    else if (event.data.stated !== undefined) versions = withTermsOver(versions, event.data.stated);
-  }
-  return versions;
 }
 
 /** The terms without other fields. What is absent stays absent. */
@@ -120,93 +92,62 @@ export const termsOf = ({ costs, method, billingKind, weights }: SharingTerms): 
   ...(weights === undefined ? {} : { weights }),
 });
 
-export type StatedTerms = NonNullable<EventDataOf<typeof sharingEventsWith, 'CostSharingCorrected'>['stated']>;
-
 /** The policies with their periods, in the order in which they are asked for a cost: by their ids. */
 export const policiesOf = (sharing: Sharing): SharingPolicy[] =>
   [...sharing]
     .sort(([a], [b]) => compareText(a, b))
     .flatMap(([policyId, versions]) =>
-      termsInForce(versions).map(({ terms, period }) => ({ policyId, period, ...terms })),
+      periodsOfTerms(versions).map(({ terms, period }) => ({ policyId, period, ...terms })),
     );
 
 /** The versions of policies, with the gaps between their periods. */
-export function sharingOf(policies: readonly SharingPolicy[]): Sharing {
-  const inOrder = [...policies].sort((a, b) => compareInstants(a.period.start, b.period.start));
-  return new Map(
-    [...Map.groupBy(inOrder, ({ policyId }) => policyId)].map(([policyId, of]) => [
+export const sharingOf = (policies: readonly SharingPolicy[]): Sharing =>
+  new Map(
+    [...Map.groupBy(policies, ({ policyId }) => policyId)].map(([policyId, of]) => [
       policyId,
-      versionsOf(of.map(({ period, ...policy }) => ({ terms: termsOf(policy), period }))),
+      versionsOfTerms(of.map(({ period, ...policy }) => ({ terms: termsOf(policy), period }))),
     ]),
   );
-}
 
 /** The policies if the terms of one were set. Errors: those of `setSharing`. */
 export function policiesWith(
   policies: readonly SharingPolicy[],
   policyId: string,
-  stated: StatedTerms,
+  stated: StatedTerms<SharingTerms>,
 ): SharingPolicy[] {
   const sharing = sharingOf(policies);
   setSharing(sharing, policyId, stated);
   return policiesOf(new Map([...sharing, [policyId, withTermsOver(sharing.get(policyId) ?? [], stated)]]));
 }
 
-/** Sets the terms of a policy. Errors: `invalid_sharing`, `empty_period`, `sharing_overlap`. */
-export function setSharing(sharing: Sharing, policyId: string, { terms, from, until }: StatedTerms): SharingEvent[] {
-  assertTerms(terms);
-  assertEffective(from, until);
-  const versions = withTermsOver(sharing.get(policyId) ?? [], { terms, from, until });
-  assertReached(new Map([...sharing, [policyId, versions]]), policyId);
+/** Sets the terms of a policy. Errors: those of `assertSharing`, `sharing_overlap`. */
+export function setSharing(sharing: Sharing, policyId: string, stated: StatedTerms<SharingTerms>): SharingEvent[] {
+  assertSharing(stated);
+  const { terms, from, until } = stated;
+  assertReached(sharing, policyId, withTermsOver(sharing.get(policyId) ?? [], { terms, from, until }));
   return [
     { type: 'CostSharingSet', data: { policyId, ...termsOf(terms), effectiveFrom: from, effectiveUntil: until } },
   ];
 }
 
-/**
- * Corrects the terms of a policy over a period. Nothing happens if they are right already. Errors: `unknown_sharing`,
- * and those of `setSharing`.
- */
-export function correctSharing(
-  sharing: Sharing,
+/** The event of a correction or a withdrawal. */
+export const sharingCorrected = (
   policyId: string,
-  stated: StatedTerms,
-  { reason }: Correction,
-): SharingEvent[] {
-  assertTerms(stated.terms);
-  assertEffective(stated.from, stated.until);
-  const before = sharing.get(policyId);
-  if (before === undefined)
-    throw notFound('unknown_sharing', `cost-sharing policy ${policyId} was never set: use set-cost-sharing`);
-  const after = withTermsOver(before, { ...stated, terms: termsOf(stated.terms) });
-  if (JSON.stringify(after) === JSON.stringify(before)) return [];
-  return [correctedTo(sharing, policyId, after, { reason }, stated)];
-}
-
-/** What is left of a policy without what a command set. Errors: `sharing_overlap`. */
-export const withdrawSharing = (
-  sharing: Sharing,
-  policyId: string,
-  after: readonly SharingVersion[],
-  correction: Correction,
-): SharingEvent[] => [correctedTo(sharing, policyId, after, correction)];
-
-function correctedTo(
-  sharing: Sharing,
-  policyId: string,
-  after: readonly SharingVersion[],
-  correction: Correction,
-  stated?: StatedTerms,
-): SharingEvent {
-  assertReached(new Map([...sharing, [policyId, after]]), policyId);
-  const data = {
+  { versions, stated, ...correction }: TermsCorrection<SharingTerms>,
+): SharingEvent => ({
+  type: 'CostSharingCorrected',
+  data: {
     policyId,
-    versions: [...after],
+    versions,
     ...(stated === undefined ? {} : { stated: { ...stated, terms: termsOf(stated.terms) } }),
-    changedFrom: firstDifference(factsOfTerms(sharing.get(policyId) ?? []), factsOfTerms(after)),
     ...correction,
-  };
-  return { type: 'CostSharingCorrected', data };
+  },
+});
+
+/** Errors: `invalid_sharing`, `empty_period`. */
+export function assertSharing({ terms, from, until }: StatedTerms<SharingTerms>): void {
+  assertTerms(terms);
+  assertEffective(from, until);
 }
 
 /** Errors: `invalid_sharing`. */
@@ -242,11 +183,12 @@ function faultsOfWeights(weights: NonNullable<SharingTerms['weights']>): FieldEr
 }
 
 /**
- * Each cost is shared at most once: the first policy by id that matches it takes it. So a policy with an earlier id
+ * Each cost is shared at most once: the first policy by id that matches it takes it. So, with the versions that one of
+ * them is to have, a policy with an earlier id
  * that matches all that another one matches leaves nothing to it, which is refused. Errors: `sharing_overlap`.
  */
-function assertReached(sharing: Sharing, changed: string): void {
-  const policies = policiesOf(sharing);
+export function assertReached(sharing: Sharing, changed: string, after: readonly SharingVersion[]): void {
+  const policies = policiesOf(new Map([...sharing, [changed, after]]));
   for (const [index, later] of policies.entries()) {
     const first = policies
       .slice(0, index)
