@@ -403,6 +403,38 @@ describe('a webhook', () => {
   });
 });
 
+it('has messages of payments and refunds', async () => {
+  const own = { tenantId: 't1', currency: 'USD' };
+  const at = '2026-06-01T00:00:00Z';
+  await bill('t1', '04');
+  const from = await test.ledger.catchUp();
+  const pays = { command: 'record-payment', ...own, paymentId: 'p', amount: '100', at, invoiceIds: [] };
+  const never = { command: 'withdraw', ...own, reason: 'a mix-up' };
+  await test.apply(
+    { ...pays, reference: 'Ada' },
+    { command: 'apply-payment', ...own, paymentId: 'p', applicationId: 'a', at },
+    { command: 'record-refund', ...own, refundId: 'r', paymentId: 'p', amount: '1.5', at },
+    { ...never, what: 'record-refund', refundId: 'r' },
+    { ...never, what: 'apply-payment', paymentId: 'p', applicationId: 'a' },
+    { ...never, what: 'record-payment', paymentId: 'p' },
+  );
+  const { items } = await test.ask<{ items: Envelope[] }>('feed', { after: from });
+  const some = {
+    currency: 'USD',
+    applied: [{ invoiceId: expect.any(String), amount: expect.stringMatching(/^\d+\.\d\d$/) }],
+  };
+  expect(items.map(({ type, data }) => [type, data])).toEqual([
+    ['payment.recorded', { paymentId: 'p', currency: 'USD', amount: '100.00', at, applied: [] }],
+    ['payment.applied', { paymentId: 'p', applicationId: 'a', at, ...some }],
+    ['invoice.paid', expect.anything()],
+    ['refund.recorded', { refundId: 'r', paymentId: 'p', currency: 'USD', amount: '1.50', at, reason: null }],
+    ['refund.withdrawn', { refundId: 'r', paymentId: 'p', currency: 'USD', amount: '1.50', reason: 'a mix-up' }],
+    ['payment.application_withdrawn', { paymentId: 'p', applicationId: 'a', ...some, reason: 'a mix-up' }],
+    ['invoice.payment_withdrawn', expect.anything()],
+    ['payment.withdrawn', { paymentId: 'p', currency: 'USD', applied: [], reason: 'a mix-up' }],
+  ]);
+});
+
 const codec = new EventCodec();
 const skip = ({ position, eventId, type }: { position: number; eventId: string; type: string }): NewEvent => {
   const data = { position, eventId, type, reason: 'a test' };

@@ -71,7 +71,7 @@ const books = defineQuery({
       closedUntil: z.string().nullable().describe('The last closed month. null: none is closed'),
       closings: z
         .array(z.object({ month: z.string(), position: zPosition }).meta({ id: 'Closing' }))
-        .describe('Each closes its month and those before it that no earlier closing has, as of its position'),
+        .describe('A closing fixes the journal of its month, and of earlier months that were open, at its position'),
     })
     .meta({ id: 'Books' }),
   example: {},

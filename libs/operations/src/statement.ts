@@ -112,9 +112,9 @@ async function subjectOf(
 ): Promise<{ readonly of: StatementOf; readonly tenant: TenantRow }> {
   const refuse = (field: string, message: string) =>
     invalid('invalid_parameter', `statement: ${field} ${message}`, [{ field, message }]);
-  if (!inOrder({ start, end })) throw refuse('end', IN_ORDER.error);
   const tenantId = await visibleTenant(context, asked);
   if (tenantId === null) throw refuse('tenantId', 'is missing: a statement is of one tenant');
+  if (!inOrder({ start, end })) throw refuse('end', IN_ORDER.error);
   const [tenant] = await readTenants(context.core.db, context.position, [tenantId]);
   if (tenant === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
   return { of: { tenantId, currency: currency ?? tenant.currency, period: { start, end } }, tenant };

@@ -1,5 +1,6 @@
 import { derivedId } from '#domain/derived-id';
 import type { RecordedEvent } from '#domain/events';
+import type { Applied } from '#domain/invoices/payment-events';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
@@ -32,6 +33,8 @@ const message = (
 export const MESSAGE_EVENTS = [
   ...(['InvoiceDrafted', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'InvoicePaymentWithdrawn'] as const),
   ...(['CreditNoteIssued', 'RateCorrected', 'RateWithdrawn', 'RateKeyCorrected', 'DayMetered'] as const),
+  ...(['PaymentRecorded', 'PaymentApplied', 'PaymentApplicationWithdrawn', 'PaymentWithdrawn'] as const),
+  ...(['RefundRecorded', 'RefundWithdrawn'] as const),
   ...(['BudgetThresholdReached', 'BudgetThresholdUndone', 'AlertRaised', 'AlertCleared'] as const),
 ];
 type MessageEvent = (typeof MESSAGE_EVENTS)[number];
@@ -102,6 +105,36 @@ const messages: Answers<MessageEvent, Message[]> = {
     const data = { creditNoteId, invoiceId, currency, issuedAt, ...amounts(event.data), reason };
     return [message(event, 'credit_note.issued', { tenantId, subject: creditNoteId, data })];
   },
+  PaymentRecorded(event) {
+    const { tenantId, paymentId, currency, amount, at } = event.data;
+    const data = { paymentId, currency, amount: money(amount, currency), at, ...applied(event.data) };
+    return [message(event, 'payment.recorded', { tenantId, subject: paymentId, data })];
+  },
+  PaymentApplied(event) {
+    const { tenantId, paymentId, applicationId = null, currency, at } = event.data;
+    const data = { paymentId, applicationId, currency, at, ...applied(event.data) };
+    return [message(event, 'payment.applied', { tenantId, subject: paymentId, data })];
+  },
+  PaymentApplicationWithdrawn(event) {
+    const { tenantId, paymentId, applicationId, currency, reason } = event.data;
+    const data = { paymentId, applicationId, currency, ...applied(event.data), reason };
+    return [message(event, 'payment.application_withdrawn', { tenantId, subject: paymentId, data })];
+  },
+  PaymentWithdrawn(event) {
+    const { tenantId, paymentId, currency, reason } = event.data;
+    const data = { paymentId, currency, ...applied(event.data), reason };
+    return [message(event, 'payment.withdrawn', { tenantId, subject: paymentId, data })];
+  },
+  RefundRecorded(event) {
+    const { tenantId, refundId, paymentId = null, currency, amount, at, reason = null } = event.data;
+    const data = { refundId, paymentId, currency, amount: money(amount, currency), at, reason };
+    return [message(event, 'refund.recorded', { tenantId, subject: refundId, data })];
+  },
+  RefundWithdrawn(event) {
+    const { tenantId, refundId, paymentId = null, currency, amount, reason } = event.data;
+    const data = { refundId, paymentId, currency, amount: money(amount, currency), reason };
+    return [message(event, 'refund.withdrawn', { tenantId, subject: refundId, data })];
+  },
   RateCorrected: rateChanged,
   RateWithdrawn: rateChanged,
   RateKeyCorrected: rateChanged,
@@ -119,11 +152,18 @@ const messages: Answers<MessageEvent, Message[]> = {
 /** The messages of an event by itself, in their order. */
 export const messagesOf = (event: RecordedEvent): Message[] => (isMessageEvent(event) ? answer(messages, event) : []);
 
+const money = (amount: string, currency: string): string => moneyText(decimal(amount), currency);
+
+/** What a payment pays, or no longer pays, of invoices. */
+const applied = (of: { readonly currency: string; readonly applied: Applied }) => ({
+  applied: of.applied.map(({ invoiceId, amount }) => ({ invoiceId, amount: money(amount, of.currency) })),
+});
+
 /** The amounts of a document, at the scale of its currency. */
 const amounts = ({ currency, subtotal, tax, total }: Record<'currency' | 'subtotal' | 'tax' | 'total', string>) => ({
-  subtotal: moneyText(decimal(subtotal), currency),
-  tax: moneyText(decimal(tax), currency),
-  total: moneyText(decimal(total), currency),
+  subtotal: money(subtotal, currency),
+  tax: money(tax, currency),
+  total: money(total, currency),
 });
 
 /** Lines of a tenant on drafted or issued invoices whose amounts an event may have changed. */
