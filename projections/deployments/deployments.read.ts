@@ -100,6 +100,18 @@ export const readAssignments = async (db: Db, asOf: AsOf, which: Deployments): P
     .orderBy('effective_from')
     .execute();
 
+/** From when on any tenant had a deployment. null: none has. */
+export async function readFirstAssignment(db: Db, position: number): Promise<Instant | null> {
+  const row = await db
+    .selectFrom('deployment_assignments')
+    .select('effective_from')
+    .where(at(position))
+    .orderBy('effective_from')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.effective_from ?? null;
+}
+
 export const readSubscriptions = async (db: Db, asOf: AsOf, which: Deployments): Promise<History<SubscriptionRow>[]> =>
   db
     .selectFrom('subscriptions')

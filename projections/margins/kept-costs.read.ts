@@ -9,7 +9,7 @@ import type { KeptCostRow, KeptMonthRow } from './kept-costs.table.js';
 type Db = Kysely<ReadModels>;
 
 /** What computes kept months. Raise it when the attribution of cost changes: kept months are then computed again. */
-export const KEPT_VERSION = '1';
+export const KEPT_VERSION = '2';
 
 /** The position of the read models, and who computes from them now. */
 export async function readKeeper(db: Db): Promise<{ readonly position: number; readonly madeBy: string }> {
@@ -196,16 +196,16 @@ export type MonthToKeep = Omit<History<KeptMonthRow>, 'kept_id' | 'position_to'>
  * else keeps it at the same time.
  */
 export async function keepMonth(db: Db, { costs, ...kept }: MonthToKeep): Promise<void> {
-  const { month, currency, made_by, cogs, unattributed, position_from, proven_to } = kept;
+  const { month, currency, made_by, cogs, unattributed, kinds, position_from, proven_to } = kept;
   const drop = sql`
     WITH dropped AS (
       DELETE FROM kept_months WHERE month = ${month} AND currency = ${currency} RETURNING kept_id)
     DELETE FROM kept_costs WHERE kept_id IN (SELECT kept_id FROM dropped)`;
   const insert = sql`
     WITH kept AS (
-      INSERT INTO kept_months (kept_id, month, currency, made_by, cogs, unattributed, proven_to, position_from)
+      INSERT INTO kept_months (kept_id, month, currency, made_by, cogs, unattributed, kinds, proven_to, position_from)
       SELECT gen_random_uuid(), ${month}, ${currency}, ${made_by}, ${cogs}::numeric, ${unattributed}::numeric,
-        ${proven_to}::bigint, ${position_from}::bigint
+        ${JSON.stringify(kinds)}::jsonb, ${proven_to}::bigint, ${position_from}::bigint
       FROM checkpoint WHERE ${MADE_BY} = ${made_by}
       ON CONFLICT DO NOTHING RETURNING kept_id)
     INSERT INTO kept_costs (kept_id, n, provider, kind, tenant_id, deployment_id, amount, position_from)

@@ -1,4 +1,4 @@
-import { bigint, int, numeric, text, uuid } from '#read-model/column';
+import { bigint, int, jsonb, numeric, text, uuid } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -17,6 +17,8 @@ export const keptMonths = defineTable({
     cogs: numeric,
     /** The cost of nobody. */
     unattributed: numeric,
+    /** The same by provider, kind, and whether a tenant held it: what policies ask for. */
+    kinds: jsonb<readonly KeptKind[]>(),
     proven_to: bigint,
   },
   key: ['month', 'currency'],
@@ -24,6 +26,14 @@ export const keptMonths = defineTable({
 });
 
 export type KeptMonthRow = RowOf<typeof keptMonths>;
+
+/** The cost of a provider's kind, of tenants or of nobody. */
+export interface KeptKind {
+  readonly provider: string;
+  readonly kind: string;
+  readonly isOfNobody: boolean;
+  readonly amount: string;
+}
 
 /** The cost of a kept month by provider, kind and holder, numbered in the order of kinds. */
 export const keptCosts = defineTable({

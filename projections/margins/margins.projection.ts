@@ -16,7 +16,7 @@ const recognising: Answers<Passing<'margins'>, Promise<void>, [pg.ClientBase]> =
 };
 
 export const marginsProjection = projection('margins', {
-  version: 5,
+  version: 6,
   tables: [revenue, soldUnits],
   kept: [keptMonths, keptCosts, chargedResources, chargedDeployments],
   money: [

@@ -3,8 +3,11 @@ import { type CostLine, costStream } from '#domain/costs/cost';
 import { inventoryStream } from '#domain/inventory/resource';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
-import { type Instant, instant } from '#domain/time/instant';
-import { monthOf, type Period, piecesOf } from '#domain/time/period';
+import { estimateStream } from '#domain/margin/cost-rate';
+import { SHARED_COSTS_STREAM } from '#domain/margin/sharing-policy';
+import { type Instant, instant, plusHours } from '#domain/time/instant';
+import { usageStream } from '#domain/usage/usage';
+import { dayOf, monthOf, type Period, piecesOf } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { appendingTo } from './bench.js';
 
@@ -96,6 +99,55 @@ const seen = (seenAt: Instant, of: readonly number[], deploymentOf: (n: number) 
       })),
     },
   }));
+
+/** Each resource has so many readings of a day a month, and each deployment one event of them. */
+const READINGS_PER_LINE = 10;
+const BILLING_KIND = 'droplet_hours';
+
+/** The usage of the resources of that many cost lines. Answers the number of readings. */
+export async function useAll(core: LedgerCore, lines: number): Promise<number> {
+  const append = appendingTo(core);
+  const resources = Math.ceil(lines / COST_MONTHS.length);
+  const homes = [...Map.groupBy(numbers(resources), homeOf)];
+  for (const month of COST_MONTHS)
+    for (const [home, of] of homes) {
+      const name = month.start.slice(0, 7);
+      const days = piecesOf({ start: month.start, end: plusHours(month.start, READINGS_PER_LINE * 24) }, dayOf);
+      await append(usageStream(deploymentId(home), name), {
+        type: 'UsageObserved',
+        data: {
+          ...{ deploymentId: deploymentId(home), month: name, origin: 'backfill' },
+          observations: of.flatMap((n) =>
+            days.map((period) => ({
+              ...{ provider: PROVIDER, resourceId: String(n), billingKind: BILLING_KIND, period },
+              ...{ granularity: 'day' as const, quantity: '24' },
+            })),
+          ),
+        },
+      });
+    }
+  return resources * COST_MONTHS.length * READINGS_PER_LINE;
+}
+
+/** Cost of nobody is shared by direct cost. */
+export const shareAll = async (core: LedgerCore): Promise<unknown> =>
+  appendingTo(core)(SHARED_COSTS_STREAM, {
+    type: 'CostSharingSet',
+    data: {
+      ...{ policyId: 'nobody', costs: { unattributed: true }, method: 'direct_cost' },
+      ...{ effectiveFrom: FROM, effectiveUntil: null },
+    },
+  });
+
+/** An hour of a droplet is estimated to cost 0.01. */
+export const estimateAll = async (core: LedgerCore): Promise<unknown> =>
+  appendingTo(core)(estimateStream(BILLING_KIND), {
+    type: 'CostRateSet',
+    data: {
+      ...{ billingKind: BILLING_KIND, provider: null, region: null },
+      ...{ terms: { unitCost: '0.01', currency: 'USD' }, effectiveFrom: FROM, effectiveUntil: null },
+    },
+  });
 
 /** A listing of the resources after the last month, as a provider gives each day. It changes no month. */
 export async function syncAll(core: LedgerCore, lines: number): Promise<void> {

@@ -2,7 +2,7 @@ import { keepNext } from '#billing/costs/keep-months';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { margin, marginTrend } from '#operations/margin';
 import { type Bench, BENCHER, figure, mustBe, timed } from './bench.js';
-import { COST_MONTHS, costLedger, syncAll } from './cost-ledger.js';
+import { COST_MONTHS, costLedger, estimateAll, shareAll, syncAll, useAll } from './cost-ledger.js';
 import { onLedger } from './database.js';
 
 const MONTH = '2025-01';
@@ -10,12 +10,15 @@ const [FIRST, LAST] = [COST_MONTHS[0], COST_MONTHS.at(-1)].map((month) => month?
 
 export const marginBench: Bench = {
   name: 'margin',
-  summary: 'the margin of a month and of 36 months in a ledger of N cost lines, against one plain sum of them',
+  summary:
+    'the margin of a month and of 36 months in a ledger of N cost lines, against one plain sum of them;' +
+    ' and with 10 N readings, a policy and a cost rate',
   size: 100_000,
   bounds: [
     { of: 'trendOfSum', most: 1, from: 100_000 },
     { of: 'trendMs', most: 300, from: 100_000 },
     { of: 'monthMs', most: 1000, from: 100_000 },
+    { of: 'trendSharedMs', most: 300, from: 100_000 },
   ],
   async measure(size, say) {
     return onLedger(async ({ ledger, core, pool }) => {
@@ -49,6 +52,22 @@ export const marginBench: Bench = {
       // The worker has not looked yet: the question itself finds what the inventory changes.
       const synced = await timed(trend);
       mustBe('the trend after a listing', synced.result, computed.result);
+      const used = await timed(async () => {
+        const readings = await useAll(core, size);
+        await ledger.catchUp();
+        return readings;
+      });
+      say(`  ${used.result} readings in ${figure(used.ms / 1000)} s`);
+      await shareAll(core);
+      await ledger.catchUp();
+      while (!(await keepNext(core)).isDone);
+      await pool.query('ANALYZE');
+      const shared = await best(trend);
+      mustBe('the cost of the trend with a policy', costOf(shared.result), cost);
+      await estimateAll(core);
+      await ledger.catchUp();
+      const estimated = await best(trend);
+      mustBe('the cost of the trend with estimates', costOf(estimated.result), cost);
       return {
         ratios: {
           trendOfSum: figure(ofTrend.ms / limit.ms),
@@ -60,6 +79,8 @@ export const marginBench: Bench = {
           monthMs: figure(ofMonth.ms),
           trendByTenantMs: figure(ofTenants.ms),
           trendAfterListingMs: figure(synced.ms),
+          trendSharedMs: figure(shared.ms),
+          trendEstimatedMs: figure(estimated.ms),
           trendComputedMs: figure(computed.ms),
           keptInMs: figure(kept.ms),
         },

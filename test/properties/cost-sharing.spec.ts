@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { keepNext } from '#billing/costs/keep-months';
 import { sharesIn } from '#billing/costs/margin-month';
-import { marginOf } from '#domain/margin/margin';
+import { coveragePercent, marginOf } from '#domain/margin/margin';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { monthNamed } from '#domain/time/period';
 import { contextFor } from '#ledger/query';
@@ -207,18 +207,16 @@ async function lived(test: TestLedger, history: readonly Step[]): Promise<void> 
     );
     expect(
       trend.map(
-        ({
-          month: _,
-          coveragePct: _pct,
-          estimatedCost: _cost,
-          marginWithEstimate: _with,
-          byDeployment,
-          ...overall
-        }) => ({
-          ...{ overall, byDeployment },
+        ({ month: _, coveragePct, estimatedCost: _cost, marginWithEstimate: _with, byDeployment, ...overall }) => ({
+          ...{ overall, byDeployment, coveragePct },
         }),
       ),
-    ).toEqual(months.map(({ overall, byDeployment }) => ({ overall, byDeployment })));
+    ).toEqual(
+      months.map(({ overall, byDeployment, unattributed }) => ({
+        ...{ overall, byDeployment },
+        coveragePct: coveragePercent(decimal(overall.cogs), decimal(unattributed.cogs)),
+      })),
+    );
   }
   await expectSameByLine(test, [...known.values()].at(-1) ?? []);
   const { failures } = await test.check();

@@ -13,7 +13,7 @@ import {
   readKeptMonths,
 } from '#projections/margins/kept-costs.read';
 import { computedSums } from './cost-sums.js';
-import { isChangeOf, totalOf } from './kept-costs.js';
+import { isChangeOf, kindTotals, totalOf } from './kept-costs.js';
 
 /** How often a worker looks whether a month is to be computed. */
 const LOOK_MS = 1000;
@@ -119,6 +119,7 @@ async function keep(
   const { cogs, unattributed } = totalOf(sums);
   await keepMonth(core.db, {
     ...{ month, currency, made_by: madeBy, cogs: text(cogs), unattributed: text(unattributed) },
+    kinds: kindTotals(sums).map((of) => ({ ...of, amount: text(of.amount) })),
     ...{ position_from: since ?? position, proven_to: position + 1 },
     costs: sums.map(({ provider, kind, tenantId, deploymentId, amount }) => ({
       ...{ provider, kind, tenant_id: tenantId, deployment_id: deploymentId, amount: text(amount) },

@@ -1,3 +1,4 @@
+import type { ProviderKind } from '#domain/margin/kind-mapping';
 import { type Decimal, decimal, sum } from '#domain/money/decimal';
 import { monthNamed, type Period } from '#domain/time/period';
 import type { History } from '#read-model/read-models';
@@ -61,6 +62,33 @@ export const keptSums = (rows: readonly KeptCost[]): CostSum[] =>
     const { provider, kind, tenant_id: tenantId, deployment_id: deploymentId } = row;
     return [{ provider, kind, tenantId, deploymentId, amount: decimal(row.amount) }];
   });
+
+/** The cost of a provider's kind in a month, of tenants or of nobody. */
+export interface KindTotal extends ProviderKind {
+  readonly isOfNobody: boolean;
+  readonly amount: Decimal;
+}
+
+export const kindTotals = (sums: readonly CostSum[]): KindTotal[] =>
+  [...Map.groupBy(sums, ({ provider, kind, tenantId }) => JSON.stringify([provider, kind, tenantId === null]))].map(
+    ([key, of]) => {
+      const [provider, kind, isOfNobody] = JSON.parse(key) as [string, string, boolean];
+      return { provider, kind, isOfNobody, amount: sum(of.map(({ amount }) => amount)) };
+    },
+  );
+
+/** The same by provider, kind, and whether a tenant held it. */
+export async function costKinds(
+  context: Asked,
+  months: readonly Period[],
+  currency: string,
+): Promise<readonly (readonly KindTotal[])[]> {
+  const kept = await keptAt(context, months, currency);
+  const found = new Map(
+    [...kept].map(([month, { kinds }]) => [month, kinds.map((of) => ({ ...of, amount: decimal(of.amount) }))]),
+  );
+  return withComputed(context, months, currency, { found, of: kindTotals });
+}
 
 /** The same, in all. */
 export async function costTotals(

@@ -10,16 +10,19 @@ import {
 import type { SharedCost } from '#domain/margin/sharing';
 import type { SharingPolicy } from '#domain/margin/sharing-policy';
 import { decimal, ZERO } from '#domain/money/decimal';
+import { isBefore } from '#domain/time/instant';
 import { monthNamed, overlaps, type Period } from '#domain/time/period';
 import { readSharingOver, readSharingPolicies } from '#projections/cost-sharing/cost-sharing.read';
 import { monthName } from '#projections/costs/charged.read';
+import { readFirstAssignment } from '#projections/deployments/deployments.read';
 import type { CostGrain } from '#projections/margins/kept-costs.read';
 import { readMarginMonths, readRevenue, readRevenueTotals } from '#projections/margins/margins.read';
 import type { QueryContext } from '#ledger/query';
 import type { CostLineShare } from './cost-lines.js';
-import { costSums, costTotals } from './kept-costs.js';
+import { costKinds, costSums, costTotals } from './kept-costs.js';
 import { type DividedCost, type Finer, marginCostLines, marginCosts } from './margin-costs.js';
 import { sharedCosts } from './shared-costs.js';
+import { isSharedByKind, sharedTotals, type SharedTotals } from './shared-totals.js';
 
 /** A UTC month's margin in one currency. */
 export async function marginIn(context: QueryContext, month: Period, currency: string): Promise<Margin> {
@@ -115,7 +118,12 @@ async function bySharing<Of>(
     ...(shared.length === 0 ? [] : await answers.shared(shared, policies)),
     ...(direct.length === 0 ? [] : await answers.direct(direct)),
   ];
-  const found = new Map([...shared, ...direct].map((month, index) => [month, answered[index]]));
+  return inOrder(months, [...shared, ...direct], answered);
+}
+
+/** The answers of some months, which have another order. */
+function inOrder<Of>(months: readonly Period[], answeredMonths: readonly Period[], answers: readonly Of[]): Of[] {
+  const found = new Map(answeredMonths.map((month, index) => [month, answers[index]]));
   return months.map((month) => {
     const answer = found.get(month);
     if (answer === undefined) throw new Error('a month has no margin');
@@ -146,31 +154,51 @@ async function revenueOf(
 export type MonthTotals = MarginFigures & { readonly coveragePct: string | null };
 
 /**
- * The margins of UTC months in one currency, in all. Of months without policies it reads sums only, so many take no
- * longer than one.
+ * The margins of UTC months in one currency, in all. It reads sums only, so many months take no longer than one; but
+ * not of months with policies that ask for tags, or begin or end within the month.
  */
 export async function marginTotals(
   context: QueryContext,
   months: readonly Period[],
   currency: string,
 ): Promise<readonly MonthTotals[]> {
-  const { core, position } = context;
   return bySharing(context, months, {
-    shared: async (of, policies) => (await marginsBy(context, of, currency, policies)).map(totalsOf),
-    async direct(of) {
-      const names = of.map(monthName);
-      const revenue = new Map(
-        (await readRevenueTotals(core.db, position, { months: names, currency })).map((row) => [row.month, row.amount]),
-      );
-      const costs = await costTotals(context, of, currency);
-      return names.map((name, index) => {
-        const { cogs, unattributed } = costs[index] ?? { cogs: ZERO, unattributed: ZERO };
-        return {
-          ...marginFigures(decimal(revenue.get(name) ?? '0'), cogs, ZERO, currency),
-          coveragePct: coveragePercent(cogs, unattributed),
-        };
-      });
+    async shared(of, policies) {
+      const first = await readFirstAssignment(context.core.db, context.position);
+      // Without any tenant with a deployment, nobody bears what is shared.
+      const isSummed = (month: Period): boolean =>
+        first !== null && isBefore(first, month.end) && isSharedByKind(month, policies);
+      const [summed, others] = [of.filter(isSummed), of.filter((month) => !isSummed(month))];
+      const kinds = summed.length === 0 ? [] : await costKinds(context, summed, currency);
+      const totals = summed.map((month, index) => sharedTotals(month, kinds[index] ?? [], policies));
+      const margins = others.length === 0 ? [] : await marginsBy(context, others, currency, policies);
+      const answered = [...(await withRevenue(context, summed, currency, totals)), ...margins.map(totalsOf)];
+      return inOrder(of, [...summed, ...others], answered);
     },
+    async direct(of) {
+      const costs = await costTotals(context, of, currency);
+      const totals = costs.map(({ cogs, unattributed }) => ({ direct: cogs, shared: ZERO, unattributed }));
+      return withRevenue(context, of, currency, totals);
+    },
+  });
+}
+
+async function withRevenue(
+  { core, position }: QueryContext,
+  months: readonly Period[],
+  currency: string,
+  costs: readonly SharedTotals[],
+): Promise<MonthTotals[]> {
+  if (months.length === 0) return [];
+  const names = months.map(monthName);
+  const read = await readRevenueTotals(core.db, position, { months: names, currency });
+  const revenue = new Map(read.map((row) => [row.month, row.amount]));
+  return names.map((name, index) => {
+    const { direct, shared, unattributed } = costs[index] ?? { direct: ZERO, shared: ZERO, unattributed: ZERO };
+    return {
+      ...marginFigures(decimal(revenue.get(name) ?? '0'), direct, shared, currency),
+      coveragePct: coveragePercent(direct.plus(shared), unattributed),
+    };
   });
 }
 
