@@ -106,6 +106,31 @@ it('names accounts by a file, in YAML or JSON, as of a position', async () => {
   expect((await journal('--period', '2026-05', '--as-of', '4', '--json')).stdout).toBe('');
 });
 
+it('is a file that bookkeeping programs import, in one currency', async () => {
+  const of = ['--period', '2026-05', '--currency', 'USD'];
+  const { code, stdout, stderr } = await journal(...of, '--format', 'quickbooks');
+  expect([code, stderr, stdout.trimEnd().split('\r\n')]).toEqual([
+    0,
+    '',
+    [
+      '*JournalNo,*JournalDate,*AccountName,*Debits,*Credits,Description,Name,Currency,Location,Class',
+      '2026-05-1,05/01/2026,Assets:Receivable,71.12,,INV-000002: INV-000002 dashboard-pilot,dashboard-pilot,USD,,',
+      '2026-05-1,05/01/2026,Assets:Accrued-revenue,,21.12,' +
+        'INV-000002: INV-000002 dashboard-pilot droplet_hours 2026-04,dashboard-pilot,USD,,',
+      '2026-05-1,05/01/2026,Income:Revenue:Base-fee,,50.00,' +
+        'INV-000002: INV-000002 dashboard-pilot base_fee 2026-05,dashboard-pilot,USD,,',
+    ],
+  ]);
+  const euros = await journal('--period', '2026-05', '--currency', 'EUR', '--format', 'quickbooks');
+  expect(euros.stdout.trimEnd().split('\r\n').length).toBe(1);
+  expect(await journal('--period', '2026-05', '--format', 'quickbooks')).toMatchObject({
+    ...{ code: 1, stderr: expect.stringContaining('quickbooks is in one currency. Give --currency') },
+  });
+  expect(await journal(...of, '--format', 'xero')).toMatchObject({
+    ...{ code: 1, stderr: expect.stringContaining('accounts.receivable is "Assets:Receivable"') },
+  });
+});
+
 it('refuses a mapping that it does not understand, and who may not see cost', async () => {
   const refused = async (accounts: object, format = 'beancount'): Promise<string> =>
     test.ledger.export('journal', { period: '2026-04', accounts, format }, ADMIN).then(

@@ -157,7 +157,7 @@ async function postingsOf(test: TestLedger, month: string): Promise<Posting[]> {
 
 async function textOf(test: TestLedger, month: string, format: string): Promise<string> {
   const parts: string[] = [];
-  for await (const part of (await exported(test, month, format)).text ?? []) parts.push(part);
+  for await (const part of (await exported(test, month, format)).text ?? []) parts.push(String(part));
   return parts.join('');
 }
 

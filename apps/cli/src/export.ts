@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { parse } from 'yaml';
 import { EXPORT_KINDS, type Export, type ExportKind } from '#exchange/export/exports';
 import { JOURNAL_FORMATS } from '#exchange/export/journal/accounts';
-import { csvLine } from './csv.js';
+import { csvLine } from '#exchange/rows/csv-line';
 import { exportInvoice } from './export-invoice.js';
 import { readText } from './input.js';
 import { counted, say } from './output.js';

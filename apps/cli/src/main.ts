@@ -198,11 +198,11 @@ command(
   .argument('<kind>', 'focus, journal, usage, lines, invoices, margin or invoice')
   .option('--period <month>', 'a month such as 2026-04 (required for focus, journal and margin)')
   .option('--as-of <instant|position>', 'export what was known then')
-  .option('--currency <code>', 'currency of the margin')
+  .option('--currency <code>', 'currency of the margin or the journal')
   .option('--issuer <name>', 'name of the invoice issuer in FOCUS rows')
   .option('--version <1.2|1.3>', 'version of FOCUS (default: 1.2)')
   .option('--accounts <file>', 'names of the accounts of the journal, as YAML or JSON (see docs/exporting.md)')
-  .option('--format <name>', 'csv or jsonl; hledger, ledger or beancount (journal); ubl or cii (invoice)')
+  .option('--format <name>', 'csv, jsonl (journal also: hledger, ledger, beancount, datev, xero, quickbooks); ubl, cii')
   .option('--number <number>', 'number or id of the invoice or credit note')
   .option('--profile <name>', 'profile of the invoice: en16931, peppol, xrechnung or facturx (default: en16931)')
   .option('--out <file>', 'write to this file instead of stdout');

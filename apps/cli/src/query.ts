@@ -1,6 +1,6 @@
 import { queryNamed } from '#operations/answering';
 import { QUERIES } from '#operations/operations';
-import { csvLine } from './csv.js';
+import { csvLine } from '#exchange/rows/csv-line';
 import { cell, isObject, isPeriod, print, printFitted, printJson, say, table, widthOfTerminal } from './output.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked, readOption, WrongUsage } from './wrong-usage.js';

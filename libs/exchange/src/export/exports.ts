@@ -8,7 +8,9 @@ import { focusRows } from './focus.js';
 import { FOCUS_VERSIONS, focusColumns } from './focus-row.js';
 import { accountsOf, JOURNAL_FORMATS, zAccounts } from './journal/accounts.js';
 import { bookedPostings } from './journal/closed.js';
-import { POSTING_COLUMNS } from './journal/journal.js';
+import { monthText } from './journal/dates.js';
+import { importFile, isImportFormat } from './journal/import-file.js';
+import { type Posting, POSTING_COLUMNS } from './journal/journal.js';
 import { plainText } from './journal/plain-text.js';
 
 export const EXPORT_KINDS = ['focus', 'journal', 'usage', 'lines', 'invoices', 'margin'] as const;
@@ -19,7 +21,7 @@ export interface Export {
   readonly columns: readonly string[];
   readonly rows: AsyncIterable<Readonly<Record<string, unknown>>>;
   /** The whole file, if its format is not a table. Then the rows are not to be read. */
-  readonly text?: AsyncIterable<string>;
+  readonly text?: AsyncIterable<string | Buffer>;
 }
 
 /** The queries that exports read, with the rights of the caller. */
@@ -157,9 +159,15 @@ export async function exported(
     }
     case 'journal': {
       const { format, accounts } = params;
-      const rows = bookedPostings(core, Number(asOf), required(kind, period), accountsOf(accounts, format));
-      const isTable = format === 'csv' || format === 'jsonl';
-      return { columns: POSTING_COLUMNS, rows, ...(isTable ? {} : { text: plainText(rows, format) }) };
+      const month = required(kind, period);
+      const booked = bookedPostings(core, Number(asOf), month, accountsOf(accounts, format));
+      const rows = currency === undefined ? booked : inCurrency(booked, currency);
+      const table = { columns: POSTING_COLUMNS, rows };
+      if (format === 'csv' || format === 'jsonl') return table;
+      if (!isImportFormat(format)) return { ...table, text: plainText(rows, format) };
+      const at = (await core.recordedAt(Number(asOf))) ?? month.start;
+      const of = { format, currency: inOne(format, currency), month: monthText(month.start), at };
+      return { ...table, text: importFile(rows, of, accounts) };
     }
     case 'usage':
       return { columns: USAGE, rows: pages(sources.usageRecords, { asOf, ...within }, whole) };
@@ -180,6 +188,19 @@ export async function exported(
         }),
       };
   }
+}
+
+async function* inCurrency(postings: AsyncIterable<Posting>, currency: string): AsyncGenerator<Posting> {
+  for await (const posting of postings) if (posting.currency === currency) yield posting;
+}
+
+/** Bookkeeping programs take a file of one currency. Errors: `invalid_parameter`. */
+function inOne(format: string, currency: string | undefined): string {
+  if (currency === undefined)
+    throw invalid('invalid_parameter', `export journal: ${format} is in one currency. Give --currency, such as EUR.`, [
+      { field: 'currency', message: 'is missing' },
+    ]);
+  return currency;
 }
 
 function required<Value>(kind: ExportKind, value: Value | undefined): Value {

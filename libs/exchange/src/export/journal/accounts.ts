@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { invalid } from '#domain/errors';
+import { type FieldError, invalid } from '#domain/errors';
 
 /** The accounts of a journal, and what an account name may contain in braces. */
 const TEMPLATES = {
@@ -34,10 +34,36 @@ export const zAccounts = z.strictObject({
   revenueByKind: z.record(z.string(), zName).optional(),
   /** Accounts of single kinds of cost. */
   costByKind: z.record(z.string(), zName).optional(),
+  /** What a program wants to know beside accounts. */
+  xero: z.strictObject({ taxRate: zName.optional() }).optional(),
+  datev: z
+    .strictObject({
+      consultant: z
+        .string()
+        .regex(/^[1-9]\d{3,6}$/, 'must have 4 to 7 digits')
+        .optional(),
+      client: z
+        .string()
+        .regex(/^[1-9]\d{0,4}$/, 'must have 1 to 5 digits')
+        .optional(),
+      accountLength: z
+        .string()
+        .regex(/^[4-8]$/, 'must be a digit from 4 to 8')
+        .optional(),
+      fiscalYearStart: z
+        .string()
+        .regex(/^(0[1-9]|1[0-2])-01$/, 'must be the first of a month such as "07-01"')
+        .optional(),
+    })
+    .optional(),
 });
-type AccountMapping = z.output<typeof zAccounts>;
+export type AccountMapping = z.output<typeof zAccounts>;
 
-export const JOURNAL_FORMATS = ['hledger', 'ledger', 'beancount', 'csv', 'jsonl'] as const;
+/** Files that a bookkeeping program imports, in one currency. */
+export const IMPORT_FORMATS = ['datev', 'xero', 'quickbooks'] as const;
+export type ImportFormat = (typeof IMPORT_FORMATS)[number];
+
+export const JOURNAL_FORMATS = ['hledger', 'ledger', 'beancount', 'csv', 'jsonl', ...IMPORT_FORMATS] as const;
 export type JournalFormat = (typeof JOURNAL_FORMATS)[number];
 
 /** What an account is of, as far as its name may say it. */
@@ -62,15 +88,33 @@ const VALID: Readonly<Record<JournalFormat, { readonly test: (name: string) => b
   get jsonl() {
     return this.csv;
   },
+  datev: { test: (name) => /^\d{4,9}$/.test(name), rule: 'Give the number of the account: 4 to 9 digits.' },
+  xero: {
+    test: (name) => /^[A-Za-z0-9.-]{1,10}$/.test(name),
+    rule: 'Give the code of the account: at most 10 letters and digits.',
+  },
+  quickbooks: {
+    test: (name) =>
+      !/[\p{C}"]/u.test(name) && name.split(':').every((part) => part.trim() !== '' && part.length <= 100),
+    rule: 'Give the name of the account, with : before a sub-account.',
+  },
 };
 
 /** The accounts of a mapping. Errors: `invalid_parameter`, for a name that the format can't hold. */
 export function accountsOf(mapping: AccountMapping, format: JournalFormat): Accounts {
   const named = new Map(KEYS.map((key) => [key, mapping[key] ?? TEMPLATES[key].account]));
   const byKind = { revenue: mapping.revenueByKind ?? {}, cost: mapping.costByKind ?? {} };
-  for (const [key, name] of named) assertValid(key, name, TEMPLATES[key].parts, format);
-  for (const [key, names] of Object.entries(byKind))
-    for (const [kind, name] of Object.entries(names)) assertValid(`${key}ByKind.${kind}`, name, [], format);
+  const faults = [
+    ...[...named].flatMap(([key, name]) => faultsOf(key, name, TEMPLATES[key].parts, format)),
+    ...Object.entries(byKind).flatMap(([key, names]) =>
+      Object.entries(names).flatMap(([kind, name]) => faultsOf(`${key}ByKind.${kind}`, name, [], format)),
+    ),
+  ];
+  const [first, ...others] = faults;
+  if (first !== undefined) {
+    const more = others.length === 0 ? '' : ` So are ${others.map(({ field }) => field).join(', ')}.`;
+    throw invalid('invalid_parameter', `export journal: ${first.field} ${first.message}${more}`, faults);
+  }
   return (key, of) => {
     const ofKind = key === 'revenue' || key === 'cost' ? new Map(Object.entries(byKind[key])) : null;
     const name = ofKind?.get(of.kind ?? '') ?? named.get(key) ?? TEMPLATES[key].account;
@@ -78,19 +122,17 @@ export function accountsOf(mapping: AccountMapping, format: JournalFormat): Acco
   };
 }
 
-function assertValid(key: string, name: string, parts: readonly Part[], format: JournalFormat): void {
-  const refuse = (message: string): never => {
-    throw invalid('invalid_parameter', `export journal: accounts.${key} ${message}`, [
-      { field: `accounts.${key}`, message },
-    ]);
-  };
-  const filled = name.replace(/\{(\w+)\}/g, (match, part: string) => {
-    if (parts.some((each) => each === part)) return 'X';
+function faultsOf(key: string, name: string, parts: readonly Part[], format: JournalFormat): FieldError[] {
+  const fault = (message: string): FieldError => ({ field: `accounts.${key}`, message });
+  const unknown = [...name.matchAll(/\{(\w+)\}/g)].find(([, part]) => !parts.some((each) => each === part));
+  if (unknown !== undefined) {
     const allowed = parts.length === 0 ? 'nothing in braces' : parts.map((each) => `{${each}}`).join(', ');
-    return refuse(`contains ${match}, which is not known there (allowed: ${allowed})`);
-  });
+    return [fault(`contains ${unknown[0]}, which is not known there (allowed: ${allowed})`)];
+  }
   const { test, rule } = VALID[format];
-  if (!test(filled)) refuse(`is ${JSON.stringify(name)}, which is not an account name in ${format}. ${rule}`);
+  return test(name.replace(/\{(\w+)\}/g, 'X'))
+    ? []
+    : [fault(`is ${JSON.stringify(name)}, which is not an account name in ${format}. ${rule}`)];
 }
 
 /** `droplet_hours` */

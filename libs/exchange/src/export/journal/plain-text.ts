@@ -8,15 +8,20 @@ export async function* plainText(postings: AsyncIterable<Posting>, format: Plain
   // Accounts need not be opened, so files of several months can be read together.
   if (format === 'beancount') yield 'plugin "beancount.plugins.auto_accounts"\n';
   const written = format === 'beancount' ? inBeancount : inLedger;
+  for await (const transaction of transactionsIn(postings)) yield written(transaction);
+}
+
+/** The postings of each transaction, which follow each other. */
+export async function* transactionsIn(postings: AsyncIterable<Posting>): AsyncGenerator<readonly Posting[]> {
   let transaction: Posting[] = [];
   for await (const posting of postings) {
     if (transaction.length > 0 && transaction[0]?.transaction !== posting.transaction) {
-      yield written(transaction);
+      yield transaction;
       transaction = [];
     }
     transaction.push(posting);
   }
-  if (transaction.length > 0) yield written(transaction);
+  if (transaction.length > 0) yield transaction;
 }
 
 const TAGS_OF_TRANSACTION = ['type', 'document', 'tenantId', 'provider', 'bookedMonth'] as const;

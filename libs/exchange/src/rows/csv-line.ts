@@ -1,4 +1,4 @@
-import { guarded } from '#exchange/rows/formulas';
+import { guarded } from './formulas.js';
 
 const NEEDS_QUOTES = /[",\r\n]/;
 
