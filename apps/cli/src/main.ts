@@ -130,6 +130,14 @@ command(
   .option('--deployment <id>', 'only this deployment')
   .option('--at <instant>', 'the instant by which the retention must be over (default: now)');
 command(
+  'move-usage',
+  'move raw usage records of old months to another tablespace of Postgres, or list the months with their bytes',
+  'ledgerline move-usage --before 2025-07 --tablespace archive',
+  () => import('./move-usage.js'),
+)
+  .option('--before <month>', 'months before this one, such as 2025-07')
+  .option('--tablespace <name>', 'a tablespace that exists');
+command(
   'invoice',
   'meter the days that are due, then create (and issue) the invoices that are due as of an instant',
   'ledgerline invoice --as-of 2026-05-01T00:00:00Z --issue',

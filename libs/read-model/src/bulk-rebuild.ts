@@ -9,6 +9,7 @@ import { COPY, createProgress, dropProgress, isDone, MAIN, markDone, type Range,
 import { CopyLines } from './copy.js';
 import { distribute, isCoordinator } from './distributed.js';
 import { ensurePartitions, type Partition, partitionsOf } from './partitions.js';
+import { createWhereMonthIs } from './stored-months.js';
 import type { Projection } from './projection.js';
 import { ProjectionHalted } from './halted.js';
 import { markAt } from './same-log.js';
@@ -28,6 +29,14 @@ export function indexesBefore(projections: readonly Projection[]): (table: Table
   return (table) =>
     bulk.has(table.name) ? [] : table.readByItsOwn === true ? [currentIndexSql(table)] : createIndexesSql(table);
 }
+
+/** `partition`: what it indexes. null: a whole table. */
+interface Statement {
+  readonly sql: string;
+  readonly partition: string | null;
+}
+const statementsOf = (sql: readonly string[], partition: string | null = null): Statement[] =>
+  sql.map((each) => ({ sql: each, partition }));
 
 /** Tables that are filled by COPY and indexed afterwards. */
 const bulkTables = (projections: readonly Projection[]): readonly TableDefinition[] =>
@@ -287,32 +296,35 @@ export class BulkRebuild {
    */
   private async index(): Promise<void> {
     const { pool, schema } = this.options;
-    const parts: string[] = this.tables().flatMap((table) =>
-      table.readByItsOwn === true ? furtherIndexesSql(table) : [],
+    const parts: Statement[] = this.tables().flatMap((table) =>
+      table.readByItsOwn === true ? statementsOf(furtherIndexesSql(table)) : [],
     );
-    const wholes: string[] = [];
+    const wholes: Statement[] = [];
     for (const table of bulkTables(this.options.projections)) {
-      if (table.byMonthOf === undefined) parts.push(...createIndexesSql(table));
+      if (table.byMonthOf === undefined) parts.push(...statementsOf(createIndexesSql(table)));
       else {
         parts.push(
-          ...(await partitionsOf(pool, schema, table.name)).flatMap((partition) => createIndexesSql(table, partition)),
+          ...(await partitionsOf(pool, schema, table.name)).flatMap((partition) =>
+            statementsOf(createIndexesSql(table, partition), partition),
+          ),
         );
-        wholes.push(...createIndexesSql(table));
+        wholes.push(...statementsOf(createIndexesSql(table)));
       }
     }
     await this.execute(parts, INDEX_LANES);
     await this.execute(wholes, 1);
   }
 
-  private async execute(statements: readonly string[], lanes: number): Promise<void> {
+  private async execute(statements: readonly Statement[], lanes: number): Promise<void> {
     const queue = statements.values();
     await Promise.all(
       Array.from({ length: lanes }, async () => {
-        for (const statement of queue)
+        for (const { sql, partition } of queue)
           await this.inTransaction(async (client) => {
             // Each by itself: Citus sends the text of the query to its nodes.
             await client.query("SET LOCAL maintenance_work_mem TO '128MB'");
-            await client.query(statement);
+            if (partition !== null) await createWhereMonthIs(client, partition);
+            await client.query(sql);
           });
       }),
     );

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { createWhereMonthIs } from './stored-months.js';
 import type { TableDefinition } from './table.js';
 
 /** The rows of one UTC month, `2026-04`, of a table that is partitioned by month. */
@@ -35,6 +36,7 @@ export async function ensurePartitions(
     for (const partition of await missingOf(client, schema, missing)) {
       const { table, month } = partition;
       const [parent, name] = [`${schema}.${table.name}`, `${schema}.${nameOf(partition)}`];
+      await createWhereMonthIs(client, nameOf(partition));
       await client.query(`CREATE TABLE ${name} (LIKE ${parent})`);
       await client.query(
         `ALTER TABLE ${parent} ATTACH PARTITION ${name}` +
