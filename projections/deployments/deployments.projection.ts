@@ -42,7 +42,9 @@ const toPlan = (
   ...{ deployment_id: deploymentId, subscription_id: subscriptionId, effective_from: from, plan_id: planId },
 });
 
-const ofOverrides = ({ data }: RecordedEvent<OverridesEvents>): string[] => [data.deploymentId, data.subscriptionId];
+const ofOverrides = ({ data }: RecordedEvent<OverridesEvents>): string[] => [
+  ...[data.deploymentId, data.subscriptionId, data.tenantId],
+];
 type OverridesEvents = 'OverridesSet' | 'OverridesCorrected';
 
 function nextOverrides(
@@ -53,7 +55,8 @@ function nextOverrides(
   return periodsOfTerms(evolveTerms<Overrides>(versions, data)).map(({ terms, period }) => ({
     ...{ deployment_id: data.deploymentId, subscription_id: data.subscriptionId },
     ...{ effective_from: period.start, effective_until: period.end },
-    ...{ tenant_id: terms.tenantId, base_fee: terms.baseFee ?? null, items: terms.items ?? [] },
+    ...{ tenant_id: data.tenantId, currency: terms.currency, interval: terms.interval },
+    ...{ base_fee: terms.baseFee ?? null, items: terms.items },
   }));
 }
 

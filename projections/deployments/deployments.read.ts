@@ -1,6 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { Overrides } from '#domain/plans/overrides';
-import type { TermsPeriod } from '#domain/terms/terms';
+import type { AgreedOverrides } from '#domain/tenants/deployment';
 import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
 import { type AsOf, at } from '#read-model/at';
@@ -149,11 +148,20 @@ export const readSubscriptionOverrides = async (
     .orderBy('effective_from')
     .execute();
 
-export const toOverrides = (row: SubscriptionOverridesRow): TermsPeriod<Overrides> => ({
+/** The overrides of a tenant, on all subscriptions. */
+export const readOverridesOfTenant = async (
+  db: Db,
+  position: number,
+  tenantId: string,
+): Promise<SubscriptionOverridesRow[]> =>
+  db.selectFrom('subscription_overrides').selectAll().where('tenant_id', '=', tenantId).where(at(position)).execute();
+
+export const toOverrides = (row: SubscriptionOverridesRow): AgreedOverrides => ({
+  tenantId: row.tenant_id,
   terms: {
-    tenantId: row.tenant_id,
+    ...{ currency: row.currency, interval: row.interval },
     ...(row.base_fee === null ? {} : { baseFee: row.base_fee }),
-    ...(row.items.length === 0 ? {} : { items: [...row.items] }),
+    items: [...row.items],
   },
   period: { start: row.effective_from, end: row.effective_until },
 });

@@ -62,16 +62,17 @@ it('keeps a subscription and its plans with their start', async () => {
 });
 
 it('keeps the overrides of a subscription, each with its tenant and period', async () => {
-  const of = { subscriptionId: 's', deploymentId: 'd' };
-  const items = [{ billingKind: 'hours', included: '5' }];
+  const of = { subscriptionId: 's', deploymentId: 'd', tenantId: 't' };
+  const items = [{ billingKind: 'hours', included: '5', aggregation: 'sum' as const }];
+  const on = { currency: 'USD', interval: 'month' as const };
   await given({
-    OverridesSet: { ...of, terms: { tenantId: 't', baseFee: '8', items }, effectiveFrom: APRIL, effectiveUntil: null },
+    OverridesSet: { ...of, terms: { ...on, baseFee: '8', items }, effectiveFrom: APRIL, effectiveUntil: null },
   });
   await when({
-    OverridesSet: { ...of, terms: { tenantId: 't', items }, effectiveFrom: MAY, effectiveUntil: null },
+    OverridesSet: { ...of, terms: { ...on, items }, effectiveFrom: MAY, effectiveUntil: null },
   });
 
-  const row = { deployment_id: 'd', subscription_id: 's', tenant_id: 't', items };
+  const row = { deployment_id: 'd', subscription_id: 's', tenant_id: 't', ...on, items };
   const first = { ...row, effective_from: APRIL, base_fee: '8' };
   expect(await rows(subscriptionOverrides)).toEqual([
     { ...first, effective_until: MAY },

@@ -1,5 +1,5 @@
 import type { Overrides } from '#domain/plans/overrides';
-import { jsonb, numeric, text, timestamptz } from '#read-model/column';
+import { jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -61,7 +61,7 @@ export const subscriptionPlans = defineTable({
 
 export type SubscriptionPlanRow = RowOf<typeof subscriptionPlans>;
 
-/** What a subscription has instead of the terms of its plan, while the deployment is of the tenant. */
+/** What a tenant has on a subscription instead of the terms of its plan, while the deployment is of the tenant. */
 export const subscriptionOverrides = defineTable({
   name: 'subscription_overrides',
   columns: {
@@ -70,13 +70,16 @@ export const subscriptionOverrides = defineTable({
     effective_from: timestamptz,
     effective_until: timestamptz.nullable(),
     tenant_id: text,
+    /** Of the plan that they were agreed on. */
+    currency: text,
+    interval: oneOf<Overrides['interval']>(),
     /** null: that of the plan. */
     base_fee: numeric.nullable(),
-    items: jsonb<NonNullable<Overrides['items']>>(),
+    items: jsonb<Overrides['items']>(),
   },
-  key: ['deployment_id', 'subscription_id', 'effective_from'],
-  group: ['deployment_id', 'subscription_id'],
-  indexes: [['subscription_id']],
+  key: ['deployment_id', 'subscription_id', 'tenant_id', 'effective_from'],
+  group: ['deployment_id', 'subscription_id', 'tenant_id'],
+  indexes: [['subscription_id'], ['tenant_id']],
 });
 
 export type SubscriptionOverridesRow = RowOf<typeof subscriptionOverrides>;

@@ -35,9 +35,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await test.close();
   // Only an empty one can be dropped: the database went before.
-  const { pool, drop } = await testDatabase();
-  await pool.query(`DROP TABLESPACE ${TABLESPACE}`);
-  await drop();
+  const other = await testDatabase();
+  await other.pool.query(`DROP TABLESPACE ${TABLESPACE}`);
+  await other.drop();
 });
 
 /** Each relation of a month, and where it is. null: in the default tablespace. */

@@ -34,7 +34,7 @@ const use = async (of: string, date: string, quantity: string, billingKind = 'ho
   await test.apply({ command: 'observe-usage', deploymentId: `d-${of}`, observations: [{ ...reading, period }] });
 };
 const agreed = (terms: object, more: object = {}) => ({
-  ...{ command: 'set-overrides', subscriptionId: 's-a', effectiveFrom: T('2026-04-01') },
+  ...{ command: 'set-overrides', subscriptionId: 's-a', tenantId: 'a', effectiveFrom: T('2026-04-01') },
   ...terms,
   ...more,
 });
@@ -157,14 +157,20 @@ describe('overrides', () => {
     // 2 × 30.00 + 100 × 0.50
     expect(await total('a', '2026-05-01')).toBe('110.00');
     await test.apply({
-      ...{ command: 'correct-overrides', subscriptionId: 's-a', reason: '0.60 was agreed' },
+      ...{ command: 'correct-overrides', subscriptionId: 's-a', tenantId: 'a', reason: '0.60 was agreed' },
       ...{ effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01') },
       items: [{ billingKind: 'hours', price: unit('0.60') }],
     });
     // 100 × (0.60 − 0.50)
     expect(await total('a', '2026-05-02')).toBe('10.00');
     await test.apply({
-      ...{ command: 'withdraw', what: 'set-overrides', subscriptionId: 's-a', effectiveFrom: T('2026-04-01') },
+      ...{
+        command: 'withdraw',
+        what: 'set-overrides',
+        subscriptionId: 's-a',
+        tenantId: 'a',
+        effectiveFrom: T('2026-04-01'),
+      },
       reason: 'never agreed',
     });
     // The correction of April stays: what a person states of a period holds there.
@@ -175,13 +181,114 @@ describe('overrides', () => {
     expect(await total('a', '2026-05-04')).toBe('10.00');
   });
 
+  it('end with an empty list, and a wrong correction is put right by one', async () => {
+    await test.apply(agreed(OWN_PRICE), agreed({ items: [] }, { effectiveFrom: T('2026-04-16') }));
+    await use('a', '2026-04-10', '60');
+    await use('a', '2026-04-20', '60');
+    // 2 × 30.00 + (60 − 10) × 0.50 + 60 × 1.00
+    expect(await total('a', '2026-05-01')).toBe('145.00');
+    await test.apply({
+      ...{ command: 'correct-overrides', subscriptionId: 's-a', tenantId: 'a', reason: 'nothing was agreed' },
+      ...{ effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-04-16'), items: [] },
+    });
+    // 50 × (1.00 − 0.50)
+    expect(await total('a', '2026-05-02')).toBe('25.00');
+  });
+
+  it('hold only in the currency and interval, and for items as they were counted, when they were agreed', async () => {
+    const hours = { billingKind: 'hours', price: unit('1.00') };
+    await test.apply(
+      { command: 'correct-tenant', tenantId: 'a', currencies: ['USD', 'JPY'], reason: 'billed in Japan too' },
+      agreed({ ...OWN_PRICE, baseFee: '8.00' }),
+      plan('year', '360.00', [hours], { interval: 'year' }),
+      plan('yen', '3000', [hours], { currency: 'JPY' }),
+      // By the thousand from May on: 0.50 was agreed for one.
+      plan('p', '30.00', [{ ...hours, unitConversion: { operation: 'divide', factor: '1000' } }], {
+        effectiveFrom: T('2026-05-01'),
+      }),
+    );
+    await use('a', '2026-05-10', '2000');
+    // 8.00 of April, May and June; 2000 / 1000 × 1.00
+    expect(await total('a', '2026-06-01')).toBe('26.00');
+    await test.apply({ command: 'change-plan', subscriptionId: 's-a', planId: 'year', at: T('2026-07-01') });
+    await use('a', '2026-07-10', '10');
+    // The rest of the year's fee: 360.00 × 184 / 365 days
+    expect(await total('a', '2026-07-01')).toBe('181.48');
+    await test.apply({
+      command: 'correct-subscription',
+      subscriptionId: 's-a',
+      reason: 'in yen',
+      plans: [{ planId: 'yen', at: T('2026-07-01') }],
+    });
+    // 3000 of July and of August; 10 × 1 JPY, not 10 × 0.50
+    await test.apply({ command: 'create-invoice', tenantId: 'a', asOf: T('2026-08-01') });
+    const { items } = await test.ask<{ items: { subtotal: string; currency: string }[] }>('invoices', {
+      tenantId: 'a',
+    });
+    expect(items.flatMap(({ currency, subtotal }) => (currency === 'JPY' ? [subtotal] : []))).toEqual(['6010']);
+  });
+
+  it('are of each tenant: what one agrees on leaves those of the next holder', async () => {
+    await test.apply(
+      { command: 'assign-deployment', deploymentId: 'd-a', tenantId: 'b', from: T('2026-04-16') },
+      { ...agreed(OWN_PRICE, { effectiveFrom: T('2026-04-16') }), tenantId: 'b' },
+      agreed({ items: [{ billingKind: 'hours', price: unit('0.80') }] }),
+    );
+    await use('a', '2026-04-10', '60');
+    await use('a', '2026-04-20', '60');
+    // 15.00 of the fee; (60 − 10) × 0.80
+    expect(await total('a', '2026-05-01')).toBe('55.00');
+    // s-b 2 × 30.00; s-a 15.00 and 30.00, (60 − 10) × 0.50
+    expect(await total('b', '2026-05-01')).toBe('130.00');
+  });
+
+  it('keep their subscription from being withdrawn: they would hold if it were started again', async () => {
+    await test.apply(agreed(OWN_PRICE));
+    const never = { command: 'withdraw', what: 'start-subscription', subscriptionId: 's-a', reason: 'never was' };
+    expect(await codeOf(never)).toBe('subscription_has_overrides');
+    await test.apply({
+      ...{ command: 'withdraw', what: 'set-overrides', subscriptionId: 's-a', tenantId: 'a' },
+      ...{ effectiveFrom: T('2026-04-01'), reason: 'never agreed' },
+    });
+    await test.apply(never);
+  });
+
+  it('contradict a later version of the plan: the line is quarantined, and listed', async () => {
+    const hours = { billingKind: 'hours', price: unit('1.00') };
+    await test.apply(
+      agreed({ items: [{ billingKind: 'hours', commitments: { minimum: '500' } }] }),
+      plan('p', '30.00', [{ ...hours, commitments: { maximum: '400' } }], { effectiveFrom: T('2026-05-01') }),
+    );
+    // The override states all commitments of the item: the maximum of the plan does not hold with it.
+    await use('a', '2026-05-10', '10');
+    // Fees of April, May and June, 500 of April and of May
+    expect(await total('a', '2026-06-01')).toBe('1090.00');
+  });
+
+  it('are quoted with their subscription', async () => {
+    const own = { items: [{ billingKind: 'zones', price: unit('0.05') }] };
+    await test.apply(agreed(own), { ...agreed(own), subscriptionId: 's-b', tenantId: 'b' });
+    const quote = { subscriptionId: 's-a', usage: { zones: '100' }, at: T('2026-04-10') };
+    // 30.00 + 100 × 0.05
+    expect(await test.ask('quote', quote)).toMatchObject({ planId: 'p', subtotal: '35.00' });
+    const caller = { ...ADMIN, role: 'tenant' as const, tenantId: 'a' };
+    expect(await test.ledger.ask('quote', quote, caller)).toMatchObject({ subtotal: '35.00' });
+    await expect(test.ledger.ask('quote', { ...quote, subscriptionId: 's-b' }, caller)).rejects.toMatchObject({
+      ...{ code: 'unknown_subscription' },
+    });
+    await expect(test.ask('quote', { ...quote, planId: 'p' })).rejects.toMatchObject({ code: 'plan_missing' });
+  });
+
   it('are shown with their subscription, to its own tenant alone', async () => {
     await test.apply(agreed(OWN_PRICE), {
       ...{ command: 'assign-deployment', deploymentId: 'd-a', tenantId: 'b', from: T('2026-04-16') },
     });
     const shown = async (caller: Caller = ADMIN) =>
       ((await test.ledger.ask('subscriptions', { subscriptionId: 's-a' }, caller)) as Shown).items[0]?.overrides;
-    expect(await shown()).toEqual([{ tenantId: 'a', period: { start: T('2026-04-01'), end: null }, ...OWN_PRICE }]);
+    const items = [{ billingKind: 'hours', price: unit('0.50'), aggregation: 'sum' }];
+    expect(await shown()).toEqual([
+      { tenantId: 'a', period: { start: T('2026-04-01'), end: null }, currency: 'USD', interval: 'month', items },
+    ]);
     expect(await shown({ ...ADMIN, role: 'tenant', tenantId: 'a' })).toHaveLength(1);
     expect(await shown({ ...ADMIN, role: 'tenant', tenantId: 'b' })).toEqual([]);
   });
@@ -198,6 +305,7 @@ describe('overrides', () => {
     expect(await codeOf(agreed(OWN_PRICE, { effectiveFrom: T('2025-01-01') }))).toBe('before_subscription');
     expect(await codeOf(agreed(OWN_PRICE, { effectiveUntil: T('2026-04-01') }))).toBe('empty_period');
     expect(await codeOf(agreed(OWN_PRICE, { subscriptionId: 'none' }))).toBe('unknown_subscription');
+    expect(await codeOf(agreed(OWN_PRICE, { tenantId: 'b' }))).toBe('other_holder');
     await test.apply({ command: 'cancel-subscription', subscriptionId: 's-a', at: T('2026-04-10') });
     expect(await codeOf(agreed(OWN_PRICE, { effectiveFrom: T('2026-04-10') }))).toBe('subscription_cancelled');
   });

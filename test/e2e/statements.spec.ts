@@ -177,7 +177,7 @@ function commandsOf(n: number): object[] {
       ...{ subscriptionId: `${tenantId}-sub`, deploymentId, planId: `plan-${tenantId}`, from: april(1).start },
     },
     {
-      ...{ command: 'set-overrides', subscriptionId: `${tenantId}-sub`, baseFee: '9.00' },
+      ...{ command: 'set-overrides', subscriptionId: `${tenantId}-sub`, tenantId, baseFee: '9.00' },
       effectiveFrom: april(1).start,
     },
     {

@@ -141,7 +141,13 @@ describe('a replay from nothing', () => {
     );
     await propose(test.core, 'open');
     await test.apply({
-      ...{ command: 'set-overrides', subscriptionId: 's1', baseFee: '1.00', effectiveFrom: '2026-04-05T00:00:00Z' },
+      ...{
+        command: 'set-overrides',
+        subscriptionId: 's1',
+        tenantId: 't1',
+        baseFee: '1.00',
+        effectiveFrom: '2026-04-05T00:00:00Z',
+      },
       effectiveUntil: '2026-04-20T00:00:00Z',
     });
     // Any usage and any fee reach it.

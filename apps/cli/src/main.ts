@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { messageOf } from './errors.js';
+import { endedInInstalledNode, endWithParent } from './installed-node.js';
 import { takeSecretFiles } from '#runtime/secret-files';
 import { CLI_ACTOR } from './actor.js';
 import { say } from './output.js';
@@ -357,39 +357,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
-const NEEDED_NODE = 24;
-
-/** Runs the command in the Node that was installed with Ledgerline, if the machine's own Node is too old. */
-async function endedInInstalledNode(): Promise<boolean> {
-  if (Number(process.versions.node.split('.')[0]) >= NEEDED_NODE) return false;
-  const node = fileURLToPath(new URL('../../../../node_modules/.bin/node', import.meta.url));
-  // If this process is killed, the IPC channel closes and the child ends too.
-  const child = spawn(node, process.argv.slice(1), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-  // Signals go to the child. It ends in its own way, then this process ends. The terminal sends Ctrl-C to both.
-  process.on('SIGINT', () => undefined);
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
-  process.exitCode = await new Promise<number>((resolve) => {
-    child.once('exit', (code) => {
-      resolve(code ?? FAILED);
-    });
-    child.once('error', ({ message }) => {
-      say(
-        `ledgerline needs Node ${NEEDED_NODE}, and the Node installed with it did not start (${message}). Run: npm ci`,
-      );
-      resolve(FAILED);
-    });
-  });
-  return true;
-}
-
-/** Ends this process if its parent (see endedInInstalledNode) was killed, as if both were one process. */
-function endWithParent(): void {
-  process.on('disconnect', () => {
-    process.kill(process.pid, 'SIGKILL');
-  });
-  process.channel?.unref();
-}
-
 /** Node reads other bytes as U+FFFD: two ids would become one. */
 function assertUtf8Arguments(): void {
   const wrong = process.argv.slice(2).find((each) => each.includes('\uFFFD'));
@@ -417,7 +384,7 @@ async function listOperations(): Promise<void> {
 
 try {
   endWithParent();
-  if (!(await endedInInstalledNode())) {
+  if (!(await endedInInstalledNode(FAILED))) {
     assertUtf8Arguments();
     takeSecretFiles(process.env);
     await keepCompiled();

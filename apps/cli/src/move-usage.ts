@@ -1,10 +1,11 @@
-import { parse } from '#domain/schema';
+import { parse, zText } from '#domain/schema';
 import { zMonth } from '#ledger/month';
 import { createPool, openDatabase } from '#postgres/pool';
 import { usageRecords } from '#projections/usage-records/usage-records.table';
 import { READ_MODELS } from '#projections/database';
 import { isCoordinator } from '#read-model/distributed';
-import { moveMonths, storedMonths } from '#read-model/stored-months';
+import { checkpointOf } from '#read-model/schema';
+import { hasTablespace, moveMonths, storedMonths } from '#read-model/stored-months';
 import { print, printJson, say, table } from './output.js';
 import { readOption, WrongUsage } from './wrong-usage.js';
 
@@ -27,13 +28,16 @@ export async function run(_args: readonly string[], options: Options): Promise<n
   const database = await openDatabase({ databaseUrl: process.env['DATABASE_URL'], dataDir: options.dataDir, log: say });
   const pool = createPool(database.url, { applicationName: 'ledgerline move-usage' });
   try {
-    const { rows } = await pool.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [USAGE]);
-    if (rows[0]?.there !== true)
+    if ((await checkpointOf(pool, READ_MODELS)) === undefined)
       throw new Error('there are no read models in this database. Check --data-dir or DATABASE_URL');
     if (asked !== null) {
       if (await isCoordinator(pool))
         throw new Error('usage records are on the nodes of Citus: move their shards there, by the means of Citus');
-      await assertTablespace(pool, asked.tablespace);
+      if (!(await hasTablespace(pool, asked.tablespace)))
+        throw new Error(
+          `Postgres has no tablespace ${asked.tablespace}: create it` +
+            ` (CREATE TABLESPACE ${asked.tablespace} LOCATION '…')`,
+        );
       for await (const { month, bytes } of moveMonths(pool, USAGE, asked))
         say(`${month} moved to ${asked.tablespace}: ${bytes} bytes`);
     }
@@ -52,11 +56,8 @@ function whatToMove({ before, tablespace }: Options): { before: string; tablespa
   if (before === undefined && tablespace === undefined) return null;
   if (before === undefined || tablespace === undefined)
     throw new WrongUsage('give --before and --tablespace, or neither to list the months');
-  return { before: parse(zMonth, before, '--before').start.slice(0, 7), tablespace: String(tablespace) };
-}
-
-async function assertTablespace(pool: ReturnType<typeof createPool>, name: string): Promise<void> {
-  const { rowCount } = await pool.query('SELECT FROM pg_tablespace WHERE spcname = $1', [name]);
-  if (rowCount === 0)
-    throw new Error(`Postgres has no tablespace ${name}: create it (CREATE TABLESPACE ${name} LOCATION '…')`);
+  return {
+    before: parse(zMonth, before, '--before').start.slice(0, 7),
+    tablespace: parse(zText, tablespace, '--tablespace'),
+  };
 }

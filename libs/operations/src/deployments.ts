@@ -174,7 +174,7 @@ export const withdrawnOfDeployment = async (
   deploymentId: string,
   correction: Correction,
   unknown: (deployment: Deployment) => DomainError,
-  check: (after: Deployment) => Promise<void> = async () => undefined,
+  check: (after: Deployment, history: readonly DeploymentEvent[]) => Promise<void> = async () => undefined,
 ): Promise<CommandDone> =>
   corrected(core, call, {
     ...{ stream: deploymentStream(deploymentId), isOf: isDeploymentEvent, saidOf },
@@ -184,7 +184,7 @@ export const withdrawnOfDeployment = async (
       const never = neverWith(history, correction.withdrawn);
       const after = never === null ? null : foldDeploymentWithout(history, never);
       if (after === null) throw unknown(before);
-      await check(after);
+      await check(after, history);
       return correctDeployment(before, after, correction);
     },
   });

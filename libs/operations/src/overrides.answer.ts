@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { Overrides } from '#domain/plans/overrides';
-import type { TermsPeriod } from '#domain/terms/terms';
+import type { AgreedOverrides } from '#domain/tenants/deployment';
 import { zAny, zMoney, zOpenSpan, zQuantity } from './answers.js';
 
 const zOverriddenItem = z
@@ -11,6 +10,8 @@ const zOverriddenItem = z
     included: zQuantity.nullable().optional(),
     discounts: zAny.optional(),
     commitments: zAny.optional(),
+    aggregation: z.string().describe('Of the plan when it was agreed: the override holds where they are equal'),
+    unitConversion: zAny.optional().describe('Likewise'),
   })
   .meta({ id: 'OverriddenItem', description: 'Absent terms are those of the plan. null: none' });
 
@@ -18,13 +19,11 @@ export const zShownOverrides = z
   .object({
     tenantId: z.string().describe('The tenant that they were agreed with. For another one they do not hold'),
     period: zOpenSpan,
+    currency: z.string().describe('Of the plan when they were agreed: they hold where it is equal'),
+    interval: z.enum(['month', 'year']).describe('Likewise'),
     baseFee: zMoney.optional(),
     items: z.array(zOverriddenItem),
   })
   .meta({ id: 'Overrides' });
 
-export const shownOverrides = ({ terms: { items = [], ...terms }, period }: TermsPeriod<Overrides>) => ({
-  ...terms,
-  period,
-  items,
-});
+export const shownOverrides = ({ tenantId, terms, period }: AgreedOverrides) => ({ tenantId, period, ...terms });

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { conflict, invalid } from '#domain/errors';
+import { conflict, invalid, notFound } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
-import { guardOverrides, type Overrides, zOverriddenItem } from '#domain/plans/overrides';
+import { type Overrides, overridesOn, type StatedOverrides, zStatedItem } from '#domain/plans/overrides';
+import { planAt } from '#domain/plans/plan';
 import { zId, zInstant, zText } from '#domain/schema';
-import { periodOf, type PlanVersion } from '#domain/plans/plan';
-import { deploymentStream, type Subscription, tenantAt } from '#domain/tenants/deployment';
+import { deploymentStream, subscriptionPeriods } from '#domain/tenants/deployment';
 import { type Instant, isBefore } from '#domain/time/instant';
-import { assertEffective, commonPeriod, type OpenPeriod, overlaps } from '#domain/time/period';
+import { assertEffective, type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { correctedTerms, statedTerms, type TermsSubject, withdrawnTerms } from '#ledger/dated-terms';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
@@ -19,27 +19,41 @@ import { knownDeploymentOf, subscriptionIn } from './subscriptions.js';
 
 type OverridesFact = Extract<RecordedEvent, { readonly type: 'OverridesSet' | 'OverridesCorrected' }>;
 
-const subjectOf = (deploymentId: string, subscriptionId: string): TermsSubject<Overrides, OverridesFact> => ({
+/** Who has overrides on which subscription. */
+interface Agreement {
+  readonly subscriptionId: string;
+  readonly tenantId: string;
+}
+
+const isOverrides = (event: RecordedEvent, { subscriptionId, tenantId }: Agreement): event is OverridesFact =>
+  isDeploymentEvent(event) &&
+  (event.type === 'OverridesSet' || event.type === 'OverridesCorrected') &&
+  event.data.subscriptionId === subscriptionId &&
+  event.data.tenantId === tenantId;
+
+const subjectOf = (deploymentId: string, of: Agreement): TermsSubject<Overrides, OverridesFact> => ({
   stream: deploymentStream(deploymentId),
-  isOf: (event): event is OverridesFact =>
-    isDeploymentEvent(event) &&
-    (event.type === 'OverridesSet' || event.type === 'OverridesCorrected') &&
-    event.data.subscriptionId === subscriptionId,
+  isOf: (event): event is OverridesFact => isOverrides(event, of),
   dataOf: ({ data }) => data,
-  ...{ name: `overrides of subscription ${subscriptionId}`, unknown: 'unknown_overrides', command: 'set-overrides' },
+  name: `the overrides of tenant ${of.tenantId} on subscription ${of.subscriptionId}`,
+  ...{ unknown: 'unknown_overrides', command: 'set-overrides' },
   correctedBy: ({ versions, stated, ...correction }) => ({
     type: 'OverridesCorrected',
-    data: { subscriptionId, deploymentId, ...correction, versions, ...(stated === undefined ? {} : { stated }) },
+    data: { deploymentId, ...of, ...correction, versions, ...(stated === undefined ? {} : { stated }) },
   }),
 });
 
 const fields = {
   subscriptionId: zId,
+  tenantId: zId.describe('The tenant that they are agreed with. They hold while the deployment is of this tenant'),
   baseFee: zPublishedPlan.shape.baseFee.optional().describe('Instead of the base fee of the plan'),
   items: z
-    .array(zOverriddenItem)
+    .array(zStatedItem)
     .optional()
-    .describe('Items of the plan by billing kind and filter. Terms that are absent are those of the plan; null: none'),
+    .describe(
+      'Items of the plan by billing kind and filter. Terms that are absent are those of the plan; null: none. An' +
+        ' empty list without baseFee ends the overrides',
+    ),
   effectiveFrom: zInstant,
   effectiveUntil: zInstant.optional(),
 };
@@ -47,36 +61,35 @@ const fields = {
 const setOverrides = defineCommand({
   name: 'set-overrides',
   summary:
-    'Sets what a subscription has instead of the terms of its plan, from an instant on: base fee, prices, included' +
-    ' quantities, discounts and commitments. The fields state the overrides as a whole',
+    'Sets what a tenant has on a subscription instead of the terms of its plan, from an instant on: base fee, prices,' +
+    ' included quantities, discounts and commitments. The fields state the overrides as a whole',
   fields: z.strictObject(fields),
-  key: ({ subscriptionId, effectiveFrom }) => [subscriptionId, effectiveFrom],
+  key: ({ subscriptionId, tenantId, effectiveFrom }) => [subscriptionId, tenantId, effectiveFrom],
   mistakes: { correctedBy: ['correct-overrides', 'withdraw'] },
-  stated: ({ subscriptionId, effectiveFrom }, events) =>
-    statedTerms(subjectOf('', subscriptionId), effectiveFrom, events),
+  stated: ({ subscriptionId, tenantId, effectiveFrom }, events) =>
+    statedTerms(subjectOf('', { subscriptionId, tenantId }), effectiveFrom, events),
   withdrawal: defineWithdrawal({
-    fields: z.strictObject({ subscriptionId: zId, effectiveFrom: zInstant }),
+    fields: z.strictObject({ subscriptionId: zId, tenantId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
-      const { subscriptionId, effectiveFrom } = call.fields;
-      const subject = subjectOf(await knownDeploymentOf(core, subscriptionId), subscriptionId);
+      const { effectiveFrom, ...of } = call.fields;
+      const subject = subjectOf(await knownDeploymentOf(core, of.subscriptionId), of);
       return withdrawnTerms(core, call, subject, { effectiveFrom, correction });
     },
   }),
   example: {
-    ...{ subscriptionId: 'acme-sub', effectiveFrom: APRIL.start },
+    ...{ subscriptionId: 'acme-sub', tenantId: 'acme', effectiveFrom: APRIL.start },
     items: [{ billingKind: 'gateway', price: { model: 'unit', unitAmount: '0.45' } }],
   },
   async handle(call, core) {
-    const { subscriptionId, effectiveFrom, effectiveUntil = null, ...given } = call.fields;
+    const { subscriptionId, tenantId, effectiveFrom, effectiveUntil = null, ...stated } = call.fields;
     assertEffective(effectiveFrom, effectiveUntil);
     const deploymentId = await knownDeploymentOf(core, subscriptionId);
     return usingPlans(core, async () =>
       core.book.decide(deploymentStream(deploymentId), call, async (events) => {
-        const terms = await agreedTerms(core, { subscriptionId, deploymentId, events }, given, {
-          ...{ start: effectiveFrom, end: effectiveUntil },
-        });
-        const data = { subscriptionId, deploymentId, terms, effectiveFrom, effectiveUntil };
-        return { events: [{ type: 'OverridesSet', data }] };
+        const of = { subscriptionId, deploymentId, tenantId };
+        const over = { start: effectiveFrom, end: effectiveUntil };
+        const terms = await agreedTerms(core, { ...of, events }, stated, over);
+        return { events: [{ type: 'OverridesSet', data: { ...of, terms, effectiveFrom, effectiveUntil } }] };
       }),
     );
   },
@@ -84,49 +97,49 @@ const setOverrides = defineCommand({
 
 const correctOverrides = defineCommand({
   name: 'correct-overrides',
-  summary: 'Corrects the overrides of a subscription over a period. The fields state the overrides as a whole',
+  summary: 'Corrects overrides over a period. The fields state the overrides as a whole',
   fields: z.strictObject({ ...fields, reason: zText.min(1) }),
   key: 'body',
   mistakes: { correctedBy: ['correct-overrides'] },
   example: {
-    ...{ subscriptionId: 'acme-sub', effectiveFrom: APRIL.start, effectiveUntil: APRIL.end },
+    ...{ subscriptionId: 'acme-sub', tenantId: 'acme', effectiveFrom: APRIL.start, effectiveUntil: APRIL.end },
     ...{ items: [{ billingKind: 'gateway', included: '3' }], reason: 'as agreed' },
   },
   async handle(call, core) {
-    const { subscriptionId, effectiveFrom: from, effectiveUntil: until = null, reason, ...given } = call.fields;
+    const { subscriptionId, tenantId, effectiveFrom: from, effectiveUntil: until = null, ...rest } = call.fields;
+    const { reason, ...stated } = rest;
     assertEffective(from, until);
     const deploymentId = await knownDeploymentOf(core, subscriptionId);
     return usingPlans(core, async () => {
+      const of = { subscriptionId, deploymentId, tenantId };
       const events = await core.book.load(deploymentStream(deploymentId));
-      const of = { subscriptionId, deploymentId, events };
-      const terms = await agreedTerms(core, of, given, { start: from, end: until });
-      return correctedTerms(core, call, subjectOf(deploymentId, subscriptionId), {
+      const terms = await agreedTerms(core, { ...of, events }, stated, { start: from, end: until });
+      return correctedTerms(core, call, subjectOf(deploymentId, { subscriptionId, tenantId }), {
         ...{ stated: { terms, from, until }, reason },
       });
     });
   },
 });
 
-/** A subscription, and the events of its deployment. */
-interface OfSubscription {
-  readonly subscriptionId: string;
+/** An agreement, and the events of its deployment. */
+interface OnDeployment extends Agreement {
   readonly deploymentId: string;
   readonly events: readonly RecordedEvent[];
 }
 
 /**
- * The overrides with the tenant that they are agreed with. Errors: `before_subscription`, `subscription_cancelled`,
- * `deployment_not_assigned`, and those of overrides with which the plan can't be billed.
+ * The overrides as agreed on the plan at their start. Errors: `before_subscription`, `subscription_cancelled`,
+ * `other_holder`, `plan_not_in_force`, and those of overrides that can't be billed.
  */
 async function agreedTerms(
   core: LedgerCore,
-  { subscriptionId, deploymentId, events }: OfSubscription,
-  { baseFee, items }: Omit<Overrides, 'tenantId'>,
+  { subscriptionId, deploymentId, tenantId, events }: OnDeployment,
+  stated: StatedOverrides,
   period: OpenPeriod,
 ): Promise<Overrides> {
   const deployment = deploymentOf(events, deploymentId);
   const subscription = subscriptionIn(deployment, subscriptionId);
-  const { from, cancelledAt } = subscription;
+  const { from, cancelledAt, plans } = subscription;
   if (isBefore(period.start, from))
     throw invalid(
       'before_subscription',
@@ -138,30 +151,22 @@ async function agreedTerms(
       'subscription_cancelled',
       `subscription ${subscriptionId} ends at ${cancelledAt}: overrides from ${period.start} on have no effect`,
     );
-  const tenantId = tenantAt(deployment.assignments, period.start);
-  if (tenantId === null)
-    throw invalid('deployment_not_assigned', `deployment ${deploymentId} has no tenant at ${period.start}`);
-  const terms = {
-    ...(baseFee === undefined ? {} : { baseFee }),
-    ...(items === undefined ? {} : { items }),
-  };
-  guardOverrides(planAtStart(subscription, period.start), await versionsOver(core, subscription, period), terms);
-  return { tenantId, ...terms };
+  const held = subscriptionPeriods(subscription, deployment.assignments).filter((each) => each.tenantId === tenantId);
+  if (!held.some((each) => overlaps(each.period, period)))
+    throw conflict(
+      'other_holder',
+      `deployment ${deploymentId} is not of tenant ${tenantId} over ${periodText(period)}: name the tenant that has it`,
+      [{ field: 'tenantId', message: 'does not have the deployment of the subscription then' }],
+    );
+  const planId = plans.findLast((plan) => !isBefore(period.start, plan.from))?.planId ?? '';
+  return overridesOn(await versionAt(core, planId, period.start), stated);
 }
 
-const planAtStart = ({ plans }: Subscription, at: Instant): string =>
-  plans.findLast(({ from }) => !isBefore(at, from))?.planId ?? '';
-
-/** The versions of the plans that a subscription has over a period. */
-async function versionsOver(core: LedgerCore, { plans }: Subscription, over: OpenPeriod): Promise<PlanVersion[]> {
-  const found: PlanVersion[] = [];
-  for (const [index, { planId, from: start }] of plans.entries()) {
-    const common = commonPeriod({ start, end: plans[index + 1]?.from ?? null }, over);
-    if (common === null) continue;
-    const versions = await planVersions(core, planId);
-    found.push(...versions.filter((version) => overlaps(periodOf(version), common)));
-  }
-  return found;
+async function versionAt(core: LedgerCore, planId: string, at: Instant) {
+  const version = planAt(await planVersions(core, planId), at);
+  if (version === undefined)
+    throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}. Publish it from then on.`);
+  return version;
 }
 
 export const overrideOperations: Operations = { commands: [setOverrides, correctOverrides], queries: [] };

@@ -6,7 +6,8 @@ import { zDecimal, zId, zPeriod } from '#domain/schema';
 import { taxAt } from '#domain/tenants/tenant';
 import type { Instant } from '#domain/time/instant';
 import { tenantAccount } from '#billing/invoices/accounts';
-import { plansById } from '#billing/invoices/contracts';
+import { agreedVersion, plansById } from '#billing/invoices/contracts';
+import { readDeploymentsOfSubscription } from '#projections/deployments/deployments.read';
 import { ownPlans } from './plans.js';
 import { planOfItsOwn, zPublishedPlan } from './published-plan.js';
 import { zMoney, zQuantity, zRow } from './answers.js';
@@ -48,6 +49,7 @@ export const quote = defineQuery({
     ...zAt,
     planId: zOptionalId,
     plan: zPublishedPlan.optional(),
+    subscriptionId: zOptionalId.describe('Instead of planId: its plan with its overrides'),
     usage: z.record(zId, zDecimal),
     period: zPeriod.optional(),
     tenantId: zOptionalId,
@@ -55,20 +57,42 @@ export const quote = defineQuery({
   roles: READERS,
   answer: zQuote,
   example: { planId: 'standard', usage: { gateway: '8' }, period: APRIL },
-  async handle({ planId, plan, usage, period, tenantId, at: asked }, context) {
+  async handle({ planId, plan, subscriptionId, usage, period, tenantId, at: asked }, context) {
     const { core, position, caller } = context;
     const at = asked ?? period?.start ?? caller.now;
-    const version = plan === undefined ? await visiblePlan(context, planId ?? '', at) : planOfItsOwn(plan);
-    if (planId === undefined && plan === undefined)
-      throw invalid('plan_missing', 'a quote needs planId or plan', [
-        { field: 'planId', message: 'must be given unless plan is' },
+    const isOfPlan = planId !== undefined || plan !== undefined;
+    if (isOfPlan === (subscriptionId !== undefined))
+      throw invalid('plan_missing', 'a quote needs planId or plan, or else subscriptionId', [
+        { field: 'planId', message: 'must be given unless plan or subscriptionId is' },
       ]);
+    const version =
+      subscriptionId !== undefined
+        ? await termsOfSubscription(context, subscriptionId, at)
+        : plan === undefined
+          ? await visiblePlan(context, planId ?? '', at)
+          : planOfItsOwn(plan);
     if (version === undefined) throw notFound('unknown_plan', `plan ${planId ?? ''} has no terms at ${at}`);
     const payer = await visibleTenant(context, tenantId);
     const tax = payer === null ? null : taxAt((await tenantAccount(core, position, payer)).taxes, at);
     return quotePlan(version, usage, tax?.ratePercent ?? '0');
   },
 });
+
+/** What a subscription pays at an instant, if the caller may see it. Errors: `unknown_subscription`. */
+async function termsOfSubscription(
+  { core, position, confinedTo }: QueryContext,
+  subscriptionId: string,
+  at: Instant,
+): Promise<PlanVersion> {
+  const deploymentId = (await readDeploymentsOfSubscription(core.db, subscriptionId)).at(-1);
+  const version =
+    deploymentId === undefined
+      ? null
+      : await agreedVersion(core, position, { subscriptionId, deploymentId, confinedTo }, at);
+  if (version === null)
+    throw notFound('unknown_subscription', `there is no subscription ${subscriptionId} with terms at ${at}`);
+  return version;
+}
 
 /** The terms of a plan at an instant, if the caller may see them. */
 async function visiblePlan(context: QueryContext, planId: string, at: Instant): Promise<PlanVersion | undefined> {

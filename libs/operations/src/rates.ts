@@ -29,6 +29,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { statedOver } from '#ledger/stated';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, pageOfRows, type QueryContext, READERS, zAt, zOptionalId, zPage } from '#ledger/query';
+import { readOverridesOfTenant } from '#projections/deployments/deployments.read';
 import { readPlanVersions } from '#projections/plans/plans.read';
 import { readRateKeysOfTenant } from '#projections/rate-key-usage/rate-key-usage.read';
 import { RATE_ORDER, readRatePage } from '#projections/rates/rates.read';
@@ -255,8 +256,9 @@ async function ownKeys(context: QueryContext): Promise<readonly RateKey[] | null
   const { core, position, confinedTo } = context;
   if (confinedTo === null) return null;
   const plans = await readPlanVersions(core.db, position, await ownPlans(context));
-  const kinds = plans.flatMap(({ items }) =>
-    items.flatMap(({ price, billingKind }) => (needsRates(price) ? [billingKind] : [])),
+  const overrides = await readOverridesOfTenant(core.db, position, confinedTo);
+  const kinds = [...plans, ...overrides].flatMap(({ items }) =>
+    items.flatMap(({ price, billingKind }) => (price !== undefined && needsRates(price) ? [billingKind] : [])),
   );
   return readRateKeysOfTenant(core.db, position, confinedTo, [...new Set(kinds)]);
 }

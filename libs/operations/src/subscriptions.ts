@@ -6,6 +6,7 @@ import { zId, zInstant, zText } from '#domain/schema';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type OpenPeriod, overlaps } from '#domain/time/period';
 import {
+  assertNoOverrides,
   cancelSubscription as decideCancellation,
   changePlan as decidePlanChange,
   type Deployment,
@@ -214,15 +215,15 @@ async function withdrawn(
 ): Promise<CommandDone> {
   const deploymentId = await knownDeploymentOf(core, subscriptionId);
   const unknownIn = (deployment: Deployment): DomainError => unknown(subscriptionIn(deployment, subscriptionId));
-  const assertPlans = async ({ subscriptions: after }: Deployment): Promise<void> => {
-    const { plans = [], cancelledAt = null } = after.find((each) => each.subscriptionId === subscriptionId) ?? {};
+  const check = async ({ subscriptions: after }: Deployment, history: readonly DeploymentEvent[]): Promise<void> => {
+    const left = after.find((each) => each.subscriptionId === subscriptionId);
+    if (left === undefined) assertNoOverrides(subscriptionId, history);
+    const { plans = [], cancelledAt = null } = left ?? {};
     // A plan that was never used, since the subscription ended at its start, may be withdrawn meanwhile.
     for (const { planId, from } of plans)
       if (cancelledAt === null || isBefore(from, cancelledAt)) await assertPlan(core, planId, from, []);
   };
-  return usingPlans(core, async () =>
-    withdrawnOfDeployment(core, call, deploymentId, correction, unknownIn, assertPlans),
-  );
+  return usingPlans(core, async () => withdrawnOfDeployment(core, call, deploymentId, correction, unknownIn, check));
 }
 
 function unknownPlanChange({ subscriptionId, from, plans }: Subscription, at: Instant): DomainError {

@@ -31,6 +31,11 @@ const partitions = async (client: pg.ClientBase | pg.Pool, table: string, wanted
   return rows;
 };
 
+export async function hasTablespace(client: pg.ClientBase | pg.Pool, name: string): Promise<boolean> {
+  const { rowCount } = await client.query('SELECT FROM pg_tablespace WHERE spcname = $1', [name]);
+  return rowCount !== 0;
+}
+
 /** The months of a table, such as `ledgerline.usage_records`, in order. */
 export const storedMonths = async (client: pg.ClientBase | pg.Pool, table: string): Promise<StoredMonth[]> =>
   (await partitions(client, table, '')).map(({ month, tablespace, bytes }) => ({ month, tablespace, bytes }));

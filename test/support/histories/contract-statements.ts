@@ -113,19 +113,22 @@ export function ofOverrides(world: World): Weighted[] {
   const terms = fc.oneof(
     fc.nat(8).map((n) => ofHours({ price: unitPrice(money(world, n * PRICE_STEP)) })),
     fc.constantFrom(null, '5', '25').map((included) => ofHours({ included })),
+    fc.constant({ items: [] }),
     ...(world.interval === 'month'
       ? [fc.constantFrom(...feesOf(world, 'p')).map((fee) => ({ baseFee: money(world, fee) }))]
       : []),
   );
   const agreed = (weight: number, command: string, more: object): Weighted =>
-    stated(weight, fc.tuple(nth, terms, over), ([n, own, span], { truth: known }) => {
+    stated(weight, fc.tuple(nth, tenantIds, terms, over), ([n, tenantId, own, span], { truth: known }) => {
       const [id, subscribed] = oneOf(known.subscriptions, n) ?? [];
       if (id === undefined || subscribed === undefined) return null;
-      const tenantId = heldAt(known.holders[subscribed.deploymentId] ?? [], span.from);
+      const interval = known.intervalOf(subscribed, span.from);
       return {
-        command: { command, subscriptionId: id, ...own, ...effective(span), ...more },
-        becomesTrue: (truth) => truth.agreedOver(id, span, { tenantId, terms: own }),
-        ...(command === 'set-overrides' ? withdrawalOf(command, { subscriptionId: id, effectiveFrom: span.from }) : {}),
+        command: { command, subscriptionId: id, tenantId, ...own, ...effective(span), ...more },
+        becomesTrue: (truth) => truth.agreedOver(id, tenantId, span, { terms: own, interval }),
+        ...(command === 'set-overrides'
+          ? withdrawalOf(command, { subscriptionId: id, tenantId, effectiveFrom: span.from })
+          : {}),
       };
     });
   return [agreed(3, 'set-overrides', {}), agreed(2, 'correct-overrides', reason)];

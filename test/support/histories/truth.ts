@@ -95,10 +95,10 @@ export interface Subscribed {
   readonly cancelledAt: Instant | null;
 }
 
-/** What a subscription has instead of the terms of its plan, and with whom that was agreed. */
+/** What a tenant has instead of the terms of a plan, and the interval of the plan when it was agreed. */
 export interface Agreed {
-  readonly tenantId: TenantId;
   readonly terms: object;
+  readonly interval: string;
 }
 
 interface Coupon {
@@ -146,8 +146,8 @@ export class Truth {
   /** How droplets are metered. Where days and billing periods are apart, it decides which period an hour is in. */
   granularities: Dated<string>[] = [];
   readonly subscriptions = new Map<string, Subscribed>();
-  /** By subscription. null: the terms of its plan hold. */
-  readonly overrides = new Map<string, Dated<Agreed | null>[]>();
+  /** What a tenant has instead of the terms of the plan, by subscription and tenant. null: nothing. */
+  readonly overrides = new Map<string, Map<TenantId, Dated<Agreed | null>[]>>();
   readonly coupons = new Map<string, Coupon>();
   /** From the beginning on and without an end, by tenant and id. */
   readonly usage = new Map<string, Usage & { readonly quantity: string | null }>();
@@ -243,31 +243,45 @@ export class Truth {
     ];
   }
 
-  agreedOver(id: string, over: { readonly from: Instant; readonly until: Instant | null }, agreed: Agreed): void {
-    const before = this.overrides.get(id) ?? [{ from: SINCE, value: null }];
-    this.overrides.set(id, joined(replaced<Agreed | null>(before, over, agreed)));
+  agreedOver(id: string, tenantId: TenantId, over: Parameters<typeof replaced>[1], agreed: Agreed): void {
+    const all = this.overrides.get(id) ?? new Map<TenantId, Dated<Agreed | null>[]>();
+    const before = all.get(tenantId) ?? [{ from: SINCE, value: null }];
+    this.overrides.set(id, all.set(tenantId, joined(replaced<Agreed | null>(before, over, agreed))));
   }
 
-  /** Overrides hold while the subscription runs, and its deployment is of the tenant that agreed to them. */
-  private agreed(id: string, { deploymentId, from, cancelledAt }: Subscribed): object[] {
-    const known = this.overrides.get(id) ?? [];
+  /** The interval of the plan that a subscription has at an instant. */
+  intervalOf({ plans }: Subscribed, at: Instant): string {
+    const planId = heldAt(
+      plans.map((plan) => ({ from: plan.at, value: plan.planId })),
+      at,
+    );
+    return planId === 'q' ? this.world.interval : 'month';
+  }
+
+  /** Overrides hold while the subscription runs on a plan of their interval, and its deployment is of their tenant. */
+  private agreed(id: string, subscribed: Subscribed): object[] {
+    const { deploymentId, from, cancelledAt, plans } = subscribed;
     const holders = this.holders[deploymentId] ?? [];
-    const bounds = [from, ...known.map((each) => each.from), ...holders.map((each) => each.from)];
-    const starts = [...new Set(bounds)].sort(compareInstants).filter((start) => !isBefore(start, from));
-    return starts
-      .filter((start) => cancelledAt === null || isBefore(start, cancelledAt))
-      .flatMap((start) => {
-        const agreed = known.length === 0 ? null : heldAt(known, start);
-        const until = starts.find((next) => isBefore(start, next));
-        return agreed === null || agreed.tenantId !== heldAt(holders, start)
-          ? []
-          : [
-              {
-                ...{ command: 'set-overrides', subscriptionId: id, ...agreed.terms, effectiveFrom: start },
-                ...(until === undefined ? {} : { effectiveUntil: until }),
-              },
-            ];
-      });
+    return [...(this.overrides.get(id) ?? [])].flatMap(([tenantId, known]) => {
+      const bounds = [from, ...[...known, ...holders].map((each) => each.from), ...plans.map((plan) => plan.at)];
+      const starts = [...new Set(bounds)].sort(compareInstants).filter((start) => !isBefore(start, from));
+      return starts
+        .filter((start) => cancelledAt === null || isBefore(start, cancelledAt))
+        .flatMap((start) => {
+          const agreed = heldAt(known, start);
+          const until = starts.find((next) => isBefore(start, next));
+          const command = {
+            command: 'set-overrides',
+            subscriptionId: id,
+            tenantId,
+            ...agreed?.terms,
+            effectiveFrom: start,
+          };
+          const isHeld = agreed?.interval === this.intervalOf(subscribed, start);
+          if (!isHeld || heldAt(holders, start) !== tenantId) return [];
+          return [{ ...command, ...(until === undefined ? {} : { effectiveUntil: until }) }];
+        });
+    });
   }
 
   /** A coupon that was revoked before its start never holds. */

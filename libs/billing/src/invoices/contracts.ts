@@ -1,10 +1,16 @@
 import { notFound } from '#domain/errors';
 import { type Covered, coveredBy, type LineDefinition, linesOf } from '#domain/lines/line';
-import { type Overrides, withOverrides } from '#domain/plans/overrides';
-import type { PlanVersion } from '#domain/plans/plan';
-import { type Assignment, overridesInForce, type Subscription } from '#domain/tenants/deployment';
-import type { TermsPeriod } from '#domain/terms/terms';
-import type { Instant } from '#domain/time/instant';
+import { withOverrides } from '#domain/plans/overrides';
+import { planAt, type PlanVersion } from '#domain/plans/plan';
+import {
+  type AgreedOverrides,
+  type Assignment,
+  overridesInForce,
+  type Subscription,
+  subscriptionPeriods,
+} from '#domain/tenants/deployment';
+import { contains } from '#domain/time/period';
+import { type Instant, isBefore } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type {
   AssignmentRow,
@@ -32,7 +38,7 @@ import type { TenantAccount } from './accounts.js';
 export interface Contract {
   readonly subscription: Subscription;
   readonly assignments: readonly Assignment[];
-  readonly overrides: readonly TermsPeriod<Overrides>[];
+  readonly overrides: readonly AgreedOverrides[];
 }
 
 /** The contracts as known at one of the positions read: of one tenant, or of all. */
@@ -143,6 +149,26 @@ function agreedPlans({ subscription, assignments, overrides }: Contract, plans: 
   if (inForce.length === 0) return plans;
   const own = new Set(subscription.plans.map(({ planId }) => planId));
   return new Map([...own].map((planId) => [planId, withOverrides(plans.get(planId) ?? [], inForce)]));
+}
+
+/**
+ * The terms that a subscription of a deployment has at an instant: those of its plan with its overrides. null: none, or
+ * the deployment is then of another tenant than `confinedTo` (null: of any).
+ */
+export async function agreedVersion(
+  core: LedgerCore,
+  position: number,
+  of: { readonly subscriptionId: string; readonly deploymentId: string; readonly confinedTo: string | null },
+  at: Instant,
+): Promise<PlanVersion | null> {
+  const contracts = await contractsOf(core, position, { deploymentIds: [of.deploymentId] });
+  const contract = contracts.find(({ subscription }) => subscription.subscriptionId === of.subscriptionId);
+  if (contract === undefined) return null;
+  const { subscription, assignments } = contract;
+  const held = subscriptionPeriods(subscription, assignments).find(({ period }) => contains(period, at));
+  if (held === undefined || (of.confinedTo !== null && of.confinedTo !== held.tenantId)) return null;
+  const planId = subscription.plans.findLast(({ from }) => !isBefore(at, from))?.planId ?? '';
+  return planAt(agreedPlans(contract, await plansById(core, position)).get(planId) ?? [], at) ?? null;
 }
 
 /**

@@ -203,8 +203,7 @@ function addedItem(
   return withTerms(filter === undefined ? item : { ...item, filter }, more);
 }
 
-/** The item with the terms of a correction: absent ones stay, and null takes a term away. */
-export function changedItem(item: PlanItem, { price: of, aggregation, ...more }: ItemCorrection): PlanItem {
+function changedItem(item: PlanItem, { price: of, aggregation, ...more }: ItemCorrection): PlanItem {
   return withTerms(
     {
       ...item,

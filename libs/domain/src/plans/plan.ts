@@ -29,7 +29,7 @@ export const BASE_FEE = 'base_fee';
 export const AGGREGATIONS = ['sum', 'count', 'max', 'unique_count', 'latest', 'average', 'minimum'] as const;
 export type Aggregation = (typeof AGGREGATIONS)[number];
 
-const planItemWith = (zId: IdSchema) =>
+export const planItemWith = (zId: IdSchema) =>
   z.strictObject({
     billingKind: zId.refine((kind) => kind !== BASE_FEE, "base_fee is the plan's own: use baseFee"),
     ...zItemTerms.shape,

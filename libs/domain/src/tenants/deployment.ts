@@ -3,7 +3,7 @@ import { conflict, invalid, notFound } from '../errors.js';
 import { correctionFields, type EventOf, type IdSchema, zId, zInstant, zPeriod, zText } from '../schema.js';
 import { type Overrides, overridesWith } from '../plans/overrides.js';
 import { streamName } from '../stream-name.js';
-import { correctedFields, setFields, type TermsPeriod } from '../terms/terms.js';
+import { correctedFields, foldTerms, setFields, type TermsPeriod } from '../terms/terms.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
 import { commonPeriod, type OpenPeriod } from '../time/period.js';
 
@@ -12,6 +12,8 @@ import { commonPeriod, type OpenPeriod } from '../time/period.js';
  * instant" and "one tenant at any instant" are each decided against one stream.
  */
 export const deploymentStream = (deploymentId: string): string => streamName('deployment', [deploymentId]);
+
+const overrideFieldsWith = (zId: IdSchema) => ({ subscriptionId: zId, deploymentId: zId, tenantId: zId });
 
 // Stored permanently.
 export const deploymentEventsWith = (zId: IdSchema) => ({
@@ -26,10 +28,10 @@ export const deploymentEventsWith = (zId: IdSchema) => ({
   }),
   SubscriptionPlanChanged: z.object({ subscriptionId: zId, deploymentId: zId, planId: zId, at: zInstant }),
   SubscriptionCancelled: z.object({ subscriptionId: zId, deploymentId: zId, at: zInstant }),
-  /** What the subscription has instead of the terms of its plan. */
-  OverridesSet: z.object({ subscriptionId: zId, deploymentId: zId, ...setFields(overridesWith(zId)) }),
-  /** The overrides of the subscription as they are true now. */
-  OverridesCorrected: z.object({ subscriptionId: zId, deploymentId: zId, ...correctedFields(overridesWith(zId)) }),
+  /** What the tenant has on the subscription instead of the terms of its plan. */
+  OverridesSet: z.object({ ...overrideFieldsWith(zId), ...setFields(overridesWith(zId)) }),
+  /** The overrides as they are true now. */
+  OverridesCorrected: z.object({ ...overrideFieldsWith(zId), ...correctedFields(overridesWith(zId)) }),
   /** The deployment, its holders and its subscriptions as they are true now. */
   DeploymentCorrected: z.object({
     deploymentId: zId,
@@ -170,17 +172,49 @@ const withPlan = (subscription: Subscription, planId: string, from: Instant): Su
   ),
 });
 
-/** Overrides, each while the deployment is of the tenant that it was agreed with. */
+/** Overrides that were agreed with a tenant. */
+export interface AgreedOverrides extends TermsPeriod<Overrides> {
+  readonly tenantId: string;
+}
+
+/** Overrides, each while the deployment is of its tenant. */
 export const overridesInForce = (
-  overrides: readonly TermsPeriod<Overrides>[],
+  overrides: readonly AgreedOverrides[],
   assignments: readonly Assignment[],
 ): TermsPeriod<Overrides>[] =>
-  overrides.flatMap(({ terms, period }) =>
+  overrides.flatMap(({ tenantId, terms, period }) =>
     tenancies(assignments).flatMap((tenancy) => {
-      const common = tenancy.tenantId === terms.tenantId ? commonPeriod(period, tenancy.period) : null;
+      const common = tenancy.tenantId === tenantId ? commonPeriod(period, tenancy.period) : null;
       return common === null ? [] : [{ terms, period: common }];
     }),
   );
+
+/**
+ * Refuses to withdraw a subscription that has overrides: they would hold again if it were started again. Errors:
+ * `subscription_has_overrides`.
+ */
+export function assertNoOverrides(subscriptionId: string, history: readonly DeploymentEvent[]): void {
+  const tenantIds = tenantsWithOverrides(history, subscriptionId);
+  if (tenantIds.length > 0)
+    throw conflict(
+      'subscription_has_overrides',
+      `subscription ${subscriptionId} has overrides of ${tenantIds.join(' and ')}, which would hold if it were` +
+        ' started again. Withdraw them first (set-overrides), or correct them (correct-overrides with items: [])',
+    );
+}
+
+/** The tenants that have overrides on a subscription, at any instant. */
+function tenantsWithOverrides(events: readonly DeploymentEvent[], subscriptionId: string): string[] {
+  const facts = events.flatMap(({ type, data }) =>
+    (type === 'OverridesSet' || type === 'OverridesCorrected') && data.subscriptionId === subscriptionId ? [data] : [],
+  );
+  return [...Map.groupBy(facts, ({ tenantId }) => tenantId)].flatMap(([tenantId, own]) => {
+    const says = foldTerms<Overrides>(own).some(
+      ({ terms }) => terms !== null && (terms.baseFee !== undefined || terms.items.length > 0),
+    );
+    return says ? [tenantId] : [];
+  });
+}
 
 /** The tenant of the deployment at an instant; null before it has one. */
 export function tenantAt(assignments: readonly Assignment[], at: Instant): string | null {
