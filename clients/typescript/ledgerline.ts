@@ -103,6 +103,7 @@ export type Statement = { readonly tenantId: string; readonly currency: string; 
 export type StatementEntry = { readonly at: string; readonly type: "invoice" | "credit_note" | "void" | "payment" | "invoice_payment" | "refund"; readonly id: string; readonly number: string | null; readonly reference: string | null; readonly reason: string | null; readonly amount: string; readonly corrections: string | null; readonly applied: readonly (AppliedPayment)[]; readonly balance: string };
 export type AppliedPayment = { readonly number: string; readonly amount: string };
 export type AccountStanding = { readonly due: string; readonly credit: string; readonly unapplied: string; readonly balance: string };
+export type StatementCsvAnswer = string;
 export type StatementDocumentAnswer = string;
 export type InvoiceDocumentAnswer = string;
 export type CreditNoteDocumentAnswer = string;
@@ -477,6 +478,11 @@ export class Ledgerline {
   /** A statement of account: invoices, credit notes, payments and refunds of a period, with the balances. */
   async statement(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId?: string | undefined; currency?: string | undefined; start: string; end: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Statement> {
     return this.requester.send({ method: 'GET', path: '/api/v1/statement', query: question });
+  }
+
+  /** A statement of account as CSV: the opening balance, the entries and the closing balance. */
+  async statementCsv(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId?: string | undefined; currency?: string | undefined; start: string; end: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<StatementCsvAnswer> {
+    return this.requester.send({ method: 'GET', path: '/api/v1/statement/csv', query: question });
   }
 
   /** A statement of account as an HTML page, to print or to send. */

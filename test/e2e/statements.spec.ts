@@ -28,7 +28,7 @@ import { projections } from '#operations/projections';
 import { quote } from '#operations/quotes';
 import { reconciliation } from '#operations/reconciliation';
 import { resources } from '#operations/resources';
-import { statement, statementDocument } from '#operations/statement';
+import { statement, statementDocument, statementTable } from '#operations/statement';
 import { usage } from '#operations/usage';
 import { feed, webhookDeliveries } from '#operations/webhooks';
 import { newSigner } from '#transparency/note';
@@ -343,6 +343,7 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [creditNote, () => ({ id: noted }), 13],
   [creditNoteDocument, () => ({ id: noted }), 37],
   [statement, () => ({ tenantId: idOf(0), start: april(1).start, end: NOW }), 9],
+  [statementTable, () => ({ tenantId: idOf(0), start: april(1).start, end: NOW }), 9],
   [statementDocument, () => ({ tenantId: idOf(0), start: april(1).start, end: NOW }), 10],
   [invoiceUbl, () => ({ id: issued }), 27],
   [invoiceCii, () => ({ id: issued }), 27],

@@ -21,6 +21,7 @@ export const PARAMETERS: Readonly<Record<string, Record<string, unknown>>> = {
   'cost-variance': { from: '2026-04', to: '2026-05' },
   accrual: { at: AT },
   statement: { tenantId: 't1', start: '2026-04-01T00:00:00Z', end: '2026-06-01T00:00:00Z' },
+  'statement-csv': { tenantId: 't1', start: '2026-04-01T00:00:00Z', end: '2026-06-01T00:00:00Z' },
   'statement-document': { tenantId: 't1', start: '2026-04-01T00:00:00Z', end: '2026-06-01T00:00:00Z' },
   lines: { at: AT },
   'invoice-preview': { tenantId: 't1', at: AT },

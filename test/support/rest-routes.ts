@@ -90,6 +90,14 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
       },
     ],
     [
+      'GET /api/v1/statement/csv',
+      {
+        for: READ,
+        query: 'statement-csv',
+        example: () => `/api/v1/statement/csv?tenantId=acme&start=${april.start}&end=${april.end}`,
+      },
+    ],
+    [
       'GET /api/v1/statement/document',
       {
         for: READ,

@@ -57,6 +57,14 @@ export function rootFields(
       },
     ],
     [
+      'statementCsv',
+      {
+        for: READ,
+        given: () => '(tenantId: "acme", start: "2026-01-01T00:00:00Z", end: "2027-01-01T00:00:00Z")',
+        rest: () => '/statement/csv?tenantId=acme&start=2026-01-01T00:00:00Z&end=2027-01-01T00:00:00Z',
+      },
+    ],
+    [
       'statementDocument',
       {
         for: READ,

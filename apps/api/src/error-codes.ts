@@ -39,7 +39,6 @@ export const ERROR_CODES: readonly string[] = [
   'einvoice_refused',
   'empty_filter',
   'empty_period',
-  'end',
   'event_too_large',
   'filtered_quote',
   'first_assignment',

@@ -41,7 +41,7 @@ export interface QueryDefinition<Params extends z.ZodObject = z.ZodObject, Answe
   /** The compiler checks `handle` against it. At run time no answer is checked: tests do that. */
   readonly answer: Answer;
   /** The answer is a text of this type. Without it, the answer is JSON. */
-  readonly media?: 'text/html' | 'application/xml';
+  readonly media?: 'text/html' | 'application/xml' | 'text/csv';
   /** Parameters that the documentation shows. The examples of all operations tell one story. */
   readonly example: z.input<Params>;
   /** The query reads the log, or reports how far behind the projections are: it does not wait for them. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { invalid, notFound } from '#domain/errors';
 import { zCurrency, zInstant } from '#domain/schema';
 import { type StatementOf, statementOf } from '#billing/invoices/statement';
+import { statementCsv } from '#exchange/documents/statement-csv';
 import { statementDocument as statementHtml } from '#exchange/documents/statement-document';
 import {
   defineQuery,
@@ -83,6 +84,20 @@ export const statement = defineQuery({
   },
 });
 
+export const statementTable = defineQuery({
+  name: 'statement-csv',
+  summary: 'A statement of account as CSV: the opening balance, the entries and the closing balance',
+  path: 'statement/csv',
+  params: zParams,
+  roles: READERS,
+  media: 'text/csv',
+  answer: z.string().describe('CSV (RFC 4180) with a line of column names'),
+  example,
+  async handle(params, context) {
+    return statementCsv(await statementOf(context, (await subjectOf(params, context)).of));
+  },
+});
+
 export const statementDocument = defineQuery({
   name: 'statement-document',
   summary: 'A statement of account as an HTML page, to print or to send',
@@ -110,16 +125,16 @@ async function subjectOf(
   { tenantId: asked, currency, start, end }: Params,
   context: QueryContext,
 ): Promise<{ readonly of: StatementOf; readonly tenant: TenantRow }> {
-  const refuse = (field: string, message: string) =>
+  const wrong = (field: string, message: string) =>
     invalid('invalid_parameter', `statement: ${field} ${message}`, [{ field, message }]);
   const tenantId = await visibleTenant(context, asked);
-  if (tenantId === null) throw refuse('tenantId', 'is missing: a statement is of one tenant');
-  if (!inOrder({ start, end })) throw refuse('end', IN_ORDER.error);
+  if (tenantId === null) throw wrong('tenantId', 'is missing: a statement is of one tenant');
+  if (!inOrder({ start, end })) throw wrong('end', IN_ORDER.error);
   const [tenant] = await readTenants(context.core.db, context.position, [tenantId]);
   if (tenant === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
   return { of: { tenantId, currency: currency ?? tenant.currency, period: { start, end } }, tenant };
 }
 
 export const statementOperations: Operations = {
-  queries: [statement, statementDocument],
+  queries: [statement, statementTable, statementDocument],
 };

@@ -39,10 +39,9 @@ export function importFile(
 }
 
 function assertDatev(currency: string, { consultant, client }: NonNullable<AccountMapping['datev']>): void {
-  const refuse = (field: string, message: string) =>
+  const wrong = (field: string, message: string) =>
     invalid('invalid_parameter', `export journal: ${field} ${message}`, [{ field, message }]);
   if (consultant === undefined || client === undefined)
-    throw refuse('accounts.datev', 'must name the consultant and the client. Add both to the file of --accounts.');
-  if (scaleOf(currency) > 2)
-    throw refuse('currency', `${currency} has more than 2 decimals, which DATEV does not take`);
+    throw wrong('accounts.datev', 'must name the consultant and the client. Add both to the file of --accounts.');
+  if (scaleOf(currency) > 2) throw wrong('currency', `${currency} has more than 2 decimals, which DATEV does not take`);
 }
