@@ -24,6 +24,7 @@ import { questionsBench } from './questions.bench.js';
 import { rebuildBench } from './rebuild.bench.js';
 import { rebuildAllBench } from './rebuild-all.bench.js';
 import { rerateBench } from './rerate.bench.js';
+import { scaleBench } from './scale.bench.js';
 import { takeoverBench } from './takeover.bench.js';
 import { verifyBench } from './verify.bench.js';
 
@@ -50,6 +51,7 @@ const BENCHES: readonly Bench[] = [
   rebuildBench,
   rebuildAllBench,
   rerateBench,
+  scaleBench,
   takeoverBench,
 ];
 const FAILED = 1;
