@@ -112,7 +112,7 @@ export function accountsOf(mapping: AccountMapping, format: JournalFormat): Acco
   ];
   const [first, ...others] = faults;
   if (first !== undefined) {
-    const more = others.length === 0 ? '' : ` So are ${others.map(({ field }) => field).join(', ')}.`;
+    const more = others.length === 0 ? '' : ` The same is true of ${others.map(({ field }) => field).join(', ')}.`;
     throw invalid('invalid_parameter', `export journal: ${first.field} ${first.message}${more}`, faults);
   }
   return (key, of) => {

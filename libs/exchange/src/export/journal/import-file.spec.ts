@@ -92,7 +92,7 @@ it('wants accounts as each program names them, and names all that are not', () =
     'accounts.cost is "Expenses:Cost:{kind}", which is not an account name in datev. ' +
       'Give the number of the account: 4 to 9 digits.',
   );
-  expect(() => accountsOf({ ...codes, bank: 'Bank' }, 'datev')).toThrow('So are accounts.cost.');
+  expect(() => accountsOf({ ...codes, bank: 'Bank' }, 'datev')).toThrow('The same is true of accounts.cost.');
   expect(accountsOf({ ...codes, cost: '5000' }, 'datev')('cost', { kind: 'droplet' })).toBe('5000');
   expect(accountsOf({ ...codes, cost: '5000' }, 'xero')('bank', {})).toBe('1003');
   expect(() => accountsOf({ ...codes, cost: 'Cost of servers' }, 'xero')).toThrow('at most 10 letters and digits');
