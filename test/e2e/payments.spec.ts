@@ -146,13 +146,13 @@ describe('a statement of account', () => {
       200,
       'text/csv; charset=utf-8',
       [
-        'at,type,id,number,reference,reason,amount,corrections,applied,balance',
-        '2026-05-01T00:00:00Z,opening,,,,,,,,10.00',
-        expect.stringMatching(/^2026-05-01T00:00:00Z,invoice,[0-9a-f-]+,INV-000002,,,30\.00,,,40\.00$/),
-        '2026-05-10T00:00:00Z,payment,b2,,thanks <3,,-25.00,,10.00 for INV-000001; 15.00 for INV-000002,15.00',
+        'tenantId,currency,at,type,id,number,reference,reason,amount,corrections,applied,balance',
+        'acme,USD,2026-05-01T00:00:00Z,opening,,,,,,,,10.00',
+        expect.stringMatching(/^acme,USD,2026-05-01T00:00:00Z,invoice,[0-9a-f-]+,INV-000002,,,30\.00,,,40\.00$/),
+        'acme,USD,2026-05-10T00:00:00Z,payment,b2,,thanks <3,,-25.00,,10.00 for INV-000001; 15.00 for INV-000002,15.00',
       ],
     ]);
-    expect(table.text.trimEnd().split('\n').at(-1)).toBe('2026-07-01T00:00:00Z,closing,,,,,,,,-10.00');
+    expect(table.text.trimEnd().split('\n').at(-1)).toBe('acme,USD,2026-07-01T00:00:00Z,closing,,,,,,,,-10.00');
     expect((await get(`statement/csv?${query}&tenantId=acme`, 'other')).status).toBe(404);
     expect((await get(`statement?${query}&tenantId=acme`, 'other')).status).toBe(404);
     expect(JSON.parse((await get(`statement?${query}`, 'other')).text)).toMatchObject({ entries: [], closing: '0.00' });
