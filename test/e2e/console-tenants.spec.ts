@@ -67,6 +67,57 @@ it('says what a tenant owes so far, with periods also in UTC', async () => {
     const period = seats.getByText('1 Apr 2026 – 1 May 2026');
     expect(await period.getAttribute('title')).toBe('1 Apr 2026, 00:00 – 30 Apr 2026, 22:00 UTC');
   });
+  const grant = { tenantId: 'lab', currency: 'USD', from: '2026-04-03T00:00:00Z' };
+  const changes = [
+    {
+      ...{ command: 'set-overrides', subscriptionId: 'lab-sub', tenantId: 'lab', baseFee: '8.00', items: [] },
+      effectiveFrom: '2026-04-10T00:00:00Z',
+    },
+    { command: 'assign-deployment', deploymentId: 'lab-prod', tenantId: 'globex', from: '2026-04-20T00:00:00Z' },
+    { command: 'grant-credit', creditId: 'sorry', amount: '5.00', ...grant },
+    { command: 'grant-coupon', creditId: 'never', percent: '50', ...grant },
+    {
+      command: 'withdraw',
+      what: 'grant-coupon',
+      creditId: 'never',
+      tenantId: 'lab',
+      currency: 'USD',
+      reason: 'a typo',
+    },
+    { command: 'correct-deployment', deploymentId: 'lab-prod', name: 'Lab', reason: 'renamed' },
+  ];
+  expect((await api().command(changes)).body).toEqual(changes.map(() => expect.objectContaining({ status: 'done' })));
+  await visited('operator', 'tenants/lab', async (page) => {
+    const part = (line: string, text: string) =>
+      page.getByRole('list', { name: line }).getByText(text, { exact: true });
+    await part('Plans of lab-sub over time', 'lab').waitFor();
+    // Midnight of UTC is 2 in the morning in Berlin, on the same day.
+    const tenants = page.getByRole('list', { name: 'Tenants of lab-sub over time' }).getByRole('listitem');
+    await tenants.nth(1).waitFor();
+    expect(await tenants.nth(0).getAttribute('title')).toBe('lab, 1 Apr 2026 – 20 Apr 2026');
+    expect(await tenants.nth(1).getAttribute('title')).toMatch(/^globex, 20 Apr 2026 – /);
+    await part('credit sorry in USD over time', 'credit sorry: $5.00').waitFor();
+    const corrected = (stream: string) => page.getByRole('list', { name: `Corrections of ${stream}` });
+    await corrected('credits-lab-USD')
+      .getByText(/^GrantWithdrawn, .*: a typo$/)
+      .waitFor();
+    await corrected('deployment-lab-prod').getByRole('link', { name: 'DeploymentCorrected' }).click();
+    await page.getByText('renamed').first().waitFor();
+    await page.goBack();
+    await part('Overrides of lab-sub over time', 'lab: base fee $8.00').click();
+    await page
+      .getByRole('table', { name: 'events' })
+      .getByRole('row', { name: /OverridesSet/ })
+      .waitFor();
+  });
+});
+
+it('shows a tenant the time line of what is its own, without events', async () => {
+  await visited('tenant', 'overview', async (page, asked) => {
+    await page.getByRole('list', { name: 'Plans of acme-sub over time' }).getByText('standard').waitFor();
+    await page.getByRole('list', { name: 'credit later in USD over time' }).getByText('credit later: $1.00').waitFor();
+    expect(asked.filter((path) => path.includes('events'))).toEqual([]);
+  });
 });
 
 it('finds a resource by the name of its provider, and a tenant by its name', async () => {

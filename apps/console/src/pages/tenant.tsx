@@ -3,15 +3,15 @@ import { useParams } from 'wouter';
 import { decimal, text } from '#domain/money/decimal';
 import type { Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
-import { dayText, quantityText } from '../formats.ts';
+import { quantityText } from '../formats.ts';
 import { Answered, During, Figure, Money, Page, Section } from '../parts/states.tsx';
 import { ListTable } from '../parts/table.tsx';
-import { Scale } from '../parts/scale.tsx';
 import { UsageChart } from '../parts/usage-chart.tsx';
 import { useSession } from '../session.tsx';
 import { Budgets } from './budgets.tsx';
 import { MarginOf } from './tenant-margin.tsx';
 import { InvoiceList } from './invoices.tsx';
+import { Subscriptions } from './subscriptions.tsx';
 
 export function TenantPage() {
   const { id = '' } = useParams();
@@ -32,22 +32,16 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
       {({ items }) => {
         const tenant = items.find((each) => each.tenantId === tenantId);
         if (tenant === undefined) return <Text>{`There is no tenant ${tenantId} at this moment.`}</Text>;
+        const currencies = [...new Set([tenant.currency, ...tenant.currencies])];
         return (
           <Page title={tenant.name ?? tenant.tenantId}>
             <Text size="sm" c="dimmed">
-              {[
-                tenant.tenantId,
-                [...new Set([tenant.currency, ...tenant.currencies])].join(', '),
-                tenant.timeZone,
-                tenant.address,
-                tenant.taxNumber,
-                tenant.email,
-              ]
+              {[tenant.tenantId, currencies.join(', '), tenant.timeZone, tenant.address, tenant.taxNumber, tenant.email]
                 .filter((each) => each !== null && each !== '')
                 .join(' · ')}
             </Text>
             <Gathering tenantId={tenantId} zone={tenant.timeZone} />
-            <Subscriptions tenantId={tenantId} zone={tenant.timeZone} />
+            <Subscriptions tenantId={tenantId} currencies={currencies} zone={tenant.timeZone} />
             <Section title="Usage this month">
               <UsageChart tenantId={tenantId} />
             </Section>
@@ -120,45 +114,6 @@ function Gathering({ tenantId, zone }: { readonly tenantId: string; readonly zon
           },
         ]}
       />
-    </Section>
-  );
-}
-
-const DAY_MS = 86_400_000;
-
-/** Each subscription on one time line, from the first start to now: its plans one after another. */
-function Subscriptions({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
-  const subscriptions = useAnswer('subscriptions', { tenantId });
-  return (
-    <Section title="Subscriptions">
-      <Answered answer={subscriptions}>
-        {({ items }) => {
-          const now = new Date().toISOString();
-          const starts = items.map(({ period }) => period.start).sort();
-          const whole = { start: starts[0] ?? now, end: now };
-          if (items.length === 0 || Date.parse(whole.end) - Date.parse(whole.start) < DAY_MS)
-            return <Text c="dimmed">There is no subscription that has begun.</Text>;
-          return items.map(({ subscriptionId, deploymentId, plans, period }) => (
-            <div key={subscriptionId}>
-              <Text size="sm">
-                {`${subscriptionId} · ${deploymentId} · since ${dayText(period.start, zone)}`}
-                {period.end === null ? '' : ` until ${dayText(period.end, zone)}`}
-              </Text>
-              <Scale
-                label={`Plans of ${subscriptionId} over time`}
-                whole={whole}
-                timeZone={zone}
-                parts={plans.map(({ planId, from }, index) => ({
-                  key: `${planId} ${from}`,
-                  title: planId,
-                  state: index % 2 === 0 ? 'own' : 'other',
-                  period: { start: from, end: plans[index + 1]?.from ?? period.end ?? whole.end },
-                }))}
-              />
-            </div>
-          ));
-        }}
-      </Answered>
     </Section>
   );
 }
