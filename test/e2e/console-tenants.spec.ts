@@ -71,9 +71,9 @@ it('says what a tenant owes so far, with periods also in UTC', async () => {
   const changes = [
     {
       ...{ command: 'set-overrides', subscriptionId: 'lab-sub', tenantId: 'lab', baseFee: '8.00', items: [] },
-      effectiveFrom: '2026-04-10T00:00:00Z',
+      effectiveFrom: '2026-04-05T00:00:00Z',
     },
-    { command: 'assign-deployment', deploymentId: 'lab-prod', tenantId: 'globex', from: '2026-04-20T00:00:00Z' },
+    { command: 'assign-deployment', deploymentId: 'lab-prod', tenantId: 'globex', from: '2026-04-10T00:00:00Z' },
     { command: 'grant-credit', creditId: 'sorry', amount: '5.00', ...grant },
     { command: 'grant-coupon', creditId: 'never', percent: '50', ...grant },
     {
@@ -94,8 +94,8 @@ it('says what a tenant owes so far, with periods also in UTC', async () => {
     // Midnight of UTC is 2 in the morning in Berlin, on the same day.
     const tenants = page.getByRole('list', { name: 'Tenants of lab-sub over time' }).getByRole('listitem');
     await tenants.nth(1).waitFor();
-    expect(await tenants.nth(0).getAttribute('title')).toBe('lab, 1 Apr 2026 – 20 Apr 2026');
-    expect(await tenants.nth(1).getAttribute('title')).toMatch(/^globex, 20 Apr 2026 – /);
+    expect(await tenants.nth(0).getAttribute('title')).toBe('lab, 1 Apr 2026 – 10 Apr 2026');
+    expect(await tenants.nth(1).getAttribute('title')).toMatch(/^globex, 10 Apr 2026 – /);
     await part('credit sorry in USD over time', 'credit sorry: $5.00').waitFor();
     const corrected = (stream: string) => page.getByRole('list', { name: `Corrections of ${stream}` });
     await corrected('credits-lab-USD')
@@ -117,6 +117,38 @@ it('shows a tenant the time line of what is its own, without events', async () =
     await page.getByRole('list', { name: 'Plans of acme-sub over time' }).getByText('standard').waitFor();
     await page.getByRole('list', { name: 'credit later in USD over time' }).getByText('credit later: $1.00').waitFor();
     expect(asked.filter((path) => path.includes('events'))).toEqual([]);
+  });
+});
+
+it('adds up the usage of all deployments of a tenant, while they were its own', async () => {
+  const seats = (deploymentId: string, day: string, quantity: string) => ({
+    ...{ command: 'observe-usage', deploymentId },
+    observations: [
+      {
+        ...{ resourceId: 'seat-1', billingKind: 'seat', granularity: 'day', quantity },
+        period: { start: `2026-04-${day}T00:00:00Z`, end: new Date(Date.UTC(2026, 3, Number(day) + 1)).toISOString() },
+      },
+    ],
+  });
+  const { body } = await api().command([
+    deployment('lab-test', 'lab'),
+    seats('lab-test', '03', '4'),
+    seats('lab-prod', '12', '7'),
+  ]);
+  expect(body).toEqual([1, 2, 3].map(() => expect.objectContaining({ status: 'done' })));
+  await visited('operator', 'usage?month=2026-04', async (page) => {
+    const chart = page.getByRole('region', { name: 'By day' });
+    const choose = async (field: string, option: string) => {
+      await page.getByRole('combobox', { name: field }).click();
+      await page.getByRole('option', { name: option, exact: true }).click();
+    };
+    await choose('Tenant', 'Lab');
+    // 3000 of lab-prod and 4 of lab-test. lab-prod is of globex since 10 April.
+    await chart.getByText('In all: seat 3,004').waitFor();
+    await choose('Deployment', 'lab-test');
+    await chart.getByText('In all: seat 4').waitFor();
+    await choose('Tenant', 'Globex');
+    await chart.getByText('In all: seat 7').waitFor();
   });
 });
 

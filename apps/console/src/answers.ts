@@ -2,6 +2,7 @@ import {
   keepPreviousData,
   useInfiniteQuery,
   type UseInfiniteQueryResult,
+  useQueries,
   useQuery,
   type UseQueryResult,
 } from '@tanstack/react-query';
@@ -38,16 +39,43 @@ export function useAnswer<Name extends keyof Questions>(
   const { asOf } = useMoment();
   const at = options.now === true ? undefined : asOf;
   return useQuery({
-    queryKey: [name, question, at],
+    ...asked(client, name, question, at),
     enabled: question !== null,
     refetchInterval: options.everyMs ?? false,
     ...(options.keptMs === undefined ? {} : { staleTime: options.keptMs }),
     ...(options.grows === true ? { placeholderData: keepPreviousData } : {}),
-    queryFn: async () =>
-      (client[name] as Asking<unknown>).call(client, { ...(question as object), asOf: at }) as Promise<
-        Questions[Name]['answer']
-      >,
   });
+}
+
+/** The same question at the same moment is one request. */
+const asked = <Name extends keyof Questions>(client: Ledgerline, name: Name, question: unknown, at?: string) => ({
+  queryKey: [name, question, at],
+  queryFn: async () =>
+    (client[name] as Asking<unknown>).call(client, { ...(question as object), asOf: at }) as Promise<
+      Questions[Name]['answer']
+    >,
+});
+
+/** The answers of one query to several questions, once all are there, in their order. */
+export function useAnswers<Name extends keyof Questions>(
+  name: Name,
+  questions: readonly Questions[Name]['question'][],
+): {
+  readonly data: readonly Questions[Name]['answer'][] | undefined;
+  readonly error: Error | null;
+  readonly refetch: () => Promise<unknown>;
+} {
+  const { client } = useSession();
+  const { asOf } = useMoment();
+  const answers = useQueries({
+    queries: questions.map((question) => asked(client, name, question, asOf)),
+  });
+  const there = answers.flatMap(({ data }) => (data === undefined ? [] : [data]));
+  return {
+    data: there.length === questions.length ? there : undefined,
+    error: answers.find(({ error }) => error !== null)?.error ?? null,
+    refetch: async () => Promise.all(answers.map(async ({ refetch }) => refetch())),
+  };
 }
 
 interface Page<Item> {

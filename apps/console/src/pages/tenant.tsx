@@ -6,7 +6,7 @@ import { useAnswer, useList } from '../answers.ts';
 import { quantityText } from '../formats.ts';
 import { Answered, During, Figure, Money, Page, Section } from '../parts/states.tsx';
 import { ListTable } from '../parts/table.tsx';
-import { UsageChart } from '../parts/usage-chart.tsx';
+import { TenantUsageChart } from '../parts/usage-chart.tsx';
 import { useSession } from '../session.tsx';
 import { Budgets } from './budgets.tsx';
 import { MarginOf } from './tenant-margin.tsx';
@@ -43,7 +43,7 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
             <Gathering tenantId={tenantId} zone={tenant.timeZone} />
             <Subscriptions tenantId={tenantId} currencies={currencies} zone={tenant.timeZone} />
             <Section title="Usage this month">
-              <UsageChart tenantId={tenantId} />
+              <TenantUsageChart tenantId={tenantId} />
             </Section>
             {role === 'platform_admin' && <MarginOf tenantId={tenantId} currency={tenant.currency} />}
             <Budgets tenantId={tenantId} zone={tenant.timeZone} />

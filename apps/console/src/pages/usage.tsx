@@ -1,4 +1,4 @@
-import { Button, Select, TextInput } from '@mantine/core';
+import { Button, Select, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Resource } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
@@ -9,8 +9,9 @@ import { Correct as CorrectDialog } from '../parts/correct.tsx';
 import type { Correctable } from '../prices.ts';
 import { Answered, During, Page, Section, When } from '../parts/states.tsx';
 import { ListTable, Explain } from '../parts/table.tsx';
-import { UsageChart } from '../parts/usage-chart.tsx';
+import { TenantUsageChart, UsageChart } from '../parts/usage-chart.tsx';
 import { useIsStaff, useMay } from '../session.tsx';
+import { MOST_TENANTS } from '../tenants.ts';
 import { changing } from '../parts/inputs.ts';
 
 const REASONS = {
@@ -23,10 +24,16 @@ const REASONS = {
 export function UsagePage() {
   const isStaff = useIsStaff();
   const deployments = useAnswer('deployments', { limit: 10_000 });
-  const ids = (deployments.data?.items ?? []).map(({ deploymentId }) => deploymentId);
+  const tenants = useAnswer('tenants', { limit: MOST_TENANTS });
+  const [tenantId, chooseTenant] = useParam('tenant', '');
+  const ids = (deployments.data?.items ?? [])
+    .filter(({ assignments }) => tenantId === '' || assignments.some((each) => each.tenantId === tenantId))
+    .map(({ deploymentId }) => deploymentId);
   const [chosen, choose] = useParam('deployment', '');
   const [month, setMonth] = useParam('month', monthOf(new Date()));
-  const deploymentId = chosen === '' ? ids[0] : chosen;
+  // Of a tenant, one deployment is shown once it is chosen.
+  const ofTenant = ids.includes(chosen) ? chosen : undefined;
+  const deploymentId = tenantId !== '' ? ofTenant : chosen === '' ? ids[0] : chosen;
   const deployment = deployments.data?.items.find((each) => each.deploymentId === deploymentId);
   const { asOf } = useMoment();
   const mayCorrect = useMay('platform_admin', 'operator') && asOf === undefined;
@@ -38,14 +45,30 @@ export function UsagePage() {
         {() => (
           <>
             <Select
+              label="Tenant"
+              searchable
+              clearable
+              limit={100}
+              placeholder="All"
+              data={(tenants.data?.items ?? []).map(({ tenantId: value, name }) => ({ value, label: name ?? value }))}
+              value={tenantId === '' ? null : tenantId}
+              nothingFoundMessage="No tenant is called so"
+              onChange={(value) => {
+                chooseTenant(value ?? '');
+              }}
+            />
+            <Select
               label="Deployment"
               searchable
+              clearable={tenantId !== ''}
+              allowDeselect={tenantId !== ''}
+              placeholder="All of the tenant together"
               limit={100}
               data={ids}
               value={deploymentId ?? null}
               nothingFoundMessage="No deployment is called so"
               onChange={(value) => {
-                if (value !== null) choose(value);
+                choose(value ?? '');
               }}
             />
             <TextInput label="Month" type="month" value={month} onChange={changing(setMonth)} />
@@ -58,6 +81,14 @@ export function UsagePage() {
               >
                 {`Correct the tenant of ${deployment.name}`}
               </Button>
+            )}
+            {tenantId !== '' && deploymentId === undefined && (
+              <Section title="By day">
+                <TenantUsageChart tenantId={tenantId} month={month} />
+                <Text size="sm" c="dimmed">
+                  Choose a deployment to see its records.
+                </Text>
+              </Section>
             )}
             {deploymentId !== undefined && (
               <>

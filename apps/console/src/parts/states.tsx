@@ -34,7 +34,7 @@ export function Answered<Answer>({
   answer,
   children,
 }: {
-  readonly answer: Pick<UseQueryResult<Answer>, 'data' | 'error' | 'refetch'>;
+  readonly answer: Pick<UseQueryResult<Answer>, 'data' | 'error'> & { readonly refetch: () => Promise<unknown> };
   readonly children: (data: Answer) => ReactNode;
 }) {
   if (answer.error !== null) return <Failure error={answer.error} retry={() => void answer.refetch()} />;

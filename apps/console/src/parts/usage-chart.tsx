@@ -1,42 +1,88 @@
 import { Text } from '@mantine/core';
 import { lazy, Suspense } from 'react';
+import { decimal, sum, text } from '#domain/money/decimal';
 import type { UsageRecord } from '../../../../clients/typescript/ledgerline.ts';
-import { useAnswer } from '../answers.ts';
-import { monthOf, monthText } from '../formats.ts';
+import { useAnswer, useAnswers } from '../answers.ts';
+import { monthOf, monthText, quantityText } from '../formats.ts';
 import { Answered } from './states.tsx';
 
 const DayBars = lazy(async () => ({ default: (await import('../charts/day-bars.tsx')).DayBars }));
 
-/** The first records of a month suffice for a picture. The table below it says how many there are. */
-const MOST_RECORDS = 5000;
+/** The first records of a month, and the first deployments, suffice for a picture. It says if there are more. */
+const [MOST_RECORDS, MOST_DEPLOYMENTS] = [5000, 50];
 
-/** Usage by day and kind of one deployment, or of all deployments of a tenant. */
-export function UsageChart({
-  tenantId,
-  deploymentId,
+interface InMonth {
+  /** Default: this month. */
+  readonly month?: string;
+}
+
+/** Usage by day and kind of one deployment. */
+export const UsageChart = ({ deploymentId, month }: InMonth & { readonly deploymentId: string }) => (
+  <Chart named={`Deployment ${deploymentId}`} deploymentIds={[deploymentId]} month={month} />
+);
+
+/** Usage by day and kind of all deployments of a tenant together, while they were its own. */
+export function TenantUsageChart({ tenantId, month }: InMonth & { readonly tenantId: string }) {
+  const deployments = useAnswer('deployments', { tenantId, limit: MOST_DEPLOYMENTS });
+  return (
+    <Answered answer={deployments}>
+      {({ items, nextCursor }) => {
+        if (items.length === 0) return <Text c="dimmed">There is no deployment.</Text>;
+        const assignmentsOf = new Map(items.map(({ deploymentId, assignments }) => [deploymentId, assignments]));
+        return (
+          <Chart
+            named={
+              nextCursor === null
+                ? `All deployments of ${tenantId} (${items.length})`
+                : `The first ${items.length} deployments of ${tenantId}; others are not in the picture`
+            }
+            deploymentIds={items.map(({ deploymentId }) => deploymentId)}
+            only={({ deploymentId, period }) => {
+              const before = assignmentsOf.get(deploymentId)?.filter(({ from }) => isUpTo(from, period.start));
+              return before?.at(-1)?.tenantId === tenantId;
+            }}
+            month={month}
+          />
+        );
+      }}
+    </Answered>
+  );
+}
+
+const isUpTo = (one: string, other: string): boolean => Date.parse(one) <= Date.parse(other);
+
+function Chart({
+  named,
+  deploymentIds,
+  only = () => true,
   month = monthOf(new Date()),
 }: {
-  readonly tenantId?: string;
-  readonly deploymentId?: string;
-  readonly month?: string;
+  readonly named: string;
+  readonly deploymentIds: readonly string[];
+  readonly only?: (record: UsageRecord) => boolean;
+  readonly month: string | undefined;
 }) {
-  const deployments = useAnswer('deployments', tenantId === undefined ? null : { tenantId });
-  const id = deploymentId ?? deployments.data?.items[0]?.deploymentId;
   const start = `${month}-01T00:00:00Z`;
   const end = `${monthOf(new Date(start), 1)}-01T00:00:00Z`;
-  const records = useAnswer(
+  const answers = useAnswers(
     'usageRecords',
-    id === undefined ? null : { deploymentId: id, start, end, limit: MOST_RECORDS },
+    deploymentIds.map((deploymentId) => ({ deploymentId, start, end, limit: MOST_RECORDS })),
   );
-  if (id === undefined && deployments.data !== undefined) return <Text c="dimmed">There is no deployment.</Text>;
   return (
-    <Answered answer={records}>
-      {({ items }) => {
-        if (items.length === 0) return <Text c="dimmed">{`${id} used nothing in ${monthText(month)}.`}</Text>;
-        const { days, kinds } = byDay(items);
+    <Answered answer={answers}>
+      {(pages) => {
+        const records = pages.flatMap(({ items }) => items).filter(only);
+        if (records.length === 0) return <Text c="dimmed">{`${named}: no usage in ${monthText(month)}.`}</Text>;
+        const { days, kinds } = byDay(records);
+        const isWhole = pages.every(({ nextCursor }) => nextCursor === null);
         return (
           <>
-            <Text size="sm">{`Deployment ${id}, ${monthText(month)}`}</Text>
+            <Text size="sm">{`${named}, ${monthText(month)}`}</Text>
+            <Text size="sm" c="dimmed">
+              {isWhole
+                ? `In all: ${kinds.map((kind) => `${kind} ${quantityText(totalOf(records, kind))}`).join(', ')}`
+                : `The picture has the first ${MOST_RECORDS} records of each deployment only.`}
+            </Text>
             <Suspense fallback="Loading the chart">
               <DayBars days={days} kinds={kinds} />
             </Suspense>
@@ -46,6 +92,9 @@ export function UsageChart({
     </Answered>
   );
 }
+
+const totalOf = (records: readonly UsageRecord[], kind: string): string =>
+  text(sum(records.filter(({ billingKind }) => billingKind === kind).map(({ quantity }) => decimal(quantity))));
 
 /** Sums for drawing only: bars are as wide as a pixel, and amounts come from the ledger. */
 function byDay(records: readonly UsageRecord[]): {
