@@ -148,6 +148,7 @@ export const ERROR_CODES: readonly string[] = [
   'retention_not_over',
   'same_content',
   'segment_without_start',
+  'seller_differs',
   'sharing_overlap',
   'stream_deleted',
   'strikes_not_positive',

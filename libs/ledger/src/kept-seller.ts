@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { conflict } from '#domain/errors';
 import { type Seller, zSeller } from '#domain/invoices/parties';
 import { canonicalJson } from './command.js';
 import type { PrivateTexts } from './private-texts.js';
@@ -14,6 +15,9 @@ export interface SellerRef {
   readonly sellerRef?: string;
   readonly sellerHash?: string;
 }
+
+/** The same, as events hold it. */
+type Referring = { readonly [Part in keyof SellerRef]?: string | undefined };
 
 const zKept = z.object({ text: z.string().nullable(), details: zSeller });
 
@@ -39,11 +43,20 @@ export class KeptSeller {
     }
   }
 
-  /** The seller of an issued document. What it does not hold is as it is configured now. */
-  async of({ sellerRef }: { readonly sellerRef?: string | undefined }): Promise<ConfiguredSeller> {
-    const kept = sellerRef === undefined ? undefined : (await this.texts.read([sellerRef])).get(sellerRef);
+  /**
+   * The seller of an issued document. What it does not hold, or what was erased, is as it is configured now. Errors:
+   * `seller_differs`.
+   */
+  async of({ sellerRef, sellerHash }: Referring): Promise<ConfiguredSeller> {
+    const kept = sellerRef === undefined ? undefined : (await this.texts.hashed([sellerRef])).get(sellerRef);
     if (kept === undefined) return this.configured;
-    const { text, details } = zKept.parse(JSON.parse(kept));
+    if (kept.hash !== sellerHash)
+      throw conflict(
+        'seller_differs',
+        `the seller ${sellerRef} in ledgerline_private.texts was changed after documents were issued with it.` +
+          ' Restore that table from a backup of Postgres, then run check.',
+      );
+    const { text, details } = zKept.parse(JSON.parse(kept.text));
     return { text: text ?? this.configured.text, details };
   }
 

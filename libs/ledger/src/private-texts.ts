@@ -37,16 +37,23 @@ export class PrivateTexts {
     );
     const [kept] = rows;
     if (kept === undefined) throw new Error(`a text of ${tenantId ?? 'the seller'} was not stored`);
-    return { ref: kept.ref, hash: createHash('sha256').update(`${kept.salt}\n${text}`).digest('hex') };
+    return { ref: kept.ref, hash: hashOf(kept.salt, text) };
   }
 
   /** Texts by reference, without erased ones. */
   async read(refs: readonly string[]): Promise<Map<string, string>> {
+    return new Map([...(await this.hashed(refs))].map(([ref, { text }]) => [ref, text]));
+  }
+
+  /** Texts by reference, without erased ones, and what they hash to now: the event's hash if nobody changed them. */
+  async hashed(refs: readonly string[]): Promise<Map<string, { readonly text: string; readonly hash: string }>> {
     if (refs.length === 0) return new Map();
-    const { rows } = await this.pool.query<{ ref: string; text: string }>(
-      'SELECT ref, text FROM ledgerline_private.texts WHERE ref = ANY($1)',
+    const { rows } = await this.pool.query<{ ref: string; text: string; salt: string }>(
+      'SELECT ref, text, salt FROM ledgerline_private.texts WHERE ref = ANY($1)',
       [refs],
     );
-    return new Map(rows.map(({ ref, text }) => [ref, text]));
+    return new Map(rows.map(({ ref, text, salt }) => [ref, { text, hash: hashOf(salt, text) }]));
   }
 }
+
+const hashOf = (salt: string, text: string): string => createHash('sha256').update(`${salt}\n${text}`).digest('hex');

@@ -1,7 +1,10 @@
+import { ofType } from '#event-store/codec';
+import type { QueryContext } from '#ledger/query';
 import { readTenants } from '#projections/tenants/tenants.read';
-import type { Check } from './finding.js';
+import { ifReadable } from '#read-model/readable';
+import type { Check, Finding } from './finding.js';
 
-/** At most this many tenants are named. */
+/** At most this many of a finding are named. */
 const MOST_NAMED = 20;
 
 /**
@@ -28,4 +31,91 @@ const detailsMissing: Check = async ({ core, position }) => {
   ];
 };
 
-export const DETAILS_NOTICES: readonly Check[] = [detailsMissing];
+/** A text outside the log, as events refer to it. */
+interface Referred {
+  readonly hash: string | undefined;
+  /** Documents, payments or refunds whose events refer to it. */
+  readonly ids: string[];
+}
+type Kind = 'seller' | 'reference';
+
+const REFERRING = ['InvoiceIssued', 'CreditNoteIssued', 'PaymentRecorded', 'RefundRecorded'] as const;
+
+/** By reference: what the log says of the sellers of documents, and of the references of payments and refunds. */
+async function referred({ core, position }: QueryContext): Promise<Record<Kind, Map<string, Referred>>> {
+  const texts = { seller: new Map<string, Referred>(), reference: new Map<string, Referred>() };
+  const add = (kind: Kind, id: string, ref: string | undefined, hash: string | undefined): void => {
+    if (ref === undefined) return;
+    const known = texts[kind].get(ref);
+    if (known === undefined) texts[kind].set(ref, { hash, ids: [id] });
+    else known.ids.push(id);
+  };
+  for await (const stored of core.log.readAll(0, { types: REFERRING })) {
+    if (stored.position > position) break;
+    const readable = ifReadable(stored);
+    if (readable === undefined) continue;
+    const { type, data } = ofType(readable, ...REFERRING);
+    if (type === 'InvoiceIssued') add('seller', data.invoiceId, data.sellerRef, data.sellerHash);
+    else if (type === 'CreditNoteIssued') add('seller', data.creditNoteId, data.sellerRef, data.sellerHash);
+    else if (type === 'PaymentRecorded') add('reference', data.paymentId, data.referenceRef, data.referenceHash);
+    else add('reference', data.refundId, data.referenceRef, data.referenceHash);
+  }
+  return texts;
+}
+
+const OF: Readonly<Record<Kind, { readonly are: string; readonly remedy: string }>> = {
+  seller: {
+    are: 'sellers of issued documents',
+    remedy:
+      'Restore the schema ledgerline_private from a backup of Postgres. Until then, documents whose seller was' +
+      ' changed are refused, and those whose seller is missing show the one that is configured now.',
+  },
+  reference: {
+    are: 'references of payments and refunds',
+    remedy: 'If nobody erased them, restore the schema ledgerline_private from a backup of Postgres.',
+  },
+};
+/** So many texts are read at once. */
+const AT_ONCE = 1_000;
+
+const missingTexts: Check = async (context) =>
+  textFindings(context, (hash) => hash === undefined, { end: 'missing', are: 'are not in the database' });
+
+/** Only somebody who writes to the database by hand changes a text: nothing in the program does. */
+const changedTexts: Check = async (context) =>
+  textFindings(context, (hash, recorded) => hash !== undefined && hash !== recorded, {
+    ...{ end: 'differs', are: 'do not have the hash in the log: they were changed in the database' },
+  });
+
+/** `isWrong`: of the hash of a text as it is now (undefined: it is gone), and the hash in the log. */
+async function textFindings(
+  context: QueryContext,
+  isWrong: (hash: string | undefined, recorded: string | undefined) => boolean,
+  { end, are }: { readonly end: string; readonly are: string },
+): Promise<Finding[]> {
+  const { seller, reference } = await referred(context);
+  const findings: Finding[] = [];
+  for (const [kind, texts] of [['seller', seller] as const, ['reference', reference] as const]) {
+    const wrong: string[] = [];
+    const refs = [...texts.keys()];
+    for (let from = 0; from < refs.length; from += AT_ONCE) {
+      const some = refs.slice(from, from + AT_ONCE);
+      const found = await context.core.texts.hashed(some);
+      wrong.push(...some.filter((ref) => isWrong(found.get(ref)?.hash, texts.get(ref)?.hash)));
+    }
+    if (wrong.length === 0) continue;
+    const ids = wrong.flatMap((ref) => texts.get(ref)?.ids ?? []);
+    findings.push({
+      code: `${kind}_text_${end}`,
+      message:
+        `${wrong.length} of ${refs.length} ${OF[kind].are} ${are}; they are of ${ids.slice(0, MOST_NAMED).join(', ')}` +
+        (ids.length > MOST_NAMED ? ' and others' : ''),
+      ids: { refs: wrong.slice(0, MOST_NAMED), of: ids.slice(0, MOST_NAMED), texts: wrong.length },
+      remedy: OF[kind].remedy,
+    });
+  }
+  return findings;
+}
+
+export const DETAILS: readonly Check[] = [changedTexts];
+export const DETAILS_NOTICES: readonly Check[] = [detailsMissing, missingTexts];

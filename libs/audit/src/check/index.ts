@@ -2,7 +2,7 @@ import type { QueryContext } from '#ledger/query';
 import { againstServer } from './against-server.js';
 import { BILLING } from './billing.checks.js';
 import { BOOKS } from './books.checks.js';
-import { DETAILS_NOTICES } from './details.checks.js';
+import { DETAILS, DETAILS_NOTICES } from './details.checks.js';
 import type { Check, Finding } from './finding.js';
 import { COST_NOTICES, MARGIN } from './margin.checks.js';
 import { PROPOSAL_NOTICES } from './proposal.checks.js';
@@ -18,7 +18,7 @@ export interface Checked {
   readonly notices: readonly Finding[];
 }
 
-const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
+const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN, ...DETAILS];
 const NOTICES: readonly Check[] = [
   ...TERM_NOTICES,
   ...USAGE_NOTICES,
