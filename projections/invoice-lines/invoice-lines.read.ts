@@ -54,6 +54,21 @@ export async function readRecordedParts(db: Db, position: number, which: LinesWa
   return rows;
 }
 
+export interface VoidedPart {
+  readonly line_id: string;
+  readonly part_id: string;
+  readonly voided_at: Instant;
+}
+
+/** The parts of issued invoices that were voided after an instant. */
+export async function readVoidedParts(db: Db, position: number, since: Instant): Promise<VoidedPart[]> {
+  const { rows } = await sql<VoidedPart>`
+    SELECT p.line_id, p.part_id, i.voided_at
+    FROM invoices i JOIN invoice_parts p ON p.invoice_id = i.invoice_id AND p.attempt = i.parts_attempt
+    WHERE i.status = 'void' AND i.ordinal IS NOT NULL AND i.voided_at > ${since} AND ${at(position, 'i')}`.execute(db);
+  return rows;
+}
+
 /** Lines or parts by their ids, as recorded. */
 export const readLinesById = async (
   db: Db,

@@ -88,6 +88,19 @@ const alerts = async (params: object = {}) => (await test.ask<{ items: Alert[] }
 const briefly = (of: readonly Alert[]) =>
   of.map(({ alertId, period, tenantId, kind, value, state }) => [...[alertId, period, tenantId ?? kind, value, state]]);
 const head = async () => String(await test.ledger.catchUp());
+/** The invoice of a tenant as of an instant, issued then. */
+const billed = async (tenantId: string, asOf: string): Promise<string> => {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf });
+  const [invoice] = (created as { result: { invoices: { invoiceId: string }[] } }).result.invoices;
+  const { invoiceId } = invoice ?? { invoiceId: '' };
+  await test.apply({ command: 'issue-invoice', invoiceId, at: asOf });
+  return invoiceId;
+};
+/** A tenant that is billed 100.00 for each month once it has ended. */
+const billedLater = (id: string, from: string) => [
+  ...[tenant(id), deployment(`${id}1`, id, { from }), plan(`p-${id}`, '100.00', [], { paymentTerm: 'in_arrears' })],
+  subscription(`s-${id}`, `${id}1`, `p-${id}`, { from }),
+];
 
 describe('an alert', () => {
   it('is raised where the margin of a month is below a percentage, and cleared when it is not any more', async () => {
@@ -195,6 +208,79 @@ describe('an alert', () => {
     // 35 days after April nobody waits for the invoice of `never`. In all: 250.00 − 92.00 = 63.2 %.
     expect(await evaluate(instant(T('2026-06-05')))).toEqual({ raised: 1, cleared: 0 });
     expect(briefly(await alerts())).toContainEqual(['each', '2026-04', 'never', null, 'raised']);
+  });
+
+  it('waits in each time zone for the month of the tenant, and not for the one that begins before it in UTC', async () => {
+    // April and May of Asia/Kolkata begin 5.5 hours earlier.
+    const from = '2026-03-31T18:30:00Z';
+    const [registered, ...others] = billedLater('k', from);
+    await test.apply(
+      { ...registered, timeZone: 'Asia/Kolkata' },
+      ...others,
+      rule('each', 'margin_below', '60', { by: 'tenant' }),
+      cost('1', '49.62', month('2026-04'), { tenantId: 'k' }),
+      // Its only day, 30 April, is of April: its invoice is awaited.
+      ...billedLater('day', T('2026-04-30')),
+      { command: 'cancel-subscription', subscriptionId: 's-day', at: T('2026-05-01') },
+      cost('2', '9.00', month('2026-04'), { tenantId: 'day' }),
+    );
+    expect(await evaluate(instant(T('2026-05-01')))).toEqual({ raised: 0, cleared: 0 });
+    await billed('k', T('2026-05-01'));
+    // 714.5 of 720 hours of 100.00 are of April: 99.24, and 49.62 are left of it.
+    expect(await evaluate(instant(T('2026-05-02')))).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts())).toEqual([['each', '2026-04', 'k', '50', 'raised']]);
+  });
+
+  it('waits for 35 days after the month for usage that is billed once a year', async () => {
+    const usage = [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.10' } }];
+    await test.apply(
+      ...[tenant('y'), deployment('y1', 'y'), plan('yearly', '0.00', usage, { interval: 'year' })],
+      subscription('s-y', 'y1', 'yearly'),
+      rule('each', 'margin_below', '20', { by: 'tenant' }),
+      cost('1', '1.00', month('2026-04'), { tenantId: 'y' }),
+    );
+    expect(await evaluate(instant(T('2026-06-04')))).toEqual({ raised: 0, cleared: 0 });
+    expect(await evaluate(instant(T('2026-06-05')))).toEqual({ raised: 1, cleared: 0 });
+    expect(briefly(await alerts())).toEqual([['each', '2026-04', 'y', null, 'raised']]);
+  });
+
+  it('waits for an invoice that is voided late to be issued again', async () => {
+    await test.apply(
+      ...billedLater('late', T('2026-04-01')),
+      rule('each', 'margin_below', '20', { by: 'tenant' }),
+      rule('all', 'margin_below', '70'),
+      cost('1', '50.00', month('2026-04'), { tenantId: 'late' }),
+    );
+    // late: 100.00 − 50.00. All: 250.00 − 50.00 = 80 %.
+    const invoiceId = await billed('late', T('2026-05-01'));
+    expect(await evaluate(instant(T('2026-07-10')))).toEqual({ raised: 0, cleared: 0 });
+    await test.apply({ command: 'void-invoice', invoiceId, reason: 'a typo', at: T('2026-07-10') });
+    expect(await evaluate(instant('2026-07-10T00:00:01Z'))).toEqual({ raised: 0, cleared: 0 });
+    expect(await evaluate(instant('2026-08-13T23:59:59Z'))).toEqual({ raised: 0, cleared: 0 });
+    // 35 days after 10 July. All: 150.00 − 50.00 = 66.7 %.
+    expect(await evaluate(instant(T('2026-08-14')))).toEqual({ raised: 2, cleared: 0 });
+    expect(briefly(await alerts())).toEqual([
+      ['all', '2026-04', null, '66.666667', 'raised'],
+      ['each', '2026-04', 'late', null, 'raised'],
+    ]);
+  });
+
+  it('of a drop stays while an invoice of the month before is issued again', async () => {
+    await test.apply(
+      ...billedLater('d', T('2026-03-01')),
+      rule('each', 'margin_drop', '10', { by: 'tenant' }),
+      rule('all', 'margin_drop', '4'),
+      cost('1', '20.00', month('2026-03'), { tenantId: 'd' }),
+      cost('2', '40.00', month('2026-04'), { tenantId: 'd' }),
+    );
+    const invoiceId = await billed('d', T('2026-04-01'));
+    await billed('d', T('2026-05-01'));
+    // d: 80 % and 60 %. All: 230.00 ÷ 250.00 = 92 % and 210.00 ÷ 250.00 = 84 %.
+    expect(await evaluate()).toEqual({ raised: 2, cleared: 0 });
+    await test.apply({ command: 'void-invoice', invoiceId, reason: 'a typo', at: '2026-05-20T12:00:00Z' });
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 0 });
+    await billed('d', '2026-05-20T12:00:00Z');
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 0 });
   });
 
   it('is raised where a margin drops, or cost has no tenant, and has the same id when it is raised again', async () => {

@@ -52,9 +52,7 @@ export async function judged(
     const margins = new Map(
       (await marginsByGrain(context, all, currency, 'tenant')).map((margin, index) => [all[index]?.start, margin]),
     );
-    const awaits = hasMargins(rules, currency)
-      ? await awaitedInvoices(context, looked, currency)
-      : (): boolean => false;
+    const awaits = hasMargins(rules, currency) ? await awaitedInvoices(context, all, currency) : (): boolean => false;
     const days = await daysIn(context, rules, { currency, months: looked });
     for (const day of days.looked) evaluated.add(keyOf({ currency, period: day.start.slice(0, 10) }));
     for (const [alertId, versions] of rules) {
@@ -107,14 +105,16 @@ function judgedMonth(terms: AlertTerms, { month, at, margins, awaits }: MonthToJ
     return overall(unattributedAbove(now.unattributed.cogs, now.overall.cogs, terms.percent));
   if (isBefore(at, month.end)) return [];
   const isDrop = terms.when === 'margin_drop';
+  const isAwaited = (tenantId: string | null): boolean =>
+    awaits(month, tenantId) || (isDrop && awaits(monthBefore(month), tenantId));
   if (terms.by === undefined)
     return overall(
       isDrop ? marginDrop(now.overall, before.overall, terms.percent) : marginBelow(now.overall, terms.percent),
-      awaits(month, null),
+      isAwaited(null),
     );
   const earlier = new Map(before.byTenant.map((each) => [each.tenantId, each]));
   return now.byTenant.map((each) => ({
-    ...{ ...OVERALL, tenantId: each.tenantId, period, terms, isAwaited: awaits(month, each.tenantId) },
+    ...{ ...OVERALL, tenantId: each.tenantId, period, terms, isAwaited: isAwaited(each.tenantId) },
     ...(isDrop
       ? marginDrop(each, earlier.get(each.tenantId) ?? NO_MARGIN, terms.percent)
       : marginBelow(each, terms.percent)),
