@@ -92,6 +92,12 @@ describe('erasing a tenant’s details', () => {
       await pool.query("DELETE FROM ledgerline_private.texts WHERE tenant_id = 't'");
       expect(await said()).toEqual([null, null, null, null]);
       await test.apply({ ...PAYMENT, reference: 'rent' });
+      // A repetition and a refusal store nothing.
+      expect(await test.refused({ ...PAYMENT, reference: 'rent', tenantId: 'nobody' })).toMatchObject({
+        ...{ code: 'unknown_tenant' },
+      });
+      const { rows } = await pool.query('SELECT tenant_id FROM ledgerline_private.texts');
+      expect(rows).toEqual([]);
     } finally {
       await log.close();
       await pool.end();

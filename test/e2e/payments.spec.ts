@@ -281,6 +281,51 @@ describe('payments', () => {
     });
   });
 
+  it('are not withdrawn before their applications: the ids of these would stay known', async () => {
+    const own = { tenantId: 'applied', currency: 'USD' };
+    await test.apply(tenant('applied'), deployment('d5', 'applied'), subscription('s5', 'd5', 'p'));
+    const id = await issue('2026-04-01', 'applied');
+    const apply = { command: 'apply-payment', ...own, paymentId: 'x', applicationId: 'one', at: T('2026-04-02') };
+    const never = { command: 'withdraw', ...own, paymentId: 'x', reason: 'a typo' };
+    await test.apply({ ...pay('x', '100.00', '2026-04-01', { invoiceIds: [] }), ...own }, apply);
+    expect(await test.refused({ ...never, what: 'record-payment' })).toMatchObject({
+      ...{ code: 'payment_applied', message: expect.stringContaining('was applied by one') },
+    });
+    await test.apply(
+      { ...never, what: 'apply-payment', applicationId: 'one' },
+      { ...never, what: 'record-payment' },
+      { ...pay('x', '90.00', '2026-04-01', { invoiceIds: [] }), ...own },
+    );
+    // Exactly the same is a repetition, and says so.
+    expect(await test.ledger.execute(apply, ADMIN)).toMatchObject({
+      ...{ status: 'unchanged', result: { notice: expect.any(String) } },
+    });
+    await test.apply({ ...apply, at: T('2026-04-03') });
+    expect(await test.ask('invoice', { id })).toMatchObject({ status: 'paid' });
+  });
+
+  it('that never came are not refunded as the credit that a credit note made of them', async () => {
+    const own = { tenantId: 'bounced', currency: 'USD' };
+    await test.apply(tenant('bounced'), deployment('d6', 'bounced'), subscription('s6', 'd6', 'p'));
+    const id = await issue('2026-04-01', 'bounced');
+    await test.apply(
+      { ...pay('x', '30.00', '2026-04-02'), ...own },
+      { command: 'create-credit-note', invoiceId: id, at: T('2026-04-03'), reason: 'an outage' },
+      { command: 'withdraw', what: 'record-payment', ...own, paymentId: 'x', reason: 'it bounced' },
+    );
+    const refund = (amount: string) => ({
+      ...{ command: 'record-refund', ...own, refundId: 'r', amount, at: T('2026-04-05') },
+    });
+    // 30.00 of credit, and 30.00 due: nobody paid anything.
+    expect(await test.refused(refund('0.01'))).toMatchObject({ code: 'refund_exceeds_credit' });
+    await test.apply({ ...pay('y', '10.00', '2026-04-04'), ...own });
+    // 30.00 of credit less 20.00 that are due
+    expect(await test.refused(refund('10.01'))).toMatchObject({
+      message: expect.stringContaining('20 of it is of credit notes whose invoices are not paid. Refund at most 10'),
+    });
+    await test.apply(refund('10.00'));
+  });
+
   it('agree with the log', async () => {
     expect(await test.check()).toMatchObject({ ok: true, failures: [] });
   });

@@ -113,6 +113,7 @@ export const ERROR_CODES: readonly string[] = [
   'overtaken',
   'part_outside_whole',
   'parts_out_of_order',
+  'payment_applied',
   'payment_before_issue',
   'payment_exists',
   'payment_recorded',

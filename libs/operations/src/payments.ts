@@ -55,11 +55,19 @@ const OPEN_ONES = 'Default: all that are open and were issued by then, oldest fi
 
 type Referring = Pick<EventData<'PaymentRecorded'>, 'reference' | 'referenceRef' | 'referenceHash'>;
 
-/** What the bank says may name persons. It is kept outside the log, as the details of tenants are. */
-async function keptReference(core: LedgerCore, tenantId: string, reference: string | undefined): Promise<Referring> {
-  if (reference === undefined) return {};
+/**
+ * What is recorded with a reference. What the bank says may name persons: it is kept outside the log, as the details of
+ * tenants are, and only once the command is not refused.
+ */
+async function referring<Events>(
+  core: LedgerCore,
+  { tenantId, reference }: Referred,
+  decided: (of: Referring) => Events,
+): Promise<Events> {
+  const events = decided({});
+  if (reference === undefined) return events;
   const { ref, hash } = await core.texts.keep(tenantId, reference);
-  return { referenceRef: ref, referenceHash: hash };
+  return decided({ referenceRef: ref, referenceHash: hash });
 }
 
 interface Referred {
@@ -118,10 +126,11 @@ const recordPayment = defineCommand({
     invoiceIds: [],
   },
   async handle(call, core) {
-    const { invoiceIds: named, reference, ...payment } = call.fields;
+    const { invoiceIds: named, reference: _, ...payment } = call.fields;
     const ids = await idsOf(core, named);
-    const data = { ...payment, ...(await keptReference(core, payment.tenantId, reference)) };
-    return decide(core, call, payment, (billed) => decidePayment(billed, data, ids));
+    return decide(core, call, payment, async (billed) =>
+      referring(core, call.fields, (of) => decidePayment(billed, { ...payment, ...of }, ids)),
+    );
   },
 });
 
@@ -182,14 +191,15 @@ const recordRefund = defineCommand({
     ...{ amount: '0.10', at: PAID, reason: 'paid too much' },
   },
   async handle(call, core) {
-    const { paymentId, reference, reason, ...refund } = call.fields;
+    const { paymentId, reference: _, reason, ...refund } = call.fields;
     const data = {
       ...refund,
       ...(paymentId === undefined ? {} : { paymentId }),
-      ...(await keptReference(core, refund.tenantId, reference)),
       ...(reason === undefined ? {} : { reason }),
     };
-    return decide(core, call, refund, (billed) => decideRefund(billed, data));
+    return decide(core, call, refund, async (billed) =>
+      referring(core, call.fields, (of) => decideRefund(billed, { ...data, ...of })),
+    );
   },
 });
 
@@ -234,7 +244,8 @@ async function idsOf(core: LedgerCore, named: readonly string[] | undefined): Pr
   return Promise.all(named.map(async (name) => (await readInvoiceNamed(core.db, position, name))?.invoice_id ?? name));
 }
 
-type Decide = (billed: Billed) => ReturnType<typeof decidePayment>;
+type Decided = ReturnType<typeof decidePayment>;
+type Decide = (billed: Billed) => Decided | Promise<Decided>;
 
 /** Decides on the billing stream. Errors: `unknown_tenant`, `currency_mismatch`, those of the decision. */
 async function decide(
@@ -250,7 +261,7 @@ async function decide(
       'currency_mismatch',
       `tenant ${tenantId} is billed in ${currencies.join(' and ')}, not ${currency}: add it with correct-tenant`,
     );
-  return core.book.decide(billingStream(tenantId, currency), call, (events) => {
+  return core.book.decide(billingStream(tenantId, currency), call, async (events) => {
     const own = events.filter(isBillingEvent);
     if (basis !== null)
       assertNotOvertaken(call, basis, own, ({ type, data }) =>
@@ -259,7 +270,7 @@ async function decide(
           : null,
       );
     const invoices = foldInvoices(own.filter(isInvoiceEvent));
-    return { events: decision({ tenantId, currency, invoices, account: foldAccount(own) }) };
+    return { events: await decision({ tenantId, currency, invoices, account: foldAccount(own) }) };
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Correction } from '../correction.js';
 import { conflict, notFound } from '../errors.js';
-import { type Decimal, decimal, min, text, ZERO } from '../money/decimal.js';
+import { type Decimal, decimal, min, sum, text, ZERO } from '../money/decimal.js';
 import { moneyAboveZero } from '../money/money.js';
 import type { Instant } from '../time/instant.js';
 import type { InvoiceEvent, InvoiceState } from './invoice.js';
@@ -165,12 +165,19 @@ const openedBy = (
     return [{ type: 'InvoicePaymentWithdrawn', data: { invoiceId, tenantId, currency, reason } }];
   });
 
-/** Errors: `unknown_payment`, `payment_refunded`, `invoice_paid`. */
+/** Errors: `unknown_payment`, `payment_refunded`, `payment_applied`, `invoice_paid`. */
 export function withdrawPayment(billed: Billed, paymentId: string, correction: Stated): BillingEvent[] {
-  const { applied, refunded } = paymentOf(billed, paymentId);
+  const { applied, applications, refunded } = paymentOf(billed, paymentId);
   const { tenantId, currency } = billed;
   if (refunded.gt(ZERO))
     throw conflict('payment_refunded', `payment ${paymentId} was refunded: withdraw its refunds first`);
+  // Their ids stay known: the same application of a payment that is recorded again would be taken as a repetition.
+  if (applications.size > 0)
+    throw conflict(
+      'payment_applied',
+      `payment ${paymentId} was applied by ${[...applications.keys()].join(', ')}: withdraw these first` +
+        ' (apply-payment)',
+    );
   const paid = [...applied].map(([invoiceId, amount]) => ({ invoiceId, amount: text(amount) }));
   return [
     { type: 'PaymentWithdrawn', data: { paymentId, tenantId, currency, applied: paid, ...correction } },
@@ -254,10 +261,13 @@ export function recordRefund(billed: Billed, refund: Refund): BillingEvent[] {
   const value = moneyAboveZero(amount, currency, 'amount');
   if (paymentId === undefined) {
     const { credit, creditSince } = billed.account;
-    if (value.gt(credit))
+    const bound = min(credit, boundCredit(billed));
+    if (value.gt(credit.minus(bound)))
       throw conflict(
         'refund_exceeds_credit',
-        `tenant ${billed.tenantId} has ${text(credit)} ${currency} of credit. Refund at most this, or name a payment.`,
+        `tenant ${billed.tenantId} has ${text(credit)} ${currency} of credit.` +
+          (bound.eq(ZERO) ? '' : ` ${text(bound)} of it is of credit notes whose invoices are not paid.`) +
+          ` Refund at most ${text(credit.minus(bound))}, or name a payment.`,
       );
     if (creditSince !== null && dayOf(at) < dayOf(creditSince))
       throw conflict(
@@ -281,6 +291,13 @@ export function recordRefund(billed: Billed, refund: Refund): BillingEvent[] {
   }
   return [{ type: 'RefundRecorded', data: refund }];
 }
+
+/**
+ * What credit notes gave back of payments that were withdrawn afterwards: nobody paid it, and as much is open of the
+ * invoices.
+ */
+const boundCredit = (billed: Billed): Decimal =>
+  sum([...billed.account.settlements].map(([id, { givenBack }]) => min(givenBack, openOf(billed, id))));
 
 /** Errors: `unknown_refund`. */
 export function withdrawRefund({ account, tenantId, currency }: Billed, refundId: string, by: Stated): BillingEvent[] {

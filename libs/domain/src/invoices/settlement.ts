@@ -15,6 +15,8 @@ export interface Settlement {
   readonly isPaid: boolean;
   /** Whether it has a credit note. */
   readonly isCredited: boolean;
+  /** What its credit notes gave back as credit, as it was paid then. */
+  readonly givenBack: Decimal;
 }
 
 /**
@@ -94,7 +96,8 @@ export function foldAccount(events: Iterable<InvoiceEvent | PaymentEvent>): Acco
       const settlement = settlements.get(data.invoiceId);
       if (settlement === undefined) continue;
       const { amountDue, creditLeft } = credited(credit, settlement, decimal(data.total));
-      settlements.set(data.invoiceId, { ...settlement, amountDue, isCredited: true });
+      const givenBack = settlement.givenBack.plus(creditLeft).minus(credit);
+      settlements.set(data.invoiceId, { ...settlement, amountDue, isCredited: true, givenBack });
       setCredit(creditLeft, data.issuedAt);
     }
     if (type === 'PaymentRecorded') {
@@ -137,7 +140,7 @@ interface Applying {
   readonly applied: Applied;
 }
 
-const UNPAID = { isPaid: false, isCredited: false };
+const UNPAID = { isPaid: false, isCredited: false, givenBack: ZERO };
 
 const PLUS = (amount: Decimal): Decimal => amount;
 const MINUS = (amount: Decimal): Decimal => amount.neg();
