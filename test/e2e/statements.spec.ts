@@ -356,11 +356,11 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [margin, () => ({ period: '2026-04' }), 28],
   // As many months as are allowed.
   // Months with a policy, and those without: each kind in its own way.
-  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 23],
+  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 24],
   [marginBridge, () => ({ from: '2026-03', to: '2026-04' }), 35],
   [reconciliation, () => ({ period: '2026-04' }), 45],
   // With kinds that have several billing kinds, and idle resources.
-  [marginUnits, () => ({ from: '2020-01', to: '2029-12' }), 22],
+  [marginUnits, () => ({ from: '2020-01', to: '2029-12' }), 25],
   [priceRealisation, () => ({ from: '2026-01', to: '2026-12' }), 17],
   [accrual, () => ({ at: april(15).start }), 18],
   [feed, () => ({}), 8],
