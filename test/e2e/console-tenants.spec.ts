@@ -167,14 +167,54 @@ it('finds a resource by the name of its provider, and a tenant by its name', asy
   });
 });
 
-it('lists webhooks, pauses and resumes them', async () => {
-  await visited('platform_admin', 'settings', async (page) => {
+it('registers webhooks, shows a secret once, pauses, resumes and removes them', async () => {
+  await visited('platform_admin', 'settings', async (page, _asked, faults) => {
     const row = page.getByRole('table', { name: 'webhooks' }).getByRole('row', { name: /books/ });
     await row.getByText('https://books.example').waitFor();
     await row.getByRole('button', { name: 'Pause books' }).click();
     await row.getByText('paused in the console').waitFor();
     await row.getByRole('button', { name: 'Resume books' }).click();
     await row.getByText('resumed in the console').waitFor();
+
+    const dialog = page.getByRole('dialog');
+    const close = async (): Promise<void> => {
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+    };
+    await page.getByRole('button', { name: 'Register a webhook' }).click();
+    await dialog.getByLabel('Name of the endpoint').fill('shop');
+    await dialog.getByLabel('Address (https)').fill('http://shop.example');
+    await dialog.getByRole('button', { name: 'Register' }).click();
+    await dialog.getByRole('alert').getByText(/https/).first().waitFor();
+    await dialog.getByLabel('Address (https)').fill('https://shop.example');
+    await dialog.getByLabel('Tenant (empty: all)').fill('acme');
+    await dialog.getByRole('button', { name: 'Register' }).click();
+    const secret = dialog.getByLabel('Secret of shop');
+    const first = await secret.textContent();
+    expect(first).toMatch(/^whsec_/);
+    await close();
+    await page
+      .getByRole('table', { name: 'webhooks' })
+      .getByRole('row', { name: /shop\.example. all acme/ })
+      .waitFor();
+    expect(await page.getByText(/whsec_/).count()).toBe(0);
+
+    await page.getByRole('button', { name: 'Rotate secret shop' }).click();
+    await dialog.getByLabel('Reason').fill('yearly');
+    await dialog.getByRole('button', { name: 'Rotate' }).click();
+    const second = await secret.textContent();
+    expect(second).toMatch(/^whsec_/);
+    expect(second).not.toBe(first);
+    const { body } = await api().get('platform_admin', '/api/v1/webhooks/shop/secret');
+    expect(body).toEqual({ webhookId: 'shop', secret: second });
+    await close();
+
+    await page.getByRole('button', { name: 'Remove shop' }).click();
+    await dialog.getByLabel('Reason').fill('the shop is closed');
+    await dialog.getByRole('button', { name: 'Remove' }).click();
+    await page.getByRole('row', { name: /shop\.example/ }).waitFor({ state: 'detached' });
+    // The refused address.
+    expect(faults.splice(0)).toEqual([expect.stringContaining('400')]);
   });
 });
 

@@ -4,10 +4,12 @@ import { errorOf } from '#domain/errors';
 import type { Command, Proposal, Token, Webhook } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
 import { instantText } from '../formats.ts';
-import { useSend } from '../parts/confirmation.tsx';
+import { changeColumn, type RowAction } from '../parts/change-fact.tsx';
+import { type Action, useConfirmation, useSend } from '../parts/confirmation.tsx';
 import { Failure, Page, Section, Status, When } from '../parts/states.tsx';
 import { ListTable } from '../parts/table.tsx';
 import { IssueToken } from '../parts/issue-token.tsx';
+import { RegisterWebhook, RotateSecret } from '../parts/webhook-secret.tsx';
 import { useMay, useSession } from '../session.tsx';
 
 export function Settings() {
@@ -176,30 +178,68 @@ function Tokens() {
 function Webhooks() {
   const webhooks = useList('webhooks', {});
   const { failure, act } = useAct();
-  const change = ({ webhookId, state }: Webhook) => (
-    <Button
-      size="compact-xs"
-      variant="default"
-      aria-label={`${state === 'active' ? 'Pause' : 'Resume'} ${webhookId}`}
-      onClick={() => {
-        act(
-          state === 'active'
-            ? { command: 'pause-webhook', webhookId, reason: 'paused in the console' }
-            : { command: 'resume-webhook', webhookId, reason: 'resumed in the console' },
-        );
-      }}
-    >
-      {state === 'active' ? 'Pause' : 'Resume'}
-    </Button>
-  );
+  const { ask, confirmation } = useConfirmation();
+  const [isRegistering, setIsRegistering] = useState(false);
+  const [rotated, setRotated] = useState<string | null>(null);
+  const actionsOf = ({ webhookId, state }: Webhook): readonly RowAction[] => [
+    state === 'active'
+      ? [
+          'Pause',
+          () => {
+            act({ command: 'pause-webhook', webhookId, reason: 'paused in the console' });
+          },
+        ]
+      : [
+          'Resume',
+          () => {
+            act({ command: 'resume-webhook', webhookId, reason: 'resumed in the console' });
+          },
+        ],
+    [
+      'Rotate secret',
+      () => {
+        setRotated(webhookId);
+      },
+    ],
+    [
+      'Remove',
+      () => {
+        ask(removalOf(webhookId));
+      },
+    ],
+  ];
   return (
     <>
+      <Button
+        mb="sm"
+        onClick={() => {
+          setIsRegistering(true);
+        }}
+      >
+        Register a webhook
+      </Button>
+      {isRegistering && (
+        <RegisterWebhook
+          close={() => {
+            setIsRegistering(false);
+          }}
+        />
+      )}
+      {rotated !== null && (
+        <RotateSecret
+          webhookId={rotated}
+          close={() => {
+            setRotated(null);
+          }}
+        />
+      )}
+      {confirmation}
       {failure !== null && <Failure error={failure} />}
       <ListTable
         list={webhooks}
         name="webhooks"
         keyOf={({ webhookId }) => webhookId}
-        empty="No endpoint receives messages. Register one with the command register-webhook."
+        empty="No endpoint receives messages."
         columns={[
           { title: 'Id', value: ({ webhookId }) => webhookId },
           { title: 'Address', value: ({ url }) => url },
@@ -212,9 +252,17 @@ function Webhooks() {
             value: ({ registeredAt }) => registeredAt,
             show: ({ registeredAt }) => <When at={registeredAt} />,
           },
-          { title: 'Change', value: () => null, show: change },
+          changeColumn(({ webhookId }) => webhookId, actionsOf),
         ]}
       />
     </>
   );
 }
+
+const removalOf = (webhookId: string): Action => ({
+  title: `Remove ${webhookId}`,
+  asks: `Remove the endpoint ${webhookId}? Messages that wait are not sent. A removed endpoint stays removed.`,
+  button: 'Remove',
+  needsReason: true,
+  commandOf: ({ reason }) => ({ command: 'remove-webhook', webhookId, reason }),
+});

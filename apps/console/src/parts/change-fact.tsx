@@ -88,7 +88,7 @@ export const given = <Name extends string>(values: Values, ...names: readonly Na
     [name in Name]?: string;
   };
 
-type RowAction = readonly [title: string, act: () => void];
+export type RowAction = readonly [title: string, act: () => void];
 
 /** The column of what can be done with a row. `named`: the row, for those who do not see it. */
 export const changeColumn = <Row,>(named: (row: Row) => string, actionsOf: (row: Row) => readonly RowAction[]) => ({

@@ -1,4 +1,4 @@
-import { Alert, Button, Code, CopyButton, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
@@ -7,6 +7,7 @@ import { instantText } from '../formats.ts';
 import { useSession } from '../session.tsx';
 import { Dialog } from './dialog.tsx';
 import { changing } from './inputs.ts';
+import { ShownOnce } from './shown-once.tsx';
 import { Failure } from './states.tsx';
 import { newId } from '../new-id.ts';
 
@@ -85,15 +86,12 @@ export function IssueToken({ close }: { readonly close: () => void }) {
         </form>
       ) : (
         <Stack>
-          <Alert variant="default" color="green" title="The token is issued" role="status">
-            {`Copy it now: it can't be shown again. It ends on ${instantText(issued.expiresAt)} UTC.`}
-          </Alert>
-          <Code block className="long" aria-label="Token">
-            {issued.token}
-          </Code>
-          <CopyButton value={issued.token}>
-            {({ copied, copy }) => <Button onClick={copy}>{copied ? 'Copied' : 'Copy'}</Button>}
-          </CopyButton>
+          <ShownOnce
+            title="The token is issued"
+            advice={`Copy it now: it can't be shown again. It ends on ${instantText(issued.expiresAt)} UTC.`}
+            label="Token"
+            value={issued.token}
+          />
           <Text size="sm" c="dimmed">{`Id ${issued.id}`}</Text>
         </Stack>
       )}
