@@ -51,6 +51,19 @@ export async function readRevenueTotals(
   return rows;
 }
 
+/** The months that have revenue in other currencies. */
+export async function readMonthsEarningOtherwise(
+  db: Db,
+  position: number,
+  { months, currency }: { readonly months: readonly string[]; readonly currency: string },
+): Promise<string[]> {
+  const { rows } = await sql<Pick<RevenueRow, 'month'>>`
+    SELECT DISTINCT month FROM revenue
+    WHERE month = ${anyOf(months)} AND currency <> ${currency} AND position_from <= ${position}
+    GROUP BY month, currency HAVING sum(amount) <> 0`.execute(db);
+  return rows.map(({ month }) => month);
+}
+
 export interface RevenueByCause extends Pick<RevenueRow, 'month' | 'billing_kind' | 'amount'> {
   /** What credit notes book of `amount`. */
   readonly credited: string;

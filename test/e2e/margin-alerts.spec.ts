@@ -283,6 +283,30 @@ describe('an alert', () => {
     expect(await evaluate()).toEqual({ raised: 0, cleared: 0 });
   });
 
+  it('is not raised where tenants are billed in another currency than their cost', async () => {
+    const from = T('2026-02-01');
+    await test.apply(
+      ...[tenant('i', { currency: 'INR' }), deployment('i1', 'i', { from })],
+      ...[plan('rupees', '8000.00', [], { currency: 'INR' }), subscription('s-i', 'i1', 'rupees', { from })],
+      tenant('none', { currency: 'INR' }),
+      rule('all', 'margin_below', '20'),
+      rule('each', 'margin_below', '20', { by: 'tenant' }),
+      cost('feb', '10.00', { start: from, end: T('2026-03-01') }, { tenantId: 'i' }),
+      cost('apr', '10.00', month('2026-04'), { tenantId: 'i' }),
+      cost('none', '1.00', month('2026-04'), { tenantId: 'none' }),
+    );
+    await billed('i', T('2026-05-01'));
+    // February has revenue in INR only. April: a and b earn 150.00 USD.
+    expect(await evaluate()).toEqual({ raised: 0, cleared: 0 });
+    // January has no revenue at all.
+    await test.apply(cost('jan', '1.00', { start: T('2026-01-01'), end: from }, { tenantId: 'a' }));
+    expect(await evaluate()).toEqual({ raised: 2, cleared: 0 });
+    expect(briefly(await alerts())).toEqual([
+      ['all', '2026-01', null, null, 'raised'],
+      ['each', '2026-01', 'a', null, 'raised'],
+    ]);
+  });
+
   it('is raised where a margin drops, or cost has no tenant, and has the same id when it is raised again', async () => {
     await test.apply(
       rule('drop', 'margin_drop', '10'),

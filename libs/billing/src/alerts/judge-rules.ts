@@ -16,6 +16,9 @@ import { type Instant, isBefore, plusHours } from '#domain/time/instant';
 import { dayOf, monthOf, type Period, piecesOf } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { type DailyCost, readDailyCosts } from '#projections/costs/daily-costs.read';
+import { monthName } from '#projections/costs/charged.read';
+import { readMonthsEarningOtherwise } from '#projections/margins/margins.read';
+import { readTenants } from '#projections/tenants/tenants.read';
 import { marginsByGrain } from '../costs/margin-month.js';
 import { awaitedInvoices, type Awaits } from './awaited-invoices.js';
 
@@ -52,7 +55,9 @@ export async function judged(
     const margins = new Map(
       (await marginsByGrain(context, all, currency, 'tenant')).map((margin, index) => [all[index]?.start, margin]),
     );
-    const awaits = hasMargins(rules, currency) ? await awaitedInvoices(context, all, currency) : (): boolean => false;
+    const isNeeded = hasMargins(rules, currency);
+    const awaits = isNeeded ? await awaitedInvoices(context, all, currency) : never;
+    const earnsElsewhere = isNeeded ? await earningElsewhere(context, looked, currency) : never;
     const days = await daysIn(context, rules, { currency, months: looked });
     for (const day of days.looked) evaluated.add(keyOf({ currency, period: day.start.slice(0, 10) }));
     for (const [alertId, versions] of rules) {
@@ -61,7 +66,7 @@ export async function judged(
       for (const month of looked) {
         const terms = lastTermsIn(versions, month)?.terms;
         if (terms?.currency === currency)
-          found.push(...judgedMonth(terms, { month, at: context.caller.now, margins, awaits }));
+          found.push(...judgedMonth(terms, { month, at: context.caller.now, margins, awaits, earnsElsewhere }));
       }
       for (const day of days.looked) {
         const terms = lastTermsIn(versions, day)?.terms;
@@ -83,6 +88,8 @@ function monthsAround(months: readonly Period[]): [Period[], Period[]] {
   return [looked, unique(looked.flatMap((month) => [monthBefore(month), month]))];
 }
 
+const never = (): boolean => false;
+
 const monthBefore = ({ start }: Period): Period => monthOf(plusHours(start, -1));
 
 const hasMargins = (rules: Rules, currency: string): boolean =>
@@ -93,9 +100,25 @@ interface MonthToJudge {
   readonly at: Instant;
   readonly margins: ReadonlyMap<Instant | undefined, Margin>;
   readonly awaits: Awaits;
+  readonly earnsElsewhere: EarnsElsewhere;
 }
 
-function judgedMonth(terms: AlertTerms, { month, at, margins, awaits }: MonthToJudge): JudgedSubject[] {
+/** Whether a tenant, or (null) all of them in a month, are billed in another currency. */
+type EarnsElsewhere = (month: Period, tenantId: string | null) => boolean;
+
+async function earningElsewhere(
+  { core, position }: QueryContext,
+  months: readonly Period[],
+  currency: string,
+): Promise<EarnsElsewhere> {
+  const tenants = await readTenants(core.db, position, null);
+  const others = new Set(tenants.flatMap((row) => (row.currency === currency ? [] : [row.tenant_id])));
+  const names = months.map(monthName);
+  const earning = new Set(await readMonthsEarningOtherwise(core.db, position, { months: names, currency }));
+  return (month, tenantId) => (tenantId === null ? earning.has(monthName(month)) : others.has(tenantId));
+}
+
+function judgedMonth(terms: AlertTerms, { month, at, margins, awaits, earnsElsewhere }: MonthToJudge): JudgedSubject[] {
   const [now, before] = [margins.get(month.start), margins.get(monthBefore(month).start)];
   if (now === undefined || before === undefined) throw new Error(`the margin of ${month.start} was not computed`);
   const period = month.start.slice(0, 7);
@@ -107,13 +130,19 @@ function judgedMonth(terms: AlertTerms, { month, at, margins, awaits }: MonthToJ
   const isDrop = terms.when === 'margin_drop';
   const isAwaited = (tenantId: string | null): boolean =>
     awaits(month, tenantId) || (isDrop && awaits(monthBefore(month), tenantId));
-  if (terms.by === undefined)
+  // Without revenue in the currency, cost in it says nothing of a margin that is earned in another one.
+  const isJudged = (tenantId: string | null, { revenue }: { readonly revenue: string }): boolean =>
+    !decimal(revenue).eq(ZERO) || isAwaited(tenantId) || !earnsElsewhere(month, tenantId);
+  if (terms.by === undefined) {
+    if (!isJudged(null, now.overall)) return [];
     return overall(
       isDrop ? marginDrop(now.overall, before.overall, terms.percent) : marginBelow(now.overall, terms.percent),
       isAwaited(null),
     );
+  }
   const earlier = new Map(before.byTenant.map((each) => [each.tenantId, each]));
-  return now.byTenant.map((each) => ({
+  const judgeable = now.byTenant.filter((each) => isJudged(each.tenantId, each));
+  return judgeable.map((each) => ({
     ...{ ...OVERALL, tenantId: each.tenantId, period, terms, isAwaited: isAwaited(each.tenantId) },
     ...(isDrop
       ? marginDrop(each, earlier.get(each.tenantId) ?? NO_MARGIN, terms.percent)
