@@ -27,7 +27,7 @@ function next(event: RecordedEvent<SharingEvents>, rows: readonly CostSharingRow
 const ofPolicy = ({ data }: RecordedEvent<SharingEvents>): readonly string[] => [data.policyId];
 
 export const costSharingProjection = versionedProjection('cost-sharing', {
-  version: 1,
+  version: 2,
   tables: [costSharing],
   on: {
     CostSharingSet: changing(costSharing, ofPolicy, next),

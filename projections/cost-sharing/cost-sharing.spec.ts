@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import type { SharingTerms } from '#domain/margin/sharing-policy';
 import { projected } from '../../test/support/projections.js';
 import { costSharingProjection } from './cost-sharing.projection.js';
 import { costSharing } from './cost-sharing.table.js';
@@ -10,7 +11,7 @@ const MAY = '2026-05-01T00:00:00Z';
 const JUNE = '2026-06-01T00:00:00Z';
 const even = { costs: { unattributed: true }, method: 'even' } as const;
 const byUsage = { costs: { provider: 'aws' }, method: 'usage', billingKind: 'cpu' } as const;
-const set = (terms: typeof even | typeof byUsage, effectiveFrom: string, effectiveUntil: string | null) => ({
+const set = (terms: SharingTerms, effectiveFrom: string, effectiveUntil: string | null) => ({
   CostSharingSet: { policyId: 'p', ...terms, effectiveFrom, effectiveUntil },
 });
 const row = (terms: object, effectiveFrom: string, until: string | null) => ({
@@ -36,6 +37,15 @@ it('keeps a time without terms between two periods', async () => {
     row(BY_USAGE, JUNE, '2026-07-01T00:00:00Z'),
     row(even, '2026-07-01T00:00:00Z', null),
   ]);
+});
+
+it('has one row for the same terms, though jsonb keeps their fields in another order', async () => {
+  // jsonb has kind before provider.
+  const vms = { costs: { provider: 'aws', kind: 'vm' }, method: 'even' } as const;
+  await given(set(vms, MAY, null));
+  await when(set(vms, APRIL, null));
+
+  expect(await rows(costSharing)).toEqual([row(vms, APRIL, null)]);
 });
 
 it('has what a correction states, and nothing where it says so', async () => {

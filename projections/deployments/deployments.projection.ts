@@ -66,7 +66,7 @@ const touching =
     tables.map((table) => ({ table, group: [data.deploymentId] }));
 
 export const deploymentsProjection = versionedProjection('deployments', {
-  version: 4,
+  version: 5,
   tables: [
     ...[deployments, deploymentAssignments, subscriptions, subscriptionPlans, subscriptionOverrides, usageWaivers],
   ],

@@ -81,6 +81,18 @@ it('keeps the overrides of a subscription, each with its tenant and period', asy
   expect(await rows(subscriptionOverrides, 1)).toEqual([first]);
 });
 
+it('has one row for the same overrides, though jsonb keeps their fields in another order', async () => {
+  const of = { subscriptionId: 's', deploymentId: 'd', tenantId: 't' };
+  // jsonb has included before billingKind.
+  const items = [{ billingKind: 'hours', included: '5', aggregation: 'sum' as const }];
+  const terms = { currency: 'USD', interval: 'month' as const, items };
+  await given({ OverridesSet: { ...of, terms, effectiveFrom: MAY, effectiveUntil: null } });
+  await when({ OverridesSet: { ...of, terms, effectiveFrom: APRIL, effectiveUntil: null } });
+
+  const row = { deployment_id: 'd', subscription_id: 's', tenant_id: 't', ...terms };
+  expect(await rows(subscriptionOverrides)).toEqual([{ ...row, effective_from: APRIL }]);
+});
+
 it('keeps the cancellation of a subscription', async () => {
   await given({
     SubscriptionStarted: { subscriptionId: 's', deploymentId: 'd', planId: 'p', from: APRIL, anchor: null },

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { canonicalJson } from '#domain/canonical-json';
 import { PostgresLog } from '#event-store/postgres';
 import { derivedId } from '#domain/derived-id';
 import { Audit } from '#audit/audit';
-import { canonicalJson, sha256 } from '#ledger/command';
+import { sha256 } from '#ledger/command';
 import { createPool } from '#postgres/pool';
 import { newSigner } from '#transparency/note';
 import { verifyLog } from '#transparency/verify';

@@ -1,11 +1,11 @@
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import type { Correction } from '#domain/correction';
 import { invalid } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
 import { parse, shaped, zId, zInstant, zText } from '#domain/schema';
 import { type Caller, confinedTo, type Role } from './caller.js';
 import {
-  canonicalJson,
   type CommandCall,
   type CommandDone,
   isCorrection,

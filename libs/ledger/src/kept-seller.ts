@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import { conflict } from '#domain/errors';
 import { type Seller, zSeller } from '#domain/invoices/parties';
-import { canonicalJson } from './command.js';
 import type { PrivateTexts } from './private-texts.js';
 
 /** The seller as it is configured: free text for documents (null: none), and details for electronic invoices. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import { type DomainError, invalid, notFound } from '#domain/errors';
 import { zId, zInstant } from '#domain/schema';
 import { unstorableIn } from '#domain/storable';
@@ -7,7 +8,6 @@ import type { Keyset, Rows } from '#read-model/keyset';
 import { isEverHeld } from '#projections/deployments/deployments.read';
 import { isEverRegistered } from '#projections/tenants/tenants.read';
 import { type Caller, confinedTo, type Role } from './caller.js';
-import { canonicalJson } from './command.js';
 import type { LedgerCore, Readable } from './ledger-core.js';
 
 /** What a query works with: the ledger, the log position that it answers as of, and the caller. */

@@ -1,6 +1,6 @@
+import { canonicalJson } from '#domain/canonical-json';
 import { type Dated, valuesOver } from '#domain/time/dated';
 import { compareInstants, type Instant, isBefore } from '#domain/time/instant';
-import { canonicalJson } from './command.js';
 
 /**
  * The different values that hold over what a fact states: from its instant until the next fact of its kind. Later facts

@@ -1,8 +1,8 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import { type Buyer, zBuyer } from '#domain/invoices/parties';
-import { canonicalJson } from './command.js';
 
 /** What is known of a tenant as a person or company. */
 export interface Details {

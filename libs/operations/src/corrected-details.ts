@@ -1,7 +1,7 @@
+import { canonicalJson } from '#domain/canonical-json';
 import { invalid } from '#domain/errors';
 import type { Buyer } from '#domain/invoices/parties';
 import type { Tenant } from '#domain/tenants/tenant';
-import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { Details } from '#ledger/tenant-details';
 

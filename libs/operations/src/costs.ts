@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import { type CostLine, zCostLine } from '#domain/costs/cost';
 import { invalid } from '#domain/errors';
 import { shaped, zId, zText } from '#domain/schema';
 import { bodyOfRow, decideOnCostLine, unknownCost, writeCosts } from '#billing/costs/cost-writer';
-import { canonicalJson } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { Operations } from './declared.js';
 import { APRIL } from './story.js';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import { invalid } from '#domain/errors';
 import type { EventData, EventType, LedgerEvent, RecordedEvent } from '#domain/events';
 import {
@@ -25,7 +26,7 @@ import { keyOfRow, knownReadings } from '#billing/usage/known-usage';
 import { fromLog, prunedOfMonth } from '#billing/usage/pruned-usage';
 import { type Overlapping, unmeteredText } from '#billing/usage/usage-overlaps';
 import { writeUsage } from '#billing/usage/usage-writer';
-import { canonicalJson, type CommandCall, type CommandDone, stepOf } from '#ledger/command';
+import { type CommandCall, type CommandDone, stepOf } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import { conflict } from '#domain/errors';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
@@ -15,7 +16,7 @@ import {
 import type { RecordedEvent } from '#domain/events';
 import { zText } from '#domain/schema';
 import { assertRole, type Caller } from '#ledger/caller';
-import { canonicalJson, type CommandDone } from '#ledger/command';
+import { type CommandDone } from '#ledger/command';
 import { type CommandDefinition, defineCommand, type ReadCommand, readCommand, WRITERS } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { defineQuery, pageOfRows, STAFF, zPage } from '#ledger/query';

@@ -1,6 +1,7 @@
+import { canonicalJson } from '#domain/canonical-json';
 import { DomainError } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
-import { canonicalJson, type CommandOutcome, keyOfIdempotency } from '#ledger/command';
+import { type CommandOutcome, keyOfIdempotency } from '#ledger/command';
 import { type Mistakes, type ReadCommand, remedyText } from '#ledger/define-command';
 import type { Caller } from '#ledger/caller';
 import type { LedgerCore } from '#ledger/ledger-core';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import type { Correction } from '#domain/correction';
 import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
@@ -22,7 +23,7 @@ import {
 import type { Instant } from '#domain/time/instant';
 import { conflictingBody } from '#ledger/appending/event-book';
 import { neverWith } from '#ledger/appending/withdrawals';
-import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/command';
+import { type CommandCall, type CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { statedOver } from '#ledger/stated';

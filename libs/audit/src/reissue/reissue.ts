@@ -1,3 +1,4 @@
+import { canonicalJson } from '#domain/canonical-json';
 import type { EventData } from '#domain/events';
 import { conflict, notFound } from '#domain/errors';
 import { billingStream, documentNumber, type FrozenRow } from '#domain/invoices/invoice';
@@ -5,7 +6,7 @@ import { text } from '#domain/money/decimal';
 import { recomputed } from '#billing/invoices/reissue';
 import { EventCodec } from '#event-store/codec';
 import { LogUntil } from '#event-store/until';
-import { canonicalJson, sha256 } from '#ledger/command';
+import { sha256 } from '#ledger/command';
 import { LedgerCore } from '#ledger/ledger-core';
 import { Projector } from '#read-model/projector';
 import { skippedPositions } from '#read-model/skips';

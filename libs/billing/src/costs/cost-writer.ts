@@ -1,10 +1,11 @@
+import { canonicalJson } from '#domain/canonical-json';
 import { type CostLine, costStream } from '#domain/costs/cost';
 import { conflict, type DomainError, type FieldError, notFound } from '#domain/errors';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { packed } from '#domain/usage/usage';
 import { readCostLineVersions } from '#projections/costs/costs.read';
 import type { CostLineContent, CostLineRow } from '#projections/costs/costs.table';
-import { canonicalJson, type CommandCall, type CommandDone } from '#ledger/command';
+import { type CommandCall, type CommandDone } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
 import type { History } from '#read-model/read-models';

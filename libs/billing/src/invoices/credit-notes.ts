@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { canonicalJson } from '#domain/canonical-json';
 import type { EventData, LedgerEvent } from '#domain/events';
 import type { Creditable } from '#domain/invoices/credit-note';
 import { documentNumber, type FrozenRow } from '#domain/invoices/invoice';
@@ -10,7 +11,7 @@ import { FROM_EVER, later } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
 import { readCreditableRows, readFrozenRows, readInvoices } from '#projections/invoices/invoices.read';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
-import { canonicalJson, sha256 } from '#ledger/command';
+import { sha256 } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import { tenantAccount } from './accounts.js';

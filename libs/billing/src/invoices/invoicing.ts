@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import type { LedgerEvent } from '#domain/events';
 import {
   billingStream,
@@ -29,7 +30,7 @@ import { assertMeteredIn } from './metered-currencies.js';
 import { isNothing, leftOut } from './rated-invoice.js';
 import { type ReadTogether, readTogether } from './read-together.js';
 import { assertMetered } from '../metering/not-metered.js';
-import { canonicalJson, type CommandCall, type CommandDone, sha256, stepOf } from '#ledger/command';
+import { type CommandCall, type CommandDone, sha256, stepOf } from '#ledger/command';
 import { answerIfKnown, type AppendCause, type Decision } from '#ledger/appending/event-book';
 import type { LedgerCore } from '#ledger/ledger-core';
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { canonicalJson } from '#domain/canonical-json';
 import type { LedgerEvent } from '#domain/events';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { RatedInvoice } from '#domain/invoices/rate-invoice';
@@ -7,7 +8,7 @@ import { text } from '#domain/money/decimal';
 import { plusDays } from '#domain/time/calendar';
 import type { Instant } from '#domain/time/instant';
 import { packed } from '#domain/usage/usage';
-import { canonicalJson, sha256 } from '#ledger/command';
+import { sha256 } from '#ledger/command';
 import type { SellerRef } from '#ledger/kept-seller';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { rootText } from '#transparency/kept-tree';

@@ -1,8 +1,8 @@
+import { canonicalJson } from '#domain/canonical-json';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { billingOfClaim, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { decimal, sum, text } from '#domain/money/decimal';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
-import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readTogether } from './read-together.js';
 

@@ -1,3 +1,4 @@
+import { canonicalJson } from '#domain/canonical-json';
 import {
   meterDay,
   type MeteredReading,
@@ -5,7 +6,6 @@ import {
   type MeteringConfiguration,
 } from '#domain/metering/metering';
 import { intersection, type Period } from '#domain/time/period';
-import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readDeployments } from '#projections/deployments/deployments.read';
 import { readMeteringConfigurations } from '#projections/metering/metering.read';

@@ -1,6 +1,6 @@
+import { canonicalJson } from '#domain/canonical-json';
 import { type DomainError, invalid } from '#domain/errors';
 import type { NamedReading, Observation, ReadingKey, UsageOrigin } from '#domain/usage/usage';
-import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { looseKey } from '#projections/usage-records/usage-records.lookups';
 import {

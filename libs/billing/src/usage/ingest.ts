@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { canonicalJson } from '#domain/canonical-json';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { conflict, invalid, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
@@ -8,7 +9,7 @@ import { farFrom } from '#domain/usage/usage-span';
 import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
 import { MAX_APPEND_BYTES } from '#event-store/port';
 import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
-import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
+import { type CommandCall, sha256 } from '#ledger/command';
 import { valueOf } from '#ledger/appending/in-order';
 import { deploymentOf } from '#ledger/deployment';
 import { bodyOf, bodyOfRow, type KnownReading, knownBySource } from './known-usage.js';

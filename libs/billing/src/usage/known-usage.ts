@@ -1,8 +1,8 @@
+import { canonicalJson } from '#domain/canonical-json';
 import { type DomainError, invalid } from '#domain/errors';
 import { monthOf } from '#domain/time/period';
 import { type Observation, type ReadingKey, usageMonth } from '#domain/usage/usage';
 import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
-import { canonicalJson } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { withPruned } from './pruned-usage.js';
 import { excluders, looseKey, looseKeyOfRow, type UsageSpan } from '#projections/usage-records/usage-records.lookups';

@@ -1,6 +1,6 @@
+import { canonicalJson } from '#domain/canonical-json';
 import { conflict, type DomainError, type FieldError } from '#domain/errors';
 import type { Observation } from '#domain/usage/usage';
-import { canonicalJson } from '#ledger/command';
 import { type Body, bodyOf, bodyOfRow, type KnownReading, sameBody } from './known-usage.js';
 
 /** A reading of a batch, and its place in it. */

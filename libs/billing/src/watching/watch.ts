@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { canonicalJson } from '#domain/canonical-json';
 import { zInstant } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
 import { stoppedBy } from '#postgres/stoppable';
 import type { Caller } from '#ledger/caller';
-import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
+import { type CommandCall, sha256 } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { repeatedly } from '#ledger/repeatedly';
 

@@ -184,8 +184,8 @@ function faultsOfWeights(weights: NonNullable<SharingTerms['weights']>): FieldEr
 
 /**
  * Each cost is shared at most once: the first policy by id that matches it takes it. So, with the versions that one of
- * them is to have, a policy with an earlier id
- * that matches all that another one matches leaves nothing to it, which is refused. Errors: `sharing_overlap`.
+ * them is to have, a policy with an earlier id that matches all that another one matches leaves nothing to it, which is
+ * refused. Errors: `sharing_overlap`.
  */
 export function assertReached(sharing: Sharing, changed: string, after: readonly SharingVersion[]): void {
   const policies = policiesOf(new Map([...sharing, [changed, after]]));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalJson } from '../canonical-json.js';
 import type { Correction } from '../correction.js';
 import { correctionFields, zInstant } from '../schema.js';
 import { firstDifference, replacedOver } from '../time/dated.js';
@@ -86,14 +87,13 @@ export const withTermsOver = <Terms>(
 ): readonly TermsVersion<Terms>[] =>
   merged(replacedOver<TermsVersion<Terms>>(versions, { terms, from }, until, (at) => ({ from: at, terms: null })));
 
-/** Without versions that go on with what is in force anyway. */
+/** Without versions that go on with what is in force anyway. Terms from jsonb have their fields in another order. */
 const merged = <Terms>(versions: readonly TermsVersion<Terms>[]): readonly TermsVersion<Terms>[] =>
-  versions.filter(({ terms }, index) => JSON.stringify(terms) !== JSON.stringify(versions[index - 1]?.terms ?? null));
+  versions.filter(({ terms }, index) => canonicalJson(terms) !== canonicalJson(versions[index - 1]?.terms));
 
 /** Whether the same terms are in force over the same periods. */
 export const areSameTerms = <Terms>(a: readonly TermsVersion<Terms>[], b: readonly TermsVersion<Terms>[]): boolean =>
-  JSON.stringify(a.map(({ from, terms }) => [from, terms])) ===
-  JSON.stringify(b.map(({ from, terms }) => [from, terms]));
+  canonicalJson(a.map(({ from, terms }) => [from, terms])) === canonicalJson(b.map(({ from, terms }) => [from, terms]));
 
 /** What a correction or a withdrawal records of terms. */
 export interface TermsCorrection<Terms> extends Correction {
@@ -119,7 +119,7 @@ export function termsCorrection<Terms>(
 }
 
 const factsOf = <Terms>(versions: readonly TermsVersion<Terms>[]) =>
-  versions.map(({ from, terms }) => ({ text: JSON.stringify([from, terms]), from }));
+  versions.map(({ from, terms }) => ({ text: canonicalJson([from, terms]), from }));
 
 /** The periods over which terms are in force. */
 export const periodsOfTerms = <Terms>(versions: readonly TermsVersion<Terms>[]): TermsPeriod<Terms>[] =>

@@ -1,5 +1,6 @@
+import { canonicalJson } from '#domain/canonical-json';
 import { invalid } from '#domain/errors';
-import { canonicalJson, sha256 } from '#ledger/command';
+import { sha256 } from '#ledger/command';
 import { CostDeliveries, type FileOfDelivery } from '../deliveries/cost-deliveries.js';
 import { UNNAMED } from '../deliveries/mode.js';
 import { Staging } from '../deliveries/staging.js';

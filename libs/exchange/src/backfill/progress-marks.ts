@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { canonicalJson, type CommandCall, sha256 } from '#ledger/command';
+import { canonicalJson } from '#domain/canonical-json';
+import { type CommandCall, sha256 } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { Mapping } from '../rows/mapping.js';
 import { COUNTS, type Counts } from '../rows/outcome.js';

@@ -1,6 +1,7 @@
+import { canonicalJson } from '#domain/canonical-json';
 import type { RecordedEvent } from '#domain/events';
 import { isDomainError } from '#domain/schema';
-import { canonicalJson, type CommandCall, type CommandDone, isCorrection } from '../command.js';
+import { type CommandCall, type CommandDone, isCorrection } from '../command.js';
 import { withdrawalOf } from './withdrawals.js';
 
 /** Records only the key of a command. */
