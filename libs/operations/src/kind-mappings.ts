@@ -14,6 +14,7 @@ import {
 } from '#domain/margin/kind-mapping';
 import { zCurrency, zId, zInstant, zText } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
+import { meteredIn } from '#billing/costs/metered-units';
 import { unitsBy } from '#billing/costs/unit-economics';
 import { correctedTerms, statedTerms, type TermsSubject, withdrawnTerms } from '#ledger/dated-terms';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
@@ -172,8 +173,9 @@ export const kindMappingPreview = defineQuery({
       { from, to, effectiveFrom: fields.effectiveFrom },
       caller.now,
     );
-    const before = await unitsBy(context, months, currency, mappings);
-    const after = await unitsBy(context, months, currency, changed);
+    const metered = await meteredIn(context, months);
+    const before = await unitsBy(context, months, currency, { mappings, metered });
+    const after = await unitsBy(context, months, currency, { mappings: changed, metered });
     return {
       ...{ provider, kind, currency, position },
       months: months.flatMap((month, index) => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { KIND_BASES, PER_UNIT_SCALE } from '#domain/margin/units';
 import { MAPPING_SOURCES } from '#domain/margin/kind-mapping';
 import { zCurrency } from '#domain/schema';
+import { meteredIn } from '#billing/costs/metered-units';
 import { unitsIn } from '#billing/costs/unit-economics';
 import { zMonth } from '#ledger/month';
 import { ADMIN, defineQuery, zAsOf } from '#ledger/query';
@@ -97,7 +98,7 @@ export const marginUnits = defineQuery({
   example: { from: '2026-04', to: '2026-04', currency: 'USD' },
   async handle({ from, to, currency, by }, context) {
     const months = monthsFrom('margin-units', from, to);
-    const units = await unitsIn(context, months, currency);
+    const units = await unitsIn(context, months, currency, await meteredIn(context, months));
     return {
       ...{ from: monthText(from), to: monthText(to), currency },
       ...units.together,

@@ -3,6 +3,7 @@ import { type KindMapping, mappingAt, type ProviderKind } from '#domain/margin/k
 import { keyOfSharing } from '#domain/margin/sharing';
 import {
   costsByKind,
+  type Counted,
   type CostsByKind,
   type Sold,
   togetherByKind,
@@ -20,7 +21,6 @@ import { readPrunedWithin, readUsedTime } from '#projections/usage-records/used-
 import type { QueryContext } from '#ledger/query';
 import { withPrunedMonths } from '../usage/pruned-usage.js';
 import { cutsOfMappings, idleReasons, type MayBeIdle, mayBeIdleIn } from './idle.js';
-import { meteredIn } from './metered-units.js';
 import { figuresBy, type MonthSums, sharingIn } from './margin-month.js';
 
 /** Unit economics of neighbouring months: of each, and of all together. */
@@ -29,10 +29,23 @@ export interface UnitsOver {
   readonly together: Units;
 }
 
-/** What is sold of each billing kind in neighbouring UTC months, and what it costs, in one currency. */
-export async function unitsIn(context: QueryContext, months: readonly Period[], currency: string): Promise<UnitsOver> {
+/**
+ * What is sold of each billing kind in neighbouring UTC months, and what it costs, in one currency. `metered`: the
+ * usage of each month, for amounts per metered unit. Default: there are none.
+ */
+export async function unitsIn(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+  metered: readonly (readonly Counted[])[] = [],
+): Promise<UnitsOver> {
   const mappings = await readKindMappings(context.core.db, context.position);
-  return unitsBy(context, months, currency, mappings);
+  return unitsBy(context, months, currency, { mappings, metered });
+}
+
+interface UnitsOf {
+  readonly mappings: readonly KindMapping[];
+  readonly metered: readonly (readonly Counted[])[];
 }
 
 /** The same, if these mappings were recorded. */
@@ -40,13 +53,12 @@ export async function unitsBy(
   context: QueryContext,
   months: readonly Period[],
   currency: string,
-  mappings: readonly KindMapping[],
+  { mappings, metered }: UnitsOf,
 ): Promise<UnitsOver> {
   const policies = await sharingIn(context, months);
   const idle = await mayBeIdleIn(context, months);
   const figures = await figuresBy(context, months, currency, policies, { ...finerFor(months, mappings), ...idle });
   const sold = await soldIn(context, figures, currency);
-  const metered = await meteredIn(context, months);
   const costs = await costsIn(context, figures, { currency, mappedTo: mappingAt(mappings), spansOf: idle.spansOf });
   return {
     months: figures.map((_, index) =>

@@ -125,7 +125,7 @@ describe('unit economics', () => {
       {
         sold: [sold('base_fee', '50.00', '0'), sold('droplet_hours', '21.12', '2112')],
         // 1488 of them are included.
-        metered: [metered('droplet_hours', '3600'), metered('other', '1')],
+        metered: [metered('droplet_hours', '3600')],
       },
       costs,
       'USD',
@@ -169,6 +169,17 @@ describe('unit economics', () => {
       {
         ...{ billedQuantity: null, billedUnit: null, revenue: '3.00', revenuePerBilledUnit: null },
         ...{ meteredQuantity: null, meteredUnit: null, revenuePerMeteredUnit: null },
+      },
+    ]);
+  });
+
+  it('have a kind of which there is usage alone', () => {
+    // 500 are included, and the kind of the provider is not mapped.
+    const { byKind } = unitsOf({ sold: [], metered: [metered('mails', '500')] }, togetherByKind([]), 'USD');
+    expect(byKind).toMatchObject([
+      {
+        ...{ billingKind: 'mails', meteredQuantity: '500', billedQuantity: '0', revenue: '0.00', cogs: '0.00' },
+        ...{ revenuePerMeteredUnit: '0.00', cogsPerMeteredUnit: '0.00', revenuePerBilledUnit: null },
       },
     ]);
   });

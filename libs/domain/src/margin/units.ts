@@ -169,7 +169,9 @@ export function unitsOf(
 ): Units {
   const cogs = (of: DirectAndShared): Cogs => cogsOf(of, currency);
   const mapped = kinds.filter(({ billingKind }) => billingKind !== null);
-  const names = [...new Set([...sold, ...mapped].map(({ billingKind }) => billingKind ?? ''))].sort(compareText);
+  const names = [...new Set([...sold, ...metered, ...mapped].map(({ billingKind }) => billingKind ?? ''))].sort(
+    compareText,
+  );
   const soldOf = Map.groupBy(sold, ({ billingKind }) => billingKind);
   const meteredOf = Map.groupBy(metered, ({ billingKind }) => billingKind);
   const costOf = Map.groupBy(mapped, ({ billingKind }) => billingKind);
