@@ -44,6 +44,10 @@ export const isAddressScheme = (code: string): boolean => schemes.has(code);
 /** Greece uses EL. */
 export const isVatPrefix = (prefix: string): boolean => prefix === 'EL' || isCountry(prefix);
 
+/** A tax number that has the form of a VAT identifier is one. */
+export const isVatId = (taxNumber: string): boolean =>
+  /^[A-Z]{2}[A-Z0-9+*]{2,}$/.test(taxNumber) && isVatPrefix(taxNumber.slice(0, 2));
+
 /** UN/ECE Recommendation 20. */
 const UNITS: Readonly<Record<string, string>> = {
   second: 'SEC',

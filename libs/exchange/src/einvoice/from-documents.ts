@@ -9,7 +9,7 @@ import type { CreditNoteView } from '#billing/invoices/credit-notes';
 import type { InvoiceView } from '#billing/invoices/invoice-view';
 import type { Details } from '#ledger/tenant-details';
 import { deploymentText, itemText, refText } from '../documents/rows.js';
-import { isVatPrefix, unitCode } from './codes.js';
+import { isVatId, unitCode } from './codes.js';
 import type { Adjustment, Address, Days, EInvoice, Line, Party, Payment, TaxCategory, TaxTotal } from './model.js';
 import { SCALE } from './rule.js';
 
@@ -287,10 +287,6 @@ function sellerOf(seller: Seller, isTaxed: boolean): Party {
         : { name: contact.name ?? null, phone: contact.phone ?? null, email: contact.email ?? null },
   };
 }
-
-/** A tax number that has the form of a VAT identifier is one. */
-const isVatId = (taxNumber: string): boolean =>
-  /^[A-Z]{2}[A-Z0-9+*]{2,}$/.test(taxNumber) && isVatPrefix(taxNumber.slice(0, 2));
 
 function buyerOf(tenant: Details | null, isTaxed: boolean): Party {
   const { name, address, taxNumber, eInvoice = {} } = tenant ?? { name: undefined };
