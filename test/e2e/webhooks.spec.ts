@@ -426,12 +426,24 @@ it('has messages of payments and refunds', async () => {
   expect(items.map(({ type, data }) => [type, data])).toEqual([
     ['payment.recorded', { paymentId: 'p', currency: 'USD', amount: '100.00', at, applied: [] }],
     ['payment.applied', { paymentId: 'p', applicationId: 'a', at, ...some }],
-    ['invoice.paid', expect.anything()],
+    ['invoice.paid', { invoiceId: expect.any(String), currency: 'USD', at, by: null }],
     ['refund.recorded', { refundId: 'r', paymentId: 'p', currency: 'USD', amount: '1.50', at, reason: null }],
     ['refund.withdrawn', { refundId: 'r', paymentId: 'p', currency: 'USD', amount: '1.50', reason: 'a mix-up' }],
     ['payment.application_withdrawn', { paymentId: 'p', applicationId: 'a', ...some, reason: 'a mix-up' }],
     ['invoice.payment_withdrawn', expect.anything()],
     ['payment.withdrawn', { paymentId: 'p', currency: 'USD', applied: [], reason: 'a mix-up' }],
+  ]);
+});
+
+it('says that a credit note paid an invoice, and no money', async () => {
+  const invoiceId = await bill('t1', '04');
+  const from = await test.ledger.catchUp();
+  const at = NOW;
+  await test.apply({ command: 'create-credit-note', invoiceId, at, reason: 'an outage' });
+  const { items } = await test.ask<{ items: Envelope[] }>('feed', { after: from });
+  expect(items.map(({ type, data }) => [type, data])).toEqual([
+    ['credit_note.issued', expect.objectContaining({ invoiceId })],
+    ['invoice.paid', { invoiceId, currency: 'USD', at, by: 'credit_note' }],
   ]);
 });
 

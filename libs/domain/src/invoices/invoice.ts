@@ -149,7 +149,14 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     at: zInstant,
     reason: zText.optional(),
   }),
-  InvoicePaid: z.object({ invoiceId: z.uuid(), tenantId: zId, currency: zCurrency, at: zInstant }),
+  InvoicePaid: z.object({
+    invoiceId: z.uuid(),
+    tenantId: zId,
+    currency: zCurrency,
+    at: zInstant,
+    /** A credit note left nothing to pay. Absent: money came, or the event is older than this field. */
+    by: z.literal('credit_note').optional(),
+  }),
   /** It was not paid: it is issued again. `withdrawn`: the key of the command that said so. */
   InvoicePaymentWithdrawn: z.object({
     invoiceId: z.uuid(),

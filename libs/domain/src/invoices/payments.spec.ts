@@ -129,6 +129,22 @@ describe('a payment', () => {
     expect(code(() => recordPayment(billed(events), payment('p', '1'), ['i1']))).toBe('invoice_not_issued');
   });
 
+  it('says of an invoice that a credit note pays it, if something was due before', () => {
+    const paidBy = (events: readonly Event[], invoiceId: string, total: string): Event[] =>
+      paidByCreditNote(billed(events), { invoiceId, total, at: AT });
+    expect(paidBy(TWO, 'i1', '29')).toEqual([]);
+    expect(paidBy(TWO, 'i1', '30')).toEqual([
+      { type: 'InvoicePaid', data: { invoiceId: 'i1', ...KEY, at: AT, by: 'credit_note' } },
+    ]);
+    // The credit of 30 leaves nothing of the second invoice to pay: a credit note pays nothing of it.
+    const settled = [...issued('i0', '-30'), ...issued('i1', '30')];
+    expect(standing(settled).open).toEqual(['i0 0 0', 'i1 0 0']);
+    expect(paidBy(settled, 'i1', '30')).toEqual([]);
+    // A payment has no such cause.
+    const [, paid] = recordPayment(billed(TWO), payment('p', '30'), undefined);
+    expect(paid).toEqual({ type: 'InvoicePaid', data: { invoiceId: 'i1', ...KEY, at: AT } });
+  });
+
   it('is withdrawn after a credit note too: what that gave back stays credit', () => {
     const paid: Event[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '40'), undefined)];
     const events: Event[] = [...paid, ...credited(billed(paid), 'i1', '5')];

@@ -309,13 +309,18 @@ export function withdrawRefund({ account, tenantId, currency }: Billed, refundId
   return [{ type: 'RefundWithdrawn', data: { refundId, tenantId, currency, ...of, ...by } }];
 }
 
-/** An invoice of which a credit note leaves nothing to pay is paid. `account`: before the credit note. */
+/**
+ * An invoice of which a credit note leaves nothing to pay is paid. `account`: before the credit note. Where nothing was
+ * due before, nothing is paid.
+ */
 export function paidByCreditNote(
   { account, tenantId, currency }: Pick<Billed, 'account' | 'tenantId' | 'currency'>,
   { invoiceId, total, at }: { readonly invoiceId: string; readonly total: string; readonly at: Instant },
 ): InvoiceEvent[] {
   const settlement = account.settlements.get(invoiceId);
-  if (settlement === undefined || settlement.isPaid) return [];
+  if (settlement === undefined || settlement.isPaid || settlement.amountDue.eq(ZERO)) return [];
   const { amountDue } = credited(account.credit, settlement, decimal(total));
-  return amountDue.eq(settlement.applied) ? [{ type: 'InvoicePaid', data: { invoiceId, tenantId, currency, at } }] : [];
+  return amountDue.eq(settlement.applied)
+    ? [{ type: 'InvoicePaid', data: { invoiceId, tenantId, currency, at, by: 'credit_note' } }]
+    : [];
 }

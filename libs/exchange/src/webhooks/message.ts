@@ -92,8 +92,8 @@ const messages: Answers<MessageEvent, Message[]> = {
     return [message(event, 'invoice.voided', { tenantId, subject: invoiceId, data })];
   },
   InvoicePaid(event) {
-    const { tenantId, invoiceId, currency, at } = event.data;
-    return [message(event, 'invoice.paid', { tenantId, subject: invoiceId, data: { invoiceId, currency, at } })];
+    const { tenantId, invoiceId, currency, at, by = null } = event.data;
+    return [message(event, 'invoice.paid', { tenantId, subject: invoiceId, data: { invoiceId, currency, at, by } })];
   },
   InvoicePaymentWithdrawn(event) {
     const { tenantId, invoiceId, currency, reason } = event.data;
