@@ -186,3 +186,18 @@ it('reverses the first booking of a closed month in the next month, if it is wit
     await own.close();
   }
 });
+
+it('names a bought credit by its id, not by what the bank says of its payment', async () => {
+  await test.apply({
+    ...{ command: 'grant-credit', creditId: 'top-up', tenantId: 'dashboard-pilot', currency: 'USD', amount: '20' },
+    ...{ from: '2026-05-03T00:00:00Z', payment: { reference: 'J. Doe, rent', at: '2026-05-03T00:00:00Z' } },
+  });
+  const { code, stdout } = await journal('--period', '2026-05', '--format', 'csv');
+  expect(code).toBe(0);
+  const rows = parse<Record<string, string>>(stdout, { columns: true });
+  expect(rows.filter(({ type }) => type === 'prepayment').map(({ document, amount }) => [document, amount])).toEqual([
+    ['top-up', '20.00'],
+    ['top-up', '-20.00'],
+  ]);
+  expect(stdout).not.toContain('Doe');
+});

@@ -104,7 +104,7 @@ async function* transactionsOf(core: LedgerCore, position: number, month: Period
     if (amount !== null && payment !== null && contains(month, payment.at))
       yield {
         ...{ id: `credit/${tenantId}/${currency}/${creditId}`, type: 'prepayment', date: payment.at.slice(0, 10) },
-        ...{ document: payment.reference, tenantId, provider: null, currency, bookedMonth: monthText(payment.at) },
+        ...{ document: creditId, tenantId, provider: null, currency, bookedMonth: monthText(payment.at) },
         entries: transfer('bank', 'prepaidCredit', decimal(amount)),
       };
   for (const currency of await readMarginCurrencies(db, position, month)) {
