@@ -56,8 +56,7 @@ export class TenantDetails {
     );
     const [kept] = rows;
     if (kept === undefined) throw new Error(`the details of tenant ${tenantId} were not stored`);
-    const hashed = more === '{}' ? `${kept.salt}\n${name}` : `${kept.salt}\n${name}\n${more}`;
-    return { detailsRef: kept.ref, detailsHash: createHash('sha256').update(hashed).digest('hex') };
+    return { detailsRef: kept.ref, detailsHash: hashOf({ salt: kept.salt, name, more }) };
   }
 
   /** Details by reference, without erased ones. */
@@ -69,8 +68,30 @@ export class TenantDetails {
     return new Map(rows.map(({ ref, name, more }) => [ref, { name, ...zMore.parse(JSON.parse(more)) }]));
   }
 
+  /** What details hash to now, by reference, without erased ones: the event's hash if nobody changed them. */
+  async hashed(refs: readonly string[]): Promise<Map<string, string>> {
+    const { rows } = await this.pool.query<{ ref: string; name: string; more: string; salt: string }>(
+      'SELECT ref, name, more, salt FROM ledgerline_private.tenant_details WHERE ref = ANY($1)',
+      [refs],
+    );
+    return new Map(rows.map(({ ref, ...kept }) => [ref, hashOf(kept)]));
+  }
+
   /** Names by reference, without erased ones. */
   async names(refs: readonly string[]): Promise<Map<string, string>> {
     return new Map([...(await this.read(refs))].map(([ref, { name }]) => [ref, name]));
   }
 }
+
+const hashOf = ({
+  salt,
+  name,
+  more,
+}: {
+  readonly salt: string;
+  readonly name: string;
+  readonly more: string;
+}): string =>
+  createHash('sha256')
+    .update(more === '{}' ? `${salt}\n${name}` : `${salt}\n${name}\n${more}`)
+    .digest('hex');

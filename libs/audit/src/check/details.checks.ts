@@ -1,4 +1,5 @@
 import { ofType } from '#event-store/codec';
+import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { ifReadable } from '#read-model/readable';
@@ -31,19 +32,29 @@ const detailsMissing: Check = async ({ core, position }) => {
   ];
 };
 
-/** A text outside the log, as events refer to it. */
+/** A text outside the log, or the details of a tenant, as events refer to it. */
 interface Referred {
   readonly hash: string | undefined;
-  /** Documents, payments or refunds whose events refer to it. */
+  /** Tenants, documents, payments or refunds whose events refer to it. */
   readonly ids: string[];
 }
-type Kind = 'seller' | 'reference';
+type Kind = 'details' | 'seller' | 'reference';
 
-const REFERRING = ['InvoiceIssued', 'CreditNoteIssued', 'PaymentRecorded', 'RefundRecorded'] as const;
+const REFERRING = [
+  ...(['TenantRegistered', 'TenantCorrected'] as const),
+  ...(['InvoiceIssued', 'CreditNoteIssued', 'PaymentRecorded', 'RefundRecorded'] as const),
+] as const;
 
-/** By reference: what the log says of the sellers of documents, and of the references of payments and refunds. */
+/**
+ * By reference: what the log says of the details of tenants, of the sellers of documents, and of the references of
+ * payments and refunds.
+ */
 async function referred({ core, position }: QueryContext): Promise<Record<Kind, Map<string, Referred>>> {
-  const texts = { seller: new Map<string, Referred>(), reference: new Map<string, Referred>() };
+  const texts = {
+    details: new Map<string, Referred>(),
+    seller: new Map<string, Referred>(),
+    reference: new Map<string, Referred>(),
+  };
   const add = (kind: Kind, id: string, ref: string | undefined, hash: string | undefined): void => {
     if (ref === undefined) return;
     const known = texts[kind].get(ref);
@@ -55,7 +66,11 @@ async function referred({ core, position }: QueryContext): Promise<Record<Kind, 
     const readable = ifReadable(stored);
     if (readable === undefined) continue;
     const { type, data } = ofType(readable, ...REFERRING);
-    if (type === 'InvoiceIssued') add('seller', data.invoiceId, data.sellerRef, data.sellerHash);
+    if (type === 'InvoiceIssued') {
+      add('details', data.invoiceId, data.detailsRef, data.detailsHash);
+      add('seller', data.invoiceId, data.sellerRef, data.sellerHash);
+    } else if (type === 'TenantRegistered' || type === 'TenantCorrected')
+      add('details', data.tenantId, data.detailsRef, data.detailsHash);
     else if (type === 'CreditNoteIssued') add('seller', data.creditNoteId, data.sellerRef, data.sellerHash);
     else if (type === 'PaymentRecorded') add('reference', data.paymentId, data.referenceRef, data.referenceHash);
     else add('reference', data.refundId, data.referenceRef, data.referenceHash);
@@ -64,6 +79,10 @@ async function referred({ core, position }: QueryContext): Promise<Record<Kind, 
 }
 
 const OF: Readonly<Record<Kind, { readonly are: string; readonly remedy: string }>> = {
+  details: {
+    are: 'names and addresses of tenants',
+    remedy: 'Restore the schema ledgerline_private from a backup of Postgres.',
+  },
   seller: {
     are: 'sellers of issued documents',
     remedy:
@@ -78,33 +97,49 @@ const OF: Readonly<Record<Kind, { readonly are: string; readonly remedy: string 
 /** So many texts are read at once. */
 const AT_ONCE = 1_000;
 
+/** Of tenants, `detailsMissing` tells it. */
 const missingTexts: Check = async (context) =>
-  textFindings(context, (hash) => hash === undefined, { end: 'missing', are: 'are not in the database' });
+  textFindings(context, ['seller', 'reference'], (hash) => hash === undefined, {
+    ...{ end: 'missing', are: 'are not in the database' },
+  });
 
 /** Only somebody who writes to the database by hand changes a text: nothing in the program does. */
 const changedTexts: Check = async (context) =>
-  textFindings(context, (hash, recorded) => hash !== undefined && hash !== recorded, {
-    ...{ end: 'differs', are: 'do not have the hash in the log: they were changed in the database' },
-  });
+  textFindings(
+    context,
+    ['details', 'seller', 'reference'],
+    (hash, recorded) => hash !== undefined && hash !== recorded,
+    {
+      ...{ end: 'differs', are: 'do not have the hash in the log: they were changed in the database' },
+    },
+  );
+
+/** What texts hash to now, by reference. Those that are gone are left out. */
+async function hashesOf(core: LedgerCore, kind: Kind, refs: readonly string[]): Promise<Map<string, string>> {
+  if (kind === 'details') return core.details.hashed(refs);
+  return new Map([...(await core.texts.hashed(refs))].map(([ref, { hash }]) => [ref, hash]));
+}
 
 /** `isWrong`: of the hash of a text as it is now (undefined: it is gone), and the hash in the log. */
 async function textFindings(
   context: QueryContext,
+  kinds: readonly Kind[],
   isWrong: (hash: string | undefined, recorded: string | undefined) => boolean,
   { end, are }: { readonly end: string; readonly are: string },
 ): Promise<Finding[]> {
-  const { seller, reference } = await referred(context);
+  const ofKind = await referred(context);
   const findings: Finding[] = [];
-  for (const [kind, texts] of [['seller', seller] as const, ['reference', reference] as const]) {
+  for (const kind of kinds) {
+    const texts = ofKind[kind];
     const wrong: string[] = [];
     const refs = [...texts.keys()];
     for (let from = 0; from < refs.length; from += AT_ONCE) {
       const some = refs.slice(from, from + AT_ONCE);
-      const found = await context.core.texts.hashed(some);
-      wrong.push(...some.filter((ref) => isWrong(found.get(ref)?.hash, texts.get(ref)?.hash)));
+      const found = await hashesOf(context.core, kind, some);
+      wrong.push(...some.filter((ref) => isWrong(found.get(ref), texts.get(ref)?.hash)));
     }
     if (wrong.length === 0) continue;
-    const ids = wrong.flatMap((ref) => texts.get(ref)?.ids ?? []);
+    const ids = [...new Set(wrong.flatMap((ref) => texts.get(ref)?.ids ?? []))];
     findings.push({
       code: `${kind}_text_${end}`,
       message:

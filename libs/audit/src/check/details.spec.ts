@@ -63,6 +63,19 @@ it('finds the reference of a payment that was changed', async () => {
   expect((await test.check()).failures).toEqual([]);
 });
 
+it('finds the name of a tenant that was changed', async () => {
+  const rename = async (from: string, to: string) =>
+    test.core.pool.query('UPDATE ledgerline_private.tenant_details SET name = $2 WHERE name = $1', [from, to]);
+  const { rows } = await test.core.pool.query<{ name: string }>('SELECT name FROM ledgerline_private.tenant_details');
+  const name = rows[0]?.name ?? '';
+  await rename(name, 'Another GmbH');
+  expect((await test.check()).failures).toMatchObject([
+    { code: 'details_text_differs', ids: { of: ['t', invoiceId], texts: 1 } },
+  ]);
+  await rename('Another GmbH', name);
+  expect((await test.check()).failures).toEqual([]);
+});
+
 it('names texts that are missing', async () => {
   await test.core.pool.query('DELETE FROM ledgerline_private.texts');
   const { ok, notices } = await test.check();
