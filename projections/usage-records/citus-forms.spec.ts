@@ -15,6 +15,7 @@ import { projections } from '../index.js';
 import * as lineChanges from '../invoice-lines/line-changes.read.js';
 import * as estimatedUsage from './estimated-usage.read.js';
 import * as idle from './idle.read.js';
+import * as meteredUsage from './metered-usage.read.js';
 import * as uncoveredUsage from './uncovered-usage.read.js';
 import * as usageHistory from './usage-history.read.js';
 import { UsageLookups } from './usage-records.lookups.js';
@@ -85,6 +86,8 @@ const READERS: Reads = {
     ),
   readEstimatedUsage: async (db) =>
     estimatedUsage.readEstimatedUsage(db, 1, { billingKinds: ['cpu'], within: APRIL, instants: [APRIL.start] }, NONE),
+  readMeteredUsage: async (db) =>
+    meteredUsage.readMeteredUsage(db, 1, { within: APRIL, instants: [APRIL.start] }, NONE),
   readMayBeIdle: async (db) => idle.readMayBeIdle(db, 1, APRIL, NONE),
   readSpans: async (db) => idle.readSpans(db, 1, { resourceIds: ['r'], within: APRIL }, NONE),
   readResourceUsage: async (db) => usedResources.readResourceUsage(db, 1, APRIL),
@@ -220,7 +223,17 @@ const isReader = (name: string): boolean => name.startsWith('read') && name !== 
 
 describe('the statements that read usage_records', () => {
   it('are all in this spec', () => {
-    const modules = [records, usageTotals, usageHistory, uncoveredUsage, estimatedUsage, idle, usedResources, usedTime];
+    const modules = [
+      records,
+      usageTotals,
+      usageHistory,
+      uncoveredUsage,
+      estimatedUsage,
+      idle,
+      meteredUsage,
+      usedResources,
+      usedTime,
+    ];
     const exported = [...modules, lineChanges].flatMap((each) => Object.keys(each).filter(isReader));
     expect(Object.keys(READERS).sort()).toEqual(exported.sort());
     const reading = sourcesIn('projections')
@@ -231,6 +244,7 @@ describe('the statements that read usage_records', () => {
       'invoice-lines/line-changes.read.ts',
       'usage-records/estimated-usage.read.ts',
       'usage-records/idle.read.ts',
+      'usage-records/metered-usage.read.ts',
       'usage-records/uncovered-usage.read.ts',
       'usage-records/usage-history.read.ts',
       'usage-records/usage-records.read.ts',
