@@ -253,7 +253,7 @@ describe('overrides', () => {
     await test.apply(never);
   });
 
-  it('contradict a later version of the plan: the line is quarantined, and listed', async () => {
+  it('state all commitments of an item: those of a later version of the plan do not hold with them', async () => {
     const hours = { billingKind: 'hours', price: unit('1.00') };
     await test.apply(
       agreed({ items: [{ billingKind: 'hours', commitments: { minimum: '500' } }] }),

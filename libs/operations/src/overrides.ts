@@ -1,18 +1,18 @@
 import { z } from 'zod';
-import { conflict, invalid, notFound } from '#domain/errors';
+import { conflict, invalid } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
+import { planIdAt } from '#domain/lines/line';
 import { type Overrides, overridesOn, type StatedOverrides, zStatedItem } from '#domain/plans/overrides';
-import { planAt } from '#domain/plans/plan';
 import { zId, zInstant, zText } from '#domain/schema';
 import { deploymentStream, subscriptionPeriods } from '#domain/tenants/deployment';
-import { type Instant, isBefore } from '#domain/time/instant';
+import { isBefore } from '#domain/time/instant';
 import { assertEffective, type OpenPeriod, overlaps, periodText } from '#domain/time/period';
 import { correctedTerms, statedTerms, type TermsSubject, withdrawnTerms } from '#ledger/dated-terms';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { Operations } from './declared.js';
-import { planVersions, usingPlans } from './plans.js';
+import { planVersions, usingPlans, versionInForce } from './plans.js';
 import { zPublishedPlan } from './published-plan.js';
 import { APRIL } from './story.js';
 import { knownDeploymentOf, subscriptionIn } from './subscriptions.js';
@@ -37,10 +37,7 @@ const subjectOf = (deploymentId: string, of: Agreement): TermsSubject<Overrides,
   dataOf: ({ data }) => data,
   name: `the overrides of tenant ${of.tenantId} on subscription ${of.subscriptionId}`,
   ...{ unknown: 'unknown_overrides', command: 'set-overrides' },
-  correctedBy: ({ versions, stated, ...correction }) => ({
-    type: 'OverridesCorrected',
-    data: { deploymentId, ...of, ...correction, versions, ...(stated === undefined ? {} : { stated }) },
-  }),
+  correctedBy: (correction) => ({ type: 'OverridesCorrected', data: { deploymentId, ...of, ...correction } }),
 });
 
 const fields = {
@@ -139,7 +136,7 @@ async function agreedTerms(
 ): Promise<Overrides> {
   const deployment = deploymentOf(events, deploymentId);
   const subscription = subscriptionIn(deployment, subscriptionId);
-  const { from, cancelledAt, plans } = subscription;
+  const { from, cancelledAt } = subscription;
   if (isBefore(period.start, from))
     throw invalid(
       'before_subscription',
@@ -158,15 +155,8 @@ async function agreedTerms(
       `deployment ${deploymentId} is not of tenant ${tenantId} over ${periodText(period)}: name the tenant that has it`,
       [{ field: 'tenantId', message: 'does not have the deployment of the subscription then' }],
     );
-  const planId = plans.findLast((plan) => !isBefore(period.start, plan.from))?.planId ?? '';
-  return overridesOn(await versionAt(core, planId, period.start), stated);
-}
-
-async function versionAt(core: LedgerCore, planId: string, at: Instant) {
-  const version = planAt(await planVersions(core, planId), at);
-  if (version === undefined)
-    throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}. Publish it from then on.`);
-  return version;
+  const planId = planIdAt(subscription, period.start) ?? '';
+  return overridesOn(versionInForce(await planVersions(core, planId), planId, period.start), stated);
 }
 
 export const overrideOperations: Operations = { commands: [setOverrides, correctOverrides], queries: [] };

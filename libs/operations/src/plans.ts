@@ -268,6 +268,14 @@ function saidOf(event: RecordedPlanEvent, item: string, meant: OpenPeriod): stri
 export const planVersions = async (core: LedgerCore, planId: string): Promise<PlanVersion[]> =>
   foldPlan((await core.book.load(planStream(planId))).filter(isPlanEvent));
 
+/** The version of a plan that is in force at an instant. Errors: `plan_not_in_force`. */
+export function versionInForce(versions: readonly PlanVersion[], planId: string, at: Instant): PlanVersion {
+  const version = planAt(versions, at);
+  if (version === undefined)
+    throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}. Publish it from then on.`);
+  return version;
+}
+
 /**
  * Refuses a plan that has no terms at the instant, or is in another currency than the tenant who holds the deployment
  * then. Errors: `unknown_plan`, `plan_not_in_force`, `currency_mismatch`.
@@ -289,9 +297,7 @@ export async function assertPlan(
       `plan ${planId} is not published: publish it, or use another plan` +
         ' (for a subscription that has it: correct-subscription with planId)',
     );
-  const version = planAt(versions, at);
-  if (version === undefined)
-    throw notFound('plan_not_in_force', `plan ${planId} has no terms at ${at}. Publish it from then on.`);
+  const version = versionInForce(versions, planId, at);
   const billed = tenant === null ? null : foldTenant(tenant.filter(isTenantEvent));
   if (billed !== null && !currenciesOf(billed).includes(version.currency))
     throw conflict(

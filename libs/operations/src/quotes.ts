@@ -96,7 +96,7 @@ async function termsOfSubscription(
 
 /** The terms of a plan at an instant, if the caller may see them. */
 async function visiblePlan(context: QueryContext, planId: string, at: Instant): Promise<PlanVersion | undefined> {
-  const version = planAt((await plansById(context.core, context.position)).get(planId) ?? [], at);
+  const version = planAt((await plansById(context.core, context.position, [planId])).get(planId) ?? [], at);
   const own = version?.public === true ? null : await ownPlans(context);
   return own === null || own.includes(planId) ? version : undefined;
 }

@@ -1,7 +1,7 @@
 import { notFound } from '#domain/errors';
-import { type Covered, coveredBy, type LineDefinition, linesOf } from '#domain/lines/line';
+import { type Covered, coveredBy, type LineDefinition, linesOf, planVersionAt } from '#domain/lines/line';
 import { withOverrides } from '#domain/plans/overrides';
-import { planAt, type PlanVersion } from '#domain/plans/plan';
+import type { PlanVersion } from '#domain/plans/plan';
 import {
   type AgreedOverrides,
   type Assignment,
@@ -10,7 +10,7 @@ import {
   subscriptionPeriods,
 } from '#domain/tenants/deployment';
 import { contains } from '#domain/time/period';
-import { type Instant, isBefore } from '#domain/time/instant';
+import type { Instant } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type {
   AssignmentRow,
@@ -124,9 +124,13 @@ export async function contractsOfSubscriptions(
 
 type Plans = ReadonlyMap<string, readonly PlanVersion[]>;
 
-/** The plans as known at one of the positions read. */
-async function readPlans({ db }: LedgerCore, asOf: AsOf): Promise<(position: number) => Plans> {
-  const versions = (await readPlanVersions(db, asOf, null)).map((row) => ({ row, version: toVersion(row) }));
+/** The plans as known at one of the positions read. `planIds` null: all. */
+async function readPlans(
+  { db }: LedgerCore,
+  asOf: AsOf,
+  planIds: readonly string[] | null = null,
+): Promise<(position: number) => Plans> {
+  const versions = (await readPlanVersions(db, asOf, planIds)).map((row) => ({ row, version: toVersion(row) }));
   const known = new Map<number, Plans>();
   return (position) => {
     const plans =
@@ -140,8 +144,11 @@ async function readPlans({ db }: LedgerCore, asOf: AsOf): Promise<(position: num
   };
 }
 
-export const plansById = async (core: LedgerCore, position: number): Promise<Plans> =>
-  (await readPlans(core, position))(position);
+export const plansById = async (
+  core: LedgerCore,
+  position: number,
+  planIds: readonly string[] | null = null,
+): Promise<Plans> => (await readPlans(core, position, planIds))(position);
 
 /** The versions of the plans of a subscription, with its overrides. */
 function agreedPlans({ subscription, assignments, overrides }: Contract, plans: Plans): Plans {
@@ -167,8 +174,9 @@ export async function agreedVersion(
   const { subscription, assignments } = contract;
   const held = subscriptionPeriods(subscription, assignments).find(({ period }) => contains(period, at));
   if (held === undefined || (of.confinedTo !== null && of.confinedTo !== held.tenantId)) return null;
-  const planId = subscription.plans.findLast(({ from }) => !isBefore(at, from))?.planId ?? '';
-  return planAt(agreedPlans(contract, await plansById(core, position)).get(planId) ?? [], at) ?? null;
+  const planIds = subscription.plans.map(({ planId }) => planId);
+  const plans = await plansById(core, position, planIds);
+  return planVersionAt(subscription, agreedPlans(contract, plans), at) ?? null;
 }
 
 /**

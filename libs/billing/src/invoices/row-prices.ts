@@ -132,25 +132,24 @@ async function changesOfPrices(core: LedgerCore, rows: readonly Priced[]): Promi
     if (line === undefined || knownBefore === null) return null;
     const at = later(segment?.period.start ?? line.period.start, row.chargePeriod.start);
     const rate = rateOf(row);
-    if (rate !== null)
-      return lastChange(rates.get(rate.key) ?? [], { known, knownBefore }, (current) => {
-        const inForce = current
+    if (rate !== null) {
+      const ofKey = rates.get(rate.key) ?? [];
+      return lastChange(ofKey, { known, knownBefore }, (isKnown) => {
+        const inForce = ofKey
+          .filter(isKnown)
           .map(toSegment)
           .find(({ effectiveFrom: start, effectiveUntil: end }) => contains({ start, end }, at));
         return inForce === undefined ? null : [inForce.unitPrice, inForce.unit, inForce.currency, inForce.basis];
       });
+    }
     const own = overrides.get(ownerText(line.subscriptionId, line.tenantId)) ?? [];
     const versions = plans.get(planOf(of)) ?? [];
-    return lastChange<PlanRow | OverridesRow>([...versions, ...own], { known, knownBefore }, (current) => {
-      const agreed = current.flatMap((row) => ('plan_id' in row ? [] : [toOverrides(row)]));
-      const published = current.flatMap((row) => ('plan_id' in row ? [toVersion(row)] : []));
-      return termsAt(withOverrides(published, agreed), line.itemKey, at);
+    return lastChange([...versions, ...own], { known, knownBefore }, (isKnown) => {
+      const agreed = own.filter(isKnown).map(toOverrides);
+      return termsAt(withOverrides(versions.filter(isKnown).map(toVersion), agreed), line.itemKey, at);
     });
   };
 }
-
-type PlanRow = Awaited<ReturnType<typeof readPlanVersions>>[number];
-type OverridesRow = Awaited<ReturnType<typeof readSubscriptionOverrides>>[number];
 
 const ownerText = (subscriptionId: string, tenantId: string): string => JSON.stringify([subscriptionId, tenantId]);
 
@@ -162,12 +161,12 @@ function termsAt(versions: readonly PlanVersion[], key: string, at: Instant): un
 }
 
 /** The last position at which a value changed, if it is not what it was before. */
-function lastChange<Row extends Versioned>(
-  rows: readonly Row[],
+function lastChange(
+  rows: readonly Versioned[],
   { known, knownBefore }: { readonly known: number; readonly knownBefore: number },
-  valueOf: (current: readonly Row[]) => unknown,
+  valueOf: (isKnown: (row: Versioned) => boolean) => unknown,
 ): number | null {
-  const textAt = (position: number): string => JSON.stringify(valueOf(rows.filter((row) => isAt(row, position))));
+  const textAt = (position: number): string => JSON.stringify(valueOf((row) => isAt(row, position)));
   if (textAt(known) === textAt(knownBefore)) return null;
   const positions = rows
     .flatMap(({ position_from: from, position_to: to }) => (to === null ? [from] : [from, to]))

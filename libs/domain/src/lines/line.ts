@@ -205,12 +205,13 @@ function piecesBetween({ start, end }: OpenPeriod, cuts: readonly Instant[]): Op
   return starts.map((at, index) => ({ start: at, end: starts[index + 1] ?? end }));
 }
 
-function planVersionAt(subscription: Subscription, plans: Plans, at: Instant): PlanVersion | undefined {
+/** The terms of a subscription's plan at an instant. undefined: it has none then. */
+export function planVersionAt(subscription: Subscription, plans: Plans, at: Instant): PlanVersion | undefined {
   const planId = planIdAt(subscription, at);
   return planId === undefined ? undefined : planAt(plans.get(planId) ?? [], at);
 }
 
-const planIdAt = (subscription: Subscription, at: Instant): string | undefined =>
+export const planIdAt = (subscription: Subscription, at: Instant): string | undefined =>
   subscription.plans.findLast(({ from }) => compareInstants(from, at) <= 0)?.planId;
 
 /** A plan that has no terms yet is billed by the month. */

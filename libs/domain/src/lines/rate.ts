@@ -113,15 +113,11 @@ export function rateLine(
 }
 
 /**
- * Whether the line can be quarantined at all: rates may be missing, the currency may be another, and the commitments of
- * a plan and of its overrides may contradict each other. Every other price is checked when it is stated.
+ * Whether the line can be quarantined at all: rates may be missing, and the currency may be another. Every other price
+ * is checked when it is stated.
  */
 export const mayBeQuarantined = (line: LineDefinition, currency: string): boolean =>
-  line.currency !== currency ||
-  needsRates(line) ||
-  line.segments.some(
-    ({ terms: { commitments } }) => commitments?.minimum !== undefined && commitments.maximum !== undefined,
-  );
+  line.currency !== currency || needsRates(line);
 
 /** Whether the line may have an amount that falls due only when its period ends. */
 export const hasDueAtPeriodEnd = (line: Pick<LineDefinition, 'aggregation' | 'segments'>): boolean =>

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalJson } from '../canonical-json.js';
 import { type FieldError, invalid, notFound } from '../errors.js';
 import { type IdSchema, zCurrency, zDecimal, zId } from '../schema.js';
 import type { TermsPeriod } from '../terms/terms.js';
@@ -67,26 +68,23 @@ const overridden = (version: PlanVersion, { currency, interval, baseFee, items: 
       };
 
 const countedAs = ({ aggregation, unitConversion }: Pick<PlanItem, 'aggregation' | 'unitConversion'>): string =>
-  JSON.stringify([aggregation, Object.entries(unitConversion ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  canonicalJson([aggregation, unitConversion]);
 
 /** Not parsed again: lines are made of it for each question. */
-function itemWith(
+const itemWith = (
   item: PlanItem,
   { price, included, discounts, commitments }: Pick<OverriddenItem, 'price' | 'included' | 'discounts' | 'commitments'>,
-): PlanItem {
-  const { included: units, discounts: off, commitments: committed, ...rest } = item;
-  const terms = {
-    included: included === undefined ? units : included,
-    discounts: discounts === undefined ? off : discounts,
-    commitments: commitments === undefined ? committed : commitments,
-  };
-  return {
-    ...{ ...rest, price: price ?? item.price },
-    ...(terms.included === undefined || terms.included === null ? {} : { included: terms.included }),
-    ...(terms.discounts === undefined || terms.discounts === null ? {} : { discounts: terms.discounts }),
-    ...(terms.commitments === undefined || terms.commitments === null ? {} : { commitments: terms.commitments }),
-  };
-}
+): PlanItem => ({
+  ...item,
+  price: price ?? item.price,
+  included: agreedTerm(included, item.included),
+  discounts: agreedTerm(discounts, item.discounts),
+  commitments: agreedTerm(commitments, item.commitments),
+});
+
+/** null: none. */
+const agreedTerm = <Term>(stated: Term | null | undefined, ofPlan: Term | undefined): Term | undefined =>
+  stated === undefined ? ofPlan : (stated ?? undefined);
 
 /**
  * The overrides that are agreed on a version of a plan, as they are recorded. No items and no fee: from then on, the

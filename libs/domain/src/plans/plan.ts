@@ -15,8 +15,8 @@ import {
   zText,
 } from '../schema.js';
 import { streamName } from '../stream-name.js';
-import { compareInstants, earlier, type Instant, isBefore } from '../time/instant.js';
-import { assertEffective, contains, type OpenPeriod, overlaps, periodText } from '../time/period.js';
+import { compareInstants, type Instant, isBefore } from '../time/instant.js';
+import { assertEffective, contains, intersection, type OpenPeriod, overlaps, periodText } from '../time/period.js';
 
 /**
  * A plan: its base fee, and per billing kind the included quantity and the price of the rest. Each plan has one stream.
@@ -179,14 +179,9 @@ export const changedOver = (
   change: (version: PlanVersion) => Partial<PlanVersion>,
 ): PlanVersion[] =>
   versions.flatMap((version): PlanVersion[] => {
-    if (!overlaps(periodOf(version), { start: from, end: until })) return [version];
-    const start = isBefore(version.effectiveFrom, from) ? from : version.effectiveFrom;
-    const end =
-      until === null
-        ? version.effectiveUntil
-        : version.effectiveUntil === null
-          ? until
-          : earlier(version.effectiveUntil, until);
+    const common = intersection(periodOf(version), { start: from, end: until });
+    if (common === null) return [version];
+    const { start, end } = common;
     const before: PlanVersion[] = start === version.effectiveFrom ? [] : [{ ...version, effectiveUntil: start }];
     const after: PlanVersion[] =
       end === null || end === version.effectiveUntil ? [] : [{ ...version, effectiveFrom: end }];

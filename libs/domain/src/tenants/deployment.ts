@@ -5,7 +5,7 @@ import { type Overrides, overridesWith } from '../plans/overrides.js';
 import { streamName } from '../stream-name.js';
 import { correctedFields, foldTerms, setFields, type TermsPeriod } from '../terms/terms.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
-import { commonPeriod, type OpenPeriod } from '../time/period.js';
+import { intersection, type OpenPeriod } from '../time/period.js';
 
 /**
  * A deployment: what a tenant runs. Its stream also holds its subscriptions, so that "at most one subscription at any
@@ -184,7 +184,7 @@ export const overridesInForce = (
 ): TermsPeriod<Overrides>[] =>
   overrides.flatMap(({ tenantId, terms, period }) =>
     tenancies(assignments).flatMap((tenancy) => {
-      const common = tenancy.tenantId === tenantId ? commonPeriod(period, tenancy.period) : null;
+      const common = tenancy.tenantId === tenantId ? intersection(period, tenancy.period) : null;
       return common === null ? [] : [{ terms, period: common }];
     }),
   );
@@ -242,7 +242,7 @@ export function subscriptionPeriods(
 ): { tenantId: string; period: OpenPeriod }[] {
   const running = { start: subscription.from, end: subscription.cancelledAt };
   return tenancies(assignments).flatMap(({ tenantId, period: held }) => {
-    const period = commonPeriod(running, held);
+    const period = intersection(running, held);
     return period === null ? [] : [{ tenantId, period }];
   });
 }

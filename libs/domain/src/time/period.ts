@@ -38,14 +38,9 @@ export const overlaps = (a: OpenPeriod, b: OpenPeriod): boolean =>
   (b.end === null || isBefore(a.start, b.end)) && (a.end === null || isBefore(b.start, a.end));
 
 /** The common part of two periods; null if there is none. */
-export function intersection(a: Period, b: OpenPeriod): Period | null {
-  const start = later(a.start, b.start);
-  const end = b.end === null ? a.end : earlier(a.end, b.end);
-  return isBefore(start, end) ? { start, end } : null;
-}
-
-/** The same of periods that may be open. */
-export function commonPeriod(a: OpenPeriod, b: OpenPeriod): OpenPeriod | null {
+export function intersection(a: Period, b: OpenPeriod): Period | null;
+export function intersection(a: OpenPeriod, b: OpenPeriod): OpenPeriod | null;
+export function intersection(a: OpenPeriod, b: OpenPeriod): OpenPeriod | null {
   const start = later(a.start, b.start);
   const end = a.end === null || b.end === null ? (a.end ?? b.end) : earlier(a.end, b.end);
   return end !== null && !isBefore(start, end) ? null : { start, end };
