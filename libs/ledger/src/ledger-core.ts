@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
-import type { Seller } from '#domain/invoices/parties';
 import type { FourEyes } from '#domain/proposals/proposal';
 import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
@@ -27,7 +26,7 @@ import { takeFree } from './free-locks.js';
 import { isLockOfKey, type NamedLock, USES_OF_PLANS } from './appending/at-once.js';
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
-import { KeptSeller } from './kept-seller.js';
+import { type ConfiguredSeller, KeptSeller } from './kept-seller.js';
 import { Outcomes } from './outcomes.js';
 import { PrivateTexts } from './private-texts.js';
 import type { Standbys } from './standbys.js';
@@ -83,21 +82,19 @@ export class LedgerCore {
       /** Standbys of the database that answer queries. Default: none. */
       readonly standbys?: Standbys<LedgerCore>;
     },
-    /** The seller as documents show it: free text with line breaks. null: not configured. */
-    readonly seller: string | null = null,
+    /** The seller as it is configured for documents and electronic invoices. */
+    seller: ConfiguredSeller = { text: null, details: {} },
     /** How far from now new usage may be. */
     readonly usageYears: UsageYears = DEFAULT_USAGE_YEARS,
     /** Above these amounts, corrections and voids need a second actor. null: they never do, as in a trial. */
     readonly fourEyes: FourEyes | null = null,
-    /** The seller as electronic invoices name it. */
-    sellerDetails: Seller = {},
   ) {
     this.db = readModels(pool);
     this.tail = new Tail(log, projector);
     this.book = new EventBook(log, projector, this.tail, async (key) => this.commandOf(key));
     this.details = new TenantDetails(pool);
     this.texts = new PrivateTexts(pool);
-    this.keptSeller = new KeptSeller(this.texts, { text: seller, details: sellerDetails });
+    this.keptSeller = new KeptSeller(this.texts, seller);
     this.outcomes = new Outcomes(pool);
     this.usage = new UsageLookups(pool);
   }

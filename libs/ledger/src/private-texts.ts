@@ -1,5 +1,6 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import { sha256 } from './command.js';
 
 /** No id of a tenant is empty. */
 const OF_SELLER = '';
@@ -10,6 +11,16 @@ export interface KeptText {
   readonly hash: string;
 }
 
+/** A row with the reference of a bank. */
+interface Referring {
+  readonly reference: string | null;
+  readonly reference_ref: string | null;
+}
+
+/** SQL: nobody else changes the private schema meanwhile, and it is there. */
+export const IN_PRIVATE_SCHEMA =
+  "SELECT pg_advisory_xact_lock(hashtext('ledgerline:private')); CREATE SCHEMA IF NOT EXISTS ledgerline_private;";
+
 /**
  * Texts that may be about persons, in a separate table: what banks say of payments, and the seller. Events hold a
  * reference and a salted hash. Erasing a row erases the text, and every hash in the log stays valid.
@@ -19,8 +30,7 @@ export class PrivateTexts {
 
   async migrate(): Promise<void> {
     await this.pool.query(
-      "SELECT pg_advisory_xact_lock(hashtext('ledgerline:private')); CREATE SCHEMA IF NOT EXISTS ledgerline_private;" +
-        ' CREATE TABLE IF NOT EXISTS ledgerline_private.texts' +
+      `${IN_PRIVATE_SCHEMA} CREATE TABLE IF NOT EXISTS ledgerline_private.texts` +
         ' (ref uuid PRIMARY KEY, tenant_id text NOT NULL, text text NOT NULL, salt text NOT NULL);' +
         ' CREATE UNIQUE INDEX IF NOT EXISTS texts_each' +
         ' ON ledgerline_private.texts (tenant_id, md5(text))',
@@ -45,6 +55,12 @@ export class PrivateTexts {
     return new Map([...(await this.hashed(refs))].map(([ref, { text }]) => [ref, text]));
   }
 
+  /** What is said of rows: in the row itself (of earlier events), or as it is kept. null: nothing, or it was erased. */
+  async referencesOf(rows: readonly Referring[]): Promise<(row: Referring) => string | null> {
+    const texts = await this.read(rows.flatMap(({ reference_ref: ref }) => ref ?? []));
+    return (row) => row.reference ?? texts.get(row.reference_ref ?? '') ?? null;
+  }
+
   /** Texts by reference, without erased ones, and what they hash to now: the event's hash if nobody changed them. */
   async hashed(refs: readonly string[]): Promise<Map<string, { readonly text: string; readonly hash: string }>> {
     if (refs.length === 0) return new Map();
@@ -56,4 +72,4 @@ export class PrivateTexts {
   }
 }
 
-const hashOf = (salt: string, text: string): string => createHash('sha256').update(`${salt}\n${text}`).digest('hex');
+const hashOf = (salt: string, text: string): string => sha256(`${salt}\n${text}`);

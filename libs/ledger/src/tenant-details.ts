@@ -1,8 +1,10 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { z } from 'zod';
 import { canonicalJson } from '#domain/canonical-json';
 import { type Buyer, zBuyer } from '#domain/invoices/parties';
+import { sha256 } from './command.js';
+import { IN_PRIVATE_SCHEMA } from './private-texts.js';
 
 /** What is known of a tenant as a person or company. */
 export interface Details {
@@ -30,8 +32,7 @@ export class TenantDetails {
 
   async migrate(): Promise<void> {
     await this.pool.query(
-      "SELECT pg_advisory_xact_lock(hashtext('ledgerline:private')); CREATE SCHEMA IF NOT EXISTS ledgerline_private;" +
-        ' CREATE TABLE IF NOT EXISTS ledgerline_private.tenant_details' +
+      `${IN_PRIVATE_SCHEMA} CREATE TABLE IF NOT EXISTS ledgerline_private.tenant_details` +
         ' (ref uuid PRIMARY KEY, tenant_id text NOT NULL, name text NOT NULL, salt text NOT NULL);' +
         // Address, tax number, e-mail and the details of electronic invoices, as canonical JSON.
         " ALTER TABLE ledgerline_private.tenant_details ADD COLUMN IF NOT EXISTS more text NOT NULL DEFAULT '{}';" +
@@ -91,7 +92,4 @@ const hashOf = ({
   readonly salt: string;
   readonly name: string;
   readonly more: string;
-}): string =>
-  createHash('sha256')
-    .update(more === '{}' ? `${salt}\n${name}` : `${salt}\n${name}\n${more}`)
-    .digest('hex');
+}): string => sha256(more === '{}' ? `${salt}\n${name}` : `${salt}\n${name}\n${more}`);

@@ -71,8 +71,8 @@ async function invoiceXml(context: QueryContext, id: string, format: Format, pro
   const invoice = await invoiceView(context, row);
   assertSendable(invoice);
   const ids = invoice.lines.map(({ deploymentId }) => deploymentId);
-  const [then, now] = await saidOf(context, row, ids);
-  return firstWritable([ofInvoice(invoice, then), ofInvoice(invoice, now)], { format, profile });
+  const { then, now } = await saidOf(context, row, ids);
+  return firstWritable(ofInvoice(invoice, then), async () => ofInvoice(invoice, await now()), { format, profile });
 }
 
 async function creditNoteXml(context: QueryContext, id: string, format: Format, profile: ProfileName): Promise<string> {
@@ -82,8 +82,9 @@ async function creditNoteXml(context: QueryContext, id: string, format: Format, 
   const ids = note.rows.map(({ deploymentId }) => deploymentId);
   const { ordinal, issued_at: issuedAt } = invoice;
   const of = { number: ordinal === null ? null : documentNumber('INV', ordinal), issuedAt };
-  const [then, now] = await saidOf(context, invoice, ids, row);
-  return firstWritable([ofCreditNote(note, of, then), ofCreditNote(note, of, now)], { format, profile });
+  const { then, now } = await saidOf(context, invoice, ids, row);
+  const completed = async () => ofCreditNote(note, of, await now());
+  return firstWritable(ofCreditNote(note, of, then), completed, { format, profile });
 }
 
 /** Errors: `invoice_not_issued`, `invoice_void`. */
@@ -95,25 +96,32 @@ function assertSendable(invoice: InvoiceView): asserts invoice is Issued<Invoice
     throw conflict('invoice_not_issued', `invoice ${invoiceId} is a ${status}. Issue it first.`);
 }
 
+interface Said {
+  readonly then: Context;
+  readonly now: () => Promise<Context>;
+}
+
 /** The parties as they were at the issue, and with what they lacked then as it is now. */
 async function saidOf(
   context: QueryContext,
   row: InvoiceRow,
   deploymentIds: (string | null)[],
   note?: History<CreditNoteRow>,
-): Promise<[Context, Context]> {
+): Promise<Said> {
   const { core, position } = context;
   const { sellerDetails: seller, tenant, ...said } = await partiesOf(context, row, deploymentIds, {}, note);
-  const [now] = await readTenants(core.db, position, [row.tenant_id]);
-  const details = now === undefined ? undefined : await detailsOf(core, { detailsRef: now.details_ref });
-  const later = {
-    seller: completedSeller(seller, core.keptSeller.configured.details),
-    tenant: tenant === null || details === undefined ? tenant : completedBuyer(tenant, details),
+  return {
+    then: { ...said, seller, tenant },
+    async now() {
+      const [known] = await readTenants(core.db, position, [row.tenant_id]);
+      const details = known === undefined ? undefined : await detailsOf(core, { detailsRef: known.details_ref });
+      return {
+        ...said,
+        seller: completedSeller(seller, core.keptSeller.configured.details),
+        tenant: tenant === null || details === undefined ? tenant : completedBuyer(tenant, details),
+      };
+    },
   };
-  return [
-    { ...said, seller, tenant },
-    { ...said, ...later },
-  ];
 }
 
 export const eInvoiceOperations: Operations = {

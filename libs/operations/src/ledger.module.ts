@@ -167,10 +167,11 @@ async function open(options: LedgerOptions): Promise<Opened> {
       return verifyLog(stopped, asked, { notes: [], verifier });
     };
     const parts = { locks, trialPool, rebuilder, tree, verify, mirror };
-    const { seller = null, usageYears, fourEyes = null, sellerDetails, report = () => undefined } = options;
+    const { seller: text = null, sellerDetails: details = {}, usageYears, fourEyes = null } = options;
+    const { report = () => undefined } = options;
     const coreOn = (itsLog: EventLog, itsPool: pg.Pool, more: { standbys?: Standbys<LedgerCore> } = {}): LedgerCore => {
       const all = { ...parts, ...more };
-      return new LedgerCore(itsLog, projecting, itsPool, all, seller, usageYears, fourEyes, sellerDetails);
+      return new LedgerCore(itsLog, projecting, itsPool, all, { text, details }, usageYears, fourEyes);
     };
     const standbys = (options.readUrls ?? []).map((url): Standby<LedgerCore> => {
       const [reading, asking] = readingPools(url, { ...named, ...timeout });

@@ -330,7 +330,7 @@ const payments = defineQuery({
 });
 
 async function withApplications(core: LedgerCore, position: number, rows: readonly PaymentRow[]) {
-  const texts = await core.texts.read(rows.flatMap(({ reference_ref: ref }) => ref ?? []));
+  const referenceOf = await core.texts.referencesOf(rows);
   const tenantIds = [...new Set(rows.map(({ tenant_id }) => tenant_id))];
   const keyOf = (row: Pick<PaymentRow, 'tenant_id' | 'currency' | 'payment_id'>): string =>
     JSON.stringify([row.tenant_id, row.currency, row.payment_id]);
@@ -344,7 +344,7 @@ async function withApplications(core: LedgerCore, position: number, rows: readon
       paymentId: row.payment_id,
       amount: money(row.amount),
       at: row.paid_at,
-      reference: row.reference ?? texts.get(row.reference_ref ?? '') ?? null,
+      reference: referenceOf(row),
       applied: (applied.get(keyOf(row)) ?? []).map((each) => ({
         invoiceId: each.invoice_id,
         number: documentNumber('INV', each.ordinal),

@@ -112,7 +112,7 @@ export const statementDocument = defineQuery({
     const details = await context.core.details.read([tenant.details_ref]);
     return statementHtml({
       statement: await statementOf(context, of),
-      seller: context.core.seller,
+      seller: context.core.keptSeller.configured.text,
       tenant: details.get(tenant.details_ref) ?? null,
       timeZone: tenant.time_zone,
       shownAsOf: shownAsOf(params, context.position),

@@ -97,60 +97,68 @@ const OF: Readonly<Record<Kind, { readonly are: string; readonly remedy: string 
 /** So many texts are read at once. */
 const AT_ONCE = 1_000;
 
-/** Of tenants, `detailsMissing` tells it. */
-const missingTexts: Check = async (context) =>
-  textFindings(context, ['seller', 'reference'], (hash) => hash === undefined, {
-    ...{ end: 'missing', are: 'are not in the database' },
-  });
-
-/** Only somebody who writes to the database by hand changes a text: nothing in the program does. */
-const changedTexts: Check = async (context) =>
-  textFindings(
-    context,
-    ['details', 'seller', 'reference'],
-    (hash, recorded) => hash !== undefined && hash !== recorded,
-    {
-      ...{ end: 'differs', are: 'do not have the hash in the log: they were changed in the database' },
-    },
-  );
-
 /** What texts hash to now, by reference. Those that are gone are left out. */
 async function hashesOf(core: LedgerCore, kind: Kind, refs: readonly string[]): Promise<Map<string, string>> {
   if (kind === 'details') return core.details.hashed(refs);
   return new Map([...(await core.texts.hashed(refs))].map(([ref, { hash }]) => [ref, hash]));
 }
 
-/** `isWrong`: of the hash of a text as it is now (undefined: it is gone), and the hash in the log. */
-async function textFindings(
+interface Wrong {
+  /** The end of the finding's code. */
+  readonly end: string;
+  /** What texts are, in its message. */
+  readonly are: string;
+}
+const MISSING: Wrong = { end: 'missing', are: 'are not in the database' };
+const DIFFERS: Wrong = { end: 'differs', are: 'do not have the hash in the log: they were changed in the database' };
+
+/**
+ * Compares what is outside the log with the hashes that events have. Only somebody who writes to the database by hand
+ * changes it: nothing in the program does. Of missing details of tenants, `detailsMissing` tells.
+ */
+export async function againstTexts(
   context: QueryContext,
-  kinds: readonly Kind[],
-  isWrong: (hash: string | undefined, recorded: string | undefined) => boolean,
-  { end, are }: { readonly end: string; readonly are: string },
-): Promise<Finding[]> {
+): Promise<{ readonly failures: readonly Finding[]; readonly notices: readonly Finding[] }> {
   const ofKind = await referred(context);
-  const findings: Finding[] = [];
-  for (const kind of kinds) {
+  const [failures, notices]: [Finding[], Finding[]] = [[], []];
+  for (const kind of ['details', 'seller', 'reference'] as const) {
     const texts = ofKind[kind];
-    const wrong: string[] = [];
     const refs = [...texts.keys()];
+    const [changed, missing]: [string[], string[]] = [[], []];
     for (let from = 0; from < refs.length; from += AT_ONCE) {
       const some = refs.slice(from, from + AT_ONCE);
       const found = await hashesOf(context.core, kind, some);
-      wrong.push(...some.filter((ref) => isWrong(found.get(ref), texts.get(ref)?.hash)));
+      for (const ref of some) {
+        const hash = found.get(ref);
+        if (hash === undefined) missing.push(ref);
+        else if (hash !== texts.get(ref)?.hash) changed.push(ref);
+      }
     }
-    if (wrong.length === 0) continue;
-    const ids = [...new Set(wrong.flatMap((ref) => texts.get(ref)?.ids ?? []))];
-    findings.push({
+    failures.push(...findingOf(kind, texts, changed, DIFFERS));
+    if (kind !== 'details') notices.push(...findingOf(kind, texts, missing, MISSING));
+  }
+  return { failures, notices };
+}
+
+/** []: no text is wrong. */
+function findingOf(
+  kind: Kind,
+  texts: ReadonlyMap<string, Referred>,
+  wrong: readonly string[],
+  { end, are }: Wrong,
+): Finding[] {
+  if (wrong.length === 0) return [];
+  const ids = [...new Set(wrong.flatMap((ref) => texts.get(ref)?.ids ?? []))];
+  return [
+    {
       code: `${kind}_text_${end}`,
       message:
-        `${wrong.length} of ${refs.length} ${OF[kind].are} ${are}; they are of ${ids.slice(0, MOST_NAMED).join(', ')}` +
+        `${wrong.length} of ${texts.size} ${OF[kind].are} ${are}; they are of ${ids.slice(0, MOST_NAMED).join(', ')}` +
         (ids.length > MOST_NAMED ? ' and others' : ''),
       ids: { refs: wrong.slice(0, MOST_NAMED), of: ids.slice(0, MOST_NAMED), texts: wrong.length },
       remedy: OF[kind].remedy,
-    });
-  }
-  return findings;
+    },
+  ];
 }
 
-export const DETAILS: readonly Check[] = [changedTexts];
-export const DETAILS_NOTICES: readonly Check[] = [detailsMissing, missingTexts];
+export const DETAILS_NOTICES: readonly Check[] = [detailsMissing];

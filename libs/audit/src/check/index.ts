@@ -2,7 +2,7 @@ import type { QueryContext } from '#ledger/query';
 import { againstServer } from './against-server.js';
 import { BILLING } from './billing.checks.js';
 import { BOOKS } from './books.checks.js';
-import { DETAILS, DETAILS_NOTICES } from './details.checks.js';
+import { againstTexts, DETAILS_NOTICES } from './details.checks.js';
 import type { Check, Finding } from './finding.js';
 import { COST_NOTICES, MARGIN } from './margin.checks.js';
 import { PROPOSAL_NOTICES } from './proposal.checks.js';
@@ -18,14 +18,8 @@ export interface Checked {
   readonly notices: readonly Finding[];
 }
 
-const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN, ...DETAILS];
-const NOTICES: readonly Check[] = [
-  ...TERM_NOTICES,
-  ...USAGE_NOTICES,
-  ...COST_NOTICES,
-  ...DETAILS_NOTICES,
-  ...PROPOSAL_NOTICES,
-];
+const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
+const NOTICES: readonly Check[] = [...TERM_NOTICES, ...USAGE_NOTICES, ...COST_NOTICES, ...DETAILS_NOTICES];
 
 /**
  * Checks all invariants over all data as of a position. The findings are the same for all callers: `seenBy` withholds
@@ -33,13 +27,20 @@ const NOTICES: readonly Check[] = [
  */
 export async function checkAll(context: QueryContext, serverLimitMs?: number): Promise<Checked> {
   const server = await againstServer(context, serverLimitMs);
-  const failures = [...server.failures, ...(await found(FAILURES, context))];
-  const notices = [...(await found(NOTICES, context)), ...server.notices];
+  const found = await findings(FAILURES, context);
+  const texts = await againstTexts(context);
+  const failures = [...server.failures, ...found, ...texts.failures];
+  const notices = [
+    ...(await findings(NOTICES, context)),
+    ...texts.notices,
+    ...(await findings(PROPOSAL_NOTICES, context)),
+    ...server.notices,
+  ];
   return { ok: failures.length === 0, position: context.position, failures, notices };
 }
 
-async function found(checks: readonly Check[], context: QueryContext): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  for (const check of checks) findings.push(...(await check(context)));
-  return findings;
+async function findings(checks: readonly Check[], context: QueryContext): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const check of checks) found.push(...(await check(context)));
+  return found;
 }

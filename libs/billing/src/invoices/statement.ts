@@ -30,16 +30,16 @@ export async function statementOf({ core, position }: QueryContext, { tenantId, 
   const all = await readAccountEntries(core.db, position, { tenantId, currency, until: period.end });
   const applications = await readApplications(core.db, position, [tenantId]);
   const standing = await readStanding(core.db, position, { tenantId, currency });
-  const texts = await core.texts.read(all.flatMap(({ reference_ref: ref }) => ref ?? []));
   const money = (amount: Decimal): string => moneyText(amount, currency);
   const isEarlier = ({ entry_at: at }: AccountEntry): boolean => isBefore(at, period.start);
   const opening = amountOf(all.filter(isEarlier));
   const shown = all.filter((entry) => !isEarlier(entry));
+  const referenceOf = await core.texts.referencesOf(shown);
   const added = (...types: readonly EntryType[]): Decimal => amountOf(shown.filter(({ type }) => types.includes(type)));
   let balance = opening;
   const entries = shown.map((entry) => {
     balance = balance.plus(decimal(entry.amount));
-    return { ...entryView(entry, applications, texts), balance: money(balance) };
+    return { ...entryView(entry, applications, referenceOf(entry)), balance: money(balance) };
   });
   const { due, credit, unapplied } = standing;
   return {
@@ -65,7 +65,7 @@ export async function statementOf({ core, position }: QueryContext, { tenantId, 
 
 const amountOf = (entries: readonly AccountEntry[]): Decimal => sum(entries.map(({ amount }) => decimal(amount)));
 
-function entryView(entry: AccountEntry, applications: readonly Application[], texts: ReadonlyMap<string, string>) {
+function entryView(entry: AccountEntry, applications: readonly Application[], reference: string | null) {
   const { type, entry_at: at, id, ordinal, currency, reason, amount, corrections } = entry;
   const own =
     type === 'payment' ? applications.filter((each) => each.payment_id === id && each.currency === currency) : [];
@@ -80,7 +80,7 @@ function entryView(entry: AccountEntry, applications: readonly Application[], te
     type,
     id,
     number: ordinal === null ? null : documentNumber(type === 'credit_note' ? 'CN' : 'INV', ordinal),
-    reference: entry.reference ?? texts.get(entry.reference_ref ?? '') ?? null,
+    reference,
     reason,
     amount: money(decimal(amount)),
     corrections: isCorrecting ? money(decimal(corrections)) : null,

@@ -45,7 +45,7 @@ export async function onTrial<Result>(
     const log = new TrialLog(core.log, from, now);
     const projector = new TrialProjector(log, pool, core.projector.list(), from, core.pool);
     const parts = { locks: null, trialPool: core.trialPool, rebuilder: null, tree: null, verify: null, mirror: null };
-    const trial = new LedgerCore(log, projector, pool, parts, core.seller, core.usageYears);
+    const trial = new LedgerCore(log, projector, pool, parts, core.keptSeller.configured, core.usageYears);
     return await work({ core: trial, from, events: () => log.captured.map((event) => projector.decoded(event)) });
   } finally {
     await pool.query('ROLLBACK').catch(() => undefined);

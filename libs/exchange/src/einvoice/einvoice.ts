@@ -18,27 +18,29 @@ export interface Written {
 export const brokenRules = (invoice: EInvoice, { format, profile }: Written): Rule[] =>
   [...NORM_RULES, ...PROFILE_RULES[profile], ...syntaxRules(format, profile)].filter(({ holds }) => !holds(invoice));
 
-/**
- * The first of several descriptions of an invoice that keeps all rules, as XML. If none does, the last is refused.
- * Errors: `einvoice_refused`.
- */
-export function firstWritable(descriptions: readonly [EInvoice, ...EInvoice[]], written: Written): string {
-  const good = descriptions.find((each) => brokenRules(each, written).length === 0);
-  return eInvoiceXml(good ?? descriptions.at(-1) ?? descriptions[0], written);
-}
+/** An invoice as XML: as it is, or if it breaks a rule, as it is completed. Errors: `einvoice_refused`. */
+export const firstWritable = async (
+  invoice: EInvoice,
+  completed: () => Promise<EInvoice>,
+  written: Written,
+): Promise<string> =>
+  brokenRules(invoice, written).length === 0 ? xmlOf(invoice, written) : eInvoiceXml(await completed(), written);
 
 /**
  * An electronic invoice as XML. No amount is ever changed to satisfy a rule. Errors: `einvoice_refused`, with an error
  * for each broken rule, whose field is the id of the rule.
  */
-export function eInvoiceXml(invoice: EInvoice, { format, profile }: Written): string {
-  const broken = brokenRules(invoice, { format, profile });
+export function eInvoiceXml(invoice: EInvoice, written: Written): string {
+  const broken = brokenRules(invoice, written);
   if (broken.length > 0)
     throw conflict(
       'einvoice_refused',
-      `${invoice.number} can’t be an electronic invoice of the profile ${profile}: ` +
+      `${invoice.number} can’t be an electronic invoice of the profile ${written.profile}: ` +
         broken.map(({ id, says, remedy }) => `${id}: ${says} ${remedy}`).join(' '),
       broken.map(({ id, says, remedy }) => ({ field: id, message: `${says} ${remedy}` })),
     );
-  return format === 'ubl' ? ubl(invoice, profile) : cii(invoice, profile);
+  return xmlOf(invoice, written);
 }
+
+const xmlOf = (invoice: EInvoice, { format, profile }: Written): string =>
+  format === 'ubl' ? ubl(invoice, profile) : cii(invoice, profile);

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { Webhook as Signer } from 'standardwebhooks';
 import { isBefore, type Instant, plusHours } from '#domain/time/instant';
+import { IN_PRIVATE_SCHEMA } from '#ledger/private-texts';
 
 /** After a rotation, messages are signed with both secrets for so long. */
 const BOTH_HOURS = 24;
@@ -26,8 +27,7 @@ export class WebhookSecrets {
 
   async migrate(): Promise<void> {
     await this.pool.query(
-      "SELECT pg_advisory_xact_lock(hashtext('ledgerline:private')); CREATE SCHEMA IF NOT EXISTS ledgerline_private;" +
-        ` CREATE TABLE IF NOT EXISTS ${KEYS} (key bytea NOT NULL,` +
+      `${IN_PRIVATE_SCHEMA} CREATE TABLE IF NOT EXISTS ${KEYS} (key bytea NOT NULL,` +
         ' is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only))',
     );
   }

@@ -35,9 +35,15 @@ export const zAccounts = z.strictObject({
   /** Accounts of single kinds of cost. */
   costByKind: z.record(z.string(), zName).optional(),
   /** What a program wants to know beside accounts. */
-  xero: z.strictObject({ taxRate: zName.optional() }).optional(),
+  xero: z
+    .strictObject({
+      /** The name of the tax rate of all lines. */
+      taxRate: zName.optional(),
+    })
+    .optional(),
   datev: z
     .strictObject({
+      /** Beraternummer, Mandantennummer */
       consultant: z
         .string()
         .regex(/^[1-9]\d{3,6}$/, 'must have 4 to 7 digits')
@@ -46,10 +52,12 @@ export const zAccounts = z.strictObject({
         .string()
         .regex(/^[1-9]\d{0,4}$/, 'must have 1 to 5 digits')
         .optional(),
+      /** Sachkontenlänge. Default: 4 */
       accountLength: z
         .string()
         .regex(/^[4-8]$/, 'must be a digit from 4 to 8')
         .optional(),
+      /** `07-01`. Default: `01-01` */
       fiscalYearStart: z
         .string()
         .regex(/^(0[1-9]|1[0-2])-01$/, 'must be the first of a month such as "07-01"')
@@ -58,6 +66,9 @@ export const zAccounts = z.strictObject({
     .optional(),
 });
 export type AccountMapping = z.output<typeof zAccounts>;
+/** What the mapping file says for a program. */
+export type DatevOptions = NonNullable<AccountMapping['datev']>;
+export type XeroOptions = NonNullable<AccountMapping['xero']>;
 
 /** Files that a bookkeeping program imports, in one currency. */
 export const IMPORT_FORMATS = ['datev', 'xero', 'quickbooks'] as const;

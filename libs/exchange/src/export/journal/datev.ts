@@ -1,20 +1,10 @@
 import { type Decimal, decimal, min, ZERO } from '#domain/money/decimal';
 import { unitAmountText } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
+import type { DatevOptions } from './accounts.js';
 import { lastDayOf } from './dates.js';
 import type { Posting } from './journal.js';
 import { escaped } from './plain-text.js';
-
-/** What the mapping file says for DATEV. */
-export interface DatevOptions {
-  /** Beraternummer, Mandantennummer */
-  readonly consultant?: string | undefined;
-  readonly client?: string | undefined;
-  /** Sachkontenlänge. Default: 4 */
-  readonly accountLength?: string | undefined;
-  /** `07-01`. Default: `01-01` */
-  readonly fiscalYearStart?: string | undefined;
-}
 
 interface Of extends DatevOptions {
   /** `2026-04` */

@@ -1,7 +1,13 @@
 import { invalid } from '#domain/errors';
 import { scaleOf } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
-import { type AccountMapping, IMPORT_FORMATS, type ImportFormat, type JournalFormat } from './accounts.js';
+import {
+  type AccountMapping,
+  type DatevOptions,
+  IMPORT_FORMATS,
+  type ImportFormat,
+  type JournalFormat,
+} from './accounts.js';
 import { datevFile } from './datev.js';
 import type { Posting } from './journal.js';
 import { transactionsIn } from './plain-text.js';
@@ -38,7 +44,7 @@ export function importFile(
   }
 }
 
-function assertDatev(currency: string, { consultant, client }: NonNullable<AccountMapping['datev']>): void {
+function assertDatev(currency: string, { consultant, client }: DatevOptions): void {
   const wrong = (field: string, message: string) =>
     invalid('invalid_parameter', `export journal: ${field} ${message}`, [{ field, message }]);
   if (consultant === undefined || client === undefined)

@@ -1,4 +1,5 @@
 import { csvLine } from '../../rows/csv-line.js';
+import type { XeroOptions } from './accounts.js';
 import type { Posting } from './journal.js';
 
 /** The template of Xero for manual journals. An amount above zero is a debit, below zero a credit. */
@@ -11,12 +12,6 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 /** The name that organisations in most countries have for lines without tax: tax has an account of its own here. */
 const NO_TAX = 'Tax Exempt';
-
-/** What the mapping file says for Xero. */
-export interface XeroOptions {
-  /** The name of the tax rate of all lines. */
-  readonly taxRate?: string | undefined;
-}
 
 /** Lines of one narration and date are one journal. */
 export async function* xeroFile(
