@@ -8,7 +8,6 @@ import {
   setSharing as decideSharing,
   SHARED_COSTS_STREAM,
   SHARING_METHODS,
-  sharingCorrected,
   sharingData,
   sharingEvents,
   type SharingTerms,
@@ -40,7 +39,7 @@ const subjectOf = (policyId: string): TermsSubject<SharingTerms, SharingEvent> =
   isOf: (event): event is SharingEvent => isSharing(event) && event.data.policyId === policyId,
   dataOf: sharingData,
   ...{ name: `cost-sharing policy ${policyId}`, unknown: 'unknown_sharing', command: 'set-cost-sharing' },
-  correctedBy: (correction) => sharingCorrected(policyId, correction),
+  correctedBy: (correction) => ({ type: 'CostSharingCorrected', data: { policyId, ...correction } }),
   assertFitting(after, events) {
     assertReached(foldSharing(events.filter(isSharing)), policyId, after);
   },

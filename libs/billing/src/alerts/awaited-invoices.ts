@@ -51,13 +51,12 @@ export async function awaitedInvoices(
     at,
   );
   const awaited = open.filter(({ line }) => !settled.has(line.lineId));
+  const byTenant = Map.groupBy(awaited, ({ line }) => line.tenantId);
   return (month, tenantId) =>
-    awaited.some(
-      ({ line, parts }) =>
-        (tenantId === null || line.tenantId === tenantId) &&
-        parts.some(
-          ({ partId, period }) => chargesFor(period, month) && (isWaiting(line, month) || partIdsVoided.has(partId)),
-        ),
+    (tenantId === null ? awaited : (byTenant.get(tenantId) ?? [])).some(({ line, parts }) =>
+      parts.some(
+        ({ partId, period }) => chargesFor(period, month) && (isWaiting(line, month) || partIdsVoided.has(partId)),
+      ),
     );
 }
 

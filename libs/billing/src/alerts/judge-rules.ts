@@ -55,7 +55,8 @@ export async function judged(
     const margins = new Map(
       (await marginsByGrain(context, all, currency, 'tenant')).map((margin, index) => [all[index]?.start, margin]),
     );
-    const isNeeded = hasMargins(rules, currency);
+    // A margin is judged once its month has ended.
+    const isNeeded = hasMargins(rules, currency) && looked.some(({ end }) => !isBefore(context.caller.now, end));
     const awaits = isNeeded ? await awaitedInvoices(context, all, currency) : never;
     const earnsElsewhere = isNeeded ? await earningElsewhere(context, looked, currency) : never;
     const days = await daysIn(context, rules, { currency, months: looked });

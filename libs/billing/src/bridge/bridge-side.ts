@@ -47,7 +47,7 @@ export async function bridgeSide(
   const booked = await readBookedRevenue(core.db, position, { month: monthName(month), currency, tenantId: null });
   const { costs, shared, policies } = await sharesIn(context, month, currency);
   const direct = costs.filter(({ sharedBy }) => sharedBy === null);
-  const assignments = Map.groupBy(await readAssignments(core.db, position, null), (row) => row.deployment_id);
+  const assigned = await readAssignments(core.db, position, null);
   const documents = { ordinary: documentsOf(rows, false), corrections: documentsOf(rows, true) };
   const sourceOf = (row: (typeof booked)[number]): BilledSource => ({
     ...{ position: row.position_from, tenantId: row.tenant_id },
@@ -67,7 +67,7 @@ export async function bridgeSide(
           })),
         ),
       ],
-      holdings: [...assignments].flatMap(([deploymentId, of]) =>
+      holdings: [...Map.groupBy(assigned, (row) => row.deployment_id)].flatMap(([deploymentId, of]) =>
         tenancies(of.map((row) => ({ tenantId: row.tenant_id, from: row.effective_from }))).flatMap(
           (held): Holding[] => {
             const within = intersection(month, held.period);
@@ -91,9 +91,7 @@ export async function bridgeSide(
           return policyId === undefined ? [] : [{ position: of, policyId }];
         }),
       ],
-      assignments: [...assignments].flatMap(([deploymentId, of]) =>
-        of.map((row) => ({ position: row.position_from, deploymentId })),
-      ),
+      assignments: assigned.map((row) => ({ position: row.position_from, deploymentId: row.deployment_id })),
     },
   };
 }

@@ -3,14 +3,12 @@ import { type IdleRow, idleRow } from '#domain/margin/idle-cost';
 import { type KindMapping, mappingAt } from '#domain/margin/kind-mapping';
 import { type Margin, marginOf } from '#domain/margin/margin';
 import type { Instant } from '#domain/time/instant';
-import { monthOf, overlaps, type Period } from '#domain/time/period';
+import { boundsOf, monthOf, overlaps, type Period } from '#domain/time/period';
 import { monthName } from '#projections/costs/charged.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
 import { readMayBeIdle, type ReadSpanRow, readSpans } from '#projections/usage-records/idle.read';
-import { readPrunedWithin } from '#projections/usage-records/used-time.read';
-import { asJsonb } from '#projections/usage-records/usage-records.read';
 import type { QueryContext } from '#ledger/query';
-import { withPrunedMonths } from '../usage/pruned-usage.js';
+import { withPrunedWithin } from '../usage/pruned-usage.js';
 import type { CutsOf } from './cost-lines.js';
 import type { DividedCost, Finer } from './margin-costs.js';
 import { figuresBy, sharingIn } from './margin-month.js';
@@ -42,7 +40,7 @@ export async function marginWithIdle(
 export const cutsOfMappings = (months: readonly Period[], mappings: readonly KindMapping[]): Instant[] =>
   mappings
     .filter(({ period }) => months.some((month) => overlaps(period, month)))
-    .flatMap(({ period: { start, end } }) => (end === null ? [start] : [start, end]));
+    .flatMap(({ period }) => boundsOf(period));
 
 /** Why the resource of a cost was idle then. null: it was not. */
 export const idleReasons =
@@ -64,16 +62,11 @@ export async function mayBeIdleIn({ core, position }: QueryContext, months: read
   const [first, last] = [months[0], months.at(-1)];
   if (first === undefined || last === undefined) return { cutsOf: () => [], spansOf: () => [] };
   const within = { start: first.start, end: last.end };
-  const { resourceIds, rows } = await withPrunedMonths(
-    core,
-    async () => readPrunedWithin(core.db, within),
-    async ({ versions }) => {
-      const logged = asJsonb(versions);
-      const ids = await readMayBeIdle(core.db, position, within, logged);
-      const spans = ids.length === 0 ? [] : await readSpans(core.db, position, { resourceIds: ids, within }, logged);
-      return { resourceIds: ids, rows: spans };
-    },
-  );
+  const { resourceIds, rows } = await withPrunedWithin(core, within, undefined, async (logged) => {
+    const ids = await readMayBeIdle(core.db, position, within, logged);
+    const spans = ids.length === 0 ? [] : await readSpans(core.db, position, { resourceIds: ids, within }, logged);
+    return { resourceIds: ids, rows: spans };
+  });
   // A reading without a provider is of the resource with its id.
   const ofResource = <Of>(found: ReadonlyMap<string, readonly Of[]>, of: readonly string[], provider: string): Of[] =>
     [provider, ''].flatMap((by) => found.get(JSON.stringify([by, ...of])) ?? []);

@@ -3,7 +3,7 @@ import { keyOfSharing, type MatchedCost, policyFor } from '#domain/margin/sharin
 import type { SharingPolicy } from '#domain/margin/sharing-policy';
 import { ZERO } from '#domain/money/decimal';
 import { type Instant, isBefore } from '#domain/time/instant';
-import { overlaps, type Period } from '#domain/time/period';
+import { boundsOf, overlaps, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import type { LineSelection } from '#projections/costs/charged.read';
 import { type CostLineShare, costLinesIn, type CutsOf, type LineQuestion } from './cost-lines.js';
@@ -87,8 +87,7 @@ const shared = <Cost extends MatchedCost & CostSum>(policies: readonly SharingPo
   return { ...cost, sharedBy: policy === null ? null : keyOfSharing(policy) };
 };
 
-const changesOf = (policies: readonly SharingPolicy[]): Instant[] =>
-  policies.flatMap(({ period: { start, end } }) => (end === null ? [start] : [start, end]));
+const changesOf = (policies: readonly SharingPolicy[]): Instant[] => policies.flatMap(({ period }) => boundsOf(period));
 
 const isWithin = ({ start, end }: Period, at: Instant): boolean => isBefore(start, at) && isBefore(at, end);
 

@@ -1,13 +1,11 @@
 import type { Counted } from '#domain/margin/units';
 import { decimal } from '#domain/money/decimal';
-import { compareInstants, type Instant } from '#domain/time/instant';
-import { contains, type OpenPeriod, type Period } from '#domain/time/period';
+import type { Instant } from '#domain/time/instant';
+import { boundsOf, contains, instantsIn, type OpenPeriod, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { readRateUnits } from '#projections/rates/rates.read';
 import { type MeteredUsage, readMeteredUsage } from '#projections/usage-records/metered-usage.read';
-import { readPrunedWithin } from '#projections/usage-records/used-time.read';
-import { asJsonb } from '#projections/usage-records/usage-records.read';
-import { withPrunedMonths } from '../usage/pruned-usage.js';
+import { withPrunedWithin } from '../usage/pruned-usage.js';
 
 /** The usage that begins in each of neighbouring UTC months, by billing kind and the unit that its rates name. */
 export async function meteredIn({ core, position }: QueryContext, months: readonly Period[]): Promise<Counted[][]> {
@@ -15,13 +13,9 @@ export async function meteredIn({ core, position }: QueryContext, months: readon
   if (first === undefined || last === undefined) return [];
   const within = { start: first.start, end: last.end };
   const { unitAt, changes } = unitsOfKeys(await readRateUnits(core.db, position));
-  const instants = [...new Set([...months.map(({ start }) => start), ...changes])]
-    .filter((at) => contains(within, at))
-    .sort(compareInstants);
-  const usage = await withPrunedMonths(
-    core,
-    async () => readPrunedWithin(core.db, within),
-    async ({ versions }) => readMeteredUsage(core.db, position, { within, instants }, asJsonb(versions)),
+  const instants = instantsIn(within, [...months.map(({ start }) => start), ...changes]);
+  const usage = await withPrunedWithin(core, within, undefined, async (logged) =>
+    readMeteredUsage(core.db, position, { within, instants }, logged),
   );
   const found = usage.flatMap((row) => {
     const at = instants[row.span - 1];
@@ -55,9 +49,7 @@ function unitsOfKeys(rows: Awaited<ReturnType<typeof readRateUnits>>) {
   );
   return {
     changes: [...byKey.values()].flatMap((of) =>
-      new Set(of.map(({ unit }) => unit)).size < 2
-        ? []
-        : of.flatMap(({ period: { start, end } }) => (end === null ? [start] : [start, end])),
+      new Set(of.map(({ unit }) => unit)).size < 2 ? [] : of.flatMap(({ period }) => boundsOf(period)),
     ),
     unitAt: (key: Key, at: Instant): string | null => {
       const of = byKey.get(keyOf(key)) ?? [];

@@ -16,10 +16,9 @@ import { overlaps, type Period } from '#domain/time/period';
 import { monthName } from '#projections/costs/charged.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
 import { readSoldUnits } from '#projections/margins/margins.read';
-import { asJsonb } from '#projections/usage-records/usage-records.read';
-import { readPrunedWithin, readUsedTime } from '#projections/usage-records/used-time.read';
+import { readUsedTime } from '#projections/usage-records/used-time.read';
 import type { QueryContext } from '#ledger/query';
-import { withPrunedMonths } from '../usage/pruned-usage.js';
+import { withPrunedWithin } from '../usage/pruned-usage.js';
 import { cutsOfMappings, idleReasons, type MayBeIdle, mayBeIdleIn } from './idle.js';
 import { figuresBy, type MonthSums, sharingIn } from './margin-month.js';
 
@@ -161,10 +160,8 @@ async function usedTimeIn(
     billingKinds: [...new Set(of.flatMap(({ billingKinds }) => billingKinds))].sort(compareText),
     within: { start: first.start, end: last.end },
   };
-  const rows = await withPrunedMonths(
-    core,
-    async () => readPrunedWithin(core.db, readings.within, readings.billingKinds),
-    async ({ versions }) => readUsedTime(core.db, position, readings, asJsonb(versions)),
+  const rows = await withPrunedWithin(core, readings.within, readings.billingKinds, async (logged) =>
+    readUsedTime(core.db, position, readings, logged),
   );
   const keyOf = (...parts: readonly string[]): string => JSON.stringify(parts);
   const seconds = new Map(

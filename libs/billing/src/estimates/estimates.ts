@@ -2,17 +2,15 @@ import { type CostRate, costRateFor } from '#domain/margin/cost-rate';
 import { mappingAt } from '#domain/margin/kind-mapping';
 import { type Decimal, decimal } from '#domain/money/decimal';
 import { tenantAt } from '#domain/tenants/deployment';
-import { compareInstants, type Instant } from '#domain/time/instant';
-import { contains, type OpenPeriod, type Period } from '#domain/time/period';
+import { type Instant } from '#domain/time/instant';
+import { boundsOf, contains, instantsIn, type OpenPeriod, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { readCostRates } from '#projections/cost-rates/cost-rates.read';
 import { readBilledDays } from '#projections/costs/billed-days.read';
 import { readAssignments } from '#projections/deployments/deployments.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
 import { readEstimatedUsage } from '#projections/usage-records/estimated-usage.read';
-import { readPrunedWithin } from '#projections/usage-records/used-time.read';
-import { asJsonb } from '#projections/usage-records/usage-records.read';
-import { withPrunedMonths } from '../usage/pruned-usage.js';
+import { withPrunedWithin } from '../usage/pruned-usage.js';
 
 /** What usage of a month is estimated to cost. */
 export interface Estimate {
@@ -45,17 +43,15 @@ export async function estimatesIn(
   const bills = await billsOf(context, months, currency);
   const assigned = Map.groupBy(await readAssignments(core.db, position, null), ({ deployment_id }) => deployment_id);
   const within = { start: first.start, end: last.end };
-  const instants = instantsOf(within, [
+  const instants = instantsIn(within, [
     ...months.map(({ start }) => start),
-    ...rates.flatMap(({ period: { start, end } }) => (end === null ? [start] : [start, end])),
+    ...rates.flatMap(({ period }) => boundsOf(period)),
     ...[...assigned.values()].flat().map(({ effective_from }) => effective_from),
     ...bills.changes,
   ]);
   const wanted = { billingKinds: [...new Set(rates.map(({ billingKind }) => billingKind))], within, instants };
-  const usage = await withPrunedMonths(
-    core,
-    async () => readPrunedWithin(core.db, within, wanted.billingKinds),
-    async ({ versions }) => readEstimatedUsage(core.db, position, wanted, asJsonb(versions)),
+  const usage = await withPrunedWithin(core, within, wanted.billingKinds, async (logged) =>
+    readEstimatedUsage(core.db, position, wanted, logged),
   );
   return months.map((month) =>
     usage.flatMap((row): Estimate[] => {
@@ -109,7 +105,7 @@ async function billsOf(
   // Usage of many deployments begins at the same few instants.
   const known = new Map<string, boolean>();
   return {
-    changes: periods.flatMap(({ start, end }) => (end === null ? [start] : [start, end])),
+    changes: periods.flatMap(boundsOf),
     haveCome(used) {
       const key = JSON.stringify([used.provider, used.billingKind, used.at]);
       const answer = known.get(key) ?? haveCome(used);
@@ -133,7 +129,3 @@ const rateOf = (
     },
     at,
   );
-
-/** The instants within a period at which rates, months or holders may change, each once and in order. */
-const instantsOf = (within: Period, instants: readonly Instant[]): Instant[] =>
-  [...new Set(instants)].filter((at) => contains(within, at)).sort(compareInstants);

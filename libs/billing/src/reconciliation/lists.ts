@@ -1,5 +1,5 @@
 import { compareText } from '#domain/compare-text';
-import { mappingAt, type ProviderKind } from '#domain/margin/kind-mapping';
+import { keyOfKind, mappingAt, type ProviderKind } from '#domain/margin/kind-mapping';
 import { type Decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { earlier, type Instant } from '#domain/time/instant';
 import { contains, cutAt, type Period } from '#domain/time/period';
@@ -125,7 +125,7 @@ const ofCost = ({
 /** Kinds of resources that were in a deployment and are not metered. */
 function kindsNotMetered(resources: ByResource['resources']): OpenItem[] {
   const found = resources.filter((each) => each.isThere && !each.isMetered && each.deploymentId !== null);
-  return [...Map.groupBy(found, ({ provider, kind }) => JSON.stringify([provider, kind]))]
+  return [...Map.groupBy(found, keyOfKind)]
     .sort(([a], [b]) => compareText(a, b))
     .flatMap(([, of]) => {
       const [first] = of;
@@ -178,8 +178,6 @@ async function costsOfKinds(
   const [lines = []] = await costLinesIn(context, [month], currency, { cuts, select: { kinds } });
   return Map.groupBy(lines, keyOfKind);
 }
-
-const keyOfKind = ({ provider, kind }: ProviderKind): string => JSON.stringify([provider, kind]);
 
 /** Lines and parts of the month that can't be rated, up to now or the end of the month. */
 async function withoutPrice(context: QueryContext, month: Period, currency: string): Promise<OpenItem[]> {

@@ -1,11 +1,13 @@
 import type { RecordedEvent } from '#domain/events';
 import { type Instant, isBefore } from '#domain/time/instant';
+import type { Period } from '#domain/time/period';
 import { type Observation, type Origin, type ReadingKey, usageStream } from '#domain/usage/usage';
 import type { UsageProviderRow } from '#projections/usage-records/usage-records.table';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { readPrunedWithin } from '#projections/usage-records/used-time.read';
 import { readPrunedOfMonth } from '#projections/usage-records/pruned-usage.read';
 import type { PrunedMonth, UsageSpan } from '#projections/usage-records/usage-records.lookups';
-import type { RecordVersion } from '#projections/usage-records/usage-records.read';
+import { asJsonb, type RecordVersion } from '#projections/usage-records/usage-records.read';
 
 /**
  * Raw records that were pruned from the read models. The log keeps their readings, in the stream of deployment and
@@ -48,7 +50,7 @@ export const withPruned = async <Result>(
 ): Promise<Result> => withPrunedMonths(core, async () => core.usage.prunedMonths(spans), read);
 
 /** The same, of the pruned months that `prunedNow` finds. */
-export async function withPrunedMonths<Result>(
+async function withPrunedMonths<Result>(
   core: LedgerCore,
   prunedNow: () => Promise<readonly PrunedMonth[]>,
   read: (pruned: FromLog, months: readonly PrunedMonth[]) => Promise<Result>,
@@ -60,6 +62,19 @@ export async function withPrunedMonths<Result>(
     months = now;
   }
 }
+
+/** The same, of a period and kinds (undefined: of any). `logged`: the readings that only the log has, as JSON. */
+export const withPrunedWithin = async <Result>(
+  core: LedgerCore,
+  within: Period,
+  billingKinds: readonly string[] | undefined,
+  read: (logged: string) => Promise<Result>,
+): Promise<Result> =>
+  withPrunedMonths(
+    core,
+    async () => readPrunedWithin(core.db, within, billingKinds),
+    async ({ versions }) => read(asJsonb(versions)),
+  );
 
 /** All versions of the readings of these kinds in a stream, in order of position, as the projection makes them. */
 function folded(events: readonly RecordedEvent[], billingKinds: ReadonlySet<string>): FromLog {

@@ -219,8 +219,10 @@ export function movedBetween(
   to: BridgeSide,
 ): (deploymentId: string | null) => deploymentId is string {
   const [before, after] = [holdersOf(from), holdersOf(to)];
-  return (deploymentId): deploymentId is string =>
-    deploymentId !== null && isOtherwise(before.get(deploymentId) ?? [], after.get(deploymentId) ?? []);
+  const moved = new Set(
+    [...before].flatMap(([deploymentId, of]) => (isOtherwise(of, after.get(deploymentId) ?? []) ? [deploymentId] : [])),
+  );
+  return (deploymentId): deploymentId is string => deploymentId !== null && moved.has(deploymentId);
 }
 
 const holdersOf = ({ holdings }: BridgeSide): Map<string, Holding[]> =>

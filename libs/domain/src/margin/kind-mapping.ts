@@ -59,7 +59,8 @@ export interface KindMapping extends ProviderKind, MappingTerms {
   readonly period: OpenPeriod;
 }
 
-const keyOfKind = ({ provider, kind }: ProviderKind): string => JSON.stringify([provider, kind]);
+/** Names a provider's kind. */
+export const keyOfKind = ({ provider, kind }: ProviderKind): string => JSON.stringify([provider, kind]);
 
 /** What an event says of the mapping of its kind. */
 export const mappingData = ({ type, data }: KindMappingEvent): TermsData<MappingTerms> =>

@@ -8,14 +8,12 @@ import {
   evolveTerms,
   periodsOfTerms,
   type StatedTerms,
-  type TermsCorrection,
   type TermsData,
   type TermsVersion,
   versionsOfTerms,
   withTermsOver,
 } from '../terms/terms.js';
-import { isBefore } from '../time/instant.js';
-import { assertEffective, type OpenPeriod, overlaps, periodText } from '../time/period.js';
+import { assertEffective, intersection, type OpenPeriod, periodText } from '../time/period.js';
 
 /** All decisions about shared cost. They are in one stream, because they are checked against each other. */
 export const SHARED_COSTS_STREAM = 'shared-costs';
@@ -130,20 +128,6 @@ export function setSharing(sharing: Sharing, policyId: string, stated: StatedTer
   ];
 }
 
-/** The event of a correction or a withdrawal. */
-export const sharingCorrected = (
-  policyId: string,
-  { versions, stated, ...correction }: TermsCorrection<SharingTerms>,
-): SharingEvent => ({
-  type: 'CostSharingCorrected',
-  data: {
-    policyId,
-    versions,
-    ...(stated === undefined ? {} : { stated: { ...stated, terms: termsOf(stated.terms) } }),
-    ...correction,
-  },
-});
-
 /** Errors: `invalid_sharing`, `empty_period`. */
 export function assertSharing({ terms, from, until }: StatedTerms<SharingTerms>): void {
   assertTerms(terms);
@@ -189,32 +173,21 @@ function faultsOfWeights(weights: NonNullable<SharingTerms['weights']>): FieldEr
  */
 export function assertReached(sharing: Sharing, changed: string, after: readonly SharingVersion[]): void {
   const policies = policiesOf(new Map([...sharing, [changed, after]]));
-  for (const [index, later] of policies.entries()) {
-    const first = policies
-      .slice(0, index)
-      .find(
-        (each) =>
-          each.policyId !== later.policyId &&
-          [each.policyId, later.policyId].includes(changed) &&
-          overlaps(each.period, later.period) &&
-          covers(each.costs, later.costs),
-      );
-    if (first !== undefined) throw overlapOf(first, later);
-  }
+  for (const [index, later] of policies.entries())
+    for (const first of policies.slice(0, index)) {
+      if (first.policyId === later.policyId || ![first.policyId, later.policyId].includes(changed)) continue;
+      const common = covers(first.costs, later.costs) ? intersection(first.period, later.period) : null;
+      if (common !== null) throw overlapOf(first, later, common);
+    }
 }
 
-const overlapOf = (first: SharingPolicy, other: SharingPolicy): DomainError =>
+const overlapOf = (first: SharingPolicy, other: SharingPolicy, common: OpenPeriod): DomainError =>
   conflict(
     'sharing_overlap',
     `policy ${first.policyId} takes all the cost that policy ${other.policyId} is for, over ` +
-      `${periodText(commonOf(first.period, other.period))}: the first policy by id applies. Give the ` +
+      `${periodText(common)}: the first policy by id applies. Give the ` +
       `narrower one an earlier id, or let one end where the other begins`,
   );
-
-const commonOf = (a: OpenPeriod, b: OpenPeriod): OpenPeriod => ({
-  start: isBefore(a.start, b.start) ? b.start : a.start,
-  end: a.end === null || (b.end !== null && isBefore(b.end, a.end)) ? b.end : a.end,
-});
 
 /** Whether all cost that `b` selects is selected by `a` too. */
 const covers = (a: SharingTerms['costs'], b: SharingTerms['costs']): boolean =>

@@ -3,8 +3,8 @@ import { canonicalJson } from '../canonical-json.js';
 import type { Correction } from '../correction.js';
 import { correctionFields, zInstant } from '../schema.js';
 import { firstDifference, replacedOver } from '../time/dated.js';
-import { compareInstants, type Instant, isBefore } from '../time/instant.js';
-import type { OpenPeriod, Period } from '../time/period.js';
+import { compareInstants, type Instant } from '../time/instant.js';
+import { type OpenPeriod, overlaps, type Period } from '../time/period.js';
 
 /** Terms that hold over periods, such as those of a budget: how they are set, corrected and withdrawn. */
 
@@ -140,8 +140,6 @@ export function versionsOfTerms<Terms>(periods: readonly TermsPeriod<Terms>[]): 
 /** The terms that are in force last in a period. null: none are in force in it. */
 export const lastTermsIn = <Terms>(periods: readonly TermsPeriod<Terms>[], within: Period): TermsPeriod<Terms> | null =>
   periods
-    .filter(
-      ({ period: { start, end } }) => isBefore(start, within.end) && (end === null || isBefore(within.start, end)),
-    )
+    .filter(({ period }) => overlaps(period, within))
     .sort((a, b) => compareInstants(a.period.start, b.period.start))
     .at(-1) ?? null;

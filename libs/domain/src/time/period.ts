@@ -46,6 +46,13 @@ export function intersection(a: OpenPeriod, b: OpenPeriod): OpenPeriod | null {
   return end !== null && !isBefore(start, end) ? null : { start, end };
 }
 
+/** Where a period begins and, unless it is open, ends. */
+export const boundsOf = ({ start, end }: OpenPeriod): Instant[] => (end === null ? [start] : [start, end]);
+
+/** The instants that a period contains, each once and in order. */
+export const instantsIn = (within: Period, instants: readonly Instant[]): Instant[] =>
+  [...new Set(instants)].filter((at) => contains(within, at)).sort(compareInstants);
+
 export const samePeriod = (a: Period, b: Period): boolean => a.start === b.start && a.end === b.end;
 export const comparePeriods = (a: Period, b: Period): number =>
   compareInstants(a.start, b.start) || compareInstants(a.end, b.end);
