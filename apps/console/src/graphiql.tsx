@@ -51,7 +51,7 @@ function Editor() {
         <a href="/console">Console</a>
         <a href="/api/docs">API docs</a>
       </label>
-      <GraphiQL key={token} fetcher={fetcher} defaultQuery={START} shouldPersistHeaders={false} />
+      <GraphiQL fetcher={fetcher} defaultQuery={START} shouldPersistHeaders={false} />
     </>
   );
 }
