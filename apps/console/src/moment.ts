@@ -20,11 +20,11 @@ export function useMoment(): { readonly asOf: string | undefined; readonly set: 
 }
 
 /** The address of another page at the same moment. */
-export function useHref(): (path: string, more?: Readonly<Record<string, string>>) => string {
+export function useHref(): (path: string) => string {
   const { asOf } = useMoment();
-  return (path, more = {}) => {
+  return (path) => {
     const [page = '', asked = ''] = path.split('?');
-    const params = new URLSearchParams([...new URLSearchParams(asked), ...Object.entries(more)]);
+    const params = new URLSearchParams(asked);
     if (asOf !== undefined) params.set('asOf', asOf);
     return params.size === 0 ? page : `${page}?${params.toString()}`;
   };

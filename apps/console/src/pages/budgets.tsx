@@ -10,9 +10,10 @@ import {
   periodFields,
   periodIn,
   useFactChange,
+  withdrawalOf,
 } from '../parts/change-fact.tsx';
 import { ThresholdChanges } from '../parts/changes.tsx';
-import { changing } from '../parts/inputs.ts';
+import { changing, listIn } from '../parts/inputs.ts';
 import { During, Section } from '../parts/states.tsx';
 import { Explain, ListTable } from '../parts/table.tsx';
 import { useIsStaff, useMay } from '../session.tsx';
@@ -141,25 +142,19 @@ function budgetChange(tenantId: string, of: Budget | null): FactChange {
     commandOf: (values, reason) => ({
       ...{ command, tenantId, budgetId: of?.budgetId ?? values['budgetId'] ?? '', reason },
       ...given(values, 'amount', 'billingKind', 'quantity'),
-      thresholds: (values['thresholds'] ?? '')
-        .split(',')
-        .map((each) => each.trim())
-        .filter((each) => each !== ''),
+      thresholds: listIn(values['thresholds'] ?? ''),
       ...periodIn(values),
     }),
     recorded: RECORDED,
   };
 }
 
-const budgetWithdrawal = ({ tenantId, budgetId, effectiveFrom }: Budget): FactChange => ({
-  title: `Withdraw the budget ${budgetId}`,
-  note: `The budget as it was set from ${effectiveFrom} on. What was corrected since stays.`,
-  fields: [],
-  month: '',
-  show: ({ thresholds = [] }) => <ThresholdChanges thresholds={thresholds} />,
-  commandOf: (_, reason) => ({
-    ...{ command: 'withdraw', what: 'set-budget', reason },
-    ...{ tenantId, budgetId, effectiveFrom },
-  }),
-  recorded: RECORDED,
-});
+const budgetWithdrawal = ({ tenantId, budgetId, effectiveFrom }: Budget): FactChange =>
+  withdrawalOf(
+    'set-budget',
+    { tenantId, budgetId, effectiveFrom },
+    {
+      ...{ noun: 'budget', named: `the budget ${budgetId}`, month: '', recorded: RECORDED },
+      show: ({ thresholds = [] }) => <ThresholdChanges thresholds={thresholds} />,
+    },
+  );

@@ -3,7 +3,6 @@ import { useParams } from 'wouter';
 import type { Invoice, InvoiceLine, Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../answers.ts';
 import { periodText, quantityText } from '../formats.ts';
-import { useHref } from '../moment.ts';
 import { Commands } from '../parts/commands.tsx';
 import { Scale } from '../parts/scale.tsx';
 import { Answered, Figures, Money, Page, Section, Status, When } from '../parts/states.tsx';
@@ -172,7 +171,6 @@ function SplitLine({
   readonly invoiceId: string;
   readonly timeZone: string;
 }) {
-  const href = useHref();
   const line = useAnswer('line', { id: parentId });
   const stateOf = (part: Line) => (part.invoiceId === invoiceId ? 'own' : part.invoiceId === null ? 'open' : 'other');
   return (
@@ -190,7 +188,7 @@ function SplitLine({
               ],
               state: stateOf(part),
               period: part.period,
-              href: part.invoiceId === null ? undefined : `/console${href(`/invoices/${part.invoiceId}`)}`,
+              path: part.invoiceId === null ? undefined : `/invoices/${part.invoiceId}`,
             }))}
           />
           <Text size="xs" c="dimmed">

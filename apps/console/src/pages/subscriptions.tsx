@@ -3,7 +3,6 @@ import { useState } from 'react';
 import type { Credit, Event, PlanSubscription } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
 import { dayText, moneyText, shareOf } from '../formats.ts';
-import { useHref } from '../moment.ts';
 import { Answered, Section, When } from '../parts/states.tsx';
 import { Explain, nextPageOf } from '../parts/table.tsx';
 import { Scale, type ScalePart } from '../parts/scale.tsx';
@@ -80,12 +79,13 @@ const within = ({ start, end }: OpenSpan, whole: Span): Span => ({
   end: end === null || Date.parse(end) > Date.parse(whole.end) ? whole.end : end,
 });
 
-/** The address of the events of a stream. undefined: the role does not see events. */
+/** The page of the events of a stream. undefined: the role does not see events. */
 function useEvents(): (stream: string, type?: string) => string | undefined {
-  const href = useHref();
   const isStaff = useIsStaff();
   return (stream, type) =>
-    isStaff ? `/console${href('/audit', { stream, ...(type === undefined ? {} : { type }) })}` : undefined;
+    isStaff
+      ? `/audit?${new URLSearchParams({ stream, ...(type === undefined ? {} : { type }) }).toString()}`
+      : undefined;
 }
 
 const streamOf = (kind: 'tenant' | 'deployment' | 'plan', id: string): string => `${kind}-${encodeURIComponent(id)}`;
@@ -113,7 +113,6 @@ function OnTimeLine({
   whole,
   zone,
 }: OnWhole & { readonly of: PlanSubscription; readonly tenantId: string }) {
-  const href = useHref();
   const events = useEvents();
   const { subscriptionId, deploymentId, period, plans, tenancies, overrides } = of;
   const stream = streamOf('deployment', deploymentId);
@@ -132,7 +131,7 @@ function OnTimeLine({
           key: `${planId} ${from}`,
           title: planId,
           state: index % 2 === 0 ? 'own' : 'other',
-          href: `/console${href('/plans')}`,
+          path: '/plans',
           period: within({ start: from, end: plans[index + 1]?.from ?? period.end }, whole),
         })),
       )}
@@ -143,7 +142,7 @@ function OnTimeLine({
             key: each.period.start,
             title: each.tenantId,
             state: each.tenantId === tenantId ? 'own' : 'other',
-            href: events(stream, 'DeploymentAssigned'),
+            path: events(stream, 'DeploymentAssigned'),
             period: within(each.period, whole),
           })),
         )}
@@ -154,7 +153,7 @@ function OnTimeLine({
             key: `${each.tenantId} ${each.period.start}`,
             title: overridesText(each),
             state: each.tenantId === tenantId ? 'own' : 'other',
-            href: events(stream, 'OverridesSet'),
+            path: events(stream, 'OverridesSet'),
             period: within(each.period, whole),
           })),
         )}
@@ -187,7 +186,7 @@ function CreditOnTimeLine({ of, whole, zone }: OnWhole & { readonly of: Credit }
           key: creditId,
           title: `${kind} ${creditId}: ${value}`,
           state: 'open',
-          href: events(creditStream(tenantId, currency)),
+          path: events(creditStream(tenantId, currency)),
           period: within(period, whole),
         },
       ]}

@@ -1,11 +1,10 @@
 import { Text } from '@mantine/core';
 import { useParams } from 'wouter';
-import { decimal, text } from '#domain/money/decimal';
+import { decimal, sum, text } from '#domain/money/decimal';
 import type { Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
-import { quantityText } from '../formats.ts';
 import { Answered, During, Figure, Money, Page, Section } from '../parts/states.tsx';
-import { ListTable } from '../parts/table.tsx';
+import { ListTable, QUANTITY } from '../parts/table.tsx';
 import { TenantUsageChart } from '../parts/usage-chart.tsx';
 import { useSession } from '../session.tsx';
 import { Budgets } from './budgets.tsx';
@@ -66,10 +65,7 @@ function Accrued({ lines }: { readonly lines: readonly Line[] }) {
     <div className="figures">
       {[...Map.groupBy(lines, ({ currency }) => currency)].map(([currency, own]) => (
         <Figure key={currency} title="Not billed yet, before tax">
-          <Money
-            amount={text(own.reduce((all, { net }) => all.plus(decimal(net)), decimal('0')))}
-            currency={currency}
-          />
+          <Money amount={text(sum(own.map(({ net }) => decimal(net))))} currency={currency} />
         </Figure>
       ))}
     </div>
@@ -96,12 +92,7 @@ function Gathering({ tenantId, zone }: { readonly tenantId: string; readonly zon
             value: ({ period }) => `${period.start} – ${period.end}`,
             show: ({ period }) => <During of={period} timeZone={zone} />,
           },
-          {
-            title: 'Quantity',
-            value: ({ quantity }) => quantity,
-            show: ({ quantity }) => quantityText(quantity),
-            isNumber: true,
-          },
+          QUANTITY,
           {
             title: 'Net so far',
             value: ({ net }) => net,

@@ -2,16 +2,16 @@ import { Button, Select, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Resource } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
-import { monthOf, quantityText } from '../formats.ts';
+import { monthOf } from '../formats.ts';
 import { ofAssignment, ofReading, ofResource } from '../facts.ts';
 import { useMoment, useParam } from '../moment.ts';
 import { Correct as CorrectDialog } from '../parts/correct.tsx';
 import type { Correctable } from '../prices.ts';
 import { Answered, During, Page, Section, When } from '../parts/states.tsx';
-import { ListTable, Explain } from '../parts/table.tsx';
+import { Explain, ListTable, QUANTITY } from '../parts/table.tsx';
 import { TenantUsageChart, UsageChart } from '../parts/usage-chart.tsx';
 import { useIsStaff, useMay } from '../session.tsx';
-import { MOST_TENANTS } from '../tenants.ts';
+import { useTenants } from '../tenants.ts';
 import { changing } from '../parts/inputs.ts';
 
 const REASONS = {
@@ -24,7 +24,7 @@ const REASONS = {
 export function UsagePage() {
   const isStaff = useIsStaff();
   const deployments = useAnswer('deployments', { limit: 10_000 });
-  const tenants = useAnswer('tenants', { limit: MOST_TENANTS });
+  const tenants = useTenants();
   const [tenantId, chooseTenant] = useParam('tenant', '');
   const ids = (deployments.data?.items ?? [])
     .filter(({ assignments }) => tenantId === '' || assignments.some((each) => each.tenantId === tenantId))
@@ -50,7 +50,7 @@ export function UsagePage() {
               clearable
               limit={100}
               placeholder="All"
-              data={(tenants.data?.items ?? []).map(({ tenantId: value, name }) => ({ value, label: name ?? value }))}
+              data={tenants.all.map(({ tenantId: value, name }) => ({ value, label: name ?? value }))}
               value={tenantId === '' ? null : tenantId}
               nothingFoundMessage="No tenant is called so"
               onChange={(value) => {
@@ -201,12 +201,7 @@ function Records({ deploymentId, month, correct }: OfMonth) {
         { title: 'Granularity', value: ({ granularity }) => granularity },
         { title: 'Kind', value: ({ billingKind }) => billingKind },
         { title: 'Resource', value: ({ resourceId }) => resourceId },
-        {
-          title: 'Quantity',
-          value: ({ quantity }) => quantity,
-          show: ({ quantity }) => quantityText(quantity),
-          isNumber: true,
-        },
+        QUANTITY,
         ...correctColumn(correct, ofReading),
       ]}
     />
@@ -247,12 +242,7 @@ function UnbilledList() {
           show: ({ period }) => <During of={period} />,
         },
         { title: 'Readings', value: ({ readings }) => readings, isNumber: true },
-        {
-          title: 'Quantity',
-          value: ({ quantity }) => quantity,
-          show: ({ quantity }) => quantityText(quantity),
-          isNumber: true,
-        },
+        QUANTITY,
       ]}
     />
   );

@@ -26,6 +26,30 @@ export interface FactChange {
   readonly recorded: string;
 }
 
+/** What is withdrawn, in words: `noun` in the note, `named` in the title, such as `the budget seats`. */
+interface Withdrawn extends Pick<FactChange, 'month' | 'show' | 'recorded' | 'note'> {
+  readonly noun: string;
+  readonly named: string;
+}
+
+/** What the command `what` recorded under `key` is withdrawn. The note says what stays, and then what is given. */
+export const withdrawalOf = (
+  what: string,
+  key: Readonly<Record<string, string>> & { readonly effectiveFrom?: string },
+  { noun, named, note, ...shown }: Withdrawn,
+): FactChange => ({
+  ...shown,
+  title: `Withdraw ${named}`,
+  note: [
+    ...(key.effectiveFrom === undefined
+      ? []
+      : [`The ${noun} as it was set from ${key.effectiveFrom} on. What was corrected since stays.`]),
+    ...(note === undefined ? [] : [note]),
+  ].join(' '),
+  fields: [],
+  commandOf: (_, reason) => ({ command: 'withdraw', what, reason, ...key }),
+});
+
 /** A fact is changed after a preview, with a reason. */
 function ChangeFact({ of, close }: { readonly of: FactChange; readonly close: () => void }) {
   const send = useSend();

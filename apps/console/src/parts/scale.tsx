@@ -1,4 +1,6 @@
+import { Link } from 'wouter';
 import { periodText, shareOf } from '../formats.ts';
+import { useHref } from '../moment.ts';
 
 interface Span {
   readonly start: string;
@@ -11,7 +13,8 @@ export interface ScalePart {
   readonly title: string;
   readonly state: 'own' | 'other' | 'open';
   readonly period: Span;
-  readonly href?: string | undefined;
+  /** The page that the part is a link to, at the same moment. */
+  readonly path?: string | undefined;
 }
 
 /** Parts of a whole period, drawn to scale, and as a list for whoever does not see it. */
@@ -26,9 +29,10 @@ export function Scale({
   readonly parts: readonly ScalePart[];
   readonly timeZone?: string;
 }) {
+  const href = useHref();
   return (
     <ol className="scale" aria-label={label}>
-      {parts.map(({ key, title, state, period, href }) => {
+      {parts.map(({ key, title, state, period, path }) => {
         const { from, width } = shareOf(period, whole);
         const text = `${title}, ${periodText(period, timeZone)}`;
         return (
@@ -39,7 +43,7 @@ export function Scale({
             title={text}
             style={{ left: `${from}%`, width: `${width}%` }}
           >
-            {href === undefined ? title : <a href={href}>{title}</a>}
+            {path === undefined ? title : <Link href={href(path)}>{title}</Link>}
           </li>
         );
       })}

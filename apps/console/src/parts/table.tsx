@@ -2,10 +2,11 @@ import { Anchor, Button, Group, ScrollArea, Table, Text, TextInput, UnstyledButt
 import type { UseInfiniteQueryResult } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { quantityText } from '../formats.ts';
 import { useHref } from '../moment.ts';
 import { download } from './download.ts';
 import { changing } from './inputs.ts';
-import { Answered, Money } from './states.tsx';
+import { Answered, During, Money } from './states.tsx';
 
 export interface Column<Row> {
   readonly title: string;
@@ -39,6 +40,21 @@ interface TableProps<Row> {
   /** A few fixed rows: there is nothing to filter or to export. */
   readonly isPlain?: boolean;
 }
+
+/** The period of a fact, sorted by its start. */
+export const IN_FORCE = {
+  title: 'In force',
+  value: ({ effectiveFrom }: { readonly effectiveFrom: string }) => effectiveFrom,
+  show: ({ period }: { readonly period: Parameters<typeof During>[0]['of'] }) => <During of={period} />,
+};
+
+/** A quantity with thousands. */
+export const QUANTITY = {
+  title: 'Quantity',
+  value: ({ quantity }: { readonly quantity: string }) => quantity,
+  show: ({ quantity }: { readonly quantity: string }) => quantityText(quantity),
+  isNumber: true,
+};
 
 /** A list as the API answers it, page by page. `only`: which of its items are shown. Default: all. */
 export function ListTable<Item>({

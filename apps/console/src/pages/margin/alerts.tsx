@@ -3,8 +3,8 @@ import type { Alert, MarginAlert } from '../../../../../clients/typescript/ledge
 import { useList } from '../../answers.ts';
 import { useMoment, useParam } from '../../moment.ts';
 import { correctionColumn, useFactChange } from '../../parts/change-fact.tsx';
-import { During, Section } from '../../parts/states.tsx';
-import { Explain, ListTable } from '../../parts/table.tsx';
+import { Section } from '../../parts/states.tsx';
+import { Explain, IN_FORCE, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
 import { useTenants } from '../../tenants.ts';
 import { ruleChange, ruleWithdrawal, WHEN } from './change-rule.ts';
@@ -123,11 +123,7 @@ function Rules({ month, currency }: Shown) {
           },
           { title: 'About', value: aboutText },
           { title: 'Currency', value: (each) => each.currency },
-          {
-            title: 'In force',
-            value: ({ effectiveFrom }) => effectiveFrom,
-            show: ({ period }) => <During of={period} />,
-          },
+          IN_FORCE,
           ...(mayWrite
             ? [
                 correctionColumn(({ alertId, effectiveFrom }: MarginAlert) => `${alertId} from ${effectiveFrom}`, {

@@ -12,7 +12,7 @@ import { useParam } from '../../moment.ts';
 import { changing } from '../../parts/inputs.ts';
 import { Answered, Figures, Section } from '../../parts/states.tsx';
 import { DataTable, Explain } from '../../parts/table.tsx';
-import { useTenants } from '../../tenants.ts';
+import { choicesOf, useTenants } from '../../tenants.ts';
 import { isMonthText, type Shown } from './figures.tsx';
 import { FirstMonth } from './first-month.tsx';
 
@@ -23,7 +23,7 @@ export function Bridge({ month, currency }: Shown) {
   const [from, setFrom] = useParam('from', monthOf(new Date(`${month}-01T00:00:00Z`), -1));
   const [before, setBefore] = useParam('fromAsOf', '');
   const [tenantId, setTenantId] = useParam('tenant', '');
-  const tenants = useAnswer('tenants', { limit: 10_000 });
+  const { all: tenants } = useTenants();
   const isMonth = isMonthText(from);
   const ends = before === '' ? { from, to: month } : { period: month, fromAsOf: before };
   const bridge = useAnswer(
@@ -53,10 +53,7 @@ export function Bridge({ month, currency }: Shown) {
             searchable
             clearable
             limit={100}
-            data={(tenants.data?.items ?? []).map((each) => ({
-              value: each.tenantId,
-              label: `${each.name} (${each.tenantId})`,
-            }))}
+            data={choicesOf(tenants)}
             value={tenantId === '' ? null : tenantId}
             onChange={(next) => {
               setTenantId(next ?? '');

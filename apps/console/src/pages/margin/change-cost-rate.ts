@@ -1,5 +1,5 @@
 import type { CostRate } from '../../../../../clients/typescript/ledgerline.ts';
-import { type FactChange, given, periodFields, periodIn } from '../../parts/change-fact.tsx';
+import { type FactChange, given, periodFields, periodIn, withdrawalOf } from '../../parts/change-fact.tsx';
 import type { Shown } from './figures.tsx';
 
 const RECORDED = 'The cost rate is recorded. Months without a bill are estimated by it from now on.';
@@ -36,17 +36,15 @@ export function costRateChange(of: CostRate | null, { month, currency }: Shown):
   };
 }
 
-export const costRateWithdrawal = (of: CostRate, month: string): FactChange => ({
-  title: `Withdraw the cost rate of ${nameOf(of)}`,
-  note: `The cost rate as it was set from ${of.effectiveFrom} on. What was corrected since stays.`,
-  fields: [],
-  month,
-  commandOf: (_, reason) => ({
-    ...{ command: 'withdraw', what: 'set-cost-rate', reason },
-    ...{ ...keyOf(of), effectiveFrom: of.effectiveFrom },
-  }),
-  recorded: 'The cost rate is withdrawn.',
-});
+export const costRateWithdrawal = (of: CostRate, month: string): FactChange =>
+  withdrawalOf(
+    'set-cost-rate',
+    { ...keyOf(of), effectiveFrom: of.effectiveFrom },
+    {
+      ...{ noun: 'cost rate', named: `the cost rate of ${nameOf(of)}`, month },
+      recorded: 'The cost rate is withdrawn.',
+    },
+  );
 
 interface Key {
   readonly billingKind: string;

@@ -1,5 +1,5 @@
 import type { Alert, MarginAlert } from '../../../../../clients/typescript/ledgerline.ts';
-import { type FactChange, given, periodFields, periodIn } from '../../parts/change-fact.tsx';
+import { type FactChange, given, periodFields, periodIn, withdrawalOf } from '../../parts/change-fact.tsx';
 
 /** What a rule looks for, in words. */
 export const WHEN: Readonly<Record<Alert['when'], string>> = {
@@ -61,14 +61,9 @@ const whenOf = ({ when = '' }: Readonly<Record<string, string>>): Alert['when'] 
 
 const [ALL, EACH] = ['all tenants together', 'each tenant'];
 
-export const ruleWithdrawal = ({ alertId, effectiveFrom }: MarginAlert, month: string): FactChange => ({
-  title: `Withdraw the rule ${alertId}`,
-  note: `The rule as it was set from ${effectiveFrom} on. What was corrected since stays.`,
-  fields: [],
-  month,
-  commandOf: (_, reason) => ({
-    ...{ command: 'withdraw', what: 'set-margin-alert', reason },
-    ...{ alertId, effectiveFrom },
-  }),
-  recorded: RECORDED,
-});
+export const ruleWithdrawal = ({ alertId, effectiveFrom }: MarginAlert, month: string): FactChange =>
+  withdrawalOf(
+    'set-margin-alert',
+    { alertId, effectiveFrom },
+    { noun: 'rule', named: `the rule ${alertId}`, month, recorded: RECORDED },
+  );

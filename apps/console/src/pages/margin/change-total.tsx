@@ -1,7 +1,7 @@
 import { Text } from '@mantine/core';
 import { decimal, text } from '#domain/money/decimal';
 import type { ReconciledBill } from '../../../../../clients/typescript/ledgerline.ts';
-import type { FactChange } from '../../parts/change-fact.tsx';
+import { type FactChange, withdrawalOf } from '../../parts/change-fact.tsx';
 import { Money } from '../../parts/states.tsx';
 import type { Shown } from './figures.tsx';
 
@@ -49,15 +49,14 @@ export function totalChange(bill: ReconciledBill | null, { month, currency }: Sh
   };
 }
 
-export const totalWithdrawal = ({ provider, invoiceRef }: ReconciledBill, { month, currency }: Shown): FactChange => ({
-  title: `Withdraw the total of ${invoiceRef}`,
-  note: 'The imported lines stay. They are no longer compared with a total.',
-  fields: [],
-  month,
-  commandOf: (_, reason) => ({
-    ...{ command: 'withdraw', what: 'record-provider-total', reason },
-    ...{ provider, invoiceRef, currency },
-  }),
-  show: () => <Text>The invoice would have no total.</Text>,
-  recorded: 'The total is withdrawn.',
-});
+export const totalWithdrawal = ({ provider, invoiceRef }: ReconciledBill, { month, currency }: Shown): FactChange =>
+  withdrawalOf(
+    'record-provider-total',
+    { provider, invoiceRef, currency },
+    {
+      ...{ noun: 'total', named: `the total of ${invoiceRef}`, month },
+      note: 'The imported lines stay. They are no longer compared with a total.',
+      show: () => <Text>The invoice would have no total.</Text>,
+      recorded: 'The total is withdrawn.',
+    },
+  );

@@ -1,10 +1,10 @@
 import { Button, Stack, Text } from '@mantine/core';
 import { useAnswer, useList } from '../../answers.ts';
-import { monthText, quantityText } from '../../formats.ts';
+import { monthText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
 import { correctionColumn, useFactChange } from '../../parts/change-fact.tsx';
-import { Answered, During, Money, Section } from '../../parts/states.tsx';
-import { DataTable, ListTable } from '../../parts/table.tsx';
+import { Answered, Money, Section } from '../../parts/states.tsx';
+import { DataTable, IN_FORCE, ListTable, QUANTITY } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
 import { costRateChange, costRateWithdrawal, nameOf } from './change-cost-rate.ts';
 import { isMonthText, type Shown } from './figures.tsx';
@@ -47,12 +47,7 @@ function Variance({ month, currency }: Shown) {
               columns={[
                 { title: 'Month', value: (row) => row.month },
                 { title: 'Billing kind', value: ({ billingKind }) => billingKind },
-                {
-                  title: 'Quantity',
-                  value: ({ quantity }) => quantity,
-                  show: ({ quantity }) => quantityText(quantity),
-                  isNumber: true,
-                },
+                QUANTITY,
                 { title: 'Estimated', value: ({ estimate }) => estimate, currency },
                 { title: 'Billed', value: ({ actual }) => actual, currency },
                 { title: 'Variance', value: (row) => row.variance, currency },
@@ -98,11 +93,7 @@ function CostRates(shown: Shown) {
             isNumber: true,
           },
           { title: 'Currency', value: ({ currency }) => currency },
-          {
-            title: 'In force',
-            value: ({ effectiveFrom }) => effectiveFrom,
-            show: ({ period }) => <During of={period} />,
-          },
+          IN_FORCE,
           ...(mayWrite
             ? [
                 correctionColumn((rate: Parameters<typeof nameOf>[0]) => `${nameOf(rate)} from ${rate.effectiveFrom}`, {

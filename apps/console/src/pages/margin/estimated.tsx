@@ -1,8 +1,7 @@
 import { Badge, Group, Stack, Text } from '@mantine/core';
 import type { Margin, MonthMargin } from '../../../../../clients/typescript/ledgerline.ts';
-import { quantityText } from '../../formats.ts';
 import { Figures, Section } from '../../parts/states.tsx';
-import { type Column, DataTable } from '../../parts/table.tsx';
+import { type Column, DataTable, QUANTITY } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 
 /** What months are estimated to cost beyond their bills. Named so in each title. */
@@ -39,12 +38,7 @@ export function Estimated({ of: { estimate, currency } }: { readonly of: Margin 
           columns={[
             { title: 'Billing kind', value: ({ billingKind }) => billingKind },
             { title: 'No bill yet of', value: ({ provider }) => provider ?? 'any provider' },
-            {
-              title: 'Quantity',
-              value: ({ quantity }) => quantity,
-              show: ({ quantity }) => quantityText(quantity),
-              isNumber: true,
-            },
+            QUANTITY,
             { title: 'Estimated cost', value: ({ estimatedCost }) => estimatedCost, currency },
           ]}
         />

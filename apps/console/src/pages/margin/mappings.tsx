@@ -5,13 +5,12 @@ import type { KindMapping, MappingPreview } from '../../../../../clients/typescr
 import { useList } from '../../answers.ts';
 import { monthText } from '../../formats.ts';
 import { useMoment } from '../../moment.ts';
-import { correctionColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
+import { correctionColumn, type FactChange, useFactChange, withdrawalOf } from '../../parts/change-fact.tsx';
 import { useSend } from '../../parts/confirmation.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
-import { changing } from '../../parts/inputs.ts';
+import { changing, listIn } from '../../parts/inputs.ts';
 import { PreviewedChange } from '../../parts/previewed-change.tsx';
-import { During } from '../../parts/states.tsx';
-import { DataTable, ListTable } from '../../parts/table.tsx';
+import { DataTable, IN_FORCE, ListTable } from '../../parts/table.tsx';
 import { useMay, useSession } from '../../session.tsx';
 import type { Shown } from './figures.tsx';
 
@@ -46,11 +45,7 @@ export function Mappings({ month, currency }: Shown) {
           { title: 'Provider', value: ({ provider }) => provider },
           { title: 'Kind of the provider', value: ({ kind }) => kind },
           { title: 'Billing kinds', value: ({ billingKinds }) => billingKinds.join(', ') },
-          {
-            title: 'In force',
-            value: ({ effectiveFrom }) => effectiveFrom,
-            show: ({ period }) => <During of={period} />,
-          },
+          IN_FORCE,
           ...(mayWrite
             ? [
                 correctionColumn(
@@ -60,7 +55,7 @@ export function Mappings({ month, currency }: Shown) {
                       setAsked({ of });
                     },
                     withdraw: (mapping) => {
-                      ask(withdrawalOf(mapping, month));
+                      ask(mappingWithdrawal(mapping, month));
                     },
                   },
                 ),
@@ -83,19 +78,16 @@ export function Mappings({ month, currency }: Shown) {
   );
 }
 
-const withdrawalOf = ({ provider, kind, effectiveFrom }: KindMapping, month: string): FactChange => ({
-  title: `Withdraw the mapping of ${kind}`,
-  note:
-    `The mapping as it was set from ${effectiveFrom} on. What was corrected since stays. ` +
-    'No margin changes, only what its cost is for.',
-  fields: [],
-  month,
-  commandOf: (_, reason) => ({
-    ...{ command: 'withdraw', what: 'set-kind-mapping', reason },
-    ...{ provider, kind, effectiveFrom },
-  }),
-  recorded: 'The mapping is withdrawn.',
-});
+const mappingWithdrawal = ({ provider, kind, effectiveFrom }: KindMapping, month: string): FactChange =>
+  withdrawalOf(
+    'set-kind-mapping',
+    { provider, kind, effectiveFrom },
+    {
+      ...{ noun: 'mapping', named: `the mapping of ${kind}`, month },
+      note: 'No margin changes, only what its cost is for.',
+      recorded: 'The mapping is withdrawn.',
+    },
+  );
 
 interface Asked extends Shown {
   /** The mapping that is corrected. null: one is set. */
@@ -114,10 +106,7 @@ function SetMapping({ of, month, currency, close }: Asked) {
   const [until, setUntil] = useState(of?.effectiveUntil ?? '');
   const terms = {
     ...{ provider: provider.trim(), kind: kind.trim() },
-    billingKinds: billingKinds
-      .split(',')
-      .map((each) => each.trim())
-      .filter((each) => each !== ''),
+    billingKinds: listIn(billingKinds),
     effectiveFrom: from.trim(),
     ...(until.trim() === '' ? {} : { effectiveUntil: until.trim() }),
   };

@@ -7,6 +7,7 @@ import { Dialog } from '../../parts/dialog.tsx';
 import { changing } from '../../parts/inputs.ts';
 import { PreviewedChange } from '../../parts/previewed-change.tsx';
 import { useSession } from '../../session.tsx';
+import { choicesOf, useTenants } from '../../tenants.ts';
 import type { Shown } from './figures.tsx';
 import { METHODS, type Method } from './methods.ts';
 import { SharingChanges } from './sharing-changes.tsx';
@@ -165,7 +166,7 @@ function Weights({
   readonly weights: readonly Weight[];
   readonly set: (weights: readonly Weight[]) => void;
 }) {
-  const { data } = useAnswer('tenants', { limit: 10_000 });
+  const { all: tenants } = useTenants();
   const change = (index: number, to: Partial<Weight>): void => {
     set(weights.map((each, at) => (at === index ? { ...each, ...to } : each)));
   };
@@ -178,10 +179,7 @@ function Weights({
             label={`Tenant ${index + 1}`}
             searchable
             limit={MOST_CHOICES}
-            data={(data?.items ?? []).map((each) => ({
-              value: each.tenantId,
-              label: `${each.name} (${each.tenantId})`,
-            }))}
+            data={choicesOf(tenants)}
             value={tenantId === '' ? null : tenantId}
             nothingFoundMessage="No tenant is called so"
             onChange={(next) => {

@@ -4,9 +4,9 @@ import type { CostSharing, SharedCost } from '../../../../../clients/typescript/
 import { useAnswer, useList } from '../../answers.ts';
 import { monthOf, monthText, quantityText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
-import { correctionColumn, type FactChange, useFactChange } from '../../parts/change-fact.tsx';
-import { During, Money, Section } from '../../parts/states.tsx';
-import { DataTable, ListTable } from '../../parts/table.tsx';
+import { correctionColumn, type FactChange, useFactChange, withdrawalOf } from '../../parts/change-fact.tsx';
+import { Money, Section } from '../../parts/states.tsx';
+import { DataTable, IN_FORCE, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
 import { useTenants } from '../../tenants.ts';
 import { type Shown } from './figures.tsx';
@@ -66,11 +66,7 @@ export function SharedCosts({ month, currency }: Shown) {
             { title: 'Policy', value: ({ policyId }) => policyId },
             { title: 'Costs', value: costsText },
             { title: 'Method', value: methodText },
-            {
-              title: 'In force',
-              value: ({ effectiveFrom }) => effectiveFrom,
-              show: ({ period }) => <During of={period} />,
-            },
+            IN_FORCE,
             { title: `Shared in ${month}`, value: (policy) => sharedBy(policy)?.amount ?? null, currency },
             ...(mayWrite
               ? [
@@ -79,7 +75,7 @@ export function SharedCosts({ month, currency }: Shown) {
                       setAsked({ of });
                     },
                     withdraw: (policy) => {
-                      ask(withdrawalOf(policy, month));
+                      ask(policyWithdrawal(policy, month));
                     },
                   }),
                 ]
@@ -102,17 +98,15 @@ export function SharedCosts({ month, currency }: Shown) {
   );
 }
 
-const withdrawalOf = ({ policyId, effectiveFrom }: CostSharing, month: string): FactChange => ({
-  title: `Withdraw ${policyId}`,
-  note: `The policy as it was set from ${effectiveFrom} on. What was corrected since stays.`,
-  fields: [],
-  month,
-  commandOf: (_, reason) => ({
-    ...{ command: 'withdraw', what: 'set-cost-sharing', reason },
-    ...{ policyId, effectiveFrom },
-  }),
-  recorded: 'The policy is withdrawn. The margins of its months are computed without it from now on.',
-});
+const policyWithdrawal = ({ policyId, effectiveFrom }: CostSharing, month: string): FactChange =>
+  withdrawalOf(
+    'set-cost-sharing',
+    { policyId, effectiveFrom },
+    {
+      ...{ noun: 'policy', named: `the policy ${policyId}`, month },
+      recorded: 'The policy is withdrawn. The margins of its months are computed without it from now on.',
+    },
+  );
 
 /** `provider do, kind droplet`: all that is given must match. */
 function costsText({ costs: { provider, kind, tag, unattributed } }: CostSharing): string {

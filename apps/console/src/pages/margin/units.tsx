@@ -10,7 +10,7 @@ import { useAnswer } from '../../answers.ts';
 import { isZero, monthText, quantityText } from '../../formats.ts';
 import { useParam } from '../../moment.ts';
 import { Answered, Figure, Figures, Section } from '../../parts/states.tsx';
-import { DataTable } from '../../parts/table.tsx';
+import { DataTable, QUANTITY } from '../../parts/table.tsx';
 import { figureColumns, hasShared, isMonthText, type Shown } from './figures.tsx';
 import { FirstMonth } from './first-month.tsx';
 import { IdleParts } from './idle.tsx';
@@ -179,12 +179,7 @@ function Realised({ of: { currency, overall, byKind } }: { readonly of: PriceRea
         empty="Nothing was billed. Issue invoices."
         columns={[
           { title: 'Billing kind', value: (each) => each.billingKind },
-          {
-            title: 'Quantity',
-            value: (each) => each.quantity,
-            show: ({ quantity }) => quantityText(quantity),
-            isNumber: true,
-          },
+          QUANTITY,
           { title: 'List value', value: (each: KindRealisation) => each.list, currency },
           ...causes.map(([title, name]) => ({ title, value: (each: KindRealisation) => each[name], currency })),
           { title: 'Billed', value: (each: KindRealisation) => each.billed, currency },
