@@ -111,6 +111,51 @@ describe('the margin of a month', () => {
     });
   });
 
+  it('is drawn with its largest parts, each of which opens its row, also on a narrow screen and by keyboard', async () => {
+    // Kinds of the provider that cost 1 to 12, in another currency than the story.
+    const command = {
+      ...{ command: 'record-cost', provider: 'hetzner', invoiceRef: 'h-1' },
+      lines: Array.from({ length: 12 }, (_, index) => ({
+        ...{ lineKey: String(index), kind: `kind-${index + 1}`, amount: `${index + 1}.00` },
+        ...{ chargePeriod: april, currency: 'EUR', category: 'usage' },
+      })),
+    };
+    expect((await api().command(command)).body).toMatchObject({ status: 'done' });
+    await onPage('&by=tenant', async (page) => {
+      const largest = page.getByRole('group', { name: 'Margin of the largest tenants' });
+      const picture = largest.getByRole('img', {
+        name: /^Acme Revenue \$3\.99, Cost \$3\.\d\d, Margin \$0\.\d\d; Globex /,
+      });
+      await picture.locator('.recharts-bar-rectangle').first().click();
+      await page.getByRole('table', { name: 'revenue of margin:2026-04/USD/acme' }).waitFor();
+      expect(await page.evaluate('document.activeElement.ariaLabel')).toBe('Close acme');
+      await page.setViewportSize({ width: 390, height: 900 });
+      await largest.getByText('Cost', { exact: true }).first().click();
+      await page.waitForURL('**/margin?*largest=cogs*');
+      await largest.getByRole('button', { name: /^Globex/ }).focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('table', { name: 'cost of margin:2026-04/USD/globex', exact: true }).waitFor();
+      expect(await page.evaluate('document.activeElement.ariaLabel')).toBe('Close globex');
+      await page.goto(`${api().url}/console/margin?month=2026-04&by=deployment`);
+      const deployments = page.getByRole('group', { name: 'Margin of the largest deployments' });
+      await deployments.getByRole('button', { name: /^acme-prod Revenue / }).click();
+      await page.getByRole('table', { name: 'cost of acme-prod', exact: true }).waitFor();
+    });
+    await onPage('&by=kind&currency=EUR', async (page) => {
+      const largest = page.getByRole('group', { name: 'Cost of the largest kinds of the provider' });
+      // 12 + 11 + … + 3, and the others 2 + 1
+      await largest
+        .getByRole('img', { name: /^kind-12 Cost €12\.00; .*; kind-3 Cost €3\.00; Others \(2\) Cost €3\.00$/ })
+        .waitFor();
+      await largest.getByText('Others (2)').first().waitFor();
+      expect(await largest.getByRole('button', { name: /Others/ }).count()).toBe(0);
+      // What the table is filtered by does not hide what is opened.
+      await page.getByLabel('Filter cost by kind of resource').fill('kind-4');
+      await largest.getByRole('button', { name: /^kind-12 / }).click();
+      await page.getByRole('table', { name: 'cost of kind-12' }).getByText('€12.00').waitFor();
+    });
+  });
+
   it('is shown a unit, against paper, and by what changed since another month', async () => {
     await onPage('&view=units', async (page) => {
       const units = page.getByRole('table', { name: 'margin by billing kind' });

@@ -1,6 +1,6 @@
 import { Anchor, Button, Group, ScrollArea, Table, Text, TextInput, UnstyledButton } from '@mantine/core';
 import type { UseInfiniteQueryResult } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { quantityText } from '../formats.ts';
 import { useHref } from '../moment.ts';
@@ -37,6 +37,8 @@ interface TableProps<Row> {
   readonly more?: (() => void) | undefined;
   /** What a row opens into, in place. */
   readonly inner?: (row: Row) => ReactNode;
+  /** The row of this key opens, and has the focus, each time that this is another object. It is shown in any case. */
+  readonly opened?: { readonly key: string } | null;
   /** A few fixed rows: there is nothing to filter or to export. */
   readonly isPlain?: boolean;
 }
@@ -78,7 +80,17 @@ export const nextPageOf = (
 ): (() => void) | undefined => (list.hasNextPage ? () => void list.fetchNextPage() : undefined);
 
 /** A list that can be filtered, sorted and exported. */
-export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, inner, isPlain = false }: TableProps<Row>) {
+export function DataTable<Row>({
+  name,
+  rows,
+  columns,
+  keyOf,
+  empty,
+  more,
+  inner,
+  opened = null,
+  isPlain = false,
+}: TableProps<Row>) {
   const [filter, setFilter] = useState('');
   const [most, setMost] = useState(FIRST_ROWS);
   const [sort, setSort] = useState<{ readonly by: number; readonly down: boolean } | null>(null);
@@ -93,6 +105,9 @@ export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, inner,
   const shown = column === undefined ? found : found.toSorted(comparedBy(column));
   if (sort?.down === true) shown.reverse();
   if (rows.length === 0) return <Text c="dimmed">{empty}</Text>;
+  const isOpened = (row: Row): boolean => opened !== null && keyOf(row) === opened.key;
+  const first = shown.slice(0, most);
+  const drawn = first.some(isOpened) ? first : [...rows.filter(isOpened), ...first];
   return (
     <div>
       {!isPlain && (
@@ -141,8 +156,15 @@ export function DataTable<Row>({ name, rows, columns, keyOf, empty, more, inner,
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {shown.slice(0, most).map((row) => (
-              <TableRow key={keyOf(row)} row={row} columns={columns} inner={inner} named={keyOf(row)} />
+            {drawn.map((row) => (
+              <TableRow
+                key={keyOf(row)}
+                row={row}
+                columns={columns}
+                inner={inner}
+                named={keyOf(row)}
+                opened={isOpened(row) ? opened : null}
+              />
             ))}
           </Table.Tbody>
         </Table>
@@ -168,18 +190,27 @@ function TableRow<Row>({
   columns,
   inner,
   named,
+  opened,
 }: Pick<TableProps<Row>, 'columns'> & {
   readonly row: Row;
   readonly named: string;
   readonly inner: ((row: Row) => ReactNode) | undefined;
+  readonly opened: object | null;
 }) {
   const [isOpen, setIsOpen] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (opened === null) return;
+    setIsOpen(true);
+    button.current?.focus();
+  }, [opened]);
   return (
     <>
       <Table.Tr>
         {inner !== undefined && (
           <Table.Td>
             <Button
+              ref={button}
               size="compact-xs"
               variant="default"
               aria-expanded={isOpen}

@@ -10,6 +10,7 @@ import { useTenants } from '../../tenants.ts';
 import { Estimated, estimateColumns } from './estimated.tsx';
 import { figureColumns, figuresOf, hasShared, type Shown } from './figures.tsx';
 import { IdleOfMonth } from './idle.tsx';
+import { Largest } from './largest.tsx';
 import { MarginRows } from './rows.tsx';
 
 const MonthBars = lazy(async () => ({ default: (await import('../../charts/month-bars.tsx')).MonthBars }));
@@ -100,13 +101,18 @@ const idOf = ({ period, currency }: Margin, tenantId?: string): string =>
 
 const ALL = (): boolean => true;
 
+/** The row that a bar opens. */
+type Opened = { readonly key: string } | null;
+
 function ByTenant({ of, isShared }: PartsOf) {
   const { nameOf } = useTenants();
-  return (
+  const keyOf = ({ tenantId }: Margin['byTenant'][number]): string => tenantId;
+  const table = (opened: Opened) => (
     <DataTable
       name="margin by tenant"
       rows={of.byTenant}
-      keyOf={(each) => each.tenantId}
+      keyOf={keyOf}
+      opened={opened}
       inner={({ tenantId }) => (
         <MarginRows id={idOf(of, tenantId)} currency={of.currency} revenueOf={ALL} costOf={ALL} sharedOf={ALL} />
       )}
@@ -122,15 +128,29 @@ function ByTenant({ of, isShared }: PartsOf) {
       ]}
     />
   );
+  return (
+    <Largest
+      of="tenants"
+      rows={of.byTenant}
+      keyOf={keyOf}
+      titleOf={({ tenantId }) => nameOf(tenantId)}
+      names={['revenue', 'cogs', 'margin']}
+      currency={of.currency}
+      table={table}
+    />
+  );
 }
 
 function ByDeployment({ of, isShared }: PartsOf) {
   const { nameOf } = useTenants();
-  return (
+  const keyOf = ({ tenantId, deploymentId }: Margin['byDeployment'][number]): string =>
+    `${tenantId} ${deploymentId ?? 'without a deployment'}`;
+  const table = (opened: Opened) => (
     <DataTable
       name="margin by deployment"
       rows={of.byDeployment}
-      keyOf={(each) => `${each.tenantId} ${each.deploymentId ?? 'without a deployment'}`}
+      keyOf={keyOf}
+      opened={opened}
       inner={({ tenantId, deploymentId }) => {
         const isOf = (each: { readonly deploymentId: string | null }): boolean => each.deploymentId === deploymentId;
         return (
@@ -153,41 +173,78 @@ function ByDeployment({ of, isShared }: PartsOf) {
       ]}
     />
   );
+  return (
+    <Largest
+      of="deployments"
+      rows={of.byDeployment}
+      keyOf={keyOf}
+      titleOf={({ tenantId, deploymentId }) => deploymentId ?? `${nameOf(tenantId)} without a deployment`}
+      names={['revenue', 'cogs', 'margin']}
+      currency={of.currency}
+      table={table}
+    />
+  );
 }
 
 function ByKind({ of }: { readonly of: Margin }) {
+  const revenueKey = ({ billingKind }: Margin['byKind']['revenue'][number]): string => `revenue of ${billingKind}`;
+  const costKey = ({ kind }: Margin['byKind']['cogs'][number]): string => `cost of ${kind}`;
+  const revenue = (opened: Opened) => (
+    <DataTable
+      name="revenue by billing kind"
+      rows={of.byKind.revenue}
+      keyOf={revenueKey}
+      opened={opened}
+      inner={({ billingKind }) => (
+        <MarginRows
+          id={idOf(of)}
+          name={billingKind}
+          currency={of.currency}
+          revenueOf={(each) => each.billingKind === billingKind}
+        />
+      )}
+      empty="There was no revenue in this month. Issue invoices."
+      columns={[
+        { title: 'Billing kind', value: (each) => each.billingKind },
+        { title: 'Revenue', value: (each) => each.revenue, currency: of.currency },
+      ]}
+    />
+  );
+  const cost = (opened: Opened) => (
+    <DataTable
+      name="cost by kind of resource"
+      rows={of.byKind.cogs}
+      keyOf={costKey}
+      opened={opened}
+      inner={({ kind }) => (
+        <MarginRows id={idOf(of)} name={kind} currency={of.currency} costOf={(each) => each.kind === kind} />
+      )}
+      empty="There was no cost in this month. Import the provider's bill."
+      columns={[
+        { title: 'Kind of the provider', value: (each) => each.kind },
+        { title: 'Cost', value: (each) => each.cogs, currency: of.currency },
+      ]}
+    />
+  );
   return (
     <>
-      <DataTable
-        name="revenue by billing kind"
+      <Largest
+        of="billing kinds"
         rows={of.byKind.revenue}
-        keyOf={(each) => `revenue of ${each.billingKind}`}
-        inner={({ billingKind }) => (
-          <MarginRows
-            id={idOf(of)}
-            name={billingKind}
-            currency={of.currency}
-            revenueOf={(each) => each.billingKind === billingKind}
-          />
-        )}
-        empty="There was no revenue in this month. Issue invoices."
-        columns={[
-          { title: 'Billing kind', value: (each) => each.billingKind },
-          { title: 'Revenue', value: (each) => each.revenue, currency: of.currency },
-        ]}
+        keyOf={revenueKey}
+        titleOf={({ billingKind }) => billingKind}
+        names={['revenue']}
+        currency={of.currency}
+        table={revenue}
       />
-      <DataTable
-        name="cost by kind of resource"
+      <Largest
+        of="kinds of the provider"
         rows={of.byKind.cogs}
-        keyOf={(each) => `cost of ${each.kind}`}
-        inner={({ kind }) => (
-          <MarginRows id={idOf(of)} name={kind} currency={of.currency} costOf={(each) => each.kind === kind} />
-        )}
-        empty="There was no cost in this month. Import the provider's bill."
-        columns={[
-          { title: 'Kind of the provider', value: (each) => each.kind },
-          { title: 'Cost', value: (each) => each.cogs, currency: of.currency },
-        ]}
+        keyOf={costKey}
+        titleOf={({ kind }) => kind}
+        names={['cogs']}
+        currency={of.currency}
+        table={cost}
       />
     </>
   );
