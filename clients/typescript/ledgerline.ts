@@ -185,7 +185,7 @@ export type UsedIn = { readonly invoiceId: string; readonly number: string | nul
 export type UsedInRow = { readonly rowId: string; readonly lineId: string; readonly billingKind: string; readonly ref: string; readonly kind: "charge" | "reversal" | "rebooked" | "credit_note"; readonly chargePeriod: Period; readonly net: string };
 export type ExplainedRevenue = { readonly invoiceId: string; readonly number: string | null; readonly cause: string; readonly deploymentId: string; readonly billingKind: string; readonly amount: string; readonly event: EventReference | null };
 export type ExplainedCost = { readonly costLine: string; readonly kind: string; readonly tenantId: string | null; readonly deploymentId: string | null; readonly amount: string; readonly sharedBy: string | null; readonly file: FileRow | null; readonly event: EventReference | null };
-export type ExplainedSharedCost = { readonly policyId: string; readonly effectiveFrom: string; readonly method: "none" | "even" | "direct_cost" | "usage" | "revenue" | "weights"; readonly billingKind: string | null; readonly amount: string; readonly basis: string; readonly fallback: "even" | "unattributed" | null; readonly parts: readonly (SharedPart)[]; readonly arithmetic: string | null; readonly event: EventReference | null };
+export type ExplainedSharedCost = { readonly policyId: string; readonly effectiveFrom: string; readonly method: "none" | "even" | "direct_cost" | "usage" | "revenue" | "weights"; readonly billingKind: string | null; readonly amount: string; readonly basis: string; readonly fallback: "even" | "unattributed" | null; readonly parts: readonly (SharedPart)[]; readonly arithmetic: string | null; readonly partCount: number; readonly event: EventReference | null };
 export type Event = { readonly position: number; readonly stream: string; readonly revision: number; readonly eventId: string; readonly type: string; readonly recordedAt: string; readonly actor: string; readonly occurredAt: string | null; readonly command: string | null; readonly idempotencyKey: string | null; readonly reason: string | null; readonly source: EventSource | null; readonly correlationId: string | null; readonly requestId: string | null; readonly data: Readonly<Record<string, unknown>> | null };
 export type EventPage = { readonly items: readonly (Event)[]; readonly nextCursor: string | null };
 export type ChangeMarks = { readonly head: number; readonly marks: readonly (ChangeMark)[] };
@@ -602,7 +602,7 @@ export class Ledgerline {
   }
 
   /** Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use it. A tenant gets the arithmetic, usage and prices of what is its own, without events. */
-  async explain(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; first?: number | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Explained> {
+  async explain(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; first?: number | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; kind?: string | undefined; without?: "deployment" | "tenant" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Explained> {
     const { id, ...query } = question;
     return this.requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });
   }

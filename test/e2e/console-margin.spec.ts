@@ -156,6 +156,30 @@ describe('the margin of a month', () => {
     });
   });
 
+  it('opens a row of very many cost lines with the first of them, and shows more', async () => {
+    const command = {
+      ...{ command: 'record-cost', provider: 'hetzner', invoiceRef: 'h-2' },
+      lines: Array.from({ length: 600 }, (_, index) => ({
+        ...{ lineKey: String(index), kind: 'traffic', amount: '0.01', chargePeriod: april },
+        ...{ currency: 'GBP', category: 'usage' },
+      })),
+    };
+    expect((await api().command(command)).body).toMatchObject({ status: 'done' });
+    await onPage('&by=kind&currency=GBP', async (page) => {
+      const answered = page.waitForResponse((response) => response.url().includes('/audit/explain/'));
+      await page.getByRole('button', { name: 'Open cost of traffic' }).click();
+      // A line with its event is some 600 characters of JSON: all of them would be 360,000.
+      expect((await (await answered).body()).length).toBeLessThan(100_000);
+      const lines = page.getByRole('table', { name: 'cost of traffic' });
+      await lines.getByRole('row').nth(50).waitFor();
+      // The titles and 50 lines
+      expect(await lines.getByRole('row').count()).toBe(51);
+      await page.getByRole('button', { name: 'Show more' }).click();
+      await lines.getByRole('row').nth(250).waitFor();
+      expect(await lines.getByRole('row').count()).toBe(251);
+    });
+  });
+
   it('is shown a unit, against paper, and by what changed since another month', async () => {
     await onPage('&view=units', async (page) => {
       const units = page.getByRole('table', { name: 'margin by billing kind' });

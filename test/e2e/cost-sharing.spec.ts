@@ -420,6 +420,33 @@ describe('the evidence of shared cost', () => {
     ]);
   });
 
+  it('is chosen by deployment and kind, also what nobody bears, and page by page', async () => {
+    await test.apply(set('support', { kind: 'support' }, 'direct_cost'));
+    const explained = async (id: string, choice: object) => test.ask('explain', { id, ...choice });
+    const ofAll = async (choice: object) => explained('margin:2026-04', choice);
+    // The arithmetic is that of the tenant.
+    expect(await explained('margin:2026-04/USD/a', { deploymentId: 'a1' })).toMatchObject({
+      arithmetic: '60.00 − 30.00 − 3.33 = 26.67 (44.5 %)',
+      ...{ revenueCount: 1, revenue: [{ deploymentId: 'a1' }], costCount: 1, costs: [{ costLine: 'aws/2026-04/1' }] },
+      shared: [{ policyId: 'support', partCount: 1, parts: [{ deploymentId: 'a1', amount: '3.33' }] }],
+    });
+    const nothing = { revenueCount: 0, revenue: [], costCount: 0, costs: [], shared: [] };
+    expect(await explained('margin:2026-04/USD/a', { without: 'deployment' })).toMatchObject(nothing);
+    expect(await ofAll({ kind: 'compute', first: 1 })).toMatchObject({
+      ...nothing,
+      ...{ costCount: 2, costs: [{ costLine: 'aws/2026-04/1' }] },
+    });
+    // Also the line that is shared: it is cost of its kind.
+    expect(await ofAll({ kind: 'support' })).toMatchObject({ costCount: 1, costs: [{ sharedBy: 'support' }] });
+    expect(await ofAll({ billingKind: 'base_fee', deploymentId: 'b1' })).toMatchObject({
+      ...nothing,
+      ...{ revenueCount: 1, revenue: [{ deploymentId: 'b1', amount: '60.00' }] },
+    });
+    expect(await ofAll({ without: 'tenant' })).toMatchObject({ ...nothing, costCount: 1, costs: [{ kind: 'refund' }] });
+    expect(await ofAll({ first: 1 })).toMatchObject({ shared: [{ partCount: 2, parts: [{ tenantId: 'a' }] }] });
+    await expect(explained('INV-000001', { kind: 'compute' })).rejects.toMatchObject({ code: 'not_a_margin' });
+  });
+
   it('tells what a policy changed, and what changed by it', async () => {
     const from = await head();
     await test.apply(set('support', { kind: 'support' }, 'usage', { billingKind: 'cpu' }));

@@ -88,6 +88,7 @@ export const ERROR_CODES: readonly string[] = [
   'no_checkpoint',
   'no_tenant',
   'not_a_decimal',
+  'not_a_margin',
   'not_an_array',
   'not_an_instant',
   'not_halted',

@@ -119,13 +119,20 @@ export const explain = defineQuery({
       .describe(
         'At most this many rows, events, amounts and invoices of each list. The counts are of all. Default: all',
       ),
+    deploymentId: zOptionalId.describe('Of a margin: only the amounts of this deployment'),
+    billingKind: zOptionalId.describe('Of a margin: only the revenue of this billing kind'),
+    kind: zOptionalId.describe('Of a margin: only the cost of this kind of the provider'),
+    without: z
+      .enum(['deployment', 'tenant'])
+      .optional()
+      .describe('Of a margin: only the cost that no deployment has, or that no tenant bears'),
   }),
   roles: READERS,
   answer: zExplained,
   cost: 5,
   example: { id: INVOICE },
-  handle: async ({ id, at, first = Infinity }, context) =>
-    explanationOf(context, id, { at: at ?? context.caller.now, first }),
+  handle: async ({ id, at, first = Infinity, ...choice }, context) =>
+    explanationOf(context, id, { at: at ?? context.caller.now, first, choice }),
 });
 
 export const diff = defineQuery({

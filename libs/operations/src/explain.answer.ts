@@ -158,6 +158,7 @@ const zExplainedShared = zShared
       .string()
       .nullable()
       .describe('Of all parts of a tenant: 300.00 × 30 / 90 = 100.00. null: of several tenants'),
+    partCount: z.int().describe('The number of all parts'),
     event: zReference.nullable().describe('The event that set the terms of the policy'),
   })
   .meta({ id: 'ExplainedSharedCost', description: 'A policy that shares cost, and the parts of the tenant' });
@@ -219,7 +220,7 @@ export const zExplained = z
       month: z.string(),
       currency: z.string(),
       tenantId: z.string().nullable().describe('null: all tenants'),
-      arithmetic: z.string(),
+      arithmetic: z.string().describe('Of the whole margin, whatever is chosen'),
       revenue: z.array(zRevenue),
       revenueCount: z.int(),
       costs: z.array(zCost),

@@ -136,6 +136,7 @@ function contentsOf(of: Answer): ReactNode {
                   {`${part.deploymentId ?? part.tenantId ?? 'no tenant'} ${part.amount}`}
                 </Text>
               ))}
+              <More shown={each.parts.length} all={each.partCount} what={`parts of ${each.policyId}`} />
               <Events of={each.event === null ? [] : [each.event]} />
             </Branch>
           ))}

@@ -1,7 +1,8 @@
-import { notFound } from '#domain/errors';
+import { invalid, notFound } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
 import { isUuid } from '#domain/uuid';
 import type { QueryContext } from '#ledger/query';
+import { type Choice, isChoice } from './choice.js';
 import { eventNamed, explainEvent } from './event.js';
 import { draftOf } from './draft.js';
 import { documentsOf } from './documents.js';
@@ -17,11 +18,16 @@ import { explainUsage } from './usage.js';
 /**
  * Explains what an id names, down to its events; an event, up to the invoices that it is an input of. An open line is
  * rated up to `at`. To a tenant, what is its own and no events. `first`: at most as many rows, events and amounts of
- * each list. Errors: `nothing_to_explain`.
+ * each list. `choice`: only these amounts of a margin. Errors: `nothing_to_explain`, `not_a_margin`.
  */
 export async function explain(context: QueryContext, id: string, how: How): Promise<Explained> {
   const { confinedTo } = context;
   const found = confinedTo === null ? await anything(context, id, how) : await ofTenant(context, id, how);
+  if (found !== null && found.is !== 'margin' && isChoice(how.choice))
+    throw invalid(
+      'not_a_margin',
+      `${id} is not a margin: deploymentId, billingKind, kind and without choose amounts of a margin. Omit them.`,
+    );
   if (found !== null) return found;
   throw notFound(
     'nothing_to_explain',
@@ -36,6 +42,7 @@ interface How {
   readonly at: Instant;
   /** Infinity: all. */
   readonly first: number;
+  readonly choice: Choice;
 }
 
 async function ofTenant(context: QueryContext, id: string, how: How): Promise<Explained | null> {
@@ -46,7 +53,7 @@ async function ofTenant(context: QueryContext, id: string, how: How): Promise<Ex
 async function anything(context: QueryContext, id: string, how: How): Promise<Explained | null> {
   const amount = await amounts(context, id, how);
   if (amount !== null) return amount;
-  const margin = await explainMargin(context, id, how.first);
+  const margin = await explainMargin(context, id, how.first, how.choice);
   if (margin !== null) return { id, ...margin };
   const event = await eventNamed(context, id);
   return event === undefined ? null : { id, ...(await explainEvent(context, event, how.first)) };

@@ -8,6 +8,7 @@ import type { RecordedEvent } from '#domain/events';
 import { ofType } from '#event-store/codec';
 import { readBookedRevenue } from '#projections/margins/margins.read';
 import { shareArithmeticOf } from './arithmetic.js';
+import { type Choice, isChoice, isCostOf, isPartOf, isRevenueOf } from './choice.js';
 import { eventsOf, type FileRow, fileRow, reference, type Reference } from './evidence.js';
 import { numberOf } from './issued.js';
 
@@ -50,6 +51,8 @@ export interface ExplainedMargin {
 }
 
 interface ExplainedShared extends MarginShared {
+  /** The number of all parts. */
+  readonly partCount: number;
   /** `300.00 × 30 / 90 = 100.00`, of all parts; null: of several tenants. */
   readonly arithmetic: string | null;
   /** The event that set the terms. */
@@ -60,10 +63,15 @@ interface ExplainedShared extends MarginShared {
 const MARGIN = /^margin:(\d{4}-(?:0[1-9]|1[0-2]))(?:\/([A-Z]{3}))?(?:\/(.+))?$/;
 
 /**
- * A month's margin, of all tenants or one, down to invoices, cost lines and their events. null: the id has another
- * form.
+ * A month's margin, of all tenants or one, down to invoices, cost lines and their events: at most `first` of each, and
+ * only those that are chosen. null: the id has another form.
  */
-export async function explainMargin(context: QueryContext, id: string, first: number): Promise<ExplainedMargin | null> {
+export async function explainMargin(
+  context: QueryContext,
+  id: string,
+  first: number,
+  choice: Choice,
+): Promise<ExplainedMargin | null> {
   const { core, position } = context;
   const [month = '', currency = 'USD', encoded] = MARGIN.exec(id)?.slice(1) ?? [];
   if (month === '' || !ADMIN.includes(context.caller.role)) return null;
@@ -77,7 +85,8 @@ export async function explainMargin(context: QueryContext, id: string, first: nu
   );
   const { policies } = all;
   const policyOf = new Map(policies.map((policy) => [keyOfSharing(policy), policy]));
-  const [shownRevenue, shownCosts] = [revenue.slice(0, first), costs.slice(0, first)];
+  const [chosenRevenue, chosenCosts] = [revenue.filter(isRevenueOf(choice)), costs.filter(isCostOf(choice))];
+  const [shownRevenue, shownCosts] = [chosenRevenue.slice(0, first), chosenCosts.slice(0, first)];
   const positions = [...shownRevenue.map((row) => row.position_from), ...shownCosts.map((share) => share.position)];
   const stored = new Map(
     (await eventsOf(core.log, position, [...positions, ...policies.map((policy) => policy.position)], [])).map(
@@ -101,7 +110,7 @@ export async function explainMargin(context: QueryContext, id: string, first: nu
     currency,
     tenantId,
     arithmetic: `${terms} = ${money(margin)}${percent === null ? '' : ` (${percent} %)`}`,
-    revenueCount: revenue.length,
+    revenueCount: chosenRevenue.length,
     revenue: shownRevenue.map((row) => ({
       invoiceId: row.invoice_id,
       number: numberOf(row.ordinal, row.series),
@@ -111,7 +120,7 @@ export async function explainMargin(context: QueryContext, id: string, first: nu
       amount: exactMoney(decimal(row.amount), currency),
       event: events.get(row.position_from) ?? null,
     })),
-    costCount: costs.length,
+    costCount: chosenCosts.length,
     costs: shownCosts.map(
       ({ costLine, kind, tenantId: bearer, deploymentId, amount, sharedBy, position: recordedAt }) => ({
         costLine,
@@ -125,9 +134,10 @@ export async function explainMargin(context: QueryContext, id: string, first: nu
       }),
     ),
     shared: borne
-      .filter((each) => tenantId === null || each.parts.length > 0)
-      .map((each) => ({
-        ...each,
+      .map((each) => ({ each, chosen: each.parts.filter(isPartOf(choice)) }))
+      .filter(({ chosen }) => chosen.length > 0 || (tenantId === null && !isChoice(choice)))
+      .map(({ each, chosen }) => ({
+        ...{ ...each, parts: chosen.slice(0, first), partCount: chosen.length },
         arithmetic: tenantId === null ? null : shareArithmeticOf(each, currency),
         event:
           events.get(

@@ -99,8 +99,6 @@ interface PartsOf {
 const idOf = ({ period, currency }: Margin, tenantId?: string): string =>
   `margin:${period}/${currency}${tenantId === undefined ? '' : `/${encodeURIComponent(tenantId)}`}`;
 
-const ALL = (): boolean => true;
-
 /** The row that a bar opens. */
 type Opened = { readonly key: string } | null;
 
@@ -113,9 +111,7 @@ function ByTenant({ of, isShared }: PartsOf) {
       rows={of.byTenant}
       keyOf={keyOf}
       opened={opened}
-      inner={({ tenantId }) => (
-        <MarginRows id={idOf(of, tenantId)} currency={of.currency} revenueOf={ALL} costOf={ALL} sharedOf={ALL} />
-      )}
+      inner={({ tenantId }) => <MarginRows id={idOf(of, tenantId)} currency={of.currency} />}
       empty="No tenant had revenue or cost in this month. Issue invoices, and import the provider's bill."
       columns={[
         {
@@ -151,19 +147,14 @@ function ByDeployment({ of, isShared }: PartsOf) {
       rows={of.byDeployment}
       keyOf={keyOf}
       opened={opened}
-      inner={({ tenantId, deploymentId }) => {
-        const isOf = (each: { readonly deploymentId: string | null }): boolean => each.deploymentId === deploymentId;
-        return (
-          <MarginRows
-            id={idOf(of, tenantId)}
-            name={deploymentId ?? `${tenantId} without a deployment`}
-            currency={of.currency}
-            revenueOf={isOf}
-            costOf={isOf}
-            sharedOf={isOf}
-          />
-        );
-      }}
+      inner={({ tenantId, deploymentId }) => (
+        <MarginRows
+          id={idOf(of, tenantId)}
+          name={deploymentId ?? `${tenantId} without a deployment`}
+          currency={of.currency}
+          choice={deploymentId === null ? { without: 'deployment' } : { deploymentId }}
+        />
+      )}
       empty="No deployment had revenue or cost in this month. Issue invoices, and import the provider's bill."
       columns={[
         { title: 'Deployment', value: (each) => each.deploymentId },
@@ -200,7 +191,8 @@ function ByKind({ of }: { readonly of: Margin }) {
           id={idOf(of)}
           name={billingKind}
           currency={of.currency}
-          revenueOf={(each) => each.billingKind === billingKind}
+          choice={{ billingKind }}
+          lists={['revenue']}
         />
       )}
       empty="There was no revenue in this month. Issue invoices."
@@ -217,7 +209,7 @@ function ByKind({ of }: { readonly of: Margin }) {
       keyOf={costKey}
       opened={opened}
       inner={({ kind }) => (
-        <MarginRows id={idOf(of)} name={kind} currency={of.currency} costOf={(each) => each.kind === kind} />
+        <MarginRows id={idOf(of)} name={kind} currency={of.currency} choice={{ kind }} lists={['costs']} />
       )}
       empty="There was no cost in this month. Import the provider's bill."
       columns={[
@@ -270,8 +262,8 @@ function OfNoTenant({ of }: { readonly of: Margin }) {
             id={idOf(of)}
             name="no tenant"
             currency={currency}
-            costOf={({ tenantId, sharedBy }) => tenantId === null && sharedBy === null}
-            sharedOf={({ tenantId }) => tenantId === null}
+            choice={{ without: 'tenant' }}
+            lists={['costs', 'shared']}
           />
         )}
         empty=""

@@ -1,54 +1,48 @@
 import { Stack, Text } from '@mantine/core';
-import type {
-  Explained,
-  ExplainedCost,
-  ExplainedRevenue,
-  ExplainedSharedCost,
-  SharedPart,
-} from '../../../../../clients/typescript/ledgerline.ts';
+import { type ReactNode, useState } from 'react';
+import type { Explained, ExplainedCost, Ledgerline } from '../../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../../answers.ts';
 import { quantityText } from '../../formats.ts';
-import { Answered } from '../../parts/states.tsx';
+import { Answered, Failure } from '../../parts/states.tsx';
 import { DataTable, Explain, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 
+type Question = Parameters<Ledgerline['explain']>[0];
 type ExplainedMargin = Extract<Explained, { readonly is: 'margin' }>;
 
-interface Choice {
-  /** Which amounts of invoices are shown. Absent: none. */
-  readonly revenueOf?: (row: ExplainedRevenue) => boolean;
-  /** Which cost lines. */
-  readonly costOf?: (line: ExplainedCost) => boolean;
-  /** Which parts of shared cost. */
-  readonly sharedOf?: (part: SharedPart) => boolean;
-}
+/** So many of each list are asked for at first, and so many times as many after each "Show more". */
+const [FIRST, TIMES] = [50, 5];
 
-interface Rows extends Choice {
+interface Rows {
   /** What explain calls the margin. */
   readonly id: string;
   readonly currency: string;
   /** Of what the rows are. Default: the id. */
   readonly name?: string;
+  /** Which amounts of the margin. Default: all. */
+  readonly choice?: Pick<Question, 'deploymentId' | 'billingKind' | 'kind' | 'without'>;
+  /** Which lists are shown. Default: all. */
+  readonly lists?: readonly (keyof typeof LISTS)[];
 }
 
 /** The invoices, the cost lines and the parts of shared cost that a margin is made of. */
-export function MarginRows({ id, currency, name = id, ...choice }: Rows) {
-  const explained = useAnswer('explain', { id });
+export function MarginRows({ id, currency, name = id, choice = {}, lists = ALL_LISTS }: Rows) {
+  const question = { id, ...choice };
+  const explained = useAnswer('explain', { ...question, first: FIRST });
   return (
     <Answered answer={explained}>
       {(of) =>
         of.is !== 'margin' ? null : (
           <Stack gap="xs">
             <Explain id={id}>{of.arithmetic}</Explain>
-            {choice.revenueOf !== undefined && (
-              <RevenueRows name={name} rows={of.revenue.filter(choice.revenueOf)} currency={currency} />
-            )}
-            {choice.costOf !== undefined && (
-              <CostLines name={name} of={of} lines={of.costs.filter(choice.costOf)} currency={currency} />
-            )}
-            {choice.sharedOf !== undefined && (
-              <SharedParts name={name} shared={of.shared} only={choice.sharedOf} currency={currency} />
-            )}
+            {lists.map((list) => (
+              <Grown key={list} of={of} question={question}>
+                {(grown, more) => {
+                  const Show = LISTS[list];
+                  return <Show name={name} of={grown} currency={currency} more={more} />;
+                }}
+              </Grown>
+            ))}
           </Stack>
         )
       }
@@ -56,16 +50,38 @@ export function MarginRows({ id, currency, name = id, ...choice }: Rows) {
   );
 }
 
-interface Named {
-  readonly name: string;
-  readonly currency: string;
+/** One list of a margin, of which more is asked for without the others. */
+function Grown({
+  of,
+  question,
+  children,
+}: {
+  readonly of: ExplainedMargin;
+  readonly question: Question;
+  readonly children: (of: ExplainedMargin, more: () => void) => ReactNode;
+}) {
+  const [first, setFirst] = useState(FIRST);
+  const grown = useAnswer('explain', first === FIRST ? null : { ...question, first }, { grows: true });
+  const shown = grown.data?.is === 'margin' ? grown.data : of;
+  if (grown.error !== null) return <Failure error={grown.error} retry={() => void grown.refetch()} />;
+  return children(shown, () => {
+    setFirst(first * TIMES);
+  });
 }
 
-function RevenueRows({ name, rows, currency }: Named & { readonly rows: readonly ExplainedRevenue[] }) {
+interface ListOf {
+  readonly name: string;
+  readonly of: ExplainedMargin;
+  readonly currency: string;
+  readonly more: () => void;
+}
+
+function RevenueRows({ name, of: { revenue, revenueCount }, currency, more }: ListOf) {
   return (
     <DataTable
       name={`revenue of ${name}`}
-      rows={rows}
+      rows={revenue}
+      more={revenue.length < revenueCount ? more : undefined}
       keyOf={(each) => JSON.stringify([each.invoiceId, each.cause, each.deploymentId, each.billingKind])}
       empty="No invoice billed it."
       columns={[
@@ -83,24 +99,19 @@ function RevenueRows({ name, rows, currency }: Named & { readonly rows: readonly
   );
 }
 
-function CostLines({
-  name,
-  of,
-  lines,
-  currency,
-}: Named & { readonly of: ExplainedMargin; readonly lines: readonly ExplainedCost[] }) {
+function CostLines({ name, of: { tenantId: holder, costs, costCount }, currency, more }: ListOf) {
   const { nameOf } = useTenants();
-  const isOfAll = of.tenantId === null;
   return (
     <DataTable
       name={`cost of ${name}`}
-      rows={lines}
+      rows={costs}
+      more={costs.length < costCount ? more : undefined}
       keyOf={(each) => JSON.stringify([each.costLine, each.tenantId, each.deploymentId, each.amount])}
       empty="The provider billed nothing for it."
       columns={[
         { title: 'Cost line', value: (each) => each.costLine },
         { title: 'Kind', value: (each) => each.kind },
-        ...(isOfAll
+        ...(holder === null
           ? [
               {
                 title: 'Tenant',
@@ -109,7 +120,7 @@ function CostLines({
             ]
           : []),
         { title: 'Deployment', value: (each) => each.deploymentId },
-        ...(lines.some(({ sharedBy }) => sharedBy !== null)
+        ...(costs.some(({ sharedBy }) => sharedBy !== null)
           ? [{ title: 'Shared by', value: (each: ExplainedCost) => each.sharedBy }]
           : []),
         {
@@ -129,13 +140,8 @@ function CostLines({
 }
 
 /** Nothing where no policy shares cost. */
-function SharedParts({
-  name,
-  shared,
-  only,
-  currency,
-}: Named & { readonly shared: readonly ExplainedSharedCost[]; readonly only: (part: SharedPart) => boolean }) {
-  const parts = shared.flatMap((policy) => policy.parts.filter(only).map((part) => ({ policy, part })));
+function SharedParts({ name, of: { shared }, currency, more }: ListOf) {
+  const parts = shared.flatMap((policy) => policy.parts.map((part) => ({ policy, part })));
   if (parts.length === 0) return null;
   return (
     <>
@@ -143,6 +149,7 @@ function SharedParts({
       <DataTable
         name={`shared cost of ${name}`}
         rows={parts}
+        more={shared.some((policy) => policy.parts.length < policy.partCount) ? more : undefined}
         keyOf={({ policy, part }) => JSON.stringify([policy.policyId, policy.effectiveFrom, part.deploymentId])}
         empty=""
         columns={[
@@ -168,3 +175,6 @@ function SharedParts({
     </>
   );
 }
+
+const LISTS = { revenue: RevenueRows, costs: CostLines, shared: SharedParts };
+const ALL_LISTS = ['revenue', 'costs', 'shared'] as const;
