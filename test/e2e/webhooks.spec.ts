@@ -5,7 +5,7 @@ import { deliverWebhooks, type DeliverySettings } from '#exchange/webhooks/deliv
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
-import type { NewEvent } from '#event-store/port';
+import { type NewEvent, NO_STREAM } from '#event-store/port';
 import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
 import type { Caller } from '#ledger/caller';
 import { feed } from '#operations/webhooks';
@@ -261,6 +261,28 @@ describe('a webhook', () => {
     expect((await test.ask<{ items: Envelope[] }>('feed')).items).toMatchObject([
       { type: 'invoice.drafted', data: { invoiceId } },
     ]);
+  });
+
+  it('is told of a halt while it lasts, once, and of the events behind it when it is over', async () => {
+    await register('books', books, { types: ['invoice.issued', 'projection.halted'] });
+    work();
+    await bill('t1', '04');
+    await books.until(1);
+    // Of a program of another version.
+    const { position } = await test.core.log.append('a-stream', NO_STREAM, [
+      { id: randomUUID(), type: 'TenantRenamed', data: '{}', metadata: '{}' },
+    ]);
+    await expect(test.ledger.catchUp()).rejects.toMatchObject({ name: 'ProjectionHalted' });
+    await books.until(2);
+    const [, halted] = books.received.map(envelopeIn);
+    expect(halted).toMatchObject({
+      ...{ type: 'projection.halted', subject: String(position), position },
+      data: { position, projection: expect.any(String), reason: expect.stringContaining('TenantRenamed') },
+    });
+    await test.apply({ command: 'skip-event', position, reason: 'of another program' });
+    await bill('t2', '04');
+    await books.until(3);
+    expect(receivedBy(books)).toEqual(['t1 invoice.issued', '- projection.halted', 't2 invoice.issued']);
   });
 
   it('waits while it is paused, and is gone when it is removed', async () => {

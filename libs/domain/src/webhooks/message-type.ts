@@ -21,6 +21,7 @@ export const MESSAGE_TYPES = [
   'budget.threshold_undone',
   'alert.raised',
   'alert.cleared',
+  'projection.halted',
 ] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
@@ -28,4 +29,7 @@ export type MessageType = (typeof MESSAGE_TYPES)[number];
 export const MESSAGES_OF_MARGIN: readonly MessageType[] = ['alert.raised', 'alert.cleared'];
 
 /** Endpoints of one tenant get none of them. */
-export const MESSAGES_OF_NO_TENANT: readonly MessageType[] = ['rate.corrected', 'day.metered', ...MESSAGES_OF_MARGIN];
+export const MESSAGES_OF_NO_TENANT: readonly MessageType[] = [
+  ...(['rate.corrected', 'day.metered', 'projection.halted'] as const),
+  ...MESSAGES_OF_MARGIN,
+];

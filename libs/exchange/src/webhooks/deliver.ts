@@ -2,10 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import type { Instant } from '#domain/time/instant';
+import type { StoredEvent } from '#event-store/port';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { repeatedly } from '#ledger/repeatedly';
 import { readWebhooks } from '#projections/webhooks/webhooks.read';
 import type { WebhookRow } from '#projections/webhooks/webhooks.table';
+import type { Projected } from '#read-model/projection';
+import { messageOfHalt } from './message.js';
 import { readMessages } from './messages.js';
 import { type Cursor, type DueDelivery, Outbox } from './outbox.js';
 import { WebhookSecrets } from './secrets.js';
@@ -19,6 +22,8 @@ const EVENTS = 500;
 const MOST_WAITING = 100_000;
 /** To one endpoint, so many messages of different tenants are sent at the same time. */
 const AT_ONCE = 8;
+/** The message about a halt comes before those that follow from the event once it is projected. */
+const PLACE_OF_HALT = -1;
 /** How often old messages are forgotten. */
 const TIDY_MS = 3_600_000;
 const HOUR_S = 3600;
@@ -99,20 +104,20 @@ class Deliverer {
 
   /** Learns what endpoints there are, and begins with those that nothing is being sent to. */
   private async look(): Promise<void> {
-    const { position } = await this.core.projector.projected();
-    const all = await readWebhooks(this.core.db, position);
+    const projected = await this.core.projector.projected();
+    const all = await readWebhooks(this.core.db, projected.position);
     await this.tidy(all);
     const before = this.current;
     this.current = new Map(all.map((row) => [row.webhook_id, row]));
     for (const { webhook_id: id, state } of all) {
       if (state !== 'active') continue;
       if (before.get(id)?.state === 'paused') await this.outbox.hurry(id, Number.MAX_SAFE_INTEGER);
-      if (!this.busy.has(id)) this.begin(id, position);
+      if (!this.busy.has(id)) this.begin(id, projected);
     }
   }
 
-  private begin(id: string, upTo: number): void {
-    const sending = this.sendAll(id, upTo)
+  private begin(id: string, projected: Projected): void {
+    const sending = this.sendAll(id, projected)
       .catch((error: unknown) => {
         this.failure ??= error;
       })
@@ -127,9 +132,9 @@ class Deliverer {
   };
 
   /** Each time the first message of every tenant whose turn it is, until nothing is due. */
-  private async sendAll(id: string, upTo: number): Promise<void> {
+  private async sendAll(id: string, projected: Projected): Promise<void> {
     for (let row = this.active(id); row !== undefined; row = this.active(id)) {
-      await this.fill(row, upTo);
+      await this.fill(row, projected);
       const due = await this.outbox.due(id, this.token);
       if (due.length === 0) return;
       await pMap(due, async (delivery) => this.attempt(delivery), { concurrency: AT_ONCE });
@@ -143,15 +148,18 @@ class Deliverer {
   }
 
   /** Prepares messages of events that the outbox does not have yet. */
-  private async fill(webhook: WebhookRow, upTo: number): Promise<void> {
+  private async fill(webhook: WebhookRow, { position: upTo, halt }: Projected): Promise<void> {
     const { webhook_id: id } = webhook;
     let cursor = await this.cursorOf(webhook);
     while (!this.isEnding() && cursor.position < upTo && !(await this.outbox.hasWaiting(id, MOST_WAITING))) {
       const asked = { after: cursor.position, upTo, count: EVENTS, tenantId: webhook.tenant_id };
       const { messages, position } = await readMessages(this.core, asked);
-      cursor = { ...cursor, position, event_id: await this.eventAt(position) };
+      cursor = { ...cursor, position, event_id: (await this.eventAt(position))?.id ?? null };
       await this.outbox.add(id, cursor, messages.filter(isFor(webhook)));
     }
+    const event = halt === null || cursor.position < upTo ? null : await this.eventAt(halt.position);
+    if (halt === null || event === null) return;
+    await this.outbox.add(id, cursor, [messageOfHalt(event, halt)].filter(isFor(webhook)), PLACE_OF_HALT);
   }
 
   /** Where to go on. Messages that were asked for again, or of another log, begin a new round. */
@@ -160,7 +168,7 @@ class Deliverer {
     const known = await this.outbox.cursor(id);
     const start = async (round: number): Promise<Cursor> => {
       await this.outbox.hurry(id, after);
-      const cursor = { round, replays, position: after, event_id: await this.eventAt(after) };
+      const cursor = { round, replays, position: after, event_id: (await this.eventAt(after))?.id ?? null };
       await this.outbox.add(id, cursor, []);
       return cursor;
     };
@@ -168,7 +176,7 @@ class Deliverer {
     if (known.replays !== replays) return start(known.round + 1);
     if (this.compared.has(id)) return known;
     this.compared.add(id);
-    if ((await this.eventAt(known.position)) === known.event_id) return known;
+    if (((await this.eventAt(known.position))?.id ?? null) === known.event_id) return known;
     this.settings.report(
       `webhooks: the log was replaced: its event ${known.position} is not the one that was there when messages to` +
         ` ${id} were prepared. All messages since its registration are sent again.`,
@@ -176,8 +184,8 @@ class Deliverer {
     return start(known.round + 1);
   }
 
-  private async eventAt(position: number): Promise<string | null> {
-    for await (const { id } of this.core.log.readAt([position])) return id;
+  private async eventAt(position: number): Promise<StoredEvent | null> {
+    for await (const event of this.core.log.readAt([position])) return event;
     return null;
   }
 

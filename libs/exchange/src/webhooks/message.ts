@@ -4,7 +4,7 @@ import type { Applied } from '#domain/invoices/payment-events';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
-import { answer, type Answers } from '#read-model/projection';
+import { answer, type Answers, type Halt } from '#read-model/projection';
 import type { MessageType } from '#domain/webhooks/message-type';
 
 /** A message: what follows from one event of the log for one tenant, or for none. */
@@ -21,6 +21,7 @@ export interface Message {
   readonly data: object;
 }
 
+/** Events have an id, a position and an instant, also those that no program can read. */
 type Of = Pick<RecordedEvent, 'id' | 'position' | 'recordedAt'>;
 
 const message = (
@@ -182,6 +183,16 @@ export function messagesOfMarked(marked: Marked): Message[] {
   const about = { tenantId, subject: tenantId, data: { tenantId, lineIds, lineCount } };
   return [...(isLate ? [message(marked, 'usage.late', about)] : []), message(marked, 'correction.owed', about)];
 }
+
+/**
+ * The message that the projections halted at an event. It is about a state that passes, so no message follows from the
+ * event once they go on.
+ */
+export const messageOfHalt = (event: Of, { position, projection, reason }: Halt): Message =>
+  message(event, 'projection.halted', {
+    ...{ tenantId: null, subject: String(position) },
+    data: { position, projection, reason },
+  });
 
 /** A message as CloudEvents 1.0 has it, in JSON. `timestamp` is for receivers of Standard Webhooks. */
 export const envelopeOf = ({ id, type, tenantId, position, recordedAt, subject, data }: Message) => ({

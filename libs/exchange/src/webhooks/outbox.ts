@@ -88,11 +88,14 @@ export class Outbox {
     return rows[0];
   }
 
-  /** Adds messages, in their order, and moves the cursor: both or neither. */
-  async add(webhookId: string, cursor: Cursor, messages: readonly Message[]): Promise<void> {
-    let [position, n] = [-1, 0];
+  /**
+   * Adds messages, in their order, and moves the cursor: both or neither. `first`: the place of the first message of an
+   * event.
+   */
+  async add(webhookId: string, cursor: Cursor, messages: readonly Message[], first = 0): Promise<void> {
+    let [position, n] = [-1, first];
     const rows = messages.map((message) => {
-      n = message.position === position ? n + 1 : 0;
+      n = message.position === position ? n + 1 : first;
       ({ position } = message);
       return {
         ...{ position, n, message_id: message.id, type: message.type, tenant_id: message.tenantId },
