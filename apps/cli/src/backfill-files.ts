@@ -3,14 +3,15 @@ import { glob, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { readJson } from './input.js';
 
-/** The files that an import writes. A pattern or a folder does not mean them. */
-const WRITTEN_BY_IMPORT = /\.(rejects|notes)\.jsonl$/;
+/** The files that an import or `--detect` writes. A pattern or a folder does not mean them. */
+const WRITTEN_BY_US = /\.(?:(?:rejects|notes)\.jsonl|map\.json)$/;
 const MANIFEST = /manifest\.json$/i;
 
 /**
- * The files that an argument names: a file; a folder, whose files are all meant; a manifest, as AWS writes it beside
- * the files of a delivery; or a pattern that the shell did not expand. Errors: nothing matches, or a file of a manifest
- * is missing.
+ * The files that an argument names: a file; a manifest, as AWS writes it beside the files of a delivery; a folder or a
+ * pattern that the shell did not expand. These mean all files in them, but if there is a manifest only those that it
+ * names: older assemblies of a month may lie beside it. Errors: nothing matches, a file of a manifest is missing, or
+ * manifests may be of the same month.
  */
 export async function filesOf(named: string): Promise<string[]> {
   if (existsSync(named)) {
@@ -23,21 +24,44 @@ export async function filesOf(named: string): Promise<string[]> {
 async function inFolder(folder: string): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
-    if (entry.isFile() && !entry.name.startsWith('.') && isOfDelivery(entry.name))
-      found.push(path.join(entry.parentPath, entry.name));
-  if (found.length === 0) throw new Error(`there is no file in ${folder}`);
-  return found.sort();
+    if (entry.isFile() && !IS_MARKER.test(entry.name)) found.push(path.join(entry.parentPath, entry.name));
+  const files = await ofDelivery(found.filter((name) => !WRITTEN_BY_US.test(name)));
+  if (files.length === 0) throw new Error(`there is no file in ${folder}`);
+  return files;
 }
 
-const isOfDelivery = (name: string): boolean => !WRITTEN_BY_IMPORT.test(name) && !MANIFEST.test(name);
+/** Files that programs leave beside data, such as `_SUCCESS`. */
+const IS_MARKER = /^[._]/;
+
+async function ofDelivery(found: readonly string[]): Promise<string[]> {
+  const manifests = found.filter((name) => MANIFEST.test(name));
+  // AWS copies the manifest of a month into the folder of each of its assemblies.
+  const top = manifests.filter(
+    (name) =>
+      !manifests.some((other) => {
+        const [folder, above] = [path.dirname(name), path.dirname(other)];
+        return folder !== above && folder.startsWith(`${above}${path.sep}`);
+      }),
+  );
+  const [manifest, second] = top.sort();
+  if (manifest === undefined) return [...found].sort();
+  if (second !== undefined)
+    throw new Error(
+      `${manifest} and ${second} are manifests, perhaps of the same month. Name the manifests that are to be imported.`,
+    );
+  return ofManifest(manifest);
+}
 
 async function matching(pattern: string): Promise<string[]> {
   const found: string[] = [];
   for await (const each of glob(pattern))
-    if (WRITTEN_BY_IMPORT.test(pattern) || !WRITTEN_BY_IMPORT.test(each)) found.push(each);
+    if (WRITTEN_BY_US.test(pattern) || !WRITTEN_BY_US.test(each)) found.push(each);
   if (found.length === 0) throw new Error(`no file matches ${pattern}`);
-  return found.sort();
+  return ofDelivery(found);
 }
+
+/** The folder of a manifest, and those above it. */
+const ABOVE = ['.', '..', '../..', '../../..'];
 
 /** The files of a delivery by AWS: `reportKeys` of a cost and usage report, `dataFiles` of a data export. */
 async function ofManifest(manifest: string): Promise<string[]> {
@@ -48,7 +72,9 @@ async function ofManifest(manifest: string): Promise<string[]> {
   const folder = path.dirname(manifest);
   return keys.map((key) => {
     const steps = key.replace(/^s3:\/\/[^/]+\//, '').split('/');
-    const candidates = steps.map((_, from) => path.join(folder, ...steps.slice(from)));
+    // Data exports have their manifests in `metadata` and their files in `data`.
+    const folders = ABOVE.map((above) => path.join(folder, above));
+    const candidates = steps.flatMap((_, from) => folders.map((each) => path.join(each, ...steps.slice(from))));
     const found = candidates.find((candidate) => existsSync(candidate));
     if (found === undefined)
       throw new Error(`${manifest} names ${key}, which is not beside it. Download it to ${folder}, then import again.`);

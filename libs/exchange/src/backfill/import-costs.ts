@@ -24,7 +24,6 @@ export async function importCosts(
   const odd = new Map<string, Odd>();
   const rejects = new Rejects();
   const options = request.delivery ?? UNNAMED;
-  assertNoneTwice(sources);
   const files = sources.map((source) => {
     const call = callOf('costs', source, work.caller);
     return {
@@ -85,6 +84,7 @@ async function delivered(
         },
         signal,
       });
+    assertNoneTwice(files.filter(({ report }) => report.counts.read > 0).map(({ source }) => source));
     // A part of a file must not pass for the whole.
     return signal.aborted ? 0 : await deliveries.finish({ isDry: work.isDry, signal });
   } finally {
@@ -92,7 +92,7 @@ async function delivered(
   }
 }
 
-/** Errors: `same_content`. A packed copy has the content of its file. */
+/** Errors: `same_content`. A packed copy has the content of its file. Files without a row may be equal. */
 function assertNoneTwice(sources: readonly Source[]): void {
   const seen = new Map<string, string>();
   for (const { name, digest } of sources) {

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { folder } from '../../../../test/support/cli.js';
 import { openSource } from '../rows/source.js';
@@ -24,4 +25,20 @@ it('writes rejected rows while more are rejected, so that they do not fill the m
   const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
   expect(lines).toHaveLength(10_000);
   expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ row: 10_000, line: 10_001, record: { a: 'x' } });
+});
+
+it('writes rejected rows into the working folder where that of the file can’t be written', async () => {
+  const source = await openSource(await files.write('bill.csv', 'a\n1\n'), () => Readable.from([]));
+  const seen = { odd: new Map<string, never>(), rejects: new Rejects() };
+  const before = process.cwd();
+  process.chdir(files.path);
+  try {
+    const report = new FileReport({ ...source, name: '/no/such/bill.csv' }, () => undefined, seen, true);
+    report.reject({ row: 1, line: 2, fields: { a: 'x' } }, { field: 'a', value: 'x', reason: 'is not 1' });
+    await report.close();
+    expect(report.summary().rejects).toBe('no-such-bill.csv.rejects.jsonl');
+    expect(await readFile(join(files.path, 'no-such-bill.csv.rejects.jsonl'), 'utf8')).toContain('"is not 1"');
+  } finally {
+    process.chdir(before);
+  }
 });

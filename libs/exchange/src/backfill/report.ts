@@ -1,6 +1,7 @@
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
+import { invalid } from '#domain/errors';
 import { identityOf } from './import-file.js';
 import type { Counts, NotedRow, Outcome, RowReport } from '../rows/outcome.js';
 import { placeOf, quoted, type SourceRow } from '../rows/row.js';
@@ -91,6 +92,29 @@ class SideFile {
   }
 }
 
+/**
+ * How the names of side files begin: they are beside the file, or where that folder can't be written, in the working
+ * folder. Errors: `unwritable_folder`, before anything is imported.
+ */
+function sideName(file: string): string {
+  if (isWritable(dirname(file))) return file;
+  if (isWritable('.')) return file.replace(/^[./\\]+/, '').replaceAll(/[/\\]/g, '-');
+  throw invalid(
+    'unwritable_folder',
+    `${dirname(file)} and the working folder can't be written, so rejected rows could not be kept. Nothing was ` +
+      'imported. Run the command in a folder that you can write.',
+  );
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The outcome of a file's rows. */
 export class FileReport implements RowReport {
   readonly counts: Record<keyof Counts, number> = { read: 0, accepted: 0, duplicate: 0, correction: 0, rejected: 0 };
@@ -106,8 +130,9 @@ export class FileReport implements RowReport {
     /** Whether rejects and notes are written to files next to the imported file. */
     private readonly isKept: boolean,
   ) {
-    this.rejects = new SideFile(`${source.name}.rejects.jsonl`);
-    this.notes = new SideFile(`${source.name}.notes.jsonl`);
+    const name = isKept ? sideName(source.name) : source.name;
+    this.rejects = new SideFile(`${name}.rejects.jsonl`);
+    this.notes = new SideFile(`${name}.notes.jsonl`);
   }
 
   reject(

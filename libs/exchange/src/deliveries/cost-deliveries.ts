@@ -84,18 +84,17 @@ export class CostDeliveries {
 
   private add(file: number, item: CostItem, source: SourceRow): Promise<void> | undefined {
     const { row } = source;
-    const { provider, delivery, invoiceRef, isOwnId } = item;
+    const { provider, delivery, invoiceRef, isOwnId, mayHaveBills = false } = item;
     const name = idOf(item);
     const known = this.deliveries.get(name) ?? {
       index: this.deliveries.size,
       provider: ownText(provider),
       delivery: ownText(delivery),
       files: new Set(),
-      withBills: false,
+      mayHaveBills,
     };
     this.deliveries.set(name, known);
     known.files.add(file);
-    if (invoiceRef !== delivery) known.withBills = true;
     const key =
       isId(item.key) && Buffer.byteLength(item.key) <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex');
     this.rows.push({
@@ -191,11 +190,11 @@ export class CostDeliveries {
     return { of, mode, compared, comparison, removed, isNews };
   }
 
-  /** The bill that has the name of the delivery, and where there are several, those that begin with it. */
+  /** The bill that has the name of the delivery, and where there may be several, those that begin with it. */
   private async billsOf(known: readonly Known[]): Promise<Bill[]> {
     const bills = known.map((each): Bill => ({ known: each, invoiceRef: each.of.delivery, lineKey: '' }));
     const several = Map.groupBy(
-      known.filter(({ of }) => of.withBills),
+      known.filter(({ of }) => of.mayHaveBills),
       ({ of }) => of.provider,
     );
     for (const [provider, those] of several) {

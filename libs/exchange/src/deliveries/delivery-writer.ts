@@ -37,8 +37,8 @@ export interface Delivery {
   readonly delivery: string;
   /** The numbers of the files that have rows of it. */
   readonly files: Set<number>;
-  /** Whether its lines are on several bills, whose references begin with its own. */
-  withBills: boolean;
+  /** Whether its lines may be on several bills, whose references begin with its own. */
+  readonly mayHaveBills: boolean;
 }
 
 /** What is to be written of a delivery. */

@@ -155,6 +155,7 @@ export function assertReplaces(delivery: string, compared: Compared, rejected: n
     throw conflict(
       'delivery_incomplete',
       `${delivery} has ${recorded} recorded lines, and the files have ${same + changed + added} lines of it. Nothing ` +
-        'was imported. If they are late rows of that month, import them with --partial.',
+        'was imported. If they are late rows of that month, import them with --partial. If they are a part of the ' +
+        'next delivery, give all its files in one call.',
     );
 }

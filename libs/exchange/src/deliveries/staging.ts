@@ -112,9 +112,9 @@ const IS_WRITTEN = "outcome IN ('accepted', 'correction') OR is_invoiced";
 
 /**
  * The rows of an import's files beside the lines that are recorded of the same deliveries, in temporary tables of
- * Postgres: a delivery may have millions of rows. Both sides are compared as multisets: equal content first, then equal
- * keys, occurrence by occurrence. Rows are compared by digests of 16 bytes and never updated: content and keys are some
- * two thousand bytes.
+ * Postgres: a delivery may have millions of rows. Both sides are compared as multisets: equal content and keys first,
+ * then equal content, then equal keys, occurrence by occurrence. Rows are compared by digests of 16 bytes and never
+ * updated: content and keys are some two thousand bytes.
  */
 export class Staging {
   private readonly content: StagedContent;
@@ -198,6 +198,7 @@ export class Staging {
           AND NOT EXISTS (SELECT FROM delivered d WHERE (d.delivery, d.key) = (r.delivery, r.own_key))`);
     await this.decideOwnIds();
     if (this.lines > 0) {
+      await this.pair('digest, key', 'duplicate');
       await this.pair('digest', 'duplicate');
       await this.pair('key', 'correction');
     }
@@ -236,20 +237,20 @@ export class Staging {
       JOIN recorded r ON (r.delivery, r.own_key) = (d.delivery, d.key)`);
   }
 
-  /** The k-th row and the k-th recorded line of an equal `column` belong together. */
-  private async pair(column: 'digest' | 'key', outcome: RowOutcome): Promise<void> {
+  /** The k-th row and the k-th recorded line that are equal in these columns belong together. */
+  private async pair(columns: 'digest, key' | 'digest' | 'key', outcome: RowOutcome): Promise<void> {
     await this.pool.query(
       `WITH rows AS (
-         SELECT n, delivery, has_invoice_id, ${column},
-           row_number() OVER (PARTITION BY delivery, ${column} ORDER BY n) AS k
+         SELECT n, delivery, has_invoice_id, ${columns},
+           row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY n) AS k
          FROM ${UNDECIDED} AND NOT is_own_id),
        lines AS (
-         SELECT id, delivery, lacks_invoice_id, ${column},
-           row_number() OVER (PARTITION BY delivery, ${column} ORDER BY number, id) AS k
+         SELECT id, delivery, lacks_invoice_id, ${columns},
+           row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY number, id) AS k
          FROM recorded WHERE is_compared AND NOT EXISTS (SELECT FROM decided x WHERE x.recorded = id))
        INSERT INTO decided (n, delivery, outcome, recorded, is_invoiced)
        SELECT n, delivery, $1, id, has_invoice_id AND lacks_invoice_id
-       FROM rows JOIN lines USING (delivery, ${column}, k)`,
+       FROM rows JOIN lines USING (delivery, ${columns}, k)`,
       [outcome],
     );
   }

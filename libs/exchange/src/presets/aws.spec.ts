@@ -26,6 +26,7 @@ describe('a row of AWS’s cost and usage report', () => {
       provider: 'aws',
       delivery: '123456789012 2026-04',
       invoiceRef: '123456789012 2026-04 Anniversary',
+      mayHaveBills: true,
       line: {
         kind: 'AmazonEC2',
         chargePeriod: { start: '2026-04-01T00:00:00Z', end: '2026-04-01T01:00:00Z' },

@@ -173,7 +173,9 @@ export const awsCostReport: Preset<CostItem> = {
     return {
       provider: cells.optionalId('provider') ?? 'aws',
       delivery,
+      // An export may leave the type of the bill out, and another one of the same month may have it.
       invoiceRef: billType === undefined ? delivery : `${delivery} ${billType}`,
+      mayHaveBills: true,
       line: {
         kind: cells.id('kind'),
         chargePeriod: period,

@@ -13,6 +13,8 @@ export interface CostItem {
   readonly delivery: string;
   /** The bill within the delivery: usually the same. */
   readonly invoiceRef: string;
+  /** Whether the lines of a delivery may be on several bills, whose references begin with its own and a space. */
+  readonly mayHaveBills?: true;
   readonly line: Omit<CostLine, 'lineKey'>;
   /** Identifies the line within its invoice. It never contains an amount, which a later delivery may correct. */
   readonly key: string;

@@ -34,6 +34,17 @@ describe('a CloudEvent', () => {
     expect(readRow(cloudEvents, { event: EVENT, ingestedAt: '2026-04-01T10:00:01Z' }).items).toEqual([reading]);
   });
 
+  it.each([
+    ['data_base64', { data: undefined, data_base64: 'eyJ2YWx1ZSI6NX0=' }],
+    ['data', { data: '{"value":5}' }],
+    ['data', { data: [5] }],
+    ['datacontenttype', { datacontenttype: 'application/xml' }],
+    ['specversion', { specversion: '0.3' }],
+    ['data.value', { data: { quantity: 5, value: 6 } }],
+  ])('is refused for its %s where the API refuses it, and never counts once instead', (field, more) => {
+    expect(() => readRow(cloudEvents, { ...EVENT, ...more })).toThrow(expect.objectContaining({ field }));
+  });
+
   it('counts once without a quantity, and may have its quantity elsewhere', () => {
     const { data: _, ...bare } = EVENT;
     expect(readRow(cloudEvents, bare).item.observation.quantity).toBe('1');

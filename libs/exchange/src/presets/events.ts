@@ -1,5 +1,7 @@
 import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import { isObject } from '../rows/answers.js';
 import type { Cells } from '../rows/cells.js';
+import { RowFault } from '../rows/row.js';
 import type { Preset } from './preset.js';
 import { rateKeyOf, type UsageItem } from './usage.js';
 
@@ -39,10 +41,8 @@ export const cloudEvents: Preset<UsageItem> = {
     { name: 'billingKind', columns: ['type', 'event.type'], isRequired: true },
     { name: 'deploymentId', columns: ['subject', 'event.subject'], isRequired: true },
     { name: 'start', columns: ['time', 'event.time'], isRequired: true },
-    {
-      name: 'quantity',
-      columns: ['data.quantity', 'data.value', 'event.data.quantity', 'event.data.value'],
-    },
+    { name: 'quantity', columns: ['data.quantity', 'event.data.quantity'] },
+    { name: 'value', columns: ['data.value', 'event.data.value'] },
     { name: 'resourceId', columns: ['data.resourceId', 'event.data.resourceId'] },
     { name: 'provider', columns: ['data.provider', 'event.data.provider'] },
     { name: 'subAttribution', columns: ['data.subAttribution', 'event.data.subAttribution'] },
@@ -51,11 +51,15 @@ export const cloudEvents: Preset<UsageItem> = {
       columns: [`data.rateKey.${name}`, `event.data.rateKey.${name}`],
     })),
     { name: 'data', columns: ['data', 'event.data'] },
+    { name: 'data_base64', columns: ['data_base64', 'event.data_base64'] },
+    { name: 'datacontenttype', columns: ['datacontenttype', 'event.datacontenttype'] },
+    { name: 'specversion', columns: ['specversion', 'event.specversion'] },
   ],
   recognises: (columns) => columns.has('specversion') || columns.has('event'),
   exponents: true,
   isLenient: true,
   read(cells) {
+    assertJsonData(cells);
     const [source, id] = [cells.id('source'), cells.id('id')];
     const provider = cells.optionalId('provider');
     const [rateKey, subAttribution] = [rateKeyOf(cells), cells.optionalObject('subAttribution')];
@@ -71,8 +75,7 @@ export const cloudEvents: Preset<UsageItem> = {
         period: eventPeriod(eventTime(cells, 'start')),
         granularity: 'event',
         sourceId: `${encodeURIComponent(source)}/${encodeURIComponent(id)}`,
-        // As in the API, an event without a quantity counts once.
-        quantity: cells.optionalDecimal('quantity') ?? '1',
+        quantity: quantityOf(cells),
         ...(rateKey === undefined ? {} : { rateKey }),
         // The data are JSON, so they contain nothing else.
         ...(Object.keys(attributes).length === 0 ? {} : { attributes: attributes as JsonObject }),
@@ -81,6 +84,31 @@ export const cloudEvents: Preset<UsageItem> = {
     };
   },
 };
+
+/** As in the API, an event whose data are no JSON object is refused: without its quantity it would count once. */
+function assertJsonData(cells: Cells): void {
+  const [version, type] = [cells.optional('specversion'), cells.optional('datacontenttype')];
+  if (version !== undefined && version !== '1.0') throw new RowFault('specversion', version, 'must be "1.0"');
+  if (type !== undefined && type !== 'application/json')
+    throw new RowFault('datacontenttype', type, 'must be application/json');
+  if (cells.raw('data_base64') !== undefined)
+    throw new RowFault('data_base64', null, 'is not supported. Write JSON as data.');
+  const data = cells.raw('data');
+  if (data !== undefined && !isObject(data))
+    throw new RowFault(
+      'data',
+      data,
+      'must be a JSON object. In CSV, give each of its fields a column, such as data.quantity.',
+    );
+}
+
+/** As in the API, an event without a quantity counts once. */
+function quantityOf(cells: Cells): string {
+  const [quantity, value] = [cells.optionalDecimal('quantity'), cells.optionalDecimal('value')];
+  if (quantity !== undefined && value !== undefined && quantity !== value)
+    throw new RowFault('data.value', value, 'differs from data.quantity. Give one of them.');
+  return quantity ?? value ?? '1';
+}
 
 /** Meter events as they are sent to Stripe, v1 and v2. The customer is the deployment, unless a mapping has another. */
 export const stripeMeterEvents: Preset<UsageItem> = {

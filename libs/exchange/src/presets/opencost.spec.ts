@@ -24,6 +24,7 @@ describe('an allocation of OpenCost', () => {
           invoiceRef: 'prod 2026-04',
           line: {
             kind: 'kubernetes',
+            focus: {},
             chargePeriod: { start: '2026-04-01T00:00:00Z', end: '2026-04-02T00:00:00Z' },
             amount: '0.30000000000000004',
             currency: 'USD',

@@ -53,6 +53,8 @@ export const openCostAllocations: Preset<CostItem> = {
         category: 'usage',
         resourceId: name,
         ...given({ tenantId: cells.idOrTagged('tenantId', tags) }),
+        // There is no invoice, so an export names none.
+        focus: {},
       },
       key: keyOf(name, ...properties, period.start, period.end),
       isOwnId: false,

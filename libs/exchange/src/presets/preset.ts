@@ -62,7 +62,11 @@ function hasMapped<Item>({ fields }: Preset<Item>, { columns = {}, values = {} }
   return [...Object.keys(columns), ...Object.keys(values)].every((name) => names.has(name));
 }
 
-const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** The same name as JSON has it, in each case. */
+const spellings = (name: string): string[] => {
+  const snake = name.replace(/[^A-Za-z0-9.]+/g, '_').replace(/(?<=[a-z0-9])(?=[A-Z])/g, '_');
+  return [name, snake.toLowerCase(), name.replace(/^[A-Z]/, (letter) => letter.toLowerCase())];
+};
 const simple = (name: string): string => name.toLowerCase().replace(/[^a-z0-9.]/g, '');
 
 /** The cells of a file, read by a preset and a mapping. Errors: `invalid_mapping`, `missing_column`. */
@@ -119,7 +123,7 @@ export function columnsOf(
   const mapped = mapping.columns?.[name];
   if (mapped !== undefined) return [mapped];
   // Objects may differ in their keys: all possible names of a field are tried.
-  if (columns === null) return [...new Set(own.flatMap((each) => [each, snakeCase(each)]))];
+  if (columns === null) return [...new Set(own.flatMap(spellings))];
   const spelt = own.flatMap((each) => columns.filter((column) => column === each || simple(column) === simple(each)));
   return [...new Set(spelt)];
 }

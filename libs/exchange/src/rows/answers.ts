@@ -7,6 +7,8 @@ export const isObject = (value: unknown): value is Fields =>
 /** The list of a provider's API response that contains an item: `droplets`, `invoice_items`, … */
 const LIST = '$list';
 const LISTS = ['droplets', 'snapshots', 'volumes', 'domains', 'invoice_items'];
+/** What else such a response has. A row may have a list of one of these names too, beside its own fields. */
+const BESIDE_LISTS: readonly string[] = [...LISTS, 'links', 'meta'];
 
 /** Whether an object may be the response of an API instead of a row. It runs for every JSON line, so it is quick. */
 export const mayBeAnswer = (value: Fields): boolean =>
@@ -38,10 +40,12 @@ interface ApiList {
 }
 
 const listsIn = (value: Fields): ApiList[] =>
-  LISTS.flatMap((name): ApiList[] => {
-    const items = value[name];
-    return Array.isArray(items) ? [{ name, items }] : [];
-  });
+  Object.keys(value).every((name) => BESIDE_LISTS.includes(name))
+    ? LISTS.flatMap((name): ApiList[] => {
+        const items = value[name];
+        return Array.isArray(items) ? [{ name, items }] : [];
+      })
+    : [];
 
 /** OpenCost and Kubecost: `data` is a list of windows, each an object with an allocation by name. */
 function allocations({ data }: Fields): Fields[] | null {
@@ -51,15 +55,22 @@ function allocations({ data }: Fields): Fields[] | null {
   return items.length > 0 && items.length === found.length ? items : null;
 }
 
-/** Prometheus: a row for each sample of `query_range` (a matrix) or `query` (a vector). */
+/**
+ * Prometheus: a row for each sample of `query_range` (a matrix) or `query` (a vector). What has no sample, such as a
+ * native histogram or a scalar, is a row without a value, so that it is not lost unseen.
+ */
 function samples({ data }: Fields): Fields[] | null {
   if (!isObject(data) || !Array.isArray(data['result'])) return null;
-  return data['result'].filter(isObject).flatMap(({ metric, values, value }) =>
-    [...(Array.isArray(values) ? (values as unknown[]) : []), ...(value === undefined ? [] : [value])].map((sample) => {
-      const [at, read] = Array.isArray(sample) ? (sample as unknown[]) : [];
-      return { metric, at, value: read };
-    }),
-  );
+  const result: unknown[] = data['result'];
+  if (result.length > 0 && !result.some(isObject)) return [{ at: result[0] }];
+  return result.filter(isObject).flatMap(({ metric, values, value }): Fields[] => {
+    const read = [...(Array.isArray(values) ? (values as unknown[]) : []), ...(value === undefined ? [] : [value])];
+    if (read.length === 0 && !Array.isArray(values)) return [{ metric }];
+    return read.map((sample) => {
+      const [at, number] = Array.isArray(sample) ? (sample as unknown[]) : [];
+      return { metric, at, value: number };
+    });
+  });
 }
 
 /** Stripe's lists: `{"object": "list", "data": […]}`. */

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import { jsonFault, parseJson } from '#domain/json-text';
 import { isObject, itemsOf, mayBeAnswer } from './answers.js';
 import type { SourceRows } from './csv-rows.js';
@@ -22,7 +21,7 @@ async function* linePages(source: Source, onRead: (bytes: number) => void, list:
   let [row, line] = [0, 0];
   let page: SourceRow[] = [];
   try {
-    for await (const read of createInterface({ input: content, crlfDelay: Infinity })) {
+    for await (const read of linesOf(content.setEncoding('utf8'))) {
       line += 1;
       const text = line === 1 ? read.replace(/^\uFEFF/, '') : read;
       if (text.trim() === '') continue;
@@ -38,6 +37,22 @@ async function* linePages(source: Source, onRead: (bytes: number) => void, list:
   } finally {
     content.destroy();
   }
+}
+
+const ENDS_OF_LINES = /\r\n|\n|\r/;
+
+/** Lines end with LF, CR LF or CR alone. A text in JSON may have all other ends of lines, such as U+2028. */
+async function* linesOf(content: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of content) {
+    const text = rest + chunk;
+    // The LF of a CR LF may be in the next chunk.
+    const end = text.endsWith('\r') ? text.length - 1 : text.length;
+    const lines = text.slice(0, end).split(ENDS_OF_LINES);
+    rest = `${lines.pop() ?? ''}${text.slice(end)}`;
+    yield* lines;
+  }
+  yield* rest.split(ENDS_OF_LINES);
 }
 
 function rowsOfLine(text: string, list: List): Found[] {
