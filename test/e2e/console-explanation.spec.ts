@@ -12,7 +12,7 @@ afterAll(closeBrowser);
 const [COMMANDS, EACH] = [260, 40];
 const zCreated = z.object({ result: z.object({ invoices: z.tuple([z.object({ invoiceId: z.string() })]) }) });
 
-/** 260 × 40 = 10,400 readings of 1. */
+/** 260 × 40 = 10,400 readings of 1, and with each 40 of them one of another kind. */
 async function invoiceOfMany(): Promise<string> {
   const readings = Array.from({ length: COMMANDS }, (_, n) => ({
     command: 'observe-usage',
@@ -20,12 +20,19 @@ async function invoiceOfMany(): Promise<string> {
     observations: Array.from({ length: EACH }, (_each, m) => ({
       ...{ resourceId: `r-${n}-${m}`, billingKind: 'requests', granularity: 'day', quantity: '1' },
       period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
-    })),
+    })).concat({
+      ...{ resourceId: `c-${n}`, billingKind: 'calls', granularity: 'day', quantity: '1' },
+      period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+    }),
   }));
   const { body } = await api().command([
     tenant('many', { name: 'Many' }),
     deployment('many-prod', 'many'),
-    plan('requests', '0', [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.01' } }]),
+    plan(
+      'requests',
+      '0',
+      ['requests', 'calls'].map((billingKind) => ({ billingKind, price: { model: 'unit', unitAmount: '0.01' } })),
+    ),
     subscription('many-sub', 'many-prod', 'requests'),
     ...readings,
   ]);
@@ -39,7 +46,7 @@ async function invoiceOfMany(): Promise<string> {
 
 it('opens with the first events of a row, and shows more when asked', async () => {
   const invoiceId = await invoiceOfMany();
-  await visiting({}, async ({ page, faults }) => {
+  await visiting({}, async ({ page, faults, asked }) => {
     await signIn(page, api().url, api().tokens.get('operator') ?? '');
     const answered = page.waitForResponse((response) => response.url().includes('/audit/explain/'));
     await page.goto(`${api().url}/console/explain/${invoiceId}`);
@@ -48,17 +55,24 @@ it('opens with the first events of a row, and shows more when asked', async () =
     await page.getByText('requests: 10400 × 0.01 = 104.00').waitFor();
     await page.getByText('Usage: 10400 readings, 10,400').waitFor();
     // 260 of readings, PlanPublished, DeploymentRegistered, SubscriptionStarted, LineOpened and LineSplit.
-    const events = page.getByText('Events: 265');
-    await events.click();
-    const list = page.locator('details', { has: events }).last();
+    const eventsOf = async (row: string) => {
+      const events = page.locator('.tree > details', { hasText: row }).locator('details', { hasText: 'Events: 265' });
+      await events.getByText('Events: 265').click();
+      return events;
+    };
+    const [list, other] = [await eventsOf('requests: 10400'), await eventsOf('calls: 260')];
     await list.getByText('50 of 265 events').waitFor();
     expect(await list.getByRole('link').count()).toBe(50);
     await list.getByRole('button', { name: 'Show more events' }).click();
     // It stays open.
     await list.getByText('250 of 265 events').waitFor();
+    await other.getByText('50 of 265 events').waitFor();
     await list.getByRole('button', { name: 'Show more events' }).click();
     await list.getByRole('button', { name: 'Show more events' }).waitFor({ state: 'detached' });
     expect(await list.getByRole('link').count()).toBe(265);
+    // Other lists stay as they are, and so do their requests.
+    expect(await other.getByRole('link').count()).toBe(50);
+    expect(asked.filter((path) => path.endsWith(`/audit/explain/${invoiceId}`))).toHaveLength(1);
     expect(faults).toEqual([]);
   });
 });

@@ -11,12 +11,14 @@ import type {
 import { useAnswer } from '../answers.ts';
 import { instantText, periodText, quantityText } from '../formats.ts';
 import { useMoment } from '../moment.ts';
-import { Answered, Page, When } from '../parts/states.tsx';
+import { Answered, Failure, Page, When } from '../parts/states.tsx';
 import { To } from '../parts/table.tsx';
 
 /** So many of each list are shown at first, and so many times as many after each "Show more". */
 const [FIRST, TIMES, MOST] = [50, 5, 1_000_000];
-const ShowMore = createContext<() => void>(() => undefined);
+
+/** Asks for so many of each list that is not there yet. What is shown of each is its own matter. */
+const AskFor = createContext<(first: number) => void>(() => undefined);
 
 /** Why an amount is what it is: arithmetic first, then usage, price, events, and the file and row of each. */
 export function Explanation() {
@@ -25,33 +27,65 @@ export function Explanation() {
   return <Explained key={`${asOf} ${id}`} id={decodeURIComponent(id)} />;
 }
 
-function Explained({ id }: { readonly id: string }) {
+/** How many are asked for, and what asks for more. */
+function useFirst(): readonly [first: number, askFor: (first: number) => void] {
   const [first, setFirst] = useState(FIRST);
+  return [
+    first,
+    (next) => {
+      setFirst(Math.max(first, next));
+    },
+  ];
+}
+
+function Explained({ id }: { readonly id: string }) {
+  const [first, askFor] = useFirst();
   const explained = useAnswer('explain', { id, first }, { grows: true });
   return (
     <Page title="Explanation">
-      <ShowMore
-        value={() => {
-          setFirst(Math.min(first * TIMES, MOST));
-        }}
-      >
+      <AskFor value={askFor}>
         <Answered answer={explained}>{(data) => <Tree of={data} />}</Answered>
-      </ShowMore>
+      </AskFor>
     </Page>
   );
 }
 
-/** Below a list that has more than is shown. */
-function More({ shown, all, what }: { readonly shown: number; readonly all: number; readonly what: string }) {
-  const more = useContext(ShowMore);
-  if (shown >= all) return null;
+/** The first items of a list, and more when asked. `all`: how many there are. */
+function Shown<Item>({
+  of,
+  all,
+  what,
+  children,
+}: {
+  readonly of: readonly Item[];
+  readonly all: number;
+  readonly what: string;
+  readonly children: (items: readonly Item[]) => ReactNode;
+}) {
+  const askFor = useContext(AskFor);
+  const [most, setMost] = useState(FIRST);
+  const items = of.slice(0, most);
   return (
-    <Group gap="xs" my="xs">
-      <Text size="sm">{`${quantityText(String(shown))} of ${quantityText(String(all))} ${what}`}</Text>
-      <Button size="compact-sm" variant="default" aria-label={`Show more ${what}`} onClick={more}>
-        Show more
-      </Button>
-    </Group>
+    <>
+      {children(items)}
+      {items.length < all && (
+        <Group gap="xs" my="xs">
+          <Text size="sm">{`${quantityText(String(items.length))} of ${quantityText(String(all))} ${what}`}</Text>
+          <Button
+            size="compact-sm"
+            variant="default"
+            aria-label={`Show more ${what}`}
+            onClick={() => {
+              const next = Math.min(most * TIMES, MOST);
+              setMost(next);
+              askFor(next);
+            }}
+          >
+            Show more
+          </Button>
+        </Group>
+      )}
+    </>
   );
 }
 
@@ -68,10 +102,9 @@ function contentsOf(of: Answer): ReactNode {
           {of.documents.map((each) => (
             <Document key={each.documentId} of={each} />
           ))}
-          {of.rows.map((each) => (
-            <Row key={each.row.rowId ?? each.arithmetic} of={each} />
-          ))}
-          <More shown={of.rows.length} all={of.rowCount} what="rows" />
+          <Shown of={of.rows} all={of.rowCount} what="rows">
+            {(rows) => rows.map((each) => <Row key={each.row.rowId ?? each.arithmetic} of={each} />)}
+          </Shown>
         </>
       );
     case 'open line':
@@ -108,35 +141,44 @@ function contentsOf(of: Answer): ReactNode {
       return (
         <Branch title={of.arithmetic} isOpen>
           <Branch title={`Revenue: ${of.revenueCount} amounts`}>
-            {of.revenue.map((each, index) => (
-              <Text key={index} size="sm">
-                <To path={`/invoices/${each.number ?? each.invoiceId}`}>{each.number ?? each.invoiceId}</To>
-                {` ${each.deploymentId} ${each.billingKind} ${each.amount}`}
-              </Text>
-            ))}
-            <More shown={of.revenue.length} all={of.revenueCount} what="amounts" />
+            <Shown of={of.revenue} all={of.revenueCount} what="amounts">
+              {(amounts) =>
+                amounts.map((each, index) => (
+                  <Text key={index} size="sm">
+                    <To path={`/invoices/${each.number ?? each.invoiceId}`}>{each.number ?? each.invoiceId}</To>
+                    {` ${each.deploymentId} ${each.billingKind} ${each.amount}`}
+                  </Text>
+                ))
+              }
+            </Shown>
           </Branch>
           <Branch title={`Cost: ${of.costCount} lines`}>
-            {of.costs.map((each, index) => (
-              <Text key={index} size="sm">
-                {`${each.costLine} ${each.kind} ${each.amount}`}
-                {each.sharedBy === null ? '' : `, shared by ${each.sharedBy}`}
-                {each.file === null ? '' : ` (${each.file.file}, row ${each.file.row})`}
-              </Text>
-            ))}
-            <More shown={of.costs.length} all={of.costCount} what="cost lines" />
+            <Shown of={of.costs} all={of.costCount} what="cost lines">
+              {(lines) =>
+                lines.map((each, index) => (
+                  <Text key={index} size="sm">
+                    {`${each.costLine} ${each.kind} ${each.amount}`}
+                    {each.sharedBy === null ? '' : `, shared by ${each.sharedBy}`}
+                    {each.file === null ? '' : ` (${each.file.file}, row ${each.file.row})`}
+                  </Text>
+                ))
+              }
+            </Shown>
           </Branch>
           {of.shared.map((each) => (
             <Branch
               key={`${each.policyId} ${each.effectiveFrom}`}
               title={`Shared by ${each.policyId}: ${each.arithmetic ?? each.amount}`}
             >
-              {each.parts.map((part, index) => (
-                <Text key={index} size="sm">
-                  {`${part.deploymentId ?? part.tenantId ?? 'no tenant'} ${part.amount}`}
-                </Text>
-              ))}
-              <More shown={each.parts.length} all={each.partCount} what={`parts of ${each.policyId}`} />
+              <Shown of={each.parts} all={each.partCount} what={`parts of ${each.policyId}`}>
+                {(parts) =>
+                  parts.map((part, index) => (
+                    <Text key={index} size="sm">
+                      {`${part.deploymentId ?? part.tenantId ?? 'no tenant'} ${part.amount}`}
+                    </Text>
+                  ))
+                }
+              </Shown>
               <Events of={each.event === null ? [] : [each.event]} />
             </Branch>
           ))}
@@ -179,7 +221,28 @@ function Document({ of }: { readonly of: ExplainedDocument }) {
   );
 }
 
+/** More of a row's own lists is asked for by the row's id, without the other rows. A draft's rows have none. */
 function Row({ of }: { readonly of: ExplainedRow }) {
+  const { rowId } = of.row;
+  const askPage = useContext(AskFor);
+  const [first, askFor] = useFirst();
+  const { data, error, refetch } = useAnswer(
+    'explain',
+    rowId === undefined || first === FIRST ? null : { id: rowId, first },
+    {
+      grows: true,
+    },
+  );
+  const own = data?.is === 'issued' ? data.rows.find(({ row }) => row.rowId === rowId) : undefined;
+  return (
+    <AskFor value={rowId === undefined ? askPage : askFor}>
+      {error !== null && <Failure error={error} retry={() => void refetch()} />}
+      <RowTree of={own ?? of} />
+    </AskFor>
+  );
+}
+
+function RowTree({ of }: { readonly of: ExplainedRow }) {
   const { row, price, usage } = of;
   return (
     <Branch title={`${row.billingKind}: ${of.arithmetic}`} isOpen>
@@ -238,20 +301,21 @@ function Row({ of }: { readonly of: ExplainedRow }) {
 function Events({ of, all = of.length }: { readonly of: readonly EventReference[]; readonly all?: number }) {
   if (of.length === 0) return null;
   return (
-    <>
-      <List size="sm">
-        {of.map((each) => (
-          <List.Item key={each.eventId}>
-            <To path={`/explain/${each.position}`}>{`${each.position} ${each.type}`}</To>
-            {` by ${each.actor}, recorded `}
-            <When at={each.recordedAt} />
-            {each.reason === null ? '' : `, because: ${each.reason}`}
-            {each.source === null ? '' : `, from ${each.source.file}, rows ${each.source.rows}`}
-          </List.Item>
-        ))}
-      </List>
-      <More shown={of.length} all={all} what="events" />
-    </>
+    <Shown of={of} all={all} what="events">
+      {(events) => (
+        <List size="sm">
+          {events.map((each) => (
+            <List.Item key={each.eventId}>
+              <To path={`/explain/${each.position}`}>{`${each.position} ${each.type}`}</To>
+              {` by ${each.actor}, recorded `}
+              <When at={each.recordedAt} />
+              {each.reason === null ? '' : `, because: ${each.reason}`}
+              {each.source === null ? '' : `, from ${each.source.file}, rows ${each.source.rows}`}
+            </List.Item>
+          ))}
+        </List>
+      )}
+    </Shown>
   );
 }
 
@@ -259,19 +323,25 @@ function Uses({ of, all }: { readonly of: readonly UsedIn[]; readonly all: numbe
   if (of.length === 0) return <Text size="sm">No invoice uses it.</Text>;
   return (
     <Branch title="Used in" isOpen>
-      {of.map(({ invoiceId, number, net, rows, rowCount }) => (
-        <Text key={invoiceId} size="sm" component="div">
-          <To path={`/invoices/${number ?? invoiceId}`}>{number ?? invoiceId}</To>
-          {`: ${net} in `}
-          {rows.map(({ rowId }) => (
-            <To key={rowId} path={`/explain/${rowId}`}>
-              {rowId.slice(0, 8)}{' '}
-            </To>
-          ))}
-          <More shown={rows.length} all={rowCount} what={`rows of ${number ?? 'a draft'}`} />
-        </Text>
-      ))}
-      <More shown={of.length} all={all} what="invoices" />
+      <Shown of={of} all={all} what="invoices">
+        {(invoices) =>
+          invoices.map(({ invoiceId, number, net, rows, rowCount }) => (
+            <Text key={invoiceId} size="sm" component="div">
+              <To path={`/invoices/${number ?? invoiceId}`}>{number ?? invoiceId}</To>
+              {`: ${net} in `}
+              <Shown of={rows} all={rowCount} what={`rows of ${number ?? 'a draft'}`}>
+                {(those) =>
+                  those.map(({ rowId }) => (
+                    <To key={rowId} path={`/explain/${rowId}`}>
+                      {rowId.slice(0, 8)}{' '}
+                    </To>
+                  ))
+                }
+              </Shown>
+            </Text>
+          ))
+        }
+      </Shown>
     </Branch>
   );
 }
