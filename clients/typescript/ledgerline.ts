@@ -333,7 +333,7 @@ export class Ledgerline {
   }
 
   /** Tenants, with their taxes and credits. */
-  async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
+  async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; name?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
   }
 

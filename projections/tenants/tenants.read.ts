@@ -19,15 +19,17 @@ export async function readTenants(
 
 export const TENANT_ORDER = keyset<TenantRow>({ tenant_id: 'text' });
 
-/** Tenants that are in each of the sets of ids, in the order of their list. */
+/** Tenants that are in each of the sets of ids, in the order of their list. `details`: only with one of these. */
 export async function readTenantPage(
   db: Db,
   position: number,
   among: readonly (readonly string[])[],
   { after, limit }: Rows,
+  details?: readonly string[],
 ): Promise<History<TenantRow>[]> {
   let query = db.selectFrom('tenants').selectAll().where(at(position)).where(TENANT_ORDER.after(after));
   for (const ids of among) query = query.where('tenant_id', '=', anyOf(ids));
+  if (details !== undefined) query = query.where('details_ref', '=', anyOf(details, 'uuid'));
   return query.orderBy(TENANT_ORDER.order()).limit(limit).execute();
 }
 

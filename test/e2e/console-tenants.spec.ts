@@ -154,6 +154,8 @@ it('adds up the usage of all deployments of a tenant, while they were its own', 
 
 it('finds a resource by the name of its provider, and a tenant by its name', async () => {
   await visited('operator', 'home', async (page, _asked, faults) => {
+    // The name is compared by the API: of very many tenants, one is fetched.
+    const byName = page.waitForRequest((request) => request.url().includes('/tenants?limit=1&name=Globex'));
     for (const [wanted, heading] of [
       ['gw-1', 'Usage'],
       ['Globex', 'Globex'],
@@ -162,6 +164,7 @@ it('finds a resource by the name of its provider, and a tenant by its name', asy
       await page.getByLabel('Search').press('Enter');
       await page.getByRole('heading', { name: heading, exact: true }).waitFor();
     }
+    await byName;
     // Both are no id of a tenant, and no deployment.
     expect(faults.splice(0)).toEqual(Array.from({ length: 4 }, () => expect.stringContaining('404')));
   });

@@ -4,6 +4,7 @@ import { PostgresLog } from '#event-store/postgres';
 import { derivedId } from '#domain/derived-id';
 import { Audit } from '#audit/audit';
 import { sha256 } from '#ledger/command';
+import { LedgerCore } from '#ledger/ledger-core';
 import { createPool } from '#postgres/pool';
 import { newSigner } from '#transparency/note';
 import { verifyLog } from '#transparency/verify';
@@ -42,6 +43,32 @@ beforeAll(async () => {
   await test.apply({ ...PAYMENT, reference: SAID }, { ...refund, paymentId: 'p', reference: SAID });
 });
 afterAll(async () => test.close());
+
+describe('a tenant', () => {
+  it('is found by the name that it had at a moment, until the name is erased', async () => {
+    const register = { command: 'register-tenant', currency: 'USD' };
+    await test.apply(
+      { ...register, tenantId: 'grace', name: 'Grace Hopper' },
+      { ...register, tenantId: 'other', name: 'GRACE HOPPER' },
+      { ...register, tenantId: 'longer', name: 'Grace Hopper & Sons' },
+    );
+    const asOf = String(await test.app.get(LedgerCore).projector.catchUp());
+    await test.apply({ command: 'correct-tenant', tenantId: 'grace', name: 'Grace Murray', reason: 'her own' });
+    const named = async (name: string, more: object = {}): Promise<string[]> =>
+      (await test.ask<{ items: { tenantId: string }[] }>('tenants', { name, ...more })).items.map(
+        ({ tenantId }) => tenantId,
+      );
+    expect(await named('grace hopper')).toEqual(['other']);
+    expect(await named('grace hopper', { asOf })).toEqual(['grace', 'other']);
+    expect(await named('Grace Murray', { asOf })).toEqual([]);
+    expect(await named('grace murray', { tenantId: 'grace' })).toEqual(['grace']);
+    expect(await named('grace murray', { tenantId: 'other' })).toEqual([]);
+    const pool = createPool(test.url);
+    await pool.query("DELETE FROM ledgerline_private.tenant_details WHERE tenant_id = 'grace'");
+    await pool.end();
+    expect(await named('grace murray')).toEqual([]);
+  });
+});
 
 describe('erasing a tenant’s details', () => {
   it('does not change the log, its roots, its checkpoints and its proofs', async () => {

@@ -2,7 +2,7 @@ import type { Tenant } from '../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from './answers.ts';
 
 /** As many as one page of the API has. Tenants beyond it are shown by their ids, in UTC. */
-export const MOST_TENANTS = 10_000;
+const MOST_TENANTS = 10_000;
 
 export interface KnownTenants {
   /** Empty: they are not known yet. */

@@ -23,6 +23,9 @@ const zMore = z.object({
   eInvoice: zBuyer.optional(),
 });
 
+/** What names are compared by. The same in each database: others change more letters, as their locale has it. */
+const NAME_KEY = 'lower(name COLLATE "C")';
+
 /**
  * Personal details of tenants, in a separate table. Events hold a reference and a salted hash: erasing a row erases the
  * details, and every hash in the log stays valid.
@@ -38,7 +41,9 @@ export class TenantDetails {
         " ALTER TABLE ledgerline_private.tenant_details ADD COLUMN IF NOT EXISTS more text NOT NULL DEFAULT '{}';" +
         ' DROP INDEX IF EXISTS ledgerline_private.tenant_details_once;' +
         ' CREATE UNIQUE INDEX IF NOT EXISTS tenant_details_each' +
-        ' ON ledgerline_private.tenant_details (tenant_id, md5(name), md5(more))',
+        ' ON ledgerline_private.tenant_details (tenant_id, md5(name), md5(more));' +
+        // An index takes no long text.
+        ` CREATE INDEX IF NOT EXISTS tenant_details_named ON ledgerline_private.tenant_details (md5(${NAME_KEY}))`,
     );
   }
 
@@ -76,6 +81,16 @@ export class TenantDetails {
       [refs],
     );
     return new Map(rows.map(({ ref, ...kept }) => [ref, hashOf(kept)]));
+  }
+
+  /** References to the details with a name, in whatever case its letters from a to z are. */
+  async named(name: string): Promise<string[]> {
+    const { rows } = await this.pool.query<{ ref: string }>(
+      `SELECT ref FROM ledgerline_private.tenant_details, lower($1 COLLATE "C") AS wanted` +
+        ` WHERE md5(${NAME_KEY}) = md5(wanted) AND ${NAME_KEY} = wanted`,
+      [name],
+    );
+    return rows.map(({ ref }) => ref);
   }
 
   /** Names by reference, without erased ones. */

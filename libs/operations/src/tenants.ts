@@ -352,18 +352,23 @@ export const tenants = defineQuery({
   name: 'tenants',
   summary: 'Tenants, with their taxes and credits',
   path: 'tenants',
-  params: zPage.extend({ tenantId: zOptionalId, tenantIds: zOptionalIds }),
+  params: zPage.extend({
+    tenantId: zOptionalId,
+    tenantIds: zOptionalIds,
+    name: zText.optional().describe('The whole name. The case of the letters from a to z does not matter'),
+  }),
   roles: READERS,
   answer: listOf(zTenant),
   example: { limit: 10 },
-  async handle({ tenantId, tenantIds, ...page }, context) {
+  async handle({ tenantId, tenantIds, name, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
+    const details = name === undefined ? undefined : await core.details.named(name);
     return pageOfRows({
       order: TENANT_ORDER,
       page,
       position,
-      read: async (rows) => readTenantPage(core.db, position, idSets(visible, tenantIds), rows),
+      read: async (rows) => readTenantPage(core.db, position, idSets(visible, tenantIds), rows, details),
       toItems: async (rows) => withDetails(context, rows),
     });
   },

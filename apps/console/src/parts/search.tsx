@@ -5,7 +5,6 @@ import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
 import { useGo } from '../moment.ts';
 import { keyText } from '../prices.ts';
 import { useSession } from '../session.tsx';
-import { MOST_TENANTS } from '../tenants.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -53,8 +52,7 @@ export function Search() {
       if (owner !== undefined && owner !== null) return `/tenants/${encodeURIComponent(owner)}`;
       const resource = await resourceOf(wanted);
       if (resource !== undefined) return resource;
-      const { items } = await client.tenants({ limit: MOST_TENANTS });
-      const named = items.find(({ name }) => name?.toLowerCase() === wanted.toLowerCase());
+      const [named] = (await client.tenants({ limit: 1, name: wanted })).items;
       if (named !== undefined) return `/tenants/${encodeURIComponent(named.tenantId)}`;
     }
     throw new Error(
