@@ -38,7 +38,7 @@ export const cliStartBench: Bench = {
   name: 'cli-start',
   summary: 'a query of the command line on a database that runs, N times; against an empty script on the same Node',
   size: 15,
-  bounds: [{ of: 'queryToEmptyScript', most: 18, from: 5 }],
+  bounds: [{ of: 'queryToEmptyScript', most: 16, from: 5 }],
   async measure(size) {
     return onLedger(async ({ url }) => {
       const folder = await mkdtemp(join(tmpdir(), 'ledgerline-cli-start-'));

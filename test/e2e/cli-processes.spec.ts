@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { cli, folder, type Ran, startCli } from '../support/cli.js';
 
 // What the CLI does as a process among others: interrupted, piped, beside `up`, on a directory that another command
@@ -255,5 +256,29 @@ describe('values on the command line', () => {
     ]);
     expect([code, stderr]).toEqual([1, `ledgerline: file not found: ${join(files.path, 'two.jsonl')}\n`]);
     expect(existsSync(own)).toBe(false);
+  });
+});
+
+describe('ledgerline starts', () => {
+  it('without what Node loads for HTTP and for dates in all languages, which costs a sixth of its time', async () => {
+    const report = await files.write(
+      'loaded.cjs',
+      'const dates = Intl.DateTimeFormat; let isMade = false;\n' +
+        'Intl.DateTimeFormat = new Proxy(dates, { construct(...given) { isMade = true; return Reflect.construct(...given); } });\n' +
+        "process.on('exit', () => console.error(`undici ${process.moduleLoadList.some((each) => each.endsWith('/undici'))},` +" +
+        '` dates ${isMade}`));\n',
+    );
+    // It loads all that a query needs before it finds that there is no such query.
+    const { code, stderr } = await cli(['query', 'nothing'], { env: { NODE_OPTIONS: `--require ${report}` } });
+    expect(code).toBe(2);
+    expect(stderr.split('\n').slice(-2)).toEqual(['undici false, dates false', '']);
+  });
+
+  it('with files in ASCII, which Node reads faster', async () => {
+    const code = fileURLToPath(new URL('../../dist/apps', import.meta.url));
+    const built = globSync(join(code, '{api,cli,shared,worker}/src/*.js'));
+    expect(built.length).toBeGreaterThan(3);
+    for (const file of built)
+      expect([file, /[^\0-\x7F]/.exec(await readFile(file, 'utf8'))?.[0]]).toEqual([file, undefined]);
   });
 });

@@ -61,11 +61,13 @@ const schemasWith = (id: IdSchema) => ({
 
 /** The shapes of events that are written. */
 export const eventSchemas = schemasWith(zId);
-/** The shapes of events that are read from the log. */
-export const recordedSchemas = schemasWith(zRecordedId);
 
 export type EventType = keyof typeof eventSchemas;
 export type EventData<Type extends EventType> = z.infer<(typeof eventSchemas)[Type]>;
+
+let recordedSchemas: ReturnType<typeof schemasWith> | undefined;
+/** The shape of an event that is read from the log. All are made for the first one: a command may read none. */
+export const recordedSchema = (type: EventType): z.ZodType => (recordedSchemas ??= schemasWith(zRecordedId))[type];
 
 /** An event as a decision returns it. */
 export type LedgerEvent = { [Type in EventType]: { readonly type: Type; readonly data: EventData<Type> } }[EventType];

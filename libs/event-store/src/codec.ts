@@ -5,7 +5,7 @@ import {
   type EventSource,
   type EventType,
   eventSchemas,
-  recordedSchemas,
+  recordedSchema,
   type LedgerEvent,
   type RecordedEvent,
 } from '#domain/events';
@@ -215,7 +215,7 @@ export class EventCodec {
       .reduce<unknown>((data, upcast) => upcast(data), json(stored, stored.data));
     const data = arePlainCosts(type, lifted)
       ? { success: true as const, data: lifted }
-      : checked(recordedSchemas[type], lifted);
+      : checked(recordedSchema(type), lifted);
     if (!data.success) throw new UnreadableEvent(stored, listed(fieldErrors(data.error)));
     const { id, stream, revision, position, recordedAt } = stored;
     // The schema was selected by `type` and checked the data, so the two belong together.

@@ -1,4 +1,4 @@
-import { recordedSchemas } from '#domain/events';
+import { eventSchemas } from '#domain/events';
 import { isConnectionLost, isNotNow, isNotWritable } from '#postgres/connection';
 import { Backoff } from './backoff.js';
 import { Bell } from './bell.js';
@@ -189,7 +189,7 @@ const COMPARED = 20;
 /** Errors: OtherSource, OverlappingPrefixes, UnknownOutcome. */
 async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, copied: number): Promise<void> {
   if (copied === 0) {
-    await assertNoOverlap(source, (type) => type in recordedSchemas);
+    await assertNoOverlap(source, (type) => type in eventSchemas);
     return;
   }
   const end = await source.end();

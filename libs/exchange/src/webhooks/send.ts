@@ -1,6 +1,5 @@
 import { lookup } from 'node:dns';
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { errorOf, invalid } from '#domain/errors';
@@ -91,7 +90,9 @@ export async function send(
   if (!allowsPrivate && (url.protocol === 'http:' || (isIP(host) !== 0 && !isPublicAddress(host))))
     return failed(`${host} ${PRIVATE}`);
   const { promise, resolve } = Promise.withResolvers<Answer>();
-  const request = (url.protocol === 'https:' ? https : http).request(url, {
+  // Only here: an import of these loads much more of Node, and a command that sends nothing would wait for it.
+  const client = await (url.protocol === 'https:' ? import('node:https') : import('node:http'));
+  const request = client.request(url, {
     method: 'POST',
     headers: { ...headers, 'content-length': Buffer.byteLength(body) },
     // No connection is kept: an endpoint may be asked once a day.
