@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { LedgerModule } from '#operations/ledger.module';
 import { Ledger } from '#operations/ledger';
 import { Audit } from '#audit/audit';
+import { UsageIntake } from '#billing/usage/ingest';
 import { instant } from '#domain/time/instant';
 import { projections } from '#projections/index';
 import { Rebuilder } from '#read-model/rebuild';
@@ -162,6 +163,39 @@ describe('the ledger on a log in Postgres that is not the one of its read models
       await test.apply(tenant('t4'));
       expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '24' });
       expect(await test.check()).toMatchObject({ failures: [] });
+    });
+  });
+
+  it('takes no reading for a new one in a process that remembers those which the log had', async () => {
+    const reading = (resourceId: string, quantity = '1') => ({
+      ...{ deploymentId: 'd', isEvent: false },
+      observation: {
+        ...{ resourceId, billingKind: 'cpu', granularity: 'day' as const, quantity },
+        period: { start: instant('2026-04-01T00:00:00Z'), end: instant('2026-04-02T00:00:00Z') },
+      },
+    });
+    const sendTo =
+      (intake: UsageIntake) =>
+      async (...sent: Parameters<typeof reading>) =>
+        (await intake.ingest([reading(...sent)], ADMIN)).map(({ status }) => status);
+    await within(async (test) => {
+      const from = instant('2026-01-01T00:00:00Z');
+      await test.apply({ command: 'register-deployment', deploymentId: 'd', tenantId: 't1', name: 'D', from });
+      const kept = { streams: 10, slots: 1000, eventsPerLookUp: 8, seenMs: 0 };
+      const running = sendTo(new UsageIntake(test.core, kept));
+      expect([await running('a'), await running('b')]).toEqual([['accepted'], ['accepted']]);
+      // Position 5 has the first reading, and 6 the second one, at revision 1 of its stream.
+      await setBack(database, 5);
+      await database.pool.query(FORGET_TREE);
+      expect(await run('projections', 'rebuild', '--accept')).toMatchObject({ code: 0 });
+      await within(async (other) => {
+        expect(await sendTo(new UsageIntake(other.core))('c')).toEqual(['accepted']);
+      });
+      // Revision 1 is another event now.
+      expect(await running('c', '2')).toEqual(['conflict']);
+      expect([await running('a'), await running('b'), await running('c')]).toEqual([
+        ...[['duplicate'], ['accepted'], ['duplicate']],
+      ]);
     });
   });
 

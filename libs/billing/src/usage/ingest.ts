@@ -12,6 +12,7 @@ import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
 import { type CommandCall, sha256 } from '#ledger/command';
 import { valueOf } from '#ledger/appending/in-order';
 import { deploymentOf } from '#ledger/deployment';
+import { type KeptStreams, KnownStreams } from './known-streams.js';
 import { bodyOf, bodyOfRow, type KnownReading, knownBySource } from './known-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { conflictWithRecord } from './usage-conflicts.js';
@@ -58,8 +59,14 @@ export class UsageIntake {
   private readonly waiting = new Map<string, Job[]>();
   /** Deployments that were found: a registered deployment stays registered. */
   private readonly registered = new Set<string>();
+  private readonly known: KnownStreams;
 
-  constructor(private readonly core: LedgerCore) {}
+  constructor(
+    private readonly core: LedgerCore,
+    kept?: KeptStreams,
+  ) {
+    this.known = new KnownStreams(core, kept);
+  }
 
   /** Errors: `forbidden`. Any other error is the verdict on a reading. */
   async ingest(incoming: readonly Incoming[], caller: Caller): Promise<Ingested[]> {
@@ -121,7 +128,7 @@ export class UsageIntake {
     caller: Caller,
   ): Promise<readonly Ingested[]> {
     return this.core.exclusively(`usage events of ${deploymentId}`, async () => {
-      const { known, recent } = await this.known(
+      const { known, recent } = await this.knownEvents(
         deploymentId,
         readings.map(({ observation }) => observation.sourceId ?? ''),
       );
@@ -146,7 +153,7 @@ export class UsageIntake {
   }
 
   /** What is known of source ids. `recent`: while the projections are halted, what is recorded and not projected. */
-  private async known(
+  private async knownEvents(
     deploymentId: string,
     sourceIds: readonly string[],
   ): Promise<{ readonly known: ReadonlyMap<string, KnownReading>; readonly recent: readonly Observation[] }> {
@@ -249,6 +256,22 @@ export class UsageIntake {
   private async write(deploymentId: string, month: string, stream: string, jobs: readonly Job[]): Promise<void> {
     const [first] = jobs;
     if (first === undefined) return;
+    const readings = jobs.flatMap(({ observations }) => observations);
+    const appended = await this.known.appendIfNew(stream, readings, async (revision) => {
+      const causes = new Map<LedgerEvent, CommandCall>();
+      for (const { call, observations } of jobs)
+        for (const event of observed(deploymentId, month, observations)) causes.set(event, call);
+      return this.core.book.appendAll(stream, revision, first.call, [...causes.keys()], undefined, causes);
+    });
+    if (appended === null) return this.compare(deploymentId, month, stream, jobs);
+    const { position } = appended;
+    for (const { done, observations } of jobs) done.resolve(observations.map(() => ({ status: 'accepted', position })));
+  }
+
+  /** Records what is new among readings that may be known. */
+  private async compare(deploymentId: string, month: string, stream: string, jobs: readonly Job[]): Promise<void> {
+    const [first] = jobs;
+    if (first === undefined) return;
     const batches = jobs.map(({ observations }) => observations);
     const readings = batches.flat().map((observation) => ({ observation }));
     const touches = touchingKeys(readings);
@@ -261,24 +284,29 @@ export class UsageIntake {
         const decided = await decideEach(this.core, deploymentId, batches, 'command', recorded);
         ({ verdicts } = decided);
         const causes = new Map<LedgerEvent, CommandCall>();
-        for (const [number, { call }] of jobs.entries()) {
-          const observed = packedReadings(decided.fresh.get(number) ?? []).map((observations): LedgerEvent => ({
-            type: 'UsageObserved',
-            data: { deploymentId, month, origin: 'command', observations },
-          }));
-          for (const event of [...observed, ...namings(deploymentId, month, decided.named.get(number) ?? [])])
+        for (const [number, { call }] of jobs.entries())
+          for (const event of [
+            ...observed(deploymentId, month, decided.fresh.get(number) ?? []),
+            ...namings(deploymentId, month, decided.named.get(number) ?? []),
+          ])
             causes.set(event, call);
-        }
         return { events: [...causes.keys()], causes };
       },
       touching(readings),
       isSent,
     );
+    if (position !== undefined) this.known.note(stream, batches.flat(), position);
     const rest = verdicts.values();
     for (const { done, observations } of jobs)
       done.resolve(observations.map(() => withPosition(rest.next().value ?? missing(), position)));
   }
 }
+
+const observed = (deploymentId: string, month: string, readings: readonly Observation[]): LedgerEvent[] =>
+  packedReadings(readings).map((observations) => ({
+    type: 'UsageObserved',
+    data: { deploymentId, month, origin: 'command', observations },
+  }));
 
 /** Readings that were new when they were sent: a correction or a metered reading may be of a known one. */
 const isSent = (event: RecordedEvent): event is Extract<RecordedEvent, { readonly type: 'UsageObserved' }> =>

@@ -215,7 +215,7 @@ export class EventBook {
     events: readonly LedgerEvent[],
     result?: object,
     causes?: ReadonlyMap<LedgerEvent, AppendCause>,
-  ): Promise<Appended> {
+  ): Promise<LastAppended> {
     const encoded = this.encoded(call, events, result, causes);
     const starts = startsOfAppends(stream, encoded);
     const last = starts.at(-1) ?? 0;
@@ -237,7 +237,7 @@ export class EventBook {
     events: readonly AppendedEvent[],
     result?: object,
     causes?: ReadonlyMap<AppendedEvent, AppendCause>,
-  ): Promise<Appended> {
+  ): Promise<LastAppended> {
     return this.appendEncoded(stream, revision, this.encoded(call, events, result, causes));
   }
 
@@ -256,7 +256,7 @@ export class EventBook {
     });
   }
 
-  private async appendEncoded(stream: string, revision: number, events: readonly Unnamed[]): Promise<Appended> {
+  private async appendEncoded(stream: string, revision: number, events: readonly Unnamed[]): Promise<LastAppended> {
     // The id is derived from stream, revision and content: the same decision after a lost answer gives the same event.
     const named = events.map(({ type, data, metadata }, index) => ({
       id: derivedId('event', stream, revision + 1 + index, sha256(`${type}\n`, data, `\n${metadata}`)),
@@ -266,7 +266,8 @@ export class EventBook {
     }));
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.tracked(this.log.append(stream, revision, named), named.length);
+        const appended = await this.tracked(this.log.append(stream, revision, named), named.length);
+        return { ...appended, id: named.at(-1)?.id ?? '' };
       } catch (error) {
         if (!(error instanceof UnknownOutcome) || attempt === 5) throw refusalOf(error);
         await delay(50 * 2 ** attempt);
@@ -286,6 +287,11 @@ export class EventBook {
       this.underWay.delete(watched);
     }
   }
+}
+
+/** Where the last event of an append is, and its id. */
+export interface LastAppended extends Appended {
+  readonly id: string;
 }
 
 /** An event, also one that is written already. */

@@ -16,6 +16,9 @@ const LIMITS = {
   whileHalted: { events: 50_000, characters: 32 * MIB },
 };
 
+/** After so long, more was projected than is kept. */
+const IDLE_MS = 100;
+
 /** The events after the position of the read models. The read models may be further by now. */
 export interface Beyond {
   readonly position: number;
@@ -57,6 +60,7 @@ export class Tail {
   private after = 0;
   private upTo = 0;
   private characters = 0;
+  private readAt = -Infinity;
   private reading: Promise<unknown> = Promise.resolve();
   private waiting: Promise<Beyond> | undefined;
 
@@ -106,6 +110,9 @@ export class Tail {
   }
 
   private async readOn(): Promise<Beyond> {
+    // What was projected since need not be read.
+    if (performance.now() - this.readAt > IDLE_MS) this.moveTo((await this.projector.projected()).position);
+    this.readAt = performance.now();
     // What the last read found: while they are halted, the limit is another one, and no decision tries to project.
     const limit = this.isHalted ? this.limits.whileHalted : this.limits.usual;
     const [projected, isWhole] = await Promise.all([this.projector.projected(), this.readFurther(limit)]);
