@@ -2,8 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type Ingested, UsageIntake } from '#billing/usage/ingest';
 import type { KeptStreams } from '#billing/usage/known-streams';
+import { canonicalJson } from '#domain/canonical-json';
 import { instant } from '#domain/time/instant';
 import type { Observation } from '#domain/usage/usage';
+import { sha256 } from '#ledger/command';
 import { deployment, tenant } from '../support/commands.js';
 import { ADMIN, ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
 import { checkedOn } from '../support/properties.js';
@@ -165,6 +167,18 @@ describe('readings that several processes receive', () => {
       expect(await statuses(by, one, { ...one, hour: -1 }, { ...one, hour: 1 })).toEqual([
         ...['duplicate', 'duplicate', 'conflict'],
       ]);
+  });
+
+  it('are recorded under the hash of their command as canonical JSON', async () => {
+    await begin();
+    const sent = [28, 29].map((day): Reading => ({ deployment: 1, resource: 0, day, hour: -1, quantity: 1 }));
+    await send(0, sent);
+    const [stored] = await Array.fromAsync(ledgers[0]?.core.log.read(`usage-${name(1)}-2026-04`) ?? []);
+    const fields = { deploymentId: name(1), observations: sent.map(observation) };
+    const bodyHash = sha256(canonicalJson({ name: 'observe-usage', fields }));
+    expect(JSON.parse(stored?.metadata ?? '')).toMatchObject({
+      command: { name: 'observe-usage', key: `observe-usage:${bodyHash}`, bodyHash },
+    });
   });
 
   it('are in the read models as a replay of the log makes them', async () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { invalid } from '#domain/errors';
 import { isDomainError, parse, zId } from '#domain/schema';
 import { hasMoreValues } from '#domain/storable';
+import { plainlySent } from '#domain/usage/plain';
 import { incomingReading, zObservation } from '#domain/usage/usage';
 import type { Caller } from '#ledger/caller';
 import type { Incoming, Ingested } from '#billing/usage/ingest';
@@ -53,6 +54,8 @@ export class IngestController {
     const arrivedAt = this.clock.now();
     const read = items.map((item): Read => {
       try {
+        const plain = areEvents || typeof item !== 'object' || item === null ? null : plainlySent(item);
+        if (plain !== null) return { incoming: { ...plain, isEvent: false } };
         if (hasMoreValues(item, MOST_VALUES))
           throw invalid('event_too_large', `the item has more than ${MOST_VALUES} values: shorten its attributes`);
         if (areEvents || isCloudEvent(item)) return { incoming: readingOf(item, arrivedAt) };

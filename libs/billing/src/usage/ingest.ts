@@ -4,7 +4,7 @@ import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { conflict, invalid, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
-import { packedReadings } from '#domain/usage/plain';
+import { canonicalReadings, packedReadings } from '#domain/usage/plain';
 import { farFrom } from '#domain/usage/usage-span';
 import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
 import { MAX_APPEND_BYTES } from '#event-store/port';
@@ -358,7 +358,9 @@ const sameEvent = (
 function callFor(deploymentId: string, observations: readonly Observation[], caller: Caller): CommandCall {
   const name = 'observe-usage';
   const fields = { deploymentId, observations };
-  const bodyHash = sha256(canonicalJson({ name, fields }));
+  const body = `{"fields":{"deploymentId":${JSON.stringify(deploymentId)},"observations":`;
+  // The canonical JSON of name and fields.
+  const bodyHash = sha256(body, canonicalReadings(observations), `},"name":"${name}"}`);
   return {
     name,
     fields,
