@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
@@ -12,23 +11,16 @@ import { carryOutRebuilds } from '#operations/rebuild-work';
 import { apiForAll } from '../support/api.js';
 import { closeBrowser, signIn, visiting, type Visitor } from '../support/browser.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
-import { COMMANDS, HOSTILE } from '../support/console-ledger.js';
+import { HOSTILE, invoiceOfShop } from '../support/console-ledger.js';
 
 // A real browser against the real API, as people use the console.
 
 const api = apiForAll();
 const zCreated = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) });
-const zInvoice = z.object({ number: z.string() });
 
 let number = '';
 beforeAll(async () => {
-  const outcomes = await api().command(COMMANDS);
-  expect(outcomes.body).toEqual(COMMANDS.map(() => expect.objectContaining({ status: 'done' })));
-  const at = '2026-04-10T00:00:00Z';
-  const { body } = await api().command({ command: 'create-invoice', tenantId: 'shop', asOf: at });
-  const invoiceId = zCreated.parse(body).result.invoices[0]?.invoiceId ?? '';
-  await api().command({ command: 'issue-invoice', invoiceId, at });
-  number = zInvoice.parse((await api().get('operator', `/api/v1/invoices/${invoiceId}`)).body).number;
+  number = await invoiceOfShop(api());
 });
 afterAll(closeBrowser);
 
@@ -635,52 +627,7 @@ it('shows hostile names as text', async () => {
   });
 });
 
-describe('all pages', () => {
-  const PAGES = [
-    'home',
-    ...['month', 'sharing', 'units', 'bridge', 'reconciliation', 'estimates', 'alerts'].map(
-      (view) => `margin?month=2026-04&view=${view}`,
-    ),
-    'tenants',
-    'tenants/shop',
-    'invoices',
-    'usage?deployment=shop-prod&month=2026-04',
-    'rates?key=VmCores%2Fstandard%40eu',
-    'plans',
-    'what-if',
-    'projections',
-    'audit',
-    'settings',
-  ];
-  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  const zFound = z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) }));
-
-  it.each([
-    ['light and wide', { width: 1440, colorScheme: 'light' as const }],
-    ['dark and narrow', { width: 390, colorScheme: 'dark' as const }],
-  ])('are accessible, %s', async (_, look) => {
-    await signedIn(
-      'platform_admin',
-      async ({ page }) => {
-        const faults: string[] = [];
-        for (const path of [...PAGES, `invoices/${number}`, `explain/${number}`]) {
-          await open(page, path);
-          await page.getByRole('heading', { level: 1 }).waitFor();
-          await page.getByRole('status', { name: 'Loading' }).first().waitFor({ state: 'detached' });
-          await page.waitForLoadState('networkidle');
-          const isTooWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
-          if (isTooWide === true) faults.push(`${path}: wider than the screen`);
-          // The policy of the page refuses inline scripts: the browser itself runs this one.
-          await page.evaluate(axe);
-          const found = zFound.parse(await page.evaluate('axe.run().then(({ violations }) => violations)'));
-          faults.push(...found.map(({ id, nodes }) => `${path}: ${id}: ${nodes.map(({ html }) => html).join(' ')}`));
-        }
-        expect(faults).toEqual([]);
-      },
-      look,
-    );
-  });
-
+describe('the pages', () => {
   it('load less than 500 kB before the first is shown', async () => {
     await visiting({}, async ({ page }) => {
       await page.goto(`${api().url}/console`);

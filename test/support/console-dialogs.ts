@@ -1,9 +1,7 @@
 import { expect } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+import { hindrances } from './accessible.js';
 
 /** The open dialog in which a fact is changed: what it would change is shown first. */
 export const preview = async (page: Page): Promise<void> =>
@@ -21,8 +19,7 @@ export async function shows(page: Page, table: string, row: RegExp): Promise<voi
 export async function apply(page: Page, recorded: RegExp): Promise<void> {
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Reason').waitFor();
-  await page.evaluate(axe);
-  expect(await page.evaluate('axe.run().then((of) => of.violations.map((each) => each.id))')).toEqual([]);
+  expect(await hindrances(page)).toEqual([]);
   await dialog.getByLabel('Reason').fill('as agreed');
   await dialog.getByRole('button', { name: 'Apply' }).click();
   await dialog.getByText(recorded).waitFor();

@@ -1,3 +1,6 @@
+import { expect } from '@jest/globals';
+import { z } from 'zod';
+import type { TestApi } from './api.js';
 import { deployment, plan, subscription, tenant } from './commands.js';
 
 const KEY = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
@@ -5,7 +8,7 @@ const KEY = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu
 export const HOSTILE = '<img src=x onerror="window.hacked = true">';
 
 /** 10 hours at 0.30 before the middle of April, and 5 after it. The first are invoiced. */
-export const COMMANDS = [
+const COMMANDS = [
   tenant('shop', { name: 'Shop' }),
   tenant('hostile', { name: HOSTILE }),
   tenant('berlin', { name: 'Berlin Shop', timeZone: 'Europe/Berlin' }),
@@ -47,3 +50,17 @@ export const COMMANDS = [
     ],
   })),
 ];
+
+const zCreated = z.object({ result: z.object({ invoices: z.tuple([z.object({ invoiceId: z.string() })]) }) });
+const zInvoice = z.object({ number: z.string() });
+
+/** Records the tenants, and answers the number of the invoice of shop. */
+export async function invoiceOfShop(api: TestApi): Promise<string> {
+  const outcomes = await api.command(COMMANDS);
+  expect(outcomes.body).toEqual(COMMANDS.map(() => expect.objectContaining({ status: 'done' })));
+  const at = '2026-04-10T00:00:00Z';
+  const { body } = await api.command({ command: 'create-invoice', tenantId: 'shop', asOf: at });
+  const [{ invoiceId }] = zCreated.parse(body).result.invoices;
+  expect((await api.command({ command: 'issue-invoice', invoiceId, at })).body).toMatchObject({ status: 'done' });
+  return zInvoice.parse((await api.get('operator', `/api/v1/invoices/${invoiceId}`)).body).number;
+}

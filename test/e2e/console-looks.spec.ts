@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { hindrances } from '../support/accessible.js';
+import { apiForAll } from '../support/api.js';
+import { closeBrowser, signIn, visiting } from '../support/browser.js';
+import { invoiceOfShop } from '../support/console-ledger.js';
+
+// All pages of each role in a real browser, light and dark, wide and narrow.
+
+const api = apiForAll();
+let number = '';
+beforeAll(async () => {
+  number = await invoiceOfShop(api());
+});
+afterAll(closeBrowser);
+
+const [WIDE, NARROW] = [1440, 390];
+/** What depends on colors and sizes. The document itself is the same in all looks. */
+const OF_LOOKS = ['color-contrast', 'link-in-text-block', 'scrollable-region-focusable', 'target-size'] as const;
+
+/** In this order one thing changes at a time. */
+const LOOKS = [
+  { width: WIDE, colorScheme: 'light' },
+  { width: WIDE, colorScheme: 'dark', rules: OF_LOOKS },
+  { width: NARROW, colorScheme: 'dark', rules: OF_LOOKS },
+  { width: NARROW, colorScheme: 'light', rules: OF_LOOKS },
+] as const;
+
+const OF_ALL = ['invoices', 'rates?key=VmCores%2Fstandard%40eu', 'plans', 'settings'];
+const OF_STAFF = [
+  ...OF_ALL,
+  ...['home', 'tenants', 'tenants/shop', 'usage?deployment=shop-prod&month=2026-04', 'projections', 'audit'],
+];
+const VIEWS = ['month', 'sharing', 'units', 'bridge', 'reconciliation', 'estimates', 'alerts'];
+const MARGIN = [
+  ...VIEWS.map((view) => `margin?month=2026-04&view=${view}`),
+  ...['deployment', 'kind'].map((by) => `margin?month=2026-04&by=${by}`),
+];
+const ownInvoice = (of: string): string[] => [`invoices/${of}`, `explain/${of}`];
+
+it.each([
+  ['platform_admin', () => [...OF_STAFF, ...MARGIN, 'what-if', ...ownInvoice(number)]],
+  ['auditor', () => [...OF_STAFF, ...ownInvoice(number)]],
+  ['tenant', () => [...OF_ALL, 'overview', 'usage?deployment=acme-prod&month=2026-04', ...ownInvoice('INV-000001')]],
+])('are accessible to a %s, in each look', async (role, pages) => {
+  await visiting({}, async ({ page, faults }) => {
+    await signIn(page, api().url, api().tokens.get(role) ?? '');
+    const found: string[] = [];
+    for (const path of pages()) {
+      await page.goto(`${api().url}/console/${path}`);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await page.getByRole('status', { name: 'Loading' }).first().waitFor({ state: 'detached' });
+      await page.waitForLoadState('networkidle');
+      for (const { width, colorScheme, ...only } of LOOKS) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.emulateMedia({ colorScheme });
+        // Charts are drawn again in the frame after their size has changed.
+        await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+        expect(await page.evaluate('document.documentElement.dataset.mantineColorScheme')).toBe(colorScheme);
+        const look = `${path}, ${colorScheme}, ${width} px`;
+        if ((await page.evaluate('document.documentElement.scrollWidth > innerWidth')) === true)
+          found.push(`${look}: wider than the screen`);
+        const rules = 'rules' in only ? only.rules : undefined;
+        found.push(...(await hindrances(page, rules)).map((each) => `${look}: ${each}`));
+      }
+    }
+    expect(found).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+});
