@@ -1,5 +1,5 @@
 import { Group, SegmentedControl, Stack, Text } from '@mantine/core';
-import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { decimal, sum, text } from '#domain/money/decimal';
 import { useParam } from '../../moment.ts';
 
@@ -16,9 +16,24 @@ const SERIES = {
 } as const;
 type Name = keyof typeof SERIES;
 
+/** The largest rows by the size of an amount, all others, and what the amounts of the others come to. */
+function dividedBy<Amounts extends Name, Row extends Readonly<Record<Amounts, string>>>(
+  by: Amounts,
+  names: readonly Amounts[],
+  rows: readonly Row[],
+) {
+  const bySize = rows
+    .map((row) => ({ row, size: decimal(row[by]).abs() }))
+    .sort((a, b) => b.size.cmp(a.size))
+    .map(({ row }) => row);
+  const others = bySize.slice(MOST);
+  const sums = names.map((name) => text(sum(others.map((row) => decimal(row[name])))));
+  return { first: bySize.slice(0, MOST), others, sums };
+}
+
 /**
  * The largest rows as bars, above the table that has all of them. A bar opens its row there: `table` gets what
- * `DataTable` takes as `opened`. `of`: the plural of what the rows are.
+ * `DataTable` takes as `opened`. `of`: the plural of what the rows are. `names`: one array for all renderings.
  */
 export function Largest<Amounts extends Name, Row extends Readonly<Record<Amounts, string>>>({
   of,
@@ -40,8 +55,8 @@ export function Largest<Amounts extends Name, Row extends Readonly<Record<Amount
   const [wanted, setWanted] = useParam('largest', names[0]);
   const by = names.find((name) => name === wanted) ?? names[0];
   const [opened, setOpened] = useState<{ readonly key: string } | null>(null);
-  const bySize = rows.toSorted((a, b) => decimal(b[by]).abs().cmp(decimal(a[by]).abs()));
-  const [first, others] = [bySize.slice(0, MOST), bySize.slice(MOST)];
+  // There can be thousands of rows, and a picture is shown again with each of them that is opened.
+  const { first, others, sums } = useMemo(() => dividedBy(by, names, rows), [by, names, rows]);
   const parts = [
     ...first.map((row) => ({
       title: titleOf(row),
@@ -55,7 +70,7 @@ export function Largest<Amounts extends Name, Row extends Readonly<Record<Amount
       : [
           {
             title: `Others (${others.length})`,
-            amounts: names.map((name) => text(sum(others.map((row) => decimal(row[name]))))),
+            amounts: sums,
           },
         ]),
   ];

@@ -99,6 +99,10 @@ interface PartsOf {
 const idOf = ({ period, currency }: Margin, tenantId?: string): string =>
   `margin:${period}/${currency}${tenantId === undefined ? '' : `/${encodeURIComponent(tenantId)}`}`;
 
+const FIGURES_DRAWN = ['revenue', 'cogs', 'margin'] as const;
+const REVENUE_DRAWN = ['revenue'] as const;
+const COST_DRAWN = ['cogs'] as const;
+
 /** The row that a bar opens. */
 type Opened = { readonly key: string } | null;
 
@@ -130,7 +134,7 @@ function ByTenant({ of, isShared }: PartsOf) {
       rows={of.byTenant}
       keyOf={keyOf}
       titleOf={({ tenantId }) => nameOf(tenantId)}
-      names={['revenue', 'cogs', 'margin']}
+      names={FIGURES_DRAWN}
       currency={of.currency}
       table={table}
     />
@@ -170,7 +174,7 @@ function ByDeployment({ of, isShared }: PartsOf) {
       rows={of.byDeployment}
       keyOf={keyOf}
       titleOf={({ tenantId, deploymentId }) => deploymentId ?? `${nameOf(tenantId)} without a deployment`}
-      names={['revenue', 'cogs', 'margin']}
+      names={FIGURES_DRAWN}
       currency={of.currency}
       table={table}
     />
@@ -225,7 +229,7 @@ function ByKind({ of }: { readonly of: Margin }) {
         rows={of.byKind.revenue}
         keyOf={revenueKey}
         titleOf={({ billingKind }) => billingKind}
-        names={['revenue']}
+        names={REVENUE_DRAWN}
         currency={of.currency}
         table={revenue}
       />
@@ -234,7 +238,7 @@ function ByKind({ of }: { readonly of: Margin }) {
         rows={of.byKind.cogs}
         keyOf={costKey}
         titleOf={({ kind }) => kind}
-        names={['cogs']}
+        names={COST_DRAWN}
         currency={of.currency}
         table={cost}
       />
