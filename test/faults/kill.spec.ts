@@ -97,14 +97,24 @@ const usage = (n: number) => ({
   ],
 });
 
-/** Whether the command was carried out, as far as anyone was told. */
-async function sent(url: string, command: object): Promise<boolean> {
+/** Readings of the same month, whose keys the API remembers. */
+const readings = (n: number) => ({
+  deploymentId: 'd',
+  observations: ['a', 'b', 'c'].map((resourceId) => ({
+    ...usage(n).observations[0],
+    resourceId,
+    billingKind: 'calls',
+  })),
+});
+
+/** Whether the command was carried out, or the readings recorded, as far as anyone was told. */
+async function sent(url: string, body: object, path = 'commands'): Promise<boolean> {
   try {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const response = await fetch(`${url}/api/v1/commands`, {
+    const response = await fetch(`${url}/api/v1/${path}`, {
       method: 'POST',
       headers,
-      body: JSON.stringify(command),
+      body: JSON.stringify(body),
       signal: AbortSignal.timeout(10_000),
     });
     await response.text();
@@ -151,7 +161,7 @@ describe('kill -9', () => {
         const victim = VICTIMS[round % VICTIMS.length];
         const at = Math.floor(random.next().value * WRITES_PER_ROUND);
         for (let write = 0; write < WRITES_PER_ROUND; write += 1) {
-          const sending = sent(api.url, usage(n));
+          const sending = Promise.all([sent(api.url, usage(n)), sent(api.url, readings(n), 'usage')]);
           if (write === at) {
             // In the middle of what is under way.
             await delay(random.next().value * 5);
@@ -160,7 +170,7 @@ describe('kill -9', () => {
             else await Promise.all(workers.slice(0, 1).map(kill));
           }
           // What was not answered is sent again, until it is.
-          if (await sending) n += 1;
+          if ((await sending).every(Boolean)) n += 1;
           else {
             if (victim === 'postgres') await startPostgres();
             if (api.child.exitCode !== null || api.child.signalCode !== null) api = await startApi();
@@ -176,8 +186,9 @@ describe('kill -9', () => {
       try {
         await test.ledger.catchUp();
         // The last one may have been carried out, and not answered.
-        const { cpu } = await test.ask<{ cpu: string }>('usage', { deploymentId: 'd' });
+        const { cpu, calls } = await test.ask<{ cpu: string; calls: string }>('usage', { deploymentId: 'd' });
         expect([n, n + 1]).toContain(Number(cpu));
+        expect([3 * n, 3 * (n + 1)]).toContain(Number(calls));
         expect(n).toBeGreaterThan((ROUNDS * WRITES_PER_ROUND) / 2);
         await expectReplayToBeLive(server.url);
       } finally {
