@@ -9,6 +9,7 @@ import { keepMonths } from '#billing/costs/keep-months';
 import { watch } from '#billing/watching/watch';
 import { deliverWebhooks } from '#exchange/webhooks/deliver';
 import { LedgerCore } from '#ledger/ledger-core';
+import { troubleIn } from '#postgres/connection';
 import type { EventStoreSettings } from '#runtime/environment';
 import { LedgerModule } from '#operations/ledger.module';
 import { carryOutRebuilds } from '#operations/rebuild-work';
@@ -102,8 +103,8 @@ export async function startWorker({
     telemetry.progressed(progress);
   };
   // Each problem is reported once. The worker continues by itself after the repair.
-  const ended = ledger.project(stopping.signal, onProgress, ({ message }) => {
-    logger.error(message);
+  const ended = ledger.project(stopping.signal, onProgress, (error) => {
+    logger.error(troubleIn(error));
   });
   // The error is reported where it is awaited. Until then it must not end the process as unhandled.
   ended.catch(() => undefined);

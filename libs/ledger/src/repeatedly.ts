@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorOf } from '#domain/errors';
+import { troubleIn } from '#postgres/connection';
 
 /** Work that a worker repeats. */
 export interface Repeated<Result> {
@@ -25,7 +26,7 @@ export async function repeatedly<Result>(
       trouble = '';
     } catch (error) {
       if (signal.aborted) return;
-      const { message } = errorOf(error);
+      const message = troubleIn(errorOf(error));
       if (message !== trouble) report(`${name}: ${message}`);
       trouble = message;
     }

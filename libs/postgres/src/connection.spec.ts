@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
 import { testDatabase, type TestDatabase } from '../../../test/support/postgres.js';
-import { isConnectionLost } from './connection.js';
+import { isConnectionLost, troubleIn } from './connection.js';
 
 const thrownBy = async (work: () => Promise<unknown>): Promise<unknown> => {
   try {
@@ -82,6 +82,13 @@ describe('a connection is lost', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED ::1:5432'), { code: 'ECONNREFUSED' });
     expect(isConnectionLost(new AggregateError([refused, refused]))).toBe(true);
   });
+});
+
+it('tells an operator what was lost, also where the error does not', () => {
+  const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  expect(troubleIn(reset)).toBe('the connection to the database is lost (read ECONNRESET)');
+  expect(troubleIn(new Error('Connection terminated unexpectedly'))).toBe('Connection terminated unexpectedly');
+  expect(troubleIn(new Error('line 1 was never opened'))).toBe('line 1 was never opened');
 });
 
 describe('a connection is not lost', () => {

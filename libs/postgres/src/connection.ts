@@ -44,6 +44,12 @@ export function isConnectionLost(error: unknown): boolean {
   return SOCKET_CODES.includes(code) || SERVER_CODE.test(code) || MESSAGES.test(textOf(error, 'message'));
 }
 
+/** What an operator reads of an error. Those of a socket do not say what was lost: `read ECONNRESET`. */
+export const troubleIn = (error: Error): string =>
+  isConnectionLost(error) && !/connection|database/i.test(error.message)
+    ? `the connection to the database is lost (${error.message === '' ? error.name : error.message})`
+    : error.message;
+
 /**
  * Postgres error codes for a temporary failure. Class 53: no disk space, memory or connections. 58: its own files.
  * 25006: it is read-only, like a standby. 57014: someone cancelled. 40: two transactions block each other. 55P03: a
