@@ -262,6 +262,30 @@ describe('credits', () => {
     expect((await test.check()).failures).toEqual([]);
   });
 
+  it.each([
+    // 50.00 are charged already: the 1.00 that is added takes 1.00. The fee of May takes 49.00 of the other 49.00.
+    ['51.00', '1.00', '50.00', '49.00', '1.00'],
+    // Nothing is added: 50.00 − 1.00. The fee of May takes all.
+    ['49.00', '0.00', '49.00', '50.00', '0.00'],
+  ])('pay of a correction to %s only what it adds', async (amount, credit, corrected, ofMay, net) => {
+    await bill('2026-04-01');
+    await test.apply(grant('may', '50.00', { from: T('2026-04-15'), until: T('2026-07-01') }), {
+      ...{ command: 'correct-price', planId: 'p1', billingKind: 'base_fee', reason: 'agreed' },
+      price: { model: 'flat', amount, paymentTerm: 'in_advance' },
+      ...{ effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01') },
+    });
+    const next = await bill('2026-05-01');
+    const rows = shown(next).map(([, kind, ...amounts]) => [kind, ...amounts]);
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        ['reversal', '-50.00', '0.00', '-50.00'],
+        ['rebooked', amount, credit, corrected],
+        ['charge', '50.00', ofMay, net],
+      ]),
+    );
+    expect((await test.check()).failures).toEqual([]);
+  });
+
   it('that others took since a void are not taken twice', async () => {
     await test.apply(grant('april', '30.00', { until: T('2026-04-15') }));
     // 50.00 − 30.00

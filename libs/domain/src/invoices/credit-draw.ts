@@ -142,17 +142,18 @@ const compareEnds = (a: Instant | null, b: Instant | null): number => {
 const isInScope = ({ planIds, billingKinds }: Pick<CreditLeft, 'planIds' | 'billingKinds'>, row: DraftRow): boolean =>
   (planIds?.includes(row.planId) ?? true) && (billingKinds?.includes(row.billingKind) ?? true);
 
-/** What a reversal gave back of a credit, and the charge that it was of. */
+/** What a reversal gave back of a credit (null: of what the tenant pays), and the charge that it was of. */
 interface Returned {
   readonly row: DraftRow;
-  readonly creditId: string;
+  readonly creditId: string | null;
   left: Decimal;
 }
 
 /**
  * Takes credits from the charge of each row after coupons, row by row in their order. What a reversal gives back, the
  * same part may take again, and then charges of the same deployment, billing kind and time on another line: so a
- * correction alone never costs a tenant a credit, also if the credit has ended since.
+ * correction alone never costs a tenant a credit, also if the credit has ended since. Nor does it pay out one: further
+ * credits pay only what a correction adds, not what the tenant was charged before.
  */
 export function withCredits(
   rows: readonly DraftRow[],
@@ -163,35 +164,24 @@ export function withCredits(
   const couponIds = new Set(coupons.map(({ creditId }) => creditId));
   const returned = rows
     .filter(({ kind }) => kind === 'reversal')
-    .flatMap((row) =>
-      (row.credits ?? [])
+    .flatMap((row): Returned[] => [
+      ...(row.credits ?? [])
         .filter(({ creditId }) => !couponIds.has(creditId))
-        .map(({ creditId, amount }): Returned => ({ row, creditId, left: ZERO.minus(decimal(amount)) })),
-    );
-  const again = (row: DraftRow, shares: readonly Share[], from: readonly Returned[]): Share[] => {
-    let open = openOf(row, shares);
-    const taken = new Map<string, Decimal>();
-    for (const each of from) {
-      const amount = min(each.left, open);
-      each.left = each.left.minus(amount);
-      open = open.minus(amount);
-      taken.set(each.creditId, (taken.get(each.creditId) ?? ZERO).plus(amount));
-    }
-    return [...taken].map(([creditId, amount]) => ({ creditId, amount }));
-  };
-  const byPart = Map.groupBy(returned, ({ row }) => row.partId);
-  const ofSamePart = rows.map((row) => (isPaid(row) ? again(row, [], byPart.get(row.partId) ?? []) : []));
+        .map(({ creditId, amount }) => ({ row, creditId, left: ZERO.minus(decimal(amount)) })),
+      { row, creditId: null, left: max(ZERO, ZERO.minus(decimal(row.net))) },
+    ]);
+  const charges = rows.map((row) => (isPaid(row) ? new Charge(row) : null));
+  for (const from of [returned.filter(({ creditId }) => creditId !== null), returned]) {
+    const byPart = Map.groupBy(from, ({ row }) => row.partId);
+    for (const charge of charges) charge?.takeAgain(byPart.get(charge.row.partId) ?? []);
+    for (const charge of charges)
+      charge?.takeAgain(from.filter((each) => each.left.gt(ZERO) && isSameCharge(each.row, charge.row)));
+  }
   return rows.map((row, index) => {
-    if (!isPaid(row)) return row;
-    const shares = ofSamePart[index] ?? [];
-    shares.push(
-      ...again(
-        row,
-        shares,
-        returned.filter((each) => each.left.gt(ZERO) && isSameCharge(each.row, row)),
-      ),
-    );
-    let open = openOf(row, shares);
+    const charge = charges[index] ?? null;
+    if (charge === null) return row;
+    const shares = [...charge.shares];
+    let { open } = charge;
     for (const credit of pool) {
       if (!isInScope(credit, row)) continue;
       const ofThis = credit.parts?.get(row.partId) ?? ZERO;
@@ -205,11 +195,32 @@ export function withCredits(
   });
 }
 
+/** A charge, and what is left of it to be paid by further credits. */
+class Charge {
+  private readonly taken = new Map<string, Decimal>();
+  open: Decimal;
+
+  constructor(readonly row: DraftRow) {
+    this.open = decimal(row.net);
+  }
+
+  /** Takes what reversals gave back, as far as it is left. */
+  takeAgain(from: readonly Returned[]): void {
+    for (const each of from) {
+      const amount = min(each.left, this.open);
+      each.left = each.left.minus(amount);
+      this.open = this.open.minus(amount);
+      if (each.creditId !== null) this.taken.set(each.creditId, (this.taken.get(each.creditId) ?? ZERO).plus(amount));
+    }
+  }
+
+  get shares(): Share[] {
+    return [...this.taken].map(([creditId, amount]) => ({ creditId, amount }));
+  }
+}
+
 /** Credits pay charges only. A negative row gives nothing back to them. */
 const isPaid = ({ kind, net }: DraftRow): boolean => kind !== 'reversal' && decimal(net).gt(ZERO);
-
-const openOf = ({ net }: DraftRow, shares: readonly Share[]): Decimal =>
-  shares.reduce((open, { amount }) => open.minus(amount), decimal(net));
 
 /** Whether two rows charge the same thing for some of the same time. */
 const isSameCharge = (a: DraftRow, b: DraftRow): boolean =>
