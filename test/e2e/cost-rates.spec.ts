@@ -6,7 +6,7 @@ import { NO_STREAM } from '#event-store/port';
 import type { AppendedEvent } from '#ledger/appending/event-book';
 import { backfilled } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
-import { deployment, tenant } from '../support/commands.js';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 
 /** What usage is estimated to cost until the bill comes, and how far off that was. */
@@ -157,6 +157,25 @@ const ended = async () => {
   const [kind] = ((await variance()) ?? []) as { estimate: string; actual: string; variance: string }[];
   return [estimate.estimatedCost, kind?.estimate, kind?.actual, kind?.variance];
 };
+
+it('is known for a reading of 59 decimals, which can be billed in converted units, too', async () => {
+  const price = { model: 'unit', unitAmount: '2.00' };
+  await test.apply(
+    plan('p', '0.00', [{ billingKind: 'requests', unitConversion: { operation: 'multiply', factor: '0.001' }, price }]),
+    ...[subscription('s', 'a1', 'p'), rate('0.05')],
+    observe('a1', reading('2026-04-10', `1000.${'0'.repeat(58)}7`)),
+  );
+  // 1000 × 0.05, to 30 decimals
+  expect(await test.ask<Margin>('margin', { period: '2026-04-15' })).toMatchObject({
+    estimate: { estimatedCost: '50.00' },
+  });
+  const [created] = await test.apply({ command: 'create-invoice', tenantId: 'a', asOf: APRIL.end });
+  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+  const invoiceId = invoices[0]?.invoiceId ?? '';
+  await test.apply({ command: 'issue-invoice', invoiceId, at: APRIL.end });
+  // 1000 × 0.001 = 1 unit, to 60 decimals
+  expect(await test.ask('invoice', { id: invoiceId })).toMatchObject({ subtotal: '2.00' });
+});
 
 it('ends by kind and day: what a bill does not charge is still estimated', async () => {
   await test.apply(

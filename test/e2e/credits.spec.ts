@@ -531,6 +531,22 @@ describe('a credit note', () => {
     expect([next.total, next.amountDue]).toEqual(['55.00', '44.00']);
   });
 
+  it('is refused on a day before its invoice was issued, as a void is', async () => {
+    const { invoiceId } = await bill('2026-04-10');
+    const at = '2026-04-09T23:59:59Z';
+    const note = { command: 'create-credit-note', invoiceId, amount: '1.00', reason: 'x' };
+    const outcome = await test.ledger.execute({ ...note, at }, ADMIN);
+    expect(outcome).toMatchObject({
+      error: {
+        code: 'before_issue',
+        message: `invoice ${invoiceId} was issued on 2026-04-10, so it can't be credited on 2026-04-09. Correct the date.`,
+      },
+    });
+    expect(await refused({ command: 'void-invoice', invoiceId, at })).toBe('before_issue');
+    // On its day, dates have no hour.
+    expect(await refused({ ...note, at: T('2026-04-10') })).toBe('done');
+  });
+
   it('is refused for a draft', async () => {
     const [created] = await test.apply({ command: 'create-invoice', tenantId: 't1', asOf: T('2026-04-10') });
     const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;

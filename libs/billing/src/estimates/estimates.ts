@@ -1,6 +1,6 @@
 import { type CostRate, costRateFor } from '#domain/margin/cost-rate';
 import { mappingAt } from '#domain/margin/kind-mapping';
-import { type Decimal, decimal } from '#domain/money/decimal';
+import { type Decimal, decimal, round } from '#domain/money/decimal';
 import { tenantAt } from '#domain/tenants/deployment';
 import { type Instant } from '#domain/time/instant';
 import { boundsOf, contains, instantsIn, type OpenPeriod, type Period } from '#domain/time/period';
@@ -11,6 +11,9 @@ import { readAssignments } from '#projections/deployments/deployments.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
 import { readEstimatedUsage } from '#projections/usage-records/estimated-usage.read';
 import { withPrunedWithin } from '../usage/pruned-usage.js';
+
+/** Decimals of an estimate: a recorded quantity and a cost may have 60 each. */
+const ESTIMATE_SCALE = 30;
 
 /** What usage of a month is estimated to cost. */
 export interface Estimate {
@@ -68,7 +71,7 @@ export async function estimatesIn(
       return [
         {
           ...{ tenantId: tenantAt(assignments, at), billingKind: row.billing_kind, provider, quantity },
-          amount: quantity.times(decimal(rate.terms.unitCost)),
+          amount: round(quantity.times(decimal(rate.terms.unitCost)), ESTIMATE_SCALE),
           isBilled: bills.haveCome({ provider, billingKind: row.billing_kind, at }),
         },
       ];

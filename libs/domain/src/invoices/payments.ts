@@ -74,6 +74,24 @@ export function assertIssuedBy(account: Account, invoiceId: string, at: Instant)
   );
 }
 
+/** What undoes an invoice, or some of it. */
+const UNDONE = { 'void-invoice': 'voided', 'create-credit-note': 'credited' } as const;
+
+/** Errors: `before_issue`, if an issued invoice would be undone on a day before its issue. */
+export function assertUndoneAfterIssue(
+  account: Account,
+  invoiceId: string,
+  { command, at }: { readonly command: keyof typeof UNDONE; readonly at: Instant },
+): void {
+  const issuedAt = account.settlements.get(invoiceId)?.issuedAt;
+  if (issuedAt === undefined || !isBeforeIssue(account, invoiceId, at)) return;
+  throw conflict(
+    'before_issue',
+    `invoice ${invoiceId} was issued on ${dayOf(issuedAt)}, so it can't be ${UNDONE[command]} on ${dayOf(at)}. ` +
+      'Correct the date.',
+  );
+}
+
 /** The invoices of which nothing is left to pay. */
 const paidBy = (billed: Billed, applied: Applied, at: Instant): InvoiceEvent[] =>
   applied.flatMap(({ invoiceId, amount }): InvoiceEvent[] =>

@@ -73,9 +73,7 @@ export const coveragePercent = (cogs: Decimal, unattributed: Decimal): string | 
 
 /** The exact amount: at the currency's scale, or with all decimals that it has (a provider's cost may have 18). */
 export const exactMoney = (amount: Decimal, currency: string): string =>
-  amount.eq(ZERO)
-    ? ZERO.toFixed(scaleOf(currency))
-    : amount.toFixed(Math.max(scaleOf(currency), decimals(decimal(text(amount)))));
+  amount.eq(ZERO) ? ZERO.toFixed(scaleOf(currency)) : amount.toFixed(Math.max(scaleOf(currency), decimals(amount)));
 
 /** Revenue against direct and shared cost, all of them in all. */
 export function marginFigures(
