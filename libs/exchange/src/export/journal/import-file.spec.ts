@@ -21,10 +21,14 @@ const POSTINGS: readonly Posting[] = [
   posting('1200', '-119.00', { date: '2026-04-30', transaction: 'payment/acme/EUR/a b', document: 'a b' }),
 ];
 
-async function written(format: ImportFormat, mapping: AccountMapping = {}): Promise<string[]> {
+async function written(
+  format: ImportFormat,
+  mapping: AccountMapping = {},
+  postings: readonly Posting[] = POSTINGS,
+): Promise<string[]> {
   const at = instant('2026-05-02T10:11:12.345678Z');
   async function* all(): AsyncGenerator<Posting> {
-    yield* POSTINGS;
+    yield* postings;
   }
   const parts: Buffer[] = [];
   for await (const part of importFile(all(), { format, currency: 'EUR', month: '2026-04', at }, mapping))
@@ -49,12 +53,12 @@ it('writes manual journals for Xero, a credit below zero', async () => {
 it('writes journal entries for QuickBooks, with debits and credits apart', async () => {
   expect(await written('quickbooks')).toEqual([
     '*JournalNo,*JournalDate,*AccountName,*Debits,*Credits,Description,Name,Currency,Location,Class',
-    '2026-04-1,04/09/2026,1200,119.00,,INV-000001: INV-000001 acme,acme,EUR,,',
-    '2026-04-1,04/09/2026,1776,,19.00,INV-000001: INV-000001 acme,acme,EUR,,',
-    '2026-04-1,04/09/2026,4400,,80.00,INV-000001: INV-000001 acme base_fee 2026-04,acme,EUR,,',
-    '2026-04-1,04/09/2026,3900,,20.00,INV-000001: INV-000001 acme base_fee 2026-05,acme,EUR,,',
-    '2026-04-2,04/30/2026,1800,119.00,,payment/acme/EUR/a b: a b acme,acme,EUR,,',
-    '2026-04-2,04/30/2026,1200,,119.00,payment/acme/EUR/a b: a b acme,acme,EUR,,',
+    '2026-04-9f8b9877d49d2,04/09/2026,1200,119.00,,INV-000001: INV-000001 acme,acme,EUR,,',
+    '2026-04-9f8b9877d49d2,04/09/2026,1776,,19.00,INV-000001: INV-000001 acme,acme,EUR,,',
+    '2026-04-9f8b9877d49d2,04/09/2026,4400,,80.00,INV-000001: INV-000001 acme base_fee 2026-04,acme,EUR,,',
+    '2026-04-9f8b9877d49d2,04/09/2026,3900,,20.00,INV-000001: INV-000001 acme base_fee 2026-05,acme,EUR,,',
+    '2026-04-5c4b18cef86cb,04/30/2026,1800,119.00,,payment/acme/EUR/a b: a b acme,acme,EUR,,',
+    '2026-04-5c4b18cef86cb,04/30/2026,1200,,119.00,payment/acme/EUR/a b: a b acme,acme,EUR,,',
   ]);
 });
 
@@ -79,6 +83,30 @@ it('writes a Buchungsstapel for DATEV, each line from one account to another', a
     ].map((line) => `${line}${';'.repeat(111)}`),
   );
   await expect(written('datev', { datev: { client: '1' } })).rejects.toThrow('must name the consultant and the client');
+});
+
+it('rounds what a provider charges to the currency, so that each transaction adds up to 0', async () => {
+  const of = (transaction: string, account: string, amount: string): Posting =>
+    posting(account, amount, { transaction, document: 'aws', tenantId: null, provider: 'aws' });
+  const bills = [
+    // 0.004 + 0.0045 + 0.0015 = 0.01: the largest rest gets it.
+    ...[of('1', '5001', '0.004'), of('1', '5002', '0.0045'), of('1', '5003', '0.0015'), of('1', '3300', '-0.01')],
+    // 1.006 − 0.002 = 1.004: 1.01 against 0.00 and 1.01
+    ...[of('2', '5001', '1.006'), of('2', '5002', '-0.002'), of('2', '3300', '-1.004')],
+    // Less than half a cent is nothing.
+    ...[of('3', '5001', '0.001'), of('3', '3300', '-0.001')],
+  ];
+  const lines = (await written('xero', {}, bills)).slice(1).map((line) => line.split(','));
+  expect(lines.map((cells) => [cells[0], cells[3], cells[5]])).toEqual([
+    ...[
+      ['1', '5002', '0.01'],
+      ['1', '3300', '-0.01'],
+    ],
+    ...[
+      ['2', '5001', '1.01'],
+      ['2', '3300', '-1.01'],
+    ],
+  ]);
 });
 
 it('wants accounts as each program names them, and names all that are not', () => {

@@ -1,5 +1,6 @@
 import { invalid } from '#domain/errors';
-import { scaleOf } from '#domain/money/money';
+import { type Decimal, decimal, decimals, sum, ZERO } from '#domain/money/decimal';
+import { allocate, moneyText, scaleOf, toMoney } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
 import {
   type AccountMapping,
@@ -32,7 +33,7 @@ export function importFile(
   { format, ...of }: Of,
   { xero = {}, datev = {} }: AccountMapping,
 ): AsyncIterable<string | Buffer> {
-  const transactions = transactionsIn(postings);
+  const transactions = atScale(transactionsIn(postings), of.currency);
   switch (format) {
     case 'xero':
       return xeroFile(transactions, xero);
@@ -42,6 +43,39 @@ export function importFile(
       assertDatev(of.currency, datev);
       return datevFile(transactions, { ...of, ...datev });
   }
+}
+
+/**
+ * Transactions at the decimals of the currency, as these programs take them: a provider's cost may have 18. Debits and
+ * credits are rounded together, by largest remainder, so that each transaction still adds up to 0.
+ */
+async function* atScale(
+  transactions: AsyncIterable<readonly Posting[]>,
+  currency: string,
+): AsyncGenerator<readonly Posting[]> {
+  const scale = scaleOf(currency);
+  for await (const postings of transactions) {
+    if (postings.every(({ amount }) => decimals(decimal(amount)) <= scale)) {
+      yield postings;
+      continue;
+    }
+    const [debits, credits] = [postings.filter(isDebit), postings.filter((posting) => !isDebit(posting))];
+    const rounded = new Map([...roundedTogether(debits, currency), ...roundedTogether(credits, currency)]);
+    yield postings.flatMap((posting) => {
+      const amount = rounded.get(posting) ?? ZERO;
+      return amount.eq(ZERO) ? [] : [{ ...posting, amount: moneyText(amount, currency) }];
+    });
+  }
+}
+
+const isDebit = ({ amount }: Posting): boolean => !amount.startsWith('-');
+
+/** Each posting with its amount. Those of one side have one sign. */
+function roundedTogether(postings: readonly Posting[], currency: string): (readonly [Posting, Decimal])[] {
+  const amounts = postings.map(({ amount }) => decimal(amount));
+  const weights = amounts.map((amount) => amount.abs());
+  const shares = postings.length === 0 ? [] : allocate(toMoney(sum(amounts), currency), weights, scaleOf(currency));
+  return postings.map((posting, index) => [posting, shares[index] ?? ZERO]);
 }
 
 function assertDatev(currency: string, { consultant, client }: DatevOptions): void {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { csvLine } from '../../rows/csv-line.js';
 import type { Posting } from './journal.js';
 import { aboutOf } from './xero.js';
@@ -8,25 +9,29 @@ const COLUMNS = [
   ...['Location', 'Class'],
 ];
 
-/** Lines of one number are one entry. Its number has at most 21 characters: `2026-04-12` is the twelfth of April. */
+/** Of a number of at most 21 characters. */
+const DIGEST_CHARACTERS = 13;
+
+/** The number of an entry. It names its transaction in all files, also of other currencies and of a later moment. */
+const numberOf = (month: string, { currency, transaction }: Posting): string =>
+  `${month}-${hash('sha256', `${currency} ${transaction}`, 'hex').slice(0, DIGEST_CHARACTERS)}`;
+
+/** Lines of one number are one entry. */
 export async function* quickBooksFile(
   transactions: AsyncIterable<readonly Posting[]>,
   month: string,
 ): AsyncGenerator<string> {
   yield `${csvLine(COLUMNS)}\r\n`;
-  let n = 0;
-  for await (const postings of transactions) {
-    n += 1;
+  for await (const postings of transactions)
     for (const posting of postings) {
       const { transaction, date, account, amount, currency, tenantId, provider } = posting;
       const [year, monthOfYear, day] = date.split('-');
       const isCredit = amount.startsWith('-');
       const about = `${transaction}: ${aboutOf(posting)}`;
       yield `${csvLine([
-        ...[`${month}-${n}`, `${monthOfYear}/${day}/${year}`, account],
+        ...[numberOf(month, posting), `${monthOfYear}/${day}/${year}`, account],
         ...[isCredit ? null : amount, isCredit ? amount.slice(1) : null],
         ...[about, tenantId ?? provider, currency, null, null],
       ])}\r\n`;
     }
-  }
 }
