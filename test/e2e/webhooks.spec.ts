@@ -204,6 +204,24 @@ describe('a webhook', () => {
     expect(ids.slice(5)).toEqual(ids.slice(3, 5));
   });
 
+  it('is sent what waited for days, also if it does not take it at once', async () => {
+    await register('books', books, { types: ['invoice.issued'] });
+    books.answers(() => 503);
+    work({ backoffS: [3600] });
+    await bill('t1', '04');
+    await books.until(1);
+    await until(async () => (await deliveries('books'))[0]?.attempts === 1);
+    await stop();
+    // No worker ran for four days.
+    await test.core.pool.query(
+      "UPDATE ledgerline_webhooks.deliveries SET prepared_at = now() - interval '4 days', next_at = now(), attempts = 0",
+    );
+    work({ backoffS: [0, 0, 0, 0, 0] });
+    books.answers(() => (books.received.length < 4 ? 503 : 200));
+    await until(async () => (await deliveries('books'))[0]?.state === 'delivered');
+    expect(reports).toEqual([]);
+  });
+
   it('is sent what waited at once after a replay, and by one worker of two', async () => {
     await register('books', books);
     books.answers(() => 503);

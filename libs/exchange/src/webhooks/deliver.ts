@@ -29,6 +29,8 @@ const TIDY_MS = 3_600_000;
 const HOUR_S = 3600;
 /** Seconds until the next attempt, after each that failed. Together three days. */
 const BACKOFF_S = [5, 300, 1800, 2 * HOUR_S, 5 * HOUR_S, 10 * HOUR_S, 14 * HOUR_S, 16 * HOUR_S, 24 * HOUR_S];
+/** A message that waited for three days behind others, or while no worker ran, outlasts a short failure too. */
+const RETRIES_OF_OLD = 3;
 /** The share of a delay that depends on the message, so that those that failed together are not tried together. */
 const JITTER = 0.1;
 /** The longest delay that an endpoint gets by its Retry-After. */
@@ -198,7 +200,8 @@ class Deliverer {
     const answer = await send(webhook.url, { headers, body, allowsPrivate, signal: this.signal });
     // The next worker sends it.
     if (this.signal.aborted && answer.status === null) return;
-    const wait = delivery.is_old ? undefined : backoffS[delivery.attempts];
+    const schedule = delivery.is_old ? backoffS.slice(0, RETRIES_OF_OLD) : backoffS;
+    const wait = schedule[delivery.attempts];
     const state = answer.problem === null ? 'delivered' : wait === undefined ? 'parked' : 'waiting';
     await this.outbox.keep(delivery, {
       ...{ state, status: answer.status, problem: answer.problem },

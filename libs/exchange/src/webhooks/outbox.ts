@@ -32,7 +32,7 @@ export interface Delivery {
 
 /** A message whose turn it is. */
 export interface DueDelivery extends Delivery {
-  /** It has waited for all its time: it is tried once. */
+  /** It has waited for all its time. */
   readonly is_old: boolean;
 }
 
@@ -47,7 +47,7 @@ export interface Cursor {
 
 /** Delivered messages are kept so long. */
 const KEPT = '30 days';
-/** A message is tried for so long from when it was prepared, and once at least. */
+/** A message is tried for so long from when it was prepared or hurried. */
 const TRIED = '3 days';
 const DELIVERIES = 'ledgerline_webhooks.deliveries';
 const CURSORS = 'ledgerline_webhooks.cursors';
@@ -139,11 +139,11 @@ export class Outbox {
     return rows.length > 0;
   }
 
-  /** What waits is sent now. Messages of events after `position` are dropped: they are prepared again. */
+  /** What waits is sent now, and has all its time again. Messages of events after `position` are dropped: they are prepared again. */
   async hurry(webhookId: string, position: number): Promise<void> {
     await this.pool.query(
       `WITH dropped AS (DELETE FROM ${DELIVERIES} WHERE webhook_id = $1 AND state = 'waiting' AND position > $2)` +
-        ` UPDATE ${DELIVERIES} SET next_at = now() WHERE webhook_id = $1 AND state = 'waiting' AND position <= $2`,
+        ` UPDATE ${DELIVERIES} SET next_at = now(), prepared_at = now(), attempts = 0 WHERE webhook_id = $1 AND state = 'waiting' AND position <= $2`,
       [webhookId, position],
     );
   }
