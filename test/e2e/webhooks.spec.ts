@@ -214,7 +214,8 @@ describe('a webhook', () => {
     await stop();
     // No worker ran for four days.
     await test.core.pool.query(
-      "UPDATE ledgerline_webhooks.deliveries SET prepared_at = now() - interval '4 days', next_at = now(), attempts = 0",
+      "UPDATE ledgerline_webhooks.deliveries SET prepared_at = now() - interval '4 days'," +
+        ' next_at = now(), attempts = 0',
     );
     work({ backoffS: [0, 0, 0, 0, 0] });
     books.answers(() => (books.received.length < 4 ? 503 : 200));

@@ -281,8 +281,9 @@ function sellerOf(seller: Seller, isTaxed: boolean): Party {
     registrationId: registrationId ?? null,
     address: addressOf(seller, undefined),
     electronicAddress: electronicAddress ?? null,
+    // An element without content is refused by Peppol.
     contact:
-      contact === undefined
+      contact === undefined || Object.keys(contact).length === 0
         ? null
         : { name: contact.name ?? null, phone: contact.phone ?? null, email: contact.email ?? null },
   };

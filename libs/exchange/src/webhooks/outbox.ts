@@ -139,11 +139,15 @@ export class Outbox {
     return rows.length > 0;
   }
 
-  /** What waits is sent now, and has all its time again. Messages of events after `position` are dropped: they are prepared again. */
+  /**
+   * What waits is sent now, and has all its time again. Messages of events after `position` are dropped: they are
+   * prepared again.
+   */
   async hurry(webhookId: string, position: number): Promise<void> {
     await this.pool.query(
       `WITH dropped AS (DELETE FROM ${DELIVERIES} WHERE webhook_id = $1 AND state = 'waiting' AND position > $2)` +
-        ` UPDATE ${DELIVERIES} SET next_at = now(), prepared_at = now(), attempts = 0 WHERE webhook_id = $1 AND state = 'waiting' AND position <= $2`,
+        ` UPDATE ${DELIVERIES} SET next_at = now(), prepared_at = now(), attempts = 0` +
+        " WHERE webhook_id = $1 AND state = 'waiting' AND position <= $2",
       [webhookId, position],
     );
   }
