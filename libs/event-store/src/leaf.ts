@@ -105,48 +105,69 @@ function lengthOf(field: Buffer): Buffer {
 }
 
 /**
- * A row in Postgres' binary format is the number of fields in two bytes, then each field after its length: the same as
- * a leaf and its prefix.
+ * Cuts the answer to COPY in binary format into leaves, as it arrives. Each row is a message of its own: its code in
+ * one byte, its length in four, then the row: the number of fields in two bytes and each field after its length, which
+ * is the same as a leaf and its prefix. The bytes are not copied.
  */
 export class LeafReader {
-  private rest: Buffer = Buffer.alloc(0);
+  /** Of a message that is not whole yet: what arrived, its length, and how long it must be before it is read. */
+  private pieces: Buffer[] = [];
+  private held = 0;
+  private wanted = 0;
   private begun = false;
 
-  /** The leaves that are complete with these bytes. */
-  read(chunk: Buffer): Leaf[] {
+  /** The leaves that are complete with these bytes, and `end`: the bytes from the message that ends the answer. */
+  read(chunk: Buffer): { readonly leaves: Leaf[]; readonly end: Buffer | null } {
     const leaves: Leaf[] = [];
-    const rows = this.begun ? this.completed(chunk, leaves) : this.afterHeader(chunk);
+    let from = 0;
+    while (this.held > 0) {
+      const piece = chunk.subarray(from, from + this.wanted - this.held);
+      this.pieces.push(piece);
+      this.held += piece.length;
+      from += piece.length;
+      if (this.held < this.wanted) return { leaves, end: null };
+      const end = this.readInto(leaves, Buffer.concat(this.pieces));
+      if (end !== null) return { leaves, end: Buffer.concat([end, chunk.subarray(from)]) };
+    }
+    return { leaves, end: this.readInto(leaves, chunk.subarray(from)) };
+  }
+
+  /** Reads whole messages, and keeps the beginning of the next. Returns what begins with the end of the answer. */
+  private readInto(leaves: Leaf[], bytes: Buffer): Buffer | null {
     let at = 0;
-    for (let end = endOfRow(rows, at); end !== undefined; end = endOfRow(rows, at)) {
-      leaves.push(leafOf(rows, at, end));
+    let wanted = MESSAGE_HEADER_BYTES;
+    while (bytes.length >= at + MESSAGE_HEADER_BYTES) {
+      const code = bytes[at];
+      if (code === COPY_DONE || code === ERROR) return bytes.subarray(at);
+      const end = endOfMessage(bytes, at);
+      wanted = end - at;
+      if (end > bytes.length) break;
+      // Others, such as notices, may stand between rows.
+      if (code === COPY_DATA) this.addRow(leaves, bytes, at + MESSAGE_HEADER_BYTES, end);
       at = end;
+      wanted = MESSAGE_HEADER_BYTES;
     }
-    this.rest = at === 0 ? rows : rows.subarray(at);
-    return leaves;
+    this.held = bytes.length - at;
+    this.wanted = wanted;
+    this.pieces = this.held === 0 ? [] : [bytes.subarray(at)];
+    return null;
   }
 
-  private afterHeader(chunk: Buffer): Buffer {
-    const bytes = Buffer.concat([this.rest, chunk]);
-    if (bytes.length < COPY_HEADER_BYTES) return bytes;
+  private addRow(leaves: Leaf[], bytes: Buffer, from: number, end: number): void {
+    const start = this.begun ? from : from + COPY_HEADER_BYTES;
     this.begun = true;
-    return bytes.subarray(COPY_HEADER_BYTES);
-  }
-
-  /** Completes the row that the last bytes began. Returns what follows it, which is not copied. */
-  private completed(chunk: Buffer, leaves: Leaf[]): Buffer {
-    if (this.rest.length === 0) return chunk;
-    for (let size = FIRST_PIECE_BYTES; ; size *= 2) {
-      const bytes = Buffer.concat([this.rest, chunk.subarray(0, size)]);
-      const end = endOfRow(bytes, 0);
-      if (end === undefined && size < chunk.length) continue;
-      if (end === undefined) return bytes;
-      leaves.push(leafOf(bytes, 0, end));
-      return chunk.subarray(end - this.rest.length);
-    }
+    if (start === end || isEndOfRows(bytes, start, end)) return;
+    if (endOfRow(bytes, start) !== end)
+      throw new Error('the server, or what stands before it, sent rows of COPY in other messages than one for each');
+    leaves.push(leafOf(bytes, start, end));
   }
 }
 
-const FIRST_PIECE_BYTES = 4096;
+/** In ASCII: d, c, E. */
+const [COPY_DATA, COPY_DONE, ERROR] = [0x64, 0x63, 0x45];
+const MESSAGE_HEADER_BYTES = 5;
+/** The length of a message counts itself, not the code before it. */
+const endOfMessage = (bytes: Buffer, at: number): number => at + 1 + bytes.readUInt32BE(at + 1);
 
 const leafOf = (bytes: Buffer, start: number, end: number): Leaf =>
   new Leaf(bytes.subarray(start, end - asInstant(bytes, end)));
@@ -174,13 +195,17 @@ const DATE_BYTES = '2026-04-01'.length;
 /** Signature, flags, and the length of an extension, which is empty. */
 const COPY_HEADER_BYTES = 19;
 
+/** A field count of -1 marks the end of all rows. */
+const isEndOfRows = (bytes: Buffer, start: number, end: number): boolean =>
+  end === start + 2 && bytes.readInt16BE(start) === -1;
+
+/** undefined: the bytes are not a row of these fields. */
 function endOfRow(bytes: Buffer, from: number): number | undefined {
-  // A field count of -1 marks the end of all rows: nothing follows it.
   if (bytes.length < from + 2 || bytes.readInt16BE(from) !== FIELDS.length) return undefined;
   let at = from + 2;
   for (let field = 0; field < FIELDS.length; field += 1) {
     if (bytes.length < at + LENGTH_BYTES) return undefined;
     at += LENGTH_BYTES + bytes.readUInt32BE(at);
   }
-  return at <= bytes.length ? at : undefined;
+  return at;
 }
