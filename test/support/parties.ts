@@ -6,7 +6,7 @@ export const SELLER = {
   postalCode: '10115',
   countryCode: 'DE',
   vatId: 'DE123456789',
-  electronicAddress: { scheme: 'EM', id: 'bills@example.com' },
+  electronicAddress: { scheme: '9930', id: 'DE123456789' },
   contact: { name: 'Ann', phone: '+49 30 1234', email: 'ann@example.com' },
   iban: 'DE02 1203 0000 0000 2020 51',
   paymentTerms: 'Payable within 14 days',

@@ -17,6 +17,9 @@ const SCHEMES =
   '9937 9938 9939 9940 9941 9942 9943 9944 9945 9946 9947 9948 9949 9950 9951 9952 9953 9957 9959 AN ' +
   'AQ AS AU EM';
 
+/** Schemes of the norm that Peppol BIS Billing 3.0.21 does not deliver to. */
+const NOT_IN_PEPPOL = '0037 0147 0154 0170 0177 0193 0194 0202 0203 0205 0212 0213 0215 0217 0219 0220 AN AQ AS AU EM';
+
 /** VATEX: the reasons why no tax is charged, of the rule BR-CL-22. */
 const REASONS =
   'VATEX-EU-79-C VATEX-EU-132 VATEX-EU-132-1A VATEX-EU-132-1B VATEX-EU-132-1C VATEX-EU-132-1D VATEX-EU-132-1E ' +
@@ -36,9 +39,11 @@ const REASONS =
 const reasons: ReadonlySet<string> = new Set(REASONS.split(' '));
 const countries: ReadonlySet<string> = new Set(COUNTRIES.split(' '));
 const schemes: ReadonlySet<string> = new Set(SCHEMES.split(' '));
+const notInPeppol: ReadonlySet<string> = new Set(NOT_IN_PEPPOL.split(' '));
 
 export const isCountry = (code: string): boolean => countries.has(code);
 export const isExemptionReason = (code: string): boolean => reasons.has(code);
+export const isPeppolScheme = (code: string): boolean => schemes.has(code) && !notInPeppol.has(code);
 export const isAddressScheme = (code: string): boolean => schemes.has(code);
 
 /** Greece uses EL. */

@@ -46,7 +46,7 @@ const INVOICE: EInvoice = {
   seller: {
     ...GERMAN('Cloud & Sons GmbH'),
     taxNumber: '11/222/33333',
-    electronicAddress: { scheme: 'EM', id: 'bills@example.com' },
+    electronicAddress: { scheme: '9930', id: 'DE123456789' },
     contact: { name: 'Ann', phone: '+49 30 1', email: 'ann@example.com' },
   },
   buyer: { ...GERMAN(HOSTILE), taxNumber: null, electronicAddress: { scheme: '0204', id: '04011000-1' } },
@@ -210,6 +210,7 @@ const BREAKING: Readonly<Record<string, EInvoice | Partial<EInvoice>>> = {
   'BR-O-02': untaxed('O', 'r', { seller: INVOICE.seller }),
   'BR-Z-10': { ...untaxed('Z', 'none') },
   'PEPPOL-EN16931-R003': { buyerReference: null },
+  'PEPPOL-EN16931-CL008': buyer({ electronicAddress: { scheme: 'EM', id: 'a@b.c' } }),
   'PEPPOL-EN16931-R010': buyer({ electronicAddress: null }),
   'PEPPOL-EN16931-R020': seller({ electronicAddress: null }),
   'PEPPOL-EN16931-R110': line({ period: { ...MAY, start: '2026-04-30' } }),
@@ -259,9 +260,16 @@ const OF_CATEGORIES = UNTAXED.flatMap(([category, reason]): [string, EInvoice][]
   ];
 });
 
+/** Reasons of another category. */
+const OF_REASONS = ['G', 'O', 'IC', 'AE', 'D', 'F', 'I', 'J'].map((code, index): [string, EInvoice] => [
+  `PEPPOL-EN16931-P0${104 + index}`,
+  untaxed('Z', null, { taxes: [{ ...first('Z'), reason: null, reasonCode: `VATEX-EU-${code}` }] }),
+]);
+
 const CASES: readonly [string, EInvoice][] = [
   ...Object.entries(BREAKING).map(([id, change]): [string, EInvoice] => [id, { ...INVOICE, ...change }]),
   ...OF_CATEGORIES,
+  ...OF_REASONS,
 ];
 const profileOf = (id: string): ProfileName =>
   id.startsWith('PEPPOL') ? 'peppol' : id.startsWith('BR-DE-') && !id.startsWith('BR-DEC') ? 'xrechnung' : 'en16931';

@@ -1,6 +1,7 @@
 import { decimal, round } from '#domain/money/decimal';
 import type { ProfileName } from './profiles.js';
-import { added, AMOUNTS, BUYER, isGiven, isSame, type Rule, rule, SCALE, SELLER } from './rule.js';
+import { isPeppolScheme } from './codes.js';
+import { added, AMOUNTS, BUYER, isGiven, isSame, type Rule, rule, SCALE, SELLER, WRONG } from './rule.js';
 
 const addresses: readonly Rule[] = [
   rule(
@@ -17,7 +18,36 @@ const addresses: readonly Rule[] = [
   ),
 ];
 
+/** Codes of reasons, each with the category that it is of, and the number of the rule. */
+const CATEGORY_OF_REASON = [
+  ['VATEX-EU-G', 'G', '4'],
+  ['VATEX-EU-O', 'O', '5'],
+  ['VATEX-EU-IC', 'K', '6'],
+  ['VATEX-EU-AE', 'AE', '7'],
+  ['VATEX-EU-D', 'E', '8'],
+  ['VATEX-EU-F', 'E', '9'],
+  ['VATEX-EU-I', 'E', '10'],
+  ['VATEX-EU-J', 'E', '11'],
+] as const;
+
 const PEPPOL: readonly Rule[] = [
+  ...CATEGORY_OF_REASON.map(([code, category, number]) =>
+    rule(
+      `PEPPOL-EN16931-P01${number.padStart(2, '0')}`,
+      `The reason ${code} is of the category ${category}.`,
+      BUYER('eInvoice.untaxed'),
+      ({ taxes }) => taxes.every((tax) => tax.reasonCode !== code || tax.category === category),
+    ),
+  ),
+  rule(
+    'PEPPOL-EN16931-CL008',
+    'The scheme of an electronic address is one that Peppol delivers to.',
+    WRONG('electronicAddress'),
+    ({ seller, buyer }) =>
+      [seller, buyer].every(
+        ({ electronicAddress }) => electronicAddress === null || isPeppolScheme(electronicAddress.scheme),
+      ),
+  ),
   rule('PEPPOL-EN16931-R003', 'An invoice has a buyer reference.', BUYER('eInvoice.buyerReference'), (invoice) =>
     isGiven(invoice.buyerReference),
   ),
