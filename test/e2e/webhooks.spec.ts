@@ -162,8 +162,9 @@ describe('a webhook', () => {
       dead.answers(() => 'hang');
       await register('a-dead', dead);
       await register('books', books);
-      work();
+      // Both messages are prepared at once: while the first is being sent, no further ones are.
       await bill('t1', '04');
+      work();
       await Promise.all([books.until(2), dead.until(1)]);
       expect(receivedBy(dead)).toEqual(['t1 invoice.drafted']);
       await stop();
