@@ -124,12 +124,28 @@ describe('a row of JSON lines', () => {
     expect(rejects[0]?.reason).not.toContain('JSON');
   });
 
+  it('may be longer than what is read at once, and end where that ends', async () => {
+    const first = JSON.stringify(reading({ note: '' }));
+    // 65,536 characters are read at once: the last of these is the CR, and the LF comes with the next.
+    const padded = JSON.stringify(reading({ note: 'x'.repeat(65_535 - first.length) }));
+    const second = JSON.stringify(reading({ resourceId: 'vm-2', note: 'y'.repeat(200_000) }));
+    const file = await files.write('long.jsonl', `${padded}\r\n${second}\r\n${JSON.stringify(reading({ end: 'x' }))}`);
+    const summary = await backfilled(test, 'usage', file);
+    expect(countsOf(summary)).toEqual([3, 2, 0, 0, 1]);
+    expect(summary.rejects).toMatchObject([{ first: [{ row: 3, line: 3 }] }]);
+  });
+
   it('is counted where Prometheus has no sample for it', async () => {
-    const result = [{ metric: { deployment: 'd' }, histograms: [[1775001600, { count: '3' }]] }];
+    const histograms = [[1775001600, { count: '3' }]];
+    const result = [
+      { metric: { deployment: 'd' }, histograms },
+      { metric: { deployment: 'd' }, values: [[1775001600, '1']], histograms },
+    ];
     const answer = { status: 'success', data: { resultType: 'matrix', result } };
     const mapping = { preset: 'prometheus', values: { deploymentId: 'd', resourceId: 'r', billingKind: 'cpu' } };
     const file = await files.write('histogram.json', JSON.stringify(answer));
-    expect(countsOf(await backfilled(test, 'usage', file, mapping))).toEqual([1, 0, 0, 0, 1]);
+    // The one sample, and two rows without a value.
+    expect(countsOf(await backfilled(test, 'usage', file, mapping))).toEqual([3, 1, 0, 0, 2]);
   });
 });
 
@@ -154,7 +170,9 @@ describe('a folder', () => {
   it('with manifests that may be of one month is refused', async () => {
     await put('metadata/1/Manifest.json', manifest('data/1/x.csv.gz'));
     await put('metadata/2/Manifest.json', manifest('data/2/x.csv.gz'));
-    await expect(filesOf(files.path)).rejects.toThrow(/are manifests, perhaps of the same month\. Name the manifests/);
+    await expect(filesOf(files.path)).rejects.toThrow(
+      /are manifests, perhaps of the same month\. Name each manifest to import\./,
+    );
   });
 
   it('may have its manifest and its data apart', async () => {
@@ -164,6 +182,18 @@ describe('a folder', () => {
       manifest('s3://bucket/data/BILLING_PERIOD=2026-04/x.csv.gz'),
     );
     expect(await filesOf(files.path)).toEqual([data]);
+  });
+
+  it('may have a manifest of another program, which names no files', async () => {
+    const part = await put('run/part-0.csv');
+    await put('run/manifest.json', '{"blobs":[{"blobName":"run/part-0.csv"}]}');
+    expect(await filesOf(files.path)).toEqual([part]);
+  });
+
+  it('is searched for the files of its manifest, and not for others of the same name', async () => {
+    await put('r-1.csv.gz');
+    await put('april/r-Manifest.json', manifest('r/20260401-20260501/r-1.csv.gz'));
+    await expect(filesOf(join(files.path, 'april'))).rejects.toThrow('which is not beside it');
   });
 
   it('does not mean what programs and --detect leave in it', async () => {

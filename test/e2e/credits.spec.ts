@@ -531,7 +531,7 @@ describe('a credit note', () => {
     expect([next.total, next.amountDue]).toEqual(['55.00', '44.00']);
   });
 
-  it('is refused on a day before its invoice was issued, as a void is', async () => {
+  it('is refused on a day before its invoice was issued', async () => {
     const { invoiceId } = await bill('2026-04-10');
     const at = '2026-04-09T23:59:59Z';
     const note = { command: 'create-credit-note', invoiceId, amount: '1.00', reason: 'x' };
@@ -542,7 +542,6 @@ describe('a credit note', () => {
         message: `invoice ${invoiceId} was issued on 2026-04-10, so it can't be credited on 2026-04-09. Correct the date.`,
       },
     });
-    expect(await refused({ command: 'void-invoice', invoiceId, at })).toBe('before_issue');
     // On its day, dates have no hour.
     expect(await refused({ ...note, at: T('2026-04-10') })).toBe('done');
   });

@@ -114,10 +114,10 @@ it('is a file that bookkeeping programs import, in one currency', async () => {
     '',
     [
       '*JournalNo,*JournalDate,*AccountName,*Debits,*Credits,Description,Name,Currency,Location,Class',
-      '2026-05-1,05/01/2026,Assets:Receivable,71.12,,INV-000002: INV-000002 dashboard-pilot,dashboard-pilot,USD,,',
-      '2026-05-1,05/01/2026,Assets:Accrued-revenue,,21.12,' +
+      '2026-05-62f0847e8e5c7,05/01/2026,Assets:Receivable,71.12,,INV-000002: INV-000002 dashboard-pilot,dashboard-pilot,USD,,',
+      '2026-05-62f0847e8e5c7,05/01/2026,Assets:Accrued-revenue,,21.12,' +
         'INV-000002: INV-000002 dashboard-pilot droplet_hours 2026-04,dashboard-pilot,USD,,',
-      '2026-05-1,05/01/2026,Income:Revenue:Base-fee,,50.00,' +
+      '2026-05-62f0847e8e5c7,05/01/2026,Income:Revenue:Base-fee,,50.00,' +
         'INV-000002: INV-000002 dashboard-pilot base_fee 2026-05,dashboard-pilot,USD,,',
     ],
   ]);

@@ -216,7 +216,7 @@ describe('a webhook', () => {
     // No worker ran for four days.
     await test.core.pool.query(
       "UPDATE ledgerline_webhooks.deliveries SET prepared_at = now() - interval '4 days'," +
-        ' next_at = now(), attempts = 0',
+        " next_at = now() - interval '3 days', attempts = 3",
     );
     work({ backoffS: [0, 0, 0, 0, 0] });
     books.answers(() => (books.received.length < 4 ? 503 : 200));

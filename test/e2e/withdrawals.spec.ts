@@ -391,7 +391,7 @@ describe('coupons and credits', () => {
     });
     const [invoice] = await items<{ invoiceId: string }>('invoices');
     await test.apply(
-      { command: 'void-invoice', invoiceId: invoice?.invoiceId, at: T('2026-05-01') },
+      { command: 'void-invoice', invoiceId: invoice?.invoiceId, at: T('2026-07-01') },
       withdraw('grant-credit', OF, 'again'),
     );
     expect(rowsOf(await bill('2026-04-01'))).toEqual(['base_fee 04-01/05-01 charge 30.00']);

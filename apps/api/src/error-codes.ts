@@ -223,7 +223,6 @@ export const ERROR_CODES: readonly string[] = [
   'unreadable_file',
   'unsupported_media_type',
   'until',
-  'unwritable_folder',
   'url_too_long',
   'usage_conflict',
   'usage_in_use',

@@ -34,22 +34,24 @@ async function inFolder(folder: string): Promise<string[]> {
 const IS_MARKER = /^[._]/;
 
 async function ofDelivery(found: readonly string[]): Promise<string[]> {
-  const manifests = found.filter((name) => MANIFEST.test(name));
+  const manifests: string[] = [];
+  // Other programs write manifests that name no files in these ways: they are no bills either.
+  for (const name of found.filter((each) => MANIFEST.test(each)).sort())
+    if (keysIn(await readJson(name)).length > 0) manifests.push(name);
   // AWS copies the manifest of a month into the folder of each of its assemblies.
-  const top = manifests.filter(
-    (name) =>
-      !manifests.some((other) => {
-        const [folder, above] = [path.dirname(name), path.dirname(other)];
-        return folder !== above && folder.startsWith(`${above}${path.sep}`);
-      }),
-  );
-  const [manifest, second] = top.sort();
-  if (manifest === undefined) return [...found].sort();
+  const top = manifests.filter((name) => !manifests.some((other) => isBelow(path.dirname(name), path.dirname(other))));
+  const [manifest, second] = top;
+  if (manifest === undefined) return found.filter((name) => !MANIFEST.test(name)).sort();
   if (second !== undefined)
     throw new Error(
-      `${manifest} and ${second} are manifests, perhaps of the same month. Name the manifests that are to be imported.`,
+      `${manifest} and ${second} are manifests, perhaps of the same month. Name each manifest to import.`,
     );
   return ofManifest(manifest);
+}
+
+function isBelow(folder: string, above: string): boolean {
+  const steps = path.relative(above, folder);
+  return steps !== '' && steps.split(path.sep)[0] !== '..' && !path.isAbsolute(steps);
 }
 
 async function matching(pattern: string): Promise<string[]> {
@@ -60,7 +62,7 @@ async function matching(pattern: string): Promise<string[]> {
   return ofDelivery(found);
 }
 
-/** The folder of a manifest, and those above it. */
+/** The folder of a manifest, and those above it: there, a file of another month may have the same name. */
 const ABOVE = ['.', '..', '../..', '../../..'];
 
 /** The files of a delivery by AWS: `reportKeys` of a cost and usage report, `dataFiles` of a data export. */
@@ -73,8 +75,11 @@ async function ofManifest(manifest: string): Promise<string[]> {
   return keys.map((key) => {
     const steps = key.replace(/^s3:\/\/[^/]+\//, '').split('/');
     // Data exports have their manifests in `metadata` and their files in `data`.
-    const folders = ABOVE.map((above) => path.join(folder, above));
-    const candidates = steps.flatMap((_, from) => folders.map((each) => path.join(each, ...steps.slice(from))));
+    const candidates = steps.flatMap((_, from) =>
+      (from === steps.length - 1 ? [folder] : ABOVE.map((above) => path.join(folder, above))).map((each) =>
+        path.join(each, ...steps.slice(from)),
+      ),
+    );
     const found = candidates.find((candidate) => existsSync(candidate));
     if (found === undefined)
       throw new Error(`${manifest} names ${key}, which is not beside it. Download it to ${folder}, then import again.`);

@@ -3,7 +3,7 @@ import { derivedId } from '#domain/derived-id';
 import { notFound } from '#domain/errors';
 import { creditNoteRows as decideRows } from '#domain/invoices/credit-note';
 import { assertCreditable } from '#domain/invoices/invoice';
-import { assertUndoneAfterIssue } from '#domain/invoices/payments';
+import { assertCreditedAfterIssue } from '#domain/invoices/payments';
 import { zDecimal, zId, zInstant, zText } from '#domain/schema';
 import type { History } from '#read-model/read-models';
 import type { CreditNoteRow } from '#projections/invoices/invoices.table';
@@ -57,7 +57,7 @@ const createCreditNote = defineCommand({
     const creditNoteId = derivedId('credit-note', call.key);
     return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice, account }) => {
       assertCreditable(state, invoiceId);
-      assertUndoneAfterIssue(account, invoiceId, { command: 'create-credit-note', at });
+      assertCreditedAfterIssue(account, invoiceId, at);
       const found = await creditable(core, await core.projector.catchUp(), invoiceId, invoice.currency);
       const rows = decideRows(creditNoteId, found, request, reason);
       const seller = await core.keptSeller.ref();

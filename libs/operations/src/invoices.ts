@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { notFound } from '#domain/errors';
 import { assertVoidable, INVOICE_STATUSES, zSelection } from '#domain/invoices/invoice';
-import { assertUndoneAfterIssue, assertUnpaid } from '#domain/invoices/payments';
+import { assertUnpaid } from '#domain/invoices/payments';
 import { assertCreditUntaken } from '#domain/invoices/settlement';
 import { zId, zInstant, zText } from '#domain/schema';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
@@ -97,7 +97,6 @@ const voidInvoice = defineCommand({
       assertCreditUntaken(account, invoiceId);
       assertUnpaid(account, invoiceId);
       assertVoidable(state, invoiceId, await correctedBy(core, invoiceId));
-      assertUndoneAfterIssue(account, invoiceId, { command: 'void-invoice', at });
       return {
         events: [
           { type: 'InvoiceVoided', data: { invoiceId, ...of, at, ...(reason === undefined ? {} : { reason }) } },

@@ -55,7 +55,8 @@ export function PartBars({
             margin={{ top: 0, bottom: 0, left: 0, right: 12 }}
             accessibilityLayer={false}
             onClick={({ activeTooltipIndex }) => {
-              parts[Number(activeTooltipIndex)]?.open?.();
+              // Beside the plot there is none.
+              if (activeTooltipIndex !== null) parts[Number(activeTooltipIndex)]?.open?.();
             }}
           >
             <CartesianGrid strokeDasharray="3 3" horizontal={false} />

@@ -1,5 +1,6 @@
 import { setImmediate as othersTurn } from 'node:timers/promises';
-import type { EventType } from '#domain/events';
+import type { EventType, RecordedEvent } from '#domain/events';
+import { isPlainlyObserved } from '#domain/usage/plain';
 import type { Observation } from '#domain/usage/usage';
 import { EventCodec, UnreadableEvent } from '#event-store/codec';
 import { NO_STREAM, type StoredEvent, WrongExpectedRevision } from '#event-store/port';
@@ -19,8 +20,8 @@ interface Stream {
   readonly name: string;
   /** null: not read yet. */
   known: Known | null;
-  /** It has an event that this version can't read, or that is not of usage. */
-  isUnreadable: boolean;
+  /** It has an event that this version can't read or that is not of usage, or has too many readings. */
+  isLookedUp: boolean;
   /** How many decisions looked up their readings while the keys were not known. */
   lookUps: number;
   /** How many events it had when it was first seen. */
@@ -44,15 +45,19 @@ const KEPT: KeptStreams = { streams: 20_000, slots: 8 * 1024 * 1024, eventsPerLo
 
 const MOST_ATTEMPTS = 3;
 const LONGEST_TURN_MS = 20;
+/** So many streams are read from their start at the same time. */
+const MOST_READ_AT_ONCE = 2;
 
 /**
  * The keys of the readings that streams have, in memory. Nearly all readings are new. Where the keys of a stream at its
  * present revision show it, nothing is looked up: the append itself refuses a decision at another revision.
  */
 export class KnownStreams {
-  /** The one that was used last is the last one. */
+  /** In order of use, the latest last. */
   private readonly streams = new Map<string, Stream>();
   private slots = 0;
+  /** How many streams are being read. */
+  private reading = 0;
   private readonly state: SeenState;
 
   constructor(
@@ -82,14 +87,12 @@ export class KnownStreams {
       const known = this.keysOf(stream);
       if (known === null || !areNew(known.keys, prints)) return null;
       if (known.isShared && !((await this.caughtUp(stream, known)) && areNew(known.keys, prints))) return null;
-      const { last } = this.state;
       try {
         const appended = await append(known.revision);
         this.add(stream, known, prints);
         known.revision = appended.revision;
-        this.state.saw(appended, readings.length);
-        // The log had exactly these events: another process recorded the same request.
-        return appended.position > last ? appended : null;
+        this.state.noteSeen(appended, readings.length);
+        return appended;
       } catch (error) {
         if (!(error instanceof WrongExpectedRevision)) {
           this.forget(stream);
@@ -104,11 +107,12 @@ export class KnownStreams {
   /** Notes that events of readings which were looked up were appended. */
   note(name: string, readings: readonly Observation[], position: number): void {
     const stream = this.streams.get(name);
-    if (stream !== undefined && stream.known !== null) {
-      this.add(stream, stream.known, readings.map(printsOf));
-      stream.known.isShared = true;
+    const known = stream?.known ?? null;
+    if (stream !== undefined && known !== null) {
+      this.add(stream, known, readings.map(printsOf));
+      known.isShared = true;
     }
-    this.state.has(position, readings.length);
+    this.state.noteAppended(position, readings.length);
   }
 
   private async used(name: string): Promise<Stream> {
@@ -119,14 +123,15 @@ export class KnownStreams {
       return seen;
     }
     const events = (await this.core.log.revisionOf(name)) + 1;
-    const stream = { name, known: null, isUnreadable: false, lookUps: 0, events, slots: 0 };
+    const stream = { name, known: null, isLookedUp: false, lookUps: 0, events, slots: 0 };
     this.streams.set(name, stream);
+    this.makeRoom();
     return stream;
   }
 
   /** null: the keys are not to be read yet, or can't be. */
   private keysOf(stream: Stream): Known | null {
-    if (stream.known === null && !stream.isUnreadable) {
+    if (stream.known === null && !stream.isLookedUp) {
       stream.lookUps += 1;
       // They are read once that costs less than what was looked up so far.
       if (stream.lookUps * this.kept.eventsPerLookUp > stream.events)
@@ -144,14 +149,18 @@ export class KnownStreams {
     }
     known.isShared = revision > known.revision;
     if (!known.isShared) return true;
+    // A read may take much memory and time: meanwhile, readings of other streams are looked up.
+    if (known.revision === NO_STREAM && this.reading >= MOST_READ_AT_ONCE) return false;
+    this.reading += 1;
     try {
       let since = performance.now();
       for await (const stored of this.core.log.read(stream.name, known.revision + 1)) {
-        const event = codec.decodeAsWritten(stored);
+        const event = decoded(stored);
         if (!OF_USAGE.has(event.type)) throw new UnreadableEvent(stored, 'it is not of usage');
         if (event.type === 'UsageObserved') this.add(stream, known, event.data.observations.map(printsOf));
+        if (stream.known !== known) return false;
         known.revision = event.revision;
-        this.state.saw(event);
+        this.state.noteSeen(event);
         if (performance.now() - since < LONGEST_TURN_MS) continue;
         await othersTurn();
         since = performance.now();
@@ -159,8 +168,10 @@ export class KnownStreams {
       return true;
     } catch (error) {
       if (!(error instanceof UnreadableEvent)) throw error;
-      [stream.known, stream.isUnreadable] = [null, true];
+      this.lookUpAlways(stream);
       return false;
+    } finally {
+      this.reading -= 1;
     }
   }
 
@@ -169,7 +180,20 @@ export class KnownStreams {
     if (keys.slots === stream.slots || this.streams.get(stream.name) !== stream) return;
     this.slots += keys.slots - stream.slots;
     stream.slots = keys.slots;
-    // Those that were used longest ago are forgotten.
+    // A stream that leaves little room for all others is not worth it.
+    if (stream.slots * 2 > this.kept.slots) this.lookUpAlways(stream);
+    this.makeRoom();
+  }
+
+  /** Keeps no keys of a stream any more. */
+  private lookUpAlways(stream: Stream): void {
+    if (this.streams.get(stream.name) === stream) this.slots -= stream.slots;
+    stream.slots = 0;
+    [stream.known, stream.isLookedUp] = [null, true];
+  }
+
+  /** Forgets the streams that were used longest ago. */
+  private makeRoom(): void {
     for (const each of this.streams.values()) {
       if (this.slots <= this.kept.slots && this.streams.size <= this.kept.streams) return;
       this.forget(each);
@@ -182,6 +206,12 @@ export class KnownStreams {
 }
 
 const codec = new EventCodec();
+
+/** The event as its schema makes it: another application may have written it. Errors: UnreadableEvent. */
+function decoded(stored: StoredEvent): RecordedEvent {
+  const event = codec.decodeAsWritten(stored);
+  return event.type === 'UsageObserved' && !isPlainlyObserved(event.data) ? codec.decode(stored) : event;
+}
 
 /** The projections may halt at any other event in the stream of usage. */
 const OF_USAGE: ReadonlySet<EventType> = new Set([
@@ -208,8 +238,6 @@ class SeenState {
   /** Readings of this process that were not projected yet. */
   private waiting: { readonly position: number; readonly readings: number }[] = [];
   private unprojected = 0;
-  /** The last position that is known of. */
-  last = 0;
   /** The last event that what is known in memory is based on. */
   private mark: Pick<StoredEvent, 'position' | 'id'> | undefined;
 
@@ -221,13 +249,12 @@ class SeenState {
   ) {}
 
   /** The log has an event, with new readings of this process. */
-  saw({ position, id }: Pick<StoredEvent, 'position' | 'id'>, readings = 0): void {
+  noteSeen({ position, id }: Pick<StoredEvent, 'position' | 'id'>, readings = 0): void {
     if (position > (this.mark?.position ?? 0)) this.mark = { position, id };
-    this.has(position, readings);
+    this.noteAppended(position, readings);
   }
 
-  has(position: number, readings: number): void {
-    this.last = Math.max(this.last, position);
+  noteAppended(position: number, readings: number): void {
     if (readings === 0) return;
     this.waiting.push({ position, readings });
     this.unprojected += readings;
@@ -252,9 +279,8 @@ class SeenState {
     ]);
     if (mark !== undefined && events[0]?.id !== mark.id) {
       this.onSetBack();
-      [this.mark, this.last, this.waiting] = [undefined, 0, []];
+      [this.mark, this.waiting] = [undefined, []];
     }
-    this.last = Math.max(this.last, position);
     this.isHalted = halt !== null;
     this.waiting = this.waiting.filter((each) => each.position > position);
     this.unprojected = this.waiting.reduce((sum, { readings }) => sum + readings, 0);

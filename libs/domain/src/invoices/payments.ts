@@ -74,21 +74,13 @@ export function assertIssuedBy(account: Account, invoiceId: string, at: Instant)
   );
 }
 
-/** What undoes an invoice, or some of it. */
-const UNDONE = { 'void-invoice': 'voided', 'create-credit-note': 'credited' } as const;
-
-/** Errors: `before_issue`, if an issued invoice would be undone on a day before its issue. */
-export function assertUndoneAfterIssue(
-  account: Account,
-  invoiceId: string,
-  { command, at }: { readonly command: keyof typeof UNDONE; readonly at: Instant },
-): void {
+/** Errors: `before_issue`, if an invoice would be credited on a day before its issue. */
+export function assertCreditedAfterIssue(account: Account, invoiceId: string, at: Instant): void {
   const issuedAt = account.settlements.get(invoiceId)?.issuedAt;
   if (issuedAt === undefined || !isBeforeIssue(account, invoiceId, at)) return;
   throw conflict(
     'before_issue',
-    `invoice ${invoiceId} was issued on ${dayOf(issuedAt)}, so it can't be ${UNDONE[command]} on ${dayOf(at)}. ` +
-      'Correct the date.',
+    `invoice ${invoiceId} was issued on ${dayOf(issuedAt)}, so it can't be credited on ${dayOf(at)}. Correct the date.`,
   );
 }
 

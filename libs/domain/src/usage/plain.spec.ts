@@ -200,3 +200,16 @@ describe('plainly sent', () => {
     expect(sent(text.replace('"start"', '"start":"2026-04-01T00:00:00Z","start"'))).toBe(false);
   });
 });
+
+it('takes nothing for what passed before, as long as nothing did', async () => {
+  const reading = {
+    ...{ deploymentId: 'd', resourceId: 'r', billingKind: 'cpu', granularity: 'day', quantity: '1' },
+    period: { start: '2026-04-01T00:00:00Z', end: '2026-04-02T00:00:00Z' },
+  };
+  for (const [n, wrong] of [{ billingKind: null }, { billingKind: undefined }, { period: null }, {}].entries()) {
+    // As a process that has just started has it.
+    const url = new URL(`./plain.ts?fresh=${n}`, import.meta.url).href;
+    const { plainlySent: first } = (await import(url)) as { plainlySent: typeof plainlySent };
+    expect(first({ ...reading, ...wrong }) === null).toBe(Object.keys(wrong).length > 0);
+  }
+});

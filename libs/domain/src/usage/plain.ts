@@ -50,8 +50,10 @@ export function isPlainlyObserved({ deploymentId, month, origin, observations, .
   return observations.length > 0 && observations.length <= MAX_READINGS_PER_EVENT && observations.every(isPlain);
 }
 
+/** No reading that is sent has it. */
+const NOTHING_YET = Symbol('nothing passed yet');
 /** What passed last: readings of an event share their kind, and those of an hour their period. */
-let [soundKind, soundPeriod]: [unknown, unknown] = [null, null];
+let [soundKind, soundPeriod]: [unknown, unknown] = [NOTHING_YET, NOTHING_YET];
 
 type Unchecked = { readonly [Field in keyof Observation]?: unknown };
 

@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import { invalid } from '#domain/errors';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { identityOf } from './import-file.js';
 import type { Counts, NotedRow, Outcome, RowReport } from '../rows/outcome.js';
 import { placeOf, quoted, type SourceRow } from '../rows/row.js';
@@ -92,18 +92,11 @@ class SideFile {
   }
 }
 
-/**
- * How the names of side files begin: they are beside the file, or where that folder can't be written, in the working
- * folder. Errors: `unwritable_folder`, before anything is imported.
- */
-function sideName(file: string): string {
-  if (isWritable(dirname(file))) return file;
-  if (isWritable('.')) return file.replace(/^[./\\]+/, '').replaceAll(/[/\\]/g, '-');
-  throw invalid(
-    'unwritable_folder',
-    `${dirname(file)} and the working folder can't be written, so rejected rows could not be kept. Nothing was ` +
-      'imported. Run the command in a folder that you can write.',
-  );
+/** How the names of side files begin: beside the file, or in a folder that can be written. */
+function sideName({ name, digest }: Source): string {
+  const folder = [dirname(name), '.', tmpdir()].find(isWritable) ?? dirname(name);
+  // Files of other folders may have the same name.
+  return folder === dirname(name) ? name : join(folder, `${basename(name)}-${digest.slice(0, 8)}`);
 }
 
 function isWritable(folder: string): boolean {
@@ -130,7 +123,7 @@ export class FileReport implements RowReport {
     /** Whether rejects and notes are written to files next to the imported file. */
     private readonly isKept: boolean,
   ) {
-    const name = isKept ? sideName(source.name) : source.name;
+    const name = isKept ? sideName(source) : source.name;
     this.rejects = new SideFile(`${name}.rejects.jsonl`);
     this.notes = new SideFile(`${name}.notes.jsonl`);
   }

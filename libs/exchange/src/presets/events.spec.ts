@@ -36,6 +36,9 @@ describe('a CloudEvent', () => {
 
   it.each([
     ['data_base64', { data: undefined, data_base64: 'eyJ2YWx1ZSI6NX0=' }],
+    ['data_base64', { data: undefined, data_base64: null }],
+    ['data.value', { data: { value: null } }],
+    ['data.quantity', { data: { quantity: '' } }],
     ['data', { data: '{"value":5}' }],
     ['data', { data: [5] }],
     ['datacontenttype', { datacontenttype: 'application/xml' }],

@@ -91,9 +91,14 @@ function assertJsonData(cells: Cells): void {
   if (version !== undefined && version !== '1.0') throw new RowFault('specversion', version, 'must be "1.0"');
   if (type !== undefined && type !== 'application/json')
     throw new RowFault('datacontenttype', type, 'must be application/json');
-  if (cells.raw('data_base64') !== undefined)
+  const row = cells.fields();
+  const event = isObject(row['event']) ? row['event'] : row;
+  if ('data_base64' in event && event['data_base64'] !== '')
     throw new RowFault('data_base64', null, 'is not supported. Write JSON as data.');
   const data = cells.raw('data');
+  for (const field of ['quantity', 'value'])
+    if (isObject(data) && field in data && (data[field] === null || data[field] === ''))
+      throw new RowFault(`data.${field}`, data[field], 'is empty. Give a decimal, or leave the field out.');
   if (data !== undefined && !isObject(data))
     throw new RowFault(
       'data',

@@ -63,13 +63,14 @@ function samples({ data }: Fields): Fields[] | null {
   if (!isObject(data) || !Array.isArray(data['result'])) return null;
   const result: unknown[] = data['result'];
   if (result.length > 0 && !result.some(isObject)) return [{ at: result[0] }];
-  return result.filter(isObject).flatMap(({ metric, values, value }): Fields[] => {
+  return result.filter(isObject).flatMap(({ metric, values, value, histogram, histograms }): Fields[] => {
+    const isHistogram = (histogram ?? histograms) !== undefined;
     const read = [...(Array.isArray(values) ? (values as unknown[]) : []), ...(value === undefined ? [] : [value])];
-    if (read.length === 0 && !Array.isArray(values)) return [{ metric }];
-    return read.map((sample) => {
+    const samplesRead = read.map((sample): Fields => {
       const [at, number] = Array.isArray(sample) ? (sample as unknown[]) : [];
       return { metric, at, value: number };
     });
+    return isHistogram ? [...samplesRead, { metric }] : samplesRead;
   });
 }
 

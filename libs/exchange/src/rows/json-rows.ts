@@ -43,16 +43,21 @@ const ENDS_OF_LINES = /\r\n|\n|\r/;
 
 /** Lines end with LF, CR LF or CR alone. A text in JSON may have all other ends of lines, such as U+2028. */
 async function* linesOf(content: AsyncIterable<string>): AsyncGenerator<string> {
-  let rest = '';
+  // A line may be as long as the file: what was searched is not searched again.
+  let begun: string[] = [];
+  let isAfterCr = false;
   for await (const chunk of content) {
-    const text = rest + chunk;
-    // The LF of a CR LF may be in the next chunk.
-    const end = text.endsWith('\r') ? text.length - 1 : text.length;
-    const lines = text.slice(0, end).split(ENDS_OF_LINES);
-    rest = `${lines.pop() ?? ''}${text.slice(end)}`;
-    yield* lines;
+    const text = isAfterCr && chunk.startsWith('\n') ? chunk.slice(1) : chunk;
+    isAfterCr = chunk.endsWith('\r');
+    const [first = '', ...others] = text.split(ENDS_OF_LINES);
+    begun.push(first);
+    const last = others.pop();
+    if (last === undefined) continue;
+    yield begun.join('');
+    yield* others;
+    begun = [last];
   }
-  yield* rest.split(ENDS_OF_LINES);
+  yield begun.join('');
 }
 
 function rowsOfLine(text: string, list: List): Found[] {

@@ -159,9 +159,10 @@ class Deliverer {
       cursor = { ...cursor, position, event_id: (await this.eventAt(position))?.id ?? null };
       await this.outbox.add(id, cursor, messages.filter(isFor(webhook)));
     }
-    const event = halt === null || cursor.position < upTo ? null : await this.eventAt(halt.position);
-    if (halt === null || event === null) return;
-    await this.outbox.add(id, cursor, [messageOfHalt(event, halt)].filter(isFor(webhook)), PLACE_OF_HALT);
+    if (halt === null || cursor.position < upTo) return;
+    const event = await this.eventAt(halt.position);
+    const messages = event === null ? [] : [messageOfHalt(event, halt)].filter(isFor(webhook));
+    if (messages.length > 0) await this.outbox.add(id, cursor, messages, PLACE_OF_HALT);
   }
 
   /** Where to go on. Messages that were asked for again, or of another log, begin a new round. */
@@ -200,11 +201,12 @@ class Deliverer {
     const answer = await send(webhook.url, { headers, body, allowsPrivate, signal: this.signal });
     // The next worker sends it.
     if (this.signal.aborted && answer.status === null) return;
-    const schedule = delivery.is_old ? backoffS.slice(0, RETRIES_OF_OLD) : backoffS;
-    const wait = schedule[delivery.attempts];
+    // Attempts before nothing was sent for a day tell nothing of the endpoint now.
+    const attempts = delivery.was_left ? 0 : delivery.attempts;
+    const wait = (delivery.is_old ? backoffS.slice(0, RETRIES_OF_OLD) : backoffS)[attempts];
     const state = answer.problem === null ? 'delivered' : wait === undefined ? 'parked' : 'waiting';
     await this.outbox.keep(delivery, {
-      ...{ state, status: answer.status, problem: answer.problem },
+      ...{ attempts: attempts + 1, state, status: answer.status, problem: answer.problem },
       retryAfterS:
         state === 'waiting' && wait !== undefined
           ? Math.min(LONGEST_S, Math.max(wait * (1 + JITTER * shareOf(id)), answer.retryAfterS ?? 0))

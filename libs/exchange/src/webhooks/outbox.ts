@@ -34,6 +34,8 @@ export interface Delivery {
 export interface DueDelivery extends Delivery {
   /** It has waited for all its time. */
   readonly is_old: boolean;
+  /** It was to be sent a day ago: no worker ran. */
+  readonly was_left: boolean;
 }
 
 /** Up to where the messages of an endpoint are in the outbox. */
@@ -160,7 +162,8 @@ export class Outbox {
     const { rows } = await this.pool.query<DueDelivery>(
       `WITH RECURSIVE heads AS ((${first} ${inOrder}) UNION ALL` +
         ` SELECT d.* FROM heads h CROSS JOIN LATERAL (${first} AND lane > h.lane ${inOrder}) d)` +
-        ` SELECT d.*, d.prepared_at < now() - interval '${TRIED}' AS is_old` +
+        ` SELECT d.*, d.prepared_at < now() - interval '${TRIED}' AS is_old,` +
+        " d.next_at < now() - interval '1 day' AS was_left" +
         ` FROM heads h JOIN ${DELIVERIES} d USING (round, position, n)` +
         ` WHERE d.webhook_id = $1 AND h.next_at <= now() AND EXISTS (SELECT FROM ${SENDER} WHERE token = $2)` +
         ' ORDER BY round, position, n LIMIT 100',
@@ -171,8 +174,9 @@ export class Outbox {
 
   /** Keeps what came of an attempt, unless another process did. `retryAfterS`: when it is tried again; null: never. */
   async keep(
-    { webhook_id, round, position, n, attempts }: Delivery,
+    { webhook_id, round, position, n, attempts: before }: Delivery,
     attempt: {
+      readonly attempts: number;
       readonly state: DeliveryState;
       readonly status: number | null;
       readonly problem: string | null;
@@ -180,10 +184,13 @@ export class Outbox {
     },
   ): Promise<void> {
     await this.pool.query(
-      `UPDATE ${DELIVERIES} SET state = $5, attempts = attempts + 1, last_at = now(), response_status = $6,` +
+      `UPDATE ${DELIVERIES} SET state = $5, attempts = $10, last_at = now(), response_status = $6,` +
         ' problem = $7, next_at = coalesce(now() + make_interval(secs => $8), next_at)' +
         " WHERE webhook_id = $1 AND round = $2 AND position = $3 AND n = $4 AND state = 'waiting' AND attempts = $9",
-      [webhook_id, round, position, n, attempt.state, attempt.status, attempt.problem, attempt.retryAfterS, attempts],
+      [
+        ...[webhook_id, round, position, n, attempt.state, attempt.status, attempt.problem, attempt.retryAfterS],
+        ...[before, attempt.attempts],
+      ],
     );
   }
 

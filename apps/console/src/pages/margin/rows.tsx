@@ -11,7 +11,7 @@ type Question = Parameters<Ledgerline['explain']>[0];
 type ExplainedMargin = Extract<Explained, { readonly is: 'margin' }>;
 
 /** So many of each list are asked for at first, and so many times as many after each "Show more". */
-const [FIRST, TIMES] = [50, 5];
+const [FIRST, TIMES, MOST] = [50, 5, 1_000_000];
 
 interface Rows {
   /** What explain calls the margin. */
@@ -65,7 +65,7 @@ function Grown({
   const shown = grown.data?.is === 'margin' ? grown.data : of;
   if (grown.error !== null) return <Failure error={grown.error} retry={() => void grown.refetch()} />;
   return children(shown, () => {
-    setFirst(first * TIMES);
+    setFirst(Math.min(first * TIMES, MOST));
   });
 }
 

@@ -93,6 +93,8 @@ it('rounds what a provider charges to the currency, so that each transaction add
     ...[of('1', '5001', '0.004'), of('1', '5002', '0.0045'), of('1', '5003', '0.0015'), of('1', '3300', '-0.01')],
     // 1.006 − 0.002 = 1.004: 1.01 against 0.00 and 1.01
     ...[of('2', '5001', '1.006'), of('2', '5002', '-0.002'), of('2', '3300', '-1.004')],
+    // 1000.00 is at the scale and stays; of 1000.0051, 0.01 is left for the larger rest.
+    ...[of('4', '5001', '1000.00'), of('4', '5002', '0.004'), of('4', '5003', '0.0011'), of('4', '3300', '-1000.0051')],
     // Less than half a cent is nothing.
     ...[of('3', '5001', '0.001'), of('3', '3300', '-0.001')],
   ];
@@ -105,6 +107,11 @@ it('rounds what a provider charges to the currency, so that each transaction add
     ...[
       ['2', '5001', '1.01'],
       ['2', '3300', '-1.01'],
+    ],
+    ...[
+      ['4', '5001', '1000.00'],
+      ['4', '5002', '0.01'],
+      ['4', '3300', '-1000.01'],
     ],
   ]);
 });
