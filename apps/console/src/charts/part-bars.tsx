@@ -54,10 +54,6 @@ export function PartBars({
             layout="vertical"
             margin={{ top: 0, bottom: 0, left: 0, right: 12 }}
             accessibilityLayer={false}
-            onClick={({ activeTooltipIndex }) => {
-              // Beside the plot there is none.
-              if (activeTooltipIndex !== null) parts[Number(activeTooltipIndex)]?.open?.();
-            }}
           >
             <CartesianGrid strokeDasharray="3 3" horizontal={false} />
             <XAxis type="number" height={AXIS_PX} />
@@ -78,6 +74,7 @@ export function PartBars({
                 fill={fill}
                 barSize={BAR_PX}
                 isAnimationActive={false}
+                onClick={(_bar, part) => parts[part]?.open?.()}
               />
             ))}
           </BarChart>
