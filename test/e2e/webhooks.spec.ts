@@ -283,7 +283,7 @@ describe('a webhook', () => {
     ]);
   });
 
-  it('is told of a halt while it lasts, once, and of the events behind it when it is over', async () => {
+  it('receives one message about a halt while it lasts, and then those of the events behind it', async () => {
     await register('books', books, { types: ['invoice.issued', 'projection.halted'] });
     work();
     await bill('t1', '04');

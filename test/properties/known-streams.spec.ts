@@ -161,7 +161,7 @@ describe('readings that several processes receive', () => {
       ...{ command: 'correct-usage', deploymentId: name(0), reason: 'never used' },
       ...{ ...observation(one), quantity: null },
     });
-    // It was withdrawn, so the day may come. The reading itself is known for ever.
+    // The hour was withdrawn, so a reading of its day is new. The same hour stays known.
     expect(await statuses(2, { ...one, hour: -1 })).toEqual(['accepted']);
     for (let by = 0; by < PROCESSES.length; by += 1)
       expect(await statuses(by, one, { ...one, hour: -1 }, { ...one, hour: 1 })).toEqual([

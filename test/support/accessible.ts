@@ -8,7 +8,7 @@ const zFound = z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html
 
 /**
  * What hinders people with disabilities on the page as it is shown, each as the name of axe's rule and the elements.
- * Default: by all rules of axe, and that targets are large enough to be hit, which axe asks only if it is told to.
+ * Default: by all rules of axe, with that of the size of targets, which axe leaves out unless it is named.
  */
 export async function hindrances(page: Page, rules?: readonly string[]): Promise<string[]> {
   // The policy of the page refuses inline scripts: the browser itself runs this one.

@@ -16,7 +16,7 @@ const MANIFEST = /manifest\.json$/i;
 export async function filesOf(named: string): Promise<string[]> {
   if (existsSync(named)) {
     if (statSync(named).isDirectory()) return inFolder(named);
-    return MANIFEST.test(named) ? ofManifest(named) : [named];
+    return MANIFEST.test(named) ? ofManifest(named, await keysOf(named)) : [named];
   }
   return /[*?[{]/.test(named) ? matching(named) : [named];
 }
@@ -34,19 +34,22 @@ async function inFolder(folder: string): Promise<string[]> {
 const IS_MARKER = /^[._]/;
 
 async function ofDelivery(found: readonly string[]): Promise<string[]> {
-  const manifests: string[] = [];
-  // Other programs write manifests that name no files in these ways: they are no bills either.
-  for (const name of found.filter((each) => MANIFEST.test(each)).sort())
-    if (keysIn(await readJson(name)).length > 0) manifests.push(name);
+  const manifests = new Map<string, readonly string[]>();
+  for (const name of found.filter((each) => MANIFEST.test(each)).sort()) {
+    const keys = await keysOf(name);
+    // Other programs write manifests that name no files in these ways: they are no bills either.
+    if (keys.length > 0) manifests.set(name, keys);
+  }
   // AWS copies the manifest of a month into the folder of each of its assemblies.
-  const top = manifests.filter((name) => !manifests.some((other) => isBelow(path.dirname(name), path.dirname(other))));
-  const [manifest, second] = top;
-  if (manifest === undefined) return found.filter((name) => !MANIFEST.test(name)).sort();
+  const folders = [...manifests.keys()].map((name) => path.dirname(name));
+  const top = [...manifests].filter(([name]) => !folders.some((above) => isBelow(path.dirname(name), above)));
+  const [first, second] = top;
+  if (first === undefined) return found.filter((name) => !MANIFEST.test(name)).sort();
   if (second !== undefined)
     throw new Error(
-      `${manifest} and ${second} are manifests, perhaps of the same month. Name each manifest to import.`,
+      `${first[0]} and ${second[0]} are manifests, perhaps of the same month. Name each manifest to import.`,
     );
-  return ofManifest(manifest);
+  return ofManifest(...first);
 }
 
 function isBelow(folder: string, above: string): boolean {
@@ -66,9 +69,7 @@ async function matching(pattern: string): Promise<string[]> {
 const ABOVE = ['.', '..', '../..', '../../..'];
 
 /** The files of a delivery by AWS: `reportKeys` of a cost and usage report, `dataFiles` of a data export. */
-async function ofManifest(manifest: string): Promise<string[]> {
-  const content = await readJson(manifest);
-  const keys = keysIn(content);
+function ofManifest(manifest: string, keys: readonly string[]): string[] {
   if (keys.length === 0)
     throw new Error(`${manifest} names no files: it has neither "reportKeys" nor "dataFiles". Name the files instead.`);
   const folder = path.dirname(manifest);
@@ -87,7 +88,8 @@ async function ofManifest(manifest: string): Promise<string[]> {
   });
 }
 
-function keysIn(content: unknown): string[] {
+async function keysOf(manifest: string): Promise<string[]> {
+  const content = await readJson(manifest);
   if (typeof content !== 'object' || content === null) return [];
   const lists = ['reportKeys' in content ? content.reportKeys : [], 'dataFiles' in content ? content.dataFiles : []];
   return lists.flatMap((list) => (Array.isArray(list) ? list.filter((each) => typeof each === 'string') : []));

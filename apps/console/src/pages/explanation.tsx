@@ -1,3 +1,4 @@
+import { FIRST_ITEMS, moreThan } from '../parts/growing.ts';
 import { Button, Code, Group, List, Text } from '@mantine/core';
 import { createContext, type ReactNode, useContext, useState } from 'react';
 import { useParams } from 'wouter';
@@ -15,7 +16,6 @@ import { Answered, Failure, Page, When } from '../parts/states.tsx';
 import { To } from '../parts/table.tsx';
 
 /** So many of each list are shown at first, and so many times as many after each "Show more". */
-const [FIRST, TIMES, MOST] = [50, 5, 1_000_000];
 
 /** Asks for so many of each list that is not there yet. What is shown of each is its own matter. */
 const AskFor = createContext<(first: number) => void>(() => undefined);
@@ -29,7 +29,7 @@ export function Explanation() {
 
 /** How many are asked for, and what asks for more. */
 function useFirst(): readonly [first: number, askFor: (first: number) => void] {
-  const [first, setFirst] = useState(FIRST);
+  const [first, setFirst] = useState(FIRST_ITEMS);
   return [
     first,
     (next) => {
@@ -63,7 +63,7 @@ function Shown<Item>({
   readonly children: (items: readonly Item[]) => ReactNode;
 }) {
   const askFor = useContext(AskFor);
-  const [most, setMost] = useState(FIRST);
+  const [most, setMost] = useState(FIRST_ITEMS);
   const items = of.slice(0, most);
   return (
     <>
@@ -76,7 +76,7 @@ function Shown<Item>({
             variant="default"
             aria-label={`Show more ${what}`}
             onClick={() => {
-              const next = Math.min(most * TIMES, MOST);
+              const next = moreThan(most);
               setMost(next);
               askFor(next);
             }}
@@ -228,7 +228,7 @@ function Row({ of }: { readonly of: ExplainedRow }) {
   const [first, askFor] = useFirst();
   const { data, error, refetch } = useAnswer(
     'explain',
-    rowId === undefined || first === FIRST ? null : { id: rowId, first },
+    rowId === undefined || first === FIRST_ITEMS ? null : { id: rowId, first },
     {
       grows: true,
     },

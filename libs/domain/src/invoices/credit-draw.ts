@@ -162,16 +162,20 @@ export function withCredits(
 ): DraftRow[] {
   const pool = left.map((each) => ({ ...each, parts: each.parts === null ? null : new Map(each.parts) }));
   const couponIds = new Set(coupons.map(({ creditId }) => creditId));
-  const returned = rows
-    .filter(({ kind }) => kind === 'reversal')
-    .flatMap((row): Returned[] => [
-      ...(row.credits ?? [])
-        .filter(({ creditId }) => !couponIds.has(creditId))
-        .map(({ creditId, amount }) => ({ row, creditId, left: ZERO.minus(decimal(amount)) })),
-      { row, creditId: null, left: max(ZERO, ZERO.minus(decimal(row.net))) },
-    ]);
+  const reversals = rows.filter(({ kind }) => kind === 'reversal');
+  const credits = reversals.flatMap((row) =>
+    (row.credits ?? [])
+      .filter(({ creditId }) => !couponIds.has(creditId))
+      .map(({ creditId, amount }): Returned => ({ row, creditId, left: ZERO.minus(decimal(amount)) })),
+  );
+  const money = reversals.map((row): Returned => ({
+    row,
+    creditId: null,
+    left: max(ZERO, ZERO.minus(decimal(row.net))),
+  }));
   const charges = rows.map((row) => (isPaid(row) ? new Charge(row) : null));
-  for (const from of [returned.filter(({ creditId }) => creditId !== null), returned]) {
+  // All credits before any money: a credit that is not taken again may have ended.
+  for (const from of [credits, money]) {
     const byPart = Map.groupBy(from, ({ row }) => row.partId);
     for (const charge of charges) charge?.takeAgain(byPart.get(charge.row.partId) ?? []);
     for (const charge of charges)

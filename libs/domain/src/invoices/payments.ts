@@ -48,7 +48,7 @@ function applicationsOf(
   }
   const applied: Applied = [];
   let left = amount;
-  const isIssued = (invoiceId: string): boolean => !isBeforeIssue(billed.account, invoiceId, at);
+  const isIssued = (invoiceId: string): boolean => laterIssue(billed.account, invoiceId, at) === undefined;
   for (const invoiceId of new Set(invoiceIds ?? [...billed.account.settlements.keys()].filter(isIssued))) {
     const paid = min(left, openOf(billed, invoiceId));
     if (paid.lte(ZERO)) continue;
@@ -58,29 +58,30 @@ function applicationsOf(
   return applied;
 }
 
-function isBeforeIssue({ settlements }: Account, invoiceId: string, at: Instant): boolean {
+/** The day on which an invoice was issued, if that is after an instant. */
+function laterIssue({ settlements }: Account, invoiceId: string, at: Instant): string | undefined {
   const settlement = settlements.get(invoiceId);
-  return settlement !== undefined && dayOf(at) < dayOf(settlement.issuedAt);
+  return settlement !== undefined && dayOf(at) < dayOf(settlement.issuedAt) ? dayOf(settlement.issuedAt) : undefined;
 }
 
 /** Errors: `payment_before_issue`. */
 export function assertIssuedBy(account: Account, invoiceId: string, at: Instant): void {
-  const issuedAt = account.settlements.get(invoiceId)?.issuedAt;
-  if (issuedAt === undefined || !isBeforeIssue(account, invoiceId, at)) return;
+  const issued = laterIssue(account, invoiceId, at);
+  if (issued === undefined) return;
   throw conflict(
     'payment_before_issue',
-    `invoice ${invoiceId} was issued on ${dayOf(issuedAt)}, so it can't be paid on ${dayOf(at)}. Correct the date.` +
+    `invoice ${invoiceId} was issued on ${issued}, so it can't be paid on ${dayOf(at)}. Correct the date.` +
       ' For a payment before the issue, use record-payment with no invoiceIds, then apply-payment from that day on.',
   );
 }
 
 /** Errors: `before_issue`, if an invoice would be credited on a day before its issue. */
 export function assertCreditedAfterIssue(account: Account, invoiceId: string, at: Instant): void {
-  const issuedAt = account.settlements.get(invoiceId)?.issuedAt;
-  if (issuedAt === undefined || !isBeforeIssue(account, invoiceId, at)) return;
+  const issued = laterIssue(account, invoiceId, at);
+  if (issued === undefined) return;
   throw conflict(
     'before_issue',
-    `invoice ${invoiceId} was issued on ${dayOf(issuedAt)}, so it can't be credited on ${dayOf(at)}. Correct the date.`,
+    `invoice ${invoiceId} was issued on ${issued}, so it can't be credited on ${dayOf(at)}. Correct the date.`,
   );
 }
 

@@ -99,6 +99,29 @@ export const money = (text: string, currency: string, what = 'amount'): Decimal 
 const PLAIN_SCALE = 20;
 
 /**
+ * Amounts rounded to `scale` decimals by largest remainder (ties in order), so that they add up to their rounded total.
+ * What has no more decimals stays.
+ */
+export function roundTogether(amounts: readonly Decimal[], scale: number): Decimal[] {
+  const unit = unitOf(scale);
+  const floors = amounts.map((amount) => floor(amount, scale));
+  let missing = round(sum(amounts), scale).minus(sum(floors));
+  const byRemainder = amounts
+    .map((amount, index) => ({ index, rest: amount.minus(floors[index] ?? amount) }))
+    .sort((a, b) => b.rest.cmp(a.rest) || a.index - b.index);
+  const rounded = [...floors];
+  for (const { index } of byRemainder) {
+    if (missing.lt(unit)) break;
+    rounded[index] = (rounded[index] ?? ZERO).plus(unit);
+    missing = missing.minus(unit);
+  }
+  return rounded;
+}
+
+/** The smallest amount above 0 with so many decimals: 0.01. */
+const unitOf = (scale: number): Decimal => decimal(scale === 0 ? '1' : `0.${'0'.repeat(scale - 1)}1`);
+
+/**
  * Shares of `amount` in proportion to `weights`, each at `scale` decimals, adding up to `amount` exactly:
  * largest remainder, ties in the order given. Weights are ≥ 0; where all are 0 the shares are even.
  * allocate(0.10, [1, 1, 1], 2) = 0.04, 0.03, 0.03
@@ -112,7 +135,7 @@ export function allocate(amount: Decimal, weights: readonly Decimal[], scale: nu
   const shares = total.eq(ZERO) ? weights.map(() => integer(1)) : weights;
   const whole = total.eq(ZERO) ? integer(weights.length) : total;
   const sign = amount.lt(ZERO) ? integer(-1) : integer(1);
-  const unit = decimal(scale === 0 ? '1' : `0.${'0'.repeat(scale - 1)}1`);
+  const unit = unitOf(scale);
   const target = amount.times(sign);
   // floor(target × share / whole), exactly: the quotient at the scale, corrected by comparison.
   const quotient = (share: Decimal): Decimal =>

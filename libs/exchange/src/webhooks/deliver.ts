@@ -156,7 +156,7 @@ class Deliverer {
     while (!this.isEnding() && cursor.position < upTo && !(await this.outbox.hasWaiting(id, MOST_WAITING))) {
       const asked = { after: cursor.position, upTo, count: EVENTS, tenantId: webhook.tenant_id };
       const { messages, position } = await readMessages(this.core, asked);
-      cursor = { ...cursor, position, event_id: (await this.eventAt(position))?.id ?? null };
+      cursor = { ...cursor, position, event_id: await this.idAt(position) };
       await this.outbox.add(id, cursor, messages.filter(isFor(webhook)));
     }
     if (halt === null || cursor.position < upTo) return;
@@ -171,7 +171,7 @@ class Deliverer {
     const known = await this.outbox.cursor(id);
     const start = async (round: number): Promise<Cursor> => {
       await this.outbox.hurry(id, after);
-      const cursor = { round, replays, position: after, event_id: (await this.eventAt(after))?.id ?? null };
+      const cursor = { round, replays, position: after, event_id: await this.idAt(after) };
       await this.outbox.add(id, cursor, []);
       return cursor;
     };
@@ -179,12 +179,16 @@ class Deliverer {
     if (known.replays !== replays) return start(known.round + 1);
     if (this.compared.has(id)) return known;
     this.compared.add(id);
-    if (((await this.eventAt(known.position))?.id ?? null) === known.event_id) return known;
+    if ((await this.idAt(known.position)) === known.event_id) return known;
     this.settings.report(
       `webhooks: the log was replaced: its event ${known.position} is not the one that was there when messages to` +
         ` ${id} were prepared. All messages since its registration are sent again.`,
     );
     return start(known.round + 1);
+  }
+
+  private async idAt(position: number): Promise<string | null> {
+    return (await this.eventAt(position))?.id ?? null;
   }
 
   private async eventAt(position: number): Promise<StoredEvent | null> {

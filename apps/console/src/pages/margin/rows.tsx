@@ -1,3 +1,4 @@
+import { FIRST_ITEMS, moreThan } from '../../parts/growing.ts';
 import { Stack, Text } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import type { Explained, ExplainedCost, Ledgerline } from '../../../../../clients/typescript/ledgerline.ts';
@@ -11,7 +12,6 @@ type Question = Parameters<Ledgerline['explain']>[0];
 type ExplainedMargin = Extract<Explained, { readonly is: 'margin' }>;
 
 /** So many of each list are asked for at first, and so many times as many after each "Show more". */
-const [FIRST, TIMES, MOST] = [50, 5, 1_000_000];
 
 interface Rows {
   /** What explain calls the margin. */
@@ -28,7 +28,7 @@ interface Rows {
 /** The invoices, the cost lines and the parts of shared cost that a margin is made of. */
 export function MarginRows({ id, currency, name = id, choice = {}, lists = ALL_LISTS }: Rows) {
   const question = { id, ...choice };
-  const explained = useAnswer('explain', { ...question, first: FIRST });
+  const explained = useAnswer('explain', { ...question, first: FIRST_ITEMS });
   return (
     <Answered answer={explained}>
       {(of) =>
@@ -60,12 +60,12 @@ function Grown({
   readonly question: Question;
   readonly children: (of: ExplainedMargin, more: () => void) => ReactNode;
 }) {
-  const [first, setFirst] = useState(FIRST);
-  const grown = useAnswer('explain', first === FIRST ? null : { ...question, first }, { grows: true });
+  const [first, setFirst] = useState(FIRST_ITEMS);
+  const grown = useAnswer('explain', first === FIRST_ITEMS ? null : { ...question, first }, { grows: true });
   const shown = grown.data?.is === 'margin' ? grown.data : of;
   if (grown.error !== null) return <Failure error={grown.error} retry={() => void grown.refetch()} />;
   return children(shown, () => {
-    setFirst(Math.min(first * TIMES, MOST));
+    setFirst(moreThan(first));
   });
 }
 

@@ -1,6 +1,6 @@
 import { invalid } from '#domain/errors';
-import { type Decimal, decimal, decimals, floor, sum, ZERO } from '#domain/money/decimal';
-import { moneyText, scaleOf, toMoney } from '#domain/money/money';
+import { type Decimal, decimal, decimals, ZERO } from '#domain/money/decimal';
+import { moneyText, roundTogether, scaleOf } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
 import {
   type AccountMapping,
@@ -70,28 +70,13 @@ async function* atScale(
 
 const isDebit = ({ amount }: Posting): boolean => !amount.startsWith('-');
 
-/**
- * Each posting with its amount. Those of one side have one sign. What is at the scale stays: the rests of the others
- * come to so many units as the rounded total has, and the largest rests get one each.
- */
+/** Each posting with its rounded amount. */
 function roundedTogether(postings: readonly Posting[], currency: string): (readonly [Posting, Decimal])[] {
-  const scale = scaleOf(currency);
-  const unit = decimal(scale === 0 ? '1' : `0.${'0'.repeat(scale - 1)}1`);
-  const all = postings.map((posting) => {
-    const exact = decimal(posting.amount).abs();
-    const whole = floor(exact, scale);
-    return { posting, whole, rest: exact.minus(whole) };
-  });
-  let missing = toMoney(sum(all.map(({ whole, rest }) => whole.plus(rest))), currency).minus(
-    sum(all.map(({ whole }) => whole)),
+  const amounts = roundTogether(
+    postings.map(({ amount }) => decimal(amount)),
+    scaleOf(currency),
   );
-  return all
-    .toSorted((a, b) => b.rest.cmp(a.rest))
-    .map(({ posting, whole }) => {
-      const amount = missing.gt(ZERO) ? whole.plus(unit) : whole;
-      missing = missing.minus(unit);
-      return [posting, isDebit(posting) ? amount : amount.neg()];
-    });
+  return postings.map((posting, index) => [posting, amounts[index] ?? ZERO]);
 }
 
 function assertDatev(currency: string, { consultant, client }: DatevOptions): void {
