@@ -196,6 +196,48 @@ describe('a rebuild', () => {
       }
     },
   );
+
+  it.each([
+    ['', null],
+    [
+      ' by a program that did not record where it finished',
+      "UPDATE ledgerline_shadow.folded SET last = 0 WHERE lane = 'finish'",
+    ],
+  ])('ended by a full disk while it indexed%s has, continued, what was corrected since', async (_by, finish) => {
+    const test = await testLedger();
+    const proxy = await postgresProxy(test.url);
+    const behind = await ledgerOn(proxy.url);
+    try {
+      await test.apply(
+        { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
+        { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
+        ...Array.from({ length: 5 }, (_, n) => usage(n)),
+      );
+      await test.ledger.catchUp();
+      proxy.refuse({ ...DISK_FULL, statement: /CREATE UNIQUE INDEX IF NOT EXISTS usage_records_/ });
+      await expect(behind.ledger.rebuilder.rebuild()).rejects.toThrow('No space left on device');
+      proxy.refuse(null);
+      if (finish !== null) expect(await test.core.pool.query(finish)).toMatchObject({ rowCount: 1 });
+      await test.apply({
+        command: 'correct-usage',
+        deploymentId: 'd',
+        ...{ ...observation(0), quantity: '10' },
+        reason: 'meter drift',
+      });
+      await test.apply(usage(5));
+      await test.ledger.catchUp();
+      // 10 + 4 × 1 + 1 = 15
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '15' });
+      // As a new version of the program takes over: whatever differs is accepted.
+      expect(await behind.ledger.rebuilder.rebuild({ accept: true })).toMatchObject({ outcome: 'swapped', money: [] });
+      expect(await test.ask('usage', { deploymentId: 'd' })).toEqual({ cpu: '15' });
+      await expectReplayToBeLive(test.url);
+    } finally {
+      await behind.close();
+      await proxy.close();
+      await test.close();
+    }
+  });
 });
 
 /**

@@ -8,6 +8,7 @@ import type { LogMark } from './same-log.js';
 const PROGRESS = 'folded';
 export const MAIN = 'main';
 export const COPY = 'copy';
+export const FINISH = 'finish';
 
 /** Positions, both included. */
 export interface Range {
@@ -31,6 +32,11 @@ export interface BulkMark {
   readonly position: number;
   /** The last event of the range that ends last, of any lane. Copying is ahead of the main lane. */
   readonly furthest: LogMark;
+  /**
+   * The position up to which the corrections of all rows were applied: rows that are copied afterwards would lack
+   * theirs. null: they were not. 0: an earlier program did it, and recorded no position.
+   */
+  readonly finishedAt: number | null;
 }
 
 /** How far an unfinished bulk rebuild is; null if there is none. */
@@ -40,8 +46,14 @@ export async function bulkMark(client: pg.ClientBase | pg.Pool, schema: string):
   ]);
   if (there[0]?.there !== true) return null;
   // As one object: the table of a rebuild that an earlier program began has no hashes.
-  const { rows } = await client.query<{ main: number | null; last: number; hash: string | null }>(
-    `SELECT (SELECT max(last) FROM ${schema}.${PROGRESS} WHERE lane = '${MAIN}') AS main, last,
+  const { rows } = await client.query<{
+    main: number | null;
+    finished: number | null;
+    last: number;
+    hash: string | null;
+  }>(
+    `SELECT (SELECT max(last) FROM ${schema}.${PROGRESS} WHERE lane = '${MAIN}') AS main,
+       (SELECT max(last) FROM ${schema}.${PROGRESS} WHERE lane = '${FINISH}') AS finished, last,
        to_jsonb(p) ->> 'event_hash' AS hash
      FROM ${schema}.${PROGRESS} p ORDER BY last DESC, hash NULLS LAST LIMIT 1`,
   );
@@ -49,6 +61,7 @@ export async function bulkMark(client: pg.ClientBase | pg.Pool, schema: string):
   return {
     position: row?.main ?? 0,
     furthest: { position: row?.last ?? 0, eventHash: row?.hash ?? null, log: null },
+    finishedAt: row?.finished ?? null,
   };
 }
 

@@ -5,7 +5,17 @@ import { eventHash } from '#event-store/leaf';
 import type { EventLog, StoredEvent } from '#event-store/port';
 import { isNotNow } from '#postgres/connection';
 import { batched } from './batches.js';
-import { COPY, createProgress, dropProgress, isDone, MAIN, markDone, type Range, rangesDone } from './bulk-progress.js';
+import {
+  COPY,
+  createProgress,
+  dropProgress,
+  FINISH,
+  isDone,
+  MAIN,
+  markDone,
+  type Range,
+  rangesDone,
+} from './bulk-progress.js';
 import { CopyLines } from './copy.js';
 import { distribute, isCoordinator } from './distributed.js';
 import { ensurePartitions, type Partition, partitionsOf } from './partitions.js';
@@ -104,16 +114,17 @@ export class BulkRebuild {
 
   constructor(private readonly options: BulkRebuildOptions) {}
 
-  /** Up to a log position. Returns false if the signal aborted; the finished work is kept. Errors: ProjectionHalted. */
+  /**
+   * Up to a log position: to the one where it finished, if an earlier run did. Returns false if the signal aborted; the
+   * finished work is kept. Errors: ProjectionHalted.
+   */
   async run(target: number): Promise<boolean> {
     const { pool, schema, onProgress } = this.options;
     this.skipped = await skippedPositions(this.options.log);
     await this.readMarks();
     if (!(await this.fill(target))) return false;
     onProgress({ phase: 'index', position: target });
-    await this.once('finish', async (client) => {
-      for (const { bulk } of this.options.projections) await bulk?.finish(client);
-    });
+    await this.finish(target);
     await this.index();
     await this.inTransaction(async (client) => {
       const { eventHash: hash, log } = await markAt(this.options.log, target);
@@ -351,12 +362,12 @@ export class BulkRebuild {
     }
   }
 
-  /** Does the work once, even if the rebuild is interrupted and continued. */
-  private async once(lane: string, work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
+  /** Applies what needs all rows, once, even if the rebuild is interrupted and continued. */
+  private async finish(target: number): Promise<void> {
     await this.inTransaction(async (client) => {
-      if (await isDone(client, this.options.schema, lane)) return;
-      await work(client);
-      await markDone(client, this.options.schema, lane, { first: 0, last: 0 }, null);
+      if (await isDone(client, this.options.schema, FINISH)) return;
+      for (const { bulk } of this.options.projections) await bulk?.finish(client);
+      await markDone(client, this.options.schema, FINISH, { first: 0, last: target }, null);
     });
   }
 

@@ -259,8 +259,8 @@ export class Rebuilder {
     if (isSame && left.position <= (live?.position ?? 0)) {
       const bulk = await bulkMark(client, this.shadow);
       const furthest = bulk?.furthest ?? left;
-      // Nothing is copied yet, or an earlier program recorded no hash of it.
-      const isKnown = bulk === null || furthest.eventHash !== null;
+      // Nothing is copied yet, or an earlier program recorded no hash of it, or not where it finished.
+      const isKnown = bulk === null || (furthest.eventHash !== null && bulk.finishedAt !== 0);
       if (isKnown && (await isSameLog(this.log, furthest))) return (bulk ?? left).position;
     }
     await client.query('BEGIN');
@@ -291,10 +291,14 @@ export class Rebuilder {
     return filled?.position ?? (await checkpointOf(this.pool, this.shadow))?.position ?? 0;
   }
 
-  /** From nothing up to the position of the live read models. Does nothing if that was done before. */
+  /**
+   * From nothing up to the position of the live read models, or to the one where an earlier run finished. Does
+   * nothing if that was done before.
+   */
   private async fill(part: readonly Projection[] | null, { signal, onProgress }: RebuildOptions): Promise<void> {
-    if ((await bulkMark(this.pool, this.shadow)) === null) return;
-    const [target, start] = [await this.targetPosition(), performance.now()];
+    const mark = await bulkMark(this.pool, this.shadow);
+    if (mark === null) return;
+    const [target, start] = [mark.finishedAt ?? (await this.targetPosition()), performance.now()];
     let from: number | undefined;
     const rebuild = new BulkRebuild({
       log: this.log,
