@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 import { createPool } from '#postgres/pool';
 import { tenant } from '../support/commands.js';
-import { type TestLedger, testLedger } from '../support/ledger.js';
+import { ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
+import { postgresProxy } from '../support/postgres-proxy.js';
 
 // The projecting process updates the Merkle tree, and does not hash over a gap.
 
@@ -41,6 +42,38 @@ describe('the worker', () => {
     await untilKept(2);
     await test.apply(tenant('c'));
     await untilKept(3);
+  });
+
+  it.each([
+    ['53100', 'could not extend file "base/5/16384": No space left on device'],
+    ['25006', 'cannot execute UPDATE in a read-only transaction'],
+    ['40P01', 'deadlock detected'],
+    ['57014', 'canceling statement due to user request'],
+  ])('reports once that the tree can not be written (%s), waits, and goes on afterwards', async (code, message) => {
+    stopping.abort();
+    await working;
+    const proxy = await postgresProxy(test.url);
+    const behind = await ledgerOn(proxy.url);
+    proxy.refuse({ statement: /ledgerline_audit\./, code, message });
+    const [told, reported] = [Promise.withResolvers<undefined>(), Array<string>()];
+    stopping = new AbortController();
+    try {
+      working = behind.ledger.project(stopping.signal, undefined, (error) => {
+        reported.push(error.message);
+        told.resolve(undefined);
+      });
+      await test.apply(tenant('a'));
+      await Promise.race([told.promise, working]);
+      expect(reported).toEqual([message]);
+      proxy.refuse(null);
+      await untilKept(1);
+      expect(reported).toEqual([message]);
+      stopping.abort();
+      await working;
+    } finally {
+      await behind.close();
+      await proxy.close();
+    }
   });
 
   it('reports that the log lacks an event, waits, and goes on once it is restored', async () => {
