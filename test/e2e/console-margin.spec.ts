@@ -305,6 +305,14 @@ describe('facts about the margin', () => {
   it('are estimated until the bill comes, and marked so', async () => {
     await onPage('&view=estimates', async (page) => {
       const dialog = page.getByRole('dialog');
+      await page.goto(`${api().url}/console/margin?month=2026-04&view=estimates&currency=EUR`);
+      await page.getByRole('button', { name: 'Set a cost rate' }).click();
+      await dialog.getByLabel('Billing kind').fill('zones');
+      await dialog.getByLabel('Cost of a unit').fill('0.05');
+      await preview(page);
+      // The margin is that of the page: nothing is invoiced in euros.
+      await shows(page, 'margin before and after', /Revenue €0\.00 €0\.00/);
+      await page.goto(`${api().url}/console/margin?month=2026-04&view=estimates`);
       await page.getByText('There is no cost rate').waitFor();
       await page.getByText('No usage with a cost rate was billed by a provider.').waitFor();
       await page.getByRole('button', { name: 'Set a cost rate' }).click();

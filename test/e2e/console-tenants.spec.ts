@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { evaluateBudgets } from '#billing/budgets/evaluate-budgets';
 import { LedgerCore } from '#ledger/ledger-core';
-import { apiForAll, NOW } from '../support/api.js';
+import { fourEyesFrom } from '#runtime/environment';
+import { apiForAll, beside, NOW } from '../support/api.js';
 import { closeBrowser, signIn, visiting } from '../support/browser.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { apply, preview, shows } from '../support/console-dialogs.js';
 
-// What is told of tenants besides their invoices, in a real browser, on the ledger of the story.
+// What is told of tenants and done for them, in a real browser, on the ledger of the story.
 
 const api = apiForAll();
 afterAll(closeBrowser);
@@ -295,5 +296,98 @@ describe('the budgets of a tenant', () => {
       expect(await page.getByRole('button', { name: /budget/ }).count()).toBe(0);
       expect(asked.filter((path) => path.includes('preview'))).toEqual([]);
     });
+  });
+});
+
+describe('what is done with an invoice', () => {
+  const credit = async (page: Page, amount: string): Promise<void> => {
+    await page.getByRole('button', { name: 'Credit note' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Amount before tax in USD (empty: all of it)').fill(amount);
+    await dialog.getByLabel('Reason').fill('an outage');
+    await dialog.getByRole('button', { name: 'Credit note' }).click();
+  };
+
+  it('names what is left to pay, and is recorded once though its answer was lost', async () => {
+    const payment = {
+      ...{ command: 'record-payment', tenantId: 'acme', currency: 'USD', paymentId: 'in part', amount: '1.00' },
+      ...{ at: NOW, invoiceIds: [api().invoiceId] },
+    };
+    expect((await api().command(payment)).body).toMatchObject({ status: 'done' });
+    await visited('operator', `invoices/${api().invoiceId}`, async (page, _asked, faults) => {
+      const dialog = page.getByRole('dialog');
+      await page.getByRole('button', { name: 'Mark as paid' }).click();
+      // 4.00 less a credit note of 0.01, of which 1.00 is paid
+      await dialog.getByText('Record that $2.99, which is left to pay of INV-000001, was paid?').waitFor();
+      await page.keyboard.press('Escape');
+
+      await page.route('**/api/v1/commands', async (route) => {
+        await route.fetch();
+        await route.abort();
+      });
+      await credit(page, '0.50');
+      await dialog.getByRole('alert').getByText('No answer').waitFor();
+      await page.unroute('**/api/v1/commands');
+      // The client asked three times by itself.
+      expect(faults.splice(0)).toEqual(Array.from({ length: 3 }, () => expect.stringContaining('ERR_FAILED')));
+      await dialog.getByRole('button', { name: 'Credit note' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      const notes = page.getByRole('table', { name: 'credit notes' });
+      await notes.getByText('$0.50').first().waitFor();
+      // The titles, the note of 0.01, and this one
+      expect(await notes.getByRole('row').count()).toBe(3);
+    });
+  });
+
+  it('is said to be proposed where a second person decides', async () => {
+    await beside(api(), fourEyesFrom({ LEDGERLINE_FOUR_EYES: 'USD:0.10' }), async (url) => {
+      await visiting({}, async ({ page, faults }) => {
+        await signIn(page, url, api().tokens.get('operator') ?? '');
+        await page.goto(`${url}/console/invoices/${api().invoiceId}`);
+        await credit(page, '0.20');
+        const dialog = page.getByRole('dialog');
+        await dialog.getByText('The change is above the limit for one person.').waitFor();
+        expect(await dialog.getByRole('button', { name: 'Credit note' }).count()).toBe(0);
+        expect(faults).toEqual([]);
+      });
+    });
+  });
+});
+
+it('previews a change in the currency of its price', async () => {
+  const { body } = await api().command([
+    tenant('euro', { name: 'Euro', currency: 'EUR' }),
+    deployment('euro-prod', 'euro'),
+    plan('euro', '0', [{ billingKind: 'seat', price: { model: 'unit', unitAmount: '2.00' } }], { currency: 'EUR' }),
+    subscription('euro-sub', 'euro-prod', 'euro'),
+    {
+      ...{ command: 'observe-usage', deploymentId: 'euro-prod' },
+      observations: [
+        {
+          ...{ resourceId: 'seat-1', billingKind: 'seat', granularity: 'day', quantity: '3' },
+          period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+        },
+      ],
+    },
+  ]);
+  expect(body).toEqual(Array.from({ length: 5 }, () => expect.objectContaining({ status: 'done' })));
+  await visited('platform_admin', 'plans', async (page) => {
+    await page.getByRole('button', { name: 'Correct euro: seat' }).click();
+    await page.getByLabel('Unit amount').fill('1.00');
+    await page.getByLabel('From').fill('2026-04-01T00:00:00Z');
+    await preview(page);
+    // 3 × (1.00 − 2.00) = −3.00; nothing is invoiced in euros.
+    await shows(page, 'preview by invoice', /open euro €6\.00 €3\.00 -€3\.00/);
+    await shows(page, 'margin before and after', /Revenue €0\.00 €0\.00/);
+    await page.keyboard.press('Escape');
+    await page.goto(`${api().url}/console/what-if`);
+    await page.getByLabel('Month').fill('2026-04');
+    await page.getByRole('combobox', { name: 'Price of' }).fill('euro: seat');
+    await page.getByRole('option', { name: 'euro: seat' }).click();
+    await page.getByRole('button', { name: 'Show what it would be' }).click();
+    await page
+      .getByRole('table', { name: 'margin before and after' })
+      .getByRole('row', { name: /Revenue €0\.00 €0\.00/ })
+      .waitFor();
   });
 });

@@ -36,6 +36,8 @@ export interface Correctable {
   readonly within: { readonly from: string; readonly until: string | null } | null;
   /** The month whose margin the preview shows. Default: that of `from`. */
   readonly month?: string;
+  /** The currency of that margin. Default: the one that the API chooses. */
+  readonly currency?: string;
   readonly commandOf: (told: Told) => CorrectionCommand;
 }
 

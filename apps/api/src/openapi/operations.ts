@@ -210,6 +210,7 @@ const zPreviewed = z.looseObject({
       invoiceId: z.string().nullable().describe('The issued invoice that would be corrected. null: the part is open'),
       number: z.string().nullable().describe('The number of this invoice'),
       lineId: z.string(),
+      currency: z.string(),
       before: z.string(),
       after: z.string(),
       difference: z.string(),

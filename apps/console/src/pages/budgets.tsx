@@ -137,7 +137,7 @@ function budgetChange(tenantId: string, of: Budget | null): FactChange {
         : name === 'billingKind' || name === 'quantity'
           ? chosen === QUANTITY
           : true,
-    month: '',
+    margin: null,
     show: ({ thresholds = [] }) => <ThresholdChanges thresholds={thresholds} />,
     commandOf: (values, reason) => ({
       ...{ command, tenantId, budgetId: of?.budgetId ?? values['budgetId'] ?? '', reason },
@@ -154,7 +154,7 @@ const budgetWithdrawal = ({ tenantId, budgetId, effectiveFrom }: Budget): FactCh
     'set-budget',
     { tenantId, budgetId, effectiveFrom },
     {
-      ...{ noun: 'budget', named: `the budget ${budgetId}`, month: '', recorded: RECORDED },
+      ...{ noun: 'budget', named: `the budget ${budgetId}`, margin: null, recorded: RECORDED },
       show: ({ thresholds = [] }) => <ThresholdChanges thresholds={thresholds} />,
     },
   );

@@ -56,7 +56,7 @@ function Question({ all }: { readonly all: readonly Priced[] }) {
     setIsAsking(true);
     try {
       const command = of.commandOf({ amounts, from: start, until: end, reason: 'what if' });
-      setAnswer({ preview: await preview(command, month) });
+      setAnswer({ preview: await preview(command, { month, currency: of.currency }) });
     } catch (error) {
       setAnswer({ failure: errorOf(error) });
     }

@@ -4,7 +4,7 @@ import type { Command, Preview } from '../../../../clients/typescript/ledgerline
 import type { Amount } from '../prices.ts';
 import { Changes } from './changes.tsx';
 import { useSend } from './confirmation.tsx';
-import { AmountFields, usePreview } from './correct.tsx';
+import { AmountFields, type ShownMargin, usePreview } from './correct.tsx';
 import { Dialog } from './dialog.tsx';
 import { PreviewedChange } from './previewed-change.tsx';
 
@@ -18,8 +18,8 @@ export interface FactChange {
   readonly fields: readonly Amount[];
   /** Which fields are shown for what was chosen. Default: all. */
   readonly isShown?: (name: string, values: Values) => boolean;
-  /** The month whose margin the preview shows. Empty: none. */
-  readonly month: string;
+  /** The margin that the preview shows. null: none. */
+  readonly margin: ShownMargin | null;
   readonly commandOf: (values: Values, reason: string) => Command;
   /** What the preview shows. Default: all that it has. */
   readonly show?: (preview: Preview, values: Values) => ReactNode;
@@ -27,7 +27,7 @@ export interface FactChange {
 }
 
 /** What is withdrawn, in words: `noun` in the note, `named` in the title, such as `the budget seats`. */
-interface Withdrawn extends Pick<FactChange, 'month' | 'show' | 'recorded' | 'note'> {
+interface Withdrawn extends Pick<FactChange, 'margin' | 'show' | 'recorded' | 'note'> {
   readonly noun: string;
   readonly named: string;
 }
@@ -68,10 +68,10 @@ function ChangeFact({ of, close }: { readonly of: FactChange; readonly close: ()
           </>
         }
         stated={JSON.stringify(values)}
-        preview={async () => preview(of.commandOf(values, 'preview'), of.month)}
+        preview={async () => preview(of.commandOf(values, 'preview'), of.margin)}
         show={(previewed) => of.show?.(previewed, values) ?? <Changes of={previewed} />}
         apply={async ({ position }, reason) => send(basedOn(of.commandOf(values, reason), position))}
-        recorded={() => of.recorded}
+        recorded={of.recorded}
       />
     </Dialog>
   );

@@ -48,9 +48,18 @@ export function Changes({ of }: { readonly of: Preview }) {
         columns={[
           { title: 'Invoice', value: ({ number }) => number ?? 'open' },
           { title: 'Tenant', value: ({ tenantId }) => tenantId },
-          { title: 'Before', value: ({ before }) => before, isNumber: true },
-          { title: 'After', value: ({ after }) => after, isNumber: true },
-          { title: 'Difference', value: ({ difference }) => difference, isNumber: true },
+          ...(
+            [
+              ['Before', 'before'],
+              ['After', 'after'],
+              ['Difference', 'difference'],
+            ] as const
+          ).map(([title, name]) => ({
+            title,
+            value: (line: Preview['lines'][number]) => line[name],
+            show: (line: Preview['lines'][number]) => <Money amount={line[name]} currency={line.currency} />,
+            isNumber: true,
+          })),
         ]}
       />
     </>

@@ -1,13 +1,15 @@
 import { Button } from '@mantine/core';
+import { decimal, text } from '#domain/money/decimal';
 import type { Invoice } from '../../../../clients/typescript/ledgerline.ts';
 import { instantText, moneyText } from '../formats.ts';
 import { useMoment } from '../moment.ts';
 import { type Action, useConfirmation } from './confirmation.tsx';
 
 /** What can be done with an invoice in its status. Each asks before it is recorded. */
-function actionsOf({ invoiceId, status, number, total, currency, asOf }: Invoice): Action[] {
+function actionsOf({ invoiceId, status, number, total, amountDue, amountPaid, currency, asOf }: Invoice): Action[] {
   const named = number ?? 'the draft';
   const amount = moneyText(total, currency);
+  const left = moneyText(text(decimal(amountDue).minus(decimal(amountPaid))), currency);
   const issue: Action = {
     title: 'Issue',
     asks:
@@ -19,7 +21,7 @@ function actionsOf({ invoiceId, status, number, total, currency, asOf }: Invoice
   };
   const pay: Action = {
     title: 'Mark as paid',
-    asks: `Record that ${named} over ${amount} was paid?`,
+    asks: `Record that ${left}, which is left to pay of ${named}, was paid?`,
     needsReason: false,
     commandOf: ({ at }) => ({ command: 'pay-invoice', invoiceId, at }),
   };

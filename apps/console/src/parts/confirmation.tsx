@@ -3,8 +3,10 @@ import { useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Command } from '../../../../clients/typescript/ledgerline.ts';
+import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
+import { newId } from '../new-id.ts';
 import { useSession } from '../session.tsx';
-import { Failure } from './states.tsx';
+import { Failure, Proposed } from './states.tsx';
 import { Dialog } from './dialog.tsx';
 import { changing } from './inputs.ts';
 
@@ -52,24 +54,55 @@ export function useConfirmation(): { readonly ask: (action: Action) => void; rea
   return { ask, confirmation };
 }
 
+/** What a command is sent with, however often it is sent: it is recorded once. */
+interface Attempt {
+  readonly at: string;
+  readonly idempotencyKey: string;
+}
+
+const newAttempt = (): Attempt => ({ at: new Date().toISOString(), idempotencyKey: newId() });
+
+/** Nothing was recorded. Without an answer, or with a failure of the server, that is not known. */
+const isRefusal = (failure: Error | null): boolean =>
+  failure instanceof LedgerlineProblem && failure.status < FIRST_SERVER_FAILURE;
+const FIRST_SERVER_FAILURE = 500;
+
 /** Asks before a command is recorded. After it is refused, it says why. */
 function Confirmation({ action, close }: { readonly action: Action; readonly close: () => void }) {
   const send = useSend();
   const [reason, setReason] = useState('');
   const [amount, setAmount] = useState('');
   const [failure, setFailure] = useState<Error | null>(null);
-  const [isSending, setIsSending] = useState(false);
+  const [attempt, setAttempt] = useState(newAttempt);
+  const [state, setState] = useState<'asked' | 'sending' | 'proposed'>('asked');
+  /** Something else than what was refused is another command. */
+  const typing = (set: (value: string) => void) =>
+    changing((value) => {
+      set(value);
+      if (isRefusal(failure)) setAttempt(newAttempt());
+    });
+  if (state === 'proposed')
+    return (
+      <Dialog close={close} title={action.title}>
+        <Proposed />
+      </Dialog>
+    );
   return (
     <Dialog close={close} title={action.title}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          setIsSending(true);
-          send(action.commandOf({ reason, amount: amount.trim(), at: new Date().toISOString() })).then(
-            close,
+          setState('sending');
+          setFailure(null);
+          const { at, idempotencyKey } = attempt;
+          send({ ...action.commandOf({ reason, amount: amount.trim(), at }), idempotencyKey }).then(
+            (status) => {
+              if (status === 'proposed') setState('proposed');
+              else close();
+            },
             (error: unknown) => {
               setFailure(errorOf(error));
-              setIsSending(false);
+              setState('asked');
             },
           );
         }}
@@ -80,12 +113,12 @@ function Confirmation({ action, close }: { readonly action: Action; readonly clo
             <TextInput
               label={`Amount before tax in ${action.amountIn} (empty: all of it)`}
               value={amount}
-              onChange={changing(setAmount)}
+              onChange={typing(setAmount)}
             />
           )}
-          {action.needsReason && <TextInput label="Reason" required value={reason} onChange={changing(setReason)} />}
+          {action.needsReason && <TextInput label="Reason" required value={reason} onChange={typing(setReason)} />}
           {failure !== null && <Failure error={failure} />}
-          <Button type="submit" loading={isSending}>
+          <Button type="submit" loading={state === 'sending'}>
             {action.button ?? action.title}
           </Button>
         </Stack>

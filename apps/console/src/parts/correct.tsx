@@ -33,28 +33,35 @@ export function Correct({ of, close }: { readonly of: Correctable; readonly clos
           </>
         }
         stated={JSON.stringify(correction(''))}
-        preview={async () => preview(correction('preview'), of.month ?? from.slice(0, 7))}
+        preview={async () =>
+          preview(correction('preview'), { month: of.month ?? from.slice(0, 7), currency: of.currency })
+        }
         show={(previewed) => <Changes of={previewed} />}
         // A correction of what has changed since the preview is refused, and says so.
         apply={async ({ position }, reason) => send({ ...correction(reason), basedOn: position })}
-        recorded={(status) =>
-          status === 'proposed'
-            ? 'The change is above the limit for one person. Someone else approves it under Settings.'
-            : 'The correction is recorded. The next invoices book the difference.'
-        }
+        recorded="The correction is recorded. The next invoices book the difference."
       />
     </Dialog>
   );
 }
 
-/** Asks what a correction would change, also in the margin of a month for who may see it. Errors: why it is refused. */
-export function usePreview(): (command: Command, month: string) => Promise<Preview> {
+/** The margin that a preview shows to those who may see it. */
+export interface ShownMargin {
+  /** 2026-04. Other text: no margin is shown. */
+  readonly month: string;
+  /** undefined: the currency that the API chooses. */
+  readonly currency: string | undefined;
+}
+
+/** Asks what a command would change, also in a margin (null: in none). Errors: why it is refused. */
+export function usePreview(): (command: Command, margin: ShownMargin | null) => Promise<Preview> {
   const { client, role } = useSession();
-  return async (command, month) => {
-    const isMonth = /^\d{4}-\d{2}$/.test(month);
+  return async (command, margin) => {
+    const isShown = margin !== null && role === 'platform_admin' && /^\d{4}-\d{2}$/.test(margin.month);
     const previewed = await client.preview({
       commands: [command],
-      ...(role === 'platform_admin' && isMonth ? { period: month } : {}),
+      ...(isShown ? { period: margin.month } : {}),
+      ...(isShown && margin.currency !== undefined ? { currency: margin.currency } : {}),
     });
     const refused = previewed.commands.find(({ status }) => status === 'refused');
     if (refused === undefined) return previewed;

@@ -2,7 +2,7 @@ import { Alert, Button, Group, Stack, TextInput } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import { errorOf } from '#domain/errors';
 import { changing } from './inputs.ts';
-import { Failure } from './states.tsx';
+import { Failure, Proposed } from './states.tsx';
 
 type Step<Preview> =
   | { readonly is: 'asked'; readonly failure: Error | null }
@@ -19,7 +19,8 @@ interface Change<Preview> {
   readonly show: (preview: Preview) => ReactNode;
   /** Answers its status. */
   readonly apply: (preview: Preview, reason: string) => Promise<string>;
-  readonly recorded: (status: string) => string;
+  /** What is said once it is recorded. A proposal says so by itself. */
+  readonly recorded: string;
 }
 
 /** A change is recorded in three steps: what, what it would change in money, and then why. */
@@ -55,11 +56,13 @@ export function PreviewedChange<Preview>({ fields, stated, preview, show, apply,
           <TextInput label="Reason" required value={reason} onChange={changing(setReason)} />
         </>
       )}
-      {step.is === 'done' ? (
-        <Alert color={step.status === 'proposed' ? 'orange' : 'green'} title={step.status} role="status">
-          {recorded(step.status)}
+      {step.is === 'done' && step.status === 'proposed' && <Proposed />}
+      {step.is === 'done' && step.status !== 'proposed' && (
+        <Alert color="green" title={step.status} role="status">
+          {recorded}
         </Alert>
-      ) : (
+      )}
+      {step.is !== 'done' && (
         <Group>
           <Button variant="default" loading={step.is === 'working'} onClick={() => void look()}>
             Preview in money

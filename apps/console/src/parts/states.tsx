@@ -29,6 +29,13 @@ export function Failure({ error, retry }: { readonly error: Error; readonly retr
   );
 }
 
+/** A command was proposed and not carried out: nothing has changed yet. */
+export const Proposed = () => (
+  <Alert color="orange" title="proposed" role="status">
+    The change is above the limit for one person. Someone else approves it under Settings.
+  </Alert>
+);
+
 /** Shows an answer once it is there. */
 export function Answered<Answer>({
   answer,

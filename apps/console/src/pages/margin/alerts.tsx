@@ -90,7 +90,7 @@ function Raised({ state }: { readonly state: Alert['state'] }) {
   );
 }
 
-function Rules({ month, currency }: Shown) {
+function Rules(shown: Shown) {
   const { asOf } = useMoment();
   const mayWrite = useMay('platform_admin') && asOf === undefined;
   const rules = useList('marginAlerts', {});
@@ -101,7 +101,7 @@ function Rules({ month, currency }: Shown) {
         <Button
           mb="xs"
           onClick={() => {
-            ask(ruleChange(null, month, currency));
+            ask(ruleChange(null, shown));
           }}
         >
           Set a rule
@@ -128,10 +128,10 @@ function Rules({ month, currency }: Shown) {
             ? [
                 correctionColumn(({ alertId, effectiveFrom }: MarginAlert) => `${alertId} from ${effectiveFrom}`, {
                   correct: (rule) => {
-                    ask(ruleChange(rule, month, currency));
+                    ask(ruleChange(rule, shown));
                   },
                   withdraw: (rule) => {
-                    ask(ruleWithdrawal(rule, month));
+                    ask(ruleWithdrawal(rule, shown));
                   },
                 }),
               ]

@@ -25,7 +25,7 @@ export function costRateChange(of: CostRate | null, { month, currency }: Shown):
       { name: 'currency', label: 'Currency', value: of?.currency ?? currency },
       ...periodFields(of ?? { effectiveFrom: `${month}-01T00:00:00Z`, effectiveUntil: null }),
     ],
-    month,
+    margin: { month, currency },
     commandOf: (values, reason) => ({
       ...{ command, reason },
       ...keyOf(of ?? { billingKind: values['billingKind'] ?? '', ...given(values, 'provider', 'region') }),
@@ -36,12 +36,12 @@ export function costRateChange(of: CostRate | null, { month, currency }: Shown):
   };
 }
 
-export const costRateWithdrawal = (of: CostRate, month: string): FactChange =>
+export const costRateWithdrawal = (of: CostRate, margin: Shown): FactChange =>
   withdrawalOf(
     'set-cost-rate',
     { ...keyOf(of), effectiveFrom: of.effectiveFrom },
     {
-      ...{ noun: 'cost rate', named: `the cost rate of ${nameOf(of)}`, month },
+      ...{ noun: 'cost rate', named: `the cost rate of ${nameOf(of)}`, margin },
       recorded: 'The cost rate is withdrawn.',
     },
   );

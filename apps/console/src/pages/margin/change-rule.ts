@@ -1,5 +1,6 @@
 import type { Alert, MarginAlert } from '../../../../../clients/typescript/ledgerline.ts';
 import { type FactChange, given, periodFields, periodIn, withdrawalOf } from '../../parts/change-fact.tsx';
+import type { Shown } from './figures.tsx';
 
 /** What a rule looks for, in words. */
 export const WHEN: Readonly<Record<Alert['when'], string>> = {
@@ -15,7 +16,7 @@ const OF_AVERAGE: readonly string[] = ['provider', 'kind', 'days', 'minimum'];
 const RECORDED = 'The rule is recorded. The worker judges by it within seconds.';
 
 /** A rule of alerts is set, or corrected over a period. null: a new one. */
-export function ruleChange(of: MarginAlert | null, month: string, currency: string): FactChange {
+export function ruleChange(of: MarginAlert | null, { month, currency }: Shown): FactChange {
   const command = of === null ? ('set-margin-alert' as const) : ('correct-margin-alert' as const);
   return {
     title: of === null ? 'Set a rule of alerts' : `Correct the rule ${of.alertId}`,
@@ -41,7 +42,7 @@ export function ruleChange(of: MarginAlert | null, month: string, currency: stri
       OF_AVERAGE.includes(name)
         ? whenOf(values) === 'cost_off_average'
         : name !== 'by' || whenOf(values).startsWith('margin'),
-    month,
+    margin: { month, currency },
     commandOf: (values, reason) => ({
       ...{ command, alertId: of?.alertId ?? values['alertId'] ?? '', reason },
       when: whenOf(values),
@@ -61,9 +62,9 @@ const whenOf = ({ when = '' }: Readonly<Record<string, string>>): Alert['when'] 
 
 const [ALL, EACH] = ['all tenants together', 'each tenant'];
 
-export const ruleWithdrawal = ({ alertId, effectiveFrom }: MarginAlert, month: string): FactChange =>
+export const ruleWithdrawal = ({ alertId, effectiveFrom }: MarginAlert, margin: Shown): FactChange =>
   withdrawalOf(
     'set-margin-alert',
     { alertId, effectiveFrom },
-    { noun: 'rule', named: `the rule ${alertId}`, month, recorded: RECORDED },
+    { noun: 'rule', named: `the rule ${alertId}`, margin, recorded: RECORDED },
   );

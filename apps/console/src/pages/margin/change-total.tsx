@@ -28,7 +28,7 @@ export function totalChange(bill: ReconciledBill | null, { month, currency }: Sh
       { name: 'total', label: `Total with tax, in ${currency}`, value: stated?.total ?? '' },
       { name: 'tax', label: 'Tax in it', value: stated?.tax ?? '0' },
     ],
-    month,
+    margin: { month, currency },
     commandOf: ({ period = '', total = '', tax = '', ...names }, reason) => ({
       command: stated === null ? ('record-provider-total' as const) : ('correct-provider-total' as const),
       provider: provider ?? names['provider'] ?? '',
@@ -54,7 +54,7 @@ export const totalWithdrawal = ({ provider, invoiceRef }: ReconciledBill, { mont
     'record-provider-total',
     { provider, invoiceRef, currency },
     {
-      ...{ noun: 'total', named: `the total of ${invoiceRef}`, month },
+      ...{ noun: 'total', named: `the total of ${invoiceRef}`, margin: { month, currency } },
       note: 'The imported lines stay. They are no longer compared with a total.',
       show: () => <Text>The invoice would have no total.</Text>,
       recorded: 'The total is withdrawn.',

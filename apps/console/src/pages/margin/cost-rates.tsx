@@ -101,7 +101,7 @@ function CostRates(shown: Shown) {
                     ask(costRateChange(rate, shown));
                   },
                   withdraw: (rate) => {
-                    ask(costRateWithdrawal(rate, shown.month));
+                    ask(costRateWithdrawal(rate, shown));
                   },
                 }),
               ]

@@ -55,7 +55,7 @@ export function Mappings({ month, currency }: Shown) {
                       setAsked({ of });
                     },
                     withdraw: (mapping) => {
-                      ask(mappingWithdrawal(mapping, month));
+                      ask(mappingWithdrawal(mapping, { month, currency }));
                     },
                   },
                 ),
@@ -78,12 +78,12 @@ export function Mappings({ month, currency }: Shown) {
   );
 }
 
-const mappingWithdrawal = ({ provider, kind, effectiveFrom }: KindMapping, month: string): FactChange =>
+const mappingWithdrawal = ({ provider, kind, effectiveFrom }: KindMapping, margin: Shown): FactChange =>
   withdrawalOf(
     'set-kind-mapping',
     { provider, kind, effectiveFrom },
     {
-      ...{ noun: 'mapping', named: `the mapping of ${kind}`, month },
+      ...{ noun: 'mapping', named: `the mapping of ${kind}`, margin },
       note: 'No margin changes, only what its cost is for.',
       recorded: 'The mapping is withdrawn.',
     },
@@ -153,7 +153,7 @@ function SetMapping({ of, month, currency, close }: Asked) {
               : { command: 'correct-kind-mapping', ...terms, reason, basedOn: position },
           )
         }
-        recorded={() => 'The mapping is recorded.'}
+        recorded="The mapping is recorded."
       />
     </Dialog>
   );

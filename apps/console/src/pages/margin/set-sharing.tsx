@@ -43,7 +43,7 @@ export function SetSharing({ of, month, currency, close }: Asked) {
               : { command: 'correct-cost-sharing', ...termsOf(typed), reason, basedOn: position },
           )
         }
-        recorded={() => 'The policy is recorded. The margins of its months are computed with it from now on.'}
+        recorded="The policy is recorded. The margins of its months are computed with it from now on."
       />
     </Dialog>
   );

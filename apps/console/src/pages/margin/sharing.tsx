@@ -75,7 +75,7 @@ export function SharedCosts({ month, currency }: Shown) {
                       setAsked({ of });
                     },
                     withdraw: (policy) => {
-                      ask(policyWithdrawal(policy, month));
+                      ask(policyWithdrawal(policy, { month, currency }));
                     },
                   }),
                 ]
@@ -98,12 +98,12 @@ export function SharedCosts({ month, currency }: Shown) {
   );
 }
 
-const policyWithdrawal = ({ policyId, effectiveFrom }: CostSharing, month: string): FactChange =>
+const policyWithdrawal = ({ policyId, effectiveFrom }: CostSharing, margin: Shown): FactChange =>
   withdrawalOf(
     'set-cost-sharing',
     { policyId, effectiveFrom },
     {
-      ...{ noun: 'policy', named: `the policy ${policyId}`, month },
+      ...{ noun: 'policy', named: `the policy ${policyId}`, margin },
       recorded: 'The policy is withdrawn. The margins of its months are computed without it from now on.',
     },
   );
