@@ -206,6 +206,35 @@ describe('a budget of an amount', () => {
     expect(await evaluate(instant('2026-04-30T23:59:00Z'))).toEqual({ reached: 0, undone: 0 });
     expect(await evaluate(instant('2026-05-01T00:00:00Z'))).toEqual({ reached: 3, undone: 0 });
   });
+
+  it('is looked at each day in the month in which a line starts, too: its minimum falls due in the next month', async () => {
+    const price = { model: 'unit', unitAmount: '0.10' };
+    await test.apply(
+      plan('m', '0.00', [{ billingKind: 'requests', price, commitments: { minimum: '100.00' } }]),
+      ...[tenant('c'), deployment('c1', 'c', { from: T('2026-01-01') })],
+      subscription('s-c', 'c1', 'm', { from: T('2026-01-15'), anchor: T('2026-01-15') }),
+      { ...AMOUNT, tenantId: 'c', thresholds: ['100'], effectiveFrom: T('2026-01-01') },
+      // Observed ahead of its time.
+      observe('c1', reading('2026-03-10', '1100')),
+    );
+    // 15 January to 15 February. 0 requests so far.
+    expect(await evaluate(instant('2026-02-14T12:00:00Z'))).toEqual({ reached: 0, undone: 0 });
+    expect(await budget('money', { tenantId: 'c', month: '2026-01', at: '2026-02-14T12:00:00Z' })).toMatchObject({
+      value: '0.00',
+    });
+    // The minimum of 100.00.
+    expect(await evaluate(instant('2026-02-15T00:00:00Z'))).toEqual({ reached: 1, undone: 0 });
+    expect(await budget('money', { tenantId: 'c', month: '2026-01', at: '2026-02-15T00:00:00Z' })).toMatchObject({
+      ...{ value: '100.00', thresholds: [{ percent: '100', isReached: true, recorded: { state: 'reached' } }] },
+    });
+    // 15 February to 15 March: nothing so far, then 1100 × 0.10 = 110.00 before the line ends.
+    expect(await evaluate(instant('2026-03-10T00:00:00Z'))).toEqual({ reached: 0, undone: 0 });
+    expect(await evaluate(instant('2026-03-11T00:00:00Z'))).toEqual({ reached: 1, undone: 0 });
+    expect(await budget('money', { tenantId: 'c', month: '2026-02', at: '2026-03-11T00:00:00Z' })).toMatchObject({
+      value: '110.00',
+    });
+    expect(await evaluate(instant('2026-03-16T00:00:00Z'))).toEqual({ reached: 0, undone: 0 });
+  });
 });
 
 describe('a budget of a quantity', () => {

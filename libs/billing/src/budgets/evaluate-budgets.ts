@@ -113,7 +113,8 @@ async function changesOf(core: LedgerCore, first: number, last: number): Promise
 
 /**
  * The budgets whose value may have changed since an evaluation, each in the months that may have changed: those of
- * usage and invoices, and those that began or went on since. What changes terms, contracts or prices counts for all.
+ * usage and invoices, and those that began or went on since, or in which lines start that went on since. What changes
+ * terms, contracts or prices counts for all.
  */
 async function dueSince(
   core: LedgerCore,
@@ -129,7 +130,9 @@ async function dueSince(
   const passed: readonly Span[] =
     isBefore(since.at, at) && !isSameDay(since.at, at) ? [{ start: dayOf(since.at).start, end: null }] : [];
   const tenantIds = new Set([...changes.tenantIds, ...holders.changed]);
-  const starts = await startsOf(core, position, { budgets, touched: merged(holders.usage, issued) }, at);
+  // Time touches lines of all tenants: a minimum falls due at the end of a line, which may be in a later month.
+  const touched = [holders.usage, issued, new Map(budgets.map(({ tenantId }) => [tenantId, passed]))].reduce(merged);
+  const starts = await startsOf(core, position, { budgets, touched }, at);
   const isWhole = ({ tenantId }: KnownBudget): boolean => tenantIds.has(tenantId) || changes.arePricesChanged;
   const spansOf = (of: ReadonlyMap<string, readonly Span[]>, tenantId: string): readonly Span[] => [
     ...passed,
@@ -201,7 +204,7 @@ async function startsOf(
   at: Instant,
 ): Promise<ReadonlyMap<string, readonly Span[]>> {
   const amounts = budgets
-    .filter(({ tenantId }) => touched.has(tenantId))
+    .filter(({ tenantId }) => (touched.get(tenantId) ?? []).length > 0)
     .filter(({ periods, crossed }) => crossed.length > 0 || periods.some(isAmount));
   if (amounts.length === 0) return new Map();
   const starts = new Map<string, Span[]>();
