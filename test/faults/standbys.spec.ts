@@ -128,6 +128,17 @@ describe('with two standbys', () => {
     ]);
   });
 
+  it('keeps what a check on a standby found', async () => {
+    await until(['first', 'second']);
+    const query = QUERIES.get('check');
+    const last = QUERIES.get('last-check');
+    if (query === undefined || last === undefined) throw new Error('there is no check');
+    const checked = (await answered(test.core, query, {}, ADMIN)).answer as { ok: boolean; position: number };
+    expect((await answered(test.core, last, {}, ADMIN)).answer).toMatchObject({
+      ...{ checkedBy: ADMIN.actor, ok: checked.ok, position: checked.position },
+    });
+  });
+
   it('reads nowhere backwards while standbys are killed and paused, over REST', async () => {
     const api = await served();
     const token = await mintToken(SECRET, { sub: 'reader', role: 'platform_admin', ttl: '365d' }, ADMIN.now);

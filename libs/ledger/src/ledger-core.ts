@@ -81,6 +81,8 @@ export class LedgerCore {
       readonly mirror: Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'probe'> | null;
       /** Standbys of the database that answer queries. Default: none. */
       readonly standbys?: Standbys<LedgerCore>;
+      /** Where outcomes are kept. Default: in the same database. A standby's are in its primary. */
+      readonly outcomes?: Outcomes;
     },
     /** The seller as it is configured for documents and electronic invoices. */
     seller: ConfiguredSeller = { text: null, details: {} },
@@ -95,7 +97,7 @@ export class LedgerCore {
     this.details = new TenantDetails(pool);
     this.texts = new PrivateTexts(pool);
     this.keptSeller = new KeptSeller(this.texts, seller);
-    this.outcomes = new Outcomes(pool);
+    this.outcomes = parts.outcomes ?? new Outcomes(pool);
     this.usage = new UsageLookups(pool);
   }
 

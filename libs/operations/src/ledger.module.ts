@@ -27,6 +27,7 @@ import { READ_MODELS, readModels } from '#projections/database';
 import { Outbox } from '#exchange/webhooks/outbox';
 import { WebhookSecrets } from '#exchange/webhooks/secrets';
 import { LedgerCore } from '#ledger/ledger-core';
+import { Outcomes } from '#ledger/outcomes';
 import { type Standby, Standbys } from '#ledger/standbys';
 import { LedgerQueryHandler } from './answering.js';
 import { Ledger, LedgerCommandHandler } from './ledger.js';
@@ -169,8 +170,9 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const parts = { locks, trialPool, rebuilder, tree, verify, mirror };
     const { seller: text = null, sellerDetails: details = {}, usageYears, fourEyes = null } = options;
     const { report = () => undefined } = options;
+    const outcomes = new Outcomes(asked);
     const coreOn = (itsLog: EventLog, itsPool: pg.Pool, more: { standbys?: Standbys<LedgerCore> } = {}): LedgerCore => {
-      const all = { ...parts, ...more };
+      const all = { ...parts, outcomes, ...more };
       return new LedgerCore(itsLog, projecting, itsPool, all, { text, details }, usageYears, fourEyes);
     };
     const standbys = (options.readUrls ?? []).map((url): Standby<LedgerCore> => {
@@ -185,7 +187,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
     const core = coreOn(used, asked, more);
     await core.details.migrate();
     await core.texts.migrate();
-    await core.outcomes.migrate();
+    await outcomes.migrate();
     await new Outbox(pool).migrate();
     await new WebhookSecrets(pool).migrate();
     const close = async (): Promise<void> => {
