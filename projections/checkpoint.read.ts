@@ -22,12 +22,14 @@ export interface StandbyState {
   readonly versions: string;
   /** Hash of the first event of their log. null: they have none yet. */
   readonly log: string | null;
+  /** Of its read models. An exchange of them by a rebuild or a rollback changes it, and not the position. */
+  readonly generation: string;
 }
 
 /** Errors: there are no read models. */
 export async function readStandbyState(db: Kysely<ReadModels>): Promise<StandbyState> {
   return db
     .selectFrom('checkpoint')
-    .select(({ fn }) => [fn<boolean>('pg_is_in_recovery').as('isStandby'), 'position', 'versions', 'log'])
+    .select(({ fn }) => [fn<boolean>('pg_is_in_recovery').as('isStandby'), 'position', 'versions', 'log', 'generation'])
     .executeTakeFirstOrThrow();
 }

@@ -139,6 +139,28 @@ describe('with two standbys', () => {
     });
   });
 
+  it('reads on the primary while a standby has the read models from before a rebuild or a rollback', async () => {
+    for (const exchange of [
+      async () => test.core.rebuilder.rebuild({ accept: true }),
+      async () => test.core.rebuilder.rebuild({ accept: true, only: ['tokens'] }),
+      async () => test.core.rebuilder.rollback(),
+    ]) {
+      await until(['first', 'second']);
+      for (const { url } of [first, second]) await asked(url, 'SELECT pg_wal_replay_pause()');
+      // At the same position.
+      const { position } = await test.core.readable();
+      await exchange();
+      expect(await test.core.readable()).toMatchObject({ position });
+      expect(await readers()).toEqual(['primary']);
+      for (const { url } of [first, second]) await asked(url, 'SELECT pg_wal_replay_resume()');
+    }
+    await until(['first', 'second']);
+    expect(reports).toContainEqual(
+      `The standby 127.0.0.1:${portOf(first)} is left out: it has the read models from before a rebuild or a rollback.` +
+        ' The primary answers. It is tried again every second.',
+    );
+  });
+
   it('reads nowhere backwards while standbys are killed and paused, over REST', async () => {
     const api = await served();
     const token = await mintToken(SECRET, { sub: 'reader', role: 'platform_admin', ttl: '365d' }, ADMIN.now);

@@ -22,15 +22,13 @@ export interface Standby<Reader> {
 /**
  * Reads on standbys, in turns. A read names the position that it answers as of, and a standby answers only if it has
  * what was projected up to there: it gives the answer that the primary would give. So nobody ever reads backwards in
- * time. A standby that is behind, dead, promoted, or of another ledger is left out, and taken in again once it has
- * caught up.
+ * time. A standby that is behind, also behind an exchange of the read models, dead, promoted, or of another ledger
+ * is left out, and taken in again once it has caught up.
  */
 export class Standbys<Reader> {
   private turn = 0;
   /** Since when, by the clock of the process, and why. */
   private readonly leftOut = new Map<Standby<Reader>, { readonly since: number; readonly why: string }>();
-  /** The log of the primary. null: not known yet. */
-  private log: string | null = null;
 
   constructor(
     private readonly all: readonly Standby<Reader>[],
@@ -106,9 +104,10 @@ export class Standbys<Reader> {
   private async whyForeign(state: StandbyState): Promise<string | null> {
     if (!state.isStandby) return 'it is no standby (any more): it takes writes of its own';
     if (state.versions !== this.primary.versions) return 'it has the read models of another version';
-    if (state.log === null) return null;
-    this.log ??= (await this.primary.state()).log;
-    return this.log === null || this.log === state.log ? null : 'it has the read models of another log';
+    // Like the standby's, it is of now, not of another read: the read models may have been exchanged in between.
+    const { log, generation } = await forAll(this.primary.state);
+    if (log !== null && state.log !== null && log !== state.log) return 'it has the read models of another log';
+    return state.generation === generation ? null : 'it has the read models from before a rebuild or a rollback';
   }
 
   private leaveOut(standby: Standby<Reader>, why: string): void {

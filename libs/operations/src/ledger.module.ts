@@ -182,7 +182,11 @@ async function open(options: LedgerOptions): Promise<Opened> {
       const state = sharedRead(async () => readStandbyState(itsModels));
       return { name: new URL(url).host, state, reader: coreOn(new PostgresLog(reading), reading) };
     });
-    const primary = { state: async () => readStandbyState(readModels(pool)), versions: versionsOf(projections) };
+    const ownModels = readModels(pool);
+    const primary = {
+      state: sharedRead(async () => readStandbyState(ownModels)),
+      versions: versionsOf(projections),
+    };
     const more = standbys.length === 0 ? {} : { standbys: new Standbys(standbys, primary, report) };
     const core = coreOn(used, asked, more);
     await core.details.migrate();

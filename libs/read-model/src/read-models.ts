@@ -9,5 +9,5 @@ export type History<Row> = Row & Versioned;
  * readers need not import a list of all tables.
  */
 export interface ReadModels {
-  checkpoint: { position: number; versions: string; moved_at: Instant; log: string | null };
+  checkpoint: { position: number; versions: string; moved_at: Instant; log: string | null; generation: string };
 }
