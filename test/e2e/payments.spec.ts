@@ -269,6 +269,11 @@ describe('payments', () => {
     expect(await test.ask('payments', { tenantId: 'twice' })).toMatchObject({
       items: [{ unapplied: '40.00', applied: [{ applicationId: 'two', amount: '30.00', at: T('2026-05-02') }] }],
     });
+    // What it pays from 2 May is not on the statement of 1 May.
+    const paidUntil = async (end: string) =>
+      (await statement('2026-05-01', end, { tenantId: 'twice' })).entries.find(({ id }) => id === 'x')?.applied;
+    expect(await paidUntil('2026-05-02')).toEqual([]);
+    expect(await paidUntil('2026-05-03')).toMatchObject([{ amount: '30.00' }]);
     expect(await test.ask('invoice', { id: ids[0] ?? '' })).toMatchObject({ status: 'issued', amountPaid: '0.00' });
     expect(await test.refused({ ...apply('three', ids[0]), at: T('2026-04-30') })).toMatchObject({
       code: 'application_before_payment',

@@ -24,11 +24,13 @@ export type Statement = Awaited<ReturnType<typeof statementOf>>;
 
 /**
  * A statement of account: what a tenant owed at the start, what was invoiced, credited, paid and refunded, and what it
- * owes at the end. A balance below zero is owed to the tenant.
+ * owes at the end. A balance below zero is owed to the tenant. A payment has what it paid before the end.
  */
 export async function statementOf({ core, position }: QueryContext, { tenantId, currency, period }: StatementOf) {
   const all = await readAccountEntries(core.db, position, { tenantId, currency, until: period.end });
-  const applications = await readApplications(core.db, position, [tenantId]);
+  const applications = (await readApplications(core.db, position, [tenantId])).filter(({ applied_at: at }) =>
+    isBefore(at, period.end),
+  );
   const standing = await readStanding(core.db, position, { tenantId, currency });
   const money = (amount: Decimal): string => moneyText(amount, currency);
   const isEarlier = ({ entry_at: at }: AccountEntry): boolean => isBefore(at, period.start);
