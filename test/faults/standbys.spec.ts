@@ -196,7 +196,7 @@ describe('with two standbys', () => {
     await until(['second']);
     await ingest();
     expect(reports.filter((message) => message.includes('it is no standby'))).toEqual([
-      `The standby 127.0.0.1:${portOf(first)} is left out: it is no standby (any more): it takes writes of its own.` +
+      `The standby /tmp:${portOf(first)} is left out: it is no standby (any more): it takes writes of its own.` +
         ' The primary answers. It is tried again every second.',
     ]);
   });

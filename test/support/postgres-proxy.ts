@@ -38,7 +38,7 @@ export async function postgresProxy(databaseUrl: string): Promise<PostgresProxy>
     return passed > (refusal.after ?? 0) ? refusal : null;
   };
   const server = net.createServer((client) => {
-    const upstream = net.connect(Number(target.port), target.hostname);
+    const upstream = net.connect(Number(target.port), '127.0.0.1');
     for (const socket of [client, upstream]) {
       connections.add(socket);
       socket

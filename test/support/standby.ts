@@ -24,7 +24,7 @@ const settingsOf = (primary: EmbeddedPostgres): Record<string, string> => {
   return {
     ...SETTINGS,
     hot_standby: 'on',
-    primary_conninfo: `host=${hostname} port=${port} user=${username} password=${password}`,
+    primary_conninfo: `host=${decodeURIComponent(hostname)} port=${port} user=${username} password=${password}`,
   };
 };
 

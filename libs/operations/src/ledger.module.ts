@@ -10,6 +10,7 @@ import { reason } from '#postgres/errors';
 import { stoppable } from '#postgres/stoppable';
 import { createPool, type PoolOptions } from '#postgres/pool';
 import { isPooled } from '#postgres/session';
+import { addressIn } from '#postgres/url';
 import { projections } from '#projections/index';
 import { Projector } from '#read-model/projector';
 import { versionsOf } from '#read-model/schema';
@@ -180,7 +181,7 @@ async function open(options: LedgerOptions): Promise<Opened> {
       pools.add(reading).add(asking);
       const itsModels = readModels(asking);
       const state = sharedRead(async () => readStandbyState(itsModels));
-      return { name: new URL(url).host, state, reader: coreOn(new PostgresLog(reading), reading) };
+      return { name: addressIn(url), state, reader: coreOn(new PostgresLog(reading), reading) };
     });
     const ownModels = readModels(pool);
     const primary = {

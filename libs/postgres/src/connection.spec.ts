@@ -49,6 +49,10 @@ describe('a connection is lost', () => {
     expect(isConnectionLost(await connecting(url(port)))).toBe(true);
   });
 
+  it('if there is no Unix socket', async () => {
+    expect(isConnectionLost(await connecting('postgres://x:x@%2Fnowhere:5432/x'))).toBe(true);
+  });
+
   it('if its host has no address', async () => {
     expect(isConnectionLost(await connecting('postgres://x:x@nowhere.invalid/x'))).toBe(true);
   });

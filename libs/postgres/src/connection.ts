@@ -12,6 +12,8 @@ const SOCKET_CODES = [
   'ERR_STREAM_DESTROYED',
   'ERR_STREAM_WRITE_AFTER_END',
 ];
+/** Of a connection to a Unix socket: there is none, or too many wait for it. */
+const UNIX_CODES = ['ENOENT', 'EAGAIN'];
 /**
  * Postgres error codes. Class 08: connection, except 08P01, a message of ours that it can't read. 57P: it stops,
  * starts, drops the database, or ended an idle session. 53300: no free connection. 3D000: the database does not exist
@@ -41,6 +43,7 @@ export function isConnectionLost(error: unknown): boolean {
   if (textOf(error, 'name') === 'AggregateError' && 'errors' in error && Array.isArray(error.errors))
     return error.errors.some(isConnectionLost);
   const code = textOf(error, 'code');
+  if (textOf(error, 'syscall') === 'connect' && UNIX_CODES.includes(code)) return true;
   return SOCKET_CODES.includes(code) || SERVER_CODE.test(code) || MESSAGES.test(textOf(error, 'message'));
 }
 
@@ -87,7 +90,7 @@ const NOT_WRITABLE = /^(53100|25006)$/;
 export const isNotWritable = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && NOT_WRITABLE.test(textOf(error, 'code'));
 
-const textOf = (error: object, field: 'name' | 'code' | 'message'): string => {
+const textOf = (error: object, field: 'name' | 'code' | 'message' | 'syscall'): string => {
   const value: unknown = Reflect.get(error, field);
   return typeof value === 'string' ? value : '';
 };

@@ -1,5 +1,5 @@
-import { closeSync, openSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { accessSync, closeSync, constants, openSync } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -12,10 +12,12 @@ import { DatabaseError, reason } from './errors.js';
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
+  /** The folder of its Unix socket. null: it has none that this process can see. */
+  readonly socketFolder: string | null;
 }
 
 const POLL_MS = 20;
-const LINES = { pid: 0, port: 3 } as const;
+const LINES = { pid: 0, port: 3, socketFolder: 4 } as const;
 /** Greater than any process id on Linux (at most 2^22, which is never used itself). */
 const NOBODYS_PID = 4_194_304;
 
@@ -23,7 +25,15 @@ export async function readPostmaster(dataFolder: string): Promise<Postmaster | u
   const text = await readFile(pidFile(dataFolder), 'utf8').catch(() => undefined);
   const lines = text?.split('\n') ?? [];
   const [pid, port] = [Number(lines[LINES.pid]), Number(lines[LINES.port])];
-  return pid > 0 && port > 0 ? { pid, port } : undefined;
+  if (!(pid > 0 && port > 0)) return undefined;
+  return { pid, port, socketFolder: await visibleSocket(lines[LINES.socketFolder] ?? '', port) };
+}
+
+/** A service manager may give each service a /tmp of its own: then only TCP reaches the server. */
+async function visibleSocket(folder: string, port: number): Promise<string | null> {
+  if (folder === '') return null;
+  const file = await stat(path.join(folder, `.s.PGSQL.${port}`)).catch(() => undefined);
+  return file?.isSocket() === true ? folder : null;
 }
 
 const pidFile = (dataFolder: string): string => path.join(dataFolder, 'postmaster.pid');
@@ -59,10 +69,24 @@ export async function disownPidFile(dataFolder: string, { pid }: Postmaster): Pr
   }
 }
 
+/**
+ * The folder for the server's Unix socket, which costs less than TCP for the same bytes. Any user may write to /tmp, and
+ * its path is short enough for a socket. Empty, for no socket: where Node can't connect to one, or can't write there.
+ */
+function socketFolder(): string {
+  if (process.platform === 'win32') return '';
+  try {
+    accessSync('/tmp', constants.W_OK);
+    return '/tmp';
+  } catch {
+    return '';
+  }
+}
+
 /** Settings for a ledger on one machine. A server for temporary use may override some. */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
+  unix_socket_directories: socketFolder(),
   timezone: 'UTC',
   log_timezone: 'UTC',
   datestyle: 'ISO, YMD',

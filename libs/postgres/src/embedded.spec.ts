@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -128,7 +128,7 @@ describe('the embedded Postgres', () => {
       await query(first.url, `insert into ledger values ('21.12')`);
       await first.stop();
       expect(await isRunning()).toBe(false);
-      await expect(query(first.url, 'select 1')).rejects.toThrow(/ECONNREFUSED/);
+      await expect(query(first.url, 'select 1')).rejects.toThrow(/ENOENT|ECONNREFUSED/);
 
       const second = await startEmbeddedPostgres(options());
       expect(second.adopted).toBe(false);
@@ -225,6 +225,25 @@ describe('the embedded Postgres', () => {
     wrong.password = 'guessed';
     await expect(query(wrong.href, 'select 1')).rejects.toThrow(/password authentication failed/);
     await server.stop();
+  });
+
+  it('is reached by its Unix socket, and by TCP where there is none', async () => {
+    await startedBefore();
+    const address = 'select coalesce(host(inet_client_addr()), $$socket$$) as address';
+    const server = await startEmbeddedPostgres({ dataDir });
+    expect(await query(server.url, address)).toEqual([{ address: 'socket' }]);
+    const { port } = new URL(server.url);
+    // A service with a /tmp of its own can't see it.
+    await rename(`/tmp/.s.PGSQL.${port}`, `/tmp/.s.PGSQL.${port}.hidden`);
+    const other = await startEmbeddedPostgres({ dataDir });
+    expect(await query(other.url, address)).toEqual([{ address: '127.0.0.1' }]);
+    await rename(`/tmp/.s.PGSQL.${port}.hidden`, `/tmp/.s.PGSQL.${port}`);
+    await other.stop();
+    await server.stop();
+    expect(await isRunning()).toBe(false);
+    const without = await startEmbeddedPostgres({ dataDir, settings: { unix_socket_directories: '' } });
+    expect(await query(without.url, address)).toEqual([{ address: '127.0.0.1' }]);
+    await without.stop();
   });
 
   it('keeps running for other connections', async () => {

@@ -55,8 +55,8 @@ const PRESENCE_NAME = 'ledgerline presence';
 
 /**
  * A Postgres server on the data directory, from the binaries that npm installed. A running server is reused, a stopped
- * one is started, a missing one is made. It listens only on 127.0.0.1, at a free port. If this process is killed, the
- * server continues, and the next call reuses it.
+ * one is started, a missing one is made. It listens on a Unix socket, and on 127.0.0.1 at a free port. If this process
+ * is killed, the server continues, and the next call reuses it.
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const cluster = await openCluster({ ...options, nativeFolder: findNativeFolder() });
@@ -99,7 +99,9 @@ async function attach(cluster: Cluster, { log, settings = {} }: EmbeddedOptions)
       continue;
     }
     const presence = await connect(cluster, postmaster);
-    if (!('refused' in presence)) return { presence, postmaster, adopted };
+    // A server that starts has its port before its socket.
+    if (!('refused' in presence))
+      return { presence, postmaster: (await readPostmaster(cluster.dataFolder)) ?? postmaster, adopted };
     problem = presence.refused;
     await delay(POLL_MS);
   }
@@ -206,8 +208,9 @@ async function othersAreConnected(presence: pg.Client): Promise<boolean> {
   return rowCount !== 0;
 }
 
-function urlOf({ password }: Cluster, { port }: Postmaster, database: string): string {
-  return `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`;
+function urlOf({ password }: Cluster, { port, socketFolder }: Postmaster, database: string): string {
+  const host = socketFolder === null ? '127.0.0.1' : encodeURIComponent(socketFolder);
+  return `postgres://${SUPERUSER}:${password}@${host}:${port}/${database}`;
 }
 
 async function lastLines(file: string): Promise<string> {

@@ -4,7 +4,7 @@ import { startEmbeddedPostgres } from './embedded.js';
 import { DatabaseError, reason } from './errors.js';
 import { PreparingClient } from './prepared.js';
 import { applying, type SessionSettings } from './session.js';
-import { parseDatabaseUrl, splitOptions } from './url.js';
+import { addressIn, parseDatabaseUrl, splitOptions } from './url.js';
 import { types } from './types.js';
 
 export interface PoolOptions {
@@ -127,7 +127,7 @@ export async function openDatabase({
 }
 
 async function reach(databaseUrl: string, dataDir: string): Promise<void> {
-  const { host, pathname } = parseDatabaseUrl(databaseUrl);
+  const [address, { pathname }] = [addressIn(databaseUrl), parseDatabaseUrl(databaseUrl)];
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: REACH_TIMEOUT_MS });
   try {
     await client.connect();
@@ -135,13 +135,13 @@ async function reach(databaseUrl: string, dataDir: string): Promise<void> {
     if (isOutOfConnections(error))
       throw new DatabaseError(
         'database_unreachable',
-        `the database ${pathname.slice(1)} at ${host} (DATABASE_URL) has no free connection (${reason(error)}). ` +
+        `the database ${pathname.slice(1)} at ${address} (DATABASE_URL) has no free connection (${reason(error)}). ` +
           'End other sessions (select * from pg_stat_activity), or raise max_connections, and run this again.',
         { cause: error },
       );
     throw new DatabaseError(
       'database_unreachable',
-      `the database ${pathname.slice(1)} at ${host} (DATABASE_URL) can't be reached (${reason(error)}). ` +
+      `the database ${pathname.slice(1)} at ${address} (DATABASE_URL) can't be reached (${reason(error)}). ` +
         `Start it, correct DATABASE_URL, or unset it to use an embedded Postgres under ${dataDir}.`,
       { cause: error },
     );

@@ -59,7 +59,7 @@ async function behindPgBouncer(url: string, of: string, work: (url: string) => P
   const [folder, listening] = [await mkdtemp(path.join(tmpdir(), 'pgbouncer-')), await freePort()];
   await chmod(folder, 0o777);
   const name = pathname.slice(1);
-  const target = `host=${hostname} port=${port} user=${username} password=${password}`;
+  const target = `host=${decodeURIComponent(hostname)} port=${port} user=${username} password=${password}`;
   const settings = `listen_addr = 127.0.0.1\nlisten_port = ${listening}\nauth_type = any\n${of}`;
   const config = path.join(folder, 'pgbouncer.ini');
   await writeFile(config, `[databases]\n${name} = ${target}\n[pgbouncer]\n${settings}\nunix_socket_dir =\n`);

@@ -14,6 +14,9 @@ export function parseDatabaseUrl(url: string): URL {
   );
 }
 
+/** The host and port of a server, or the folder of its Unix socket. Errors: `database_url_invalid`. */
+export const addressIn = (url: string): string => decodeURIComponent(parseDatabaseUrl(url).host);
+
 /** pg lets the URL's own `options` replace ours. Split like this, both apply. Errors: `database_url_invalid`. */
 export function splitOptions(url: string): { readonly connectionString: string; readonly options: string | null } {
   const parsed = parseDatabaseUrl(url);
