@@ -25,6 +25,20 @@ describe('ledgerline backfill --detect', () => {
     });
   });
 
+  it('asks for no value that an object has inside', async () => {
+    const file = await files.write(
+      'prometheus.json',
+      '{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"instance":"a","namespace":"shop"},' +
+        '"values":[[1775037600,"5"]]}]}}',
+    );
+    await cli(['backfill', '--detect', file]);
+    // The namespace is the deployment.
+    expect(JSON.parse(await readFile(`${file}.map.json`, 'utf8'))).toEqual({
+      preset: 'prometheus',
+      values: { billingKind: 'VALUE FOR ALL ROWS' },
+    });
+  });
+
   it('names the preset that fits, as JSON with the rows as they are read', async () => {
     const file = await files.write(
       'do.csv',

@@ -186,8 +186,21 @@ describe('a folder', () => {
 
   it('may have a manifest of another program, which names no files', async () => {
     const part = await put('run/part-0.csv');
-    await put('run/manifest.json', '{"blobs":[{"blobName":"run/part-0.csv"}]}');
+    await put('run/manifest.json', '{"tables":[{"name":"run/part-0.csv"}]}');
     expect(await filesOf(files.path)).toEqual([part]);
+  });
+
+  // Azure writes the month to date each day, each run into a folder of its own.
+  it('by Azure is one run of it', async () => {
+    const of = (run: string): string =>
+      `{"blobs":[{"blobName":"x/20260401-20260430/${run}/part_0.csv","byteCount":9}]}`;
+    const part = await put('20260401-20260430/run1/part_0.csv');
+    await put('20260401-20260430/run1/manifest.json', of('run1'));
+    expect(await filesOf(files.path)).toEqual([part]);
+    const second = await put('20260401-20260430/run2/part_0.csv');
+    const manifest = await put('20260401-20260430/run2/manifest.json', of('run2'));
+    await expect(filesOf(files.path)).rejects.toThrow('are manifests, perhaps of the same month');
+    expect(await filesOf(manifest)).toEqual([second]);
   });
 
   it('is searched for the files of its manifest, and not for others of the same name', async () => {

@@ -360,6 +360,13 @@ describe('an alert', () => {
       ...{ effectiveFrom: T('2026-04-01'), effectiveUntil: T('2026-05-01'), reason: 'as agreed' },
     });
     expect(await evaluate()).toEqual({ raised: 0, cleared: 1 });
+    // Of the same month, another question: the old alert is cleared. 89 ÷ 150 = 59.333333 %
+    await test.apply({
+      ...{ command: 'correct-margin-alert', alertId: 'nobody', when: 'margin_below', percent: '60' },
+      ...{ effectiveFrom: T('2026-01-01'), reason: 'ask for the margin' },
+    });
+    expect(await evaluate()).toEqual({ raised: 1, cleared: 1 });
+    expect(await alerts({ alertId: 'nobody' })).toMatchObject([{ when: 'margin_below', value: '59.333333' }]);
   });
 
   it('waits for the whole of a bill that is being imported, but for no longer than an hour', async () => {

@@ -2,16 +2,17 @@ import { existsSync, statSync } from 'node:fs';
 import { glob, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { readJson } from './input.js';
+import { isObject } from './output.js';
 
 /** The files that an import or `--detect` writes. A pattern or a folder does not mean them. */
 const WRITTEN_BY_US = /\.(?:(?:rejects|notes)\.jsonl|map\.json)$/;
 const MANIFEST = /manifest\.json$/i;
 
 /**
- * The files that an argument names: a file; a manifest, as AWS writes it beside the files of a delivery; a folder or a
- * pattern that the shell did not expand. These mean all files in them, but if there is a manifest only those that it
- * names: older assemblies of a month may lie beside it. Errors: nothing matches, a file of a manifest is missing, or
- * manifests may be of the same month.
+ * The files that an argument names: a file; a manifest, as AWS and Azure write it beside the files of a delivery; a
+ * folder or a pattern that the shell did not expand. These mean all files in them, but if there is a manifest only
+ * those that it names: older assemblies of a month may lie beside it. Errors: nothing matches, a file of a manifest is
+ * missing, or manifests may be of the same month.
  */
 export async function filesOf(named: string): Promise<string[]> {
   if (existsSync(named)) {
@@ -68,10 +69,12 @@ async function matching(pattern: string): Promise<string[]> {
 /** The folder of a manifest, and those above it: there, a file of another month may have the same name. */
 const ABOVE = ['.', '..', '../..', '../../..'];
 
-/** The files of a delivery by AWS: `reportKeys` of a cost and usage report, `dataFiles` of a data export. */
+/** The files of a delivery: `reportKeys` of AWS's reports, `dataFiles` of its data exports, `blobs` of Azure's. */
 function ofManifest(manifest: string, keys: readonly string[]): string[] {
   if (keys.length === 0)
-    throw new Error(`${manifest} names no files: it has neither "reportKeys" nor "dataFiles". Name the files instead.`);
+    throw new Error(
+      `${manifest} names no files: it has none of "reportKeys", "dataFiles" and "blobs". Name the files instead.`,
+    );
   const folder = path.dirname(manifest);
   return keys.map((key) => {
     const steps = key.replace(/^s3:\/\/[^/]+\//, '').split('/');
@@ -90,7 +93,10 @@ function ofManifest(manifest: string, keys: readonly string[]): string[] {
 
 async function keysOf(manifest: string): Promise<string[]> {
   const content = await readJson(manifest);
-  if (typeof content !== 'object' || content === null) return [];
-  const lists = ['reportKeys' in content ? content.reportKeys : [], 'dataFiles' in content ? content.dataFiles : []];
-  return lists.flatMap((list) => (Array.isArray(list) ? list.filter((each) => typeof each === 'string') : []));
+  if (!isObject(content)) return [];
+  const { reportKeys, dataFiles, blobs } = content;
+  const names = Array.isArray(blobs) ? blobs.map((blob: unknown) => isObject(blob) && blob['blobName']) : [];
+  return [reportKeys, dataFiles, names].flatMap((list) =>
+    Array.isArray(list) ? list.filter((each) => typeof each === 'string') : [],
+  );
 }

@@ -70,8 +70,9 @@ export async function disownPidFile(dataFolder: string, { pid }: Postmaster): Pr
 }
 
 /**
- * The folder for the server's Unix socket, which costs less than TCP for the same bytes. Any user may write to /tmp, and
- * its path is short enough for a socket. Empty, for no socket: where Node can't connect to one, or can't write there.
+ * The folder for the server's Unix socket, which costs less than TCP for the same bytes. Any user may write to /tmp,
+ * and its path is short enough for a socket. Empty, for no socket: where Node can't connect to one, or can't write
+ * there.
  */
 function socketFolder(): string {
   if (process.platform === 'win32') return '';

@@ -131,10 +131,14 @@ export function decideAlerts(events: readonly RecordedAlertEvent[], judged: Judg
   );
   if (last > computedAt || !areSameTerms(versions, judged.versions)) return [];
   const found = new Map(judged.subjects.map((subject) => [idOf(alertId, subject), subject]));
-  // The rule may have been corrected to another currency.
-  const now = ({ id, currency }: { readonly id: string; readonly currency: string }): JudgedSubject | undefined => {
+  // The rule may have been corrected to another currency, or to another question.
+  const now = ({
+    id,
+    currency,
+    when,
+  }: Pick<RaisedEvent['data'], 'id' | 'currency' | 'when'>): JudgedSubject | undefined => {
     const subject = found.get(id);
-    return subject?.terms.currency === currency ? subject : undefined;
+    return subject?.terms.currency === currency && subject.terms.when === when ? subject : undefined;
   };
   const stands = (subject: JudgedSubject | undefined): boolean =>
     subject?.holds === true || subject?.isAwaited === true;

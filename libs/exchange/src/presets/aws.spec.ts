@@ -115,6 +115,19 @@ describe('a row of AWS’s cost and usage report', () => {
     };
     expect(effective('RIFee', '7.44', unused)).toEqual(['7.44', '0.74']);
     expect(effective('Fee', '100', arn)).toEqual(['100', '0']);
+    // Objects have the names of CUR 2.0, which write each capital of ARN apart.
+    const { line } = readRow(awsCostReport, {
+      bill_payer_account_id: '1',
+      bill_billing_period_start_date: '2026-04-01T00:00:00Z',
+      line_item_usage_start_date: '2026-04-01T00:00:00Z',
+      line_item_usage_end_date: '2026-05-01T00:00:00Z',
+      line_item_line_item_type: 'Fee',
+      line_item_product_code: 'AmazonEC2',
+      line_item_unblended_cost: 120,
+      line_item_currency_code: 'USD',
+      reservation_reservation_a_r_n: 'arn:aws:ec2:eu-west-1:1:reserved-instances/r',
+    }).item;
+    expect([line.amount, line.effectiveAmount]).toEqual(['120', '0']);
     // Another fee, such as support.
     expect(effective('Fee', '29')).toEqual(['29', null]);
   });

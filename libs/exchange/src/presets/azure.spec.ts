@@ -62,8 +62,11 @@ describe('a row of Azure’s cost details', () => {
       costInBillingCurrency: '0.114455',
       billingCurrency: 'EUR',
       chargeType: 'Usage',
+      // The last column of the export. Resources are registered under `azure`, and a delivery is one provider's.
+      provider: 'Microsoft 365',
     };
     expect(readRow(azureCostDetails, mca).item).toMatchObject({
+      provider: 'azure',
       delivery: 'a:b_2019-05-31 2020-09',
       line: { chargePeriod: { start: '2020-09-10T00:00:00Z' }, amount: '0.114455', currency: 'EUR' },
     });

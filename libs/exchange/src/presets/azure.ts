@@ -61,7 +61,8 @@ const DETAILS = {
 
 const FIELDS: readonly PresetField[] = [
   ...KEY,
-  { name: 'provider', columns: ['provider'] },
+  // Its own column `provider` has other names for Azure, such as `Microsoft 365`: only a mapping sets another provider.
+  { name: 'provider', columns: [] },
   // A pay-as-you-go file names no billing account. Its subscription pays.
   { name: 'billingAccountId', columns: ['BillingAccountId', 'SubscriptionId', 'SubscriptionGuid'], isRequired: true },
   { name: 'billingPeriodStart', columns: ['BillingPeriodStartDate', 'BillingPeriodStart'] },

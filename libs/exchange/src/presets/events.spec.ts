@@ -83,6 +83,12 @@ describe('a meter event of Stripe', () => {
     ]);
   });
 
+  it('may be without an id: its row in the file tells it from others', () => {
+    const { identifier: _identifier, ...without } = meterEvent;
+    const { observation } = readRow(stripeMeterEvents, without).item;
+    expect([observation.quantity, observation.sourceId]).toEqual(['25', undefined]);
+  });
+
   it('of the second version has its time as text', () => {
     const second = { ...meterEvent, object: 'v2.billing.meter_event', timestamp: '2026-04-01T10:00:00.000Z' };
     expect(readRow(stripeMeterEvents, second).item.observation.period.start).toBe('2026-04-01T10:00:00Z');
@@ -150,6 +156,26 @@ describe('a request of a token trace', () => {
       deploymentId: 'assistant',
       observation: { resourceId: 'gpt', sourceId: 'r1', quantity: '4808' },
     });
+  });
+
+  it('has its model in the column of OpenRouter', () => {
+    const activity = {
+      generation_id: 'gen-1',
+      created_at: '2026-04-01 10:00:00.5',
+      tokens_prompt: '4808',
+      tokens_completion: '10',
+      model_permaslug: 'openai/gpt',
+      user: 'assistant',
+    };
+    expect(readRow(tokenTrace, activity).item).toMatchObject({
+      observation: { resourceId: 'openai/gpt', sourceId: 'gen-1', quantity: '4808' },
+    });
+  });
+
+  it('has its time in the format of a mapping, also where that is a number', () => {
+    const numbered = { ...request, TIMESTAMP: '2026040112' };
+    const { item } = readRow(tokenTrace, numbered, { values, dates: 'YYYYMMDDHH' });
+    expect(item.observation.period.start).toBe('2026-04-01T12:00:00Z');
   });
 
   it('needs a kind for each', () => {

@@ -11,9 +11,10 @@ const UNIX = /^(\d{1,11})(?:\.(\d{1,6})\d*)?$/;
 /** Some senders give nanoseconds. Instants have microseconds, so the rest is cut off. */
 const NANOSECONDS = /(\.\d{6})\d+/;
 
-/** An instant as text, or as seconds since 1970. */
+/** An instant in the format of the mapping, or as text, or as seconds since 1970. */
 export function eventTime(cells: Cells, field: string): Instant {
   const written = cells.text(field);
+  if (cells.hasDateFormat) return cells.asInstant(field, written);
   const [, seconds, fraction = ''] = UNIX.exec(written) ?? [];
   if (seconds === undefined) return cells.asInstant(field, written.replace(NANOSECONDS, '$1'));
   return fromMicros(BigInt(seconds) * 1_000_000n + BigInt(fraction.padEnd(6, '0')));
@@ -125,13 +126,13 @@ export const stripeMeterEvents: Preset<UsageItem> = {
     { name: 'billingKind', columns: ['event_name'], isRequired: true },
     { name: 'start', columns: ['timestamp', 'created'], isRequired: true },
     { name: 'quantity', columns: ['payload.value'], isRequired: true },
-    { name: 'sourceId', columns: ['identifier'], isRequired: true },
+    { name: 'sourceId', columns: ['identifier'] },
   ],
   recognises: (columns) => columns.has('event_name') && columns.has('payload'),
   exponents: true,
   isLenient: true,
   read(cells) {
-    const deploymentId = cells.id('deploymentId');
+    const [deploymentId, sourceId] = [cells.id('deploymentId'), cells.optionalId('sourceId')];
     return {
       deploymentId,
       observation: {
@@ -139,7 +140,8 @@ export const stripeMeterEvents: Preset<UsageItem> = {
         billingKind: cells.id('billingKind'),
         period: eventPeriod(eventTime(cells, 'start')),
         granularity: 'event',
-        sourceId: cells.id('sourceId'),
+        // Stripe makes one for an event that was sent without. Without one, a row is known by its file and its number.
+        ...(sourceId === undefined ? {} : { sourceId }),
         quantity: cells.decimal('quantity'),
       },
     };

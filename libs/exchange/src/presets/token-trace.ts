@@ -16,7 +16,7 @@ export const tokenTrace: Preset<UsageItem> = {
   kind: 'usage',
   fields: [
     { name: 'deploymentId', columns: ['deploymentId', 'deployment', 'end_user', 'user'], isRequired: true },
-    { name: 'resourceId', columns: ['resourceId', 'resource', 'model'], isRequired: true },
+    { name: 'resourceId', columns: ['resourceId', 'resource', 'model', 'model_permaslug'], isRequired: true },
     { name: 'start', columns: ['TIMESTAMP', 'startTime', 'created_at', 'time'], isRequired: true },
     { name: 'sourceId', columns: ['request_id', 'generation_id', 'id'] },
     { name: 'inputTokens', columns: INPUT, isRequired: true },
