@@ -272,8 +272,8 @@ async function clientOf(api: string) {
         position: answer.headers.get('ledgerline-position'),
       };
     },
-    write: async () =>
-      asTold(async () => fetch(`${api}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(usage(1)) })),
+    write: async (command: object = usage(1)) =>
+      asTold(async () => fetch(`${api}/api/v1/commands`, { method: 'POST', headers, body: JSON.stringify(command) })),
     ready: async (query = '') => asTold(async () => get(`/health/ready${query}`)),
   };
 }
@@ -312,6 +312,54 @@ describe('an API on EventStoreDB', () => {
       await api.close();
       await database.drop();
       await log.stop(false);
+    }
+  });
+});
+
+describe('an API on EventStoreDB with a full disk in the database of its mirror', () => {
+  it('is ready for reads only, and they say since when they are stale, until it copies again', async () => {
+    const [database, others] = [await testDatabase(), await testDatabase()];
+    const [log, proxy] = [await logBehindGrpc(database.url), await postgresProxy(database.url)];
+    const eventStore = { url: log.node.connectionString, prefix: 'ledgerline-' };
+    const serving = { eventStore, jwtSecret: SECRET, ...LISTENING, logger: silent };
+    const api = await startApi({ databaseUrl: proxy.url, ...serving });
+    // It has a mirror of its own.
+    const other = await startApi({ databaseUrl: others.url, ...serving });
+    try {
+      const [here, there] = [await clientOf(api.url), await clientOf(other.url)];
+      const commands = [
+        { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
+        { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
+      ];
+      for (const command of commands) expect(await there.write(command)).toMatchObject({ status: 200 });
+      await until(here.read, {});
+      proxy.refuse({ ...DISK_FULL, statement: /\.append_mirrored\(/ });
+      expect(await there.write(usage(0))).toMatchObject({ status: 200 });
+      const { rows } = await others.pool.query<{ since: string }>(
+        'SELECT recorded_at AS since FROM ledgerline_log.events ORDER BY position DESC LIMIT 1',
+      );
+      const since = rows[0]?.since;
+      const state = async (query?: string): Promise<object> => {
+        const { status, body } = await here.ready(query);
+        const { state: why, staleSince } = body as { state?: string; staleSince?: string };
+        return { status, state: why, staleSince };
+      };
+      await until(state, { status: 503, state: 'not_writable', staleSince: since });
+      expect(await state('?for=reads')).toEqual({ status: 200, state: 'not_writable', staleSince: since });
+      expect(await here.read()).toEqual({});
+      expect(await here.staleOf()).toMatchObject({
+        since,
+        reason: 'The database is read-only, or its disk is full.',
+      });
+      proxy.refuse(null);
+      await until(state, { status: 200, state: undefined, staleSince: undefined });
+      expect(await here.read()).toEqual({ cpu: '1' });
+      expect(await here.staleOf()).toMatchObject({ since: null, reason: null });
+    } finally {
+      await Promise.all([api.close(), other.close()]);
+      await proxy.close();
+      await log.stop(true);
+      await Promise.all([database.drop(), others.drop()]);
     }
   });
 });

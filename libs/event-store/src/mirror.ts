@@ -1,10 +1,12 @@
 import { eventSchemas } from '#domain/events';
+import type { Instant } from '#domain/time/instant';
 import { isConnectionLost, isNotNow, isNotWritable } from '#postgres/connection';
 import { Backoff } from './backoff.js';
 import { Bell } from './bell.js';
 import type { CopierLock } from './copier-lock.js';
 import { Arriving } from './arriving.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
+import type { ServerRecord } from './eventstoredb.record.js';
 import { assertNoOverlap } from './overlap.js';
 import { UnknownOutcome } from './port.js';
 import type { Copied } from './postgres.copies.js';
@@ -31,8 +33,14 @@ export interface MirrorState {
   readonly comparedUpTo: number | null;
   /** This process copies what comes after this position. null: another one does. */
   readonly copiesAfter: number | null;
-  /** Why nothing can be copied at present: the disk is full, or the database is read-only. */
-  readonly notWritable: Error | null;
+  readonly notWritable: NotWritable | null;
+}
+
+/** Nothing can be copied at present: the disk is full, or the database is read-only. */
+export interface NotWritable {
+  readonly error: Error;
+  /** When the first event that the mirror lacks was recorded. null: it lacks none. */
+  readonly since: Instant | null;
 }
 
 interface MirrorOptions {
@@ -81,6 +89,8 @@ export async function mirrorLog(source: EventStoreDbLog, target: PostgresLog, op
 
 class Mirroring {
   private state: MirrorState = { comparedUpTo: null, copiesAfter: null, notWritable: null };
+  /** When the first event was recorded that is being copied. */
+  private copying: Instant | null = null;
 
   constructor(
     private readonly source: EventStoreDbLog,
@@ -98,7 +108,7 @@ class Mirroring {
   }
 
   failed(error: unknown): void {
-    if (error instanceof Error && isNotWritable(error)) this.become({ notWritable: error });
+    if (error instanceof Error && isNotWritable(error)) this.become({ notWritable: { error, since: this.copying } });
   }
 
   /** Compares, waits for its turn, and copies. */
@@ -111,7 +121,7 @@ class Mirroring {
     const comparedUpTo = await source.head();
     if (signal.aborted) return;
     this.become({ comparedUpTo, ...(comparedUpTo <= compared ? { notWritable: null } : {}) });
-    const hasLock = isTurn || (await this.standBy(lock, signal));
+    const hasLock = isTurn || (await this.standBy(lock, compared, signal));
     if (signal.aborted) return;
     const copiesAfter = await fromMirror(() => target.lastSourcePosition());
     this.become({ copiesAfter });
@@ -125,7 +135,9 @@ class Mirroring {
     try {
       for (let batch = await arriving.next(); batch.length > 0; batch = await arriving.next()) {
         const started = performance.now();
+        this.copying = firstRecorded(batch);
         const copied = await this.target.appendMirrored(batch, after);
+        this.copying = null;
         after = batch.at(-1)?.position ?? after;
         if (this.state.notWritable !== null) this.become({ notWritable: null });
         this.options.onCopied?.(copied, after);
@@ -143,7 +155,7 @@ class Mirroring {
    * Waits until this process has the lock (true), or a copy is late (false). Errors: UnknownOutcome, if the connection
    * to the server is lost.
    */
-  private async standBy(lock: CopierLock, signal: AbortSignal): Promise<boolean> {
+  private async standBy(lock: CopierLock, compared: number, signal: AbortSignal): Promise<boolean> {
     const { late = new Bell() } = this.options;
     const standing = new AbortController();
     const ending = AbortSignal.any([signal, standing.signal]);
@@ -151,6 +163,9 @@ class Mirroring {
       while (!ending.aborted) {
         const seen = late.rings;
         await late.wait(seen, ending, STANDBY_MS);
+        // Another process copied something: the database can be written again.
+        if (this.isRefused && (await fromMirror(() => this.target.lastSourcePosition())) > compared)
+          this.become({ notWritable: null });
         if (ending.aborted || (await fromMirror(() => lock.take()))) return true;
         if (late.rings !== seen) return false;
       }
@@ -169,6 +184,12 @@ class Mirroring {
     this.state = { ...this.state, ...state };
     this.options.onState?.(this.state);
   }
+}
+
+/** null: the server deleted streams there, and recorded no event of ours. */
+function firstRecorded(batch: readonly ServerRecord[]): Instant | null {
+  for (const record of batch) if ('event' in record) return record.event.recordedAt;
+  return null;
 }
 
 /** EventStoreDB does not have what was copied: it was set back, or it is another server. */

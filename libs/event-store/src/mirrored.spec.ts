@@ -209,6 +209,30 @@ describe('several processes with one mirror', () => {
     expect((await all(log.readAll(0))).map((each) => each.id)).toEqual([id(1), id(2), id(3), id(4)]);
   });
 
+  it('all write again after their database was read-only, also those that only stand by', async () => {
+    const both = [await start(), await start()] as const;
+    await both[0].append('a', NO_STREAM, [event(1)]);
+    const name = new URL(database.url).pathname.slice(1);
+    await database.pool.query(`ALTER DATABASE "${name}" SET default_transaction_read_only = on`);
+    await dropDatabaseConnections(database.url);
+    // Each waits for its copy, and finds that it can't be written.
+    await Promise.allSettled(both.map(async (log, n) => log.append(`b${n}`, NO_STREAM, [event(10 + n)])));
+    expect(both.map(({ notWritable }) => notWritable?.error.message)).toEqual([
+      expect.stringContaining('read-only transaction'),
+      expect.stringContaining('read-only transaction'),
+    ]);
+    const owner = new pg.Client({ connectionString: database.url, options: '-c default_transaction_read_only=off' });
+    await owner.connect();
+    await owner.query(`ALTER DATABASE "${name}" RESET default_transaction_read_only`);
+    await owner.end();
+    await dropDatabaseConnections(database.url);
+    for (const [n, log] of both.entries())
+      expect(await whenWritable(async () => log.append(`c${n}`, NO_STREAM, [event(20 + n)]))).toMatchObject({
+        revision: 0,
+      });
+    expect(both.map(({ notWritable }) => notWritable)).toEqual([null, null]);
+  });
+
   it('refuse to write to a server that was set back, also those that only stand by', async () => {
     const [first, second] = [await start(), await start()];
     await first.append('a', NO_STREAM, [event(1)]);

@@ -5,7 +5,7 @@ import { Backoff } from './backoff.js';
 import { Bell } from './bell.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
 import { compareWithServer, type MirrorDifference } from './mirror.compare.js';
-import { mirrorLog, type MirrorState } from './mirror.js';
+import { mirrorLog, type MirrorState, type NotWritable } from './mirror.js';
 import {
   type Appended,
   type EventFilter,
@@ -139,6 +139,11 @@ export class MirroredLog implements EventLog {
     return this.mirror.head();
   }
 
+  /** Why the mirror can't be written, as this process found it. null: it can. Meanwhile reads may lack events. */
+  get notWritable(): NotWritable | null {
+    return this.state.notWritable;
+  }
+
   /** Whether EventStoreDB answers, and lets the user read. Errors: UnknownOutcome, AccessDenied. */
   async probe(): Promise<void> {
     await this.source.head();
@@ -168,7 +173,7 @@ export class MirroredLog implements EventLog {
   /** What nobody could read is not written either, nor is anything written to another server. */
   private async readyToWrite(): Promise<void> {
     await this.mirrored('is not compared with EventStoreDB', async () => true);
-    if (this.state.notWritable !== null) throw this.state.notWritable;
+    if (this.state.notWritable !== null) throw this.state.notWritable.error;
   }
 
   /** Reports a conflict only when the mirror has the conflicting events: whoever decides again reads them. */
@@ -254,7 +259,7 @@ export class MirroredLog implements EventLog {
         notWritable !== null ||
         waited > (this.isCompared ? MIRROR_TIMEOUT_MS : SERVER_TIMEOUT_MS)
       )
-        throw new UnknownOutcome(`the mirror ${delay} in time`, { cause: lost ?? notWritable });
+        throw new UnknownOutcome(`the mirror ${delay} in time`, { cause: lost ?? notWritable?.error });
       if (copiesAfter === null && waited > LATE_MS) this.late.ring();
       await (lost === undefined
         ? bell.wait(seen, this.ending, this.isCompared ? LOOK_AGAIN_MS : POLL_MS)

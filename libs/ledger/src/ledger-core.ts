@@ -41,6 +41,8 @@ export interface Readable {
   readonly stale: { readonly since: Instant; readonly cause: unknown } | null;
 }
 
+type Mirror = Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'notWritable' | 'probe'>;
+
 /** What handlers of commands and queries work with: the log, the projections and the read models. */
 export class LedgerCore {
   readonly book: EventBook;
@@ -78,7 +80,7 @@ export class LedgerCore {
       /** Computes the tree again from the log, and compares it with what is stored. null: a trial has none. */
       readonly verify: ((verifier: Verifier | null) => Promise<Verified>) | null;
       /** The mirror of EventStoreDB. null: the log is in Postgres, or this is a trial. */
-      readonly mirror: Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'probe'> | null;
+      readonly mirror: Mirror | null;
       /** Standbys of the database that answer queries. Default: none. */
       readonly standbys?: Standbys<LedgerCore>;
       /** Where outcomes are kept. Default: in the same database. A standby's are in its primary. */
@@ -111,7 +113,7 @@ export class LedgerCore {
     return this.parts.trialPool;
   }
 
-  get mirror(): Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'probe'> | null {
+  get mirror(): Mirror | null {
     return this.parts.mirror;
   }
 
@@ -132,7 +134,9 @@ export class LedgerCore {
    */
   async readable(): Promise<Readable> {
     try {
-      return { position: await unlessStopped(async () => this.projector.catchUp()), stale: null };
+      const position = await unlessStopped(async () => this.projector.catchUp());
+      const { error: cause, since = null } = this.mirror?.notWritable ?? {};
+      return { position, stale: since === null ? null : { since, cause } };
     } catch (error) {
       if (!(error instanceof ProjectionHalted) && !isNotWritable(error)) throw error;
       const position = await this.projector.position();

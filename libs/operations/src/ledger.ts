@@ -6,6 +6,7 @@ import { invalid } from '#domain/errors';
 import type { EventSource } from '#domain/events';
 import { isDomainError } from '#domain/schema';
 import type { Instant } from '#domain/time/instant';
+import type { NotWritable } from '#event-store/mirror';
 import { stoppedBy } from '#postgres/stoppable';
 import type { Progress } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
@@ -295,6 +296,11 @@ export class Ledger {
   /** Whether the log can be written: with EventStoreDB, whether the server answers. Errors: those of an outage. */
   async probeLog(): Promise<void> {
     await this.core.mirror?.probe();
+  }
+
+  /** Why the mirror of EventStoreDB can't be written. null: it can, or the log is in Postgres. */
+  get mirrorNotWritable(): NotWritable | null {
+    return this.core.mirror?.notWritable ?? null;
   }
 
   /** Whether the database is read-only, as a standby is. */

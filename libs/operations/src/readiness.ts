@@ -73,12 +73,25 @@ async function readinessOf(ledger: Ledger, now: Instant): Promise<Readiness> {
       ...figures,
     };
   if (isReadOnly) return { status: 'degraded', code, state: 'read_only', reason: REASONS.read_only, ...figures };
+  const { mirrorNotWritable } = ledger;
+  if (mirrorNotWritable !== null)
+    return {
+      status: 'degraded',
+      code,
+      state: 'not_writable',
+      staleSince: mirrorNotWritable.since,
+      reason: REASONS.not_writable,
+      ...figures,
+    };
   return { status: 'ready', ...figures };
 }
 
 const REASONS = {
   rebuilding: 'The read models of this version are being built. The API is ready once they are complete.',
   other_log: 'The log was set back or replaced behind the read models. An operator must restore it, or rebuild them.',
+  not_writable:
+    'The database can not be written, as where its disk is full: the events of EventStoreDB are not copied into it.' +
+    ' Reads go on without them, and writes are refused.',
   read_only: 'The database is read-only. Reads go on, and writes are refused.',
 };
 
