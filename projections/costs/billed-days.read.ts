@@ -1,7 +1,8 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { ProviderKind } from '#domain/margin/kind-mapping';
 import type { Instant } from '#domain/time/instant';
 import type { ReadModels } from '#read-model/read-models';
-import { type CostsOf, linesOf } from './charged.read.js';
+import { type CostsOf, isOf, linesOf } from './charged.read.js';
 
 /** Neighbouring UTC days for which a provider billed the use of one of its kinds. */
 export interface BilledDays {
@@ -11,6 +12,20 @@ export interface BilledDays {
   readonly end_at: Instant;
 }
 
+/** SQL: `partial`, the bills with deliveries of which none is whole and completed. */
+const partialBills = (position: number): RawBuilder<unknown> => sql`
+  partial AS MATERIALIZED (
+    SELECT provider, delivery FROM cost_deliveries WHERE position_from <= ${position}
+    GROUP BY provider, delivery HAVING bool_and(mode = 'partial' OR pending <> '[]'))`;
+
+/** SQL: a row with `provider` and `invoice_ref` is of one of these. */
+const isPartial = (row: string): RawBuilder<unknown> => sql`
+  EXISTS (
+    SELECT FROM partial p
+    WHERE p.provider = ${sql.ref(`${row}.provider`)}
+      AND (${sql.ref(`${row}.invoice_ref`)} = p.delivery
+        OR starts_with(${sql.ref(`${row}.invoice_ref`)}, p.delivery || ' ')))`;
+
 /**
  * The days that lines of usage charge, of the months. Lines of a bill with deliveries of which none is whole and
  * completed do not count: of such a bill it is not known what is missing.
@@ -18,9 +33,7 @@ export interface BilledDays {
 export async function readBilledDays(db: Kysely<ReadModels>, position: number, of: CostsOf): Promise<BilledDays[]> {
   const columns = sql`provider, kind, invoice_ref, category, charge_period_start, charge_period_end`;
   const { rows } = await sql<BilledDays>`
-    WITH partial AS MATERIALIZED (
-      SELECT provider, delivery FROM cost_deliveries WHERE position_from <= ${position}
-      GROUP BY provider, delivery HAVING bool_and(mode = 'partial' OR pending <> '[]')),
+    WITH ${partialBills(position)},
     days AS (
       SELECT DISTINCT provider, kind, invoice_ref, date_trunc('day', charge_period_start, 'UTC') AS first_day,
         date_trunc('day', charge_period_end - interval '1 microsecond', 'UTC') + interval '1 day' AS next_day
@@ -28,12 +41,53 @@ export async function readBilledDays(db: Kysely<ReadModels>, position: number, o
     SELECT b.provider, b.kind, lower(r.span) AS start_at, upper(r.span) AS end_at
     FROM (
       SELECT provider, kind, range_agg(tstzrange(first_day, next_day)) AS spans FROM days d
-      WHERE NOT EXISTS (
-        SELECT FROM partial p
-        WHERE p.provider = d.provider
-          AND (d.invoice_ref = p.delivery OR starts_with(d.invoice_ref, p.delivery || ' ')))
+      WHERE NOT ${isPartial('d')}
       GROUP BY provider, kind) b
     CROSS JOIN LATERAL unnest(b.spans) AS r(span)
     ORDER BY 1, 2, 3`.execute(db);
+  return rows;
+}
+
+/** What lines of usage of one provider's kind charge: between two neighbouring instants, or over a charge period. */
+export interface BilledUse {
+  readonly provider: string;
+  readonly kind: string;
+  /** null: of no resource, or of a kind that was asked for in all. */
+  readonly resource_id: string | null;
+  readonly amount: string;
+  /** The number of instants at or before the charge period. null: the charge period holds one of them. */
+  readonly span: number | null;
+  /** null: between two instants. */
+  readonly charge_period_start: Instant | null;
+  readonly charge_period_end: Instant | null;
+}
+
+/** The cost of the lines that make up the billed days. `byResource`: these kinds by resource. */
+export async function readBilledUse(
+  db: Kysely<ReadModels>,
+  position: number,
+  of: CostsOf,
+  { instants, byResource }: { readonly instants: readonly Instant[]; readonly byResource: readonly ProviderKind[] },
+): Promise<BilledUse[]> {
+  const columns = sql`
+    provider, kind, invoice_ref, resource_id, category, amount, charge_period_start, charge_period_end,
+    width_bucket(charge_period_start, ${instants}::timestamptz[]) AS span,
+    width_bucket(charge_period_end - interval '1 microsecond', ${instants}::timestamptz[]) AS last_span`;
+  const { rows } = await sql<BilledUse>`
+    WITH ${partialBills(position)},
+    lines AS MATERIALIZED (SELECT * FROM ${linesOf(position, of, columns)} l WHERE category = 'usage'),
+    left_out AS (
+      SELECT provider, invoice_ref FROM (SELECT DISTINCT provider, invoice_ref FROM lines) b WHERE ${isPartial('b')})
+    SELECT provider, kind, resource_id, sum(amount) AS amount, span, charge_period_start, charge_period_end
+    FROM (
+      SELECT l.provider, l.kind, l.amount,
+        CASE WHEN ${isOf(byResource)} THEN l.resource_id END AS resource_id,
+        CASE WHEN l.span = l.last_span THEN l.span END AS span,
+        CASE WHEN l.span < l.last_span THEN l.charge_period_start END AS charge_period_start,
+        CASE WHEN l.span < l.last_span THEN l.charge_period_end END AS charge_period_end
+      FROM lines l
+      WHERE (l.provider, l.invoice_ref) NOT IN (SELECT provider, invoice_ref FROM left_out)) x
+    GROUP BY provider, kind, resource_id, span, charge_period_start, charge_period_end
+    ORDER BY kind, provider, resource_id, span, charge_period_start, charge_period_end`.execute(db);
   return rows;
 }

@@ -164,6 +164,7 @@ const mayHave = (keys: readonly string[]): RawBuilder<unknown> => sql`
   (position(chr(92) IN tags) > 0
     OR EXISTS (SELECT FROM unnest(${keys.map((key) => JSON.stringify(key))}::text[]) k WHERE position(k IN tags) > 0))`;
 
-const isOf = (kinds: NonNullable<LineSelection['kinds']>): RawBuilder<unknown> => sql`
+/** SQL: a row is of one of these kinds. */
+export const isOf = (kinds: NonNullable<LineSelection['kinds']>): RawBuilder<unknown> => sql`
   ((provider, kind) IN (SELECT * FROM unnest(${kinds.map(({ provider }) => provider)}::text[],
     ${kinds.map(({ kind }) => kind)}::text[])))`;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { costStream } from '#domain/costs/cost';
 import { instant } from '#domain/time/instant';
 import { dayOf } from '#domain/time/period';
@@ -215,6 +215,80 @@ it('ends by kind and day: what a bill does not charge is still estimated', async
   expect(await ended()).toEqual(['0.00', '4.00', '1.00', '3.00']);
 });
 
+const DAYS = Array.from({ length: 30 }, (_, n) => instant(`2026-04-${String(n + 1).padStart(2, '0')}T00:00:00Z`));
+const days = DAYS.map((at) => at.slice(0, 10));
+
+it('is compared with the cost of the providers whose usage was estimated, shared or not', async () => {
+  const both = ['A', 'B'].map((provider) => ({ ...mapping('API', 'requests'), provider }));
+  await test.apply(
+    ...both,
+    rate('0.10', { provider: 'A' }),
+    observe('a1', reading('2026-04-02', '100', { provider: 'A' }), reading('2026-04-02', '7', { provider: 'B' })),
+    bill('A', '9.00', { tenantId: 'a' }),
+    bill('B', '50.00', { tenantId: 'a' }),
+  );
+  // 100 × 0.10 = 10.00. B has no rate, so its 50.00 end no estimate. 10.00 − 9.00 = 1.00
+  const expected = [{ billingKind: 'requests', quantity: '100', estimate: '10.00', actual: '9.00', variance: '1.00' }];
+  expect(await variance()).toEqual(expected);
+  await test.apply({
+    ...{ command: 'set-cost-sharing', policyId: 'all', costs: { provider: 'A' }, method: 'even' },
+    effectiveFrom: T('2026-01-01'),
+  });
+  expect((await margin()).overall).toMatchObject({ cogs: '59.00', sharedCogs: '9.00' });
+  expect(await variance()).toEqual(expected);
+  // The rest of the bill of A is of nobody: it ends the estimate as well. 10.00 − 9.00 − 2.00 = −1.00
+  await test.apply({
+    ...{ command: 'record-cost', provider: 'A', invoiceRef: 'A rest' },
+    lines: [line('1', '2026-04-01', '2026-05-01', { amount: '2.00', tenantId: undefined })],
+  });
+  expect(await variance()).toMatchObject([{ actual: '11.00', variance: '-1.00' }]);
+  // A reading without a provider may be of any: with a rate for it, the cost of all providers counts.
+  await test.apply(rate('0.50'), observe('b1', reading('2026-04-03', '10')));
+  // 100 × 0.10 + 7 × 0.50 + 10 × 0.50 = 18.50, and 11.00 + 50.00 = 61.00
+  expect(await variance()).toMatchObject([{ estimate: '18.50', actual: '61.00', variance: '-42.50' }]);
+});
+
+describe('from the 16th of a month', () => {
+  beforeEach(async () => {
+    await test.apply(
+      mapping('API', 'requests'),
+      rate('0.10', { effectiveFrom: T('2026-04-16') }),
+      observe('a1', ...days.map((date) => reading(date, '10', { provider: 'aws' }))),
+    );
+  });
+  // Of 30 days with 10 requests, 15 are estimated at 10 × 0.10 = 1.00 each.
+  const expected = ['0.00', '15.00', '15.00', '0.00'];
+
+  it('is compared with the lines from then on', async () => {
+    const daily = DAYS.map((at, n) => ({
+      ...{ ...line(String(n), days[n] ?? '', ''), amount: '1.00', chargePeriod: dayOf(at) },
+    }));
+    await test.apply(billed('2026-04', ...daily));
+    expect(await ended()).toEqual(expected);
+  });
+
+  it('is compared with the part of a line of the month from then on', async () => {
+    await test.apply(billed('2026-04', line('1', '2026-04-01', '2026-05-01', { amount: '30.00' })));
+    // 30.00 × 15 / 30 days
+    expect(await ended()).toEqual(expected);
+    // From the 21st on a rate in another currency is in force: 5 days are left.
+    await test.apply(rate('0.20', { effectiveFrom: T('2026-04-21'), currency: 'NOK' }));
+    expect(await ended()).toEqual(['0.00', '5.00', '5.00', '0.00']);
+  });
+
+  it('is compared with the part of a line for its billing kind, by the use of the resource', async () => {
+    const gib = { billingKind: 'gib', provider: 'aws', quantity: '1' };
+    await test.apply(
+      mapping('Storage', 'requests', 'gib'),
+      // 10 days of it: 30 days of requests are three quarters of the time.
+      observe('a1', ...days.slice(0, 10).map((date) => reading(date, '1', gib))),
+      billed('2026-04', line('1', '2026-04-01', '2026-05-01', { kind: 'Storage', amount: '40.00', resourceId: 'r' })),
+    );
+    // 40.00 × 15 / 30 days × 3 / 4
+    expect(await ended()).toEqual(expected);
+  });
+});
+
 it('does not end by a delivery that is declared partial', async () => {
   const files = await folder();
   try {
@@ -232,9 +306,12 @@ it('does not end by a delivery that is declared partial', async () => {
     // Its cost counts, and all of 1.00 is still estimated.
     expect((await margin()).overall.cogs).toBe('0.30');
     expect(await ended()).toEqual(['1.00', undefined, undefined, undefined]);
+    // A bill of another account ends it. What the partial one charges is not compared: 1.00 − 0.20.
+    await test.apply(billed('43 2026-04', line('1', '2026-04-01', '2026-05-01', { amount: '0.20' })));
+    expect(await ended()).toEqual(['0.00', '1.00', '0.20', '0.80']);
     await backfilled(test, 'costs', all, {}, { delivery: { name: 'closed', isPartial: false } });
-    // 1.00 − 0.70
-    expect(await ended()).toEqual(['0.00', '1.00', '0.70', '0.30']);
+    // 1.00 − 0.20 − 0.70
+    expect(await ended()).toEqual(['0.00', '1.00', '0.90', '0.10']);
   } finally {
     await files.remove();
   }

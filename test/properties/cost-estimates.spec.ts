@@ -8,8 +8,8 @@ import { checkedOn } from '../support/properties.js';
 
 /**
  * Random readings, cost rates, mappings of kinds and cost lines, in any order. A plain computation, day by day, says
- * which readings a line covers. Those are true-up: estimate − variance is what the bills say. All others are estimated,
- * and whatever is estimated, no figure of the margin but the estimate has it.
+ * which readings a line covers. Those are true-up, and compared with what the lines of their providers charge. All
+ * others are estimated, and whatever is estimated, no figure of the margin but the estimate has it.
  */
 
 const one = fc.constantFrom;
@@ -17,6 +17,8 @@ const one = fc.constantFrom;
 const DAYS = 61;
 const dayAt = (day: number): string => new Date(Date.UTC(2026, 3, 1 + day)).toISOString().replace('.000', '');
 const MONTHS = ['2026-04', '2026-05'];
+
+const inUnits = (cents: number): string => text(decimal(String(cents)).times(decimal('0.01')));
 
 const reading = fc.record({
   deploymentId: one('a1', 'b1'),
@@ -31,9 +33,11 @@ const line = fc
     category: one('usage', 'usage', 'credit', 'purchase', 'adjustment'),
     from: fc.integer({ min: 0, max: DAYS - 1 }),
     days: fc.integer({ min: 1, max: 30 }),
-    amount: fc.integer({ min: -500, max: 5000 }).map((cents) => text(decimal(String(cents)).times(decimal('0.01')))),
+    /** An even number of cents: a line is divided by days, and then by two billing kinds. */
+    perDay: fc.integer({ min: -250, max: 2500 }).map((n) => n * 2),
   })
-  .map(({ from, days, ...rest }) => ({ ...rest, from, until: Math.min(DAYS, from + days) }));
+  .map(({ from, days, ...rest }) => ({ ...rest, from, until: Math.min(DAYS, from + days) }))
+  .map((of) => ({ ...of, amount: inUnits(of.perDay * (of.until - of.from)) }));
 const unitCost = one('0.01', '0.0305', '2');
 const world = fc.record({
   readings: fc.array(reading, { minLength: 15, maxLength: 25 }),
@@ -83,7 +87,7 @@ function estimatesOf({ readings, lines, mapped, rates }: World) {
   return readings.map(({ day, provider, quantity }) => {
     const isOfP = provider === 'p' && rates.p !== null;
     return {
-      month: dayAt(day).slice(0, 7),
+      ...{ month: dayAt(day).slice(0, 7), provider },
       amount: decimal(quantity).times(decimal(isOfP ? (rates.p ?? '') : rates.any)),
       isBilled: lines.some(
         (each) =>
@@ -96,6 +100,22 @@ function estimatesOf({ readings, lines, mapped, rates }: World) {
       ),
     };
   });
+}
+
+/**
+ * Day by day: half of what lines of usage charge for both billing kinds, in a month. `providers`: those of the readings
+ * for which a bill has come. null: of any.
+ */
+function actualOf({ lines, mapped }: World, month: string, providers: readonly (string | null)[]): string {
+  const cents = lines
+    .filter(({ category, kind }) => category === 'usage' && kind === 'API')
+    .filter(({ provider }) => providers.some((each) => each === null || each === provider))
+    .flatMap(({ provider, from, until, perDay }) =>
+      Array.from({ length: until - from }, (_, n) => from + n)
+        .filter((day) => mapped[provider] <= day && dayAt(day).startsWith(month))
+        .map(() => perDay / 2),
+    );
+  return inUnits(cents.reduce((a, b) => a + b, 0));
 }
 
 const totalOf = (amounts: readonly Decimal[]): string => text(sum(amounts));
@@ -126,6 +146,15 @@ async function expectTruedUp(test: TestLedger, of: World): Promise<void> {
     // Together with what is trued up, it is all usage at its rates.
     expect(textOf([estimate.estimatedCost, ...billed.map((each) => each.estimate)])).toBe(
       totalOf(own.map(({ amount }) => amount)),
+    );
+    const ended = own.filter(({ isBilled }) => isBilled);
+    const actual = actualOf(
+      of,
+      period,
+      ended.map(({ provider }) => provider),
+    );
+    expect(billed.map((each) => [each.billingKind, textOf([each.actual])])).toEqual(
+      ended.length === 0 ? [] : [['requests', actual]],
     );
     for (const each of billed) expect(textOf([each.actual, each.variance])).toBe(textOf([each.estimate]));
     expect(textOf([estimate.marginWithEstimate, estimate.estimatedCost])).toBe(textOf([overall.margin]));

@@ -8,11 +8,10 @@ import {
   estimateStream,
 } from '#domain/margin/cost-rate';
 import { exactMoney } from '#domain/margin/margin';
-import { decimal, sum, text } from '#domain/money/decimal';
+import { text } from '#domain/money/decimal';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { assertEffective } from '#domain/time/period';
-import { unitsIn } from '#billing/costs/unit-economics';
-import { type Estimate, estimatesIn } from '#billing/estimates/estimates';
+import { variancesIn } from '#billing/estimates/variance';
 import { correctedTerms, statedTerms, type TermsSubject, withdrawnTerms } from '#ledger/dated-terms';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { zMonth } from '#ledger/month';
@@ -156,7 +155,7 @@ const zCostVariance = z
                 billingKind: z.string(),
                 quantity: zQuantity.describe('What was used'),
                 estimate: zMoney.describe('What it was estimated to cost'),
-                actual: zMoney.describe('What the bills say that it cost: see margin-units'),
+                actual: zMoney.describe('What the lines cost that end the estimate, whoever bears them'),
                 variance: zMoney.describe('estimate − actual'),
               })
               .meta({ id: 'KindVariance' }),
@@ -182,32 +181,20 @@ const costVariance = defineQuery({
   example: { from: '2026-04', to: '2026-04' },
   async handle({ from, to, currency }, context) {
     const months = monthsFrom('cost-variance', from, to);
-    const estimates = await estimatesIn(context, months, currency);
-    const units = await unitsIn(context, months, currency);
+    const variances = await variancesIn(context, months, currency);
     return {
       currency,
       months: months.map((month, index) => ({
         month: month.start.slice(0, 7),
-        byKind: varianceOf(
-          (estimates[index] ?? []).filter(({ isBilled }) => isBilled),
-          new Map((units.months[index]?.byKind ?? []).map((kind) => [kind.billingKind, kind.directCogs])),
-          currency,
-        ),
+        byKind: (variances[index] ?? []).map(({ billingKind, quantity, estimate, actual }) => ({
+          ...{ billingKind, quantity: text(quantity) },
+          ...{ estimate: exactMoney(estimate, currency), actual: exactMoney(actual, currency) },
+          variance: exactMoney(estimate.minus(actual), currency),
+        })),
       })),
     };
   },
 });
-
-const varianceOf = (estimates: readonly Estimate[], actuals: ReadonlyMap<string, string>, currency: string) =>
-  [...Map.groupBy(estimates, ({ billingKind }) => billingKind)].map(([billingKind, own]) => {
-    const estimate = sum(own.map(({ amount }) => amount));
-    const actual = decimal(actuals.get(billingKind) ?? '0');
-    return {
-      ...{ billingKind, quantity: text(sum(own.map(({ quantity }) => quantity))) },
-      ...{ estimate: exactMoney(estimate, currency), actual: exactMoney(actual, currency) },
-      variance: exactMoney(estimate.minus(actual), currency),
-    };
-  });
 
 export const costRateOperations: Operations = {
   commands: [setCostRate, correctCostRate],

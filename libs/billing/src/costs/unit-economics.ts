@@ -100,25 +100,38 @@ interface Mapped extends Pick<MayBeIdle, 'spansOf'> {
 }
 
 /** The cost of each month by what it is for. */
-async function costsIn(
+const costsIn = async (
   context: QueryContext,
   figures: readonly MonthSums[],
-  { currency, mappedTo, spansOf }: Mapped,
-): Promise<CostsByKind[]> {
-  const costs = figures.map((of) => unitCosts(of, { currency, mappedTo, spansOf }));
-  const divided = costs.flat().flatMap((cost) => {
-    const { billingKinds } = mappedTo(cost, cost.at);
-    const { resourceId, isUnattributed, idle } = cost;
-    const isDivided = billingKinds.length > 1 && resourceId !== null && !isUnattributed && idle === null;
-    return isDivided ? [{ resourceId, billingKinds }] : [];
-  });
+  mapped: Mapped,
+): Promise<readonly CostsByKind[]> =>
+  dividedByKind(
+    context,
+    figures.map((of) => ({ month: of.month, costs: unitCosts(of, mapped) })),
+    mapped,
+  );
+
+/** Costs of UTC months, in the order of time, each by what they are for. */
+export async function dividedByKind(
+  context: QueryContext,
+  of: readonly { readonly month: Period; readonly costs: readonly UnitCost[] }[],
+  { currency, mappedTo }: Pick<Mapped, 'currency' | 'mappedTo'>,
+): Promise<readonly CostsByKind[]> {
+  const divided = of.flatMap(({ costs }) =>
+    costs.flatMap((cost) => {
+      const { billingKinds } = mappedTo(cost, cost.at);
+      const { resourceId, isUnattributed, idle } = cost;
+      const isDivided = billingKinds.length > 1 && resourceId !== null && !isUnattributed && idle === null;
+      return isDivided ? [{ resourceId, billingKinds }] : [];
+    }),
+  );
   const used = await usedTimeIn(
     context,
-    figures.map(({ month }) => month),
+    of.map(({ month }) => month),
     divided,
   );
-  return figures.map(({ month }, index) =>
-    costsByKind(costs[index] ?? [], { mappedTo, currency, usedTime: (of, kind) => used({ ...of, month, kind }) }),
+  return of.map(({ month, costs }) =>
+    costsByKind(costs, { mappedTo, currency, usedTime: (resource, kind) => used({ ...resource, month, kind }) }),
   );
 }
 
