@@ -23,14 +23,14 @@ const inUnits = (cents: number): string => text(decimal(String(cents)).times(dec
 const reading = fc.record({
   deploymentId: one('a1', 'b1'),
   day: fc.integer({ min: 0, max: DAYS - 1 }),
-  provider: one('p', 'q', null),
+  from: fc.nat(),
   quantity: fc.integer({ min: 0, max: 500 }).map(String),
 });
 const line = fc
   .record({
     provider: one('p', 'q'),
-    kind: one('API', 'API', 'other'),
-    category: one('usage', 'usage', 'credit', 'purchase', 'adjustment'),
+    kind: one('API', 'API', 'API', 'other'),
+    category: one('usage', 'usage', 'usage', 'usage', 'credit', 'purchase', 'adjustment'),
     from: fc.integer({ min: 0, max: DAYS - 1 }),
     days: fc.integer({ min: 1, max: 30 }),
     /** An even number of cents: a line is divided by days, and then by two billing kinds. */
@@ -39,9 +39,14 @@ const line = fc
   .map(({ from, days, ...rest }) => ({ ...rest, from, until: Math.min(DAYS, from + days) }))
   .map((of) => ({ ...of, amount: inUnits(of.perDay * (of.until - of.from)) }));
 const unitCost = one('0.01', '0.0305', '2');
+/** Whose readings there are: only then do lines of other providers end nothing. null: it is not known. */
+const providers = one<(string | null)[]>(['p'], ['q'], ['p', 'q'], ['p', 'q', null]);
+const readings = fc
+  .tuple(providers, fc.array(reading, { minLength: 15, maxLength: 25 }))
+  .map(([of, all]) => all.map(({ from, ...each }) => ({ ...each, provider: of[from % of.length] ?? null })));
 const world = fc.record({
-  readings: fc.array(reading, { minLength: 15, maxLength: 25 }),
-  lines: fc.array(line, { minLength: 3, maxLength: 6 }),
+  readings,
+  lines: fc.array(line, { minLength: 6, maxLength: 10 }),
   /** From which day on the kind API of each provider is mapped. */
   mapped: fc.record({ p: fc.integer({ min: 0, max: 30 }), q: fc.integer({ min: 0, max: 60 }) }),
   rates: fc.record({ any: unitCost, p: fc.option(unitCost) }),
