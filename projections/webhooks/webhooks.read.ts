@@ -33,3 +33,24 @@ export const readWebhook = async (
   webhookId: string,
 ): Promise<WebhookRow | undefined> =>
   db.selectFrom('webhooks').selectAll().where(at(position)).where('webhook_id', '=', webhookId).executeTakeFirst();
+
+/**
+ * The lowest position after which messages were asked for: by the replays of an endpoint after one number of them, up
+ * to another; -1: by its registration too. undefined: by none.
+ */
+export async function readLowestAfter(
+  db: Kysely<ReadModels>,
+  webhookId: string,
+  replays: { readonly after: number; readonly upTo: number },
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('webhooks')
+    .select('after_position')
+    .where('webhook_id', '=', webhookId)
+    .where('replays', '>', replays.after)
+    .where('replays', '<=', replays.upTo)
+    .orderBy('after_position')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.after_position;
+}

@@ -79,6 +79,7 @@ async function bill(tenantId: string, month: string): Promise<string> {
 }
 const secret = async (webhookId: string): Promise<string> =>
   (await test.ask<{ secret: string }>('webhook-secret', { webhookId })).secret;
+const replay = (after: number) => ({ command: 'replay-webhook', webhookId: 'books', after, reason: `after ${after}` });
 const deliveries = async (webhookId: string, params: object = {}) =>
   (
     await test.ask<{ items: { state: string; problem: string | null; attempts: number }[] }>('webhook-deliveries', {
@@ -243,6 +244,45 @@ describe('a webhook', () => {
     expect(receivedBy(books).slice(1)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
     second.abort();
     await other;
+  });
+
+  it.each([
+    ['is paused', true],
+    ['was registered before a worker ran', false],
+  ])('that %s loses nothing by a replay of what comes later', async (_, isKnown) => {
+    await register('books', books, { types: ['invoice.issued'] });
+    if (isKnown) {
+      work();
+      await bill('t1', '04');
+      await books.until(1);
+      await stop();
+    }
+    await test.apply({ command: 'pause-webhook', webhookId: 'books', reason: 'moving' });
+    await bill('t1', '05');
+    const after = await test.ledger.catchUp();
+    await bill('t2', '04');
+    await test.apply(replay(after), { command: 'resume-webhook', webhookId: 'books', reason: 'moved' });
+    await test.ledger.catchUp();
+    const before = books.received.length;
+    work();
+    await books.until(before + 2);
+    expect(receivedBy(books).slice(before).sort()).toEqual(['t1 invoice.issued', 't2 invoice.issued']);
+  });
+
+  it('is sent all of two replays that came before a worker looked', async () => {
+    const start = await test.ledger.catchUp();
+    await register('books', books, { types: ['invoice.issued'] });
+    work();
+    await bill('t1', '04');
+    const later = await test.ledger.catchUp();
+    await bill('t2', '04');
+    await books.until(2);
+    await stop();
+    await test.apply(replay(start), replay(later));
+    await test.ledger.catchUp();
+    work();
+    await books.until(4);
+    expect(receivedBy(books).slice(2).sort()).toEqual(['t1 invoice.issued', 't2 invoice.issued']);
   });
 
   it('that is paused gets no more of what waits, though it is being sent to', async () => {

@@ -5,7 +5,7 @@ import type { Instant } from '#domain/time/instant';
 import type { StoredEvent } from '#event-store/port';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { repeatedly } from '#ledger/repeatedly';
-import { readWebhooks } from '#projections/webhooks/webhooks.read';
+import { readLowestAfter, readWebhooks } from '#projections/webhooks/webhooks.read';
 import type { WebhookRow } from '#projections/webhooks/webhooks.table';
 import type { Projected } from '#read-model/projection';
 import { messageOfHalt } from './message.js';
@@ -165,26 +165,34 @@ class Deliverer {
     if (messages.length > 0) await this.outbox.add(id, cursor, messages, PLACE_OF_HALT);
   }
 
-  /** Where to go on. Messages that were asked for again, or of another log, begin a new round. */
+  /** Where to go on. A replay, or another log, begins a new round. */
   private async cursorOf(webhook: WebhookRow): Promise<Cursor> {
-    const { webhook_id: id, replays, after_position: after } = webhook;
+    const { webhook_id: id, replays } = webhook;
     const known = await this.outbox.cursor(id);
-    const start = async (round: number): Promise<Cursor> => {
-      await this.outbox.hurry(id, after);
-      const cursor = { round, replays, position: after, event_id: await this.idAt(after) };
-      await this.outbox.add(id, cursor, []);
-      return cursor;
-    };
-    if (known === undefined) return start(0);
-    if (known.replays !== replays) return start(known.round + 1);
-    if (this.compared.has(id)) return known;
-    this.compared.add(id);
-    if ((await this.idAt(known.position)) === known.event_id) return known;
+    const isSameLog = known !== undefined && (await this.isOfThisLog(id, known));
+    if (isSameLog && known.replays === replays) return known;
+    const lowest = await readLowestAfter(this.core.db, id, { after: isSameLog ? known.replays : -1, upTo: replays });
+    // A replay only adds: what was not prepared before it still is.
+    const position = Math.min(lowest ?? webhook.after_position, isSameLog ? known.position : Infinity);
+    await this.outbox.hurry(id, position);
+    const round = known === undefined ? 0 : known.round + 1;
+    const cursor = { round, replays, position, event_id: await this.idAt(position) };
+    await this.outbox.add(id, cursor, []);
+    return cursor;
+  }
+
+  /** Whether the log is the one that messages were prepared from. It is compared once. */
+  private async isOfThisLog(id: string, known: Cursor): Promise<boolean> {
+    if (this.compared.has(id)) return true;
+    if ((await this.idAt(known.position)) === known.event_id) {
+      this.compared.add(id);
+      return true;
+    }
     this.settings.report(
       `webhooks: the log was replaced: its event ${known.position} is not the one that was there when messages to` +
         ` ${id} were prepared. All messages since its registration are sent again.`,
     );
-    return start(known.round + 1);
+    return false;
   }
 
   private async idAt(position: number): Promise<string | null> {
