@@ -202,6 +202,27 @@ export class EventStoreDbLog implements EventLog {
   }
 
   /**
+   * Whether the server has had a revision of a stream, as far as it can tell. It may lack an event that it had if the
+   * stream was deleted, or if someone set its metadata, which limit how much of it is kept.
+   */
+  async hasHad(stream: string, revision: number): Promise<boolean> {
+    return this.patiently(`the end of ${stream}`, async (deadlineMs) => {
+      const name = this.prefix + stream;
+      try {
+        const last = await this.firstOf(streamBackwards(name), deadlineMs);
+        if (last !== undefined && 'event' in last) return last.event.revision >= revision;
+        for await (const response of this.responses(streamBackwards(`$$${name}`), { deadlineMs }))
+          if (response.hasEvent()) return true;
+        return false;
+      } catch (error) {
+        // Who may not read the metadata can't tell.
+        if (error instanceof StreamDeleted || error instanceof AccessDenied) return true;
+        throw error;
+      }
+    });
+  }
+
+  /**
    * Many events of others may follow our last one. They are searched once: each call continues where the last one
    * ended.
    */

@@ -156,13 +156,17 @@ describe('the mirror of EventStoreDB in Postgres', () => {
     ]);
   });
 
-  it('goes on where the stream of all its last events was deleted while no mirror ran', async () => {
+  it.each([
+    ['deleted', (stream: string) => node.log.softDelete(stream)],
+    ['permanently deleted', (stream: string) => node.log.tombstone(stream)],
+    ['truncated', (stream: string) => node.log.truncate(stream, 24)],
+  ])('goes on where the stream of all its last events was %s while no mirror ran', async (_how, remove) => {
     await source.append('first', NO_STREAM, [event(1)]);
     for (let n = 0; n < 25; n += 1) await source.append('many', n - 1, [event(100 + n)]);
     const mirror = run();
     await arrived(26);
     await mirror.stop();
-    node.log.tombstone('ledgerline-many');
+    remove('ledgerline-many');
     node.log.scavenge();
     const later = run();
     await source.append('first', 0, [event(2)]);

@@ -9,7 +9,7 @@ import type { EventStoreDbLog } from './eventstoredb.js';
 import type { ServerRecord } from './eventstoredb.record.js';
 import { assertNoOverlap } from './overlap.js';
 import { UnknownOutcome } from './port.js';
-import type { Copied } from './postgres.copies.js';
+import type { Copied, Copy } from './postgres.copies.js';
 import type { PostgresLog } from './postgres.js';
 
 /**
@@ -231,6 +231,23 @@ async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, co
           'which is further, does not: the server was set back and went on differently, or it is another one',
       );
   }
+  // After a backup was restored, the server may be further than before by the events of others alone.
+  for (const { stream, revision } of await unseenAfter(target, seen))
+    if (!(await source.hasHad(stream, revision)))
+      throw new OtherSource(
+        `EventStoreDB lacks revision ${revision} of ${stream}, which the mirror has, and nobody deleted or truncated ` +
+          'that stream: the server was set back and went on, or it is another one',
+      );
+}
+
+/** The last copies after a source position, one of each stream: its last one. */
+async function unseenAfter(target: PostgresLog, seen: number): Promise<readonly Copy[]> {
+  const last = await fromMirror(() => target.someCopies('last', COMPARED));
+  const byStream = Map.groupBy(
+    last.filter(({ sourcePosition }) => sourcePosition > seen),
+    ({ stream }) => stream,
+  );
+  return [...byStream.values()].flatMap((copies) => copies.slice(0, 1));
 }
 
 /**

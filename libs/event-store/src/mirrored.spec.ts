@@ -233,6 +233,24 @@ describe('several processes with one mirror', () => {
     expect(both.map(({ notWritable }) => notWritable)).toEqual([null, null]);
   });
 
+  it.each([
+    ['b', NO_STREAM],
+    ['a', 0],
+  ])('refuse to write to a server that lost the end of %s, and went on with events of others', async (stream, last) => {
+    const log = await start();
+    await log.append('a', NO_STREAM, [event(1)]);
+    const backup = node.log.backup(node.log.events.length);
+    await log.append(stream, last, [event(2)]);
+    node.log.restore(backup);
+    // It ends further than before.
+    node.log.write('orders', { type: 'Ordered', data: new Uint8Array(10_000) });
+    node.dropConnections();
+    await expect(log.append('c', NO_STREAM, [event(3)])).rejects.toThrow(
+      `EventStoreDB lacks revision ${last + 1} of ${stream}, which the mirror has, and nobody deleted or truncated`,
+    );
+    expect(node.log.stream('ledgerline-c')).toBeUndefined();
+  });
+
   it('refuse to write to a server that was set back, also those that only stand by', async () => {
     const [first, second] = [await start(), await start()];
     await first.append('a', NO_STREAM, [event(1)]);
