@@ -4,6 +4,9 @@ import pino from 'pino';
 import { startApi } from '#api/start';
 import { instant, plusHours } from '#domain/time/instant';
 import { NO_STREAM } from '#event-store/port';
+import { READ_MODELS } from '#projections/database';
+import { projections } from '#projections/index';
+import { Projector } from '#read-model/projector';
 import { mintToken } from '#runtime/token';
 import { startWorker } from '../../apps/worker/src/worker.js';
 import { LISTENING } from '../support/api.js';
@@ -160,6 +163,25 @@ describe('a worker', () => {
       await expectReplayToBeLive(test.url);
     } finally {
       await worker.stop();
+    }
+  });
+});
+
+describe('a process whose worker hangs', () => {
+  it('does not wait for it without end, and says at which position it is', async () => {
+    const test = await testLedger();
+    const worker = await test.core.pool.connect();
+    try {
+      await worker.query('SELECT pg_advisory_lock(hashtext($1))', [`ledgerline:${READ_MODELS}`]);
+      await record(test, 0);
+      const { log, pool } = test.core;
+      const projector = new Projector(log, pool, projections, READ_MODELS);
+      await expect(projector.catchUp(1, { timeoutMs: 100 })).rejects.toMatchObject({
+        ...{ name: 'WriterStuck', position: 0, target: 1 },
+      });
+    } finally {
+      worker.release(true);
+      await test.close();
     }
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { UnknownOutcome } from '#event-store/port';
+import { WriterStuck } from '#read-model/halted';
 import { BrokenLog, OtherTree } from '#transparency/kept-tree';
 import { outageOf } from './outage.js';
 
@@ -10,6 +11,18 @@ describe('a request while the Merkle tree is not of the log', () => {
       code: 'log_replaced',
       message:
         'The log is not the one that the Merkle tree was made from, or lacks events. An operator must restore it.',
+    });
+  });
+});
+
+describe('a request while another process projects, and does not go on', () => {
+  it('is answered with position_not_reached', () => {
+    expect(outageOf(new WriterStuck(3, 5))).toMatchObject({
+      kind: 'unavailable',
+      code: 'position_not_reached',
+      message:
+        'The read models are at position 3, not yet at 5. Retry. If it stays so, an operator must check whether the' +
+        ' worker is stuck.',
     });
   });
 });

@@ -3,7 +3,7 @@ import { MirrorStopped } from '#event-store/mirrored';
 import { AccessDenied, UnknownOutcome } from '#event-store/port';
 import { isConnectionLost, isNotNow, isOutOfConnections, isOutOfMemory } from '#postgres/connection';
 import { textWhileHalted } from '#operations/refusal';
-import { OtherVersions } from '#read-model/halted';
+import { OtherVersions, WriterStuck } from '#read-model/halted';
 import { OtherLog } from '#read-model/same-log';
 import { BrokenLog, OtherTree } from '#transparency/kept-tree';
 
@@ -47,6 +47,12 @@ export function outageOf(error: unknown): DomainError | undefined {
   if (isTimedOut(error)) return queryTimedOut();
   const halted = textWhileHalted(error);
   if (halted !== undefined) return unavailable('projections_halted', halted);
+  if (error instanceof WriterStuck)
+    return unavailable(
+      'position_not_reached',
+      `The read models are at position ${error.position}, not yet at ${error.target}. Retry. If it stays so, an` +
+        ' operator must check whether the worker is stuck.',
+    );
   if (error instanceof OtherLog)
     return unavailable(
       'log_replaced',

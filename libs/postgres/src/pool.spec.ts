@@ -4,6 +4,7 @@ import path from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { testDatabase, type TestDatabase } from '../../../test/support/postgres.js';
+import { postgresProxy } from '../../../test/support/postgres-proxy.js';
 import { createPool, openDatabase } from './pool.js';
 
 describe('a pool', () => {
@@ -60,6 +61,28 @@ describe('a pool', () => {
     } finally {
       await Promise.all([unlimited.end(), limited.end()]);
       for (const each of names) await database.pool.query(`alter database "${name}" reset ${each}`);
+    }
+  });
+
+  it('has sessions that end soon after their client vanished, unless the URL says otherwise', async () => {
+    const names = ['tcp_keepalives_idle', 'tcp_keepalives_interval', 'tcp_keepalives_count'];
+    // On this machine, pools may use the Unix socket of the server, not the proxy.
+    const proxy = await postgresProxy(database.url);
+    const options = encodeURIComponent('-c tcp_keepalives_idle=60');
+    const [one, other] = [createPool(proxy.url), createPool(`${proxy.url}?options=${options}`)];
+    const of = async (pool: pg.Pool): Promise<unknown> =>
+      (
+        await pool.query<{ address: string | null; set: string[] }>(
+          'select inet_server_addr()::text as address, array_agg(current_setting(n)) as set from unnest($1::text[]) n',
+          [names],
+        )
+      ).rows;
+    try {
+      expect(await of(one)).toEqual([{ address: '127.0.0.1/32', set: ['5', '2', '3'] }]);
+      expect(await of(other)).toEqual([{ address: '127.0.0.1/32', set: ['60', '2', '3'] }]);
+    } finally {
+      await Promise.all([one.end(), other.end()]);
+      await proxy.close();
     }
   });
 

@@ -43,6 +43,20 @@ export class OtherVersions extends LostWriter {
   }
 }
 
+/** Another process is the writer, and did not project up to a position in time. */
+export class WriterStuck extends Error {
+  override readonly name = 'WriterStuck';
+  constructor(
+    readonly position: number,
+    readonly target: number,
+  ) {
+    super(
+      `The projections are at position ${position} of ${target}, and another process is their writer.` +
+        ' Check whether its worker is stuck.',
+    );
+  }
+}
+
 /** More events were recorded since the projections halted than decisions can take into account. */
 export class BacklogFull extends Error {
   override readonly name = 'BacklogFull';

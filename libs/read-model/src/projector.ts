@@ -8,7 +8,7 @@ import { READ_ALONE, sharedRead } from '#postgres/batch-loader';
 import { isNotNow, isNotWritable } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
-import { isTrouble, LostWriter, OtherVersions, ProjectionHalted } from './halted.js';
+import { isTrouble, LostWriter, OtherVersions, ProjectionHalted, WriterStuck } from './halted.js';
 import type { Halt, Progress, Projected, Projecting, Projection } from './projection.js';
 import { checkpointOf, completeCheckpoint, createReadModels, moveCheckpoint, versionsOf } from './schema.js';
 import { assertSameLog } from './same-log.js';
@@ -118,7 +118,8 @@ export class Projector implements Projecting {
 
   /**
    * Projects up to the log's head if no other process does; then waits until `position` is projected by any process.
-   * Errors: ProjectionHalted, and the error of a database that can't write, also those of an attempt a moment ago.
+   * Errors: ProjectionHalted, WriterStuck, and the error of a database that can't write, also those of an attempt a
+   * moment ago.
    */
   async catchUp(position?: number, options: { timeoutMs?: number } = {}): Promise<number> {
     const [target, at] = await Promise.all([position ?? this.log.head(), this.position()]);
@@ -129,11 +130,7 @@ export class Projector implements Projecting {
       const done = await this.pass(target);
       const reached = done ?? (await this.position());
       if (reached >= target) return reached;
-      if (performance.now() > deadline)
-        throw new Error(
-          `The projections are at position ${reached} of ${target}, and another process is their writer.` +
-            ' Check whether its worker is stuck.',
-        );
+      if (performance.now() > deadline) throw new WriterStuck(reached, target);
       if (done === undefined) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
