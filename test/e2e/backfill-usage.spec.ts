@@ -11,6 +11,16 @@ const HEADER = 'deploymentId,resourceId,billingKind,start,end,granularity,quanti
 const hour = (site: string, at: number, quantity: string): string =>
   `${site},vm-1,cpu_hours,2026-04-01T0${at}:00:00Z,2026-04-01T0${at + 1}:00:00Z,hour,${quantity}\n`;
 
+const LINE = {
+  deploymentId: 'site',
+  resourceId: 'vm-1',
+  billingKind: 'cpu_hours',
+  start: '2026-04-01T01:00:00Z',
+  end: '2026-04-01T02:00:00Z',
+  granularity: 'hour',
+  quantity: '2',
+};
+
 describe.each(LOGS)('backfill into %s', (_name, open) => {
   it('imports each row once, also if two import the same file at the same time', async () => {
     const [test, files] = await Promise.all([open(), folder()]);
@@ -33,6 +43,20 @@ describe.each(LOGS)('backfill into %s', (_name, open) => {
       await Promise.all([test.close(), files.remove()]);
     }
   });
+});
+
+it('rejects a row that is too large for an event, and imports the others', async () => {
+  const [test, files] = await Promise.all([testLedger(), folder()]);
+  try {
+    await test.apply(TENANT, deployment('site'));
+    const large = { ...LINE, resourceId: 'vm-2', attributes: { text: 'x'.repeat(950_000) } };
+    const file = await files.write('usage.jsonl', [LINE, large].map((each) => JSON.stringify(each)).join('\n'));
+    expect(countsOf(await backfilled(test, 'usage', file))).toEqual([2, 1, 0, 0, 1]);
+    // 950,000 characters, and {"text":"…"} and null around them.
+    expect(await readFile(`${file}.rejects.jsonl`, 'utf8')).toMatch(/the reading has 9500\d\d bytes/);
+  } finally {
+    await Promise.all([test.close(), files.remove()]);
+  }
 });
 
 it('finishes beside live readings of the same deployment and month, and counts each once', async () => {

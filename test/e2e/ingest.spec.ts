@@ -261,6 +261,15 @@ describe('POST /usage', () => {
       [null, 'invalid_input'],
       ['usage', 'invalid_input'],
       [{ deploymentId: 'acme-prod', observations: 1 }, 'invalid_input'],
+      // Whose it is would be a guess.
+      [{ deploymentId: 'acme-prod', observations: [of(hour(9), 'globex-prod')] }, 'invalid_input'],
+      [
+        {
+          deploymentId: 'acme-prod',
+          observations: [{ specversion: '1.0', id: 'o', source: 's', type: 'requests', subject: 'globex-prod' }],
+        },
+        'invalid_input',
+      ],
       [Array.from({ length: 10_001 }, () => ({})), 'too_many_items'],
     ] as const)
       expect(problemIn(await api().post('ingest', '/api/v1/usage', body))).toMatchObject({ status: 400, code });

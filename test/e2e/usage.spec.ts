@@ -51,6 +51,17 @@ const records = async (): Promise<string[][]> =>
     quantity,
   ]);
 
+it('observed in two months is recorded in none if one of them can’t be', async () => {
+  const may = { start: T('2026-05-02'), end: T('2026-05-03') };
+  const large = { ...KEY, period: may, quantity: '1', attributes: { text: 'x'.repeat(950_000) } };
+  expect(await execute({ ...observe('5'), observations: [{ ...KEY, quantity: '5' }, large] })).toEqual([
+    'event_too_large',
+    // 950,000 characters, and {"text":"…"} and null around them.
+    expect.stringMatching(/^observations\[1\]: the reading has 9500\d\d bytes/),
+  ]);
+  expect(await records()).toEqual([]);
+});
+
 describe('a negative reading', () => {
   it('takes back what others of its sum have counted, down to nothing', async () => {
     const price = { model: 'unit', unitAmount: '0.50' };

@@ -371,6 +371,19 @@ describe('an event that can’t be read', () => {
     expect(staleIn(await usage())).toMatchObject(CURRENT);
   });
 
+  it.each(['{}', 'null', '{"deploymentId":"acme-prod","month":"2026-04","origin":"command","observations":[null]}'])(
+    'can be skipped where another program wrote usage without readings: %s',
+    async (data) => {
+      const { position, since } = await append('usage-acme-prod-2026-04', { type: 'UsageObserved', data });
+      expect(staleIn(await usage())).toEqual(staleFrom({ position, since }));
+      expect(await skip(position)).toMatchObject({ body: { status: 'done' } });
+      expect(staleIn(await usage())).toMatchObject(CURRENT);
+      expect(await send(reading(5))).toMatchObject({ status: 200, body: { accepted: 1 } });
+      // 8 and 3
+      expect(await usage()).toMatchObject({ body: { gateway: '11' } });
+    },
+  );
+
   it('can be skipped also where decisions to skip are recorded', async () => {
     const { position } = await append('projections', UNREADABLE);
     expect(staleIn(await usage())).toMatchObject({ position: String(position - 1) });

@@ -133,9 +133,18 @@ function ofOneDeployment(body: unknown): readonly unknown[] {
     throw invalid('invalid_input', 'usage: observations must be a list', [
       { field: 'observations', message: 'must be a list' },
     ]);
-  return observations.map((each: unknown) =>
-    typeof each === 'object' && each !== null ? { ...each, deploymentId } : each,
-  );
+  return observations.map((each: unknown, index) => {
+    if (typeof each !== 'object' || each === null) return each;
+    const of = new Map(Object.entries(each));
+    for (const field of ['deploymentId', ...(isCloudEvent(each) ? ['subject'] : [])])
+      if (of.has(field) && of.get(field) !== deploymentId)
+        throw invalid(
+          'invalid_input',
+          `usage: observations[${index}].${field} is not ${JSON.stringify(deploymentId)}`,
+          [{ field: `observations[${index}].${field}`, message: 'is of another deployment. Send it by itself.' }],
+        );
+    return { ...each, deploymentId };
+  });
 }
 
 const COUNTED = ['accepted', 'duplicate', 'conflict', 'rejected'] as const;

@@ -26,6 +26,15 @@ export class ProjectionHalted extends Error {
   }
 }
 
+/** Work on events whose data were not checked: its error halts the projections at their position. */
+export function haltedBy<Result>(position: number, projection: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw new ProjectionHalted(position, projection, error);
+  }
+}
+
 /** Another process moved the checkpoint, so this one is no longer the writer. */
 export class LostWriter extends Error {
   override readonly name: string = 'LostWriter';

@@ -8,7 +8,7 @@ import { READ_ALONE, sharedRead } from '#postgres/batch-loader';
 import { isNotNow, isNotWritable } from '#postgres/connection';
 import { batched } from './batches.js';
 import { ensurePartitions } from './partitions.js';
-import { isTrouble, LostWriter, OtherVersions, ProjectionHalted, WriterStuck } from './halted.js';
+import { haltedBy, isTrouble, LostWriter, OtherVersions, ProjectionHalted, WriterStuck } from './halted.js';
 import type { Halt, Progress, Projected, Projecting, Projection } from './projection.js';
 import { checkpointOf, completeCheckpoint, createReadModels, moveCheckpoint, versionsOf } from './schema.js';
 import { assertSameLog } from './same-log.js';
@@ -339,7 +339,7 @@ export class Projector implements Projecting {
     const [first, last] = [stored[0], stored.at(-1)];
     if (first === undefined || last === undefined) return this.position();
     const start = performance.now();
-    const generation = await this.ensurePartitions(client, events);
+    const generation = await this.ensurePartitions(client, events, first.position);
     try {
       await this.begin(client, first.position - 1, generation);
       for (const projection of this.projections) {
@@ -370,11 +370,11 @@ export class Projector implements Projecting {
   }
 
   /** Makes the missing partitions of a batch. Returns the generation of the read models that have them. */
-  private async ensurePartitions(client: pg.ClientBase, events: readonly RecordedEvent[]): Promise<string> {
+  private async ensurePartitions(client: pg.ClientBase, events: readonly RecordedEvent[], at: number): Promise<string> {
     this.known ??= { generation: await this.generation(client), partitions: new Set() };
     const { generation, partitions } = this.known;
     const unseen = this.projections
-      .flatMap((projection) => projection.partitions(events))
+      .flatMap((projection) => haltedBy(at, projection.name, () => projection.partitions(events)))
       .filter(({ table, month }) => !partitions.has(`${table.name} ${month}`));
     await ensurePartitions(client, this.schema, unseen);
     for (const { table, month } of unseen) partitions.add(`${table.name} ${month}`);

@@ -7,7 +7,6 @@ import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/dep
 import { canonicalReadings, packedReadings } from '#domain/usage/plain';
 import { farFrom } from '#domain/usage/usage-span';
 import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
-import { MAX_APPEND_BYTES } from '#event-store/port';
 import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
 import { type CommandCall, sha256 } from '#ledger/command';
 import { valueOf } from '#ledger/appending/in-order';
@@ -15,6 +14,7 @@ import { deploymentOf } from '#ledger/deployment';
 import { type KeptStreams, KnownStreams } from './known-streams.js';
 import { bodyOf, bodyOfRow, type KnownReading, knownBySource } from './known-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { tooLarge } from './reading-size.js';
 import { conflictWithRecord } from './usage-conflicts.js';
 import { decideEach, namings, touching, touchingKeys, type Verdict } from './usage-writer.js';
 
@@ -41,8 +41,6 @@ const MOST_DEPLOYMENTS = 128;
 const MOST_READINGS = 5000;
 /** As long as every month in the name of a stream. */
 const ANY_MONTH = '0000-00';
-/** In bytes: it has an append of its own, with room for its key and metadata. */
-const LARGEST_READING = MAX_APPEND_BYTES - 32 * 1024;
 const INGESTERS: readonly Role[] = ['platform_admin', 'operator', 'ingest'];
 
 const rejected = (error: unknown): Ingested => {
@@ -183,14 +181,8 @@ export class UsageIntake {
     for (const [index, observation] of observations.entries()) {
       const message = faultOf(observation);
       if (message !== null) verdicts[index] = rejected(invalid('usage_out_of_range', `period ${message}`));
-      const bytes = bytesOf(observation);
-      if (bytes > LARGEST_READING)
-        verdicts[index] = rejected(
-          invalid(
-            'event_too_large',
-            `the reading has ${bytes} bytes. One event takes at most ${LARGEST_READING}: shorten its attributes`,
-          ),
-        );
+      const size = tooLarge(observation);
+      if (size !== null) verdicts[index] = rejected(invalid('event_too_large', size));
     }
     const near = [...observations.keys()].filter((index) => verdicts[index] === undefined);
     const months = Map.groupBy(near, (index) => usageMonth(observations[index]?.period.start ?? missing()));
@@ -318,12 +310,6 @@ const withPosition = (verdict: Verdict, position: number | undefined): Ingested 
 const missing = (): never => {
   throw new Error('a reading has no verdict');
 };
-
-/** In bytes. Without free attributes, a reading is far below the limit. */
-const bytesOf = ({ attributes, subAttribution }: Observation): number =>
-  attributes === undefined && subAttribution === undefined
-    ? 0
-    : Buffer.byteLength(JSON.stringify([attributes, subAttribution]));
 
 /** An event that is sent again is the same at any time: without a time of its own it has that of its arrival. */
 function standing(known: KnownReading, observation: Observation): Ingested {

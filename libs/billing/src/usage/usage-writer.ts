@@ -27,6 +27,7 @@ import {
   take,
 } from './compared-usage.js';
 import { keyOfRow } from './known-usage.js';
+import { assertFits } from './reading-size.js';
 import { assertNoConflict, conflicting, type Indexed } from './usage-conflicts.js';
 import { assertNoOverlap, type Overlapping, overlapWith } from './usage-overlaps.js';
 
@@ -61,6 +62,7 @@ export interface UsageToWrite {
 export async function writeUsage(core: LedgerCore, call: CommandCall, usage: UsageToWrite): Promise<UsageWritten> {
   const { deploymentId, observations, origin, reason } = usage;
   if (origin !== 'metering') assertNear(observations, call.caller.now, core.usageYears);
+  assertFits(observations);
   const byMonth = Map.groupBy(
     observations.map((observation, index): Indexed => ({ observation, index })),
     ({ observation }) => usageMonth(observation.period.start),

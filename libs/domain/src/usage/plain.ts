@@ -44,7 +44,10 @@ interface Observed {
  * Whether the schema of UsageObserved accepts this unchanged; false also if only the schema can tell. This check costs
  * a tenth of the schema's.
  */
-export function isPlainlyObserved({ deploymentId, month, origin, observations, ...more }: Observed): boolean {
+export function isPlainlyObserved(data: Observed): boolean {
+  // Another application may have written anything.
+  if (typeof data !== 'object' || data === null || !Array.isArray(data.observations)) return false;
+  const { deploymentId, month, origin, observations, ...more } = data;
   if (Object.keys(more).length > 0 || !isId(deploymentId) || typeof month !== 'string' || !ORIGINS.includes(origin))
     return false;
   return observations.length > 0 && observations.length <= MAX_READINGS_PER_EVENT && observations.every(isPlain);
@@ -58,6 +61,7 @@ let [soundKind, soundPeriod]: [unknown, unknown] = [NOTHING_YET, NOTHING_YET];
 type Unchecked = { readonly [Field in keyof Observation]?: unknown };
 
 function isPlain(reading: Unchecked): reading is Observation {
+  if (typeof reading !== 'object' || reading === null) return false;
   const { provider, resourceId, billingKind, period, granularity, sourceId, quantity } = reading;
   if (!hasPlainFields(reading) || !isId(resourceId) || !GRANULARITIES.some((each) => each === granularity))
     return false;

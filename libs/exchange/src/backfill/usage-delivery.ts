@@ -7,6 +7,7 @@ import { NO_STREAM, WrongExpectedRevision } from '#event-store/port';
 import type { CommandCall } from '#ledger/command';
 import { sourceInFile } from '#ledger/file-rows';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { assertFits } from '#billing/usage/reading-size';
 import { decideUsage, type UsageDecided } from '#billing/usage/usage-writer';
 import { RE_DELIVERED } from '../rows/outcome.js';
 import type { Source } from '../rows/source.js';
@@ -81,6 +82,7 @@ export class UsageDelivery {
   async write(batch: UsageBatch, isRepeated: boolean): Promise<Omit<UsageDecided, 'events'>> {
     const name = nameOf(batch);
     assertNear(batch.observations, this.call.caller.now, this.core.usageYears);
+    assertFits(batch.observations);
     const call = { ...this.call, sourceOf: this.sourceOf(batch) };
     const delivered = {
       deploymentId: batch.deploymentId,
