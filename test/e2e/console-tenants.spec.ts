@@ -391,3 +391,88 @@ it('previews a change in the currency of its price', async () => {
       .waitFor();
   });
 });
+
+it('says what to enter where an address can not be shown, and stays', async () => {
+  await visited('operator', 'usage?deployment=acme-prod&month=2026-04', async (page, _asked, faults) => {
+    const main = page.getByRole('main');
+    const month = page.getByRole('textbox', { name: 'Month' });
+    await month.fill('');
+    await main.getByText('Enter a month such as 2026-04').waitFor();
+    await month.fill('2026-04');
+    await page.getByRole('table', { name: 'usage records' }).waitFor();
+    await page.goto(`${api().url}/console/tenants?asOf=yesterday`);
+    await main.getByRole('alert').getByText('There is no such moment').waitFor();
+    await main.getByRole('button', { name: 'Back to now' }).click();
+    await page.getByRole('table', { name: 'tenants' }).waitFor();
+    expect(faults).toEqual([]);
+    // An id with a character that encodes others. There is nothing of this name.
+    await page.goto(`${api().url}/console/explain/100%25`);
+    await main.getByRole('alert').getByText('100%').waitFor();
+    // A page that can't be loaded
+    await page.route('**/assets/plans*', async (route) => route.abort());
+    await page.getByRole('link', { name: 'Plans' }).click();
+    await main.getByRole('alert').getByText("The page can't be shown").waitFor();
+    await page.getByRole('link', { name: 'Tenants' }).click();
+    await page.getByRole('table', { name: 'tenants' }).waitFor();
+    expect(faults.splice(0)).toEqual(
+      expect.arrayContaining([expect.stringContaining('404'), expect.stringContaining('ERR_FAILED')]),
+    );
+  });
+});
+
+it('has a page for each tenant, deployment and reading, whatever characters their ids have', async () => {
+  const ids = ['ops@acme.com', 'acct:42', 'a/b', '100%', '%41 + 1', '4711'];
+  const commands = [
+    ...ids.map((id) => tenant(id, { name: `Tenant ${id}` })),
+    deployment('100% of a/b', 'a/b'),
+    {
+      ...{ command: 'observe-usage', deploymentId: '100% of a/b' },
+      observations: [
+        {
+          ...{ resourceId: 'disk/%2F', billingKind: 'gb/hours', granularity: 'day', quantity: '21' },
+          period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+        },
+      ],
+    },
+  ];
+  expect((await api().command(commands)).body).toEqual(commands.map(() => expect.objectContaining({ status: 'done' })));
+  await visited('operator', 'tenants', async (page) => {
+    for (const id of ids) {
+      await page.goto(`${api().url}/console/tenants/${encodeURIComponent(id)}`);
+      await page.getByRole('heading', { name: `Tenant ${id}` }).waitFor();
+      // Another parameter of the address leaves the id as it is.
+      await page.getByLabel('Month (empty: now)').fill('2026-04');
+      await page.waitForURL('**/tenants/*?budgetMonth=2026-04');
+      await page.getByRole('heading', { name: `Tenant ${id}` }).waitFor();
+    }
+    // Digits alone are first a name, and then a position.
+    await page.getByLabel('Search').fill('4711');
+    await page.getByLabel('Search').press('Enter');
+    await page.waitForURL('**/tenants/4711');
+    await page.goto(
+      `${api().url}/console/usage?${new URLSearchParams({ deployment: '100% of a/b', month: '2026-04' })}`,
+    );
+    await page.getByRole('table', { name: 'usage records' }).getByRole('link').click();
+    await page.getByText('100% of a/b, disk/%2F, 2 Apr 2026 – 3 Apr 2026').waitFor();
+  });
+});
+
+it('shows nothing to someone that another one was shown before in the same tab', async () => {
+  await visited('operator', 'invoices', async (page) => {
+    const number = page.getByRole('main').getByText('INV-000001');
+    await number.waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    const { promise: held, resolve: release } = Promise.withResolvers<undefined>();
+    await page.route('**/api/v1/invoices*', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.locator('input[type=password]').fill(api().tokens.get('globex') ?? '');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('main').getByRole('status', { name: 'Loading' }).waitFor();
+    expect(await number.count()).toBe(0);
+    release(undefined);
+    await page.getByRole('main').getByRole('status', { name: 'Loading' }).waitFor({ state: 'detached' });
+    expect(await number.count()).toBe(0);
+  });
+});

@@ -1,7 +1,9 @@
 import { ActionIcon, Alert, Button, NavLink, Stack, Text, useMantineColorScheme } from '@mantine/core';
 import { lazy, Suspense, useEffect } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
-import { useHref } from './moment.ts';
+import { usePathname, useSearch } from 'wouter/use-browser-location';
+import { isMoment, useHref, useMoment } from './moment.ts';
+import { Boundary } from './parts/boundary.tsx';
 import { TimeMachine } from './parts/time-machine.tsx';
 import { Search } from './parts/search.tsx';
 import { type Role, type Session, useKnown, useSession } from './session.tsx';
@@ -54,6 +56,7 @@ export function Console() {
 function Shell({ session }: { readonly session: Session }) {
   const pages = [...PAGES, ...DETAILS].filter(({ roles }) => may(session, roles));
   const [first] = PAGES.filter(({ roles }) => may(session, roles));
+  const { asOf } = useMoment();
   return (
     <div className="shell">
       <a className="skip" href="#main">
@@ -70,23 +73,48 @@ function Shell({ session }: { readonly session: Session }) {
             Projections.
           </Alert>
         )}
-        <Suspense fallback={<Text c="dimmed">Loading</Text>}>
-          <Switch>
-            {pages.map(({ path, show: Show }) => (
-              <Route key={path} path={path}>
-                <Show />
-              </Route>
-            ))}
-            <Route path="/">
-              <Redirect to={first?.path ?? '/settings'} />
-            </Route>
-            <Route>
-              <Text>There is no such page for your role. Choose one on the left.</Text>
-            </Route>
-          </Switch>
-        </Suspense>
+        <Boundary at={usePathname() + useSearch()}>
+          {asOf !== undefined && !isMoment(asOf) ? (
+            <NoSuchMoment />
+          ) : (
+            <Suspense fallback={<Text c="dimmed">Loading</Text>}>
+              <Switch>
+                {pages.map(({ path, show: Show }) => (
+                  <Route key={path} path={path}>
+                    <Show />
+                  </Route>
+                ))}
+                <Route path="/">
+                  <Redirect to={first?.path ?? '/settings'} />
+                </Route>
+                <Route>
+                  <Text>There is no such page for your role. Choose one on the left.</Text>
+                </Route>
+              </Switch>
+            </Suspense>
+          )}
+        </Boundary>
       </main>
     </div>
+  );
+}
+
+function NoSuchMoment() {
+  const { asOf, set } = useMoment();
+  return (
+    <Alert color="orange" title="There is no such moment" role="alert">
+      <Text size="sm">{`${asOf} is no log position and no instant such as 2026-04-01T00:00:00Z.`}</Text>
+      <Button
+        mt="xs"
+        size="xs"
+        variant="default"
+        onClick={() => {
+          set(undefined);
+        }}
+      >
+        Back to now
+      </Button>
+    </Alert>
   );
 }
 

@@ -36,6 +36,8 @@ export const monthText = (month: string): string =>
     new Date(`${month}-01T00:00:00Z`),
   );
 
+export const isMonthText = (text: string): boolean => /^\d{4}-(0[1-9]|1[0-2])$/.test(text);
+
 export const isZero = (amount: string): boolean => !/[1-9]/.test(amount);
 
 export const isNegative = (amount: string): boolean => amount.startsWith('-') && !isZero(amount);

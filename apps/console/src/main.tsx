@@ -21,6 +21,8 @@ const answers = new QueryClient({
     queries: {
       // What was asked a moment ago is not asked again when a page is left and entered.
       staleTime: 5000,
+      // A check of the whole ledger is not repeated because someone comes back to the tab.
+      refetchOnWindowFocus: false,
       // The client retries by itself. A refusal stays a refusal.
       retry: (failures, error) => failures < 1 && !(error instanceof LedgerlineProblem),
     },

@@ -1,23 +1,40 @@
-import { useLocation, useSearchParams } from 'wouter';
+import { useLocation } from 'wouter';
+import { navigate, usePathname, useSearch } from 'wouter/use-browser-location';
+
+/**
+ * The parameters of the address, and what changes one of them (undefined: it goes). They are read from the address
+ * itself: what wouter answers is decoded once already, and a name with `%` in it would be decoded twice.
+ */
+function useParams(): readonly [URLSearchParams, (name: string, value: string | undefined) => void] {
+  const search = useSearch();
+  const change = (name: string, value: string | undefined): void => {
+    const next = new URLSearchParams(location.search);
+    if (value === undefined) next.delete(name);
+    else next.set(name, value);
+    navigate(`${location.pathname}${next.size === 0 ? '' : `?${next.toString()}`}`);
+  };
+  return [new URLSearchParams(search), change];
+}
 
 /**
  * The moment that every page answers for: an instant of recording or a log position, in the address, so that a view
  * can be sent to someone. undefined: now.
  */
 export function useMoment(): { readonly asOf: string | undefined; readonly set: (asOf: string | undefined) => void } {
-  const [params, setParams] = useSearchParams();
+  const [params, change] = useParams();
   return {
     asOf: params.get('asOf') ?? undefined,
     set(asOf) {
-      setParams((before) => {
-        const next = new URLSearchParams(before);
-        if (asOf === undefined) next.delete('asOf');
-        else next.set('asOf', asOf);
-        return next;
-      });
+      change('asOf', asOf);
     },
   };
 }
+
+export const isPosition = (asOf: string): boolean => /^\d+$/.test(asOf);
+
+/** Whether a text is a log position or an instant. Whether it was recorded by then, the API knows. */
+export const isMoment = (asOf: string): boolean =>
+  isPosition(asOf) || (/^\d{4}-\d{2}-\d{2}/.test(asOf) && !Number.isNaN(Date.parse(asOf)));
 
 /** The address of another page at the same moment. */
 export function useHref(): (path: string) => string {
@@ -32,21 +49,28 @@ export function useHref(): (path: string) => string {
 
 /** A parameter of the address besides the moment, such as a month. */
 export function useParam(name: string, unlessGiven: string): readonly [string, (value: string) => void] {
-  const [params, setParams] = useSearchParams();
+  const [params, change] = useParams();
   const set = (value: string): void => {
-    setParams((before) => {
-      const next = new URLSearchParams(before);
-      next.set(name, value);
-      return next;
-    });
+    change(name, value);
   };
   return [params.get(name) ?? unlessGiven, set];
 }
 
+/** What a page is about: the last part of its address, such as the id of a tenant. */
+export function useNamed(): string {
+  const last = usePathname().replace(/\/+$/, '').split('/').at(-1) ?? '';
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    // It was typed with a `%` that encodes nothing.
+    return last;
+  }
+}
+
 export function useGo(): (path: string) => void {
-  const [, navigate] = useLocation();
+  const [, navigateTo] = useLocation();
   const href = useHref();
   return (path) => {
-    navigate(href(path));
+    navigateTo(href(path));
   };
 }

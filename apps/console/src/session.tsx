@@ -1,3 +1,4 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useMemo, useState } from 'react';
 import { Ledgerline } from '../../../clients/typescript/ledgerline.ts';
 
@@ -58,6 +59,7 @@ function claimsOf(token: string): Claims | null {
 export function SessionProvider({ children }: { readonly children: ReactNode }) {
   const [token, setToken] = useState(kept);
   const [stale, setStale] = useState<Stale | null>(null);
+  const answers = useQueryClient();
   const known = useMemo((): Known => {
     const claims = token === null ? null : claimsOf(token);
     if (token === null || claims?.role === undefined) return { session: null, signIn };
@@ -75,6 +77,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }) 
         signOut() {
           sessionStorage.removeItem(KEY);
           localStorage.removeItem(KEY);
+          forgetAnswers();
           setToken(null);
         },
       },
@@ -84,9 +87,16 @@ export function SessionProvider({ children }: { readonly children: ReactNode }) 
       if (claimsOf(told)?.role === undefined) throw new Error('This is not a token of Ledgerline. Paste all of it.');
       await clientOf(told, () => undefined).tenants({ limit: 1 });
       (remembered ? localStorage : sessionStorage).setItem(KEY, told);
+      forgetAnswers();
       setToken(told);
     }
-  }, [token, stale]);
+    /** What one person was answered, the next one may not see. */
+    function forgetAnswers(): void {
+      void answers.cancelQueries();
+      answers.clear();
+      setStale(null);
+    }
+  }, [token, stale, answers]);
   return <Context value={known}>{children}</Context>;
 }
 

@@ -1,7 +1,6 @@
 import { FIRST_ITEMS, moreThan } from '../parts/growing.ts';
 import { Button, Code, Group, List, Text } from '@mantine/core';
 import { createContext, type ReactNode, useContext, useState } from 'react';
-import { useParams } from 'wouter';
 import type {
   EventReference,
   Explained as Answer,
@@ -11,20 +10,18 @@ import type {
 } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../answers.ts';
 import { instantText, periodText, quantityText } from '../formats.ts';
-import { useMoment } from '../moment.ts';
+import { useMoment, useNamed } from '../moment.ts';
 import { Answered, Failure, Page, When } from '../parts/states.tsx';
 import { To } from '../parts/table.tsx';
-
-/** So many of each list are shown at first, and so many times as many after each "Show more". */
 
 /** Asks for so many of each list that is not there yet. What is shown of each is its own matter. */
 const AskFor = createContext<(first: number) => void>(() => undefined);
 
 /** Why an amount is what it is: arithmetic first, then usage, price, events, and the file and row of each. */
 export function Explanation() {
-  const { id = '' } = useParams();
+  const id = useNamed();
   const { asOf = 'now' } = useMoment();
-  return <Explained key={`${asOf} ${id}`} id={decodeURIComponent(id)} />;
+  return <Explained key={`${asOf} ${id}`} id={id} />;
 }
 
 /** How many are asked for, and what asks for more. */

@@ -1,8 +1,8 @@
 import { Button, Group, ScrollArea, Table, Text } from '@mantine/core';
-import { useParams } from 'wouter';
 import type { Invoice, InvoiceLine, Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../answers.ts';
 import { periodText, quantityText } from '../formats.ts';
+import { useNamed } from '../moment.ts';
 import { Commands } from '../parts/commands.tsx';
 import { Scale } from '../parts/scale.tsx';
 import { Answered, Figures, Money, Page, Section, Status, When } from '../parts/states.tsx';
@@ -11,7 +11,7 @@ import { useIsStaff, useMay, useSession } from '../session.tsx';
 import { useTenants } from '../tenants.ts';
 
 export function InvoicePage() {
-  const { id = '' } = useParams();
+  const id = useNamed();
   const invoice = useAnswer('invoice', { id });
   return <Answered answer={invoice}>{(data) => <Shown invoice={data} />}</Answered>;
 }

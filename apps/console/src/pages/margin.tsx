@@ -1,13 +1,13 @@
 import { Group, Select, Tabs, Text, TextInput } from '@mantine/core';
 import { useAnswer } from '../answers.ts';
-import { monthOf } from '../formats.ts';
+import { isMonthText, monthOf } from '../formats.ts';
 import { useParam } from '../moment.ts';
 import { changing } from '../parts/inputs.ts';
 import { Page } from '../parts/states.tsx';
 import { Alerts } from './margin/alerts.tsx';
 import { Bridge } from './margin/bridge.tsx';
 import { CostEstimates } from './margin/cost-rates.tsx';
-import { isMonthText, type Shown } from './margin/figures.tsx';
+import { type Shown } from './margin/figures.tsx';
 import { Month } from './margin/month.tsx';
 import { ReconciledMonth } from './margin/reconciliation.tsx';
 import { SharedCosts } from './margin/sharing.tsx';

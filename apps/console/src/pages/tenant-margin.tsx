@@ -1,11 +1,11 @@
 import { Stack, Text, TextInput } from '@mantine/core';
 import { useAnswer } from '../answers.ts';
-import { monthOf, monthText } from '../formats.ts';
+import { isMonthText, monthOf, monthText } from '../formats.ts';
 import { useParam } from '../moment.ts';
 import { changing } from '../parts/inputs.ts';
 import { Answered, Figure, Figures, Section } from '../parts/states.tsx';
 import { Explain, To } from '../parts/table.tsx';
-import { figuresOf, hasShared, isMonthText } from './margin/figures.tsx';
+import { figuresOf, hasShared } from './margin/figures.tsx';
 
 interface OfTenant {
   readonly tenantId: string;

@@ -1,8 +1,8 @@
 import { Text } from '@mantine/core';
-import { useParams } from 'wouter';
 import { decimal, sum, text } from '#domain/money/decimal';
 import type { Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
+import { useNamed } from '../moment.ts';
 import { Answered, During, Figure, Money, Page, Section } from '../parts/states.tsx';
 import { ListTable, QUANTITY } from '../parts/table.tsx';
 import { TenantUsageChart } from '../parts/usage-chart.tsx';
@@ -13,7 +13,7 @@ import { InvoiceList } from './invoices.tsx';
 import { Subscriptions } from './subscriptions.tsx';
 
 export function TenantPage() {
-  const { id = '' } = useParams();
+  const id = useNamed();
   return <Tenant tenantId={id} />;
 }
 

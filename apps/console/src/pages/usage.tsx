@@ -1,8 +1,8 @@
 import { Button, Select, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import type { Resource } from '../../../../clients/typescript/ledgerline.ts';
+import type { Resource, UsageRecord } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
-import { monthOf } from '../formats.ts';
+import { isMonthText, monthOf } from '../formats.ts';
 import { ofAssignment, ofReading, ofResource } from '../facts.ts';
 import { useMoment, useParam } from '../moment.ts';
 import { Correct as CorrectDialog } from '../parts/correct.tsx';
@@ -31,6 +31,7 @@ export function UsagePage() {
     .map(({ deploymentId }) => deploymentId);
   const [chosen, choose] = useParam('deployment', '');
   const [month, setMonth] = useParam('month', monthOf(new Date()));
+  const isMonth = isMonthText(month);
   // Of a tenant, one deployment is shown once it is chosen.
   const ofTenant = ids.includes(chosen) ? chosen : undefined;
   const deploymentId = tenantId !== '' ? ofTenant : chosen === '' ? ids[0] : chosen;
@@ -71,7 +72,13 @@ export function UsagePage() {
                 choose(value ?? '');
               }}
             />
-            <TextInput label="Month" type="month" value={month} onChange={changing(setMonth)} />
+            <TextInput
+              label="Month"
+              type="month"
+              value={month}
+              error={isMonth ? null : 'Enter a month such as 2026-04'}
+              onChange={changing(setMonth)}
+            />
             {deployment !== undefined && correct !== null && (
               <Button
                 variant="default"
@@ -82,7 +89,7 @@ export function UsagePage() {
                 {`Correct the tenant of ${deployment.name}`}
               </Button>
             )}
-            {tenantId !== '' && deploymentId === undefined && (
+            {isMonth && tenantId !== '' && deploymentId === undefined && (
               <Section title="By day">
                 <TenantUsageChart tenantId={tenantId} month={month} />
                 <Text size="sm" c="dimmed">
@@ -90,7 +97,7 @@ export function UsagePage() {
                 </Text>
               </Section>
             )}
-            {deploymentId !== undefined && (
+            {isMonth && deploymentId !== undefined && (
               <>
                 <Section title="By day">
                   <UsageChart deploymentId={deploymentId} month={month} />
@@ -153,6 +160,10 @@ const startOf = (month: string): string => `${month}-01T00:00:00Z`;
 const endOf = (month: string): string => startOf(monthOf(new Date(startOf(month)), 1));
 const lastInstantBefore = (instant: string): string => new Date(Date.parse(instant) - 1).toISOString();
 
+/** A reading as `explain` names it: each part of the name is encoded, for all but the start are free text. */
+const usageIdOf = ({ deploymentId, billingKind, resourceId, period }: UsageRecord): string =>
+  `usage:${[deploymentId, billingKind, resourceId, period.start].map(encodeURIComponent).join('/')}`;
+
 interface OfMonth {
   readonly deploymentId: string;
   readonly month: string;
@@ -193,7 +204,7 @@ function Records({ deploymentId, month, correct }: OfMonth) {
           title: 'Start',
           value: ({ period }) => period.start,
           show: (each) => (
-            <Explain id={`usage:${each.deploymentId}/${each.billingKind}/${each.resourceId}/${each.period.start}`}>
+            <Explain id={usageIdOf(each)}>
               <When at={each.period.start} />
             </Explain>
           ),

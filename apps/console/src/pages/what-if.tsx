@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
-import { monthOf } from '../formats.ts';
+import { isMonthText, monthOf } from '../formats.ts';
 import { Changes } from '../parts/changes.tsx';
 import { AmountFields, usePreview } from '../parts/correct.tsx';
 import { Answered, Failure, Page } from '../parts/states.tsx';
@@ -47,7 +47,7 @@ function Question({ all }: { readonly all: readonly Priced[] }) {
   const [answer, setAnswer] = useState<Answer>(null);
   const [isAsking, setIsAsking] = useState(false);
   const start = `${month}-01T00:00:00Z`;
-  const isMonth = /^\d{4}-(0[1-9]|1[0-2])$/.test(month);
+  const isMonth = isMonthText(month);
   const end = isMonth ? `${monthOf(new Date(start), 1)}-01T00:00:00Z` : start;
   // Of a price that changed, the one that was in force when the month began, or else the first.
   const named = all.filter((each) => each.title === title);

@@ -7,6 +7,7 @@ import { keyText } from '../prices.ts';
 import { useSession } from '../session.tsx';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const POSITION = /^[1-9]\d{0,14}$/;
 
 /** Nothing has this name. Any other error is thrown. */
 function noneIfUnknown(error: unknown): { readonly items: readonly { readonly tenantId: string | null }[] } {
@@ -38,20 +39,25 @@ export function Search() {
     if (deploymentId !== null) return `/usage?deployment=${encodeURIComponent(deploymentId)}`;
     return holder === null ? undefined : `/tenants/${encodeURIComponent(holder)}`;
   };
+  /** A tenant, the tenant of a deployment, or where a resource is. */
+  const thingOf = async (wanted: string): Promise<string | undefined> => {
+    const tenants = await client.tenants({ tenantId: wanted }).catch(noneIfUnknown);
+    if (tenants.items.length > 0) return `/tenants/${encodeURIComponent(wanted)}`;
+    const deployments = await client.deployments({ deploymentId: wanted }).catch(noneIfUnknown);
+    const owner = deployments.items[0]?.tenantId;
+    if (owner !== undefined && owner !== null) return `/tenants/${encodeURIComponent(owner)}`;
+    return resourceOf(wanted);
+  };
   const search = async (wanted: string): Promise<string> => {
     if (/^INV-\d+$/i.test(wanted)) return `/invoices/${wanted.toUpperCase()}`;
-    if (tenantId === null && /^[1-9]\d{0,14}$/.test(wanted)) return `/explain/${wanted}`;
-    if (UUID.test(wanted)) return `/explain/${wanted}`;
+    // Ids are free text: what looks like a position, or like an id of the ledger, may be the id of a tenant.
+    if (UUID.test(wanted) || (tenantId === null && POSITION.test(wanted)))
+      return (tenantId === null ? await thingOf(wanted) : undefined) ?? `/explain/${wanted}`;
     const rate = await rateOf(wanted);
     if (rate !== undefined) return rate;
     if (tenantId === null) {
-      const tenants = await client.tenants({ tenantId: wanted }).catch(noneIfUnknown);
-      if (tenants.items.length > 0) return `/tenants/${encodeURIComponent(wanted)}`;
-      const deployments = await client.deployments({ deploymentId: wanted }).catch(noneIfUnknown);
-      const owner = deployments.items[0]?.tenantId;
-      if (owner !== undefined && owner !== null) return `/tenants/${encodeURIComponent(owner)}`;
-      const resource = await resourceOf(wanted);
-      if (resource !== undefined) return resource;
+      const thing = await thingOf(wanted);
+      if (thing !== undefined) return thing;
       const [named] = (await client.tenants({ limit: 1, name: wanted })).items;
       if (named !== undefined) return `/tenants/${encodeURIComponent(named.tenantId)}`;
     }

@@ -3,7 +3,7 @@ import { DateTimePicker } from '@mantine/dates';
 import { useState } from 'react';
 import { useAnswer } from '../answers.ts';
 import { instantText } from '../formats.ts';
-import { useMoment } from '../moment.ts';
+import { isMoment, isPosition, useMoment } from '../moment.ts';
 import { useMay } from '../session.tsx';
 import { changing } from './inputs.ts';
 
@@ -11,7 +11,7 @@ import { changing } from './inputs.ts';
 export function TimeMachine() {
   const { asOf, set } = useMoment();
   const isStaff = useMay('platform_admin', 'operator', 'auditor');
-  const shown = asOf === undefined ? 'now' : /^\d+$/.test(asOf) ? `position ${asOf}` : instantText(asOf);
+  const isInstant = asOf !== undefined && !isPosition(asOf) && isMoment(asOf);
   return (
     <Popover width={360} position="bottom-end" withArrow trapFocus>
       <Popover.Target>
@@ -20,7 +20,7 @@ export function TimeMachine() {
           variant={asOf === undefined ? 'default' : 'filled'}
           color={asOf === undefined ? '' : 'grape.9'}
         >
-          {`As of ${shown}`}
+          {`As of ${momentText(asOf)}`}
         </Button>
       </Popover.Target>
       <Popover.Dropdown>
@@ -30,7 +30,7 @@ export function TimeMachine() {
             label="Instant (UTC)"
             clearable
             valueFormat="DD MMM YYYY HH:mm"
-            value={asOf === undefined || /^\d+$/.test(asOf) ? null : asOf.slice(0, 19).replace('T', ' ')}
+            value={isInstant ? asOf.slice(0, 19).replace('T', ' ') : null}
             popoverProps={{ withinPortal: false }}
             onChange={(value) => {
               set(value === null ? undefined : `${value.replace(' ', 'T')}Z`);
@@ -52,11 +52,17 @@ export function TimeMachine() {
   );
 }
 
+function momentText(asOf: string | undefined): string {
+  if (asOf === undefined) return 'now';
+  if (isPosition(asOf)) return `position ${asOf}`;
+  return isMoment(asOf) ? instantText(asOf) : 'no such moment';
+}
+
 function Positions({ asOf, set }: { readonly asOf: string | undefined; readonly set: (asOf: string) => void }) {
   const { data } = useAnswer('projections', {}, { now: true });
   const marks = useAnswer('marks', {}, { now: true });
   const head = Math.max(0, ...(data?.items ?? []).map((each) => each.head));
-  const at = asOf !== undefined && /^\d+$/.test(asOf) ? Number(asOf) : head;
+  const at = asOf !== undefined && isPosition(asOf) ? Number(asOf) : head;
   const [changed, setChanged] = useState<string | null>(null);
   const typed = changed ?? String(at);
   if (head === 0) return null;

@@ -7,13 +7,13 @@ import type {
   TenantBridge,
 } from '../../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../../answers.ts';
-import { instantText, isZero, monthOf, monthText, quantityText } from '../../formats.ts';
+import { isMonthText, instantText, isZero, monthOf, monthText, quantityText } from '../../formats.ts';
 import { useParam } from '../../moment.ts';
 import { changing } from '../../parts/inputs.ts';
 import { Answered, Figures, Section } from '../../parts/states.tsx';
 import { DataTable, Explain } from '../../parts/table.tsx';
 import { choicesOf, useTenants } from '../../tenants.ts';
-import { isMonthText, type Shown } from './figures.tsx';
+import { type Shown } from './figures.tsx';
 import { FirstMonth } from './first-month.tsx';
 
 const BridgeBars = lazy(async () => ({ default: (await import('../../charts/bridge-bars.tsx')).BridgeBars }));

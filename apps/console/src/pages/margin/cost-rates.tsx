@@ -1,13 +1,13 @@
 import { Button, Stack, Text } from '@mantine/core';
 import { useAnswer, useList } from '../../answers.ts';
-import { monthText } from '../../formats.ts';
+import { isMonthText, monthText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
 import { correctionColumn, useFactChange } from '../../parts/change-fact.tsx';
 import { Answered, Money, Section } from '../../parts/states.tsx';
 import { DataTable, IN_FORCE, ListTable, QUANTITY } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
 import { costRateChange, costRateWithdrawal, nameOf } from './change-cost-rate.ts';
-import { isMonthText, type Shown } from './figures.tsx';
+import { type Shown } from './figures.tsx';
 import { FirstMonth } from './first-month.tsx';
 
 /** What units are estimated to cost until the bill comes, and how far that was from the bills. */

@@ -9,8 +9,6 @@ export interface Shown {
   readonly currency: string;
 }
 
-export const isMonthText = (text: string): boolean => /^\d{4}-(0[1-9]|1[0-2])$/.test(text);
-
 /** Amounts and percentages of a margin. Where policies share cost, the margin is shown before and after that. */
 export const FIGURES = {
   plain: [

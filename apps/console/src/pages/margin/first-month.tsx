@@ -1,6 +1,6 @@
+import { isMonthText } from '../../formats.ts';
 import { TextInput } from '@mantine/core';
 import { changing } from '../../parts/inputs.ts';
-import { isMonthText } from './figures.tsx';
 
 /** The month that a view begins with. The last one is that of the page. */
 export function FirstMonth({ month, set }: { readonly month: string; readonly set: (month: string) => void }) {

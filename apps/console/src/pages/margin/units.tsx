@@ -7,11 +7,11 @@ import type {
   PriceRealisation,
 } from '../../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../../answers.ts';
-import { isZero, monthText, quantityText } from '../../formats.ts';
+import { isMonthText, isZero, monthText, quantityText } from '../../formats.ts';
 import { useParam } from '../../moment.ts';
 import { Answered, Figure, Figures, Section } from '../../parts/states.tsx';
 import { DataTable, QUANTITY } from '../../parts/table.tsx';
-import { figureColumns, hasShared, isMonthText, type Shown } from './figures.tsx';
+import { figureColumns, hasShared, type Shown } from './figures.tsx';
 import { FirstMonth } from './first-month.tsx';
 import { IdleParts } from './idle.tsx';
 import { Mappings } from './mappings.tsx';
