@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import { z } from 'zod';
 import { evaluateBudgets } from '#billing/budgets/evaluate-budgets';
 import { LedgerCore } from '#ledger/ledger-core';
 import { fourEyesFrom } from '#runtime/environment';
@@ -348,6 +349,30 @@ describe('what is done with an invoice', () => {
         const dialog = page.getByRole('dialog');
         await dialog.getByText('The change is above the limit for one person.').waitFor();
         expect(await dialog.getByRole('button', { name: 'Credit note' }).count()).toBe(0);
+        expect(faults).toEqual([]);
+      });
+      const { body } = await api().get('operator', '/api/v1/audit/events?type=CommandProposed');
+      const events = z.object({ items: z.array(z.object({ position: z.int() })) }).parse(body);
+      await visiting({}, async ({ page, faults }) => {
+        await signIn(page, url, api().tokens.get('platform_admin') ?? '');
+        await page.goto(`${url}/console/settings`);
+        const proposals = page.getByRole('table', { name: 'proposals' });
+        const row = proposals.getByRole('row', { name: /create-credit-note .*amount 0\.20.* \$0\.20 operator@specs/ });
+        await row.getByRole('button', { name: 'Approve' }).click();
+        const dialog = page.getByRole('dialog');
+        await dialog.getByText(/^Carry out create-credit-note over \$0\.20, .* reason an outage/).waitFor();
+        await dialog.getByRole('button', { name: 'Approve' }).click();
+        await dialog.waitFor({ state: 'detached' });
+        await row.getByText('approved').waitFor();
+        // As it was proposed, it is open, and nothing can be decided there.
+        await page.goto(`${url}/console/settings?asOf=${events.items.at(-1)?.position ?? 0}`);
+        await row.getByText('open', { exact: true }).waitFor();
+        expect(
+          await page
+            .getByRole('main')
+            .getByRole('button', { name: /Approve|Revoke|Issue|Register/ })
+            .count(),
+        ).toBe(0);
         expect(faults).toEqual([]);
       });
     });

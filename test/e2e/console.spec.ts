@@ -451,8 +451,18 @@ describe('a price', () => {
       await page.getByRole('list', { name: 'Price as known now' }).getByText('$0.20').waitFor();
       await open(page, 'audit');
       await page.getByLabel('Type').fill('RateCorrected');
-      await page.getByLabel('Type').blur();
-      await page.getByRole('table', { name: 'events' }).getByText('typed wrong').waitFor();
+      await page.getByLabel('Type').press('Enter');
+      const correction = page.getByRole('table', { name: 'events' }).getByRole('row', { name: /typed wrong/ });
+      const position = Number(await correction.getByRole('link').innerText());
+      await page.getByLabel('From position').fill(String(position + 1));
+      await page.getByLabel('From position').press('Enter');
+      await page.getByText('No event from this position on is of this type and stream.').waitFor();
+      await page.getByLabel('From position').fill(String(position));
+      await page.getByLabel('From position').press('Enter');
+      await correction.waitFor();
+      // An address with two moments shows what changed, and asks for nothing more.
+      await open(page, `audit?from=${position - 1}&to=${position}`);
+      await page.getByText(/^The price of VmCores.standard@eu from .* went from 0\.30? to 0\.20?\.$/).waitFor();
     });
   });
 });
@@ -517,6 +527,10 @@ describe('a token', () => {
       await open(page, 'settings');
       const row = page.getByRole('table', { name: 'tokens' }).getByRole('row', { name: /globex/ });
       await row.getByRole('button', { name: 'Revoke' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Reason').fill('a test');
+      await dialog.getByRole('button', { name: 'Revoke' }).click();
+      await dialog.waitFor({ state: 'detached' });
       await row.getByRole('button', { name: 'Revoke' }).waitFor({ state: 'detached' });
     });
     // Others than platform_admin can't, and a token of a tenant that is not there is refused.

@@ -199,17 +199,25 @@ function Evidence() {
   );
 }
 
+interface Span {
+  readonly from: string;
+  readonly to?: string;
+}
+
+const spanOf = (from: string, to: string): Span => ({ from, ...(to === '' ? {} : { to }) });
+
+/** An address that names the moments shows at once what changed between them. */
 function Difference() {
   const [from, setFrom] = useParam('from', '');
   const [to, setTo] = useParam('to', '');
-  const [asked, setAsked] = useState<{ readonly from: string; readonly to?: string } | null>(null);
+  const [asked, setAsked] = useState<Span | null>(from === '' ? null : spanOf(from, to));
   const differences = useAnswer('diff', asked);
   return (
     <>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          setAsked({ from, ...(to === '' ? {} : { to }) });
+          setAsked(spanOf(from, to));
         }}
       >
         <Group align="end" mb="sm">
@@ -270,37 +278,62 @@ function Difference() {
   );
 }
 
+/** What the list of events is narrowed to, once the field is left, or at Enter. */
+function Narrowing({
+  value,
+  set,
+  ...field
+}: {
+  readonly label: string;
+  readonly placeholder?: string;
+  readonly value: string;
+  readonly set: (value: string) => void;
+  readonly error?: string | null;
+}) {
+  const take = ({ currentTarget }: { readonly currentTarget: HTMLInputElement }): void => {
+    const next = currentTarget.value.trim();
+    if (next !== value) set(next);
+  };
+  return (
+    <TextInput
+      {...field}
+      defaultValue={value}
+      onBlur={take}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter') take(event);
+      }}
+    />
+  );
+}
+
 function Events() {
   const [type, setType] = useParam('type', '');
   const [stream, setStream] = useParam('stream', '');
+  const [position, setPosition] = useParam('position', '');
+  const isStart = /^[1-9]\d{0,14}$/.test(position);
   const events = useList('events', {
     ...(type === '' ? {} : { type }),
     ...(stream === '' ? {} : { stream }),
+    // The API answers with what is after a position.
+    ...(isStart && position !== '1' ? { after: Number(position) - 1 } : {}),
   });
   return (
     <>
-      <Group mb="sm">
-        <TextInput
-          label="Type"
-          placeholder="RateCorrected"
-          defaultValue={type}
-          onBlur={({ currentTarget }) => {
-            setType(currentTarget.value.trim());
-          }}
-        />
-        <TextInput
-          label="Stream"
-          defaultValue={stream}
-          onBlur={({ currentTarget }) => {
-            setStream(currentTarget.value.trim());
-          }}
+      <Group mb="sm" align="start">
+        <Narrowing label="Type" placeholder="RateCorrected" value={type} set={setType} />
+        <Narrowing label="Stream" value={stream} set={setStream} />
+        <Narrowing
+          label="From position"
+          value={position}
+          set={setPosition}
+          error={position === '' || isStart ? null : 'Enter a log position such as 100'}
         />
       </Group>
       <ListTable
         list={events}
         name="events"
         keyOf={({ eventId }) => eventId}
-        empty="No event is of this type and stream."
+        empty="No event from this position on is of this type and stream."
         columns={[
           {
             title: 'Position',

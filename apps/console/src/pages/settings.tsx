@@ -3,7 +3,8 @@ import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Command, Proposal, Token, Webhook } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
-import { instantText } from '../formats.ts';
+import { instantText, moneyText } from '../formats.ts';
+import { useMoment } from '../moment.ts';
 import { changeColumn, type RowAction } from '../parts/change-fact.tsx';
 import { type Action, useConfirmation, useSend } from '../parts/confirmation.tsx';
 import { Failure, Page, Section, Status, When } from '../parts/states.tsx';
@@ -60,20 +61,48 @@ function useAct(): { readonly failure: Error | null; readonly act: (command: Com
   };
 }
 
+/** A command as it was given, each field with its name. */
+const fieldsText = ({ fields }: Proposal): string =>
+  Object.entries(fields)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
+
+const amountsText = ({ amounts }: Proposal): string =>
+  amounts.map(({ amount, currency }) => moneyText(amount, currency)).join(', ');
+
+const approvalOf = (of: Proposal): Action => ({
+  title: `Approve ${of.command}`,
+  asks:
+    `Carry out ${of.command} over ${amountsText(of)}, which ${of.proposedBy} proposed on ` +
+    `${instantText(of.proposedAt)} UTC, with ${fieldsText(of)}?`,
+  button: 'Approve',
+  needsReason: false,
+  commandOf: () => ({ command: 'approve-proposal', proposalId: of.proposalId }),
+});
+
+const rejectionOf = (of: Proposal): Action => ({
+  title: `Reject ${of.command}`,
+  asks: `Reject ${of.command} over ${amountsText(of)}, which ${of.proposedBy} proposed? A rejected proposal stays rejected.`,
+  button: 'Reject',
+  needsReason: true,
+  commandOf: ({ reason }) => ({ command: 'reject-proposal', proposalId: of.proposalId, reason }),
+});
+
 function Proposals() {
   const proposals = useList('proposals', {});
-  const mayDecide = useMay('platform_admin', 'operator');
+  const isNow = useMoment().asOf === undefined;
+  const mayDecide = useMay('platform_admin', 'operator') && isNow;
   const { actor } = useSession();
-  const { failure, act } = useAct();
-  const decisions = ({ proposalId, status, proposedBy }: Proposal) =>
-    status !== 'open' || !mayDecide ? null : proposedBy === actor ? (
+  const { ask, confirmation } = useConfirmation();
+  const decisions = (of: Proposal) =>
+    of.status !== 'open' || !mayDecide ? null : of.proposedBy === actor ? (
       'someone else decides'
     ) : (
       <Group gap="xs">
         <Button
           size="compact-xs"
           onClick={() => {
-            act({ command: 'approve-proposal', proposalId });
+            ask(approvalOf(of));
           }}
         >
           Approve
@@ -82,7 +111,7 @@ function Proposals() {
           size="compact-xs"
           variant="default"
           onClick={() => {
-            act({ command: 'reject-proposal', proposalId, reason: 'rejected in the console' });
+            ask(rejectionOf(of));
           }}
         >
           Reject
@@ -91,7 +120,7 @@ function Proposals() {
     );
   return (
     <>
-      {failure !== null && <Failure error={failure} />}
+      {confirmation}
       <ListTable
         list={proposals}
         name="proposals"
@@ -99,51 +128,66 @@ function Proposals() {
         empty="No change waits for a second person."
         columns={[
           { title: 'Command', value: ({ command }) => command },
-          {
-            title: 'Amount',
-            value: ({ amounts }) => amounts.map(({ amount, currency }) => `${amount} ${currency}`).join(', '),
-          },
+          { title: 'Fields', value: fieldsText },
+          { title: 'Amount', value: amountsText },
           { title: 'Proposed by', value: ({ proposedBy }) => proposedBy },
+          {
+            title: 'Proposed at',
+            value: ({ proposedAt }) => proposedAt,
+            show: ({ proposedAt }) => <When at={proposedAt} />,
+          },
           { title: 'Status', value: ({ status }) => status, show: ({ status }) => <Status of={status} /> },
           {
             title: 'Decision',
             value: ({ decidedBy }) => decidedBy,
-            show: (each) => decisions(each) ?? each.decidedBy,
+            show: (each) => decisions(each) ?? each.decidedBy ?? '–',
           },
+          { title: 'Why decided so', value: ({ reason }) => reason },
         ]}
       />
     </>
   );
 }
 
+const revocationOf = ({ tokenId, actor }: Token): Action => ({
+  title: `Revoke ${tokenId}`,
+  asks: `Revoke the token ${tokenId} of ${actor}? Requests with it are refused from then on.`,
+  button: 'Revoke',
+  needsReason: true,
+  commandOf: ({ reason }) => ({ command: 'revoke-token', tokenId, reason }),
+});
+
 function Tokens() {
   const tokens = useList('tokens', {});
-  const { failure, act } = useAct();
+  const isNow = useMoment().asOf === undefined;
+  const { ask, confirmation } = useConfirmation();
   const [isIssuing, setIsIssuing] = useState(false);
-  const revocation = ({ tokenId, revokedAt }: Token) =>
-    revokedAt === null ? (
+  const revocation = (token: Token) =>
+    token.revokedAt === null && isNow ? (
       <Button
         size="compact-xs"
         variant="default"
         onClick={() => {
-          act({ command: 'revoke-token', tokenId, reason: 'revoked in the console' });
+          ask(revocationOf(token));
         }}
       >
         Revoke
       </Button>
     ) : (
-      <When at={revokedAt} />
+      <When at={token.revokedAt} />
     );
   return (
     <>
-      <Button
-        mb="sm"
-        onClick={() => {
-          setIsIssuing(true);
-        }}
-      >
-        Issue a token
-      </Button>
+      {isNow && (
+        <Button
+          mb="sm"
+          onClick={() => {
+            setIsIssuing(true);
+          }}
+        >
+          Issue a token
+        </Button>
+      )}
       {isIssuing && (
         <IssueToken
           close={() => {
@@ -151,7 +195,7 @@ function Tokens() {
           }}
         />
       )}
-      {failure !== null && <Failure error={failure} />}
+      {confirmation}
       <ListTable
         list={tokens}
         name="tokens"
@@ -178,6 +222,7 @@ function Tokens() {
 function Webhooks() {
   const webhooks = useList('webhooks', {});
   const { failure, act } = useAct();
+  const isNow = useMoment().asOf === undefined;
   const { ask, confirmation } = useConfirmation();
   const [isRegistering, setIsRegistering] = useState(false);
   const [rotated, setRotated] = useState<string | null>(null);
@@ -210,14 +255,16 @@ function Webhooks() {
   ];
   return (
     <>
-      <Button
-        mb="sm"
-        onClick={() => {
-          setIsRegistering(true);
-        }}
-      >
-        Register a webhook
-      </Button>
+      {isNow && (
+        <Button
+          mb="sm"
+          onClick={() => {
+            setIsRegistering(true);
+          }}
+        >
+          Register a webhook
+        </Button>
+      )}
       {isRegistering && (
         <RegisterWebhook
           close={() => {
@@ -252,7 +299,7 @@ function Webhooks() {
             value: ({ registeredAt }) => registeredAt,
             show: ({ registeredAt }) => <When at={registeredAt} />,
           },
-          changeColumn(({ webhookId }) => webhookId, actionsOf),
+          ...(isNow ? [changeColumn(({ webhookId }: Webhook) => webhookId, actionsOf)] : []),
         ]}
       />
     </>
