@@ -1,10 +1,11 @@
-import { afterAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { apiForAll } from '../support/api.js';
 import { closeBrowser, signIn, visiting } from '../support/browser.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
+import { csvOf } from '../support/console-dialogs.js';
 
-// The explanation of an invoice with very many readings, in a real browser.
+// Very many readings in a real browser: the explanation of their invoice, and the list of them.
 
 const api = apiForAll();
 afterAll(closeBrowser);
@@ -44,8 +45,12 @@ async function invoiceOfMany(): Promise<string> {
   return invoiceId;
 }
 
+let invoiceId = '';
+beforeAll(async () => {
+  invoiceId = await invoiceOfMany();
+});
+
 it('opens with the first events of a row, and shows more when asked', async () => {
-  const invoiceId = await invoiceOfMany();
   await visiting({}, async ({ page, faults, asked }) => {
     await signIn(page, api().url, api().tokens.get('operator') ?? '');
     const answered = page.waitForResponse((response) => response.url().includes('/audit/explain/'));
@@ -73,6 +78,29 @@ it('opens with the first events of a row, and shows more when asked', async () =
     // Other lists stay as they are, and so do their requests.
     expect(await other.getByRole('link').count()).toBe(50);
     expect(asked.filter((path) => path.endsWith(`/audit/explain/${invoiceId}`))).toHaveLength(1);
+    expect(faults).toEqual([]);
+  });
+});
+
+it('lists the first readings, says so where it filters them, and exports all', async () => {
+  const address = `${api().url}/console/usage?deployment=many-prod&month=2026-04`;
+  await visiting({}, async ({ page, faults }) => {
+    await signIn(page, api().url, api().tokens.get('operator') ?? '');
+    await page.goto(address);
+    const records = page.getByRole('region', { name: 'Records' });
+    await records.getByText('500 or more').waitFor();
+    const lines = (await csvOf(page, 'Records')).split('\r\n');
+    // The titles, 260 × (40 + 1) = 10,660 readings, and the end of the last line
+    expect(lines).toHaveLength(10_662);
+    await page.goto(address);
+    await records.getByText('500 or more').waitFor();
+    await page.getByLabel('Filter usage records').fill('r-259-39');
+    const partial = records.getByText('Only the first 500 rows are filtered and sorted: there are more.');
+    await partial.waitFor();
+    await records.getByRole('button', { name: 'Load all rows' }).click();
+    await records.getByText('1 of 10660').waitFor();
+    await records.getByRole('row', { name: /r-259-39/ }).waitFor();
+    expect(await partial.count()).toBe(0);
     expect(faults).toEqual([]);
   });
 });

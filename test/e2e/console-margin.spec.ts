@@ -352,7 +352,7 @@ describe('facts about the margin', () => {
       // 8 × 0.40 = 3.20, and the bill of 3.00
       await variance.getByRole('row', { name: /2026-04 gateway 8 \$3\.20 \$3\.00 \$0\.20/ }).waitFor();
       expect(await csvOf(page, 'Estimated against billed, April 2026')).toBe(
-        'Month,Billing kind,Quantity,Estimated,Billed,Variance\r\n2026-04,gateway,8,3.20,3.00,0.20\r\n',
+        'Month,Billing kind,Quantity,Estimated,Billed,Variance,Currency\r\n2026-04,gateway,8,3.20,3.00,0.20,USD\r\n',
       );
       await rates.getByRole('button', { name: 'Correct gateway from' }).click();
       await dialog.getByLabel('Cost of a unit').fill('0.30');

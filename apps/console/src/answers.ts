@@ -1,3 +1,4 @@
+import { useEffect } from 'react';
 import {
   keepPreviousData,
   useInfiniteQuery,
@@ -105,4 +106,16 @@ export function useList<Name extends keyof Questions>(
     getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
     select: ({ pages }) => pages.flatMap(({ items }) => items),
   });
+}
+
+/** The same once all its pages are there, for what is chosen from, or made of, all of them. */
+export function useWholeList<Name extends keyof Questions>(
+  name: Name,
+  question: Parameters<typeof useList<Name>>[1],
+): Pick<UseInfiniteQueryResult<readonly ItemOf<Name>[]>, 'data' | 'error' | 'refetch'> {
+  const { data, error, refetch, hasNextPage, isFetching, fetchNextPage } = useList(name, question);
+  useEffect(() => {
+    if (hasNextPage && !isFetching && error === null) void fetchNextPage();
+  }, [hasNextPage, isFetching, error, fetchNextPage]);
+  return { data: hasNextPage ? undefined : data, error, refetch };
 }

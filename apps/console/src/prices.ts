@@ -52,6 +52,19 @@ export interface Priced extends Correctable {
 export const keyText = ({ resourceType, resourceFamily, location }: Rate): string =>
   `${resourceType}/${resourceFamily}@${location}`;
 
+/** The same read: `type/family@location`, or its type alone. undefined: it is no key. A type has no `/` and no `@`. */
+export function keyIn(
+  text: string,
+): (Partial<Pick<Rate, 'resourceFamily' | 'location'>> & Pick<Rate, 'resourceType'>) | undefined {
+  const [, resourceType, resourceFamily, location] = /^([^/@]+)(?:\/([^/@]+))?(?:@(.+))?$/.exec(text) ?? [];
+  if (resourceType === undefined) return undefined;
+  return {
+    resourceType,
+    ...(resourceFamily === undefined ? {} : { resourceFamily }),
+    ...(location === undefined ? {} : { location }),
+  };
+}
+
 const periodOf = ({ from, until, reason }: Told) => ({
   effectiveFrom: from,
   ...(until === null ? {} : { effectiveUntil: until }),

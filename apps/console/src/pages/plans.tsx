@@ -5,7 +5,7 @@ import { useList } from '../answers.ts';
 import { useMoment } from '../moment.ts';
 import { Correct } from '../parts/correct.tsx';
 import { Answered, Page, When } from '../parts/states.tsx';
-import { DataTable, nextPageOf } from '../parts/table.tsx';
+import { DataTable, moreOf } from '../parts/table.tsx';
 import { BASE_FEE, itemsOf, itemText, type Priced, pricedByItem, priceText } from '../prices.ts';
 import { pricedByTerms } from '../terms.ts';
 import { useMay } from '../session.tsx';
@@ -14,6 +14,9 @@ interface Row {
   readonly plan: Plan;
   readonly item: Parameters<typeof pricedByItem>[1];
 }
+
+const rowsOf = (plans: readonly Plan[]): Row[] =>
+  plans.flatMap((plan) => itemsOf(plan).map((item) => ({ plan, item })));
 
 /** The terms of each plan in each period, with the price of each item. */
 export function Plans() {
@@ -27,12 +30,12 @@ export function Plans() {
         {(rows) => (
           <DataTable
             name="plans"
-            rows={rows.flatMap((plan) => itemsOf(plan).map((item) => ({ plan, item })))}
+            rows={rowsOf(rows)}
             keyOf={({ plan, item }) =>
               `${plan.planId} ${plan.effectiveFrom} ${item.billingKind} ${JSON.stringify(item.filter)}`
             }
             empty="There is no plan. Publish one with the command publish-plan."
-            more={nextPageOf(plans)}
+            more={moreOf(plans, rowsOf)}
             columns={[
               { title: 'Plan', value: ({ plan }) => plan.planId },
               { title: 'Item', value: ({ plan, item }) => itemText(plan, item) },

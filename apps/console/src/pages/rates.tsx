@@ -1,14 +1,14 @@
 import { Button, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { Rate } from '../../../../clients/typescript/ledgerline.ts';
-import { useAnswer, useList } from '../answers.ts';
+import { useAnswer, useList, useWholeList } from '../answers.ts';
 import { dayText, moneyText } from '../formats.ts';
 import { useMoment, useParam } from '../moment.ts';
 import { Correct } from '../parts/correct.tsx';
 import { Answered, Money, Page, Section, When } from '../parts/states.tsx';
 import { Scale } from '../parts/scale.tsx';
-import { DataTable, nextPageOf } from '../parts/table.tsx';
-import { keyText, pricedByRate } from '../prices.ts';
+import { DataTable, moreOf } from '../parts/table.tsx';
+import { keyIn, keyText, pricedByRate } from '../prices.ts';
 import { useMay } from '../session.tsx';
 
 export function Rates() {
@@ -18,16 +18,16 @@ export function Rates() {
     <Page title="Rates">
       <Answered answer={rates}>
         {(rows) => {
-          const chosen = rows.filter((each) => keyText(each) === key);
+          const wanted = rows.find((each) => keyText(each) === key) ?? keyIn(key);
           return (
             <>
-              {chosen.length > 0 && <Price rates={chosen} />}
+              {wanted !== undefined && <Chosen of={wanted} named={key} />}
               <DataTable
                 name="rates"
                 rows={rows}
                 keyOf={(each) => `${keyText(each)} ${each.effectiveFrom}`}
                 empty="There is no rate. Set one with the command set-rate."
-                more={nextPageOf(rates)}
+                more={moreOf(rates, (all) => all)}
                 columns={[
                   {
                     title: 'Key',
@@ -69,6 +69,19 @@ export function Rates() {
       </Answered>
     </Page>
   );
+}
+
+/** The rates of a key are asked for by it: it need not be among the first of all. */
+function Chosen({
+  of: { resourceType, resourceFamily, location },
+  named,
+}: {
+  readonly of: Partial<Rate>;
+  readonly named: string;
+}) {
+  const { data = [] } = useWholeList('rates', { resourceType, resourceFamily, location });
+  const chosen = data.filter((each) => keyText(each) === named);
+  return chosen.length === 0 ? null : <Price rates={chosen} />;
 }
 
 /** The price of a key through time, known now and known at the moment of the page, in one picture. */

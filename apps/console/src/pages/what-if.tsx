@@ -2,7 +2,7 @@ import { Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
-import { useList } from '../answers.ts';
+import { useWholeList } from '../answers.ts';
 import { isMonthText, monthOf } from '../formats.ts';
 import { Changes } from '../parts/changes.tsx';
 import { AmountFields, usePreview } from '../parts/correct.tsx';
@@ -12,8 +12,8 @@ import { changing } from '../parts/inputs.ts';
 
 /** A past month under another price. Nothing is stored. */
 export function WhatIf() {
-  const rates = useList('rates', {});
-  const plans = useList('plans', {});
+  const rates = useWholeList('rates', {});
+  const plans = useWholeList('plans', {});
   return (
     <Page title="What if">
       <Text size="sm">

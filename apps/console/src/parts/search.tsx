@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
 import { useGo } from '../moment.ts';
-import { keyText } from '../prices.ts';
+import { keyIn, keyText } from '../prices.ts';
 import { useSession } from '../session.tsx';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -23,11 +23,10 @@ export function Search() {
   const go = useGo();
   const [text, setText] = useState('');
   const [failure, setFailure] = useState<string | null>(null);
-  /** A rate by its key, `type/family@location` or its type alone. */
   const rateOf = async (wanted: string): Promise<string | undefined> => {
-    const [, resourceType = '', resourceFamily, location] = /^([^/@]+)(?:\/([^/@]+))?(?:@(.+))?$/.exec(wanted) ?? [];
-    if (resourceType === '') return undefined;
-    const { items } = await client.rates({ resourceType, resourceFamily, location, limit: 1 });
+    const key = keyIn(wanted);
+    if (key === undefined) return undefined;
+    const { items } = await client.rates({ ...key, limit: 1 });
     const [found] = items;
     return found === undefined ? undefined : `/rates?key=${encodeURIComponent(keyText(found))}`;
   };

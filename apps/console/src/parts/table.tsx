@@ -26,6 +26,14 @@ const isRight = ({ isNumber, currency }: Pick<Column<never>, 'isNumber' | 'curre
 /** Drawing thousands of rows takes a browser longer than asking for them. */
 const [FIRST_ROWS, MORE_ROWS] = [50, 200];
 
+/** The rows that are not loaded yet. */
+export interface More<Row> {
+  /** Asks for the next page. */
+  readonly next: () => void;
+  /** Loads all pages, and answers the rows of all. undefined: only page by page. Errors: what a page is refused with. */
+  readonly all?: () => Promise<readonly Row[]>;
+}
+
 interface TableProps<Row> {
   readonly name: string;
   readonly rows: readonly Row[];
@@ -33,8 +41,8 @@ interface TableProps<Row> {
   readonly keyOf: (row: Row) => string;
   /** What to do where there is nothing. */
   readonly empty: string;
-  /** Asks for the next page. */
-  readonly more?: (() => void) | undefined;
+  /** What there is besides the rows. undefined: nothing. */
+  readonly more?: More<Row> | undefined;
   /** What a row opens into, in place. */
   readonly inner?: (row: Row) => ReactNode;
   /** The row of this key opens, and has the focus, each time that this is another object. It is shown in any case. */
@@ -69,7 +77,7 @@ export function ListTable<Item>({
 }) {
   return (
     <Answered answer={list}>
-      {(items) => <DataTable {...table} rows={items.filter(only)} more={nextPageOf(list)} />}
+      {(items) => <DataTable {...table} rows={items.filter(only)} more={moreOf(list, (all) => all.filter(only))} />}
     </Answered>
   );
 }
@@ -78,6 +86,24 @@ export function ListTable<Item>({
 export const nextPageOf = (
   list: Pick<UseInfiniteQueryResult, 'hasNextPage' | 'fetchNextPage'>,
 ): (() => void) | undefined => (list.hasNextPage ? () => void list.fetchNextPage() : undefined);
+
+/** The further pages of a list, whose items become rows. undefined: there is none. */
+export function moreOf<Item, Row>(
+  list: UseInfiniteQueryResult<readonly Item[]>,
+  rowsOf: (items: readonly Item[]) => readonly Row[],
+): More<Row> | undefined {
+  const next = nextPageOf(list);
+  return next === undefined ? undefined : { next, all: async () => rowsOf(await everyItemOf(list)) };
+}
+
+async function everyItemOf<Item>(list: UseInfiniteQueryResult<readonly Item[]>): Promise<readonly Item[]> {
+  let at = list;
+  while (at.hasNextPage) {
+    at = await at.fetchNextPage();
+    if (at.error !== null) throw at.error;
+  }
+  return at.data ?? [];
+}
 
 /** A list that can be filtered, sorted and exported. */
 export function DataTable<Row>({
@@ -94,17 +120,29 @@ export function DataTable<Row>({
   const [filter, setFilter] = useState('');
   const [most, setMost] = useState(FIRST_ROWS);
   const [sort, setSort] = useState<{ readonly by: number; readonly down: boolean } | null>(null);
-  const found = rows.filter((row) =>
-    columns.some(({ value }) =>
-      String(value(row) ?? '')
-        .toLowerCase()
-        .includes(filter.toLowerCase()),
-    ),
-  );
-  const column = sort === null ? undefined : columns[sort.by];
-  const shown = column === undefined ? found : found.toSorted(comparedBy(column));
-  if (sort?.down === true) shown.reverse();
-  if (rows.length === 0) return <Text c="dimmed">{empty}</Text>;
+  const [isLoading, setIsLoading] = useState(false);
+  const arranged = (all: readonly Row[]): readonly Row[] => {
+    const found = all.filter((row) =>
+      columns.some(({ value }) =>
+        String(value(row) ?? '')
+          .toLowerCase()
+          .includes(filter.toLowerCase()),
+      ),
+    );
+    const column = sort === null ? undefined : columns[sort.by];
+    const sorted = column === undefined ? found : found.toSorted(comparedBy(column));
+    return sort?.down === true ? sorted.toReversed() : sorted;
+  };
+  const shown = arranged(rows);
+  if (rows.length === 0 && more === undefined) return <Text c="dimmed">{empty}</Text>;
+  const every = more?.all;
+  /** All rows that there are, or those that are loaded. A page that is refused is shown in the place of the table. */
+  const load = async (take: (all: readonly Row[]) => void): Promise<void> => {
+    setIsLoading(true);
+    const all = every === undefined ? rows : await every().catch(() => null);
+    if (all !== null) take(all);
+    setIsLoading(false);
+  };
   const isOpened = (row: Row): boolean => opened !== null && keyOf(row) === opened.key;
   const first = shown.slice(0, most);
   const drawn = first.some(isOpened) ? first : [...rows.filter(isOpened), ...first];
@@ -115,19 +153,32 @@ export function DataTable<Row>({
           <TextInput aria-label={`Filter ${name}`} placeholder="Filter" value={filter} onChange={changing(setFilter)} />
           <Group gap="xs">
             <Text size="sm" c="dimmed">
-              {found.length === rows.length ? rows.length : `${found.length} of ${rows.length}`}
+              {shown.length === rows.length ? rows.length : `${shown.length} of ${rows.length}`}
               {more === undefined ? '' : ' or more'}
             </Text>
             <Button
               variant="default"
               size="xs"
+              loading={isLoading}
               onClick={() => {
-                download(`${name}.csv`, csvOf(columns, shown), 'text/csv');
+                void load((all) => {
+                  download(`${name}.csv`, csvOf(columns, arranged(all)), 'text/csv');
+                });
               }}
             >
-              CSV
+              {more !== undefined && every === undefined ? `CSV of the first ${rows.length}` : 'CSV'}
             </Button>
           </Group>
+        </Group>
+      )}
+      {more !== undefined && (filter !== '' || sort !== null) && (
+        <Group gap="xs" mb="xs">
+          <Text size="sm">{`Only the first ${rows.length} rows are filtered and sorted: there are more.`}</Text>
+          {every !== undefined && (
+            <Button variant="default" size="compact-sm" loading={isLoading} onClick={() => void load(() => undefined)}>
+              Load all rows
+            </Button>
+          )}
         </Group>
       )}
       <ScrollArea>
@@ -175,7 +226,7 @@ export function DataTable<Row>({
           mt="sm"
           onClick={() => {
             setMost(most + MORE_ROWS);
-            if (shown.length <= most + MORE_ROWS) more?.();
+            if (shown.length <= most + MORE_ROWS) more?.next();
           }}
         >
           Show more
@@ -270,12 +321,27 @@ const cellOf = (value: string | number | null, isNumber: boolean): string => {
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 
-const csvOf = <Row,>(columns: readonly Column<Row>[], rows: readonly Row[]): string =>
-  [
-    columns.map(({ title }) => cellOf(title, false)).join(','),
-    ...rows.map((row) => columns.map((column) => cellOf(column.value(row), isRight(column))).join(',')),
+const CURRENCY = 'Currency';
+
+/** The currency of a row's amounts. null: it has none. */
+const currencyOf = <Row,>(row: Row, columns: readonly Column<Row>[]): string | null =>
+  typeof row === 'object' && row !== null && 'currency' in row && typeof row.currency === 'string'
+    ? row.currency
+    : (columns.find(({ currency }) => currency !== undefined)?.currency ?? null);
+
+/** Amounts are without their currency: it has a column of its own where rows have one. */
+function csvOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const isNamed = columns.some(({ title }) => title === CURRENCY);
+  const all: readonly Column<Row>[] =
+    isNamed || rows.every((row) => currencyOf(row, columns) === null)
+      ? columns
+      : [...columns, { title: CURRENCY, value: (row) => currencyOf(row, columns) }];
+  return [
+    all.map(({ title }) => cellOf(title, false)).join(','),
+    ...rows.map((row) => all.map((column) => cellOf(column.value(row), isRight(column))).join(',')),
     '',
   ].join('\r\n');
+}
 
 /** A link to another page, at the same moment. */
 export function To({ path, children }: { readonly path: string; readonly children: ReactNode }) {

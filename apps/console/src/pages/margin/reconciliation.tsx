@@ -11,7 +11,7 @@ import { monthText, quantityText } from '../../formats.ts';
 import { useMoment } from '../../moment.ts';
 import { changeColumn, useFactChange } from '../../parts/change-fact.tsx';
 import { Answered, Figures, Section, Status } from '../../parts/states.tsx';
-import { DataTable, Explain, nextPageOf, To } from '../../parts/table.tsx';
+import { DataTable, Explain, type More, moreOf, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 import { useMay } from '../../session.tsx';
 import { totalChange, totalWithdrawal } from './change-total.tsx';
@@ -90,7 +90,7 @@ function AllBills({ month, currency }: Shown) {
   const all = useList('reconciliationInvoices', { period: month, currency });
   return (
     <Answered answer={all}>
-      {(bills) => <BillTable bills={bills} month={month} currency={currency} more={nextPageOf(all)} />}
+      {(bills) => <BillTable bills={bills} month={month} currency={currency} more={moreOf(all, (rows) => rows)} />}
     </Answered>
   );
 }
@@ -102,7 +102,7 @@ function BillTable({
   more,
 }: Shown & {
   readonly bills: readonly ReconciledBill[];
-  readonly more?: (() => void) | undefined;
+  readonly more?: More<ReconciledBill> | undefined;
 }) {
   const { asOf } = useMoment();
   const mayWrite = useMay('platform_admin') && asOf === undefined;
@@ -237,7 +237,7 @@ function AllItems({ name, list, month, currency }: Shown & { readonly name: stri
   const all = useList('reconciliationItems', { period: month, currency, list });
   return (
     <Answered answer={all}>
-      {(items) => <ItemTable name={name} items={items} currency={currency} more={nextPageOf(all)} />}
+      {(items) => <ItemTable name={name} items={items} currency={currency} more={moreOf(all, (rows) => rows)} />}
     </Answered>
   );
 }
@@ -256,7 +256,7 @@ function ItemTable({
   readonly name: string;
   readonly items: readonly OpenItem[];
   readonly currency: string;
-  readonly more?: (() => void) | undefined;
+  readonly more?: More<OpenItem> | undefined;
 }) {
   const { nameOf } = useTenants();
   const columns = [

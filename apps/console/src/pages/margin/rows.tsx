@@ -81,7 +81,7 @@ function RevenueRows({ name, of: { revenue, revenueCount }, currency, more }: Li
     <DataTable
       name={`revenue of ${name}`}
       rows={revenue}
-      more={revenue.length < revenueCount ? more : undefined}
+      more={revenue.length < revenueCount ? { next: more } : undefined}
       keyOf={(each) => JSON.stringify([each.invoiceId, each.cause, each.deploymentId, each.billingKind])}
       empty="No invoice billed it."
       columns={[
@@ -105,7 +105,7 @@ function CostLines({ name, of: { tenantId: holder, costs, costCount }, currency,
     <DataTable
       name={`cost of ${name}`}
       rows={costs}
-      more={costs.length < costCount ? more : undefined}
+      more={costs.length < costCount ? { next: more } : undefined}
       keyOf={(each) => JSON.stringify([each.costLine, each.tenantId, each.deploymentId, each.amount])}
       empty="The provider billed nothing for it."
       columns={[
@@ -149,7 +149,7 @@ function SharedParts({ name, of: { shared }, currency, more }: ListOf) {
       <DataTable
         name={`shared cost of ${name}`}
         rows={parts}
-        more={shared.some((policy) => policy.parts.length < policy.partCount) ? more : undefined}
+        more={shared.some((policy) => policy.parts.length < policy.partCount) ? { next: more } : undefined}
         keyOf={({ policy, part }) => JSON.stringify([policy.policyId, policy.effectiveFrom, part.deploymentId])}
         empty=""
         columns={[
