@@ -82,7 +82,9 @@ const approvalOf = (of: Proposal): Action => ({
 
 const rejectionOf = (of: Proposal): Action => ({
   title: `Reject ${of.command}`,
-  asks: `Reject ${of.command} over ${amountsText(of)}, which ${of.proposedBy} proposed? A rejected proposal stays rejected.`,
+  asks:
+    `Reject ${of.command} over ${amountsText(of)}, which ${of.proposedBy} proposed? ` +
+    'A rejected proposal stays rejected.',
   button: 'Reject',
   needsReason: true,
   commandOf: ({ reason }) => ({ command: 'reject-proposal', proposalId: of.proposalId, reason }),

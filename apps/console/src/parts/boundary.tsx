@@ -25,7 +25,8 @@ export class Boundary extends Component<Bounded, { readonly failure: Error | nul
     if (failure === null) return this.props.children;
     return (
       <Alert color="red" title="The page can't be shown" role="alert">
-        <Text size="sm">{`Load it again, or choose another page. If it fails again, report this: ${failure.message}`}</Text>
+        <Text size="sm">Load it again, or choose another page. If it fails again, report what follows.</Text>
+        <Text size="sm">{failure.message}</Text>
         <Button
           mt="xs"
           size="xs"

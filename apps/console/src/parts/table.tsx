@@ -30,7 +30,7 @@ const [FIRST_ROWS, MORE_ROWS] = [50, 200];
 export interface More<Row> {
   /** Asks for the next page. */
   readonly next: () => void;
-  /** Loads all pages, and answers the rows of all. undefined: only page by page. Errors: what a page is refused with. */
+  /** Loads all pages, and answers the rows of all. undefined: only page by page. Errors: those of a page. */
   readonly all?: () => Promise<readonly Row[]>;
 }
 
