@@ -271,7 +271,9 @@ describe('a command whose event is too large for the log', () => {
         status: 'refused',
         error: {
           code: 'event_too_large',
-          message: expect.stringMatching(/^The command would record 1100\d{3} bytes in one event, and the log takes/),
+          message: expect.stringMatching(
+            /^observations\[0\]: the reading has 1100\d{3} bytes\. One event takes at most/,
+          ),
         },
       },
       { status: 'done' },
