@@ -135,15 +135,17 @@ function ofOneDeployment(body: unknown): readonly unknown[] {
     ]);
   return observations.map((each: unknown, index) => {
     if (typeof each !== 'object' || each === null) return each;
-    const of = new Map(Object.entries(each));
-    for (const field of ['deploymentId', ...(isCloudEvent(each) ? ['subject'] : [])])
-      if (of.has(field) && of.get(field) !== deploymentId)
-        throw invalid(
-          'invalid_input',
-          `usage: observations[${index}].${field} is not ${JSON.stringify(deploymentId)}`,
-          [{ field: `observations[${index}].${field}`, message: 'is of another deployment. Send it by itself.' }],
-        );
-    return { ...each, deploymentId };
+    const other =
+      'deploymentId' in each && each.deploymentId !== deploymentId
+        ? 'deploymentId'
+        : isCloudEvent(each) && 'subject' in each && each.subject !== deploymentId
+          ? 'subject'
+          : null;
+    if (other === null) return { ...each, deploymentId };
+    const field = `observations[${index}].${other}`;
+    throw invalid('invalid_input', `usage: ${field} is not ${JSON.stringify(deploymentId)}`, [
+      { field, message: 'is of another deployment. Send it by itself.' },
+    ]);
   });
 }
 

@@ -57,6 +57,7 @@ function Shell({ session }: { readonly session: Session }) {
   const pages = [...PAGES, ...DETAILS].filter(({ roles }) => may(session, roles));
   const [first] = PAGES.filter(({ roles }) => may(session, roles));
   const { asOf } = useMoment();
+  const at = usePathname() + useSearch();
   return (
     <div className="shell">
       <a className="skip" href="#main">
@@ -73,7 +74,7 @@ function Shell({ session }: { readonly session: Session }) {
             Projections.
           </Alert>
         )}
-        <Boundary at={usePathname() + useSearch()}>
+        <Boundary at={at}>
           {asOf !== undefined && !isMoment(asOf) ? (
             <NoSuchMoment />
           ) : (

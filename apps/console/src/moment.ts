@@ -30,6 +30,9 @@ export function useMoment(): { readonly asOf: string | undefined; readonly set: 
   };
 }
 
+/** Whether a text is the position of an event: the first one is 1. */
+export const isEventPosition = (text: string): boolean => /^[1-9]\d{0,14}$/.test(text);
+
 export const isPosition = (asOf: string): boolean => /^\d+$/.test(asOf);
 
 /** Whether a text is a log position or an instant. Whether it was recorded by then, the API knows. */

@@ -219,7 +219,10 @@ async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, co
       `EventStoreDB ends at its position ${end}, but the mirror has copied up to ${copied}: the server was set back, ` +
         'or it is another one',
     );
-  const seen = await latestSeen(source, target);
+  const last = await fromMirror(() => target.someCopies('last', COMPARED));
+  const seen =
+    (await latestSeen(source, last)) ??
+    (await latestSeen(source, await fromMirror(() => target.someCopies('first', COMPARED))));
   if (seen === undefined)
     throw new OtherSource('EventStoreDB has none of the first and last events of the mirror: it is another server');
   // From there on, events may be missing where someone deleted streams, but none may be new.
@@ -232,7 +235,7 @@ async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, co
       );
   }
   // After a backup was restored, the server may be further than before by the events of others alone.
-  for (const { stream, revision } of await unseenAfter(target, seen))
+  for (const { stream, revision } of unseenAfter(seen, last))
     if (!(await source.hasHad(stream, revision)))
       throw new OtherSource(
         `EventStoreDB lacks revision ${revision} of ${stream}, which the mirror has, and nobody deleted or truncated ` +
@@ -240,9 +243,8 @@ async function assertSameSource(source: EventStoreDbLog, target: PostgresLog, co
       );
 }
 
-/** The last copies after a source position, one of each stream: its last one. */
-async function unseenAfter(target: PostgresLog, seen: number): Promise<readonly Copy[]> {
-  const last = await fromMirror(() => target.someCopies('last', COMPARED));
+/** The copies after a source position, one of each stream: its last one. */
+function unseenAfter(seen: number, last: readonly Copy[]): readonly Copy[] {
   const byStream = Map.groupBy(
     last.filter(({ sourcePosition }) => sourcePosition > seen),
     ({ stream }) => stream,
@@ -251,15 +253,14 @@ async function unseenAfter(target: PostgresLog, seen: number): Promise<readonly 
 }
 
 /**
- * The source position of the latest event that both have. Streams are read, not positions: on another server, a
- * position may be in the middle of a record. undefined: none of the last and of the first ones.
+ * The source position of the first of some copies that both have. Streams are read, not positions: on another server, a
+ * position may be in the middle of a record. undefined: none of these.
  */
-async function latestSeen(source: EventStoreDbLog, target: PostgresLog): Promise<number | undefined> {
-  for (const order of ['last', 'first'] as const)
-    for (const copy of await fromMirror(() => target.someCopies(order, COMPARED))) {
-      const original = await source.eventOf(copy.stream, copy.revision);
-      if (original?.id === copy.id && original.position === copy.sourcePosition) return copy.sourcePosition;
-    }
+async function latestSeen(source: EventStoreDbLog, copies: readonly Copy[]): Promise<number | undefined> {
+  for (const copy of copies) {
+    const original = await source.eventOf(copy.stream, copy.revision);
+    if (original?.id === copy.id && original.position === copy.sourcePosition) return copy.sourcePosition;
+  }
   return undefined;
 }
 

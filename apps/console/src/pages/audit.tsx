@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react';
 import { errorOf } from '#domain/errors';
 import { useAnswer, useList } from '../answers.ts';
 import { instantText } from '../formats.ts';
-import { useMoment, useParam } from '../moment.ts';
+import { isEventPosition, useMoment, useParam } from '../moment.ts';
 import { Answered, Failure, Page, Section, When } from '../parts/states.tsx';
 import { ListTable, To } from '../parts/table.tsx';
 import { download } from '../parts/download.ts';
@@ -310,7 +310,7 @@ function Events() {
   const [type, setType] = useParam('type', '');
   const [stream, setStream] = useParam('stream', '');
   const [position, setPosition] = useParam('position', '');
-  const isStart = /^[1-9]\d{0,14}$/.test(position);
+  const isStart = isEventPosition(position);
   const events = useList('events', {
     ...(type === '' ? {} : { type }),
     ...(stream === '' ? {} : { stream }),

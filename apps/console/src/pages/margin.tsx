@@ -1,8 +1,8 @@
-import { Group, Select, Tabs, Text, TextInput } from '@mantine/core';
+import { Group, Select, Tabs, Text } from '@mantine/core';
 import { useAnswer } from '../answers.ts';
 import { isMonthText, monthOf } from '../formats.ts';
 import { useParam } from '../moment.ts';
-import { changing } from '../parts/inputs.ts';
+import { MonthInput } from '../parts/month-input.tsx';
 import { Page } from '../parts/states.tsx';
 import { Alerts } from './margin/alerts.tsx';
 import { Bridge } from './margin/bridge.tsx';
@@ -49,13 +49,7 @@ export function MarginPage() {
               }}
             />
           )}
-          <TextInput
-            aria-label="Month"
-            type="month"
-            value={month}
-            error={isMonth ? null : 'Enter a month such as 2026-04'}
-            onChange={changing(setMonth)}
-          />
+          <MonthInput aria-label="Month" month={month} set={setMonth} />
         </Group>
       }
     >

@@ -1,8 +1,8 @@
-import { Stack, Text, TextInput } from '@mantine/core';
+import { Stack, Text } from '@mantine/core';
 import { useAnswer } from '../answers.ts';
 import { isMonthText, monthOf, monthText } from '../formats.ts';
 import { useParam } from '../moment.ts';
-import { changing } from '../parts/inputs.ts';
+import { MonthInput } from '../parts/month-input.tsx';
 import { Answered, Figure, Figures, Section } from '../parts/states.tsx';
 import { Explain, To } from '../parts/table.tsx';
 import { figuresOf, hasShared } from './margin/figures.tsx';
@@ -20,13 +20,7 @@ export function MarginOf({ tenantId, currency }: OfTenant) {
   return (
     <Section title="Margin">
       <Stack gap="xs" align="start">
-        <TextInput
-          label="Month of the margin"
-          type="month"
-          value={month}
-          error={isMonth ? null : 'Enter a month such as 2026-04'}
-          onChange={changing(setMonth)}
-        />
+        <MonthInput label="Month of the margin" month={month} set={setMonth} />
         {isMonth && (
           <Answered answer={margin}>
             {({ byTenant }) => {

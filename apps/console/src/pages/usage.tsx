@@ -1,4 +1,4 @@
-import { Button, Select, Text, TextInput } from '@mantine/core';
+import { Button, Select, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { Resource, UsageRecord } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
@@ -12,7 +12,7 @@ import { Explain, ListTable, QUANTITY } from '../parts/table.tsx';
 import { TenantUsageChart, UsageChart } from '../parts/usage-chart.tsx';
 import { useIsStaff, useMay } from '../session.tsx';
 import { useTenants } from '../tenants.ts';
-import { changing } from '../parts/inputs.ts';
+import { MonthInput } from '../parts/month-input.tsx';
 
 const REASONS = {
   no_subscription: 'no subscription covers it: start or correct one',
@@ -72,13 +72,7 @@ export function UsagePage() {
                 choose(value ?? '');
               }}
             />
-            <TextInput
-              label="Month"
-              type="month"
-              value={month}
-              error={isMonth ? null : 'Enter a month such as 2026-04'}
-              onChange={changing(setMonth)}
-            />
+            <MonthInput label="Month" month={month} set={setMonth} />
             {deployment !== undefined && correct !== null && (
               <Button
                 variant="default"

@@ -8,6 +8,7 @@ import { Changes } from './changes.tsx';
 import { PreviewedChange } from './previewed-change.tsx';
 import { Refused } from './states.tsx';
 import { Dialog } from './dialog.tsx';
+import { isMonthText } from '../formats.ts';
 import { changing } from './inputs.ts';
 
 /** A fact in the past is corrected after a preview. */
@@ -57,7 +58,7 @@ export interface ShownMargin {
 export function usePreview(): (command: Command, margin: ShownMargin | null) => Promise<Preview> {
   const { client, role } = useSession();
   return async (command, margin) => {
-    const isShown = margin !== null && role === 'platform_admin' && /^\d{4}-\d{2}$/.test(margin.month);
+    const isShown = margin !== null && role === 'platform_admin' && isMonthText(margin.month);
     const previewed = await client.preview({
       commands: [command],
       ...(isShown ? { period: margin.month } : {}),

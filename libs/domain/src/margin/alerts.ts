@@ -132,13 +132,9 @@ export function decideAlerts(events: readonly RecordedAlertEvent[], judged: Judg
   if (last > computedAt || !areSameTerms(versions, judged.versions)) return [];
   const found = new Map(judged.subjects.map((subject) => [idOf(alertId, subject), subject]));
   // The rule may have been corrected to another currency, or to another question.
-  const now = ({
-    id,
-    currency,
-    when,
-  }: Pick<RaisedEvent['data'], 'id' | 'currency' | 'when'>): JudgedSubject | undefined => {
-    const subject = found.get(id);
-    return subject?.terms.currency === currency && subject.terms.when === when ? subject : undefined;
+  const now = (of: Pick<RaisedEvent['data'], 'id' | 'currency' | 'when'>): JudgedSubject | undefined => {
+    const subject = found.get(of.id);
+    return subject?.terms.currency === of.currency && subject.terms.when === of.when ? subject : undefined;
   };
   const stands = (subject: JudgedSubject | undefined): boolean =>
     subject?.holds === true || subject?.isAwaited === true;

@@ -10,11 +10,11 @@ import { useAnswer } from '../../answers.ts';
 import { isMonthText, instantText, isZero, monthOf, monthText, quantityText } from '../../formats.ts';
 import { useParam } from '../../moment.ts';
 import { changing } from '../../parts/inputs.ts';
+import { MonthInput } from '../../parts/month-input.tsx';
 import { Answered, Figures, Section } from '../../parts/states.tsx';
 import { DataTable, Explain } from '../../parts/table.tsx';
 import { choicesOf, useTenants } from '../../tenants.ts';
-import { type Shown } from './figures.tsx';
-import { FirstMonth } from './first-month.tsx';
+import type { Shown } from './figures.tsx';
 
 const BridgeBars = lazy(async () => ({ default: (await import('../../charts/bridge-bars.tsx')).BridgeBars }));
 
@@ -38,7 +38,7 @@ export function Bridge({ month, currency }: Shown) {
     <Section title={`Why the margin changed: ${title}`}>
       <Stack>
         <Group align="start">
-          <FirstMonth month={from} set={setFrom} />
+          <MonthInput label="From" month={from} set={setFrom} />
           <TextInput
             label="Or the same month as known before"
             placeholder="Instant or position"

@@ -3,12 +3,12 @@ import { useAnswer, useList } from '../../answers.ts';
 import { isMonthText, monthText } from '../../formats.ts';
 import { useMoment, useParam } from '../../moment.ts';
 import { correctionColumn, useFactChange } from '../../parts/change-fact.tsx';
+import { MonthInput } from '../../parts/month-input.tsx';
 import { Answered, Money, Section } from '../../parts/states.tsx';
 import { DataTable, IN_FORCE, ListTable, QUANTITY } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
 import { costRateChange, costRateWithdrawal, nameOf } from './change-cost-rate.ts';
-import { type Shown } from './figures.tsx';
-import { FirstMonth } from './first-month.tsx';
+import type { Shown } from './figures.tsx';
 
 /** What units are estimated to cost until the bill comes, and how far that was from the bills. */
 export function CostEstimates(shown: Shown) {
@@ -30,7 +30,7 @@ function Variance({ month, currency }: Shown) {
   return (
     <Section title={`Estimated against billed, ${span}`}>
       <Stack align="start">
-        <FirstMonth month={from} set={setFrom} />
+        <MonthInput label="From" month={from} set={setFrom} />
         <Text size="sm">
           Of usage whose bill has come: what the cost rates estimated, and what the bills say. A variance above 0 was
           estimated too high.

@@ -9,10 +9,10 @@ import type {
 import { useAnswer } from '../../answers.ts';
 import { isMonthText, isZero, monthText, quantityText } from '../../formats.ts';
 import { useParam } from '../../moment.ts';
+import { MonthInput } from '../../parts/month-input.tsx';
 import { Answered, Figure, Figures, Section } from '../../parts/states.tsx';
 import { DataTable, QUANTITY } from '../../parts/table.tsx';
 import { figureColumns, hasShared, type Shown } from './figures.tsx';
-import { FirstMonth } from './first-month.tsx';
 import { IdleParts } from './idle.tsx';
 import { Mappings } from './mappings.tsx';
 
@@ -26,7 +26,7 @@ export function Units({ month, currency }: Shown) {
   return (
     <Stack>
       <Group>
-        <FirstMonth month={from} set={setFrom} />
+        <MonthInput label="From" month={from} set={setFrom} />
       </Group>
       {question !== null && (
         <>
