@@ -156,7 +156,7 @@ describe('with two standbys', () => {
     }
     await until(['first', 'second']);
     expect(reports).toContainEqual(
-      `The standby 127.0.0.1:${portOf(first)} is left out: it has the read models from before a rebuild or a rollback.` +
+      `The standby /tmp:${portOf(first)} is left out: it has the read models from before a rebuild or a rollback.` +
         ' The primary answers. It is tried again every second.',
     );
   });
