@@ -22,6 +22,7 @@ export interface PostgresProxy {
 
 const QUERY = 'Q';
 const PARSE = 'P';
+const BIND = 'B';
 const SYNC = 'S';
 /** A start-up message has no type: it begins with its length. */
 const HEAD_BYTES = 5;
@@ -79,6 +80,18 @@ function passOn(client: net.Socket, upstream: net.Socket, refusalOf: (text: stri
   let pending = Buffer.alloc(0);
   let hasStarted = false;
   let isRefused = false;
+  /** The statements that the connection has prepared, by name. They are executed again without their text. */
+  const prepared = new Map<string, string>();
+  const parsed = new Map<string, string>();
+  const statementIn = (message: Buffer, type: string): string | undefined => {
+    if (type !== QUERY && type !== PARSE && type !== BIND) return undefined;
+    const [first = '', second = ''] = message.subarray(HEAD_BYTES).toString('latin1').split('\0');
+    // A Parse has the name and then the text, a Bind the name of a portal and then that of the statement.
+    if (type === QUERY) return first;
+    if (type === BIND) return parsed.has(second) ? undefined : prepared.get(second);
+    parsed.set(first, second);
+    return second;
+  };
   client.on('data', (bytes) => {
     pending = Buffer.concat([pending, typeof bytes === 'string' ? Buffer.from(bytes) : bytes]);
     if (!hasStarted) {
@@ -91,22 +104,21 @@ function passOn(client: net.Socket, upstream: net.Socket, refusalOf: (text: stri
       const message = pending.subarray(0, 1 + pending.readInt32BE(1));
       pending = pending.subarray(message.length);
       const type = String.fromCharCode(message[0] ?? 0);
-      const refusal = type === QUERY || type === PARSE ? refusalOf(textIn(message, type)) : null;
+      const statement = statementIn(message, type);
+      const refusal = statement === undefined ? null : refusalOf(statement);
       if (refusal !== null) client.write(errorOf(refusal));
       isRefused ||= refusal !== null;
       if (!isRefused) upstream.write(message);
+      if (type === SYNC) {
+        if (!isRefused) for (const [name, text] of parsed) prepared.set(name, text);
+        parsed.clear();
+      }
       if (isRefused && (type === QUERY || type === SYNC)) {
         client.write(READY_IN_FAILED_TRANSACTION);
         isRefused = false;
       }
     }
   });
-}
-
-/** Of a Parse message, the second of its texts: the first is the statement's name. */
-function textIn(message: Buffer, type: string): string {
-  const texts = message.subarray(HEAD_BYTES).toString('latin1').split('\0');
-  return texts[type === PARSE ? 1 : 0] ?? '';
 }
 
 function errorOf({ code, message }: Refusal): Buffer {
