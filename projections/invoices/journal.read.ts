@@ -66,6 +66,39 @@ export async function readJournalDocuments(
   return rows;
 }
 
+/** What an invoice that was issued, also if it is void now, took of a credit, less what it gave back. */
+export interface BookedTakingRow {
+  readonly tenant_id: string;
+  readonly currency: string;
+  readonly credit_id: string;
+  readonly as_of: Instant;
+  readonly issued_at: Instant;
+  readonly voided_at: Instant | null;
+  readonly amount: string;
+}
+
+/** What invoices took of credits, in the order of issue. */
+export async function readBookedTakings(
+  db: Db,
+  position: number,
+  credits: readonly Pick<BookedTakingRow, 'tenant_id' | 'currency' | 'credit_id'>[],
+): Promise<BookedTakingRow[]> {
+  if (credits.length === 0) return [];
+  const { rows } = await sql<BookedTakingRow>`
+    SELECT i.tenant_id, i.currency, k.credit_id, i.as_of, i.issued_at, i.voided_at,
+      sum((c ->> 'amount')::numeric) AS amount
+    FROM unnest(${credits.map((each) => each.tenant_id)}::text[], ${credits.map((each) => each.currency)}::text[],
+      ${credits.map((each) => each.credit_id)}::text[]) AS k(tenant_id, currency, credit_id)
+    JOIN invoices i ON i.tenant_id = k.tenant_id AND i.currency = k.currency AND i.ordinal IS NOT NULL
+      AND ${at(position, 'i')}
+    JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
+    CROSS JOIN LATERAL jsonb_array_elements(r.row -> 'credits') c
+    WHERE c ->> 'creditId' = k.credit_id
+    GROUP BY i.tenant_id, i.currency, k.credit_id, i.ordinal, i.as_of, i.issued_at, i.voided_at
+    ORDER BY i.ordinal`.execute(db);
+  return rows;
+}
+
 /** An invoice that was paid, and the amount that no recorded payment pays. */
 export interface PaidInvoice {
   readonly ordinal: number;

@@ -201,3 +201,39 @@ it('names a bought credit by its id, not by what the bank says of its payment', 
   ]);
   expect(stdout).not.toContain('Doe');
 });
+
+it('takes what is left of a bought credit out of the liabilities on the day on which it ends', async () => {
+  const own = await testLedger();
+  const posted = async (period: string): Promise<string[]> => {
+    const { rows } = await own.ledger.export('journal', { period, format: 'jsonl' }, ADMIN);
+    return (await Array.fromAsync(rows)).map((row) => {
+      const { date, type, document, account, amount } = row as Record<string, string>;
+      return [date, type, document, account, amount].join(' ');
+    });
+  };
+  const bought = (creditId: string, amount: string) => ({
+    ...{ command: 'grant-credit', creditId, tenantId: 't', currency: 'USD', amount, from: APRIL },
+    payment: { reference: 'bank', at: APRIL },
+  });
+  try {
+    await own.apply(
+      tenant('t'),
+      { ...bought('until June', '20.00'), until: '2026-06-10T12:00:00Z' },
+      { ...bought('revoked', '5.00') },
+      {
+        ...{ command: 'revoke-credit', creditId: 'revoked', tenantId: 't', currency: 'USD' },
+        ...{ at: '2026-05-20T00:00:00Z', reason: 'as agreed' },
+      },
+    );
+    expect(await posted('2026-05')).toEqual([
+      '2026-05-20 expiry revoked Liabilities:Prepaid-credit 5.00',
+      '2026-05-20 expiry revoked Income:Prepaid-credit-expired -5.00',
+    ]);
+    expect(await posted('2026-06')).toEqual([
+      '2026-06-10 expiry until June Liabilities:Prepaid-credit 20.00',
+      '2026-06-10 expiry until June Income:Prepaid-credit-expired -20.00',
+    ]);
+  } finally {
+    await own.close();
+  }
+});

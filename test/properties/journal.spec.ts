@@ -51,6 +51,15 @@ const MORE: readonly object[] = [
       ? { amount: '12.00', payment: { reference: 'bank;\n1', at: T('2026-03-30') } }
       : { percent: '12.5', until: T('2026-04-20') }),
   })),
+  // Bought credits that end while the history goes on, and after it; a part of one rolls over. They pay usage only:
+  // the fee of the year would take them at once.
+  ...[
+    { creditId: 'ends in April', until: T('2026-04-20') },
+    { creditId: 'ends in July', until: T('2026-07-20'), rollover: { percent: '25', until: T('2026-09-20') } },
+  ].map((own) => ({
+    ...{ command: 'grant-credit', tenantId: 't1', currency: 'USD', amount: '8.00', from: T('2026-04-01'), ...own },
+    ...{ payment: { reference: 'bank', at: T('2026-04-01') }, billingKinds: ['requests'] },
+  })),
 ];
 
 const arbitraryDay = fc.integer({ min: 1, max: 28 }).map((n) => T(`2026-05-${String(n).padStart(2, '0')}`));
@@ -224,6 +233,21 @@ async function expectInvoicesAreJournal(test: TestLedger, all: readonly Posting[
   expect(text(total(all, 'Assets:Accrued-revenue'))).toBe('0');
 }
 
+/** After all has happened, what is owed of bought credits is their balance, to the end of each month. */
+async function expectPrepaidIsBalance(test: TestLedger, all: readonly Posting[]): Promise<void> {
+  for (const month of MONTHS.slice(MONTHS.indexOf('2026-08'))) {
+    const { items } = await test.ask<{ items: { payment?: object | null; balance?: string }[] }>('credits', {
+      at: T(`${month}-01`),
+    });
+    const bought = items.filter(({ payment = null }) => payment !== null);
+    const before = all.filter(({ date }) => date < `${month}-01`);
+    expect([month, text(total(before, 'Liabilities:Prepaid').neg())]).toEqual([
+      month,
+      text(sum(bought.map(({ balance = '0' }) => decimal(balance)))),
+    ]);
+  }
+}
+
 function expectBalanced(postings: readonly Posting[]): void {
   const left = [...Map.groupBy(postings, ({ transaction, currency }) => `${transaction} ${currency}`)].map(
     ([of, group]) => [of, text(sum(group.map(({ amount }) => decimal(amount))))],
@@ -314,6 +338,7 @@ it(
             all.push(...postings);
           }
           await expectInvoicesAreJournal(test, all);
+          await expectPrepaidIsBalance(test, all);
           eInvoices.written += (await expectEInvoices(test)).written;
           await expectHledgerAgrees(test, all);
           for (const { type } of all) seen.add(type);
@@ -330,6 +355,7 @@ it(
       'application',
       'cost',
       'credit_note',
+      'expiry',
       'invoice',
       'payment',
       'prepayment',

@@ -90,7 +90,8 @@ export const balances = (
 
 const total = (uses: readonly CreditUse[]): Decimal => uses.reduce((all, { amount }) => all.plus(amount), ZERO);
 
-const rollsOver = ({ until, rollover, isRevoked, isWithdrawn }: Credit, asOf: Instant): boolean =>
+/** Whether invoices as of an instant, after the end of a credit, may take what rolled over. */
+export const rollsOver = ({ until, rollover, isRevoked, isWithdrawn }: Credit, asOf: Instant): boolean =>
   until !== null &&
   rollover !== null &&
   isRevoked !== true &&

@@ -18,6 +18,7 @@ const TEMPLATES = {
   discounts: { account: 'Income:Discounts', parts: ['kind', 'tenant'] },
   credits: { account: 'Income:Credits', parts: ['kind', 'tenant'] },
   prepaidCreditUsed: { account: 'Income:Prepaid-credit-used', parts: ['tenant'] },
+  prepaidCreditExpired: { account: 'Income:Prepaid-credit-expired', parts: ['tenant'] },
   cost: { account: 'Expenses:Cost:{kind}', parts: ['kind', 'provider'] },
 } as const satisfies Record<string, { readonly account: string; readonly parts: readonly Part[] }>;
 

@@ -121,6 +121,7 @@ it('wants accounts as each program names them, and names all that are not', () =
     [
       ...['receivable', 'accruedRevenue', 'inputTax', 'bank', 'deferredRevenue', 'taxPayable', 'tenantCredit'],
       ...['unappliedPayments', 'prepaidCredit', 'payable', 'revenue', 'discounts', 'credits', 'prepaidCreditUsed'],
+      'prepaidCreditExpired',
     ].map((key, index) => [key, String(1000 + index)]),
   );
   expect(() => accountsOf(codes, 'datev')).toThrow(

@@ -1,17 +1,20 @@
+import { expiriesOf } from '#domain/invoices/credit-expiry';
 import { documentNumber } from '#domain/invoices/invoice';
 import { byMonth } from '#domain/margin/months';
 import { type Decimal, decimal, integer, sum, text, ZERO } from '#domain/money/decimal';
 import { unitAmountText } from '#domain/money/money';
-import type { Instant } from '#domain/time/instant';
+import { type Instant, isBefore } from '#domain/time/instant';
 import { contains, type Period } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type JournalCost, readJournalCosts } from '#projections/costs/journal-costs.read';
+import { toCredit } from '#projections/credits/credits.projection';
 import { readCredits } from '#projections/credits/credits.read';
 import type { CreditRow } from '#projections/credits/credits.table';
 import { readFrozenRows } from '#projections/invoices/invoices.read';
 import {
   type AfterDocument,
   type JournalDocument,
+  readBookedTakings,
   readJournalDocuments,
   readPaidInvoices,
 } from '#projections/invoices/journal.read';
@@ -100,17 +103,45 @@ async function* transactionsOf(core: LedgerCore, position: number, month: Period
     };
   }
   yield* paymentsOf(core, position, month);
-  for (const { credit_id: creditId, tenant_id: tenantId, currency, amount, payment } of bought)
-    if (amount !== null && payment !== null && contains(month, payment.at))
-      yield {
-        ...{ id: `credit/${tenantId}/${currency}/${creditId}`, type: 'prepayment', date: payment.at.slice(0, 10) },
-        ...{ document: creditId, tenantId, provider: null, currency, bookedMonth: monthText(payment.at) },
-        entries: transfer('bank', 'prepaidCredit', decimal(amount)),
-      };
+  yield* prepaymentsOf(core, position, month, bought);
   for (const currency of await readMarginCurrencies(db, position, month)) {
     const costs = await readJournalCosts(db, position, { month, currency });
     const bills = Map.groupBy(costs, ({ provider, invoice_ref }) => JSON.stringify([provider, invoice_ref]));
     for (const lines of bills.values()) yield* billOf(lines, month, currency);
+  }
+}
+
+/** Payments of bought credits, and what expires of these. */
+async function* prepaymentsOf(
+  { db }: LedgerCore,
+  position: number,
+  month: Period,
+  bought: readonly CreditRow[],
+): AsyncGenerator<Transaction> {
+  const of = ({ credit_id: document, tenant_id: tenantId, currency }: CreditRow, date: string) => ({
+    ...{ document, tenantId, provider: null, currency, date, bookedMonth: date.slice(0, 7) },
+  });
+  const idOf = (row: CreditRow): string => `${row.tenant_id}/${row.currency}/${row.credit_id}`;
+  for (const row of bought)
+    if (row.amount !== null && row.payment !== null && contains(month, row.payment.at))
+      yield {
+        ...{ ...of(row, row.payment.at.slice(0, 10)), id: `credit/${idOf(row)}`, type: 'prepayment' },
+        entries: transfer('bank', 'prepaidCredit', decimal(row.amount)),
+      };
+  const ended = bought.filter(({ effective_until: until }) => until !== null && isBefore(until, month.end));
+  const takings = Map.groupBy(await readBookedTakings(db, position, ended), (row) => keyOfCredit(row));
+  for (const row of ended) {
+    const credit = toCredit(row);
+    if (credit.kind !== 'credit') continue;
+    const taken = (takings.get(keyOfCredit(row)) ?? []).map((each) => ({
+      ...{ amount: decimal(each.amount), asOf: each.as_of, issuedAt: each.issued_at, voidedAt: each.voided_at },
+    }));
+    for (const { date, amount } of expiriesOf(credit, taken, row.currency))
+      if (date.startsWith(monthText(month.start)))
+        yield {
+          ...{ ...of(row, date), id: `expiry/${idOf(row)}/${date}`, type: 'expiry' },
+          entries: transfer('prepaidCredit', 'prepaidCreditExpired', amount),
+        };
   }
 }
 
@@ -158,13 +189,13 @@ async function* documentsOf(
   month: Period,
   bought: readonly CreditRow[],
 ): AsyncGenerator<Transaction> {
-  const prepaid = new Set(bought.map((row) => keyOfCredit(row.tenant_id, row.currency, row.credit_id)));
+  const prepaid = new Set(bought.map(keyOfCredit));
   for (let after: AfterDocument = { series: 'CN', ordinal: 0 }; ;) {
     const page: JournalDocument[] = await readJournalDocuments(db, position, month, { after, limit: PAGE_DOCUMENTS });
     for (let start = 0; start < page.length; start += DOCUMENTS_AT_ONCE)
       for (const document of await withRows(db, page.slice(start, start + DOCUMENTS_AT_ONCE)))
         yield* documentTransactions(document, monthText(month.start), (creditId) =>
-          prepaid.has(keyOfCredit(document.tenantId, document.currency, creditId)),
+          prepaid.has(keyOfCredit({ tenant_id: document.tenantId, currency: document.currency, credit_id: creditId })),
         ).filter(({ entries }) => entries.length > 0);
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE_DOCUMENTS) return;
@@ -183,8 +214,8 @@ async function withRows(db: LedgerCore['db'], documents: readonly JournalDocumen
   }));
 }
 
-const keyOfCredit = (...key: readonly [tenantId: string, currency: string, creditId: string]): string =>
-  JSON.stringify(key);
+const keyOfCredit = (row: Pick<CreditRow, 'tenant_id' | 'currency' | 'credit_id'>): string =>
+  JSON.stringify([row.tenant_id, row.currency, row.credit_id]);
 
 /** What a provider's invoice charges for a month: a line that crosses months is divided by time, as in the margin. */
 function* billOf(lines: readonly JournalCost[], month: Period, currency: string): Generator<Transaction> {

@@ -15,6 +15,7 @@ export type TransactionType =
   | 'application'
   | 'refund'
   | 'prepayment'
+  | 'expiry'
   | 'cost';
 
 /** An amount on an account. Above zero: debit; below: credit. */
