@@ -297,6 +297,58 @@ describe('backfill of a provider’s export', () => {
       expect([await used('shop'), await used('blog')]).toEqual([{ requests: '6' }, { requests: '4' }]);
     });
 
+    it('counts an event once, though a file gives another time than it was sent with', async () => {
+      const event = (id: string, time: string, value: string): string =>
+        JSON.stringify({
+          specversion: '1.0',
+          id,
+          source: 'app',
+          type: 'calls',
+          subject: 'blog',
+          ...(time === '' ? {} : { time }),
+          data: { value },
+        });
+      // Sent without a time: the API records the time of its arrival.
+      await test.apply(
+        ...['s1', 's2'].map((id) => ({
+          command: 'observe-usage',
+          deploymentId: 'blog',
+          observations: [
+            {
+              resourceId: 'app',
+              billingKind: 'calls',
+              period: { start: '2026-04-30T23:59:59.5Z', end: '2026-04-30T23:59:59.500001Z' },
+              granularity: 'event',
+              sourceId: `app/${id}`,
+              quantity: '3',
+            },
+          ],
+        })),
+      );
+      const lines = [
+        event('s1', '2026-05-01T00:00:00Z', '3'),
+        event('s2', '2026-04-30T23:59:58Z', '5'),
+        event('s3', '2026-04-30T23:00:00Z', '7'),
+        event('s3', '2026-05-01T01:00:00Z', '7'),
+      ];
+      const file = await files.write('late.jsonl', lines.join('\n'));
+      // s3 is new, the second s3 and s1 are known, and s2 is corrected from 3 to 5.
+      expect(countsOf(await backfilled(test, 'usage', file))).toEqual([4, 1, 2, 1, 0]);
+      // 3 + 5 + 7
+      expect(await used('blog')).toMatchObject({ calls: '15' });
+      const again = await files.write('later.jsonl', event('s3', '2026-06-01T00:00:00Z', '7'));
+      expect(countsOf(await backfilled(test, 'usage', again))).toEqual([1, 0, 1, 0, 0]);
+      const other = await files.write('other.jsonl', event('s3', '2026-06-01T00:00:00Z', '7').replace('calls', 'hits'));
+      expect((await backfilled(test, 'usage', other)).rejects).toEqual([
+        expect.objectContaining({
+          reason:
+            'the event with this source and id is recorded as calls of app, not as hits of app:' +
+            ' give each event an id of its own',
+        }),
+      ]);
+      expect(await used('blog')).toMatchObject({ calls: '15' });
+    });
+
     it('reads meter events of Stripe, as a list or one a line', async () => {
       const event = (identifier: string, value: string): object => ({
         object: 'billing.meter_event',

@@ -1,18 +1,18 @@
 import pMap from 'p-map';
 import { canonicalJson } from '#domain/canonical-json';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
-import { conflict, invalid, notFound } from '#domain/errors';
+import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
 import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
 import { canonicalReadings, packedReadings } from '#domain/usage/plain';
 import { farFrom } from '#domain/usage/usage-span';
-import { type Observation, usageMonth, usageStream } from '#domain/usage/usage';
+import { type Observation, type ReadingKey, usageMonth, usageStream } from '#domain/usage/usage';
 import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
 import { type CommandCall, sha256 } from '#ledger/command';
 import { valueOf } from '#ledger/appending/in-order';
 import { deploymentOf } from '#ledger/deployment';
 import { type KeptStreams, KnownStreams } from './known-streams.js';
-import { bodyOf, bodyOfRow, type KnownReading, knownBySource } from './known-usage.js';
+import { bodyOf, bodyOfRow, keyOfRow, type KnownReading, knownBySource } from './known-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { tooLarge } from './reading-size.js';
 import { conflictWithRecord } from './usage-conflicts.js';
@@ -42,6 +42,9 @@ const MOST_READINGS = 5000;
 /** As long as every month in the name of a stream. */
 const ANY_MONTH = '0000-00';
 const INGESTERS: readonly Role[] = ['platform_admin', 'operator', 'ingest'];
+
+/** Who looks up events by the ids of their source and records them holds this lock. */
+export const lockOfEvents = (deploymentId: string): string => `usage events of ${deploymentId}`;
 
 const rejected = (error: unknown): Ingested => {
   if (!isDomainError(error)) throw error;
@@ -125,7 +128,7 @@ export class UsageIntake {
     readings: readonly Incoming[],
     caller: Caller,
   ): Promise<readonly Ingested[]> {
-    return this.core.exclusively(`usage events of ${deploymentId}`, async () => {
+    return this.core.exclusively(lockOfEvents(deploymentId), async () => {
       const { known, recent } = await this.knownEvents(
         deploymentId,
         readings.map(({ observation }) => observation.sourceId ?? ''),
@@ -317,18 +320,18 @@ function standing(known: KnownReading, observation: Observation): Ingested {
     sameEvent(bodyOfRow(version), { resourceId: version.resource_id, billingKind: version.billing_kind }, observation),
   );
   if (isKnown) return { status: 'duplicate' };
-  const { resource_id: resourceId, billing_kind: billingKind } = known.last;
-  const isOther = resourceId !== observation.resourceId || billingKind !== observation.billingKind;
-  return {
-    status: 'conflict',
-    error: isOther
-      ? conflict(
-          'usage_conflict',
-          `the event with this source and id is recorded as ${billingKind} of ${resourceId}, not as` +
-            ` ${observation.billingKind} of ${observation.resourceId}: give each event an id of its own`,
-        )
-      : conflictWithRecord({ observation, known }),
-  };
+  const error = otherEvent(keyOfRow(known.last), observation) ?? conflictWithRecord({ observation, known });
+  return { status: 'conflict', error };
+}
+
+/** The refusal of an event whose source and id are recorded for another resource or kind. null: it may be the same. */
+export function otherEvent(recorded: ReadingKey, { resourceId, billingKind }: Observation): DomainError | null {
+  if (recorded.resourceId === resourceId && recorded.billingKind === billingKind) return null;
+  return conflict(
+    'usage_conflict',
+    `the event with this source and id is recorded as ${recorded.billingKind} of ${recorded.resourceId}, not as` +
+      ` ${billingKind} of ${resourceId}: give each event an id of its own`,
+  );
 }
 
 const sameEvent = (

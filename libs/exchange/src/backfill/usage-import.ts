@@ -3,12 +3,15 @@ import { isDomainError } from '#domain/schema';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { type Observation, usageMonth } from '#domain/usage/usage';
 import type { CommandCall } from '#ledger/command';
+import { lockOfEvents } from '#billing/usage/ingest';
+import { knownBySource } from '#billing/usage/known-usage';
 import { deploymentOf } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { Importer, RowReport } from '../rows/outcome.js';
 import type { UsageItem } from '../presets/usage.js';
 import type { SourceRow } from '../rows/row.js';
 import type { Source } from '../rows/source.js';
+import { EventPlaces } from './event-places.js';
 import { UsageDelivery } from './usage-delivery.js';
 import { UsageIdentity } from './usage-identity.js';
 
@@ -25,6 +28,7 @@ interface Group {
   readonly deploymentId: string;
   readonly kept: Kept[];
 }
+type Rounds = Map<string, Group>[];
 
 /**
  * Readings, packed by deployment and month. A reading whose quantity differs from the recorded one becomes a
@@ -36,7 +40,9 @@ export class UsageImport implements Importer<UsageItem> {
   /** Why a deployment takes no usage. null: it takes usage. */
   private readonly refused = new Map<string, string | null>();
   /** By the number of earlier rows with the same key in this run, then by deployment and month. */
-  private rounds: Map<string, Group>[] = [];
+  private rounds: Rounds = [];
+  /** By deployment: readings that the id of their source identifies. */
+  private events = new Map<string, Kept[]>();
   private kept = 0;
   private writing: Promise<unknown> = Promise.resolve();
   private projected: Promise<unknown> = Promise.resolve();
@@ -51,19 +57,21 @@ export class UsageImport implements Importer<UsageItem> {
     this.delivery = new UsageDelivery(core, call, source, isDry);
   }
 
-  add({ deploymentId, observation }: UsageItem, row: SourceRow, identity: string): Promise<void> | undefined {
-    const { identified, before } = this.identity.of(deploymentId, observation, identity);
-    const round = (this.rounds[before] ??= new Map<string, Group>());
-    const key = `${deploymentId}\u0000${usageMonth(observation.period.start)}`;
-    const group = round.get(key) ?? { deploymentId, kept: [] };
-    if (group.kept.length === 0) round.set(key, group);
-    group.kept.push({ row, observation: identified });
+  add({ deploymentId, observation, isEvent }: UsageItem, row: SourceRow, identity: string): Promise<void> | undefined {
+    if (isEvent === true) {
+      const events = this.events.get(deploymentId) ?? [];
+      if (events.length === 0) this.events.set(deploymentId, events);
+      events.push({ row, observation });
+    } else {
+      const { identified, before } = this.identity.of(deploymentId, observation, identity);
+      addTo(this.rounds, before, deploymentId, { row, observation: identified });
+    }
     this.kept += 1;
     return this.kept >= MOST_KEPT ? this.beginWriting() : undefined;
   }
 
-  skip({ deploymentId, observation }: UsageItem, _row: SourceRow, identity: string): void {
-    this.identity.of(deploymentId, observation, identity);
+  skip({ deploymentId, observation, isEvent }: UsageItem, _row: SourceRow, identity: string): void {
+    if (isEvent !== true) this.identity.of(deploymentId, observation, identity);
   }
 
   /** The last rows are recorded then. They may still be projected, while the next ones are read. */
@@ -75,24 +83,47 @@ export class UsageImport implements Importer<UsageItem> {
   /** Kept rows are written while the next rows are read, one batch at a time, so that memory is bounded. */
   private async beginWriting(): Promise<void> {
     await this.writing;
-    const rounds = this.rounds;
+    const { rounds, events } = this;
     this.rounds = [];
+    this.events = new Map();
     this.kept = 0;
-    this.writing = this.writeRounds(rounds);
+    this.writing = this.writeAll(rounds, events);
     // The next batch or `flush` reports its failure.
     this.writing.catch(() => undefined);
   }
 
-  private async writeRounds(rounds: readonly (Map<string, Group> | undefined)[]): Promise<void> {
-    for (const [before, round] of rounds.entries()) {
-      // A further row with the same key is decided after the earlier one is projected.
-      if (before > 0) await this.core.projector.catchUp();
-      if (round !== undefined) await this.writeRound([...round.values()], before > 0);
-    }
+  private async writeAll(rounds: Rounds, events: ReadonlyMap<string, readonly Kept[]>): Promise<void> {
+    await this.writeRounds(rounds);
+    for (const [deploymentId, kept] of events) await this.writeEvents(deploymentId, kept);
     // Projected while the next batch is written.
     await this.projected;
     this.projected = this.core.projector.catchUp();
     this.projected.catch(() => undefined);
+  }
+
+  private async writeRounds(rounds: Rounds): Promise<void> {
+    for (const [before, round] of [...rounds].entries()) {
+      // A further row with the same key is decided after the earlier one is projected.
+      if (before > 0) await this.core.projector.catchUp();
+      await this.writeRound([...round.values()], before > 0);
+    }
+  }
+
+  /** An event may be known with another time. Nobody else records events of the deployment meanwhile. */
+  private async writeEvents(deploymentId: string, kept: readonly Kept[]): Promise<void> {
+    await this.core.exclusively(lockOfEvents(deploymentId), async () => {
+      await this.core.projector.catchUp();
+      const sourceIds = kept.map(({ observation }) => observation.sourceId ?? '');
+      const places = new EventPlaces(await knownBySource(this.core, deploymentId, sourceIds));
+      const rounds: Rounds = [];
+      for (const { row, observation } of kept) {
+        const placed = places.place(observation);
+        if ('refused' in placed)
+          this.report.reject(row, { field: 'id', value: observation.sourceId, reason: placed.refused.message });
+        else addTo(rounds, placed.round, deploymentId, { row, observation: placed.observation });
+      }
+      await this.writeRounds(rounds);
+    });
   }
 
   private async writeRound(groups: readonly Group[], isRepeated: boolean): Promise<void> {
@@ -165,4 +196,13 @@ export class UsageImport implements Importer<UsageItem> {
       await this.write(deploymentId, sound, isRepeated);
     }
   }
+}
+
+function addTo(rounds: Rounds, number: number, deploymentId: string, kept: Kept): void {
+  while (rounds.length <= number) rounds.push(new Map<string, Group>());
+  const round = rounds[number];
+  const key = `${deploymentId}\u0000${usageMonth(kept.observation.period.start)}`;
+  const group = round?.get(key);
+  if (group === undefined) round?.set(key, { deploymentId, kept: [kept] });
+  else group.kept.push(kept);
 }

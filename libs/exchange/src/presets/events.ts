@@ -31,7 +31,7 @@ const OWN_DATA = new Set(['quantity', 'value', 'resourceId', 'provider', 'rateKe
 
 /**
  * CloudEvents 1.0, also as OpenMeter lists them (`{"event": …}`). They are the same readings as those that the API
- * receives: a reading that was sent live is a duplicate.
+ * receives: an event that was sent live is a duplicate, whatever its time.
  */
 export const cloudEvents: Preset<UsageItem> = {
   name: 'cloudevents',
@@ -68,6 +68,7 @@ export const cloudEvents: Preset<UsageItem> = {
       Object.entries(cells.optionalObject('data') ?? {}).filter(([name]) => !OWN_DATA.has(name)),
     );
     return {
+      isEvent: true,
       deploymentId: cells.id('deploymentId'),
       observation: {
         ...(provider === undefined ? {} : { provider }),

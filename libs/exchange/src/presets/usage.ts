@@ -5,10 +5,11 @@ import type { Period } from '#domain/time/period';
 import type { Preset } from './preset.js';
 import { RowFault } from '../rows/row.js';
 
-/** A row of usage: its deployment, and the reading. */
+/** A row of usage: its deployment, and the reading. `isEvent`: its source id identifies it, at any time. */
 export interface UsageItem {
   readonly deploymentId: string;
   readonly observation: Observation;
+  readonly isEvent?: true;
 }
 
 const GRANULARITIES = ['hour', 'day', 'event'] as const;
