@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type IdSchema, zCurrency, zDecimal, zId, zPeriod, zText } from '../schema.js';
 import { streamName } from '../stream-name.js';
+import type { Period } from '../time/period.js';
 import { zFocusDetails } from './focus.js';
 
 /** A provider's invoice: what it charged us (COGS). */
@@ -26,7 +27,16 @@ const costLineWith = (zId: IdSchema) =>
     /** Absent: the line was not imported from a provider's bill, or before its details were kept. */
     focus: zFocusDetails.optional(),
   });
-export const zCostLine = costLineWith(zId);
+
+const FIRST_CHARGE = '1990-01-01T00:00:00Z';
+const LAST_CHARGE = '2101-01-01T00:00:00Z';
+
+/** Another date is a mistake. Without bounds, reports over all months would have thousands of them. */
+export const isChargePeriod = ({ start, end }: Period): boolean => start >= FIRST_CHARGE && end <= LAST_CHARGE;
+export const NO_CHARGE_PERIOD = 'must be between the years 1990 and 2100. Correct the date.';
+
+/** A line that is recorded now. */
+export const zCostLine = costLineWith(zId).extend({ chargePeriod: zPeriod.refine(isChargePeriod, NO_CHARGE_PERIOD) });
 
 /**
  * How the files of an import stand to what is recorded of their delivery: they are all of it, a further part of it, or

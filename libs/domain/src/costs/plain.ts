@@ -2,7 +2,7 @@ import { canonicalText, isDecimalText } from '../money/decimal.js';
 import { isCurrency } from '../money/money.js';
 import { isId } from '../schema.js';
 import { type Instant, isBefore, readInstant } from '../time/instant.js';
-import { COST_CATEGORIES } from './cost.js';
+import { COST_CATEGORIES, isChargePeriod } from './cost.js';
 import { FOCUS_DETAILS, isNumericDetail, LONGEST_DETAIL } from './focus.js';
 
 /**
@@ -37,7 +37,7 @@ const isInstant = (value: unknown): value is Instant => typeof value === 'string
 function isPeriod(value: unknown): boolean {
   if (!isObject(value) || Object.keys(value).length !== 2) return false;
   const { start, end } = value;
-  return isInstant(start) && isInstant(end) && isBefore(start, end);
+  return isInstant(start) && isInstant(end) && isBefore(start, end) && isChargePeriod({ start, end });
 }
 
 const DETAILS: ReadonlyMap<string, Check> = new Map(

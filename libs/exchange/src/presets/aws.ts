@@ -169,7 +169,7 @@ export const awsCostReport: Preset<CostItem> = {
     const payer = cells.id('payerAccountId');
     const tags = resourceTags(cells);
     const delivery = `${payer} ${cells.instant('billingPeriodStart').slice(0, 7)}`;
-    const period = chargePeriod(cells.instant('usageStart'), cells.instant('usageEnd'));
+    const period = chargePeriod(cells, cells.instant('usageStart'), cells.instant('usageEnd'));
     const billType = cells.optionalId('billType');
     return {
       provider: cells.optionalId('provider') ?? 'aws',

@@ -137,7 +137,7 @@ function read(cells: Cells, isAmortized: boolean): CostItem {
     invoiceRef: delivery,
     line: {
       kind: cells.id('kind'),
-      chargePeriod: chargePeriod(start, plusHours(start, 24)),
+      chargePeriod: chargePeriod(cells, start, plusHours(start, 24)),
       amount,
       currency: currencyOf(cells, 'currency'),
       category,

@@ -1,6 +1,6 @@
-import { COST_CATEGORIES, type CostLine } from '#domain/costs/cost';
+import { COST_CATEGORIES, type CostLine, isChargePeriod, NO_CHARGE_PERIOD } from '#domain/costs/cost';
 import { isCurrency } from '#domain/money/money';
-import { isBefore, type Instant } from '#domain/time/instant';
+import { fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import type { Cells } from '../rows/cells.js';
 import type { Preset } from './preset.js';
@@ -25,14 +25,24 @@ export interface CostItem {
 /** Parts of a line key, in order. */
 export const keyOf = (...parts: readonly (string | undefined)[]): string => parts.join('|');
 
-export function chargePeriod(start: Instant, end: Instant): Period {
-  if (!isBefore(start, end))
-    throw new RowFault(
-      'chargePeriod',
-      `${start}/${end}`,
-      'does not end after its start. A charge period is [start, end).',
-    );
-  return { start, end };
+/**
+ * The period of a charge, from `start` to before `end`. Providers date some taxes and adjustments at an instant: their
+ * period is one microsecond, and is noted.
+ */
+export function chargePeriod(cells: Cells, start = cells.instant('start'), end = cells.instant('end')): Period {
+  const period = start === end && cells.isLenient ? instantly(cells, start) : { start, end };
+  const fault = !isBefore(start, period.end)
+    ? 'does not end after its start. A charge period is [start, end).'
+    : isChargePeriod(period)
+      ? null
+      : NO_CHARGE_PERIOD;
+  if (fault !== null) throw new RowFault('chargePeriod', `${start}/${end}`, fault);
+  return period;
+}
+
+function instantly(cells: Cells, start: Instant): Period {
+  cells.note('no_length', 'chargePeriod', start, 'ends at its start. It is read as one microsecond.');
+  return { start, end: fromMicros(micros(start) + 1n) };
 }
 
 export function currencyOf(cells: Cells, field: string): string {
@@ -87,7 +97,7 @@ export const genericCosts: Preset<CostItem> = {
       cells.optionalId('tenantId'),
       descriptionOf(cells, 'description'),
     ];
-    const period = chargePeriod(cells.instant('start'), cells.instant('end'));
+    const period = chargePeriod(cells);
     const [category, currency] = [cells.oneOf('category', COST_CATEGORIES), currencyOf(cells, 'currency')];
     const isCorrection =
       cells.optional('class') !== undefined && cells.oneOf('class', ['correction'] as const) === 'correction';

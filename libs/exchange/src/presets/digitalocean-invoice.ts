@@ -98,7 +98,7 @@ function invoiceLine(cells: Cells, distinguishing: readonly (string | undefined)
     invoiceRef,
     line: {
       kind: product,
-      chargePeriod: chargePeriod(start, endOf(cells, 'end')),
+      chargePeriod: chargePeriod(cells, start, endOf(cells, 'end')),
       amount,
       currency: 'USD',
       category: categoryOf(product, amount),

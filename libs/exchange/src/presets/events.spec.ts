@@ -18,6 +18,7 @@ const EVENT = {
 describe('a CloudEvent', () => {
   it('is the reading that the API makes of it', () => {
     const reading = {
+      isEvent: true,
       deploymentId: 'shop',
       observation: {
         resourceId: 'api',

@@ -94,7 +94,7 @@ export const focusCosts: Preset<CostItem> = {
   read(cells) {
     for (const [field, spelt] of Object.entries(SPELLINGS)) noteSpelling(cells, field, spelt);
     const [billedFrom, billedUntil] = [cells.instant('BillingPeriodStart'), cells.instant('BillingPeriodEnd')];
-    const period = chargePeriod(cells.instant('ChargePeriodStart'), cells.instant('ChargePeriodEnd'));
+    const period = chargePeriod(cells, cells.instant('ChargePeriodStart'), cells.instant('ChargePeriodEnd'));
     const category = cells.oneOf('ChargeCategory', COST_CATEGORIES);
     const isCorrection =
       cells.optional('ChargeClass') !== undefined &&

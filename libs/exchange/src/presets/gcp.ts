@@ -122,7 +122,7 @@ export const gcpBilling: Preset<CostItem> = {
         costType,
         `is not a known cost type. Known types: ${Object.keys(CATEGORIES).join(', ')}`,
       );
-    const period = chargePeriod(cells.instant('start'), cells.instant('end'));
+    const period = chargePeriod(cells);
     const account = cells.id('billingAccountId');
     const delivery = `${account} ${invoiceMonth(cells)}`;
     const labels = ['labels', 'tags', 'projectLabels'].flatMap((field) => tagPairs(cells, field));

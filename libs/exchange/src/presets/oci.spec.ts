@@ -49,6 +49,31 @@ describe('a row of OCI’s cost report', () => {
     expect(readRow(ociCostReport, later).item.key).not.toBe(readRow(ociCostReport, ROW).item.key);
   });
 
+  it('has its unit in the column of older or of newer reports', () => {
+    const units = [{ 'cost/billingUnitReadable': 'NODE HOURS' }, { 'cost/skuUnitDescription': 'NODE HOURS' }];
+    const read = units.map((unit) => readRow(ociCostReport, { ...ROW, 'usage/billedQuantity': '1', ...unit }).item);
+    const details = { ConsumedUnit: 'NODE HOURS', PricingUnit: 'NODE HOURS' };
+    expect(read.map(({ line }) => line.focus)).toEqual([
+      expect.objectContaining(details),
+      expect.objectContaining(details),
+    ]);
+    expect(read[0]?.key).toBe(read[1]?.key);
+  });
+
+  it('that ends at its start is a charge of one microsecond, with a note', () => {
+    const { item, notes } = readRow(ociCostReport, { ...ROW, 'lineItem/intervalUsageEnd': '2023-11-13T09:00Z' });
+    expect(item.line.chargePeriod).toEqual({ start: '2023-11-13T09:00:00Z', end: '2023-11-13T09:00:00.000001Z' });
+    expect(notes).toEqual([['no_length', 'chargePeriod']]);
+  });
+
+  it.each([
+    ['2203-11-13T09:00Z', '2203-11-13T10:00Z'],
+    ['0203-11-13T09:00Z', '0203-11-13T10:00Z'],
+  ])('is refused for a period that no bill has: %s', (start, end) => {
+    const odd = { ...ROW, 'lineItem/intervalUsageStart': start, 'lineItem/intervalUsageEnd': end };
+    expect(() => readRow(ociCostReport, odd)).toThrow('must be between the years 1990 and 2100. Correct the date.');
+  });
+
   it('that corrects another row is a line of class correction', () => {
     const correction = {
       ...ROW,

@@ -19,13 +19,16 @@ const KEY = [
   'isOverage',
 ];
 
+/** Newer reports have the unit in another column. */
+const UNIT = ['cost/billingUnitReadable', 'cost/skuUnitDescription'];
+
 const DETAILS = {
   AvailabilityZone: ['product/availabilityDomain'],
   ConsumedQuantity: ['usage/billedQuantity'],
-  ConsumedUnit: ['cost/billingUnitReadable'],
+  ConsumedUnit: UNIT,
   ListUnitPrice: ['cost/unitPrice'],
   PricingQuantity: ['usage/billedQuantity'],
-  PricingUnit: ['cost/billingUnitReadable'],
+  PricingUnit: UNIT,
   RegionId: ['product/region'],
   SkuId: ['cost/productSku'],
   SubAccountId: ['product/compartmentId'],
@@ -52,7 +55,7 @@ export const ociCostReport: Preset<CostItem> = {
     { name: 'region', columns: ['product/region'] },
     { name: 'availabilityDomain', columns: ['product/availabilityDomain'] },
     { name: 'resourceId', columns: ['product/resourceId'] },
-    { name: 'unit', columns: ['cost/billingUnitReadable'] },
+    { name: 'unit', columns: UNIT },
     { name: 'isOverage', columns: ['cost/overageFlag'] },
     { name: 'amount', columns: ['cost/myCost'], isRequired: true },
     { name: 'currency', columns: ['cost/currencyCode'], isRequired: true },
@@ -64,7 +67,7 @@ export const ociCostReport: Preset<CostItem> = {
   exponents: true,
   isLenient: true,
   read(cells) {
-    const period = chargePeriod(cells.instant('start'), cells.instant('end'));
+    const period = chargePeriod(cells);
     const tenancy = cells.id('tenancyId');
     const tags = tagsInColumns(cells, 'tags/');
     const delivery = `${tenancy} ${period.start.slice(0, 7)}`;

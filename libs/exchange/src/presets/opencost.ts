@@ -30,7 +30,7 @@ export const openCostAllocations: Preset<CostItem> = {
   isLenient: true,
   read(cells) {
     const name = cells.id('name');
-    const period = chargePeriod(cells.instant('start'), cells.instant('end'));
+    const period = chargePeriod(cells);
     const cluster = cells.optionalId('cluster') ?? assumed(cells, 'cluster', 'cluster');
     const delivery = `${cluster} ${period.start.slice(0, 7)}`;
     const properties = PROPERTIES.map((property) => cells.optional(property));

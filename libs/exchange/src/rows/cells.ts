@@ -58,8 +58,15 @@ export class Cells {
   /** The field that is read. */
   private reading = '';
 
+  /** Whether the mapping says how dates are written. */
+  readonly hasDateFormat: boolean;
+  /** Whether odd values of this source are accepted, with a note for each. */
+  readonly isLenient: boolean;
+
   constructor(private readonly options: CellOptions) {
     const { nulls } = options;
+    this.hasDateFormat = options.dates !== null;
+    this.isLenient = options.isLenient;
     const longest = Math.max(0, ...[...nulls].map(({ length }) => length));
     this.isSkipped = (text) => text.length <= longest && nulls.has(text) && this.isNull(text);
   }
@@ -70,11 +77,6 @@ export class Cells {
     this.exact = null;
     this.notes = [];
     return this;
-  }
-
-  /** Whether the mapping says how dates are written. */
-  get hasDateFormat(): boolean {
-    return this.options.dates !== null;
   }
 
   /** The oddities of this row. */
