@@ -181,6 +181,15 @@ describe('the price of a plan', () => {
       // 3 × (4.00 − 1.00) = 9.00
       await page.getByRole('table', { name: 'preview by tenant' }).getByText('$9.00').waitFor();
       await page.getByRole('table', { name: 'margin before and after' }).getByText('Revenue').waitFor();
+      // The answer is of this amount and this month only.
+      await page.getByLabel('Unit amount').fill('5.00');
+      expect(await page.getByRole('table', { name: 'preview by tenant' }).count()).toBe(0);
+      await page.getByLabel('Unit amount').fill('4.00');
+      await page.getByRole('table', { name: 'preview by tenant' }).waitFor();
+      await page.getByLabel('Month').fill('2026-03');
+      expect(await page.getByRole('table', { name: 'preview by tenant' }).count()).toBe(0);
+      await page.getByLabel('Month').fill('');
+      await page.getByText('Enter a month such as 2026-04').waitFor();
       await page.getByRole('link', { name: 'Plans' }).click();
       await page.getByLabel('Filter plans').fill('flat');
       await row.getByText('unit amount $1.00').waitFor();
@@ -407,10 +416,10 @@ describe('a draft', () => {
 describe('the time machine', () => {
   it('shows every page as of the moment in its address', async () => {
     const events = z
-      .object({ items: z.array(z.object({ position: z.number() })) })
+      .object({ items: z.array(z.object({ position: z.number(), recordedAt: z.string() })) })
       .parse((await api().get('operator', '/api/v1/audit/events?type=InvoiceIssued')).body);
     // The first is the one of the story of all specs.
-    const last = events.items[1]?.position ?? 0;
+    const { position: last = 0, recordedAt = '' } = events.items[1] ?? {};
     await signedIn('operator', async ({ page }) => {
       await open(page, `invoices?asOf=${last - 1}`);
       await page.getByRole('button', { name: `As of position ${last - 1}` }).waitFor();
@@ -424,6 +433,27 @@ describe('the time machine', () => {
       await page.getByRole('button', { name: 'Back to now' }).click();
       await page.getByRole('link', { name: 'Invoices' }).click();
       await page.getByRole('link', { name: number }).waitFor();
+      // What is open is rated up to the moment, and not up to today.
+      await page.clock.setFixedTime('2035-01-01T00:00:00Z');
+      const rated = page.waitForRequest((request) => new URL(request.url()).pathname === '/api/v1/lines');
+      await open(page, `tenants/shop?asOf=${last}`);
+      expect(new URL((await rated).url()).searchParams.get('at')).toBe(recordedAt);
+      // This month is the one of the moment.
+      await page.getByRole('link', { name: 'Usage' }).click();
+      const month = page.getByRole('textbox', { name: 'Month' });
+      await month.waitFor();
+      expect(await month.inputValue()).toBe(recordedAt.slice(0, 7));
+      await open(page, 'usage?asOf=2026-03-10T00:00:00Z');
+      await month.waitFor();
+      expect(await month.inputValue()).toBe('2026-03');
+      // What is printed is as of the moment, too.
+      await open(page, `invoices/${number}?asOf=${last}`);
+      const popup = page.waitForEvent('popup');
+      await page.getByRole('button', { name: `Document ${number}` }).click();
+      await (await popup).getByText('As recorded up to').waitFor();
+      await open(page, `what-if?asOf=${last}`);
+      await page.getByText('What if answers as of now only').waitFor();
+      expect(await page.getByRole('combobox', { name: 'Price of' }).count()).toBe(0);
     });
   });
 });

@@ -8,7 +8,7 @@ import {
   type UseQueryResult,
 } from '@tanstack/react-query';
 import type { Ledgerline } from '../../../clients/typescript/ledgerline.ts';
-import { useMoment } from './moment.ts';
+import { useInstant, useMoment } from './moment.ts';
 import { useSession } from './session.tsx';
 
 type Questions = {
@@ -18,6 +18,16 @@ type Questions = {
     ? { readonly question: Question; readonly answer: Answer }
     : never;
 };
+
+/** Queries that rate what is open. Each takes the instant up to which it rates: without one, that is now. */
+const RATING: readonly (keyof Questions)[] = ['accrual', 'credits', 'daysToMeter', 'explain', 'line', 'lines'];
+
+/** What a question says of the moment of the page: what was known then, rated up to then. It may say otherwise. */
+function useAsked(name: keyof Questions): { readonly asOf: string | undefined; readonly at?: string } {
+  const { asOf } = useMoment();
+  const at = useInstant();
+  return { asOf, ...(at !== undefined && RATING.includes(name) ? { at } : {}) };
+}
 
 type Asking<Question> = (question: Question) => Promise<unknown>;
 
@@ -37,10 +47,9 @@ export function useAnswer<Name extends keyof Questions>(
   } = {},
 ): UseQueryResult<Questions[Name]['answer']> {
   const { client } = useSession();
-  const { asOf } = useMoment();
-  const at = options.now === true ? undefined : asOf;
+  const moment = useAsked(name);
   return useQuery({
-    ...asked(client, name, question, at),
+    ...asked(client, name, question, options.now === true ? {} : moment),
     enabled: question !== null,
     refetchInterval: options.everyMs ?? false,
     ...(options.keptMs === undefined ? {} : { staleTime: options.keptMs }),
@@ -49,10 +58,10 @@ export function useAnswer<Name extends keyof Questions>(
 }
 
 /** The same question at the same moment is one request. */
-const asked = <Name extends keyof Questions>(client: Ledgerline, name: Name, question: unknown, at?: string) => ({
-  queryKey: [name, question, at],
+const asked = <Name extends keyof Questions>(client: Ledgerline, name: Name, question: unknown, moment: object) => ({
+  queryKey: [name, question, moment],
   queryFn: async () =>
-    (client[name] as Asking<unknown>).call(client, { ...(question as object), asOf: at }) as Promise<
+    (client[name] as Asking<unknown>).call(client, { ...moment, ...(question as object) }) as Promise<
       Questions[Name]['answer']
     >,
 });
@@ -67,9 +76,9 @@ export function useAnswers<Name extends keyof Questions>(
   readonly refetch: () => Promise<unknown>;
 } {
   const { client } = useSession();
-  const { asOf } = useMoment();
+  const moment = useAsked(name);
   const answers = useQueries({
-    queries: questions.map((question) => asked(client, name, question, asOf)),
+    queries: questions.map((question) => asked(client, name, question, moment)),
   });
   const there = answers.flatMap(({ data }) => (data === undefined ? [] : [data]));
   return {
@@ -95,14 +104,17 @@ export function useList<Name extends keyof Questions>(
   size = PAGE,
 ): UseInfiniteQueryResult<readonly ItemOf<Name>[]> {
   const { client } = useSession();
-  const { asOf } = useMoment();
+  const moment = useAsked(name);
   return useInfiniteQuery({
-    queryKey: [name, question, asOf, 'list'],
+    queryKey: [name, question, moment, 'list'],
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam }) =>
-      (client[name] as Asking<unknown>).call(client, { ...question, asOf, limit: size, cursor: pageParam }) as Promise<
-        Page<ItemOf<Name>>
-      >,
+      (client[name] as Asking<unknown>).call(client, {
+        ...moment,
+        ...question,
+        limit: size,
+        cursor: pageParam,
+      }) as Promise<Page<ItemOf<Name>>>,
     getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
     select: ({ pages }) => pages.flatMap(({ items }) => items),
   });

@@ -3,6 +3,8 @@ import { lazy, Suspense, useEffect } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { usePathname, useSearch } from 'wouter/use-browser-location';
 import { isMoment, useHref, useMoment } from './moment.ts';
+import { BackToNow } from './parts/back-to-now.tsx';
+import { AtMoment } from './parts/at-moment.tsx';
 import { Boundary } from './parts/boundary.tsx';
 import { TimeMachine } from './parts/time-machine.tsx';
 import { Search } from './parts/search.tsx';
@@ -78,21 +80,23 @@ function Shell({ session }: { readonly session: Session }) {
           {asOf !== undefined && !isMoment(asOf) ? (
             <NoSuchMoment />
           ) : (
-            <Suspense fallback={<Text c="dimmed">Loading</Text>}>
-              <Switch>
-                {pages.map(({ path, show: Show }) => (
-                  <Route key={path} path={path}>
-                    <Show />
+            <AtMoment>
+              <Suspense fallback={<Text c="dimmed">Loading</Text>}>
+                <Switch>
+                  {pages.map(({ path, show: Show }) => (
+                    <Route key={path} path={path}>
+                      <Show />
+                    </Route>
+                  ))}
+                  <Route path="/">
+                    <Redirect to={first?.path ?? '/settings'} />
                   </Route>
-                ))}
-                <Route path="/">
-                  <Redirect to={first?.path ?? '/settings'} />
-                </Route>
-                <Route>
-                  <Text>There is no such page for your role. Choose one on the left.</Text>
-                </Route>
-              </Switch>
-            </Suspense>
+                  <Route>
+                    <Text>There is no such page for your role. Choose one on the left.</Text>
+                  </Route>
+                </Switch>
+              </Suspense>
+            </AtMoment>
           )}
         </Boundary>
       </main>
@@ -101,21 +105,11 @@ function Shell({ session }: { readonly session: Session }) {
 }
 
 function NoSuchMoment() {
-  const { asOf, set } = useMoment();
+  const { asOf } = useMoment();
   return (
-    <Alert color="orange" title="There is no such moment" role="alert">
-      <Text size="sm">{`${asOf} is no log position and no instant such as 2026-04-01T00:00:00Z.`}</Text>
-      <Button
-        mt="xs"
-        size="xs"
-        variant="default"
-        onClick={() => {
-          set(undefined);
-        }}
-      >
-        Back to now
-      </Button>
-    </Alert>
+    <BackToNow title="There is no such moment">
+      {`${asOf} is no log position and no instant such as 2026-04-01T00:00:00Z.`}
+    </BackToNow>
   );
 }
 

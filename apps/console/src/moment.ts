@@ -1,3 +1,4 @@
+import { createContext, useContext } from 'react';
 import { useLocation } from 'wouter';
 import { navigate, usePathname, useSearch } from 'wouter/use-browser-location';
 
@@ -28,6 +29,18 @@ export function useMoment(): { readonly asOf: string | undefined; readonly set: 
       change('asOf', asOf);
     },
   };
+}
+
+/** The instant of the moment that pages answer for. undefined: now. `AtMoment` finds it. */
+export const MomentInstant = createContext<string | undefined>(undefined);
+
+/** The instant up to which amounts are rated. undefined: now, or a position whose instant the role can't see. */
+export const useInstant = (): string | undefined => useContext(MomentInstant);
+
+/** The time that pages are about: this month is its month. */
+export function useNow(): Date {
+  const instant = useInstant();
+  return instant === undefined ? new Date() : new Date(instant);
 }
 
 /** Whether a text is the position of an event: the first one is 1. */

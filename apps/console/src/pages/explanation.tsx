@@ -247,7 +247,7 @@ function RowTree({ of }: { readonly of: ExplainedRow }) {
       <Branch title={`Usage: ${usage.readings} readings, ${quantityText(usage.quantity)}`}>
         <Text size="sm">
           {`${row.deploymentId}, from ${instantText(usage.since)} until ${instantText(usage.until)} UTC. `}
-          <To path="/usage">records</To>
+          <To path={`/usage?${usedIn(row.deploymentId, usage.since)}`}>records</To>
         </Text>
       </Branch>
       <Branch title={`Price: ${price.amount}, ${price.rateKey ?? `plan ${price.planId}`}`}>
@@ -293,6 +293,10 @@ function RowTree({ of }: { readonly of: ExplainedRow }) {
     </Branch>
   );
 }
+
+/** What the page Usage is asked for: a deployment in the month of an instant. */
+const usedIn = (deployment: string | null, since: string): string =>
+  new URLSearchParams({ ...(deployment === null ? {} : { deployment }), month: since.slice(0, 7) }).toString();
 
 /** A tenant sees none. */
 function Events({ of, all = of.length }: { readonly of: readonly EventReference[]; readonly all?: number }) {

@@ -3,7 +3,7 @@ import { lazy, Suspense, useState } from 'react';
 import { Link } from 'wouter';
 import { useAnswer } from '../answers.ts';
 import { instantText, monthOf, monthText } from '../formats.ts';
-import { useHref } from '../moment.ts';
+import { useHref, useMoment, useNow } from '../moment.ts';
 import { Answered, Failure, Figure, Figures, Money, Page, Section } from '../parts/states.tsx';
 import { DataTable, To } from '../parts/table.tsx';
 import { useMay } from '../session.tsx';
@@ -12,13 +12,14 @@ const MonthBars = lazy(async () => ({ default: (await import('../charts/month-ba
 
 /** This month and the last twelve, and what needs someone. */
 export function Home() {
+  const { asOf } = useMoment();
   const isAdmin = useMay('platform_admin');
   return (
     <Page title="Home">
       <NeedsSomeone />
       {isAdmin && (
         <>
-          <Accrued />
+          <Accrued key={asOf ?? 'now'} />
           <Year />
         </>
       )}
@@ -190,7 +191,8 @@ function monthBefore(now: Date): string {
 }
 
 function Accrued() {
-  const [before] = useState(() => monthBefore(new Date()));
+  const now = useNow();
+  const [before] = useState(() => monthBefore(now));
   const accrual = useAnswer('accrual', {}, LARGE);
   const lastMonth = useAnswer('accrual', { at: before }, LARGE);
   return (
@@ -222,7 +224,7 @@ function Accrued() {
 const TITLES = { revenue: 'Revenue', cogs: 'Cost', margin: 'Margin' } as const;
 
 function Year() {
-  const now = new Date();
+  const now = useNow();
   const [from, to] = [monthOf(now, -11), monthOf(now)];
   const trend = useAnswer('marginTrend', { from, to }, LARGE);
   return (

@@ -1,11 +1,13 @@
 import { Button, Group, ScrollArea, Table, Text } from '@mantine/core';
+import { useState } from 'react';
+import { errorOf } from '#domain/errors';
 import type { Invoice, InvoiceLine, Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../answers.ts';
 import { periodText, quantityText } from '../formats.ts';
-import { useNamed } from '../moment.ts';
+import { useMoment, useNamed } from '../moment.ts';
 import { Commands } from '../parts/commands.tsx';
 import { Scale } from '../parts/scale.tsx';
-import { Answered, Figures, Money, Page, Section, Status, When } from '../parts/states.tsx';
+import { Answered, Failure, Figures, Money, Page, Section, Status, When } from '../parts/states.tsx';
 import { DataTable, Explain, To } from '../parts/table.tsx';
 import { useIsStaff, useMay, useSession } from '../session.tsx';
 import { useTenants } from '../tenants.ts';
@@ -242,15 +244,27 @@ function CreditNotes({ invoice, timeZone }: { readonly invoice: Invoice; readonl
 /** The printable page needs the token in a header, so it is fetched and shown from memory. */
 function Document({ kind, id }: { readonly kind: 'invoiceDocument' | 'creditNoteDocument'; readonly id: string }) {
   const { client } = useSession();
+  const { asOf } = useMoment();
+  const [failure, setFailure] = useState<Error | null>(null);
   const open = async (): Promise<void> => {
+    // Opened at once: a browser lets no page open others later.
     const page = window.open('', '_blank');
-    const text = await client[kind]({ id });
-    const url = URL.createObjectURL(new Blob([text], { type: 'text/html' }));
-    if (page !== null) page.location.href = url;
+    try {
+      const text = await client[kind]({ id, asOf });
+      const url = URL.createObjectURL(new Blob([text], { type: 'text/html' }));
+      if (page !== null) page.location.href = url;
+      setFailure(null);
+    } catch (error) {
+      page?.close();
+      setFailure(errorOf(error));
+    }
   };
   return (
-    <Button size="xs" variant="default" aria-label={`Document ${id}`} onClick={() => void open()}>
-      Document
-    </Button>
+    <>
+      <Button size="xs" variant="default" aria-label={`Document ${id}`} onClick={() => void open()}>
+        Document
+      </Button>
+      {failure !== null && <Failure error={failure} />}
+    </>
   );
 }

@@ -1,7 +1,7 @@
 import { Group, Select, Tabs, Text } from '@mantine/core';
 import { useAnswer } from '../answers.ts';
 import { isMonthText, monthOf } from '../formats.ts';
-import { useParam } from '../moment.ts';
+import { useNow, useParam } from '../moment.ts';
 import { MonthInput } from '../parts/month-input.tsx';
 import { Page } from '../parts/states.tsx';
 import { Alerts } from './margin/alerts.tsx';
@@ -25,7 +25,7 @@ const VIEWS = [
 
 /** Revenue against cost: what a month came to, who bears shared cost, what a unit costs, and why a margin changed. */
 export function MarginPage() {
-  const [month, setMonth] = useParam('month', monthOf(new Date()));
+  const [month, setMonth] = useParam('month', monthOf(useNow()));
   const [currency, setCurrency] = useParam('currency', 'USD');
   const [view, setView] = useParam('view', 'month');
   const isMonth = isMonthText(month);

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { Rate } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList, useWholeList } from '../answers.ts';
 import { dayText, moneyText } from '../formats.ts';
-import { useMoment, useParam } from '../moment.ts';
+import { useMoment, useNow, useParam } from '../moment.ts';
 import { Correct } from '../parts/correct.tsx';
 import { Answered, Money, Page, Section, When } from '../parts/states.tsx';
 import { Scale } from '../parts/scale.tsx';
@@ -89,6 +89,7 @@ function Price({ rates }: { readonly rates: readonly Rate[] }) {
   const { asOf } = useMoment();
   const mayCorrect = useMay('platform_admin', 'operator') && asOf === undefined;
   const [isCorrecting, setIsCorrecting] = useState(false);
+  const now = useNow();
   const [rate] = rates;
   const known = useAnswer(
     'rates',
@@ -100,7 +101,7 @@ function Price({ rates }: { readonly rates: readonly Rate[] }) {
   if (rate === undefined) return null;
   const all = [...rates, ...(known.data?.items ?? [])];
   const start = all.map(({ effectiveFrom }) => effectiveFrom).sort()[0] ?? rate.effectiveFrom;
-  const whole = { start, end: new Date().toISOString() };
+  const whole = { start, end: now.toISOString() };
   return (
     <Section title={keyText(rate)}>
       {asOf !== undefined && (

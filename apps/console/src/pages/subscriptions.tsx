@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { Credit, Event, PlanSubscription } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
 import { dayText, moneyText, shareOf } from '../formats.ts';
+import { useNow } from '../moment.ts';
 import { Answered, Section, When } from '../parts/states.tsx';
 import { Explain, nextPageOf } from '../parts/table.tsx';
 import { Scale, type ScalePart } from '../parts/scale.tsx';
@@ -32,12 +33,13 @@ export function Subscriptions({ tenantId, currencies, zone }: OfTenant) {
   const isStaff = useIsStaff();
   const subscriptions = useAnswer('subscriptions', { tenantId });
   const credits = useAnswer('credits', { tenantId });
+  const now = useNow();
   return (
     <Section title="Subscriptions">
       <Answered answer={subscriptions}>
         {({ items }) => {
           const granted = credits.data?.items ?? [];
-          const whole = wholeOf(items, granted);
+          const whole = wholeOf(items, granted, now.getTime());
           if (whole === null) return <Text c="dimmed">There is no subscription that has begun.</Text>;
           return (
             <>
@@ -57,7 +59,7 @@ export function Subscriptions({ tenantId, currencies, zone }: OfTenant) {
 }
 
 /** From the first start to now, or to what begins later. null: there is nothing to draw. */
-function wholeOf(subscriptions: readonly PlanSubscription[], credits: readonly Credit[]): Span | null {
+function wholeOf(subscriptions: readonly PlanSubscription[], credits: readonly Credit[], now: number): Span | null {
   if (subscriptions.length === 0) return null;
   const starts = [
     ...subscriptions.flatMap(({ period, plans, overrides }) => [
@@ -67,7 +69,7 @@ function wholeOf(subscriptions: readonly PlanSubscription[], credits: readonly C
     ]),
     ...credits.map(({ period }) => period.start),
   ].map((start) => Date.parse(start));
-  const [first, last, now] = [Math.min(...starts), Math.max(...starts), Date.now()];
+  const [first, last] = [Math.min(...starts), Math.max(...starts)];
   const end = last >= now ? last + AHEAD_MS : now;
   if (end - first < DAY_MS) return null;
   return { start: new Date(first).toISOString(), end: new Date(end).toISOString() };

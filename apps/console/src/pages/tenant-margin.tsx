@@ -1,7 +1,7 @@
 import { Stack, Text } from '@mantine/core';
 import { useAnswer } from '../answers.ts';
 import { isMonthText, monthOf, monthText } from '../formats.ts';
-import { useParam } from '../moment.ts';
+import { useNow, useParam } from '../moment.ts';
 import { MonthInput } from '../parts/month-input.tsx';
 import { Answered, Figure, Figures, Section } from '../parts/states.tsx';
 import { Explain, To } from '../parts/table.tsx';
@@ -14,7 +14,7 @@ interface OfTenant {
 
 /** What a month of one tenant came to, for who may see it. */
 export function MarginOf({ tenantId, currency }: OfTenant) {
-  const [month, setMonth] = useParam('marginMonth', monthOf(new Date()));
+  const [month, setMonth] = useParam('marginMonth', monthOf(useNow()));
   const isMonth = isMonthText(month);
   const margin = useAnswer('margin', isMonth ? { period: month, currency } : null);
   return (

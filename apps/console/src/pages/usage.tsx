@@ -4,7 +4,7 @@ import type { Resource, UsageRecord } from '../../../../clients/typescript/ledge
 import { useAnswer, useList } from '../answers.ts';
 import { isMonthText, monthOf } from '../formats.ts';
 import { ofAssignment, ofReading, ofResource } from '../facts.ts';
-import { useMoment, useParam } from '../moment.ts';
+import { useMoment, useNow, useParam } from '../moment.ts';
 import { Correct as CorrectDialog } from '../parts/correct.tsx';
 import type { Correctable } from '../prices.ts';
 import { Answered, During, Page, Section, When } from '../parts/states.tsx';
@@ -30,7 +30,7 @@ export function UsagePage() {
     .filter(({ assignments }) => tenantId === '' || assignments.some((each) => each.tenantId === tenantId))
     .map(({ deploymentId }) => deploymentId);
   const [chosen, choose] = useParam('deployment', '');
-  const [month, setMonth] = useParam('month', monthOf(new Date()));
+  const [month, setMonth] = useParam('month', monthOf(useNow()));
   const isMonth = isMonthText(month);
   // Of a tenant, one deployment is shown once it is chosen.
   const ofTenant = ids.includes(chosen) ? chosen : undefined;

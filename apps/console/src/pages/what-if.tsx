@@ -1,50 +1,67 @@
-import { Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Select, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Preview } from '../../../../clients/typescript/ledgerline.ts';
 import { useWholeList } from '../answers.ts';
 import { isMonthText, monthOf } from '../formats.ts';
+import { useMoment } from '../moment.ts';
+import { BackToNow } from '../parts/back-to-now.tsx';
 import { Changes } from '../parts/changes.tsx';
 import { AmountFields, usePreview } from '../parts/correct.tsx';
+import { MonthInput } from '../parts/month-input.tsx';
 import { Answered, Failure, Page } from '../parts/states.tsx';
 import { itemsOf, type Priced, pricedByItem, pricedByRate } from '../prices.ts';
-import { changing } from '../parts/inputs.ts';
 
 /** A past month under another price. Nothing is stored. */
 export function WhatIf() {
-  const rates = useWholeList('rates', {});
-  const plans = useWholeList('plans', {});
+  const { asOf } = useMoment();
   return (
     <Page title="What if">
       <Text size="sm">
         See what a past month would have come to under another price. Nothing is recorded, and no invoice changes.
       </Text>
-      <Answered answer={rates}>
-        {(allRates) => (
-          <Answered answer={plans}>
-            {(allPlans) => (
-              <Question
-                all={[
-                  ...allRates.map(pricedByRate),
-                  ...allPlans.flatMap((plan) => itemsOf(plan).flatMap((item) => pricedByItem(plan, item) ?? [])),
-                ]}
-              />
-            )}
-          </Answered>
-        )}
-      </Answered>
+      {asOf === undefined ? (
+        <Prices />
+      ) : (
+        <BackToNow title="What if answers as of now only">
+          {'Another price is tried on what is known now, not on what was known at the moment of this page.'}
+        </BackToNow>
+      )}
     </Page>
   );
 }
 
-type Answer = { readonly preview: Preview } | { readonly failure: Error } | null;
+/** All that has a price. */
+function Prices() {
+  const rates = useWholeList('rates', {});
+  const plans = useWholeList('plans', {});
+  return (
+    <Answered answer={rates}>
+      {(allRates) => (
+        <Answered answer={plans}>
+          {(allPlans) => (
+            <Question
+              all={[
+                ...allRates.map(pricedByRate),
+                ...allPlans.flatMap((plan) => itemsOf(plan).flatMap((item) => pricedByItem(plan, item) ?? [])),
+              ]}
+            />
+          )}
+        </Answered>
+      )}
+    </Answered>
+  );
+}
+
+/** `of`: the question that it answers, as text. */
+type Answer = { readonly of: string } & ({ readonly preview: Preview } | { readonly failure: Error });
 
 function Question({ all }: { readonly all: readonly Priced[] }) {
   const preview = usePreview();
   const [title, setTitle] = useState<string | null>(null);
   const [month, setMonth] = useState(monthOf(new Date(), -1));
   const [amounts, setAmounts] = useState<Readonly<Record<string, string>>>({});
-  const [answer, setAnswer] = useState<Answer>(null);
+  const [latest, setLatest] = useState<Answer | null>(null);
   const [isAsking, setIsAsking] = useState(false);
   const start = `${month}-01T00:00:00Z`;
   const isMonth = isMonthText(month);
@@ -52,19 +69,22 @@ function Question({ all }: { readonly all: readonly Priced[] }) {
   // Of a price that changed, the one that was in force when the month began, or else the first.
   const named = all.filter((each) => each.title === title);
   const chosen = named.findLast(({ within }) => within.from <= start) ?? named[0];
+  const question = JSON.stringify([title, month, amounts]);
+  // What answers another question is not shown.
+  const answer = latest?.of === question ? latest : null;
   const ask = async (of: Priced): Promise<void> => {
     setIsAsking(true);
     try {
       const command = of.commandOf({ amounts, from: start, until: end, reason: 'what if' });
-      setAnswer({ preview: await preview(command, { month, currency: of.currency }) });
+      setLatest({ of: question, preview: await preview(command, { month, currency: of.currency }) });
     } catch (error) {
-      setAnswer({ failure: errorOf(error) });
+      setLatest({ of: question, failure: errorOf(error) });
     }
     setIsAsking(false);
   };
   return (
     <Stack>
-      <Group align="end">
+      <Group align="start">
         <Select
           label="Price of"
           searchable
@@ -76,10 +96,9 @@ function Question({ all }: { readonly all: readonly Priced[] }) {
           onChange={(value) => {
             setTitle(value);
             setAmounts({});
-            setAnswer(null);
           }}
         />
-        <TextInput label="Month" type="month" value={month} onChange={changing(setMonth)} />
+        <MonthInput label="Month" month={month} set={setMonth} />
       </Group>
       {chosen !== undefined && (
         <>

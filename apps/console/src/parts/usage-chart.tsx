@@ -4,6 +4,7 @@ import { decimal, sum, text } from '#domain/money/decimal';
 import type { UsageRecord } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useAnswers } from '../answers.ts';
 import { monthOf, monthText, quantityText } from '../formats.ts';
+import { useNow } from '../moment.ts';
 import { Answered } from './states.tsx';
 
 const DayBars = lazy(async () => ({ default: (await import('../charts/day-bars.tsx')).DayBars }));
@@ -55,13 +56,15 @@ function Chart({
   named,
   deploymentIds,
   only = () => true,
-  month = monthOf(new Date()),
+  month: given,
 }: {
   readonly named: string;
   readonly deploymentIds: readonly string[];
   readonly only?: (record: UsageRecord) => boolean;
   readonly month: string | undefined;
 }) {
+  const thisMonth = monthOf(useNow());
+  const month = given ?? thisMonth;
   const start = `${month}-01T00:00:00Z`;
   const end = `${monthOf(new Date(start), 1)}-01T00:00:00Z`;
   const answers = useAnswers(
