@@ -427,6 +427,8 @@ it('says what to enter where an address can not be shown, and stays', async () =
     await main.getByText('Enter a month such as 2026-04').waitFor();
     await month.fill('2026-04');
     await page.getByRole('table', { name: 'usage records' }).waitFor();
+    await page.goto(`${api().url}/console/tenants/acme?budgetMonth=soon`);
+    await main.getByText('Enter a month such as 2026-04').waitFor();
     await page.goto(`${api().url}/console/tenants?asOf=yesterday`);
     await main.getByRole('alert').getByText('There is no such moment').waitFor();
     await main.getByRole('button', { name: 'Back to now' }).click();

@@ -1,7 +1,7 @@
-import { Button, Group, Text, TextInput } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import type { Budget } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
-import { monthOf, moneyText, quantityText } from '../formats.ts';
+import { isMonthText, monthOf, moneyText, quantityText } from '../formats.ts';
 import { useMoment, useParam } from '../moment.ts';
 import {
   correctionColumn,
@@ -13,7 +13,8 @@ import {
   withdrawalOf,
 } from '../parts/change-fact.tsx';
 import { ThresholdChanges } from '../parts/changes.tsx';
-import { changing, listIn } from '../parts/inputs.ts';
+import { listIn } from '../parts/inputs.ts';
+import { MonthInput } from '../parts/month-input.tsx';
 import { During, Section } from '../parts/states.tsx';
 import { Explain, ListTable } from '../parts/table.tsx';
 import { useIsStaff, useMay } from '../session.tsx';
@@ -32,12 +33,12 @@ export function Budgets({ tenantId, zone }: OfTenant) {
   const { asOf } = useMoment();
   const mayWrite = useMay('platform_admin', 'operator') && asOf === undefined;
   const [month, setMonth] = useParam('budgetMonth', '');
-  const budgets = useList('budgets', { tenantId, ...(month === '' ? {} : { month }) });
+  const budgets = useList('budgets', { tenantId, ...(isMonthText(month) ? { month } : {}) });
   const { ask, dialog } = useFactChange();
   return (
     <Section title="Budgets">
       <Group align="end" mb="xs">
-        <TextInput label="Month (empty: now)" type="month" value={month} onChange={changing(setMonth)} />
+        <MonthInput label="Month (empty: now)" month={month} set={setMonth} isOptional />
         {mayWrite && (
           <Button
             onClick={() => {
