@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
-import type { ReadModels } from '#read-model/read-models';
+import type { History, ReadModels } from '#read-model/read-models';
 import type { WebhookRow } from './webhooks.table.js';
 
 export const WEBHOOK_ORDER = keyset<WebhookRow>({ webhook_id: 'text' });
@@ -23,7 +23,7 @@ export const readWebhookPage = async (
     .execute();
 
 /** All endpoints, also removed ones. */
-export const readWebhooks = async (db: Kysely<ReadModels>, position: number): Promise<WebhookRow[]> =>
+export const readWebhooks = async (db: Kysely<ReadModels>, position: number): Promise<History<WebhookRow>[]> =>
   db.selectFrom('webhooks').selectAll().where(at(position)).orderBy('webhook_id').execute();
 
 /** undefined: no endpoint was registered with the id. */

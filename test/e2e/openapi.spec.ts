@@ -282,7 +282,11 @@ describe('the examples', () => {
     // No worker runs: a message waits.
     const core = api.app.get(LedgerCore);
     const { messages } = await readMessages(core, { after: 0, upTo: await core.log.head(), count: 1, tenantId: null });
-    await new Outbox(core.pool).add('books', { round: 0, replays: 0, position: 0, event_id: null }, messages);
+    await new Outbox(core.pool).add(
+      'books',
+      { round: 0, replays: 0, changed: 0, position: 0, event_id: null },
+      messages,
+    );
     for (const { path, method, operation } of operations) {
       const ok = operation.responses['200'];
       expect({ path, ok: ok !== undefined }).toEqual({ path, ok: true });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Webhook as Verifier } from 'standardwebhooks';
 import { deliverWebhooks, type DeliverySettings } from '#exchange/webhooks/deliver';
+import { Outbox } from '#exchange/webhooks/outbox';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
@@ -247,6 +248,57 @@ describe('a webhook', () => {
   });
 
   it.each([
+    ['is told of another URL', async (url: string) => change({ command: 'change-webhook', url })],
+    ['is paused and resumed', async () => change({ command: 'pause-webhook' }, { command: 'resume-webhook' })],
+  ])('that %s while no worker runs is sent at once what waited', async (_, happens) => {
+    await register('books', books);
+    books.answers(() => 503);
+    work({ backoffS: [3600, 3600] });
+    await bill('t1', '04');
+    await books.until(1);
+    await until(async () => (await deliveries('books', { state: 'waiting' })).some(({ attempts }) => attempts === 1));
+    await stop();
+    await happens(`${books.url}/moved`);
+    books.answers(() => 200);
+    work({ backoffS: [3600, 3600] });
+    await books.until(3);
+    expect(receivedBy(books).slice(1)).toEqual(['t1 invoice.drafted', 't1 invoice.issued']);
+  });
+
+  const change = async (...commands: readonly object[]): Promise<void> => {
+    await test.apply(...commands.map((command) => ({ webhookId: 'books', reason: 'repaired', ...command })));
+    await test.ledger.catchUp();
+  };
+
+  it('gets the messages of other tenants, though one has more waiting than are prepared', async () => {
+    await register('books', books);
+    books.answers((received) => (envelopeIn(received).tenantid === 't1' ? 503 : 200));
+    work({ backoffS: [3600], mostWaiting: { moving: 2, all: 1000 } });
+    await bill('t1', '04');
+    await books.until(1);
+    await bill('t2', '04');
+    await books.until(3);
+    expect(receivedBy(books)).toEqual(['t1 invoice.drafted', 't2 invoice.drafted', 't2 invoice.issued']);
+  });
+
+  it('is full with what is being sent, or with very much that is not taken', async () => {
+    await register('books', books);
+    books.answers(() => 503);
+    work({ backoffS: [3600] });
+    await bill('t1', '04');
+    await books.until(1);
+    await until(async () => (await deliveries('books', { state: 'waiting' })).some(({ attempts }) => attempts === 1));
+    await stop();
+    const outbox = new Outbox(test.core.pool);
+    // Two messages of t1 wait, behind one that was tried.
+    expect(await outbox.isFull('books', { moving: 2, all: 3 })).toBe(false);
+    expect(await outbox.isFull('books', { moving: 2, all: 2 })).toBe(true);
+    await outbox.hurry('books', Number.MAX_SAFE_INTEGER);
+    expect(await outbox.isFull('books', { moving: 3, all: 4 })).toBe(false);
+    expect(await outbox.isFull('books', { moving: 2, all: 3 })).toBe(true);
+  });
+
+  it.each([
     ['is paused', true],
     ['was registered before a worker ran', false],
   ])('that %s loses nothing by a replay of what comes later', async (_, isKnown) => {
@@ -323,7 +375,7 @@ describe('a webhook', () => {
     ]);
   });
 
-  it('receives one message about a halt while it lasts, and then those of the events behind it', async () => {
+  it('receives one message about each halt while it lasts, and then those of the events behind it', async () => {
     await register('books', books, { types: ['invoice.issued', 'projection.halted'] });
     work();
     await bill('t1', '04');
@@ -337,12 +389,24 @@ describe('a webhook', () => {
     const [, halted] = books.received.map(envelopeIn);
     expect(halted).toMatchObject({
       ...{ type: 'projection.halted', subject: String(position), position },
-      data: { position, projection: expect.any(String), reason: expect.stringContaining('TenantRenamed') },
+      data: {
+        ...{ position, projection: expect.any(String), reason: expect.stringContaining('TenantRenamed') },
+        haltedAt: expect.any(String),
+      },
     });
+    // The same event, again: the cause seemed to be repaired.
+    await test.core.pool.query('UPDATE ledgerline.checkpoint SET halted = NULL');
+    await expect(test.ledger.catchUp()).rejects.toMatchObject({ name: 'ProjectionHalted' });
+    await books.until(3);
+    const [, , again] = books.received.map(envelopeIn);
+    expect(again).toMatchObject({ type: 'projection.halted', position });
+    expect(again?.id).not.toBe(halted?.id);
     await test.apply({ command: 'skip-event', position, reason: 'of another program' });
     await bill('t2', '04');
-    await books.until(3);
-    expect(receivedBy(books)).toEqual(['t1 invoice.issued', '- projection.halted', 't2 invoice.issued']);
+    await books.until(4);
+    expect(receivedBy(books)).toEqual([
+      ...['t1 invoice.issued', '- projection.halted', '- projection.halted', 't2 invoice.issued'],
+    ]);
   });
 
   it('waits while it is paused, and is gone when it is removed', async () => {

@@ -119,7 +119,10 @@ const zProjections = z
       .enum(['current', 'halted', 'rebuilding', 'other_log'])
       .describe('other_log: the read models were made from events that the log does not have'),
     halted: z
-      .object({ position: zPosition, projection: z.string(), reason: z.string() })
+      .object({
+        ...{ position: zPosition, projection: z.string(), reason: z.string() },
+        at: zTimestamp.optional().describe('When it was noticed. Absent: by an earlier program'),
+      })
       .meta({ id: 'Halt' })
       .nullable()
       .describe('The event that can’t be applied'),

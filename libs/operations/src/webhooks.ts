@@ -290,7 +290,7 @@ export const webhookDeliveries = defineQuery({
   async handle({ webhookId, state, limit, cursor }, { core, position }) {
     if ((await readWebhook(core.db, position, webhookId)) === undefined) throw unknownWebhook(webhookId);
     const before = cursor === undefined ? null : decodeCursor(cursor).after;
-    if (before !== null && !(before.length === 3 && before.every((each) => /^(?:\d{1,15}|-1)$/.test(each))))
+    if (before !== null && !(before.length === 3 && before.every((each) => /^-?\d{1,15}$/.test(each))))
       throw invalidCursor();
     const rows = await new Outbox(core.pool).page(webhookId, { state, before, limit: limit + 1 });
     return pageOf(

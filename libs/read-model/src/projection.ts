@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { EventType, RecordedEvent } from '#domain/events';
+import type { Instant } from '#domain/time/instant';
 import type { StoredEvent } from '#event-store/port';
 import type { CopyLines } from './copy.js';
 import type { Partition } from './partitions.js';
@@ -123,6 +124,8 @@ export interface Halt {
   readonly position: number;
   readonly projection: string;
   readonly reason: string;
+  /** When it was noticed, by the clock of the database. undefined: by an earlier program, or not kept yet. */
+  readonly at?: Instant;
 }
 
 /** The position of the last projected event, and the event after it, if the projections halted there. */

@@ -291,8 +291,9 @@ export class Projector implements Projecting {
       const rest = stored.filter(({ position }) => position >= error.position);
       if (this.skips.has(error.position)) return this.apply(client, rest);
       await this.pool.query(
-        `UPDATE ${this.schema}.checkpoint SET halted = $1` +
-          ' WHERE position = $2 AND halted IS DISTINCT FROM $1::jsonb',
+        `UPDATE ${this.schema}.checkpoint SET halted = $1::jsonb || jsonb_build_object('at',` +
+          ` to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))` +
+          " WHERE position = $2 AND halted - 'at' IS DISTINCT FROM $1::jsonb",
         [JSON.stringify(error.halt), error.position - 1],
       );
       throw error;

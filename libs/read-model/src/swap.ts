@@ -90,6 +90,8 @@ async function swapSchemas(client: pg.ClientBase, { live, next, previous }: Sche
     `ALTER SCHEMA ${live} RENAME TO ${aside}; ALTER SCHEMA ${next} RENAME TO ${live};` +
       ` ALTER SCHEMA ${aside} RENAME TO ${previous}`,
   );
+  // Read models that halted before may go on now. If they do not, that is another halt.
+  await client.query(`UPDATE ${live}.checkpoint SET halted = NULL WHERE halted IS NOT NULL`);
 }
 
 /** Swaps the tables of some projections. The checkpoint stays, because both schemas are at its position. */

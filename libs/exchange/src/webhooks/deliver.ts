@@ -8,9 +8,10 @@ import { repeatedly } from '#ledger/repeatedly';
 import { readLowestAfter, readWebhooks } from '#projections/webhooks/webhooks.read';
 import type { WebhookRow } from '#projections/webhooks/webhooks.table';
 import type { Projected } from '#read-model/projection';
+import type { History } from '#read-model/read-models';
 import { messageOfHalt } from './message.js';
 import { readMessages } from './messages.js';
-import { type Cursor, type DueDelivery, Outbox } from './outbox.js';
+import { type Cursor, type DueDelivery, type MostWaiting, Outbox } from './outbox.js';
 import { WebhookSecrets } from './secrets.js';
 import { send } from './send.js';
 
@@ -18,12 +19,10 @@ import { send } from './send.js';
 const LOOK_MS = 500;
 /** So many events are read at a time. */
 const EVENTS = 500;
-/** No more messages are prepared for an endpoint while so many wait. */
-const MOST_WAITING = 100_000;
+/** No more messages are prepared for an endpoint while so many wait. Those of stuck tenants may be more. */
+const MOST_WAITING: MostWaiting = { moving: 100_000, all: 1_000_000 };
 /** To one endpoint, so many messages of different tenants are sent at the same time. */
 const AT_ONCE = 8;
-/** The message about a halt comes before those that follow from the event once it is projected. */
-const PLACE_OF_HALT = -1;
 /** How often old messages are forgotten. */
 const TIDY_MS = 3_600_000;
 const HOUR_S = 3600;
@@ -43,6 +42,8 @@ export interface DeliverySettings {
   readonly report: (message: string) => void;
   /** Default: those of `BACKOFF_S`. */
   readonly backoffS?: readonly number[];
+  /** Default: `MOST_WAITING`. */
+  readonly mostWaiting?: MostWaiting;
 }
 
 /**
@@ -70,7 +71,7 @@ class Deliverer {
   private readonly outbox: Outbox;
   private readonly secrets: WebhookSecrets;
   /** The endpoints as they are now. */
-  private current = new Map<string, WebhookRow>();
+  private current = new Map<string, History<WebhookRow>>();
   /** Endpoints that messages are being sent to. */
   private readonly busy = new Map<string, Promise<void>>();
   /** Endpoints whose cursor was compared with the log. */
@@ -109,13 +110,9 @@ class Deliverer {
     const projected = await this.core.projector.projected();
     const all = await readWebhooks(this.core.db, projected.position);
     await this.tidy(all);
-    const before = this.current;
     this.current = new Map(all.map((row) => [row.webhook_id, row]));
-    for (const { webhook_id: id, state } of all) {
-      if (state !== 'active') continue;
-      if (before.get(id)?.state === 'paused') await this.outbox.hurry(id, Number.MAX_SAFE_INTEGER);
-      if (!this.busy.has(id)) this.begin(id, projected);
-    }
+    for (const { webhook_id: id, state } of all)
+      if (state === 'active' && !this.busy.has(id)) this.begin(id, projected);
   }
 
   private begin(id: string, projected: Projected): void {
@@ -128,7 +125,7 @@ class Deliverer {
   }
 
   /** The endpoint, as long as messages are to be sent to it. */
-  private readonly active = (id: string): WebhookRow | undefined => {
+  private readonly active = (id: string): History<WebhookRow> | undefined => {
     const row = this.current.get(id);
     return row?.state === 'active' && !this.isEnding() ? row : undefined;
   };
@@ -150,10 +147,11 @@ class Deliverer {
   }
 
   /** Prepares messages of events that the outbox does not have yet. */
-  private async fill(webhook: WebhookRow, { position: upTo, halt }: Projected): Promise<void> {
+  private async fill(webhook: History<WebhookRow>, { position: upTo, halt }: Projected): Promise<void> {
     const { webhook_id: id } = webhook;
+    const { mostWaiting = MOST_WAITING } = this.settings;
     let cursor = await this.cursorOf(webhook);
-    while (!this.isEnding() && cursor.position < upTo && !(await this.outbox.hasWaiting(id, MOST_WAITING))) {
+    while (!this.isEnding() && cursor.position < upTo && !(await this.outbox.isFull(id, mostWaiting))) {
       const asked = { after: cursor.position, upTo, count: EVENTS, tenantId: webhook.tenant_id };
       const { messages, position } = await readMessages(this.core, asked);
       cursor = { ...cursor, position, event_id: await this.idAt(position) };
@@ -161,22 +159,30 @@ class Deliverer {
     }
     if (halt === null || cursor.position < upTo) return;
     const event = await this.eventAt(halt.position);
-    const messages = event === null ? [] : [messageOfHalt(event, halt)].filter(isFor(webhook));
-    if (messages.length > 0) await this.outbox.add(id, cursor, messages, PLACE_OF_HALT);
+    const message = event === null ? null : messageOfHalt(event, halt);
+    if (message !== null && isFor(webhook)(message)) await this.outbox.addHalt(id, cursor, message);
   }
 
-  /** Where to go on. A replay, or another log, begins a new round. */
-  private async cursorOf(webhook: WebhookRow): Promise<Cursor> {
-    const { webhook_id: id, replays } = webhook;
+  /**
+   * Where to go on. A replay, or another log, begins a new round. Any other change of the endpoint hurries what waits:
+   * the messages may be taken now.
+   */
+  private async cursorOf(webhook: History<WebhookRow>): Promise<Cursor> {
+    const { webhook_id: id, replays, position_from: changed } = webhook;
     const known = await this.outbox.cursor(id);
     const isSameLog = known !== undefined && (await this.isOfThisLog(id, known));
-    if (isSameLog && known.replays === replays) return known;
+    if (isSameLog && known.replays === replays) {
+      if (known.changed === changed) return known;
+      await this.outbox.hurry(id, Number.MAX_SAFE_INTEGER);
+      await this.outbox.add(id, { ...known, changed }, []);
+      return { ...known, changed };
+    }
     const lowest = await readLowestAfter(this.core.db, id, { after: isSameLog ? known.replays : -1, upTo: replays });
     // A replay only adds: what was not prepared before it still is.
     const position = Math.min(lowest ?? webhook.after_position, isSameLog ? known.position : Infinity);
     await this.outbox.hurry(id, position);
     const round = known === undefined ? 0 : known.round + 1;
-    const cursor = { round, replays, position, event_id: await this.idAt(position) };
+    const cursor = { round, replays, changed, position, event_id: await this.idAt(position) };
     await this.outbox.add(id, cursor, []);
     return cursor;
   }

@@ -186,13 +186,14 @@ export function messagesOfMarked(marked: Marked): Message[] {
 
 /**
  * The message that the projections halted at an event. It is about a state that passes, so no message follows from the
- * event once they go on.
+ * event once they go on. Another halt at the same event has a message of its own.
  */
-export const messageOfHalt = (event: Of, { position, projection, reason }: Halt): Message =>
-  message(event, 'projection.halted', {
-    ...{ tenantId: null, subject: String(position) },
-    data: { position, projection, reason },
-  });
+export function messageOfHalt(event: Of, { position, projection, reason, at }: Halt): Message {
+  const subject = String(position);
+  const data = { position, projection, reason, ...(at === undefined ? {} : { haltedAt: at }) };
+  const first = message(event, 'projection.halted', { tenantId: null, subject, data });
+  return at === undefined ? first : { ...first, id: derivedId('message', event.id, first.type, subject, at) };
+}
 
 /** A message as CloudEvents 1.0 has it, in JSON. `timestamp` is for receivers of Standard Webhooks. */
 export const envelopeOf = ({ id, type, tenantId, position, recordedAt, subject, data }: Message) => ({

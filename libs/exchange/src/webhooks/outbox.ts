@@ -42,6 +42,8 @@ export interface DueDelivery extends Delivery {
 export interface Cursor {
   readonly round: number;
   readonly replays: number;
+  /** The position of the last change of the endpoint that the messages that wait were hurried for. */
+  readonly changed: number;
   readonly position: number;
   /** Of the event at the position; null at the start of the log. Another one there: it is another log. */
   readonly event_id: string | null;
@@ -54,6 +56,37 @@ const TRIED = '3 days';
 const DELIVERIES = 'ledgerline_webhooks.deliveries';
 const CURSORS = 'ledgerline_webhooks.cursors';
 const SENDER = 'ledgerline_webhooks.sender';
+
+/** No more messages of an endpoint are prepared while so many wait. */
+export interface MostWaiting {
+  /** Of tenants (or none) whose first message was not tried yet: they are being sent. */
+  readonly moving: number;
+  readonly all: number;
+}
+
+/** The places of messages about halts are between these, of one in earlier versions: -1. */
+const [BEFORE_HALTS, AFTER_HALTS] = [-1_000_000, -1];
+
+const ADDED = 'webhook_id, round, position, n, message_id, type, tenant_id, lane, body';
+const ADDED_OF_RECORD = 'r.position, r.n, r.message_id, r.type, r.tenant_id, r.lane, r.body';
+const RECORD = 'position bigint, n int, message_id uuid, type text, tenant_id text, lane text, body text';
+
+const rowOf = (message: Message) => ({
+  ...{ position: message.position, message_id: message.id, type: message.type, tenant_id: message.tenantId },
+  lane: message.tenantId ?? '',
+  body: JSON.stringify(envelopeOf(message)),
+});
+
+/** SQL: the first waiting message of each lane of the endpoint $1, with a column. */
+function heads(column: 'attempts' | 'next_at'): string {
+  const first =
+    `SELECT lane, round, position, n, ${column} FROM ${DELIVERIES}` + " WHERE webhook_id = $1 AND state = 'waiting'";
+  const inOrder = 'ORDER BY lane, round, position, n LIMIT 1';
+  return (
+    `WITH RECURSIVE heads AS ((${first} ${inOrder}) UNION ALL` +
+    ` SELECT d.* FROM heads h CROSS JOIN LATERAL (${first} AND lane > h.lane ${inOrder}) d)`
+  );
+}
 
 /**
  * The messages to send, and what came of those that were sent. It is no fact of the ledger: without it, endpoints get
@@ -68,6 +101,7 @@ export class Outbox {
         ' CREATE SCHEMA IF NOT EXISTS ledgerline_webhooks;' +
         ` CREATE TABLE IF NOT EXISTS ${CURSORS} (webhook_id text PRIMARY KEY, round int NOT NULL,` +
         ' replays int NOT NULL, position bigint NOT NULL, event_id uuid);' +
+        ` ALTER TABLE ${CURSORS} ADD COLUMN IF NOT EXISTS changed bigint NOT NULL DEFAULT 0;` +
         ` CREATE TABLE IF NOT EXISTS ${DELIVERIES} (webhook_id text NOT NULL, round int NOT NULL,` +
         ' position bigint NOT NULL, n int NOT NULL, message_id uuid NOT NULL, type text NOT NULL, tenant_id text,' +
         ' lane text COLLATE "C" NOT NULL, prepared_at timestamptz NOT NULL DEFAULT now(),' +
@@ -84,37 +118,50 @@ export class Outbox {
 
   async cursor(webhookId: string): Promise<Cursor | undefined> {
     const { rows } = await this.pool.query<Cursor>(
-      `SELECT round, replays, position, event_id FROM ${CURSORS} WHERE webhook_id = $1`,
+      `SELECT round, replays, changed, position, event_id FROM ${CURSORS} WHERE webhook_id = $1`,
       [webhookId],
     );
     return rows[0];
   }
 
-  /**
-   * Adds messages, in their order, and moves the cursor: both or neither. `first`: the place of the first message of an
-   * event.
-   */
-  async add(webhookId: string, cursor: Cursor, messages: readonly Message[], first = 0): Promise<void> {
-    let [position, n] = [-1, first];
+  /** Adds messages, in their order, and moves the cursor: both or neither. */
+  async add(webhookId: string, cursor: Cursor, messages: readonly Message[]): Promise<void> {
+    let [position, n] = [-1, 0];
     const rows = messages.map((message) => {
-      n = message.position === position ? n + 1 : first;
+      n = message.position === position ? n + 1 : 0;
       ({ position } = message);
-      return {
-        ...{ position, n, message_id: message.id, type: message.type, tenant_id: message.tenantId },
-        lane: message.tenantId ?? '',
-        body: JSON.stringify(envelopeOf(message)),
-      };
+      return { ...rowOf(message), n };
     });
     await this.pool.query(
-      `WITH added AS (INSERT INTO ${DELIVERIES}` +
-        ' (webhook_id, round, position, n, message_id, type, tenant_id, lane, body)' +
-        ' SELECT $1, $2, r.* FROM jsonb_to_recordset($6::jsonb)' +
-        ' AS r(position bigint, n int, message_id uuid, type text, tenant_id text, lane text, body text)' +
+      `WITH added AS (INSERT INTO ${DELIVERIES} (${ADDED})` +
+        ` SELECT $1, $2, ${ADDED_OF_RECORD} FROM jsonb_to_recordset($7::jsonb) AS r(${RECORD})` +
         ' ON CONFLICT DO NOTHING)' +
-        ` INSERT INTO ${CURSORS} (webhook_id, round, replays, position, event_id) VALUES ($1, $2, $3, $4, $5)` +
+        ` INSERT INTO ${CURSORS} (webhook_id, round, replays, changed, position, event_id)` +
+        ' VALUES ($1, $2, $3, $4, $5, $6)' +
         ' ON CONFLICT (webhook_id) DO UPDATE SET round = excluded.round, replays = excluded.replays,' +
-        ' position = excluded.position, event_id = excluded.event_id',
-      [webhookId, cursor.round, cursor.replays, cursor.position, cursor.event_id, JSON.stringify(rows)],
+        ' changed = excluded.changed, position = excluded.position, event_id = excluded.event_id',
+      [
+        ...[webhookId, cursor.round, cursor.replays, cursor.changed, cursor.position, cursor.event_id],
+        JSON.stringify(rows),
+      ],
+    );
+  }
+
+  /**
+   * Adds a message about a halt, once. Its place is before the messages that follow from the event once it is
+   * projected, and after those about earlier halts at the event.
+   */
+  async addHalt(webhookId: string, { round }: Cursor, message: Message): Promise<void> {
+    await this.pool.query(
+      `INSERT INTO ${DELIVERIES} (${ADDED})` +
+        ` SELECT $1, $2, ${ADDED_OF_RECORD} FROM (` +
+        `  SELECT r.*, coalesce((SELECT max(n) FROM ${DELIVERIES}` +
+        '   WHERE webhook_id = $1 AND round = $2 AND position = r.position AND n < $5), $4) + 1 AS n' +
+        `  FROM jsonb_to_recordset($3::jsonb) AS r(${RECORD.replace(', n int', '')})) r` +
+        ` WHERE NOT EXISTS (SELECT FROM ${DELIVERIES}` +
+        '  WHERE webhook_id = $1 AND round = $2 AND position = r.position AND message_id = r.message_id)' +
+        ' ON CONFLICT DO NOTHING',
+      [webhookId, round, JSON.stringify([rowOf(message)]), BEFORE_HALTS, AFTER_HALTS],
     );
   }
 
@@ -132,8 +179,24 @@ export class Outbox {
     return rows.length > 0;
   }
 
+  /**
+   * Whether enough messages of the endpoint wait. Those behind one that is tried again count only up to a limit of
+   * their own: a tenant whose messages are not taken does not keep those of others from being prepared.
+   */
+  async isFull(webhookId: string, { moving, all }: MostWaiting): Promise<boolean> {
+    if (!(await this.hasWaiting(webhookId, moving))) return false;
+    if (await this.hasWaiting(webhookId, all)) return true;
+    const { rows } = await this.pool.query(
+      `${heads('attempts')} SELECT FROM heads h CROSS JOIN LATERAL (SELECT FROM ${DELIVERIES}` +
+        " WHERE webhook_id = $1 AND state = 'waiting' AND lane = h.lane LIMIT $2) d" +
+        ' WHERE h.attempts = 0 OFFSET $2 - 1 LIMIT 1',
+      [webhookId, moving],
+    );
+    return rows.length > 0;
+  }
+
   /** Whether so many messages of the endpoint wait. */
-  async hasWaiting(webhookId: string, count: number): Promise<boolean> {
+  private async hasWaiting(webhookId: string, count: number): Promise<boolean> {
     const { rows } = await this.pool.query(
       `SELECT FROM ${DELIVERIES} WHERE webhook_id = $1 AND state = 'waiting' OFFSET $2 LIMIT 1`,
       [webhookId, count - 1],
@@ -156,13 +219,8 @@ export class Outbox {
 
   /** The first waiting message of each lane, if it is time to send it; of some lanes. */
   async due(webhookId: string, token: string): Promise<DueDelivery[]> {
-    const first =
-      `SELECT lane, round, position, n, next_at FROM ${DELIVERIES}` + " WHERE webhook_id = $1 AND state = 'waiting'";
-    const inOrder = 'ORDER BY lane, round, position, n LIMIT 1';
     const { rows } = await this.pool.query<DueDelivery>(
-      `WITH RECURSIVE heads AS ((${first} ${inOrder}) UNION ALL` +
-        ` SELECT d.* FROM heads h CROSS JOIN LATERAL (${first} AND lane > h.lane ${inOrder}) d)` +
-        ` SELECT d.*, d.prepared_at < now() - interval '${TRIED}' AS is_old,` +
+      `${heads('next_at')} SELECT d.*, d.prepared_at < now() - interval '${TRIED}' AS is_old,` +
         " d.next_at < now() - interval '1 day' AS was_left" +
         ` FROM heads h JOIN ${DELIVERIES} d USING (round, position, n)` +
         ` WHERE d.webhook_id = $1 AND h.next_at <= now() AND EXISTS (SELECT FROM ${SENDER} WHERE token = $2)` +
