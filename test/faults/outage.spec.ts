@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { isDeepStrictEqual } from 'node:util';
+import pg from 'pg';
 import pino from 'pino';
 import { startApi } from '#api/start';
 import { instant, plusHours } from '#domain/time/instant';
@@ -168,11 +169,17 @@ describe('a worker', () => {
 });
 
 describe('a process whose worker hangs', () => {
-  it('does not wait for it without end, and says at which position it is', async () => {
+  const LOCK = `pg_advisory_lock(hashtext('ledgerline:${READ_MODELS}'))`;
+  const HANGING = [
+    ['between batches', `SELECT ${LOCK}`],
+    ['in the middle of a batch', `BEGIN; SELECT ${LOCK}; SELECT FROM ${READ_MODELS}.checkpoint FOR UPDATE`],
+  ] as const;
+
+  it.each(HANGING)('%s does not wait for it without end, and says at which position it is', async (_when, hold) => {
     const test = await testLedger();
     const worker = await test.core.pool.connect();
     try {
-      await worker.query('SELECT pg_advisory_lock(hashtext($1))', [`ledgerline:${READ_MODELS}`]);
+      await worker.query(hold);
       await record(test, 0);
       const { log, pool } = test.core;
       const projector = new Projector(log, pool, projections, READ_MODELS);
@@ -184,6 +191,62 @@ describe('a process whose worker hangs', () => {
       await test.close();
     }
   });
+
+  it.each(HANGING)(
+    '%s is ready for reads only, which are stale, and says which session holds it',
+    async (_when, hold) => {
+      const test = await testLedger();
+      const api = await startApi({ ...on(test.url), jwtSecret: SECRET, ...LISTENING, logger: silent });
+      const worker = new pg.Client({ connectionString: test.url, application_name: 'ledgerline worker' });
+      try {
+        const { read, staleOf, ready } = await clientOf(api.url);
+        await test.apply(
+          { command: 'register-tenant', tenantId: 't', name: 'T', currency: 'USD' },
+          { command: 'register-deployment', deploymentId: 'd', tenantId: 't', name: 'D', from: START },
+        );
+        expect(await read()).toEqual({});
+        worker.on('error', () => undefined);
+        await worker.connect();
+        await worker.query(hold);
+        const { rows } = await worker.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+        const session = rows[0]?.pid ?? 0;
+        expect(await ready()).toMatchObject({ status: 200, body: { status: 'ready', lag: 0 } });
+        await record(test, 0);
+        // It waits until the worker counts as stuck. From then on, nobody waits for it.
+        expect(await read()).toEqual({});
+        const [since] = await Array.fromAsync(test.core.log.readAll((await test.core.log.head()) - 1));
+        expect(await staleOf()).toEqual({
+          since: since?.recordedAt,
+          reason: 'The process that projects does not go on.',
+          position: '2',
+        });
+        const expected = { status: 'degraded', code: 'not_ready', state: 'stuck', position: 2, head: 3, lag: 1 };
+        const { status, body } = await ready();
+        expect({ status, body }).toMatchObject({ status: 503, body: { ...expected, staleSince: since?.recordedAt } });
+        const { reason } = body as { reason: string };
+        expect(reason.replace(/since \S+Z/, 'since T')).toBe(
+          `The session ${session} of Postgres (ledgerline worker) holds the projections, and has projected nothing` +
+            ' since T. Reads are stale, and writes that depend on later events are refused. An operator must restart' +
+            ` that process, or end its session: SELECT pg_terminate_backend(${session}).`,
+        );
+        expect(await ready('?for=reads')).toMatchObject({ status: 200, body: expected });
+        expect(await test.ask('projections')).toMatchObject({
+          state: 'stuck',
+          staleSince: since?.recordedAt,
+          stuck: { session, application: 'ledgerline worker' },
+        });
+        await test.core.pool.query('SELECT pg_terminate_backend($1)', [session]);
+        await until(read, { cpu: '1' });
+        expect(await staleOf()).toMatchObject({ since: null, reason: null });
+        await until(async () => ({ status: (await ready()).status }), { status: 200 });
+        expect(await test.ask('projections')).toMatchObject({ state: 'current', stuck: null, staleSince: null });
+      } finally {
+        await worker.end().catch(() => undefined);
+        await api.close();
+        await test.close();
+      }
+    },
+  );
 });
 
 describe('a rebuild', () => {

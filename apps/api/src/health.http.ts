@@ -37,8 +37,8 @@ export class HealthController {
   }
 
   /**
-   * The database responds and can write, the read models are of this version, and the projections are not halted. The
-   * answer has their lag.
+   * The database responds and can write, the read models are of this version, and the projections are neither halted
+   * nor stuck. The answer has their lag.
    */
   @Get('ready')
   @OpenToAll()

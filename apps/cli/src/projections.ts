@@ -45,7 +45,7 @@ async function status(ledger: Ledger, { json }: Options): Promise<number> {
     return 0;
   }
   print(table(answer.items));
-  const { halted, rebuild: shadow, kept, state } = answer;
+  const { halted, stuck, rebuild: shadow, kept, state } = answer;
   if (state === 'rebuilding')
     say(
       'the read models were built by other versions of the projections. ' +
@@ -57,6 +57,12 @@ async function status(ledger: Ledger, { json }: Options): Promise<number> {
         'run "projections rebuild --accept".',
     );
   if (halted !== null) say(`halted at position ${halted.position} (${halted.projection}): ${halted.reason}`);
+  if (stuck !== null)
+    say(
+      `stuck: the session ${stuck.session} of Postgres (${stuck.application ?? 'without a name'}) holds the` +
+        ` projections, and has projected nothing since ${stuck.since}. Restart that process, or end its session: ` +
+        `SELECT pg_terminate_backend(${stuck.session}).`,
+    );
   if (shadow !== null)
     say(
       `a rebuild of ${namesOf(shadow)} is at position ${shadow.position}, ${counted(shadow.lag, 'event')} behind. ` +

@@ -13,7 +13,7 @@ import { withClient } from '#postgres/client';
 import { BatchLoader } from '#postgres/batch-loader';
 import { isNotWritable } from '#postgres/connection';
 import { unlessStopped } from '#postgres/stoppable';
-import { ProjectionHalted } from '#read-model/halted';
+import { ProjectionHalted, WriterStuck } from '#read-model/halted';
 import type { Projecting } from '#read-model/projection';
 import type { Rebuilder } from '#read-model/rebuild';
 import type { KeptTree } from '#transparency/kept-tree';
@@ -129,8 +129,8 @@ export class LedgerCore {
 
   /**
    * The position that reads answer as of: the head of the log, once it is projected. If it can't be projected, because
-   * the projections halted or the database can't write, it is the last projected position. This is the only place that
-   * decides it.
+   * the projections halted, their writer is stuck, or the database can't write, it is the last projected position. This
+   * is the only place that decides it.
    */
   async readable(): Promise<Readable> {
     try {
@@ -138,7 +138,7 @@ export class LedgerCore {
       const { error: cause, since = null } = this.mirror?.notWritable ?? {};
       return { position, stale: since === null ? null : { since, cause } };
     } catch (error) {
-      if (!(error instanceof ProjectionHalted) && !isNotWritable(error)) throw error;
+      if (!(error instanceof ProjectionHalted || error instanceof WriterStuck) && !isNotWritable(error)) throw error;
       const position = await this.projector.position();
       // Another process has projected the event meanwhile, or it was skipped.
       if (error instanceof ProjectionHalted && position >= error.position) return this.readable();

@@ -17,7 +17,7 @@ import {
   positionUpTo,
   withCursor,
 } from '#ledger/query';
-import { ProjectionHalted } from '#read-model/halted';
+import { ProjectionHalted, WriterStuck } from '#read-model/halted';
 import { withDatesOfQuery } from './dates.js';
 import { QUERIES } from './operations.js';
 
@@ -96,7 +96,9 @@ export async function answered<Answer extends z.ZodType>(
 const reasonOf = (cause: unknown): string =>
   cause instanceof ProjectionHalted
     ? `The projections halted at position ${cause.position} (${cause.projection}).`
-    : 'The database is read-only, or its disk is full.';
+    : cause instanceof WriterStuck
+      ? 'The process that projects does not go on.'
+      : 'The database is read-only, or its disk is full.';
 
 /** Errors: `unknown_query`. */
 export function queryNamed(name: string): DefinedQuery {

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { conflict } from '#domain/errors';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { zText } from '#domain/schema';
+import { READ_MODELS } from '#projections/database';
 import { ProjectionHalted } from '#read-model/halted';
 import { defineCommand } from '#ledger/define-command';
 import { type Instant, micros } from '#domain/time/instant';
 import { isSameLog } from '#read-model/same-log';
 import { type Checkpoint, versionsOf } from '#read-model/schema';
+import { stuckWriter } from '#read-model/stuck';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { ADMIN, type AnswerOf, defineQuery, STAFF, zAsOf } from '#ledger/query';
 import { zAny, zNextCursor, zPosition, zTimestamp } from './answers.js';
@@ -116,8 +118,11 @@ const zProjections = z
     items: z.array(zProjection),
     nextCursor: zNextCursor,
     state: z
-      .enum(['current', 'halted', 'rebuilding', 'other_log'])
-      .describe('other_log: the read models were made from events that the log does not have'),
+      .enum(['current', 'halted', 'stuck', 'rebuilding', 'other_log'])
+      .describe(
+        'stuck: the process that projects does not go on. other_log: the read models were made from events that the' +
+          ' log does not have',
+      ),
     halted: z
       .object({
         ...{ position: zPosition, projection: z.string(), reason: z.string() },
@@ -126,10 +131,20 @@ const zProjections = z
       .meta({ id: 'Halt' })
       .nullable()
       .describe('The event that can’t be applied'),
+    stuck: z
+      .object({
+        session: z.int().describe('Its session in Postgres. SELECT pg_terminate_backend(session) ends it.'),
+        application: z.string().nullable().describe('The name of the session'),
+        since: zTimestamp.describe('Since when it projects nothing, though events wait'),
+      })
+      .meta({ id: 'StuckWriter' })
+      .nullable()
+      .describe('The process that holds the projections and does not go on'),
     staleSince: zTimestamp
       .nullable()
       .describe(
-        'While the projections are halted: when that event was recorded. Reads omit this event and all later ones.',
+        'While the projections are halted or stuck: when the first event that is not projected was recorded. Reads' +
+          ' omit this event and all later ones.',
       ),
     rebuild: zSpare.nullable().describe('Read models that are being built'),
     kept: zSpare.nullable().describe('Read models that `projections rollback` restores'),
@@ -155,7 +170,8 @@ const MICROS_PER_SECOND = 1_000_000n;
  * The progress of the read models, counting events up to `head`, of a rebuild, and of the kept read models. `lag` is in
  * events. `lagSeconds` is the age of the oldest event that is not projected. `eventsPerSecond` is the rate of the last
  * batch. `state` `other_log`: the log was set back or replaced behind the read models. `rebuilding`: the read models
- * were built by other versions of the projections, so this process answers nothing until its own are built.
+ * were built by other versions of the projections, so this process answers nothing until its own are built. `stuck`:
+ * another process has the writer's lock, and projects nothing of what waits.
  */
 async function projectionsStatus(core: LedgerCore, now: Instant, head: number): Promise<AnswerOf<typeof zProjections>> {
   const { live, shadow, previous } = await core.rebuilder.status();
@@ -169,13 +185,18 @@ async function projectionsStatus(core: LedgerCore, now: Instant, head: number): 
   };
   const halted = live?.halted ?? null;
   const isOfLog = live === null || (await isSameLog(core.log, live));
+  const isWaiting = live !== null && position < head && halted === null;
+  const stuck = isWaiting ? await stuckWriter(core.pool, core.log, READ_MODELS) : null;
+  const staleFrom = halted?.position ?? (stuck === null ? null : position + 1);
+  const projecting = halted !== null ? 'halted' : stuck !== null ? 'stuck' : 'current';
   const isOurs = live === null || live.versions === versionsOf(core.projector.list());
   return {
     items: core.projector.list().map(({ name, version }) => ({ name, version, ...shared })),
     nextCursor: null,
-    state: !isOurs ? 'rebuilding' : !isOfLog ? 'other_log' : halted === null ? 'current' : 'halted',
+    state: !isOurs ? 'rebuilding' : !isOfLog ? 'other_log' : projecting,
     halted,
-    staleSince: halted === null ? null : await core.recordedAt(halted.position),
+    stuck,
+    staleSince: staleFrom === null ? null : await core.recordedAt(staleFrom),
     rebuild: shadow === null ? null : spare(shadow, { position, head }),
     kept: previous === null ? null : spare(previous, { position, head }),
   };

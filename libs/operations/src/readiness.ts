@@ -12,7 +12,7 @@ export interface Readiness {
   readonly code?: string;
   readonly reason?: string;
   /** Why a process that can read is not ready for writes. */
-  readonly state?: 'halted' | 'read_only' | 'not_writable';
+  readonly state?: 'halted' | 'stuck' | 'read_only' | 'not_writable';
   readonly staleSince?: string | null;
   readonly position: number | null;
   readonly head: number | null;
@@ -43,13 +43,13 @@ export function sharedReadiness(ledger: Ledger): (now: Instant) => Promise<Readi
 }
 
 /**
- * Whether the database responds and can write, the read models are of this version, and the projections are not halted.
- * Errors: those of an outage; `not_ready`, if there is no answer in time.
+ * Whether the database responds and can write, the read models are of this version, and the projections are
+ * neither halted nor stuck. Errors: those of an outage; `not_ready`, if there is no answer in time.
  */
 async function readinessOf(ledger: Ledger, now: Instant): Promise<Readiness> {
   const caller = { actor: 'health', role: 'platform_admin' as const, now };
   // If both are late, the database is to blame: the log may be in it.
-  const [isReadOnly, { items, state, halted, staleSince }] = await Promise.all([
+  const [isReadOnly, { items, state, halted, stuck, staleSince }] = await Promise.all([
     withinPatience('database', ledger.isReadOnly()),
     withinPatience('log', ledger.ask(projections, {}, caller)),
     withinPatience('log', ledger.probeLog()),
@@ -81,6 +81,19 @@ async function readinessOf(ledger: Ledger, now: Instant): Promise<Readiness> {
       state: 'not_writable',
       staleSince: mirrorNotWritable.since,
       reason: REASONS.not_writable,
+      ...figures,
+    };
+  if (stuck !== null)
+    return {
+      status: 'degraded',
+      code,
+      state: 'stuck',
+      staleSince,
+      reason:
+        `The session ${stuck.session} of Postgres${stuck.application === null ? '' : ` (${stuck.application})`} holds` +
+        ` the projections, and has projected nothing since ${stuck.since}. Reads are stale, and writes that depend on` +
+        ' later events are refused. An operator must restart that process, or end its session:' +
+        ` SELECT pg_terminate_backend(${stuck.session}).`,
       ...figures,
     };
   return { status: 'ready', ...figures };

@@ -13,6 +13,7 @@ import type { Halt, Progress, Projected, Projecting, Projection } from './projec
 import { checkpointOf, completeCheckpoint, createReadModels, moveCheckpoint, versionsOf } from './schema.js';
 import { assertSameLog } from './same-log.js';
 import { KnownSkips } from './skips.js';
+import { KnownWriter, writerLock } from './stuck.js';
 
 /** How often a process on standby tries to become the writer. */
 const STANDBY_MS = 250;
@@ -31,6 +32,7 @@ export class Projector implements Projecting {
   private isOfLog = false;
   private underWay: Promise<number | undefined> | undefined;
   private readonly skips: KnownSkips;
+  private readonly writer: KnownWriter;
   private readonly checkpoint = sharedRead(async () => {
     const { rows } = await this.pool.query<{ position: number; versions: string; halted: Halt | null }>(
       `SELECT position, versions, halted FROM ${this.schema}.checkpoint`,
@@ -59,6 +61,7 @@ export class Projector implements Projecting {
     private readonly searchPath = schema,
   ) {
     this.skips = new KnownSkips(log);
+    this.writer = new KnownWriter(pool, log, schema);
   }
 
   /** Creates the schema and its tables if they do not exist. Returns false if other versions made them. */
@@ -131,7 +134,9 @@ export class Projector implements Projecting {
       const reached = done ?? (await this.position());
       if (reached >= target) return reached;
       if (performance.now() > deadline) throw new WriterStuck(reached, target);
-      if (done === undefined) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      if (done !== undefined) continue;
+      await this.writer.assertGoesOn(reached, target);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
@@ -201,18 +206,16 @@ export class Projector implements Projecting {
   /** Runs the work with the writer's lock, unless another process has it. */
   private async asWriter(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
     await withClient(this.pool, async (client) => {
-      const { rows } = await client.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${this.lock}) AS locked`);
+      const { rows } = await client.query<{ locked: boolean }>(
+        `SELECT pg_try_advisory_lock(${writerLock(this.schema)}) AS locked`,
+      );
       if (rows[0]?.locked !== true) return;
       try {
         await work(client);
       } finally {
-        await client.query(`SELECT pg_advisory_unlock(${this.lock})`);
+        await client.query(`SELECT pg_advisory_unlock(${writerLock(this.schema)})`);
       }
     });
-  }
-
-  private get lock(): string {
-    return `hashtext('ledgerline:${this.schema}')`;
   }
 
   /**
@@ -400,22 +403,21 @@ export class Projector implements Projecting {
    * Begins the transaction of a batch as the only writer, in one round trip. Its commit does not wait for the disk:
    * after a crash of the machine, lost rows are projected again, and a later append waits for everything before it. The
    * checkpoint is locked from the start. So a swap waits for the batch, or the batch waits for the swap and then finds
-   * another generation, whose partitions it does not know.
+   * another generation, whose partitions it does not know. Without the writer's lock it waits for neither.
    */
   private async begin(client: pg.ClientBase, after: number, generation: string): Promise<void> {
     const answers = (await client.query(
       `BEGIN; SET LOCAL search_path TO ${this.searchPath}; SET LOCAL synchronous_commit TO off;` +
-        ` SELECT pg_try_advisory_xact_lock(${this.lock}) AS locked;` +
-        ` SELECT position, generation FROM ${this.schema}.checkpoint FOR UPDATE`,
+        ` WITH writer AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(${writerLock(this.schema)}) AS locked)` +
+        ' SELECT w.locked, c.position, c.generation FROM writer w LEFT JOIN LATERAL' +
+        ` (SELECT position, generation FROM ${this.schema}.checkpoint WHERE w.locked FOR UPDATE) c ON true`,
     )) as unknown as readonly {
       readonly rows: readonly { readonly locked?: boolean; readonly position?: number; readonly generation?: string }[];
     }[];
-    const [locked, checkpoint] = answers.slice(-2).map(({ rows }) => rows[0]);
-    if (checkpoint?.generation !== generation) await this.fenced(client);
-    if (locked?.locked !== true || checkpoint?.position !== after)
-      throw new LostWriter(
-        `Another process projects into ${this.schema},` +
-          ` from position ${checkpoint?.position ?? 'unknown'}, not ${after}.`,
-      );
+    const checkpoint = answers.at(-1)?.rows[0];
+    const isWriter = checkpoint?.locked === true;
+    if (isWriter && checkpoint.generation !== generation) await this.fenced(client);
+    if (!isWriter || checkpoint.position !== after)
+      throw new LostWriter(`Another process projects into ${this.schema}: a batch after ${after} was left to it.`);
   }
 }

@@ -160,13 +160,13 @@ const FOR_READS: JsonObject = {
   name: 'for',
   in: 'query',
   required: false,
-  description: 'An API whose projections are halted, or whose database is read-only, is ready for reads',
+  description: 'An API whose projections are halted or stuck, or whose database is read-only, is ready for reads',
   schema: { const: 'reads' },
 };
 
 const READINESS: JsonObject = {
   ...Object.fromEntries(['position', 'head', 'lag', 'lagSeconds'].map((name) => [name, { type: 'integer' }])),
-  state: { enum: ['halted', 'read_only', 'not_writable'] },
+  state: { enum: ['halted', 'stuck', 'read_only', 'not_writable'] },
   reason: { type: 'string' },
   staleSince: { type: 'string', format: 'date-time' },
 };
@@ -198,7 +198,7 @@ const PAGES: ReadonlyMap<string, readonly [summary: string, type: string, schema
   [
     '/health/ready',
     [
-      'The database responds and can write, and the projections are not halted. lag is in events, lagSeconds in time',
+      'The database can write, and the projections are not halted or stuck. lag is in events, lagSeconds in time',
       'application/json',
       {
         type: 'object',

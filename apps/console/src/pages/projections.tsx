@@ -11,6 +11,7 @@ const EVERY_MS = 2000;
 const STATES = {
   current: 'The read models follow the log.',
   halted: 'The projections halted.',
+  stuck: 'The process that projects does not go on.',
   rebuilding: 'A rebuild is under way. The present read models serve until it is accepted.',
   other_log: 'The read models were made from another log. Rebuild them, or restore the log that they were made from.',
 } as const;
@@ -22,7 +23,7 @@ export function Projections() {
   return (
     <Page title="Projections">
       <Answered answer={projections}>
-        {({ items, state, halted, staleSince, kept }) => (
+        {({ items, state, halted, stuck, staleSince, kept }) => (
           <>
             <Alert
               variant="default"
@@ -33,6 +34,13 @@ export function Projections() {
               {halted !== null && (
                 <Text size="sm">
                   {`${halted.projection} can't apply the event at position ${halted.position}: ${halted.reason}`}
+                </Text>
+              )}
+              {stuck !== null && (
+                <Text size="sm">
+                  {`It is the session ${stuck.session} of Postgres (${stuck.application ?? 'without a name'}), and` +
+                    ` has projected nothing since ${stuck.since}. Restart the process, or end its session: ` +
+                    `SELECT pg_terminate_backend(${stuck.session}).`}
                 </Text>
               )}
               {staleSince !== null && <Text size="sm">{`What was recorded since ${staleSince} is not shown.`}</Text>}
