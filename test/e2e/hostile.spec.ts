@@ -236,6 +236,20 @@ describe('an id that looks like another', () => {
   });
 });
 
+describe('an id of something to explain', () => {
+  it.each([
+    ...[
+      'usage:a%/b/c/2026-04-01T00:00:00Z',
+      'usage:a/b/%FF/2026-04-01T00:00:00Z',
+      'usage:a/b/%00/2026-04-01T00:00:00Z',
+    ],
+    ...['usage:a/b/c/%', 'margin:2026-04/USD/a%', 'margin:2026-04/USD/%00'],
+  ])('%s names nothing, and is no fault of the ledger', async (id) => {
+    const path = `/api/v1/audit/explain/${encodeURIComponent(id)}`;
+    expect(problemIn(await api().get('platform_admin', path))).toMatchObject({ status: 404 });
+  });
+});
+
 describe('a WebSocket', () => {
   const ping = JSON.stringify({ type: 'ping', payload: { text: 'a'.repeat(1000) } });
 

@@ -9,6 +9,7 @@ import { ofType } from '#event-store/codec';
 import { readBookedRevenue } from '#projections/margins/margins.read';
 import { shareArithmeticOf } from './arithmetic.js';
 import { type Choice, isChoice, isCostOf, isPartOf, isRevenueOf } from './choice.js';
+import { decodedId } from './encoded-id.js';
 import { eventsOf, type FileRow, fileRow, reference, type Reference } from './evidence.js';
 import { numberOf } from './issued.js';
 
@@ -75,7 +76,8 @@ export async function explainMargin(
   const { core, position } = context;
   const [month = '', currency = 'USD', encoded] = MARGIN.exec(id)?.slice(1) ?? [];
   if (month === '' || !ADMIN.includes(context.caller.role)) return null;
-  const tenantId = encoded === undefined ? null : decodeURIComponent(encoded);
+  const tenantId = encoded === undefined ? null : decodedId(encoded);
+  if (encoded !== undefined && tenantId === null) return null;
   const revenue = await readBookedRevenue(core.db, position, { month, currency, tenantId });
   const all = await sharesIn(context, monthNamed(month), currency);
   const { shared } = marginOf(all.revenue, all.costs, currency, all.shared);

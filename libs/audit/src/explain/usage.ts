@@ -13,6 +13,7 @@ import { readMeteredFrom } from '#projections/inventory/inventory.read';
 import { readRowsOf } from '#projections/invoices/issued-rows.read';
 import { readVersionsOfReading } from '#projections/usage-records/usage-history.read';
 import { isAt } from '#read-model/at';
+import { decodedId } from './encoded-id.js';
 import { eventsOf, type FileRow, fileRow, readEvent, type Reference, reference } from './evidence.js';
 import { isOwn } from './own.js';
 import { byInvoice, type Uses } from './used-in.js';
@@ -50,9 +51,11 @@ const USAGE = /^usage:([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)$/;
 
 /** The reading that an id names. null: the id has another form. */
 function readingNamed(id: string) {
-  const [deploymentId, billingKind, resourceId, start] = (USAGE.exec(id)?.slice(1) ?? []).map(decodeURIComponent);
+  const [deploymentId = null, billingKind = null, resourceId = null, start = null] = (
+    USAGE.exec(id)?.slice(1) ?? []
+  ).map(decodedId);
   const at = zInstant.safeParse(start);
-  if (deploymentId === undefined || billingKind === undefined || resourceId === undefined || !at.success) return null;
+  if (deploymentId === null || billingKind === null || resourceId === null || !at.success) return null;
   return { deploymentId, billingKind, resourceId, start: at.data };
 }
 
