@@ -71,6 +71,18 @@ export async function readDeliveryNames(
   return rows;
 }
 
+/** The SHA-256 of the files that these accounts and months ever had. */
+export async function readDeliveredFiles(
+  db: Db,
+  of: readonly DeliveryKey[],
+): Promise<(DeliveryKey & { readonly sha256: string })[]> {
+  const { rows } = await sql<DeliveryKey & { readonly sha256: string }>`
+    SELECT DISTINCT provider, delivery, file ->> 'sha256' AS sha256
+    FROM cost_deliveries CROSS JOIN LATERAL jsonb_array_elements(files) AS file
+    WHERE ${isOneOf(of)}`.execute(db);
+  return rows;
+}
+
 const isOneOf = (of: readonly DeliveryKey[]): RawBuilder<boolean> => sql<boolean>`
   (provider, delivery) IN (SELECT * FROM unnest(${of.map(({ provider }) => provider)}::text[],
     ${of.map(({ delivery }) => delivery)}::text[]))`;

@@ -127,6 +127,41 @@ describe('a delivery of costs', () => {
     // 4.00, and 3.00 + 7.00 of the delivery of May, which charges a day of April.
     expect(await cogs()).toBe('14.00');
   });
+  it.each([
+    ['without a name', {}],
+    ['of a name', { delivery: { name: 'd', isPartial: false } }],
+  ])('%s takes rejected rows that are mended one after the other, each once', async (_, more) => {
+    const bill = await file(focus('a', '3.00'), focus('a', 'x'), focus('a', 'y'));
+    expect(await imported(bill, more)).toEqual({ counts: [3, 1, 0, 0, 2], removed: 0 });
+    const path = `${bill}.rejects.jsonl`;
+    const mend = async (from: string, to: string): Promise<void> =>
+      writeFile(path, (await readFile(path, 'utf8')).replaceAll(`"BilledCost":"${from}"`, `"BilledCost":"${to}"`));
+    await mend('x', '7.00');
+    expect(await imported(path, more)).toEqual({ counts: [2, 1, 0, 0, 1], removed: 0 });
+    await mend('y', '7.00');
+    expect(await imported(path, more)).toEqual({ counts: [2, 1, 1, 0, 0], removed: 0 });
+    // 3.00 + 7.00 + 7.00: equal rows are separate charges.
+    expect(await cogs()).toBe('17.00');
+    await mend('7.00', '2.00');
+    expect(await imported(path, more)).toEqual({ counts: [2, 0, 0, 2, 0], removed: 0 });
+    // 3.00 + 2.00 + 2.00
+    expect(await cogs()).toBe('7.00');
+    // The next delivery has them under their own keys.
+    const next = await file(focus('a', '3.00'), focus('a', '2.50'), focus('a', '2.00'));
+    const { counts, removed } = await imported(next, named('next'));
+    expect([counts, removed]).toEqual([[3, 0, 2, 1, 0], 0]);
+    // 3.00 + 2.50 + 2.00
+    expect(await cogs()).toBe('7.50');
+    await mend('2.00', '1.00');
+    await expect(imported(path, named('next'))).rejects.toMatchObject({
+      code: 'delivery_superseded',
+      message:
+        `Acme Cloud 42 2026-04: the rows of ${basename(path)} were rejected from a file that a later delivery ` +
+        'replaced. Nothing was imported. Correct the rejected rows of the last delivery, or give --partial.',
+    });
+    expect(await cogs()).toBe('7.50');
+  });
+
   const mended = async (path: string): Promise<string> =>
     (await readFile(path, 'utf8')).replace('"BilledCost":"x"', '"BilledCost":"7.00"');
 

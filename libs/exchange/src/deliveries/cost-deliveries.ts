@@ -8,6 +8,7 @@ import {
   readBilledLines,
   readBillsFrom,
   readCostDeliveries,
+  readDeliveredFiles,
   readDeliveryNames,
 } from '#projections/costs/costs.read';
 import type { DeliveredFile } from '#projections/costs/costs.table';
@@ -17,6 +18,7 @@ import type { SourceRow } from '../rows/row.js';
 import { type Decided, type Delivery, DeliveryWriter, type WrittenFile } from './delivery-writer.js';
 import { digestsOf, digestsOfRow, lineText } from './lines.js';
 import {
+  assertNotReplaced,
   assertReplaces,
   comparisonOf,
   type Comparison,
@@ -60,6 +62,7 @@ export class CostDeliveries {
   private readonly deliveries = new Map<string, Delivery>();
   private rows: StagedRow[] = [];
   private staged: Promise<unknown> = Promise.resolve();
+  private lastMended: { readonly row: string; readonly keys: readonly string[] } = { row: '', keys: [] };
 
   constructor(
     private readonly core: LedgerCore,
@@ -83,20 +86,26 @@ export class CostDeliveries {
   }
 
   private add(file: number, item: CostItem, source: SourceRow): Promise<void> | undefined {
-    const { row } = source;
-    const { provider, delivery, invoiceRef, isOwnId, mayHaveBills = false } = item;
+    const { row, identity } = source;
+    const { provider, delivery, invoiceRef, mayHaveBills = false } = item;
     const name = idOf(item);
     const known = this.deliveries.get(name) ?? {
       index: this.deliveries.size,
       provider: ownText(provider),
       delivery: ownText(delivery),
       files: new Set(),
+      mended: new Set(),
       mayHaveBills,
     };
     this.deliveries.set(name, known);
     known.files.add(file);
-    const key =
+    const keyOfCharge =
       isId(item.key) && Buffer.byteLength(item.key) <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex');
+    // A row that was rejected is known again by where it was, when its file of rejects is mended further.
+    const isMended = identity !== undefined && !item.isOwnId;
+    const isOwnId = item.isOwnId || isMended;
+    const key = isMended ? `${keyOfCharge}#${identity}${this.timesIn(file, row, keyOfCharge)}` : keyOfCharge;
+    if (isMended) known.mended.add(identity.slice(0, identity.indexOf(':')));
     this.rows.push({
       file,
       row,
@@ -110,6 +119,15 @@ export class CostDeliveries {
       record: isOwnId ? recordText(source) : null,
     });
     return this.rows.length >= ROWS_PER_STATEMENT ? this.beginStaging() : undefined;
+  }
+
+  /** A row may have several charges of one key. Empty for the first of them, then `.2`, `.3`, … */
+  private timesIn(file: number, row: number, key: string): string {
+    const { row: last, keys } = this.lastMended;
+    const times = last === `${file} ${row}` ? [...keys, key] : [key];
+    this.lastMended = { row: `${file} ${row}`, keys: times };
+    const number = times.filter((each) => each === key).length;
+    return number === 1 ? '' : `.${number}`;
   }
 
   /** Rows are stored while the next ones are read, one statement at a time. */
@@ -159,13 +177,17 @@ export class CostDeliveries {
   private async known(deliveries: readonly Delivery[]): Promise<Known[]> {
     const last = new Map((await readCostDeliveries(this.core.db, deliveries)).map((row) => [idOf(row), row]));
     const names = Map.groupBy(await readDeliveryNames(this.core.db, deliveries), idOf);
+    const mended = deliveries.filter((of) => of.mended.size > 0);
+    const files = Map.groupBy(mended.length === 0 ? [] : await readDeliveredFiles(this.core.db, mended), idOf);
     return deliveries.map((of) => {
       const recorded = {
         last: last.get(idOf(of)),
         names: (names.get(idOf(of)) ?? []).map(({ name }) => name),
+        files: (files.get(idOf(of)) ?? []).map(({ sha256 }) => sha256),
       };
-      const files = [...of.files].map((file) => this.delivered(file));
-      return { of, recorded, comparison: comparisonOf(nameOf(of), recorded, files, this.options) };
+      const added = [...of.files].map((file) => this.delivered(file));
+      if (!this.options.isPartial) assertNotReplaced(nameOf(of), recorded, added, of.mended);
+      return { of, recorded, comparison: comparisonOf(nameOf(of), recorded, added, this.options) };
     });
   }
 

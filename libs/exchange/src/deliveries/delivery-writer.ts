@@ -37,6 +37,8 @@ export interface Delivery {
   readonly delivery: string;
   /** The numbers of the files that have rows of it. */
   readonly files: Set<number>;
+  /** The beginnings of the digests of files from which rows of it were rejected, and are mended. */
+  readonly mended: Set<string>;
   /** Whether its lines may be on several bills, whose references begin with its own. */
   readonly mayHaveBills: boolean;
 }

@@ -32,6 +32,8 @@ export interface Recorded {
   readonly last: History<CostDeliveryRow> | undefined;
   /** All names that the account and month ever had a delivery under. */
   readonly names: readonly string[];
+  /** The SHA-256 of all files that the account and month ever had, if the import has mended rows. */
+  readonly files: readonly string[];
 }
 
 const NEVER = Infinity;
@@ -63,7 +65,10 @@ export function comparisonOf(
   if (isPartial) return { mode: 'partial', since: 0, ...compared };
   if (isOfName) {
     const changed = added.find(
-      (file) => file.name !== 'stdin' && last.files.some((each) => each.name === file.name || isAlike(each, file)),
+      (file) =>
+        file.name !== 'stdin' &&
+        !OF_REJECTS.test(file.name) &&
+        last.files.some((each) => each.name === file.name || isAlike(each, file)),
     );
     if (changed !== undefined) throw fileChanged(delivery, name, changed.name);
     return { mode: 'part', since: NEVER, known, added, isResumed: false };
@@ -75,6 +80,27 @@ export function comparisonOf(
   }
   if (name !== null && names.includes(name)) throw superseded(delivery, name, last?.name ?? null);
   return { mode: name === null ? null : 'whole', since: 0, ...compared };
+}
+
+/**
+ * Errors: `delivery_superseded`, if rows were rejected from a file that the delivery no longer has: the file that
+ * replaced it has them too. `mended`: the beginnings of the digests of such files.
+ */
+export function assertNotReplaced(
+  delivery: string,
+  { last, files }: Recorded,
+  added: readonly DeliveredFile[],
+  mended: ReadonlySet<string>,
+): void {
+  for (const beginning of mended) {
+    const isOf = (sha256: string): boolean => sha256.startsWith(beginning);
+    if (files.some(isOf) && last?.files.some(({ sha256 }) => isOf(sha256)) === false)
+      throw conflict(
+        'delivery_superseded',
+        `${delivery}: the rows of ${added.map(({ name }) => name).join(', ')} were rejected from a file that a later ` +
+          'delivery replaced. Nothing was imported. Correct the rejected rows of the last delivery, or give --partial.',
+      );
+  }
 }
 
 /** Of the same content, read in the same way, without a rejected row. */

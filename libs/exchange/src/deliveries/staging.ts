@@ -342,7 +342,10 @@ export class Staging {
   }
 }
 
-/** The key of a line is the key of its charge, with the number of a further occurrence: `key#2`. */
-const NUMBERED = /^(.*)#(\d{1,9})$/s;
+/**
+ * The key of a line is the key of its charge, with the number of a further occurrence: `key#2`. A row that was rejected
+ * and mended has the file and the row instead: `key#0123456789abcdef:7`.
+ */
+const NUMBERED = /^(.*)#(?:[0-9a-f]{16}:)?(\d{1,9})(?:\.\d+)?$/s;
 
 const keyDigest = (invoiceRef: string, key: string): string => digestOf(`${invoiceRef}\u0000${key}`);
