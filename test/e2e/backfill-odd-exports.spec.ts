@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { filesOf } from '../../apps/cli/src/backfill-files.js';
+import { allFilesOf, filesOf } from '../../apps/cli/src/backfill-files.js';
 import { backfilled, countsOf } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
 import { deployment, tenant } from '../support/commands.js';
@@ -201,6 +201,14 @@ describe('a folder', () => {
     const manifest = await put('20260401-20260430/run2/manifest.json', of('run2'));
     await expect(filesOf(files.path)).rejects.toThrow('are manifests, perhaps of the same month');
     expect(await filesOf(manifest)).toEqual([second]);
+    // The same, where a pattern or the shell names the files, and not the manifests beside them.
+    for (const named of [[join(files.path, '**/*.csv')], [part, second]])
+      await expect(allFilesOf(named)).rejects.toThrow('are manifests, perhaps of the same month');
+    expect(await allFilesOf([second])).toEqual([second]);
+    expect(await allFilesOf([join(files.path, '20260401-20260430/run1/manifest.json'), manifest])).toEqual([
+      part,
+      second,
+    ]);
   });
 
   it('is searched for the files of its manifest, and not for others of the same name', async () => {

@@ -211,6 +211,29 @@ describe('a delivery of costs', () => {
     expect(await cogs()).toBe('0.00');
   });
 
+  it('is not two runs of one export, the later of which has all rows of the first', async () => {
+    const rows = Array.from({ length: 40 }, (_, n) => focus(`r${n}`, '0.25'));
+    // The last row of the first run has grown since.
+    const runs = [
+      await file(...rows.slice(0, 20)),
+      await file(...rows.slice(0, 19), focus('r19', '0.50'), ...rows.slice(20)),
+    ];
+    const [first, second] = runs.map((path) => basename(path));
+    for (const more of [{}, named('d')])
+      await expect(imported(runs, more)).rejects.toMatchObject({
+        code: 'same_content',
+        message:
+          `Acme Cloud 42 2026-04: ${second} repeats 19 of 20 rows of ${first}. They may be two runs of one export. ` +
+          'Nothing was imported. Import the last run only. If both are charged, import one after the other under ' +
+          'one name, --delivery NAME.',
+      });
+    expect(await cogs()).toBe('0.00');
+    await imported(runs[0] ?? '', named('d'));
+    await imported(runs[1] ?? '', named('d'));
+    // 20 × 0.25, and 39 × 0.25 + 0.50
+    expect(await cogs()).toBe('15.25');
+  });
+
   it('of few late rows does not replace a month', async () => {
     await imported(await file(...Array.from({ length: 30 }, (_, n) => focus(`r${n}`, '1.00'))), named('april'));
     await expect(imported(await file(focus('late', '0.50')), named('may'))).rejects.toMatchObject({

@@ -9,11 +9,30 @@ const WRITTEN_BY_US = /\.(?:(?:rejects|notes)\.jsonl|map\.json)$/;
 const MANIFEST = /manifest\.json$/i;
 
 /**
- * The files that an argument names: a file; a manifest, as AWS and Azure write it beside the files of a delivery; a
+ * The files that the arguments name: each a file; a manifest, as AWS and Azure write it beside the files of a delivery; a
  * folder or a pattern that the shell did not expand. These mean all files in them, but if there is a manifest only
  * those that it names: older assemblies of a month may lie beside it. Errors: nothing matches, a file of a manifest is
- * missing, or manifests may be of the same month.
+ * missing, or manifests may be of the same month, also those beside the files.
  */
+export async function allFilesOf(named: readonly string[]): Promise<string[]> {
+  const files = await Promise.all(named.map(filesOf));
+  await assertOneRun(files.filter((_, index) => !MANIFEST.test(named[index] ?? '')).flat());
+  return files.flat();
+}
+
+async function assertOneRun(files: readonly string[]): Promise<void> {
+  const folders = [...new Set(files.map((file) => path.dirname(file)))].filter((folder) => existsSync(folder));
+  const beside = await Promise.all(
+    folders.map(async (folder) => (await readdir(folder)).map((name) => path.join(folder, name))),
+  );
+  const named = new Set(files.map((file) => path.basename(file)));
+  const manifests = [...(await manifestsIn(beside.flat()))].filter(([, keys]) =>
+    keys.some((key) => named.has(path.posix.basename(key))),
+  );
+  topOf(manifests);
+}
+
+/** The files that one argument names: see `allFilesOf`. */
 export async function filesOf(named: string): Promise<string[]> {
   if (existsSync(named)) {
     if (statSync(named).isDirectory()) return inFolder(named);
@@ -35,22 +54,31 @@ async function inFolder(folder: string): Promise<string[]> {
 const IS_MARKER = /^[._]/;
 
 async function ofDelivery(found: readonly string[]): Promise<string[]> {
+  const top = topOf([...(await manifestsIn(found))]);
+  return top === undefined ? found.filter((name) => !MANIFEST.test(name)).sort() : ofManifest(...top);
+}
+
+type Manifest = readonly [name: string, keys: readonly string[]];
+
+async function manifestsIn(found: readonly string[]): Promise<Map<string, readonly string[]>> {
   const manifests = new Map<string, readonly string[]>();
   for (const name of found.filter((each) => MANIFEST.test(each)).sort()) {
     const keys = await keysOf(name);
     // Other programs write manifests that name no files in these ways: they are no bills either.
     if (keys.length > 0) manifests.set(name, keys);
   }
-  // AWS copies the manifest of a month into the folder of each of its assemblies.
-  const folders = [...manifests.keys()].map((name) => path.dirname(name));
-  const top = [...manifests].filter(([name]) => !folders.some((above) => isBelow(path.dirname(name), above)));
-  const [first, second] = top;
-  if (first === undefined) return found.filter((name) => !MANIFEST.test(name)).sort();
-  if (second !== undefined)
+  return manifests;
+}
+
+/** AWS copies the manifest of a month into the folder of each of its assemblies: the one above them counts. */
+function topOf(manifests: readonly Manifest[]): Manifest | undefined {
+  const folders = manifests.map(([name]) => path.dirname(name));
+  const [first, second] = manifests.filter(([name]) => !folders.some((above) => isBelow(path.dirname(name), above)));
+  if (first !== undefined && second !== undefined)
     throw new Error(
       `${first[0]} and ${second[0]} are manifests, perhaps of the same month. Name each manifest to import.`,
     );
-  return ofManifest(...first);
+  return first;
 }
 
 function isBelow(folder: string, above: string): boolean {

@@ -6,7 +6,7 @@ import { type Rejected, SHOWN_OF_A_REASON } from '#exchange/backfill/report';
 import type { DeliveryOptions } from '#exchange/deliveries/mode';
 import { keepHeapSmall } from '#runtime/small-heap';
 import type { Counts } from '#exchange/rows/outcome';
-import { filesOf } from './backfill-files.js';
+import { allFilesOf } from './backfill-files.js';
 import { detected } from './backfill-detect.js';
 import { readJson } from './input.js';
 import { counted, print, printJson, progress, say } from './output.js';
@@ -34,7 +34,7 @@ export async function run([kind = '', ...named]: readonly string[], options: Opt
   const mapped = typeof options.map === 'string' ? await mappingIn(options.map) : {};
   const mapping = typeof options.preset === 'string' ? { ...mapped, preset: options.preset } : mapped;
   const delivery = deliveryIn(kind, options);
-  const files = (await Promise.all(named.map(filesOf))).flat();
+  const files = await allFilesOf(named);
   keepHeapSmall();
   const stopping = new AbortController();
   const stop = (): void => {

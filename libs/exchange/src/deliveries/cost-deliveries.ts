@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { basename } from 'node:path';
+import { invalid } from '#domain/errors';
 import { ownText } from '#domain/own-text';
 import { isId } from '#domain/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -157,7 +158,22 @@ export class CostDeliveries {
     });
   }
 
+  /** Errors: `same_content`, if files may be several runs of one export: the last one has what the others have. */
+  private async assertNoRuns(): Promise<void> {
+    const [found] = await this.staging.repeated();
+    const of = [...this.deliveries.values()].find(({ index }) => index === found?.delivery);
+    if (found === undefined || of === undefined) return;
+    const [name, other] = [this.delivered(found.file).name, this.delivered(found.other).name];
+    throw invalid(
+      'same_content',
+      `${nameOf(of)}: ${other} repeats ${found.common} of ${found.rows} rows of ${name}. They may be two runs of one ` +
+        'export. Nothing was imported. Import the last run only. If both are charged, import one after the other ' +
+        'under one name, --delivery NAME.',
+    );
+  }
+
   private async decided(): Promise<Decided[]> {
+    await this.assertNoRuns();
     const all = [...this.deliveries.values()];
     const known: Known[] = [];
     for (let from = 0; from < all.length; from += DELIVERIES_PER_STATEMENT)

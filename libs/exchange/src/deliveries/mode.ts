@@ -118,7 +118,8 @@ const fileChanged = (delivery: string, name: string, file: string): DomainError 
   conflict(
     'delivery_file_changed',
     `${delivery}: delivery ${name} already has a file ${file}, with other content, another mapping or rejected rows. ` +
-      "Nothing was imported. Give a new name to the provider's next delivery, with all of its files.",
+      'Nothing was imported. If it is another part, or the next delivery, give all its files in one call under a new ' +
+      'name.',
   );
 
 const rejectsOfOther = (delivery: string, name: string | null): DomainError =>

@@ -58,6 +58,15 @@ export interface GoneLine {
   readonly lineKey: string;
 }
 
+/** Two files of a delivery: how many rows of the first are in the other too. Of many rows, some are counted. */
+export interface Repeated {
+  readonly delivery: number;
+  readonly file: number;
+  readonly other: number;
+  readonly common: number;
+  readonly rows: number;
+}
+
 /** A row whose line is to be written. */
 export interface RowToWrite {
   readonly delivery: number;
@@ -105,6 +114,11 @@ const RECORDED: CopyTarget = {
     ...['digest', 'likeness', 'lacks_invoice_id', 'is_compared'],
   ],
 };
+
+const ROWS_TO_COMPARE = 50_000;
+/** Fewer rows may be equal by chance. */
+const ROWS_OF_A_RUN = 20;
+const PERCENT_OF_A_RUN = 90;
 
 /** Rows that have no outcome yet. */
 const UNDECIDED = 'delivered d WHERE NOT EXISTS (SELECT FROM decided x WHERE x.n = d.n)';
@@ -184,6 +198,34 @@ export class Staging {
          USING (delivery, file)`,
       [known.map(({ delivery }) => delivery), known.map(({ file }) => file)],
     );
+  }
+
+  /**
+   * Pairs of files that have most rows of the smaller one in common. Of many rows, those of some keys are compared: they
+   * are as random as their digests.
+   */
+  async repeated(): Promise<Repeated[]> {
+    const share = Math.min(1, ROWS_TO_COMPARE / Math.max(1, this.rows));
+    const before = Math.floor(share * 0xffff_ffff).toString(16);
+    const { rows } = await this.pool.query<Repeated>(
+      `WITH sampled AS (
+         SELECT delivery, file, key, digest, count(*) AS times FROM delivered
+         WHERE key <= $1::uuid AND NOT is_own_id
+           AND delivery IN (SELECT delivery FROM delivered GROUP BY delivery HAVING min(file) < max(file))
+         GROUP BY delivery, file, key, digest),
+       sizes AS (SELECT delivery, file, sum(times)::int AS rows FROM sampled GROUP BY delivery, file)
+       SELECT delivery, smaller.file, larger.file AS other, common, smaller.rows
+       FROM (
+         SELECT delivery, a.file AS one, b.file AS two, sum(least(a.times, b.times))::int AS common
+         FROM sampled a JOIN sampled b USING (delivery, key, digest) WHERE a.file < b.file GROUP BY 1, 2, 3) pairs
+       JOIN sizes smaller USING (delivery) JOIN sizes larger USING (delivery)
+       WHERE (smaller.file, larger.file) IN ((one, two), (two, one))
+         AND (smaller.rows, smaller.file) < (larger.rows, larger.file)
+         AND smaller.rows >= $2 AND common * 100 >= smaller.rows * $3
+       ORDER BY delivery, smaller.file, other LIMIT 1`,
+      [`${before.padStart(8, '0')}-ffff-ffff-ffff-ffffffffffff`, ROWS_OF_A_RUN, PERCENT_OF_A_RUN],
+    );
+    return rows;
   }
 
   /** Gives each row its outcome, and notes the recorded line that it is. */
