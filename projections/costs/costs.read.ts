@@ -52,6 +52,14 @@ export async function readCostDeliveries(db: Db, of: readonly DeliveryKey[]): Pr
   return rows;
 }
 
+/** The last deliveries under these accounts and months, of any provider. */
+export async function readDeliveriesNamed(db: Db, names: readonly string[]): Promise<History<CostDeliveryRow>[]> {
+  const { rows } = await sql<History<CostDeliveryRow>>`
+    SELECT * FROM cost_deliveries WHERE delivery = ${anyOf(names)} AND position_to IS NULL
+    ORDER BY provider, delivery`.execute(db);
+  return rows;
+}
+
 /** The last delivery whose import has started and is not completed: the position at which it started. null: none. */
 export async function readUnfinishedImport(db: Db, position: number): Promise<number | null> {
   const { rows } = await sql<{ started: number }>`

@@ -96,6 +96,47 @@ describe('a delivery of costs', () => {
     expect((await test.check()).failures).toEqual([]);
   });
 
+  it('withdraws what a seller charged who is no longer in the file', async () => {
+    const of = (seller: string, name: string, cost: string): string =>
+      focus(name, cost).replace('Acme Cloud', `Acme Cloud,${seller}`);
+    const sold = async (...rows: string[]): Promise<string> =>
+      files.write(
+        `${(count += 1)}.csv`,
+        HEADER.replace('ProviderName', 'ProviderName,ServiceProviderName') + rows.join(''),
+      );
+    const acme = of('Acme Cloud', 'a', '10.00');
+    const open = await sold(acme, of('SaaS Co', 'b', '5.00'), of('SaaS Co', 'c', '1.00'));
+    expect(await imported(open, named('open'))).toEqual({ counts: [3, 3, 0, 0, 0], removed: 0 });
+    // Rows of the same seller and account from another file are no part of it.
+    expect(await imported(await sold(of('Other Co', 'd', '0.50')), named('other'))).toMatchObject({ removed: 0 });
+    expect(await imported(await sold(acme), PARTIAL)).toEqual({ counts: [1, 0, 1, 0, 0], removed: 0 });
+    await expect(imported(await sold(acme, of('Acme Cloud', 'e', 'x')), named('bad'))).rejects.toMatchObject({
+      code: 'delivery_incomplete',
+    });
+    // 10.00 + 5.00 + 1.00 + 0.50
+    expect(await cogs()).toBe('16.50');
+    expect(await imported(await sold(acme), named('closed'))).toEqual({ counts: [1, 0, 1, 0, 0], removed: 2 });
+    // 10.00 + 0.50
+    expect(await cogs()).toBe('10.50');
+    // And is there again with a row.
+    const again = await sold(acme, of('SaaS Co', 'b', '4.00'));
+    expect(await imported(again, named('again'))).toEqual({ counts: [2, 1, 1, 0, 0], removed: 0 });
+    expect(await cogs()).toBe('14.50');
+    expect((await test.check()).failures).toEqual([]);
+  });
+
+  it('without a name does not withdraw a seller unasked', async () => {
+    const row = (seller: string): string => focus('a', '3.00').replace('Acme Cloud', seller);
+    await imported(await file(row('Acme Cloud'), row('SaaS Co')));
+    await expect(imported(await file(row('Acme Cloud')))).rejects.toMatchObject({
+      code: 'delivery_unnamed',
+      message: expect.stringContaining(
+        'SaaS Co 42 2026-04 has 1 recorded lines. The files have 0 of them unchanged, 0 with other content, and lack 1.',
+      ),
+    });
+    expect(await cogs()).toBe('6.00');
+  });
+
   it('that is partial takes nothing away', async () => {
     await imported(await file(focus('a', '3.00'), focus('b', '1.00')), named('all'));
     const some = await file(focus('b', '1.50'), focus('c', '2.00'));

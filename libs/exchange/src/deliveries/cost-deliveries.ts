@@ -17,14 +17,15 @@ import type { CostItem } from '../presets/costs.js';
 import type { Importer, RowReport } from '../rows/outcome.js';
 import type { SourceRow } from '../rows/row.js';
 import { type Decided, type Delivery, DeliveryWriter, type WrittenFile } from './delivery-writer.js';
+import { type Known, vanishedFrom } from './known-deliveries.js';
 import { digestsOf, digestsOfRow, lineText } from './lines.js';
 import {
   assertNotReplaced,
   assertReplaces,
+  assertVanishes,
   comparisonOf,
   type Comparison,
   type DeliveryOptions,
-  type Recorded,
   unnamedMode,
 } from './mode.js';
 import type { Compared, RecordedLine, StagedRow, Staging } from './staging.js';
@@ -40,12 +41,6 @@ const LONGEST_KEY = 400;
 /** A file of the import, and where the outcomes of its rows are counted. */
 export interface FileOfDelivery extends WrittenFile {
   readonly report: RowReport;
-}
-
-interface Known {
-  readonly of: Delivery;
-  readonly recorded: Recorded;
-  readonly comparison: Comparison;
 }
 
 /** A bill of a delivery whose recorded lines are read, after one of them. */
@@ -183,10 +178,22 @@ export class CostDeliveries {
         this.knownFiles(of, comparison).map((file) => ({ delivery: of.index, file })),
       ),
     );
-    await this.stageRecorded(await this.billsOf(known));
+    const vanished = await vanishedFrom(this.core.db, known, this.deliveries.size);
+    await this.stageRecorded(await this.billsOf([...known, ...vanished]));
     await this.staging.compare();
     const compared = new Map((await this.staging.compared()).map((each) => [each.delivery, each]));
-    return known.map((each) => this.decide(each, compared.get(each.of.index)));
+    const decided = new Map(known.map((each) => [each, this.decide(each, compared.get(each.of.index))]));
+    const withdrawn = vanished.flatMap((each): Decided[] => {
+      const of = compared.get(each.of.index);
+      return of === undefined || decided.get(each.with)?.mode !== 'whole' ? [] : [this.withdraw(each, of)];
+    });
+    // The first to be written: an interrupted import continues them as long as the others are not completed.
+    return [...withdrawn, ...decided.values()];
+  }
+
+  private withdraw({ of, comparison }: Known, compared: Compared): Decided {
+    assertVanishes(nameOf(of), comparison, compared, rejectedOf(comparison));
+    return { of, mode: 'whole', compared, comparison, removed: compared.recorded, isNews: true };
   }
 
   /** What is recorded of deliveries, and how their files are compared with it. */
@@ -216,12 +223,7 @@ export class CostDeliveries {
     if (compared === undefined) throw new Error(`no row of ${nameOf(of)} was compared`);
     const mode = comparison.mode ?? unnamedMode(nameOf(of), last, compared);
     const { added, isResumed } = comparison;
-    if (mode === 'whole')
-      assertReplaces(
-        nameOf(of),
-        compared,
-        added.reduce((sum, { rejected }) => sum + rejected, 0),
-      );
+    if (mode === 'whole') assertReplaces(nameOf(of), compared, rejectedOf(comparison));
     const removed = mode === 'whole' ? compared.recorded - compared.same - compared.changed : 0;
     const { name } = this.options;
     const isNews = isResumed || (name !== null && (last?.name !== name || added.length > 0));
@@ -307,4 +309,5 @@ function recordedLine(line: BilledLine, bill: Bill | undefined): RecordedLine {
   };
 }
 
+const rejectedOf = ({ added }: Comparison): number => added.reduce((sum, { rejected }) => sum + rejected, 0);
 const nameOf = ({ provider, delivery }: Delivery): string => `${provider} ${delivery}`;

@@ -170,6 +170,17 @@ const SHARE_OF_FEW = 10;
  */
 export function assertReplaces(delivery: string, compared: Compared, rejected: number): void {
   const { recorded, same, changed, added } = compared;
+  assertNoneRejected(delivery, compared, rejected);
+  if (recorded >= FEW_OF && (same + changed + added) * SHARE_OF_FEW < recorded)
+    throw conflict(
+      'delivery_incomplete',
+      `${delivery} has ${recorded} recorded lines, and the files have ${same + changed + added} lines of it. Nothing ` +
+        'was imported. If they are late rows of that month, import them with --partial. If they are a part of the ' +
+        'next delivery, give all its files in one call.',
+    );
+}
+
+function assertNoneRejected(delivery: string, { recorded, same, changed }: Compared, rejected: number): void {
   const gone = recorded - same - changed;
   if (gone > 0 && rejected > 0)
     throw conflict(
@@ -178,11 +189,13 @@ export function assertReplaces(delivery: string, compared: Compared, rejected: n
         'the same. Nothing was imported. Correct the rows and import all files again, or give --partial to withdraw ' +
         'nothing.',
     );
-  if (recorded >= FEW_OF && (same + changed + added) * SHARE_OF_FEW < recorded)
-    throw conflict(
-      'delivery_incomplete',
-      `${delivery} has ${recorded} recorded lines, and the files have ${same + changed + added} lines of it. Nothing ` +
-        'was imported. If they are late rows of that month, import them with --partial. If they are a part of the ' +
-        'next delivery, give all its files in one call.',
-    );
+}
+
+/**
+ * Errors: `delivery_unnamed` and `delivery_incomplete`, where files replace what came with a delivery of another seller
+ * and lack all of it.
+ */
+export function assertVanishes(delivery: string, { mode }: Comparison, compared: Compared, rejected: number): void {
+  if (mode === null) throw unnamed(delivery, compared);
+  assertNoneRejected(delivery, compared, rejected);
 }

@@ -297,17 +297,18 @@ export class Staging {
     );
   }
 
-  /** Of all deliveries, each of which has rows. */
+  /** Of all deliveries that have rows or recorded lines. */
   async compared(): Promise<Compared[]> {
     const { rows } = await this.pool.query<Compared>(
       `SELECT delivery, coalesce(recorded, 0) AS recorded, coalesce(same, 0) AS same, coalesce(changed, 0) AS changed,
-         added, invoiced, coalesce(alike, 0) AS alike, "hasOnlyOwnIds"
+         coalesce(added, 0) AS added, coalesce(invoiced, 0) AS invoiced, coalesce(alike, 0) AS alike,
+         coalesce("hasOnlyOwnIds", true) AS "hasOnlyOwnIds"
        FROM (
          SELECT d.delivery, count(*) FILTER (WHERE outcome = 'accepted')::int AS added,
            count(*) FILTER (WHERE outcome = 'duplicate' AND is_invoiced)::int AS invoiced,
            bool_and(is_own_id) AS "hasOnlyOwnIds"
          FROM delivered d JOIN decided USING (n) GROUP BY d.delivery) d
-       LEFT JOIN (
+       FULL JOIN (
          SELECT r.delivery, count(*)::int AS recorded, count(*) FILTER (WHERE outcome = 'duplicate')::int AS same,
            count(*) FILTER (WHERE outcome = 'correction')::int AS changed, count(of_rows.likeness)::int AS alike
          FROM recorded r
