@@ -129,8 +129,8 @@ export interface BillAfter {
 export type BilledLine = History<CostLineContent> & {
   /** The index of its bill among those asked for. */
   readonly of: number;
-  /** Whether its details were kept when its invoice had no id yet. */
-  readonly lacks_invoice_id: boolean;
+  /** Half of the SHA-256 of its details, as `jsonb` writes them. null: they were not kept. */
+  readonly details: string | null;
 };
 
 /** Of each bill the lines in force after a key, so many at most. */
@@ -142,7 +142,7 @@ export async function readBilledLines(db: Db, of: readonly BillAfter[], limit: n
       WITH ORDINALITY AS of (provider, ref, key, number)
     CROSS JOIN LATERAL (
       SELECT ${sql.join(CONTENT.map((column) => sql.ref(column)))},
-        focus IS NOT NULL AND NOT focus ? 'InvoiceId' AS lacks_invoice_id
+        left(encode(sha256(convert_to(focus::text, 'UTF8')), 'hex'), 32) AS details
       FROM cost_lines
       WHERE cost_lines.provider = of.provider AND invoice_ref = of.ref AND position_to IS NULL AND line_key > of.key
       ORDER BY line_key LIMIT ${limit}) line

@@ -1,11 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { FOCUS_DETAILS } from '#domain/costs/focus';
+import { isStorable } from '#domain/storable';
 import { monthOf } from '#domain/time/period';
 import { instant } from '#domain/time/instant';
+import { detailsText } from '#exchange/deliveries/lines';
 import { COST_LINE_ORDER, readNamedCostLines } from '#projections/costs/costs.read';
 import { backfilled, countsOf } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
 import { brokenRules } from '../support/focus-rules.js';
 import { ADMIN, testLedger, type TestLedger } from '../support/ledger.js';
+import { checkedOn } from '../support/properties.js';
 
 const APRIL = monthOf(instant('2026-04-01T00:00:00Z'));
 
@@ -215,7 +220,7 @@ describe('export focus of imported costs', () => {
     }
   }
 
-  it('learns the id of the invoice when the month is closed, without a correction of money', async () => {
+  it('takes over what a later delivery says of the same charge, without a correction of money', async () => {
     const named = (name: string) => ({ delivery: { name, isPartial: false } });
     const twice = [
       { InvoiceId: '', SkuId: 'a' },
@@ -224,24 +229,45 @@ describe('export focus of imported costs', () => {
     expect(await imported(csv(...twice), named('open'))).toEqual([2, 2, 0, 0, 0]);
     expect(await shown('2026-04', 'InvoiceId')).toEqual([[null], [null]]);
     const open = await test.core.log.head();
-    // Changed tags alone change nothing.
-    expect(await imported(csv(...twice.map((row) => ({ ...row, Tags: '{"team": "b"}' }))), named('tags'))).toEqual([
-      ...[2, 0, 2, 0, 0],
-    ]);
-    expect(await shown('2026-04', 'Tags')).toEqual([[FULL['Tags']], [FULL['Tags']]]);
+    const measured = twice.map((row) => ({ ...row, Tags: '{"team": "b"}', PricingQuantity: '24' }));
+    expect(await imported(csv(...measured), named('measured'))).toEqual([2, 0, 2, 0, 0]);
+    const now = ['{"team": "b"}', '24'];
+    expect(await shown('2026-04', 'Tags', 'PricingQuantity')).toEqual([now, now]);
     const closed = twice.map((row) => ({ ...row, InvoiceId: 'INV-7' }));
     expect(await imported(csv(...closed), named('closed'))).toEqual([2, 0, 2, 0, 0]);
     expect(await shown('2026-04', 'BilledCost', 'InvoiceId')).toEqual([
       ['1.50', 'INV-7'],
       ['1.50', 'INV-7'],
     ]);
-    // It is known now.
-    const other = csv(...closed.map((row) => ({ ...row, InvoiceId: 'INV-8' })));
-    expect(await imported(other, named('again'))).toEqual([2, 0, 2, 0, 0]);
-    expect(await shown('2026-04', 'InvoiceId')).toEqual([['INV-7'], ['INV-7']]);
-    expect(await invoiceIdsAt(await test.core.log.head())).toEqual(['INV-7', 'INV-7']);
+    // One of two equal charges, and in another order: the other one stays as it is.
+    const other = [{ ...closed[1], InvoiceId: 'INV-8' }, closed[0] ?? {}];
+    const head = await test.core.log.head();
+    expect(await imported(csv(...other), named('again'))).toEqual([2, 0, 2, 0, 0]);
+    // The delivery began, one line was corrected, the delivery is complete.
+    expect((await test.core.log.head()) - head).toBe(3);
+    expect((await invoiceIdsAt(await test.core.log.head())).sort()).toEqual(['INV-7', 'INV-8']);
+    expect(await imported(csv(...other.reverse()), named('last'))).toEqual([2, 0, 2, 0, 0]);
+    expect((await test.core.log.head()) - head).toBe(5);
     expect(await invoiceIdsAt(open)).toEqual([null, null]);
     expect((await test.check()).failures).toEqual([]);
+  });
+
+  it('compares details as Postgres writes them', async () => {
+    const value = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 8 }),
+      fc.constantFrom('\u0001\u001f\u007f', '\t"\\/\b\f\r\n', '\u2028'),
+    );
+    const written = fc.record(Object.fromEntries(FOCUS_DETAILS.map((column) => [column, value])), { requiredKeys: [] });
+    await fc.assert(
+      fc.asyncProperty(written, async (details) => {
+        fc.pre(Object.values(details).every((text) => text === undefined || isStorable(text)));
+        const { rows } = await test.core.pool.query<{ text: string }>('SELECT $1::jsonb::text AS text', [
+          JSON.stringify(details),
+        ]);
+        expect(detailsText(details)).toBe(rows[0]?.text);
+      }),
+      checkedOn(50),
+    );
   });
 
   it('keeps a detail that is too long or no number out, with a note, and the row in', async () => {

@@ -9,8 +9,8 @@ const WRITTEN_BY_US = /\.(?:(?:rejects|notes)\.jsonl|map\.json)$/;
 const MANIFEST = /manifest\.json$/i;
 
 /**
- * The files that the arguments name: each a file; a manifest, as AWS and Azure write it beside the files of a delivery; a
- * folder or a pattern that the shell did not expand. These mean all files in them, but if there is a manifest only
+ * The files that the arguments name: each a file; a manifest, as AWS and Azure write it beside the files of a delivery;
+ * a folder or a pattern that the shell did not expand. These mean all files in them, but if there is a manifest only
  * those that it names: older assemblies of a month may lie beside it. Errors: nothing matches, a file of a manifest is
  * missing, or manifests may be of the same month, also those beside the files.
  */

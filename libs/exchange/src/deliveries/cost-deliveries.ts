@@ -110,7 +110,6 @@ export class CostDeliveries {
       key,
       isOwnId,
       ...digestsOf(item.line),
-      hasInvoiceId: item.line.focus?.InvoiceId !== undefined,
       line: lineText(item.line, key),
       record: isOwnId ? recordText(source) : null,
     });
@@ -305,7 +304,6 @@ function recordedLine(line: BilledLine, bill: Bill | undefined): RecordedLine {
     lineKey: line.line_key,
     ...digestsOfRow(line),
     isCompared: line.position_from > comparison.since,
-    lacksInvoiceId: line.lacks_invoice_id,
   };
 }
 

@@ -21,7 +21,7 @@ const DELIVERIES_AT_ONCE = 100;
 const WRITES_AT_ONCE = 6;
 /** Each attempt is a short race with one append of another writer: so many are never lost in a row. */
 const MAX_ATTEMPTS = 1000;
-const INVOICED = 'the invoice has its id';
+const RESTATED = 'the provider gave other details';
 /** The room that an append leaves for an event's id and metadata, which name the rows of its lines. */
 const BYTES_BESIDE_EVENT = 2048;
 
@@ -182,7 +182,7 @@ export class DeliveryWriter {
     const { invoiceRef, file, outcome } = first;
     const rows = run.map(({ row }) => row);
     const { source, call } = this.fileOf(file);
-    const reason = outcome === 'accepted' ? {} : { reason: outcome === 'invoiced' ? INVOICED : RE_DELIVERED };
+    const reason = outcome === 'accepted' ? {} : { reason: outcome === 'restated' ? RESTATED : RE_DELIVERED };
     return [
       {
         stream: costStream(provider, invoiceRef),
@@ -236,7 +236,7 @@ export class DeliveryWriter {
 }
 
 const linesOf = ({ compared, removed }: Decided): number =>
-  compared.added + compared.changed + compared.invoiced + removed;
+  compared.added + compared.changed + compared.restated + removed;
 
 const hasNews = (decided: Decided): boolean => linesOf(decided) > 0 || decided.isNews;
 

@@ -1,8 +1,9 @@
 import { type CostLine, zCostLine } from '#domain/costs/cost';
+import { FOCUS_DETAILS, type FocusDetails } from '#domain/costs/focus';
 import { isPlainContent } from '#domain/costs/plain';
 import { parse } from '#domain/schema';
 import { MAX_EVENT_BYTES } from '#domain/usage/usage';
-import type { CostLineContent } from '#projections/costs/costs.table';
+import type { BilledLine } from '#projections/costs/costs.read';
 import { digestOf } from './digest.js';
 import type { RowToWrite } from './staging.js';
 
@@ -14,17 +15,29 @@ const BYTES_BESIDE_LINE = 32;
 const ABSENT = '\u0000';
 const joined = (values: readonly (string | null | undefined)[]): string =>
   values.map((value) => value ?? ABSENT).join(`${ABSENT}|`);
-const digestsOfTexts = (alike: string, rest: string): Digests => ({
+const digestsOfTexts = (alike: string, rest: string, details: string | null): Digests => ({
   digest: digestOf(`${alike}${ABSENT}|${rest}`),
   likeness: digestOf(alike),
+  details,
 });
 
-/** What two lines are compared by. `digest`: their content, without key and details. */
+/** What two lines are compared by, in 16 bytes each. `digest`: of their content, without key and details. */
 export interface Digests {
   readonly digest: string;
   /** Of what stays the same where the way changed in which a provider's rows are read. */
   readonly likeness: string;
+  /** Of its details. null: there are none. */
+  readonly details: string | null;
 }
+
+/** The details as `jsonb` writes them: shorter names first. The digests of recorded lines are made in Postgres. */
+export const detailsText = (details: FocusDetails): string =>
+  `{${BY_LENGTH.flatMap((column) => {
+    const value = details[column];
+    return value === undefined ? [] : [`"${column}": ${JSON.stringify(value)}`];
+  }).join(', ')}}`;
+
+const BY_LENGTH = FOCUS_DETAILS.toSorted((a, b) => a.length - b.length || (a < b ? -1 : 1));
 
 /** Of a line in a file. The digests live as long as an import: they are compared with those of `digestsOfRow`. */
 export function digestsOf(line: Omit<CostLine, 'lineKey'>): Digests {
@@ -32,15 +45,17 @@ export function digestsOf(line: Omit<CostLine, 'lineKey'>): Digests {
   return digestsOfTexts(
     joined([kind, resourceId, chargePeriod.start, chargePeriod.end, amount, currency, category]),
     joined([line.class, line.tenantId, line.effectiveAmount, line.description]),
+    line.focus === undefined ? null : digestOf(detailsText(line.focus)),
   );
 }
 
 /** The same of a line that is recorded. */
-export function digestsOfRow(row: CostLineContent): Digests {
+export function digestsOfRow(row: BilledLine): Digests {
   const { kind, resource_id, charge_period_start, charge_period_end, amount, currency, category } = row;
   return digestsOfTexts(
     joined([kind, resource_id, charge_period_start, charge_period_end, amount, currency, category]),
     joined([row.class, row.tenant_id, row.effective_amount, row.description]),
+    row.details,
   );
 }
 

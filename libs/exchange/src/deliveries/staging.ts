@@ -14,7 +14,8 @@ export interface StagedRow extends Content {
   readonly digest: string;
   /** Of its resource, kind, period and amount. */
   readonly likeness: string;
-  readonly hasInvoiceId: boolean;
+  /** Of its details. null: it has none. */
+  readonly details: string | null;
 }
 
 /** A line that is recorded, as it is compared. */
@@ -26,8 +27,7 @@ export interface RecordedLine {
   readonly likeness: string;
   /** Whether the files may have it. A further part of a delivery leaves what is there. */
   readonly isCompared: boolean;
-  /** Whether its details were kept when its invoice had no id yet. */
-  readonly lacksInvoiceId: boolean;
+  readonly details: string | null;
 }
 
 /** What the rows of a delivery come to, against what is recorded of it. */
@@ -41,8 +41,8 @@ export interface Compared {
   readonly changed: number;
   /** Rows that are not recorded. */
   readonly added: number;
-  /** Rows that are recorded with the same content and without the id of their invoice, which the files have. */
-  readonly invoiced: number;
+  /** Rows that are recorded with the same content and other details. */
+  readonly restated: number;
   /** Recorded lines of the same resource, kind, period and amount as a row. */
   readonly alike: number;
   /** Whether all its rows have ids of their own. */
@@ -76,7 +76,7 @@ export interface RowToWrite {
   readonly invoiceRef: string;
   readonly lineKey: string;
   readonly line: string;
-  readonly outcome: 'accepted' | 'correction' | 'invoiced';
+  readonly outcome: 'accepted' | 'correction' | 'restated';
 }
 
 /** The same, as it is decided. */
@@ -93,25 +93,25 @@ const TABLES = `
   SET temp_buffers = '32MB';
   CREATE TEMP TABLE delivered (
     n int NOT NULL, file int NOT NULL, row int NOT NULL, delivery int NOT NULL, key uuid NOT NULL,
-    is_own_id boolean NOT NULL, digest uuid NOT NULL, likeness uuid NOT NULL, has_invoice_id boolean NOT NULL);
+    is_own_id boolean NOT NULL, digest uuid NOT NULL, likeness uuid NOT NULL, details uuid);
   CREATE TEMP TABLE recorded (
     id int NOT NULL, delivery int NOT NULL, invoice_ref text COLLATE "C" NOT NULL, line_key text COLLATE "C" NOT NULL,
     own_key uuid NOT NULL, key uuid NOT NULL, number int NOT NULL DEFAULT 1, numbered_key uuid, numbered int,
-    digest uuid NOT NULL, likeness uuid NOT NULL, lacks_invoice_id boolean NOT NULL, is_compared boolean NOT NULL);
+    digest uuid NOT NULL, likeness uuid NOT NULL, details uuid, is_compared boolean NOT NULL);
   CREATE TEMP TABLE decided (
     n int NOT NULL, delivery int NOT NULL, outcome text NOT NULL, number int, recorded int,
-    is_invoiced boolean NOT NULL DEFAULT false, first_row int);
+    is_restated boolean NOT NULL DEFAULT false, first_row int);
   ${CONTENT_TABLE}`;
 
 const DELIVERED: CopyTarget = {
   table: 'delivered',
-  columns: ['n', 'file', 'row', 'delivery', 'key', 'is_own_id', 'digest', 'likeness', 'has_invoice_id'],
+  columns: ['n', 'file', 'row', 'delivery', 'key', 'is_own_id', 'digest', 'likeness', 'details'],
 };
 const RECORDED: CopyTarget = {
   table: 'recorded',
   columns: [
     ...['id', 'delivery', 'invoice_ref', 'line_key', 'own_key', 'key', 'numbered_key', 'numbered'],
-    ...['digest', 'likeness', 'lacks_invoice_id', 'is_compared'],
+    ...['digest', 'likeness', 'details', 'is_compared'],
   ],
 };
 
@@ -122,7 +122,7 @@ const PERCENT_OF_A_RUN = 90;
 
 /** Rows that have no outcome yet. */
 const UNDECIDED = 'delivered d WHERE NOT EXISTS (SELECT FROM decided x WHERE x.n = d.n)';
-const IS_WRITTEN = "outcome IN ('accepted', 'correction') OR is_invoiced";
+const IS_WRITTEN = "outcome IN ('accepted', 'correction') OR is_restated";
 
 /**
  * The rows of an import's files beside the lines that are recorded of the same deliveries, in temporary tables of
@@ -152,12 +152,12 @@ export class Staging {
   async addRows(rows: readonly StagedRow[]): Promise<void> {
     const lines = new CopyLines();
     for (const each of rows) {
-      const { file, row, delivery, invoiceRef, key, isOwnId, digest, likeness, hasInvoiceId } = each;
+      const { file, row, delivery, invoiceRef, key, isOwnId, digest, likeness, details } = each;
       this.rows += 1;
       lines.add(
         DELIVERED,
         `${this.rows}\t${file}\t${row}\t${delivery}\t${keyDigest(invoiceRef, key)}\t${isOwnId}\t` +
-          `${digest}\t${likeness}\t${hasInvoiceId}`,
+          `${digest}\t${likeness}\t${details ?? COPY_NULL}`,
       );
       if (this.content.add(each)) await this.content.write();
     }
@@ -166,7 +166,7 @@ export class Staging {
 
   async addRecorded(recorded: readonly RecordedLine[]): Promise<void> {
     const lines = new CopyLines();
-    for (const { delivery, invoiceRef, lineKey, digest, likeness, isCompared, lacksInvoiceId } of recorded) {
+    for (const { delivery, invoiceRef, lineKey, digest, likeness, isCompared, details } of recorded) {
       this.lines += 1;
       const key = keyDigest(invoiceRef, lineKey);
       const [, base, number] = NUMBERED.exec(lineKey) ?? [];
@@ -174,7 +174,7 @@ export class Staging {
       lines.add(
         RECORDED,
         `${this.lines}\t${delivery}\t${copyText(invoiceRef)}\t${copyText(lineKey)}\t${key}\t${key}\t${numbered}\t` +
-          `${number ?? COPY_NULL}\t${digest}\t${likeness}\t${lacksInvoiceId}\t${isCompared}`,
+          `${number ?? COPY_NULL}\t${digest}\t${likeness}\t${details ?? COPY_NULL}\t${isCompared}`,
       );
     }
     await this.copy(lines);
@@ -201,8 +201,8 @@ export class Staging {
   }
 
   /**
-   * Pairs of files that have most rows of the smaller one in common. Of many rows, those of some keys are compared: they
-   * are as random as their digests.
+   * Pairs of files that have most rows of the smaller one in common. Of many rows, those of some keys are compared:
+   * these are as random as their digests.
    */
   async repeated(): Promise<Repeated[]> {
     const share = Math.min(1, ROWS_TO_COMPARE / Math.max(1, this.rows));
@@ -272,9 +272,9 @@ export class Staging {
         FROM (SELECT d.* FROM ${UNDECIDED} AND is_own_id) d WINDOW same AS (PARTITION BY delivery, key ORDER BY n)) d
       WHERE k > 1`);
     await this.pool.query(`
-      INSERT INTO decided (n, delivery, outcome, recorded, is_invoiced)
+      INSERT INTO decided (n, delivery, outcome, recorded, is_restated)
       SELECT d.n, d.delivery, CASE WHEN d.digest = r.digest THEN 'duplicate' ELSE 'correction' END, r.id,
-        d.digest = r.digest AND d.has_invoice_id AND r.lacks_invoice_id
+        coalesce(d.digest = r.digest AND d.details <> r.details, false)
       FROM (SELECT d.* FROM ${UNDECIDED} AND is_own_id) d
       JOIN recorded r ON (r.delivery, r.own_key) = (d.delivery, d.key)`);
   }
@@ -283,15 +283,15 @@ export class Staging {
   private async pair(columns: 'digest, key' | 'digest' | 'key', outcome: RowOutcome): Promise<void> {
     await this.pool.query(
       `WITH rows AS (
-         SELECT n, delivery, has_invoice_id, ${columns},
-           row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY n) AS k
+         SELECT n, delivery, details, ${columns},
+           row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY details, n) AS k
          FROM ${UNDECIDED} AND NOT is_own_id),
        lines AS (
-         SELECT id, delivery, lacks_invoice_id, ${columns},
-           row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY number, id) AS k
+         SELECT id, delivery, details, ${columns},
+           row_number() OVER (PARTITION BY delivery, ${columns} ORDER BY details, number, id) AS k
          FROM recorded WHERE is_compared AND NOT EXISTS (SELECT FROM decided x WHERE x.recorded = id))
-       INSERT INTO decided (n, delivery, outcome, recorded, is_invoiced)
-       SELECT n, delivery, $1, id, has_invoice_id AND lacks_invoice_id
+       INSERT INTO decided (n, delivery, outcome, recorded, is_restated)
+       SELECT n, delivery, $1, id, coalesce($1 = 'duplicate' AND rows.details <> lines.details, false)
        FROM rows JOIN lines USING (delivery, ${columns}, k)`,
       [outcome],
     );
@@ -301,11 +301,11 @@ export class Staging {
   async compared(): Promise<Compared[]> {
     const { rows } = await this.pool.query<Compared>(
       `SELECT delivery, coalesce(recorded, 0) AS recorded, coalesce(same, 0) AS same, coalesce(changed, 0) AS changed,
-         coalesce(added, 0) AS added, coalesce(invoiced, 0) AS invoiced, coalesce(alike, 0) AS alike,
+         coalesce(added, 0) AS added, coalesce(restated, 0) AS restated, coalesce(alike, 0) AS alike,
          coalesce("hasOnlyOwnIds", true) AS "hasOnlyOwnIds"
        FROM (
          SELECT d.delivery, count(*) FILTER (WHERE outcome = 'accepted')::int AS added,
-           count(*) FILTER (WHERE outcome = 'duplicate' AND is_invoiced)::int AS invoiced,
+           count(*) FILTER (WHERE outcome = 'duplicate' AND is_restated)::int AS restated,
            bool_and(is_own_id) AS "hasOnlyOwnIds"
          FROM delivered d JOIN decided USING (n) GROUP BY d.delivery) d
        FULL JOIN (
@@ -358,7 +358,7 @@ export class Staging {
     const { rows } = await this.pool.query<WrittenRow>(
       `SELECT page.n, page.delivery, outcome, page.number, r.invoice_ref AS "recordedRef", r.line_key AS "recordedKey"
        FROM unnest($1::int[]) AS of (number) CROSS JOIN LATERAL (
-         SELECT n, delivery, CASE WHEN outcome = 'duplicate' THEN 'invoiced' ELSE outcome END AS outcome, number,
+         SELECT n, delivery, CASE WHEN outcome = 'duplicate' THEN 'restated' ELSE outcome END AS outcome, number,
            recorded
          FROM decided WHERE delivery = of.number AND n > $2 AND (${IS_WRITTEN})
          ORDER BY n LIMIT $3) page
