@@ -412,4 +412,16 @@ describe('backfill usage', () => {
     ).toEqual([1, 0, 1, 0, 0]);
     await expect(readFile(rejects)).rejects.toThrow('ENOENT');
   });
+
+  it('imports the repaired rows of a file whose columns are spelled otherwise', async () => {
+    await test.apply(deployment('upper'));
+    const header = 'DEPLOYMENT_ID,RESOURCE_ID,Billing-Kind,START,END,Granularity,QUANTITY\n';
+    const file = await files.write('upper.csv', header + hour('upper', 1, '2') + hour('upper', 2, 'two'));
+    expect(countsOf(await backfilled(test, 'usage', file))).toEqual([2, 1, 0, 0, 1]);
+    const rejects = `${file}.rejects.jsonl`;
+    await writeFile(rejects, (await readFile(rejects, 'utf8')).replace('"QUANTITY":"two"', '"QUANTITY":"3"'));
+    expect(countsOf(await backfilled(test, 'usage', rejects))).toEqual([1, 1, 0, 0, 0]);
+    // 2 + 3
+    expect(await used('upper')).toEqual({ cpu_hours: '5' });
+  });
 });

@@ -1,7 +1,6 @@
 import { isDomainError } from '#domain/schema';
 import { cellsFor, columnsOf, type Preset, type PresetField } from '../presets/preset.js';
 import { isObject } from '../rows/answers.js';
-import { Field } from '../rows/field.js';
 import { rowsOf } from '../rows/file-rows.js';
 import { BACKFILL_KINDS, type BackfillKind, type Mapping } from '../rows/mapping.js';
 import { RowFault, type SourceRow } from '../rows/row.js';
@@ -53,7 +52,7 @@ export async function detect(source: Source): Promise<Detection> {
   const found = read.flatMap(({ kind, preset: { name: preset }, rows: of }) =>
     of === null ? [] : [{ kind, preset, rows: of }],
   );
-  return { columns, found, mapping: found.length > 0 ? null : mappingFor(fitting, header, shown) };
+  return { columns, found, mapping: found.length > 0 ? null : mappingFor(fitting, source, header, shown) };
 }
 
 /** Without the key by which a line is found again: it repeats the other fields. */
@@ -93,20 +92,21 @@ function readBy(
 /** For the preset that knows most of the columns. A known source lacks values that only the user knows. */
 function mappingFor(
   presets: readonly { readonly kind: BackfillKind; readonly preset: Preset<unknown> }[],
+  source: Source,
   header: readonly string[] | null,
   rows: readonly SourceRow[],
 ): Detection['mapping'] {
-  const isThere = (field: PresetField): boolean => {
-    const columns = columnsOf(field, {}, header);
-    if (header !== null) return columns.length > 0;
+  const isThere = (preset: Preset<unknown>, field: PresetField): boolean => {
+    if (header !== null) return columnsOf(preset, field, {}, header).names.length > 0;
     // Objects have no header: their fields may be in others.
-    const inRow = new Field(undefined, columns, null);
-    return rows.some(({ fields }) => inRow.inFields(fields) !== undefined);
+    const cells = cellsFor(preset, {}, source.name, null);
+    return rows.some((row) => cells.on(row).asWritten(field.name) !== undefined);
   };
   const [best] = presets
     .map(({ kind, preset }) => {
-      const missing = preset.fields.filter((field) => field.isRequired === true && !isThere(field));
-      return { kind, preset, present: preset.fields.filter(isThere).length, missing: missing.map(({ name }) => name) };
+      const present = preset.fields.filter((field) => isThere(preset, field));
+      const missing = preset.fields.filter((field) => field.isRequired === true && !present.includes(field));
+      return { kind, preset, present: present.length, missing: missing.map(({ name }) => name) };
     })
     .sort((a, b) => b.present - a.present || a.missing.length - b.missing.length);
   if (best === undefined) return null;

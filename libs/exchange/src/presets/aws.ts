@@ -74,9 +74,8 @@ const KEY: readonly PresetField[] = [
   { name: 'description', columns: ['lineItem/LineItemDescription'] },
   { name: 'taxType', columns: ['lineItem/TaxType'] },
   { name: 'legalEntity', columns: ['lineItem/LegalEntity'] },
-  // Objects have the names of CUR 2.0, which write each capital of ARN apart.
-  { name: 'reservationArn', columns: ['reservation/ReservationARN', 'reservation_reservation_a_r_n'] },
-  { name: 'savingsPlanArn', columns: ['savingsPlan/SavingsPlanARN', 'savings_plan_savings_plan_a_r_n'] },
+  { name: 'reservationArn', columns: ['reservation/ReservationARN'] },
+  { name: 'savingsPlanArn', columns: ['savingsPlan/SavingsPlanARN'] },
 ];
 
 const DETAILS = {

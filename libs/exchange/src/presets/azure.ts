@@ -1,6 +1,7 @@
 import { plusHours, type Instant } from '#domain/time/instant';
 import type { CostLine } from '#domain/costs/cost';
 import type { Cells } from '../rows/cells.js';
+import { simpleName } from '../rows/field.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
 import { detailFields, nativeDetails, type KnownDetails } from './details.js';
@@ -158,8 +159,6 @@ function read(cells: Cells, isAmortized: boolean): CostItem {
   };
 }
 
-const simple = (column: string): string => column.toLowerCase().replaceAll('_', '');
-
 /**
  * Azure cost details, actual cost: Enterprise Agreement, Microsoft Customer Agreement, pay-as-you-go, and the camel
  * case of older exports. Each row is a charge of one day. Billing account and billing month identify a bill.
@@ -169,7 +168,7 @@ export const azureCostDetails: Preset<CostItem> = {
   kind: 'costs',
   fields: FIELDS,
   recognises(columns) {
-    const names = new Set([...columns].map(simple));
+    const names = new Set([...columns].map(simpleName));
     return (
       names.has('meterid') &&
       names.has('metercategory') &&

@@ -52,6 +52,11 @@ describe('a CloudEvent', () => {
   it('counts once without a quantity, and may have its quantity elsewhere', () => {
     const { data: _, ...bare } = EVENT;
     expect(readRow(cloudEvents, bare).item.observation.quantity).toBe('1');
+    // As in the API, another spelling is an attribute.
+    expect(readRow(cloudEvents, { ...bare, data: { Quantity: 5 } }).item.observation).toMatchObject({
+      quantity: '1',
+      attributes: { Quantity: 5 },
+    });
     const tokens = { ...EVENT, data: { tokens: '7' } };
     expect(readRow(cloudEvents, tokens, { columns: { quantity: 'data.tokens' } }).item.observation.quantity).toBe('7');
   });
@@ -157,6 +162,20 @@ describe('a request of a token trace', () => {
       deploymentId: 'assistant',
       observation: { resourceId: 'gpt', sourceId: 'r1', quantity: '4808' },
     });
+  });
+
+  it('has its counts in keys of any spelling, as it is recognised by them', () => {
+    const [camel, upper] = [
+      { inputTokens: 4808, outputTokens: 10, time: '2026-04-01T10:00:00Z', model: 'gpt', user: 'assistant' },
+      { PROMPT_TOKENS: 4808, COMPLETION_TOKENS: 10, Time: '2026-04-01T10:00:00Z', MODEL: 'gpt', User: 'assistant' },
+    ];
+    for (const logged of [camel, upper]) {
+      expect(tokenTrace.recognises(new Set(Object.keys(logged)))).toBe(true);
+      expect(readRow(tokenTrace, logged).items).toMatchObject([
+        { deploymentId: 'assistant', observation: { resourceId: 'gpt', quantity: '4808' } },
+        { observation: { billingKind: 'output_tokens', quantity: '10' } },
+      ]);
+    }
   });
 
   it('has its model in the column of OpenRouter', () => {

@@ -57,6 +57,8 @@ export const cloudEvents: Preset<UsageItem> = {
     { name: 'specversion', columns: ['specversion', 'event.specversion'] },
   ],
   recognises: (columns) => columns.has('specversion') || columns.has('event'),
+  // As in the API: `data.Quantity` is an attribute.
+  hasExactPaths: true,
   exponents: true,
   isLenient: true,
   read(cells) {

@@ -1,6 +1,7 @@
 import { invalid } from '#domain/errors';
 import { type CellOptions, Cells } from '../rows/cells.js';
 import { type DateFormat, dateFormat } from '../rows/date-format.js';
+import { columnsNamed, EXACTLY, type FieldColumns } from '../rows/field.js';
 import type { BackfillKind, Mapping } from '../rows/mapping.js';
 
 export interface PresetField {
@@ -24,6 +25,8 @@ export interface Preset<Item> {
   readonly isLenient?: boolean;
   /** Whether the source may guard texts against formulas, as our export does. */
   readonly isGuarded?: boolean;
+  /** Whether another spelling of a key inside an object is another field, as in CloudEvents. */
+  readonly hasExactPaths?: boolean;
   /** Whether the source defines this column. Other columns are noted and not read. */
   readonly isKnownColumn?: (column: string) => boolean;
   /** What a row says: one thing, or several (a cost and its credits). Errors: RowFault. */
@@ -62,13 +65,6 @@ function hasMapped<Item>({ fields }: Preset<Item>, { columns = {}, values = {} }
   return [...Object.keys(columns), ...Object.keys(values)].every((name) => names.has(name));
 }
 
-/** The same name as JSON has it, in each case. */
-const spellings = (name: string): string[] => {
-  const snake = name.replace(/[^A-Za-z0-9.]+/g, '_').replace(/(?<=[a-z0-9])(?=[A-Z])/g, '_');
-  return [name, snake.toLowerCase(), name.replace(/^[A-Z]/, (letter) => letter.toLowerCase())];
-};
-const simple = (name: string): string => name.toLowerCase().replace(/[^a-z0-9.]/g, '');
-
 /** The cells of a file, read by a preset and a mapping. Errors: `invalid_mapping`, `missing_column`. */
 export function cellsFor<Item>(
   preset: Preset<Item>,
@@ -87,7 +83,7 @@ export function cellsFor<Item>(
         ` Its fields are ${[...named.keys()].join(', ')}`,
     );
   const resolved = new Map(
-    preset.fields.map((field): [string, readonly string[]] => [field.name, columnsOf(field, mapping, columns)]),
+    preset.fields.map((field): [string, FieldColumns] => [field.name, columnsOf(preset, field, mapping, columns)]),
   );
   if (columns !== null) assertColumns({ preset, mapping, file, columns, resolved });
   const options: CellOptions = {
@@ -114,18 +110,18 @@ function datesIn({ dates }: Mapping): DateFormat | null {
 
 /**
  * The mapped column of this field, or else the columns of the file with the same name, except for case and underscores.
+ * `columns` is null for objects, which may differ in their keys.
  */
 export function columnsOf(
+  { hasExactPaths = false }: Pick<Preset<unknown>, 'hasExactPaths'>,
   { name, columns: own }: PresetField,
   mapping: Mapping,
   columns: readonly string[] | null,
-): readonly string[] {
+): FieldColumns {
   const mapped = mapping.columns?.[name];
-  if (mapped !== undefined) return [mapped];
-  // Objects may differ in their keys: all possible names of a field are tried.
-  if (columns === null) return [...new Set(own.flatMap(spellings))];
-  const spelt = own.flatMap((each) => columns.filter((column) => column === each || simple(column) === simple(each)));
-  return [...new Set(spelt)];
+  if (mapped !== undefined) return { names: [mapped], ...EXACTLY };
+  if (columns === null) return { names: own, isExact: false, isExactInside: hasExactPaths };
+  return { names: [...new Set(own.flatMap((each) => columnsNamed(each, columns)))], ...EXACTLY };
 }
 
 function assertColumns<Item>({
@@ -139,12 +135,12 @@ function assertColumns<Item>({
   readonly mapping: Mapping;
   readonly file: string;
   readonly columns: readonly string[];
-  readonly resolved: ReadonlyMap<string, readonly string[]>;
+  readonly resolved: ReadonlyMap<string, FieldColumns>;
 }): void {
   const gone = Object.entries(mapping.columns ?? {}).filter(([, column]) => !columns.includes(column));
   const missing = preset.fields.filter(
     ({ name, isRequired }) =>
-      isRequired === true && resolved.get(name)?.length === 0 && mapping.values?.[name] === undefined,
+      isRequired === true && resolved.get(name)?.names.length === 0 && mapping.values?.[name] === undefined,
   );
   if (gone.length === 0 && missing.length === 0) return;
   const names = gone.length > 0 ? gone.map(([, column]) => column) : missing.map(({ name }) => name);

@@ -1,6 +1,6 @@
 import type { Preset } from './preset.js';
 import { given } from './costs.js';
-import { jsonIn, storable } from '../rows/cells.js';
+import { jsonIn, storable } from '../rows/cell-json.js';
 import { RowFault } from '../rows/row.js';
 
 /** The command of a row, and the command that corrects an earlier delivery. null: it can't be corrected like this. */

@@ -1,4 +1,5 @@
-import { type Cells, jsonIn } from '../rows/cells.js';
+import { jsonIn } from '../rows/cell-json.js';
+import type { Cells } from '../rows/cells.js';
 import { isObject } from '../rows/answers.js';
 import { looseJson } from '../rows/loose-json.js';
 

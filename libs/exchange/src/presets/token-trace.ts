@@ -1,9 +1,9 @@
+import { simpleName } from '../rows/field.js';
 import { RowFault } from '../rows/row.js';
 import { eventPeriod, eventTime } from './events.js';
 import type { Preset } from './preset.js';
 import type { UsageItem } from './usage.js';
 
-const simple = (column: string): string => column.toLowerCase().replaceAll('_', '');
 const INPUT = ['ContextTokens', 'prompt_tokens', 'input_tokens', 'tokens_prompt'];
 const OUTPUT = ['GeneratedTokens', 'completion_tokens', 'output_tokens', 'tokens_completion'];
 
@@ -25,8 +25,8 @@ export const tokenTrace: Preset<UsageItem> = {
     { name: 'outputKind', columns: [] },
   ],
   recognises(columns) {
-    const names = new Set([...columns].map(simple));
-    return [INPUT, OUTPUT].every((each) => each.some((name) => names.has(simple(name))));
+    const names = new Set([...columns].map(simpleName));
+    return [INPUT, OUTPUT].every((each) => each.some((name) => names.has(simpleName(name))));
   },
   zone: 'Z',
   isLenient: true,

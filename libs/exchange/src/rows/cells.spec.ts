@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { type CellOptions, Cells } from './cells.js';
 import { dateFormat } from './date-format.js';
+import { EXACTLY } from './field.js';
 import { looseJson } from './loose-json.js';
 import { RowFault } from './row.js';
 
@@ -164,12 +165,40 @@ describe('a text in a cell', () => {
   });
 
   it('comes from the first column that has a value, or from the mapping', () => {
-    const columns = new Map([['kind', ['a', 'b']]]);
+    const columns = new Map([['kind', { names: ['a', 'b'], ...EXACTLY }]]);
     expect(cells({ a: '', b: 'x' }, { columns }).text('kind')).toBe('x');
     expect(cells({ a: 'y', b: 'x' }, { columns, values: { kind: 'z' } }).text('kind')).toBe('z');
-    expect(cells({ period: { start: 's' } }, { columns: new Map([['start', ['period.start']]]) }).text('start')).toBe(
-      's',
-    );
+    const start = new Map([['start', { names: ['period.start'], ...EXACTLY }]]);
+    expect(cells({ period: { start: 's' } }, { columns: start }).text('start')).toBe('s');
+  });
+
+  it('of an object comes from a key of any spelling, in each row, and first from the one of its own', () => {
+    const columns = new Map([
+      ['id', { names: ['requestId', 'id'], isExact: false, isExactInside: false }],
+      ['start', { names: ['period.startTime'], isExact: false, isExactInside: false }],
+      ['exact', { names: ['data.unitCount'], isExact: false, isExactInside: true }],
+    ]);
+    const read = cells({}, { columns });
+    const rows = [
+      { REQUEST_ID: 'a', id: 'x', Period: { 'start-time': 's' } },
+      { REQUEST_ID: 'b', id: 'x', Period: { START_TIME: 't' } },
+      { ID: 'c', Data: { unitCount: '1' } },
+      { request_id: 'x', requestId: 'd', data: { unit_count: '1' } },
+      { REQUEST_ID: null, id: 'e', 'PERIOD.START_TIME': 'u' },
+      { REQUEST_ID: 'f', id: 'x' },
+    ].map((fields, index) => {
+      const row = read.on({ row: index, line: null, fields });
+      return [row.optional('id'), row.optional('start'), row.optional('exact'), row.hasColumn('id')];
+    });
+    expect(rows).toEqual([
+      ['a', 's', undefined, true],
+      ['b', 't', undefined, true],
+      ['c', undefined, '1', true],
+      ['d', undefined, undefined, true],
+      ['e', 'u', undefined, true],
+      ['f', undefined, undefined, true],
+    ]);
+    expect(read.on({ row: 9, line: null, fields: { period: {} } }).hasColumn('id')).toBe(false);
   });
 
   it('is one of some words, in any case', () => {

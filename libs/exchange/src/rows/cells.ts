@@ -1,15 +1,14 @@
-import { fieldPath } from '#domain/faults';
-import { parseJson, RepeatedField } from '#domain/json-text';
 import { LONGEST_DETAIL } from '#domain/costs/focus';
 import { faultOfId, isId } from '#domain/schema';
 import { ownText } from '#domain/own-text';
-import { isStorable, unstorableIn } from '#domain/storable';
+import { unstorableIn } from '#domain/storable';
 import { canonicalText, isDecimalText } from '#domain/money/decimal';
 import { instantsAt } from '#domain/time/calendar';
 import { type Instant, readInstant } from '#domain/time/instant';
 import { isObject } from './answers.js';
+import { jsonIn, storable } from './cell-json.js';
 import { type DateFormat, isOffset } from './date-format.js';
-import { Field } from './field.js';
+import { EXACTLY, Field, type FieldColumns, Shape, Shapes } from './field.js';
 import { unguarded } from './formulas.js';
 import { plainDecimal } from './plain-decimal.js';
 import { looseJson } from './loose-json.js';
@@ -18,7 +17,7 @@ import { RowFault, type RowNote, type SourceRow } from './row.js';
 
 export interface CellOptions {
   /** Field → its possible columns. A field without an entry is looked up by its own name. */
-  readonly columns: ReadonlyMap<string, readonly string[]>;
+  readonly columns: ReadonlyMap<string, FieldColumns>;
   /** The header of a CSV file. null: the rows are objects. */
   readonly header: readonly string[] | null;
   readonly values: Readonly<Record<string, string>>;
@@ -50,6 +49,9 @@ const MOST_KEPT = 10_000;
  */
 export class Cells {
   private row: SourceRow = { row: 0, line: null, fields: {} };
+  /** Of rows that are objects: the keys of this one. */
+  private shape = new Shape([]);
+  private readonly shapes = new Shapes();
   private exact: Readonly<Record<string, unknown>> | null = null;
   private readonly instants = new Map<string, Instant>();
   private notes: RowNote[] = [];
@@ -74,6 +76,7 @@ export class Cells {
   /** Moves to a row. */
   on(row: SourceRow): this {
     this.row = row;
+    if (row.record === undefined) this.shape = this.shapes.of(row.fields);
     this.exact = null;
     this.notes = [];
     return this;
@@ -92,7 +95,7 @@ export class Cells {
     const known = this.fieldsOf.get(name);
     if (known !== undefined) return known;
     const { values, columns, header } = this.options;
-    const field = new Field(values[name], columns.get(name) ?? [name], header);
+    const field = new Field(values[name], columns.get(name) ?? { names: [name], ...EXACTLY }, header);
     this.fieldsOf.set(name, field);
     return field;
   }
@@ -100,6 +103,11 @@ export class Cells {
   /** Whether a row of the file may have the field. */
   isIn(field: string): boolean {
     return this.field(field).isIn;
+  }
+
+  /** Whether the row has a column for the field, even if it is empty. */
+  hasColumn(field: string): boolean {
+    return this.field(field).hasColumn(this.shape);
   }
 
   /** All fields of the row, unchanged. */
@@ -118,7 +126,9 @@ export class Cells {
     this.reading = name;
     const { record } = this.row;
     const value =
-      record === undefined ? field.inFields(this.row.fields, this.isSkipped) : field.inRecord(record, this.isSkipped);
+      record === undefined
+        ? field.inFields(this.row.fields, this.shape, this.isSkipped)
+        : field.inRecord(record, this.isSkipped);
     return this.options.isGuarded && typeof value === 'string' ? unguarded(value) : value;
   }
 
@@ -385,31 +395,12 @@ export class Cells {
     const { text, fields } = this.row;
     if (text !== undefined) this.exact ??= exactly(text) as Readonly<Record<string, unknown>>;
     const exact = this.exact ?? fields;
-    return this.field(field).inFields(exact);
+    return this.field(field).inFields(exact, this.shape);
   }
-}
-
-/** Errors: RowFault, if the log can't store the value. */
-export function storable<Value>(field: string, value: Value): Value {
-  // Nearly all values are texts, which need no search.
-  if (typeof value === 'string' && isStorable(value)) return value;
-  const found = unstorableIn(value);
-  if (found === undefined) return value;
-  throw new RowFault(fieldPath([field, ...found.path]), value, found.message);
 }
 
 /** Nearly no text begins with a space. */
 const isBlank = (text: string): boolean => !(text.charCodeAt(0) > 32 && text.charCodeAt(0) < 127) && text.trim() === '';
-
-/** The value of a JSON text in a cell. undefined: it is not JSON. Errors: RowFault, if it gives a field twice. */
-export function jsonIn(field: string, text: string, read: (text: string) => unknown = parseJson): unknown {
-  try {
-    return read(text);
-  } catch (error) {
-    if (error instanceof RepeatedField) throw new RowFault(field, text, `${error.message}. Give it once.`);
-    return undefined;
-  }
-}
 
 /** `2023-11-13T10:00Z` as `2023-11-13T10:00:00Z`, `… +0200` as `…+02:00`. Other texts stay as they are. */
 function strictly(value: string): string {
