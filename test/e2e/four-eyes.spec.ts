@@ -220,6 +220,19 @@ describe('above the limit', () => {
     });
   });
 
+  it('two credit notes of an invoice at the same time count together', async () => {
+    const { invoiceId } = await bill('t1');
+    const note = { command: 'create-credit-note', invoiceId, at: T('2026-05-02'), amount: '60.00' };
+    const outcomes = await Promise.all(
+      ['an outage', 'another one'].map(async (reason) => execute({ ...note, reason })),
+    );
+    // 60.00 alone needs nobody; 60.00 + 60.00 do.
+    expect(outcomes.map(codeOf).sort()).toEqual(['done', 'proposed']);
+    expect(outcomes.find(({ status }) => status === 'proposed')).toMatchObject({
+      result: { amounts: [{ amount: '120.00' }] },
+    });
+  });
+
   it('a credit is withdrawn and a price ended by two', async () => {
     const credit = { creditId: 'welcome', tenantId: 't1', currency: 'USD' };
     const grant = { command: 'grant-credit', ...credit, from: T('2026-04-01') };

@@ -50,6 +50,8 @@ const createCreditNote = defineCommand({
     }),
   key: 'body',
   isPreviewed: false,
+  // All of an invoice are compared together, so one at a time.
+  fourEyes: 'all',
   mistakes: { final: 'A credit note is a document that went out. Bill the amount again.' },
   example: { invoiceId: INVOICE, at: APRIL.end, amount: '1.00', reason: 'an outage' },
   async handle(call, core) {

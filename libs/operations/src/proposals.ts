@@ -161,7 +161,9 @@ const zProposal = z
     proposalId: z.string(),
     command: z.string(),
     fields: zAny.describe('The command as it was given'),
-    amounts: z.array(z.object({ currency: z.string(), amount: zMoney }).meta({ id: 'ProposedAmount' })),
+    amounts: z
+      .array(z.object({ currency: z.string(), amount: zMoney }).meta({ id: 'ProposedAmount' }))
+      .describe('What is compared with the limit. Of a credit note: all credit notes of the invoice together'),
     proposedBy: z.string(),
     proposedAt: zTimestamp,
     status: z.enum(PROPOSAL_STATUSES),
