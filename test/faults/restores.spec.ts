@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import { LedgerModule } from '#operations/ledger.module';
@@ -5,6 +6,7 @@ import { Ledger } from '#operations/ledger';
 import { Audit } from '#audit/audit';
 import { UsageIntake } from '#billing/usage/ingest';
 import { instant } from '#domain/time/instant';
+import { NO_STREAM } from '#event-store/port';
 import { projections } from '#projections/index';
 import { Rebuilder } from '#read-model/rebuild';
 import { cli } from '../support/cli.js';
@@ -196,6 +198,96 @@ describe('the ledger on a log in Postgres that is not the one of its read models
       expect([await running('a'), await running('b'), await running('c')]).toEqual([
         ...[['duplicate'], ['accepted'], ['duplicate']],
       ]);
+    });
+  });
+
+  it('takes no usage of a deployment that it does not have any more, in a process that remembers it', async () => {
+    const register = {
+      ...{ command: 'register-deployment', deploymentId: 'd', tenantId: 't1', name: 'D' },
+      from: instant('2026-01-01T00:00:00Z'),
+    };
+    const observation = {
+      ...{ resourceId: 'r', billingKind: 'cpu', granularity: 'day' as const, quantity: '1' },
+      period: { start: instant('2026-04-01T00:00:00Z'), end: instant('2026-04-02T00:00:00Z') },
+    };
+    await within(async (test) => {
+      const intake = new UsageIntake(test.core);
+      const observe = async () =>
+        test.ledger.execute({ command: 'observe-usage', deploymentId: 'd', observations: [observation] }, ADMIN);
+      const ingest = async () => {
+        const [verdict] = await intake.ingest([{ deploymentId: 'd', isEvent: false, observation }], ADMIN);
+        return verdict;
+      };
+      await test.apply(register);
+      expect(await ingest()).toMatchObject({ status: 'accepted' });
+      expect(await observe()).toMatchObject({ status: 'unchanged' });
+      // Position 4 has the registration.
+      await setBack(database, 3);
+      await database.pool.query(FORGET_TREE);
+      expect(await run('projections', 'rebuild', '--accept')).toMatchObject({ code: 0 });
+      expect(await ingest()).toMatchObject({ status: 'rejected', error: { code: 'unknown_deployment' } });
+      expect(await observe()).toMatchObject({ status: 'refused', error: { code: 'unknown_deployment' } });
+      expect(await test.core.log.head()).toBe(3);
+      await test.apply(register);
+      expect(await ingest()).toMatchObject({ status: 'accepted' });
+    });
+  });
+
+  it('skips no event that is where it had a skipped one, in a process that was running', async () => {
+    await within(async (test) => {
+      const unreadable = { type: 'TenantRenamed', data: '{"tenantId":"t1"}', metadata: '{"actor":"another program"}' };
+      await test.core.log.append('a-stream', NO_STREAM, [{ ...unreadable, id: randomUUID() }]);
+      await test.apply({ command: 'skip-event', position: 4, reason: 'of another program' });
+      await test.apply(tenant('t4'));
+      await test.ledger.catchUp();
+      await setBack(database, 3);
+      await database.pool.query(FORGET_TREE);
+      expect(await run('projections', 'rebuild', '--accept')).toMatchObject({ code: 0 });
+      await test.apply(tenant('t5'));
+      expect(await test.core.log.head()).toBe(4);
+      expect(await test.ask('tenants')).toMatchObject({
+        items: ['t1', 't2', 't3', 't5'].map((tenantId) => ({ tenantId })),
+      });
+    });
+  });
+
+  it('takes a reading that it lost for a new one while the projections are halted', async () => {
+    const observation = {
+      ...{ resourceId: 'r', billingKind: 'cpu', granularity: 'day' as const, quantity: '1' },
+      period: { start: instant('2026-04-01T00:00:00Z'), end: instant('2026-04-02T00:00:00Z') },
+    };
+    await within(async (test) => {
+      const intake = new UsageIntake(test.core);
+      const ingest = async () => {
+        const [verdict] = await intake.ingest([{ deploymentId: 'd', isEvent: false, observation }], ADMIN);
+        return verdict?.status;
+      };
+      const from = instant('2026-01-01T00:00:00Z');
+      await test.apply({ command: 'register-deployment', deploymentId: 'd', tenantId: 't1', name: 'D', from });
+      await test.ledger.catchUp();
+      const unreadable = { type: 'TenantRenamed', data: '{"tenantId":"t1"}', metadata: '{"actor":"another program"}' };
+      await test.core.log.append('a-stream', NO_STREAM, [{ ...unreadable, id: randomUUID() }]);
+      await expect(test.ledger.catchUp()).rejects.toThrow('halted at position 5');
+      expect([await ingest(), await ingest()]).toEqual(['accepted', 'duplicate']);
+      // Position 6 has the reading. The read models, at 4, are of the log as it is then.
+      await setBack(database, 5);
+      await database.pool.query(FORGET_TREE);
+      expect([await ingest(), await ingest()]).toEqual(['accepted', 'duplicate']);
+      expect(await test.core.log.head()).toBe(6);
+    });
+  });
+
+  it('serves and projects nothing, also in a process that was running, if it went on differently', async () => {
+    await within(async (test) => {
+      await setBack(database, 2);
+      await database.pool.query('ALTER SCHEMA ledgerline RENAME TO aside');
+      await database.pool.query(FORGET_TREE);
+      await within(async (other) => {
+        await other.apply(tenant('t4'), tenant('t5'));
+      });
+      await database.pool.query('DROP SCHEMA ledgerline CASCADE');
+      await database.pool.query('ALTER SCHEMA aside RENAME TO ledgerline');
+      await expect(test.ask('tenants')).rejects.toThrow('the log has another event there: it was set back');
     });
   });
 

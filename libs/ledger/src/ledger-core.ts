@@ -27,6 +27,7 @@ import { isLockOfKey, type NamedLock, USES_OF_PLANS } from './appending/at-once.
 import { EventBook, type KnownCommand } from './appending/event-book.js';
 import { Tail } from './appending/tail.js';
 import { type ConfiguredSeller, KeptSeller } from './kept-seller.js';
+import { KnownDeployments } from './known-deployments.js';
 import { Outcomes } from './outcomes.js';
 import { PrivateTexts } from './private-texts.js';
 import type { Standbys } from './standbys.js';
@@ -53,6 +54,7 @@ export class LedgerCore {
   readonly outcomes: Outcomes;
   readonly tail: Tail;
   readonly usage: UsageLookups;
+  readonly deployments: KnownDeployments;
 
   /** The commands under keys. Commands that are decided at the same time share the statements. */
   private readonly commands = new BatchLoader(async (keys: readonly string[]) => {
@@ -101,6 +103,7 @@ export class LedgerCore {
     this.keptSeller = new KeptSeller(this.texts, seller);
     this.outcomes = parts.outcomes ?? new Outcomes(pool);
     this.usage = new UsageLookups(pool);
+    this.deployments = new KnownDeployments(log);
   }
 
   /** Errors: a trial does not rebuild read models. */

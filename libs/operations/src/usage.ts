@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { conflict, notFound } from '#domain/errors';
 import { decimal, text } from '#domain/money/decimal';
 import { zDecimal, zId, zText } from '#domain/schema';
-import { deploymentStream, tenancies, tenantAt } from '#domain/tenants/deployment';
+import { tenancies, tenantAt } from '#domain/tenants/deployment';
 import { FROM_EVER, type Instant } from '#domain/time/instant';
 import { type Period, periodText } from '#domain/time/period';
 import {
@@ -21,7 +21,7 @@ import { namings, type UsageWritten, writeUsage } from '#billing/usage/usage-wri
 import { confinedTo } from '#ledger/caller';
 import type { CommandCall } from '#ledger/command';
 import { defineCommand, WRITERS } from '#ledger/define-command';
-import { deploymentOf } from '#ledger/deployment';
+import { foundDeployment } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { basisOf, overtaken } from '#ledger/overtaken';
 import { within, withPruned } from '#billing/usage/pruned-usage';
@@ -161,9 +161,6 @@ const correctUsage = defineCommand({
   },
 });
 
-/** Deployments known to be registered, by ledger. A registration is permanent. */
-const registered = new WeakMap<LedgerCore, Set<string>>();
-
 /**
  * A confined token may only append usage of its own tenant, from when the deployment was assigned to it. Other
  * deployments are unknown to it.
@@ -175,11 +172,8 @@ async function assertDeployment(
   readings: readonly { readonly period: Period }[],
 ): Promise<void> {
   const tenantId = confinedTo(call.caller);
-  const known = registered.get(core) ?? new Set();
-  registered.set(core, known);
-  if (tenantId === null && known.has(deploymentId)) return;
-  const { assignments } = deploymentOf(await core.book.load(deploymentStream(deploymentId)), deploymentId);
-  known.add(deploymentId);
+  if (tenantId === null && (await core.deployments.has(deploymentId))) return;
+  const { assignments } = await foundDeployment(core, deploymentId);
   if (tenantId !== null && readings.some(({ period }) => tenantAt(assignments, period.start) !== tenantId))
     throw notFound('unknown_deployment', `deployment ${deploymentId} is not registered`);
 }

@@ -28,8 +28,8 @@ const POLL_MS = 3;
  */
 export class Projector implements Projecting {
   private readonly codec = new EventCodec();
-  /** The checkpoint was compared with the log. */
-  private isOfLog = false;
+  /** When the checkpoint was compared with the log last. */
+  private comparedAt = -Infinity;
   private underWay: Promise<number | undefined> | undefined;
   private readonly skips: KnownSkips;
   private readonly writer: KnownWriter;
@@ -87,7 +87,7 @@ export class Projector implements Projecting {
   async assertSameLog(): Promise<void> {
     const checkpoint = await checkpointOf(this.pool, this.schema);
     if (checkpoint !== undefined) await assertSameLog(this.log, this.schema, checkpoint);
-    this.isOfLog = true;
+    this.comparedAt = performance.now();
   }
 
   /** The projections, in their order. */
@@ -240,7 +240,7 @@ export class Projector implements Projecting {
   ): Promise<number | undefined> {
     let at = await this.position();
     if (at >= target) return at;
-    if (!this.isOfLog) await this.assertSameLog();
+    if (performance.now() - this.comparedAt > STANDBY_MS) await this.assertSameLog();
     await this.assertNotStopped(at);
     return withClient(this.pool, async (client) => {
       try {
@@ -292,7 +292,7 @@ export class Projector implements Projecting {
       this.haltedAt = error.position;
       await this.skips.read();
       const rest = stored.filter(({ position }) => position >= error.position);
-      if (this.skips.has(error.position)) return this.apply(client, rest);
+      if (rest[0] !== undefined && this.skips.has(rest[0])) return this.apply(client, rest);
       await this.pool.query(
         `UPDATE ${this.schema}.checkpoint SET halted = $1::jsonb || jsonb_build_object('at',` +
           ` to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))` +
@@ -316,7 +316,7 @@ export class Projector implements Projecting {
   private async applyUnlessSkipped(client: pg.ClientBase, stored: readonly StoredEvent[]): Promise<number> {
     const events: RecordedEvent[] = [];
     for (const [index, event] of stored.entries()) {
-      if (this.skips.has(event.position)) continue;
+      if (this.skips.has(event)) continue;
       try {
         events.push(this.decoded(event));
       } catch (error) {

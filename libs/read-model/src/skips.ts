@@ -1,5 +1,5 @@
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
-import { type EventLog, NO_STREAM } from '#event-store/port';
+import { type EventLog, NO_STREAM, type StoredEvent } from '#event-store/port';
 import { ifReadable } from './readable.js';
 
 /**
@@ -7,34 +7,34 @@ import { ifReadable } from './readable.js';
  * event in their stream that can't be read is no such decision; it is itself skipped by one.
  */
 export async function skippedPositions(log: EventLog): Promise<ReadonlySet<number>> {
-  const positions = new Set<number>();
-  for await (const stored of log.read(PROJECTIONS_STREAM)) {
-    const event = ifReadable(stored);
-    if (event?.type === 'EventSkipped') positions.add(event.data.position);
-  }
-  return positions;
+  return new Set((await skipsIn(log)).map(({ position }) => position));
 }
 
-/** The decisions to skip, as a process has read them. */
+async function skipsIn(log: EventLog): Promise<{ readonly position: number; readonly eventId: string }[]> {
+  const events = await Array.fromAsync(log.read(PROJECTIONS_STREAM), (stored) => ifReadable(stored));
+  return events.flatMap((event) => (event?.type === 'EventSkipped' ? [event.data] : []));
+}
+
+/** The decisions to skip, as a process has read them: by event, as another one may be at a position since. */
 export class KnownSkips {
-  private positions: ReadonlySet<number> | undefined;
+  private ids: ReadonlySet<string> | undefined;
   private revision = NO_STREAM;
 
   constructor(private readonly log: EventLog) {}
 
-  has(position: number): boolean {
-    return this.positions?.has(position) === true;
+  has({ id }: Pick<StoredEvent, 'id'>): boolean {
+    return this.ids?.has(id) === true;
   }
 
   async read(): Promise<void> {
     // First the revision: after a decision meanwhile, these are not current.
     const revision = await this.log.revisionOf(PROJECTIONS_STREAM);
-    this.positions = await skippedPositions(this.log);
+    this.ids = new Set((await skipsIn(this.log)).map(({ eventId }) => eventId));
     this.revision = revision;
   }
 
   async readOnce(): Promise<void> {
-    if (this.positions === undefined) await this.read();
+    if (this.ids === undefined) await this.read();
   }
 
   /** Whether there was no decision since. */

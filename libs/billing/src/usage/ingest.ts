@@ -3,14 +3,14 @@ import { canonicalJson } from '#domain/canonical-json';
 import type { LedgerEvent, RecordedEvent } from '#domain/events';
 import { conflict, type DomainError, invalid, notFound } from '#domain/errors';
 import { isDomainError } from '#domain/schema';
-import { type Assignment, deploymentStream, tenantAt } from '#domain/tenants/deployment';
+import { type Assignment, tenantAt } from '#domain/tenants/deployment';
 import { canonicalReadings, packedReadings } from '#domain/usage/plain';
 import { farFrom } from '#domain/usage/usage-span';
 import { type Observation, type ReadingKey, usageMonth, usageStream } from '#domain/usage/usage';
 import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
 import { type CommandCall, sha256 } from '#ledger/command';
 import { valueOf } from '#ledger/appending/in-order';
-import { deploymentOf } from '#ledger/deployment';
+import { foundDeployment } from '#ledger/deployment';
 import { type KeptStreams, KnownStreams } from './known-streams.js';
 import { bodyOf, bodyOfRow, keyOfRow, type KnownReading, knownBySource } from './known-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -58,8 +58,6 @@ const rejected = (error: unknown): Ingested => {
  */
 export class UsageIntake {
   private readonly waiting = new Map<string, Job[]>();
-  /** Deployments that were found: a registered deployment stays registered. */
-  private readonly registered = new Set<string>();
   private readonly known: KnownStreams;
 
   constructor(
@@ -96,9 +94,8 @@ export class UsageIntake {
     const tenantId = confinedTo(caller);
     let assignments: readonly Assignment[] = [];
     try {
-      if (tenantId !== null || !this.registered.has(deploymentId))
-        ({ assignments } = deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId));
-      this.registered.add(deploymentId);
+      if (tenantId !== null || !(await this.core.deployments.has(deploymentId)))
+        ({ assignments } = await foundDeployment(this.core, deploymentId));
     } catch (error) {
       return readings.map(() => rejected(error));
     }

@@ -113,6 +113,7 @@ export class Tail {
     // What was projected since need not be read.
     if (performance.now() - this.readAt > IDLE_MS) this.moveTo((await this.projector.projected()).position);
     this.readAt = performance.now();
+    if (this.isHalted && !(await this.isOfLog())) this.startFrom(this.after);
     // What the last read found: while they are halted, the limit is another one, and no decision tries to project.
     const limit = this.isHalted ? this.limits.whileHalted : this.limits.usual;
     const [projected, isWhole] = await Promise.all([this.projector.projected(), this.readFurther(limit)]);
@@ -127,6 +128,13 @@ export class Tail {
       if (error instanceof ProjectionHalted) return this.afterHalt(error);
       throw error;
     }
+  }
+
+  /** Whether the log still has the last event that is kept. During a halt, events are kept for long. */
+  private async isOfLog(): Promise<boolean> {
+    const kept = [this.kept.at(-1)?.event, this.unreadable.at(-1)].find((event) => event?.position === this.upTo);
+    for await (const { id } of this.log.readAt([this.upTo])) return kept === undefined || kept.id === id;
+    return kept === undefined;
   }
 
   /** The events that are not projected because the projections halted. */
