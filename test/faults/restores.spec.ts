@@ -4,7 +4,9 @@ import { NestFactory } from '@nestjs/core';
 import { LedgerModule } from '#operations/ledger.module';
 import { Ledger } from '#operations/ledger';
 import { Audit } from '#audit/audit';
+import { BUDGETS } from '#billing/budgets/evaluate-budgets';
 import { UsageIntake } from '#billing/usage/ingest';
+import { watch } from '#billing/watching/watch';
 import { instant } from '#domain/time/instant';
 import { NO_STREAM } from '#event-store/port';
 import { projections } from '#projections/index';
@@ -274,6 +276,63 @@ describe('the ledger on a log in Postgres that is not the one of its read models
       await database.pool.query(FORGET_TREE);
       expect([await ingest(), await ingest()]).toEqual(['accepted', 'duplicate']);
       expect(await test.core.log.head()).toBe(6);
+    });
+  });
+
+  it('measures budgets again that were evaluated up to events which it does not have', async () => {
+    const from = instant('2026-01-01T00:00:00Z');
+    const observe = {
+      ...{ command: 'observe-usage', deploymentId: 'd' },
+      observations: [
+        {
+          ...{ resourceId: 'r', billingKind: 'cpu', granularity: 'day', quantity: '12' },
+          period: { start: instant('2026-04-01T00:00:00Z'), end: instant('2026-04-02T00:00:00Z') },
+        },
+      ],
+    };
+    await within(async (test) => {
+      const reports: string[] = [];
+      const isReached = async () =>
+        (await test.ask<{ items: { type: string }[] }>('events', { stream: 'budget-t1' })).items.some(
+          ({ type }) => type === 'BudgetThresholdReached',
+        );
+      /** The worker's part that evaluates, until the usage, 12 of 10, is recorded as above the threshold. */
+      const untilReached = async () => {
+        const working = new AbortController();
+        const ended = watch(test.core, BUDGETS, {
+          ...{ signal: working.signal, now: () => instant('2026-04-15T00:00:00Z') },
+          report: (message) => reports.push(message),
+        });
+        while (!(await isReached()) || (await evaluated()) === undefined);
+        working.abort();
+        await ended;
+      };
+      const evaluated = async () => (await test.core.outcomes.read('evaluation', 'budgets'))[0]?.outcome;
+      await test.apply(
+        { command: 'register-deployment', deploymentId: 'd', tenantId: 't1', name: 'D', from },
+        {
+          ...{ command: 'set-budget', tenantId: 't1', budgetId: 'cpu', billingKind: 'cpu', quantity: '10' },
+          effectiveFrom: '2026-04-01T00:00:00Z',
+        },
+        observe,
+      );
+      await test.ledger.catchUp();
+      await untilReached();
+      expect(reports).toEqual(['budgets: 3 thresholds reached, 0 undone']);
+      const { position } = (await evaluated()) as { position: number };
+      // Position 6 has the usage.
+      await setBack(database, 5);
+      await database.pool.query(FORGET_TREE);
+      await test.ledger.rebuilder.rebuild({ accept: true });
+      await test.apply(observe, ...Array.from({ length: position }, (_, n) => tenant(`other-${n}`)));
+      await test.ledger.catchUp();
+      expect(await isReached()).toBe(false);
+      await untilReached();
+      expect(reports.slice(1)).toEqual([
+        `budgets: the log was replaced: its event ${position} is not the one up to which they were evaluated. All are` +
+          ' evaluated again.',
+        'budgets: 3 thresholds reached, 0 undone',
+      ]);
     });
   });
 

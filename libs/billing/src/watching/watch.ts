@@ -7,6 +7,8 @@ import type { Caller } from '#ledger/caller';
 import { type CommandCall, sha256 } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { repeatedly } from '#ledger/repeatedly';
+import { readKeeper } from '#projections/margins/kept-costs.read';
+import { isSameLog, markAt } from '#read-model/same-log';
 
 /** Up to where something was evaluated: the log position, and the instant. */
 export interface Evaluated {
@@ -35,7 +37,18 @@ const LOOK_MS = 1000;
 const REST = 2;
 
 const OUTCOME = 'evaluation';
-const zEvaluated = z.object({ position: z.number(), at: zInstant });
+/** With the mark of the log at the position. An earlier program kept none. */
+const zEvaluated = z.object({
+  position: z.number(),
+  at: zInstant,
+  eventHash: z.string().nullable().default(null),
+  log: z.string().nullable().default(null),
+});
+
+/** What was evaluated last, and from which read models. */
+interface Looked extends Evaluated {
+  readonly madeBy: string;
+}
 
 /** Evaluates it until the signal aborts. */
 export async function watch(
@@ -47,7 +60,7 @@ export async function watch(
     report,
   }: { readonly signal: AbortSignal; readonly now: () => Instant; readonly report: (message: string) => void },
 ): Promise<void> {
-  let last: Evaluated | null = null;
+  let last: Looked | null = null;
   const rest = (elapsedMs: number): number => Math.max(LOOK_MS, elapsedMs * REST);
   await repeatedly(signal, { name: watched.name, report, rest }, async () => {
     last = await stoppedBy(signal, async () => evaluatedNext(core, watched, { at: now(), last, report }));
@@ -62,22 +75,37 @@ async function evaluatedNext(
     at,
     last,
     report,
-  }: { readonly at: Instant; readonly last: Evaluated | null; readonly report: (message: string) => void },
-): Promise<Evaluated | null> {
-  const position = await core.projector.position();
-  if (last?.position === position && isSameDay(last.at, at)) return last;
+  }: { readonly at: Instant; readonly last: Looked | null; readonly report: (message: string) => void },
+): Promise<Looked | null> {
+  const { position, madeBy } = await readKeeper(core.db);
+  if (last?.position === position && last.madeBy === madeBy && isSameDay(last.at, at)) return last;
   const giveBack = await core.takeFree([[name]]);
   if (giveBack === null) return last;
   try {
     const [kept] = await core.outcomes.read(OUTCOME, name);
-    const since = kept === undefined ? null : zEvaluated.parse(kept.outcome);
+    const since = kept === undefined ? null : await sinceOn(core, name, zEvaluated.parse(kept.outcome), report);
     const { said, ...done } = await evaluate(core, { actor: 'scheduler', role: 'operator', now: at }, since);
-    await core.outcomes.keep(OUTCOME, name, { position: done.position, at: done.at });
+    await core.outcomes.keep(OUTCOME, name, { ...(await markAt(core.log, done.position)), at: done.at });
     if (said !== null) report(said);
-    return done;
+    return { ...done, madeBy };
   } finally {
     await giveBack();
   }
+}
+
+/** Up to where it was evaluated on this log. null: it was another log, or it was set back since. */
+async function sinceOn(
+  core: LedgerCore,
+  name: string,
+  kept: z.infer<typeof zEvaluated>,
+  report: (message: string) => void,
+): Promise<Evaluated | null> {
+  if (await isSameLog(core.log, kept)) return kept;
+  report(
+    `${name}: the log was replaced: its event ${kept.position} is not the one up to which they were evaluated. All` +
+      ' are evaluated again.',
+  );
+  return null;
 }
 
 export const isSameDay = (a: Instant, b: Instant): boolean => a.slice(0, 10) === b.slice(0, 10);
