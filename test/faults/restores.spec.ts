@@ -9,6 +9,7 @@ import { UsageIntake } from '#billing/usage/ingest';
 import { watch } from '#billing/watching/watch';
 import { instant } from '#domain/time/instant';
 import { NO_STREAM } from '#event-store/port';
+import { deliverWebhooks } from '#exchange/webhooks/deliver';
 import { projections } from '#projections/index';
 import { Rebuilder } from '#read-model/rebuild';
 import { cli } from '../support/cli.js';
@@ -16,6 +17,7 @@ import { tenant } from '../support/commands.js';
 import { EventStoreDbNode } from '../support/eventstoredb-node.js';
 import { ADMIN, ledgerOn, type TestLedger } from '../support/ledger.js';
 import { type TestDatabase, testDatabase } from '../support/postgres.js';
+import { receiver } from '../support/receiver.js';
 
 /** Sets the log in Postgres back to a position, as a restore of an older backup of its schema would. */
 const setBack = (database: TestDatabase, to: number): Promise<unknown> =>
@@ -333,6 +335,60 @@ describe('the ledger on a log in Postgres that is not the one of its read models
           ' evaluated again.',
         'budgets: 3 thresholds reached, 0 undone',
       ]);
+    });
+  });
+
+  it.each([
+    ['that was running', true],
+    ['started later', false],
+  ])('has its messages sent by a worker %s, and none that waited of the log before', async (_when, isRunning) => {
+    const books = await receiver();
+    const pay = (paymentId: string) => ({
+      ...{ command: 'record-payment', paymentId, tenantId: 't1', currency: 'USD', amount: '10.00' },
+      at: '2026-04-01T00:00:00Z',
+    });
+    const paid = (): unknown[] => books.received.map(({ body }) => (JSON.parse(body) as { subject: string }).subject);
+    await within(async (test) => {
+      let [working, ended] = [new AbortController(), Promise.resolve()];
+      const reports: string[] = [];
+      const work = (): void => {
+        working = new AbortController();
+        ended = deliverWebhooks(test.core, working.signal, {
+          ...{ now: () => instant('2026-04-15T00:00:00Z'), allowsPrivate: true, backoffS: [3600, 3600] },
+          report: (message) => reports.push(message),
+        });
+      };
+      try {
+        await test.apply({ command: 'register-webhook', webhookId: 'books', url: books.url });
+        books.answers(({ body }) => (body.includes('lost-2') ? 500 : 204));
+        work();
+        await test.apply(pay('lost-1'), pay('lost-2'));
+        await test.ledger.catchUp();
+        await books.until(2);
+        if (!isRunning) {
+          working.abort();
+          await ended;
+        }
+        // Position 4 has the endpoint.
+        await setBack(database, 4);
+        await database.pool.query(FORGET_TREE);
+        await test.ledger.rebuilder.rebuild({ accept: true });
+        await test.apply(pay('new-1'), pay('new-2'), pay('new-3'));
+        await test.ledger.catchUp();
+        if (!isRunning) work();
+        await books.until(5);
+        expect(paid()).toEqual(['lost-1', 'lost-2', 'new-1', 'new-2', 'new-3']);
+        expect(reports.filter((message) => message.includes('the log was replaced'))).toEqual([
+          'webhooks: the log was replaced: its event 6 is not the one that was there when messages to books were' +
+            ' prepared. All messages since its registration are sent again.',
+        ]);
+        const { items } = await test.ask<{ items: { state: string }[] }>('webhook-deliveries', { webhookId: 'books' });
+        expect(items.filter(({ state }) => state === 'waiting')).toEqual([]);
+      } finally {
+        working.abort();
+        await ended;
+        await books.close();
+      }
     });
   });
 

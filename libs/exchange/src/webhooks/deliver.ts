@@ -5,6 +5,7 @@ import type { Instant } from '#domain/time/instant';
 import type { StoredEvent } from '#event-store/port';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { repeatedly } from '#ledger/repeatedly';
+import { readKeeper } from '#projections/margins/kept-costs.read';
 import { readLowestAfter, readWebhooks } from '#projections/webhooks/webhooks.read';
 import type { WebhookRow } from '#projections/webhooks/webhooks.table';
 import type { Projected } from '#read-model/projection';
@@ -74,8 +75,9 @@ class Deliverer {
   private current = new Map<string, History<WebhookRow>>();
   /** Endpoints that messages are being sent to. */
   private readonly busy = new Map<string, Promise<void>>();
-  /** Endpoints whose cursor was compared with the log. */
+  /** Endpoints whose cursor was compared with the log, since the read models were made. */
   private readonly compared = new Set<string>();
+  private madeBy = '';
   private tidied = -TIDY_MS;
   private failure: unknown = null;
   private readonly token = randomUUID();
@@ -107,6 +109,10 @@ class Deliverer {
 
   /** Learns what endpoints there are, and begins with those that nothing is being sent to. */
   private async look(): Promise<void> {
+    // Read models that were built anew may be of another log.
+    const { madeBy } = await readKeeper(this.core.db);
+    if (madeBy !== this.madeBy) this.compared.clear();
+    this.madeBy = madeBy;
     const projected = await this.core.projector.projected();
     const all = await readWebhooks(this.core.db, projected.position);
     await this.tidy(all);
@@ -187,7 +193,7 @@ class Deliverer {
     return cursor;
   }
 
-  /** Whether the log is the one that messages were prepared from. It is compared once. */
+  /** Whether the log is the one that messages were prepared from: compared once for the read models as they are. */
   private async isOfThisLog(id: string, known: Cursor): Promise<boolean> {
     if (this.compared.has(id)) return true;
     if ((await this.idAt(known.position)) === known.event_id) {
