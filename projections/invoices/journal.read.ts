@@ -16,6 +16,8 @@ export interface JournalDocument {
   /** null: it is not void. */
   readonly voided_at: Instant | null;
   readonly tenant_id: string;
+  /** The days of the document are days there. */
+  readonly time_zone: string;
   readonly currency: string;
   readonly rows_attempt: string;
   /** What its issue adds to the receivables of the tenant. The rest of its total is the tenant's credit. */
@@ -29,8 +31,9 @@ export interface AfterDocument {
 }
 
 /**
- * Documents that are issued, voided or earned in a month, in the order of their numbers. Earned: a charge period of
- * their rows is in the month.
+ * Documents that are issued, voided or earned in a month, in the order of their numbers. Their days are those of the
+ * tenant's time zone when the invoice was computed, as in the documents. Earned: a charge period of their rows is in
+ * the month, in UTC.
  */
 export async function readJournalDocuments(
   db: Db,
@@ -38,28 +41,33 @@ export async function readJournalDocuments(
   month: Period,
   { after, limit }: { readonly after: AfterDocument; readonly limit: number },
 ): Promise<JournalDocument[]> {
-  const within = (instant: RawBuilder<unknown>): RawBuilder<unknown> =>
-    sql`${instant} >= ${month.start} AND ${instant} < ${month.end}`;
+  const utc = (instant: Instant): RawBuilder<unknown> => sql`${instant}::timestamptz AT TIME ZONE 'UTC'`;
+  const within = (instant: string): RawBuilder<unknown> => {
+    const local = sql`${sql.ref(instant)} AT TIME ZONE t.time_zone`;
+    return sql`(${local} >= ${utc(month.start)} AND ${local} < ${utc(month.end)})`;
+  };
   const name = month.start.slice(0, 7);
   // A void invoice has neither credit taken nor amount due: its version before has them. A credit note that leaves the
   // amount due as it is (of a paid invoice) makes no version of the invoice.
   const { rows } = await sql<JournalDocument>`
-    SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.voided_at, d.tenant_id, d.currency, d.rows_attempt,
-      d.receivable
+    SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.voided_at, d.tenant_id, t.time_zone, d.currency,
+      d.rows_attempt, d.receivable
     FROM (
       SELECT i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.issued_at, i.voided_at, i.tenant_id, i.currency,
-        i.rows_attempt, greatest(i.total, 0) - coalesce(i.credit_taken, v.credit_taken) AS receivable
+        i.rows_attempt, i.computed_at, greatest(i.total, 0) - coalesce(i.credit_taken, v.credit_taken) AS receivable
       FROM invoices i
       LEFT JOIN invoices v ON v.invoice_id = i.invoice_id AND v.position_to = i.position_from AND i.status = 'void'
       WHERE ${at(position, 'i')} AND i.ordinal IS NOT NULL
       UNION ALL
       SELECT c.credit_note_id, 'CN', c.ordinal, c.issued_at, NULL, c.tenant_id, c.currency, c.rows_attempt,
-        coalesce(noted.amount_due - due.amount_due, 0)
+        i.computed_at,        coalesce(noted.amount_due - due.amount_due, 0)
       FROM credit_notes c
+      JOIN invoices i ON i.invoice_id = c.invoice_id AND ${at(position, 'i')}
       LEFT JOIN invoices due ON due.invoice_id = c.invoice_id AND due.position_to = c.position_from
       LEFT JOIN invoices noted ON noted.invoice_id = c.invoice_id AND noted.position_from = c.position_from
       WHERE ${at(position, 'c')}) d
-    WHERE (${within(sql`d.issued_at`)} OR ${within(sql`d.voided_at`)}
+    JOIN tenants t ON t.tenant_id = d.tenant_id AND ${at(sql.ref<number>('d.computed_at'), 't')}
+    WHERE (${within('d.issued_at')} OR ${within('d.voided_at')}
         OR d.document_id IN (SELECT invoice_id FROM revenue WHERE month = ${name} AND position_from <= ${position}))
       AND (d.series, d.ordinal) > (${after.series}, ${after.ordinal})
     ORDER BY d.series, d.ordinal LIMIT ${limit}`.execute(db);
@@ -126,7 +134,8 @@ export async function readFirstBookedMonth(db: Db, position: number): Promise<st
   const { rows } = await sql<{ month: string | null }>`
     SELECT least(
       (SELECT min(month) FROM revenue WHERE position_from <= ${position}),
-      (SELECT ${monthOf(sql`issued_at`)} FROM invoices WHERE ${at(position)}),
+      -- West of Greenwich, the day of a document may be in the month before.
+      (SELECT ${monthOf(sql`issued_at - interval '1 day'`)} FROM invoices WHERE ${at(position)}),
       (SELECT ${monthOf(sql`paid_at`)} FROM invoices WHERE ${at(position)}),
       (SELECT ${monthOf(sql`paid_at`)} FROM payments WHERE ${at(position)}),
       (SELECT ${monthOf(sql`applied_at`)} FROM payment_applications WHERE ${at(position)}),

@@ -237,3 +237,50 @@ it('takes what is left of a bought credit out of the liabilities on the day on w
     await own.close();
   }
 });
+
+it('books a document on the day that it says, also where that day is in another month in UTC', async () => {
+  const own = await testLedger();
+  try {
+    const of = (tenantId: string, timeZone: string): object[] => [
+      { command: 'register-tenant', tenantId, name: tenantId, currency: 'USD', timeZone },
+      deployment(`${tenantId}-site`, tenantId),
+      subscription(`${tenantId}-s`, `${tenantId}-site`, 'studio'),
+    ];
+    await own.apply(
+      plan('studio', '50.00', []),
+      ...of('berlin', 'Europe/Berlin'),
+      ...of('new-york', 'America/New_York'),
+    );
+    const issued = async (tenantId: string, at: string): Promise<string> => {
+      const body = { command: 'create-invoice', tenantId, asOf: at, unmetered: 'bill' };
+      const [created] = await own.apply(body);
+      const { invoices } = (created as unknown as { result: { invoices: readonly { invoiceId: string }[] } }).result;
+      const invoiceId = invoices[0]?.invoiceId ?? '';
+      await own.apply({ command: 'issue-invoice', invoiceId, at });
+      return invoiceId;
+    };
+    // Midnight of 1 May in Berlin, and 22:00 of 30 April in New York.
+    await issued('berlin', '2026-04-30T22:00:00Z');
+    const second = await issued('new-york', '2026-05-01T02:00:00Z');
+    await own.apply({ command: 'void-invoice', invoiceId: second, at: '2026-06-01T01:00:00Z' });
+    const booked = async (period: string): Promise<string[]> => {
+      const { rows } = await own.ledger.export('journal', { period, format: 'csv' }, ADMIN);
+      const lines = await Array.fromAsync(rows, (row) => row as Readonly<Record<string, string>>);
+      return [
+        ...new Set(
+          lines
+            .filter(({ type }) => type === 'invoice' || type === 'void')
+            .map(({ date, transaction, bookedMonth }) => `${date} ${transaction} ${bookedMonth}`),
+        ),
+      ];
+    };
+    expect(await booked('2026-04')).toEqual(['2026-04-30 INV-000002 2026-04']);
+    expect(await booked('2026-05')).toEqual(['2026-05-01 INV-000001 2026-05', '2026-05-31 INV-000002/void 2026-05']);
+    expect(await booked('2026-06')).toEqual([]);
+    // Closed, the months say the same.
+    await own.apply({ command: 'close-period', month: '2026-03' });
+    expect(await booked('2026-04')).toEqual(['2026-04-30 INV-000002 2026-04']);
+  } finally {
+    await own.close();
+  }
+});

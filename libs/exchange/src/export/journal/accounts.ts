@@ -53,7 +53,7 @@ export const zAccounts = z.strictObject({
         .string()
         .regex(/^[1-9]\d{0,4}$/, 'must have 1 to 5 digits')
         .optional(),
-      /** Sachkontenlänge. Default: 4 */
+      /** Sachkontenlänge. */
       accountLength: z
         .string()
         .regex(/^[4-8]$/, 'must be a digit from 4 to 8')
@@ -68,6 +68,7 @@ export const zAccounts = z.strictObject({
 });
 export type AccountMapping = z.output<typeof zAccounts>;
 /** What the mapping file says for a program. */
+export const DEFAULT_ACCOUNT_LENGTH = '4';
 export type DatevOptions = NonNullable<AccountMapping['datev']>;
 export type XeroOptions = NonNullable<AccountMapping['xero']>;
 
@@ -83,24 +84,25 @@ export type AccountOf = Readonly<Partial<Record<Part, string>>>;
 /** The name of an account. */
 export type Accounts = (key: AccountKey, of: AccountOf) => string;
 
+interface Valid {
+  readonly test: (name: string) => boolean;
+  readonly rule: string;
+}
 const PLAIN_TEXT_ACCOUNT = /^[\p{L}\p{N}][\p{L}\p{N} ._&+/-]*(:[\p{L}\p{N}][\p{L}\p{N} ._&+/-]*)*$/u;
-const VALID: Readonly<Record<JournalFormat, { readonly test: (name: string) => boolean; readonly rule: string }>> = {
-  hledger: {
-    test: (name) => PLAIN_TEXT_ACCOUNT.test(name) && !/ {2}| :| $/.test(name),
-    rule: 'Use parts of letters, digits, single spaces and . _ & + / -, with : between them.',
-  },
-  get ledger() {
-    return this.hledger;
-  },
+const PLAIN_TEXT: Valid = {
+  test: (name) => PLAIN_TEXT_ACCOUNT.test(name) && !/ {2}| :| $/.test(name),
+  rule: 'Use parts of letters, digits, single spaces and . _ & + / -, with : between them.',
+};
+const TABLE: Valid = { test: (name) => !/\p{C}/u.test(name), rule: 'Leave out control characters.' };
+const VALID: Readonly<Record<Exclude<JournalFormat, 'datev'>, Valid>> = {
+  hledger: PLAIN_TEXT,
+  ledger: PLAIN_TEXT,
   beancount: {
     test: (name) => /^(Assets|Liabilities|Equity|Income|Expenses)(:[A-Z0-9][A-Za-z0-9-]*)+$/.test(name),
     rule: 'Begin with Assets, Liabilities, Equity, Income or Expenses; then parts such as :Tax-payable.',
   },
-  csv: { test: (name) => !/\p{C}/u.test(name), rule: 'Leave out control characters.' },
-  get jsonl() {
-    return this.csv;
-  },
-  datev: { test: (name) => /^\d{4,9}$/.test(name), rule: 'Give the number of the account: 4 to 9 digits.' },
+  csv: TABLE,
+  jsonl: TABLE,
   xero: {
     test: (name) => /^[A-Za-z0-9.-]{1,10}$/.test(name),
     rule: 'Give the code of the account: at most 10 letters and digits.',
@@ -112,14 +114,27 @@ const VALID: Readonly<Record<JournalFormat, { readonly test: (name: string) => b
   },
 };
 
+/** Accounts of persons have a digit more than the others. */
+function validIn(format: JournalFormat, { datev }: AccountMapping): Valid {
+  if (format !== 'datev') return VALID[format];
+  const digits = Number(datev?.accountLength ?? DEFAULT_ACCOUNT_LENGTH);
+  return {
+    test: (name) => /^\d+$/.test(name) && (name.length === digits || name.length === digits + 1),
+    rule:
+      `Give the number of the account, with ${digits} digits, or ${digits + 1} for a person; ` +
+      'or set datev.accountLength.',
+  };
+}
+
 /** The accounts of a mapping. Errors: `invalid_parameter`, for a name that the format can't hold. */
 export function accountsOf(mapping: AccountMapping, format: JournalFormat): Accounts {
   const named = new Map(KEYS.map((key) => [key, mapping[key] ?? TEMPLATES[key].account]));
+  const valid = validIn(format, mapping);
   const byKind = { revenue: mapping.revenueByKind ?? {}, cost: mapping.costByKind ?? {} };
   const faults = [
-    ...[...named].flatMap(([key, name]) => faultsOf(key, name, TEMPLATES[key].parts, format)),
+    ...[...named].flatMap(([key, name]) => faultsOf(key, name, TEMPLATES[key].parts, format, valid)),
     ...Object.entries(byKind).flatMap(([key, names]) =>
-      Object.entries(names).flatMap(([kind, name]) => faultsOf(`${key}ByKind.${kind}`, name, [], format)),
+      Object.entries(names).flatMap(([kind, name]) => faultsOf(`${key}ByKind.${kind}`, name, [], format, valid)),
     ),
   ];
   const [first, ...others] = faults;
@@ -134,14 +149,19 @@ export function accountsOf(mapping: AccountMapping, format: JournalFormat): Acco
   };
 }
 
-function faultsOf(key: string, name: string, parts: readonly Part[], format: JournalFormat): FieldError[] {
+function faultsOf(
+  key: string,
+  name: string,
+  parts: readonly Part[],
+  format: JournalFormat,
+  { test, rule }: Valid,
+): FieldError[] {
   const fault = (message: string): FieldError => ({ field: `accounts.${key}`, message });
   const unknown = [...name.matchAll(/\{(\w+)\}/g)].find(([, part]) => !parts.some((each) => each === part));
   if (unknown !== undefined) {
     const allowed = parts.length === 0 ? 'nothing in braces' : parts.map((each) => `{${each}}`).join(', ');
     return [fault(`contains ${unknown[0]}, which is not known there (allowed: ${allowed})`)];
   }
-  const { test, rule } = VALID[format];
   return test(name.replace(/\{(\w+)\}/g, 'X'))
     ? []
     : [fault(`is ${JSON.stringify(name)}, which is not an account name in ${format}. ${rule}`)];

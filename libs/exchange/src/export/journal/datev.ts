@@ -1,7 +1,7 @@
-import { type Decimal, decimal, min, ZERO } from '#domain/money/decimal';
+import { type Decimal, decimal, min, sum, ZERO } from '#domain/money/decimal';
 import { unitAmountText } from '#domain/money/money';
 import type { Instant } from '#domain/time/instant';
-import type { DatevOptions } from './accounts.js';
+import { DEFAULT_ACCOUNT_LENGTH, type DatevOptions } from './accounts.js';
 import { lastDayOf } from './dates.js';
 import type { Posting } from './journal.js';
 import { escaped } from './plain-text.js';
@@ -69,7 +69,15 @@ export async function* datevFile(transactions: AsyncIterable<readonly Posting[]>
 }
 
 /** The 31 fields of the first line. */
-function headerOf({ month, currency, at, consultant, client, accountLength = '4', fiscalYearStart = '01-01' }: Of) {
+function headerOf({
+  month,
+  currency,
+  at,
+  consultant,
+  client,
+  accountLength = DEFAULT_ACCOUNT_LENGTH,
+  fiscalYearStart = '01-01',
+}: Of) {
   const digits = (text: string): string => text.replace(/\D/g, '');
   const year = Number(month.slice(0, 4)) - (fiscalYearStart.slice(0, 2) > month.slice(5) ? 1 : 0);
   return [
@@ -92,11 +100,18 @@ interface Pair {
   readonly amount: Decimal;
 }
 
-/** Debits and credits of a transaction, one against the other in their order. Each account keeps its amount. */
+/**
+ * Debits and credits of a transaction, one against the other in their order. Each account keeps its sum: DATEV takes no
+ * booking from an account to itself.
+ */
 function pairsOf(postings: readonly Posting[]): Pair[] {
+  const sums = [...Map.groupBy(postings, ({ account }) => account)].map(([account, own]) => ({
+    account,
+    amount: sum(own.map(({ amount }) => decimal(amount))),
+  }));
   const side = (isDebit: boolean) =>
-    postings
-      .map(({ account, amount }) => ({ account, left: isDebit ? decimal(amount) : decimal(amount).neg() }))
+    sums
+      .map(({ account, amount }) => ({ account, left: isDebit ? amount : amount.neg() }))
       .filter(({ left }) => left.gt(ZERO));
   const [debits, credits] = [side(true), side(false)];
   const pairs: Pair[] = [];

@@ -82,6 +82,12 @@ it('writes a Buchungsstapel for DATEV, each line from one account to another', a
       '119,00;"S";"EUR";;;;1800;1200;;3004;"a-b";;;"payment/acme/EUR/a%20b"',
     ].map((line) => `${line}${';'.repeat(111)}`),
   );
+  // 30.00 − 5.00 on 5000 is 25.00. What an account gives to itself is no line.
+  const bill = { transaction: 'cost/aws', document: 'aws', tenantId: null, provider: 'aws' };
+  const netted = [posting('5000', '30.00', bill), posting('5000', '-5.00', bill), posting('1600', '-25.00', bill)];
+  expect((await written('datev', { datev }, netted)).slice(2)).toEqual([
+    `25,00;"S";"EUR";;;;5000;1600;;0904;"aws";;;"cost/aws"${';'.repeat(111)}`,
+  ]);
   await expect(written('datev', { datev: { client: '1' } })).rejects.toThrow('must name the consultant and the client');
 });
 
@@ -126,10 +132,16 @@ it('wants accounts as each program names them, and names all that are not', () =
   );
   expect(() => accountsOf(codes, 'datev')).toThrow(
     'accounts.cost is "Expenses:Cost:{kind}", which is not an account name in datev. ' +
-      'Give the number of the account: 4 to 9 digits.',
+      'Give the number of the account, with 4 digits, or 5 for a person; or set datev.accountLength.',
   );
   expect(() => accountsOf({ ...codes, bank: 'Bank' }, 'datev')).toThrow('The same is true of accounts.cost.');
   expect(accountsOf({ ...codes, cost: '5000' }, 'datev')('cost', { kind: 'droplet' })).toBe('5000');
+  const long = { ...codes, cost: '5000', receivable: '120000', payable: '1600000' };
+  expect(() => accountsOf(long, 'datev')).toThrow('accounts.receivable is "120000"');
+  expect(() => accountsOf({ ...long, datev: { accountLength: '6' } }, 'datev')).toThrow(
+    'accounts.accruedRevenue is "1001", which is not an account name in datev. ' +
+      'Give the number of the account, with 6 digits, or 7 for a person; or set datev.accountLength.',
+  );
   expect(accountsOf({ ...codes, cost: '5000' }, 'xero')('bank', {})).toBe('1003');
   expect(() => accountsOf({ ...codes, cost: 'Cost of servers' }, 'xero')).toThrow('at most 10 letters and digits');
   expect(accountsOf({}, 'quickbooks')('cost', { kind: 'droplet' })).toBe('Expenses:Cost:Droplet');

@@ -3,6 +3,7 @@ import { documentNumber } from '#domain/invoices/invoice';
 import { byMonth } from '#domain/margin/months';
 import { type Decimal, decimal, integer, sum, text, ZERO } from '#domain/money/decimal';
 import { unitAmountText } from '#domain/money/money';
+import { clockAt } from '#domain/time/calendar';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { contains, type Period } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -208,7 +209,9 @@ async function withRows(db: LedgerCore['db'], documents: readonly JournalDocumen
   const rows = Map.groupBy(await readFrozenRows(db, frozen), ({ invoice_id }) => invoice_id);
   return documents.map((of) => ({
     ...{ number: documentNumber(of.series, of.ordinal), isCreditNote: of.series === 'CN' },
-    ...{ issuedAt: of.issued_at, voidedAt: of.voided_at, tenantId: of.tenant_id, currency: of.currency },
+    issuedOn: clockAt(of.issued_at, of.time_zone).date,
+    voidedOn: of.voided_at === null ? null : clockAt(of.voided_at, of.time_zone).date,
+    ...{ tenantId: of.tenant_id, currency: of.currency },
     receivable: decimal(of.receivable),
     rows: (rows.get(of.document_id) ?? []).map(({ row }) => row),
   }));

@@ -15,11 +15,11 @@ const FEE: FrozenRow = {
   ...{ taxRatePercent: '10', tax: '3', planId: 'p', planEffectiveFrom: T('2026-01-01'), kind: 'charge' },
 };
 
-const booked = (month: string, issuedAt: string, more: Partial<FrozenRow> = {}): unknown[] =>
+const booked = (month: string, issuedOn: string, more: Partial<FrozenRow> = {}): unknown[] =>
   documentTransactions(
     {
       ...{ number: 'INV-000001', isCreditNote: false, tenantId: 't', currency: 'USD' },
-      ...{ issuedAt: T(issuedAt), voidedAt: T('2026-06-05'), receivable: decimal('31'), rows: [{ ...FEE, ...more }] },
+      ...{ issuedOn, voidedOn: '2026-06-05', receivable: decimal('31'), rows: [{ ...FEE, ...more }] },
     },
     month,
     (creditId) => creditId === 'bought',

@@ -1,8 +1,7 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { byMonth } from '#domain/margin/months';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
-import type { Instant } from '#domain/time/instant';
-import { lastDayOf, monthText } from './dates.js';
+import { lastDayOf } from './dates.js';
 import type { AccountKey } from './accounts.js';
 
 export type TransactionType =
@@ -48,8 +47,9 @@ export interface Transaction {
 export interface BookedDocument {
   readonly number: string;
   readonly isCreditNote: boolean;
-  readonly issuedAt: Instant;
-  readonly voidedAt: Instant | null;
+  /** `2026-04-30`, in the tenant's time zone, as the document says. */
+  readonly issuedOn: string;
+  readonly voidedOn: string | null;
   readonly tenantId: string;
   readonly currency: string;
   /** What its issue adds to the receivables. */
@@ -124,20 +124,20 @@ export function documentTransactions(
   month: string,
   isPrepaid: (creditId: string) => boolean,
 ): Transaction[] {
-  const { number, isCreditNote, issuedAt, voidedAt, tenantId, currency, rows } = document;
+  const { number, isCreditNote, issuedOn, voidedOn, tenantId, currency, rows } = document;
   const of = { document: number, tenantId, provider: null, currency };
   const shares = rows.flatMap((row) => sharesOf(row, currency));
-  const issue = { id: number, at: issuedAt, sign: 1, type: isCreditNote ? 'credit_note' : 'invoice' } as const;
+  const issue = { id: number, date: issuedOn, sign: 1, type: isCreditNote ? 'credit_note' : 'invoice' } as const;
   const events = [
     issue,
-    ...(voidedAt === null ? [] : [{ id: `${number}/void`, at: voidedAt, sign: -1, type: 'void' } as const]),
+    ...(voidedOn === null ? [] : [{ id: `${number}/void`, date: voidedOn, sign: -1, type: 'void' } as const]),
   ];
-  return events.flatMap(({ id, at, sign, type }): Transaction[] => {
-    const bookedMonth = monthText(at);
+  return events.flatMap(({ id, date, sign, type }): Transaction[] => {
+    const bookedMonth = date.slice(0, 7);
     if (bookedMonth === month)
       return [
         {
-          ...{ ...of, id, type, bookedMonth, date: at.slice(0, 10) },
+          ...{ ...of, id, type, bookedMonth, date },
           entries: merged([
             ...settled(document, isPrepaid).map((entry) => ({ ...entry, amount: signed(entry.amount, sign) })),
             ...shares.flatMap((share) =>
