@@ -291,9 +291,9 @@ describe('backfill costs', () => {
     expect(countsOf(await backfilled(test, 'costs', legacy))).toEqual([1, 1, 0, 0, 0]);
     const header =
       'bill_bill_type,bill_billing_period_start_date,bill_payer_account_id,identity_line_item_id,identity_time_interval,line_item_currency_code,line_item_line_item_description,' +
-      'line_item_line_item_type,line_item_product_code,line_item_unblended_cost,line_item_usage_end_date,line_item_usage_start_date,savings_plan_savings_plan_effective_cost\n';
+      'line_item_line_item_type,line_item_product_code,line_item_unblended_cost,line_item_usage_end_date,line_item_usage_start_date,savings_plan_savings_plan_effective_cost,savings_plan_total_commitment_to_date,savings_plan_used_commitment\n';
     const cur2 = (id: string, cost: string, type: string, effective: string): string =>
-      `Anniversary,2023-11-01T00:00:00.000Z,42,${id},2023-11-01T00:00:00Z/2023-11-02T00:00:00Z,USD,storage,${type},AmazonS3,${cost},2023-11-02T00:00:00.000Z,2023-11-01T00:00:00.000Z,${effective}\n`;
+      `Anniversary,2023-11-01T00:00:00.000Z,42,${id},2023-11-01T00:00:00Z/2023-11-02T00:00:00Z,USD,storage,${type},AmazonS3,${cost},2023-11-02T00:00:00.000Z,2023-11-01T00:00:00.000Z,${effective},,\n`;
     const file = await files.write(
       'cur2.csv',
       header + cur2('a', '0.50', 'Usage', '') + cur2('b', '1.25', 'SavingsPlanCoveredUsage', '0.75'),

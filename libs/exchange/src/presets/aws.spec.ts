@@ -53,16 +53,6 @@ describe('a row of AWS’s cost and usage report', () => {
     expect(readRow(awsCostReport, next).item.key).toBe(readRow(awsCostReport, AWS).item.key);
   });
 
-  it('keeps the amortised amount of a reservation next to the billed amount', () => {
-    const { item } = readRow(awsCostReport, {
-      ...AWS,
-      'lineItem/LineItemType': 'DiscountedUsage',
-      'lineItem/UnblendedCost': '0',
-      'reservation/EffectiveCost': '0.0075',
-    });
-    expect(item.line).toMatchObject({ category: 'usage', amount: '0', effectiveAmount: '0.0075' });
-  });
-
   it('is refused if its type is unknown: it must not count as usage', () => {
     expect(() => readRow(awsCostReport, { ...AWS, 'lineItem/LineItemType': 'Gift' })).toThrow(RowFault);
   });
@@ -91,31 +81,56 @@ describe('a row of AWS’s cost and usage report', () => {
 
   it('of a savings plan has its effective cost', () => {
     // 1.00 is committed for the hour, 0.75 of it is used: the covered usage would be 1.20 on demand.
-    const plan = { 'savingsPlan/TotalCommitmentToDate': '1.00', 'savingsPlan/UsedCommitment': '0.75' };
+    const plan = (cost: string, committed: string, used: string) => ({
+      'savingsPlan/SavingsPlanEffectiveCost': cost,
+      'savingsPlan/TotalCommitmentToDate': committed,
+      'savingsPlan/UsedCommitment': used,
+    });
     expect([
-      effective('SavingsPlanRecurringFee', '1.00', plan),
-      effective('SavingsPlanCoveredUsage', '1.20', { 'savingsPlan/SavingsPlanEffectiveCost': '0.75' }),
-      effective('SavingsPlanNegation', '-1.20', { 'savingsPlan/SavingsPlanEffectiveCost': '0' }),
+      effective('SavingsPlanRecurringFee', '1.00', plan('', '1.00', '0.75')),
+      effective('SavingsPlanCoveredUsage', '1.20', plan('0.75', '', '')),
+      effective('SavingsPlanNegation', '-1.20', plan('0', '', '')),
+      effective('SavingsPlanUpfrontFee', '8760', plan('', '', '')),
     ]).toEqual([
       ['1', '0.25'],
       ['1.2', '0.75'],
       ['-1.2', '0'],
+      ['8760', '0'],
     ]);
-    expect(effective('SavingsPlanUpfrontFee', '8760')).toEqual(['8760', '0']);
-    // A report without the columns does not say it.
-    expect(effective('SavingsPlanRecurringFee', '1.00')).toEqual(['1', null]);
+  });
+
+  it.each([
+    {},
+    { 'savingsPlan/SavingsPlanEffectiveCost': '0.70' },
+    { 'savingsPlan/TotalCommitmentToDate': '0.70', 'savingsPlan/UsedCommitment': '0.70' },
+  ])('of a savings plan costs what is billed if the report lacks columns: %j', (columns) => {
+    // 1.00 - 1.00 + 0.70 = 0.70, and not 1.70.
+    expect([
+      effective('SavingsPlanCoveredUsage', '1.00', columns),
+      effective('SavingsPlanNegation', '-1.00', columns),
+      effective('SavingsPlanRecurringFee', '0.70', columns),
+      effective('SavingsPlanUpfrontFee', '8760', columns),
+    ]).toEqual([
+      ['1', null],
+      ['-1', null],
+      ['0.7', null],
+      ['8760', null],
+    ]);
+    const { notes } = readRow(awsCostReport, { ...AWS, 'lineItem/LineItemType': 'SavingsPlanNegation', ...columns });
+    expect(notes).toContainEqual(['not_amortized', 'effectiveAmount']);
   });
 
   it('of a reservation has its effective cost', () => {
-    const arn = { 'reservation/ReservationARN': 'arn:aws:ec2:eu-west-1:1:reserved-instances/r' };
-    const unused = {
-      ...arn,
-      'reservation/UnusedAmortizedUpfrontFeeForBillingPeriod': '0.50',
-      'reservation/UnusedRecurringFee': '0.24',
-    };
-    expect(effective('RIFee', '7.44', unused)).toEqual(['7.44', '0.74']);
-    expect(effective('Fee', '100', arn)).toEqual(['100', '0']);
-    // Objects have the names of CUR 2.0, which write each capital of ARN apart.
+    const reservation = (cost: string, upfront: string, recurring: string) => ({
+      'reservation/ReservationARN': 'arn:aws:ec2:eu-west-1:1:reserved-instances/r',
+      'reservation/EffectiveCost': cost,
+      'reservation/UnusedAmortizedUpfrontFeeForBillingPeriod': upfront,
+      'reservation/UnusedRecurringFee': recurring,
+    });
+    expect(effective('DiscountedUsage', '0', reservation('0.0075', '', ''))).toEqual(['0', '0.0075']);
+    expect(effective('RIFee', '7.44', reservation('', '0.50', '0.24'))).toEqual(['7.44', '0.74']);
+    expect(effective('Fee', '100', reservation('', '', ''))).toEqual(['100', '0']);
+    // An object has the names of CUR 2.0, which write each capital of ARN apart.
     const { line } = readRow(awsCostReport, {
       bill_payer_account_id: '1',
       bill_billing_period_start_date: '2026-04-01T00:00:00Z',
@@ -126,10 +141,27 @@ describe('a row of AWS’s cost and usage report', () => {
       line_item_unblended_cost: 120,
       line_item_currency_code: 'USD',
       reservation_reservation_a_r_n: 'arn:aws:ec2:eu-west-1:1:reserved-instances/r',
+      reservation_effective_cost: null,
+      reservation_unused_amortized_upfront_fee_for_billing_period: null,
+      reservation_unused_recurring_fee: null,
     }).item;
     expect([line.amount, line.effectiveAmount]).toEqual(['120', '0']);
     // Another fee, such as support.
     expect(effective('Fee', '29')).toEqual(['29', null]);
+  });
+
+  it('of a reservation costs what is billed if the report lacks columns', () => {
+    // An hour of a year paid upfront, 87.60, which covers usage of 0.0100 an hour: together 87.60.
+    const arn = { 'reservation/ReservationARN': 'arn:aws:ec2:eu-west-1:1:reserved-instances/r' };
+    const some = { ...arn, 'reservation/EffectiveCost': '0.0100' };
+    expect([effective('Fee', '87.60', some), effective('DiscountedUsage', '0', some)]).toEqual([
+      ['87.6', null],
+      ['0', null],
+    ]);
+    expect([effective('Fee', '87.60', arn), effective('RIFee', '7.44', arn)]).toEqual([
+      ['87.6', null],
+      ['7.44', null],
+    ]);
   });
 
   it.each([{ 'resourceTags/user:tenant': 'acme' }, { resource_tags: '{"user:tenant": "acme"}' }])(
