@@ -164,6 +164,88 @@ describe('a row of AWS’s cost and usage report', () => {
     ]);
   });
 
+  /** The unblended cost, the net cost and the discount. */
+  const discounted = (type: string, cost: string, net: string, discount: string, more: object = {}): unknown =>
+    effective(type, cost, { 'lineItem/NetUnblendedCost': net, 'discount/TotalDiscount': discount, ...more });
+
+  it('costs what is left of it after discounts that are no lines of their own', () => {
+    expect(discounted('Usage', '1.00', '0.90', '-0.10')).toEqual(['0.9', null]);
+    // As an object with the names of CUR 2.0.
+    const object = {
+      ...Object.fromEntries(Object.entries(AWS).filter(([name]) => name !== 'lineItem/UnblendedCost')),
+      line_item_unblended_cost: 1,
+      line_item_net_unblended_cost: 0.9,
+      discount_total_discount: -0.1,
+    };
+    expect(readRow(awsCostReport, object).item.line.amount).toBe('0.9');
+    // All of it is taken off, as of a bundled discount. Without a discount, AWS may leave the net cost empty or 0.
+    expect(discounted('Usage', '1.00', '0', '-1.00')).toEqual(['0', null]);
+    expect(discounted('Usage', '1.00', '0', '', { discount: '{"edp": -1.00}' })).toEqual(['0', null]);
+    expect(discounted('Usage', '1.00', '', '')).toEqual(['1', null]);
+    expect(discounted('Usage', '1.00', '0', '0', { discount: '{}' })).toEqual(['1', null]);
+  });
+
+  it('of a discount counts once: in net costs, or as a line', () => {
+    // 0.90 + 0 with net costs, also if the report has both; 1.00 - 0.10 without them.
+    expect([discounted('EdpDiscount', '-0.10', '', ''), discounted('EdpDiscount', '-0.10', '0', '')]).toEqual([
+      ['0', null],
+      ['0', null],
+    ]);
+    // What AWS spreads over no usage has a net cost of its own.
+    expect(discounted('RiVolumeDiscount', '-0.10', '-0.10', '')).toEqual(['-0.1', null]);
+    expect([effective('Usage', '1.00'), effective('EdpDiscount', '-0.10')]).toEqual([
+      ['1', null],
+      ['-0.1', null],
+    ]);
+  });
+
+  it.each([{ 'lineItem/NetUnblendedCost': '0.90' }, { 'discount/TotalDiscount': '-0.10' }])(
+    'costs its unblended cost, with a note, if the report does not tell where its discounts are: %j',
+    (columns) => {
+      const row = { ...AWS, 'lineItem/UnblendedCost': '1.00', ...columns };
+      const { item, notes } = readRow(awsCostReport, row);
+      expect([item.line.amount, notes]).toEqual(['1', [['unsure_discount', 'amount']]]);
+      // A mapping says that discounts are lines.
+      const mapping = { columns: { netAmount: 'lineItem/UnblendedCost' } };
+      if ('lineItem/NetUnblendedCost' in columns)
+        expect(readRow(awsCostReport, row, mapping)).toMatchObject({ item: { line: { amount: '1' } }, notes: [] });
+    },
+  );
+
+  it('of a savings plan or a reservation has its effective cost after discounts', () => {
+    const plan = {
+      'savingsPlan/SavingsPlanEffectiveCost': '',
+      'savingsPlan/TotalCommitmentToDate': '1.00',
+      'savingsPlan/UsedCommitment': '0.75',
+    };
+    // A tenth off: of 0.75 that is used, of the fee of 1.00, and of the 0.25 of it that nothing used.
+    const used = { 'savingsPlan/SavingsPlanEffectiveCost': '0.75', 'savingsPlan/NetSavingsPlanEffectiveCost': '0.675' };
+    expect(discounted('SavingsPlanCoveredUsage', '1.20', '1.08', '-0.12', { ...plan, ...used })).toEqual([
+      '1.08',
+      '0.675',
+    ]);
+    expect(discounted('SavingsPlanNegation', '-1.20', '-1.08', '0.12', plan)).toEqual(['-1.08', '0']);
+    expect(discounted('SavingsPlanRecurringFee', '1.00', '0.90', '-0.10', plan)).toEqual(['0.9', '0.225']);
+    // All is paid upfront, so the fee is 0, and its commitment tells the discount.
+    const upfront = {
+      ...plan,
+      'savingsPlan/AmortizedUpfrontCommitmentForBillingPeriod': '744',
+      'savingsPlan/NetAmortizedUpfrontCommitmentForBillingPeriod': '669.6',
+    };
+    expect(discounted('SavingsPlanRecurringFee', '0', '0', '0', upfront)).toEqual(['0', '0.225']);
+    const reservation = {
+      'reservation/EffectiveCost': '0.0100',
+      'reservation/NetEffectiveCost': '0.0090',
+      'reservation/UnusedAmortizedUpfrontFeeForBillingPeriod': '0.50',
+      'reservation/NetUnusedAmortizedUpfrontFeeForBillingPeriod': '0.45',
+      'reservation/UnusedRecurringFee': '0.20',
+      'reservation/NetUnusedRecurringFee': '0.18',
+    };
+    expect(discounted('DiscountedUsage', '0', '0', '0', reservation)).toEqual(['0', '0.009']);
+    // 0.45 + 0.18
+    expect(discounted('RIFee', '7.44', '6.696', '-0.744', reservation)).toEqual(['6.696', '0.63']);
+  });
+
   it.each([{ 'resourceTags/user:tenant': 'acme' }, { resource_tags: '{"user:tenant": "acme"}' }])(
     'has its tags in columns or in one: %j',
     (tags) => {

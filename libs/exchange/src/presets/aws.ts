@@ -1,6 +1,6 @@
 import type { CostLine } from '#domain/costs/cost';
-import { decimal, text } from '#domain/money/decimal';
 import type { Cells } from '../rows/cells.js';
+import { billedOf, COST_FIELDS, DISCOUNTS, effectiveOf } from './aws-costs.js';
 import { detailFields, nativeDetails, type KnownDetails } from './details.js';
 import type { Preset, PresetField } from './preset.js';
 import { RowFault } from '../rows/row.js';
@@ -20,80 +20,8 @@ const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
   Tax: 'tax',
   Credit: 'credit',
   Refund: 'credit',
-  Discount: 'adjustment',
-  BundledDiscount: 'adjustment',
-  EdpDiscount: 'adjustment',
-  SppDiscount: 'adjustment',
-  RiVolumeDiscount: 'adjustment',
-  PrivateRateDiscount: 'adjustment',
+  ...Object.fromEntries(DISCOUNTS.map((type) => [type, 'adjustment'] as const)),
 };
-
-/** The columns that have the amortised cost. Only together do they give the effective cost of all lines. */
-const PLAN_COSTS = ['savingsPlanEffectiveCost', 'totalCommitment', 'usedCommitment'];
-const RESERVATION_COSTS = ['reservationEffectiveCost', 'unusedUpfront', 'unusedRecurring'];
-
-/**
- * The amortised amount, by line type. The fees of savings plans and reservations keep only what nothing used, because
- * the rest is the effective cost of the usage that they cover. The negation takes back the on-demand cost of that
- * usage. For other types it is the unblended cost: undefined. So it is for all of these where the report lacks columns,
- * or the usage and its fee would both count: 1.00 of covered usage, -1.00 of its negation and 0.70 of the fee are 0.70.
- */
-function effectiveOf(cells: Cells, type: string): string | undefined {
-  switch (type) {
-    case 'DiscountedUsage':
-      return amortised(cells, RESERVATION_COSTS, () => cells.optionalDecimal('reservationEffectiveCost'));
-    case 'RIFee':
-      return amortised(cells, RESERVATION_COSTS, () => sumOf(cells, 'unusedUpfront', 'unusedRecurring'));
-    case 'Fee':
-      return cells.optional('reservationArn') === undefined
-        ? undefined
-        : amortised(cells, RESERVATION_COSTS, () => '0');
-    case 'SavingsPlanCoveredUsage':
-      return amortised(cells, PLAN_COSTS, () => cells.optionalDecimal('savingsPlanEffectiveCost'));
-    case 'SavingsPlanNegation':
-    case 'SavingsPlanUpfrontFee':
-      return amortised(cells, PLAN_COSTS, () => '0');
-    case 'SavingsPlanRecurringFee':
-      return amortised(cells, PLAN_COSTS, () => {
-        const [committed, used] = [cells.optionalDecimal('totalCommitment'), cells.optionalDecimal('usedCommitment')];
-        return committed === undefined || used === undefined
-          ? undefined
-          : text(decimal(committed).minus(decimal(used)));
-      });
-    default:
-      return undefined;
-  }
-}
-
-function amortised(cells: Cells, columns: readonly string[], cost: () => string | undefined): string | undefined {
-  const missing = columns.filter((field) => !cells.hasColumn(field));
-  if (missing.length === 0) return cost();
-  cells.note(
-    'not_amortized',
-    'effectiveAmount',
-    '',
-    'report without all columns of amortized costs. Read as its unblended cost; for amortized costs, select ' +
-      COSTS.flatMap(({ name, columns: [column = ''] }) => (columns.includes(name) ? [column] : [])).join(', '),
-  );
-  return undefined;
-}
-
-/** undefined: there is neither. */
-function sumOf(cells: Cells, one: string, other: string): string | undefined {
-  const [first, second] = [cells.optionalDecimal(one), cells.optionalDecimal(other)];
-  return first === undefined && second === undefined
-    ? undefined
-    : text(decimal(first ?? '0').plus(decimal(second ?? '0')));
-}
-
-const COSTS: readonly PresetField[] = [
-  { name: 'reservationEffectiveCost', columns: ['reservation/EffectiveCost'] },
-  { name: 'savingsPlanEffectiveCost', columns: ['savingsPlan/SavingsPlanEffectiveCost'] },
-  { name: 'totalCommitment', columns: ['savingsPlan/TotalCommitmentToDate'] },
-  { name: 'usedCommitment', columns: ['savingsPlan/UsedCommitment'] },
-  { name: 'unusedUpfront', columns: ['reservation/UnusedAmortizedUpfrontFeeForBillingPeriod'] },
-  { name: 'unusedRecurring', columns: ['reservation/UnusedRecurringFee'] },
-];
 
 /**
  * Fields that name the charge, with its period. AWS gives a line another `LineItemId` in each delivery of a month, so
@@ -177,7 +105,7 @@ export const awsCostReport: Preset<CostItem> = {
     { name: 'kind', columns: ['lineItem/ProductCode'], isRequired: true },
     { name: 'amount', columns: ['lineItem/UnblendedCost'], isRequired: true },
     { name: 'currency', columns: ['lineItem/CurrencyCode'], isRequired: true },
-    ...COSTS,
+    ...COST_FIELDS,
     { name: 'resourceTags', columns: ['resource_tags'] },
     { name: 'tenantId', columns: ['tenantId'] },
     ...detailFields(DETAILS),
@@ -210,7 +138,7 @@ export const awsCostReport: Preset<CostItem> = {
       line: {
         kind: cells.id('kind'),
         chargePeriod: period,
-        amount: cells.decimal('amount'),
+        amount: billedOf(cells, type),
         currency: currencyOf(cells, 'currency'),
         category,
         ...given({
