@@ -31,12 +31,61 @@ describe('ledgerline backfill --detect', () => {
       '{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"instance":"a","namespace":"shop"},' +
         '"values":[[1775037600,"5"]]}]}}',
     );
-    await cli(['backfill', '--detect', file]);
+    const { stdout } = await cli(['backfill', '--detect', file]);
+    expect(stdout).toContain(
+      'prometheus.json: usage, preset prometheus, which needs values that the file lacks\nrow 1: billingKind is missing.',
+    );
     // The namespace is the deployment.
     expect(JSON.parse(await readFile(`${file}.map.json`, 'utf8'))).toEqual({
       preset: 'prometheus',
       values: { billingKind: 'VALUE FOR ALL ROWS' },
     });
+  });
+
+  it.each([
+    [
+      'range.json',
+      '{"status":"success","data":{"resultType":"matrix","result":[' +
+        '{"metric":{"__name__":"gb","namespace":"shop"},"values":[[1775037660,"5"]]}]}}',
+      'usage, preset prometheus\nrow 1: at does not end a UTC hour. Query with a step that begins on one.\n',
+    ],
+    [
+      'events.jsonl',
+      '{"specversion":"1.0","id":"1","source":"api","type":"calls","subject":"shop",' +
+        '"time":"2026-04-01T10:00:00Z","datacontenttype":"text/xml","data":{}}\n',
+      'usage, preset cloudevents\nrow 1: datacontenttype must be application/json',
+    ],
+    [
+      'usage.jsonl',
+      '{"deploymentId":"d","resourceId":"r","billingKind":"k","start":"yesterday","quantity":"1"}\n',
+      'usage, preset usage\nrow 1: start is not an instant such as',
+    ],
+  ])('names the preset and the reasons where it refuses all rows of %s', async (name, content, shown) => {
+    const file = await files.write(name, content);
+    const { code, stdout } = await cli(['backfill', '--detect', file]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`${file}: ${shown}`)]);
+    await expect(readFile(`${file}.map.json`, 'utf8')).rejects.toThrow('ENOENT');
+  });
+
+  it('asks for the column of a quantity, and never for one quantity for all rows', async () => {
+    const file = await files.write(
+      'gateway.jsonl',
+      '{"input_tokens":null,"output_tokens":7,"time":"2026-04-01T10:00:00Z","model":"gpt"}\n',
+    );
+    const { code, stdout } = await cli(['backfill', '--detect', file]);
+    expect(code).toBe(1);
+    expect(stdout).toContain('gateway.jsonl: usage, preset token-trace, which needs values that the file lacks\n');
+    expect(JSON.parse(await readFile(`${file}.map.json`, 'utf8'))).toEqual({
+      preset: 'token-trace',
+      columns: { inputTokens: 'NAME OF A COLUMN' },
+      values: { deploymentId: 'VALUE FOR ALL ROWS' },
+    });
+  });
+
+  it('says why lines are no rows', async () => {
+    const file = await files.write('broken.jsonl', '{"a":\n');
+    const { code, stdout } = await cli(['backfill', '--detect', file]);
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/no preset fits its 0 columns.*\nrow 1: is not JSON/)]);
   });
 
   it('names the preset that fits, as JSON with the rows as they are read', async () => {

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { withSources } from '#exchange/backfill/backfill';
-import { detect, type Detection } from '#exchange/backfill/detect';
+import { detect, type DetectedRow, type Detection } from '#exchange/backfill/detect';
 import { counted, print, printJson, say } from './output.js';
 
 /** Shows which preset fits a file. Returns 1 if none does: a mapping to start from is then written beside it. */
@@ -27,17 +27,26 @@ function writtenMap(file: string, { mapping }: Detection): string | null {
 function show(file: string, { found, columns, mapping }: Detection, map: string | null): void {
   for (const { kind, preset, rows } of found) {
     print(`${file}: ${kind}, preset ${preset}`);
-    for (const each of rows)
-      print('reason' in each ? `row ${each.row}: ${each.field ?? ''} ${each.reason}` : JSON.stringify(each.item));
+    showRows(rows);
     say(`import it: ledgerline backfill ${kind} ${file} --preset ${preset}`);
   }
   if (mapping === null) return;
   print(
-    mapping.mapping.values === undefined
-      ? `${file}: no preset fits its ${counted(columns.length, 'column')}: ${columns.join(', ')}`
-      : `${file}: ${mapping.kind}, preset ${mapping.mapping.preset ?? ''}, which needs values that the file lacks`,
+    mapping.isRecognised
+      ? `${file}: ${mapping.kind}, preset ${mapping.mapping.preset ?? ''}, which needs values that the file lacks`
+      : `${file}: no preset fits its ${counted(columns.length, 'column')}: ${columns.join(', ')}`,
   );
+  showRows(mapping.rows);
   if (map === null) return;
   say(`${map} is a mapping to start from: fill it in, then run`);
   say(`ledgerline backfill ${mapping.kind} ${file} --map ${map} --dry-run`);
+}
+
+function showRows(rows: readonly DetectedRow[]): void {
+  for (const each of rows)
+    print(
+      'reason' in each
+        ? `row ${each.row}: ${[each.field ?? [], each.reason].flat().join(' ')}`
+        : JSON.stringify(each.item),
+    );
 }

@@ -1,5 +1,6 @@
 import { isDomainError } from '#domain/schema';
 import { cellsFor, columnsOf, type Preset, type PresetField } from '../presets/preset.js';
+import { given } from '../presets/costs.js';
 import { isObject } from '../rows/answers.js';
 import { rowsOf } from '../rows/file-rows.js';
 import { BACKFILL_KINDS, type BackfillKind, type Mapping } from '../rows/mapping.js';
@@ -24,12 +25,31 @@ export interface Detection {
   /** Empty: no preset fits without a mapping. */
   readonly found: readonly Detected[];
   /** A mapping to start from: the preset that knows most of the columns, with what is missing for it. */
-  readonly mapping: { readonly kind: BackfillKind; readonly mapping: Mapping } | null;
+  readonly mapping: MappingToFillIn | null;
+}
+
+export interface MappingToFillIn {
+  readonly kind: BackfillKind;
+  /** Whether the file comes from the source of the preset. */
+  readonly isRecognised: boolean;
+  readonly mapping: Mapping;
+  /** Why the first rows can't be read so far. Empty: columns are missing. */
+  readonly rows: readonly DetectedRow[];
+}
+
+interface Candidate {
+  readonly kind: BackfillKind;
+  readonly preset: Preset<unknown>;
 }
 
 const SHOWN_ROWS = 3;
 const TO_FILL_IN = 'NAME OF A COLUMN';
 const VALUE_TO_FILL_IN = 'VALUE FOR ALL ROWS';
+/** Fields that may have one value for a whole file. All others, such as a quantity, differ from row to row. */
+const OF_A_FILE: ReadonlySet<string> = new Set([
+  ...['deploymentId', 'resourceId', 'billingKind', 'provider', 'currency'],
+  ...['payerAccountId', 'billingAccountId', 'tenancyId'],
+]);
 
 /** Which presets fit a file. Only its beginning is read. Errors: `unreadable_file`. */
 export async function detect(source: Source): Promise<Detection> {
@@ -48,11 +68,22 @@ export async function detect(source: Source): Promise<Detection> {
   );
   const generic = BACKFILL_KINDS.flatMap((kind) => PRESETS[kind].slice(-1).map((preset) => ({ kind, preset })));
   const fitting = special.length > 0 ? special : generic;
-  const read = fitting.map((each) => ({ ...each, rows: readBy(each.preset, source, header, shown) }));
-  const found = read.flatMap(({ kind, preset: { name: preset }, rows: of }) =>
-    of === null ? [] : [{ kind, preset, rows: of }],
+  const read = fitting.map((each): Read => {
+    const [rows, lacking] = [readBy(each.preset, source, header, shown), lackingIn(each.preset, source, header, shown)];
+    return { ...each, rows, ...lacking };
+  });
+  const found = read.flatMap(({ kind, preset: { name: preset }, rows: of, missing }) =>
+    of === null || (missing.length > 0 && of.every((row) => 'reason' in row)) ? [] : [{ kind, preset, rows: of }],
   );
-  return { columns, found, mapping: found.length > 0 ? null : mappingFor(fitting, source, header, shown) };
+  return { columns, found, mapping: found.length > 0 ? null : mappingFor(read) };
+}
+
+/** The rows as a preset reads them, and its fields that the file has, and that it lacks. */
+interface Read extends Candidate {
+  /** null: the file lacks columns that the preset needs. */
+  readonly rows: readonly DetectedRow[] | null;
+  readonly present: number;
+  readonly missing: readonly string[];
 }
 
 /** Without the key by which a line is found again: it repeats the other fields. */
@@ -72,7 +103,7 @@ function readBy(
 ): DetectedRow[] | null {
   try {
     const cells = cellsFor(preset, {}, source.name, header);
-    const read = rows.map((row): DetectedRow => {
+    return rows.map((row): DetectedRow => {
       if (row.fault !== undefined) return { row: row.row, field: null, reason: row.fault };
       try {
         return { row: row.row, item: shown(preset.read(cells.on(row))) };
@@ -81,37 +112,54 @@ function readBy(
         return { row: row.row, field: error.field, reason: error.message };
       }
     });
-    // Objects have no header: a generic preset fits them if it can read one.
-    return header === null && read.length > 0 && read.every((each) => 'reason' in each) ? null : read;
   } catch (error) {
     if (isDomainError(error)) return null;
     throw error;
   }
 }
 
-/** For the preset that knows most of the columns. A known source lacks values that only the user knows. */
-function mappingFor(
-  presets: readonly { readonly kind: BackfillKind; readonly preset: Preset<unknown> }[],
+/** How many fields of a preset the file has, and the required ones that it lacks. */
+function lackingIn(
+  preset: Preset<unknown>,
   source: Source,
   header: readonly string[] | null,
   rows: readonly SourceRow[],
-): Detection['mapping'] {
-  const isThere = (preset: Preset<unknown>, field: PresetField): boolean => {
+): Pick<Read, 'present' | 'missing'> {
+  const isThere = (field: PresetField): boolean => {
     if (header !== null) return columnsOf(preset, field, {}, header).names.length > 0;
     // Objects have no header: their fields may be in others.
     const cells = cellsFor(preset, {}, source.name, null);
     return rows.some((row) => cells.on(row).asWritten(field.name) !== undefined);
   };
-  const [best] = presets
-    .map(({ kind, preset }) => {
-      const present = preset.fields.filter((field) => isThere(preset, field));
-      const missing = preset.fields.filter((field) => field.isRequired === true && !present.includes(field));
-      return { kind, preset, present: present.length, missing: missing.map(({ name }) => name) };
-    })
-    .sort((a, b) => b.present - a.present || a.missing.length - b.missing.length);
+  const present = preset.fields.filter(isThere);
+  const missing = preset.fields.filter((field) => field.isRequired === true && !present.includes(field));
+  return { present: present.length, missing: missing.map(({ name }) => name) };
+}
+
+/**
+ * For the preset that knows most of the columns. A known source lacks columns, or values that only the user knows: a
+ * quantity is none, because it would be billed for each row.
+ */
+function mappingFor(candidates: readonly Read[]): MappingToFillIn | null {
+  const [best] = [...candidates].sort((a, b) => b.present - a.present || a.missing.length - b.missing.length);
   if (best === undefined) return null;
-  const { kind, preset, missing } = best;
-  const isGeneric = PRESETS[kind].at(-1) === preset;
-  const fields = Object.fromEntries(missing.map((field) => [field, isGeneric ? TO_FILL_IN : VALUE_TO_FILL_IN]));
-  return { kind, mapping: { preset: preset.name, ...(isGeneric ? { columns: fields } : { values: fields }) } };
+  const { kind, preset, missing, rows } = best;
+  const isRecognised = PRESETS[kind].at(-1) !== preset;
+  const isValue = (field: string): boolean => isRecognised && OF_A_FILE.has(field);
+  const toFillIn = (of: (field: string) => boolean, text: string): Mapping['columns'] | undefined => {
+    const fields = missing.filter(of);
+    return fields.length === 0 ? undefined : Object.fromEntries(fields.map((field) => [field, text]));
+  };
+  return {
+    kind,
+    isRecognised,
+    mapping: {
+      preset: preset.name,
+      ...given({
+        columns: toFillIn((field) => !isValue(field), TO_FILL_IN),
+        values: toFillIn(isValue, VALUE_TO_FILL_IN),
+      }),
+    },
+    rows: rows ?? [],
+  };
 }
