@@ -91,6 +91,8 @@ export const flow = {
 
   LineOpened: ['invoice-lines', 'commands'],
   LineSplit: ['invoice-lines', 'commands'],
+  UnbillableFound: ['commands'],
+  UnbillableEnded: ['commands'],
 
   InvoicePartsClaimed: ['invoices', 'commands'],
   InvoiceDrafted: ['invoices', 'commands'],

@@ -7,6 +7,7 @@ import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { instant } from '#domain/time/instant';
 import { EventCodec } from '#event-store/codec';
 import { type NewEvent, NO_STREAM } from '#event-store/port';
+import { evaluateUnbillable } from '#billing/unbillable/evaluate-unbillable';
 import { evaluateAlerts } from '#billing/alerts/evaluate-alerts';
 import type { Caller } from '#ledger/caller';
 import { feed } from '#operations/webhooks';
@@ -591,6 +592,61 @@ it('says that a credit note paid an invoice, and no money', async () => {
     ['credit_note.issued', expect.objectContaining({ invoiceId })],
     ['invoice.paid', { invoiceId, currency: 'USD', at, by: 'credit_note' }],
   ]);
+});
+
+it('says what can not be billed when it is found, and no more while it stays so', async () => {
+  const KEY = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
+  const reading = (deploymentId: string, billingKind: string, more: object = {}) => ({
+    ...{ command: 'observe-usage', deploymentId },
+    observations: [
+      {
+        ...{ resourceId: 'r', billingKind, granularity: 'event', quantity: '2', ...more },
+        period: { start: '2026-04-10T00:00:00Z', end: '2026-04-10T01:00:00Z' },
+      },
+    ],
+  });
+  await test.apply(
+    plan('cores', '0', [{ billingKind: 'cores', price: { model: 'rate_card' } }]),
+    ...[tenant('t3'), deployment('d-t3', 't3'), subscription('s-t3', 'd-t3', 'cores')],
+    reading('d-t3', 'cores', { rateKey: KEY }),
+    reading('d-t1', 'zones'),
+  );
+  const from = await test.ledger.catchUp();
+  const scheduler: Caller = { actor: 'scheduler', role: 'operator', now: NOW };
+  const evaluate = async () => {
+    await test.ledger.catchUp();
+    const { found, ended } = await evaluateUnbillable(test.core, scheduler);
+    await test.ledger.catchUp();
+    return [found, ended];
+  };
+  expect(await evaluate()).toEqual([2, 0]);
+  expect(await evaluate()).toEqual([0, 0]);
+  const told = async () =>
+    (await test.ask<{ items: Envelope[] }>('feed', { after: from })).items.map(({ type, tenantid, data }) => [
+      ...[type, tenantid ?? null, data],
+    ]);
+  const quarantined = ['line.quarantined', 't3', { invoiceId: null, lineId: expect.any(String), code: 'missing_rate' }];
+  const unbilled = [
+    ...['usage.unbilled', null],
+    {
+      ...{ tenantId: 't1', deploymentId: 'd-t1', billingKind: 'zones', reason: 'no_plan_item', readings: 1 },
+      ...{ quantity: '2', period: { start: '2026-04-10T00:00:00Z', end: '2026-04-10T01:00:00Z' } },
+    },
+  ];
+  expect(await told()).toMatchObject([unbilled, quarantined]);
+
+  // Both are put right, and come back.
+  const rate = { ...KEY, effectiveFrom: T('2026-01-01') };
+  const april = { start: T('2026-04-01'), end: T('2026-05-01') };
+  const waived = { deploymentId: 'd-t1', billingKind: 'zones', period: april };
+  await test.apply(
+    { command: 'set-rate', ...rate, unitPrice: '0.10' },
+    { command: 'waive-usage', ...waived, reason: 'a trial' },
+  );
+  expect(await evaluate()).toEqual([0, 2]);
+  await test.apply({ command: 'withdraw', what: 'waive-usage', ...waived, reason: 'no trial' });
+  expect(await evaluate()).toEqual([1, 0]);
+  expect(await told()).toMatchObject([unbilled, quarantined, unbilled]);
 });
 
 const codec = new EventCodec();

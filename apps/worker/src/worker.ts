@@ -6,6 +6,7 @@ import { Ledger } from '#operations/ledger';
 import { ALERTS } from '#billing/alerts/evaluate-alerts';
 import { BUDGETS } from '#billing/budgets/evaluate-budgets';
 import { keepMonths } from '#billing/costs/keep-months';
+import { UNBILLABLE_WATCHED } from '#billing/unbillable/evaluate-unbillable';
 import { watch } from '#billing/watching/watch';
 import { deliverWebhooks } from '#exchange/webhooks/deliver';
 import { LedgerCore } from '#ledger/ledger-core';
@@ -110,7 +111,7 @@ export async function startWorker({
   ended.catch(() => undefined);
   const rebuilding = carryOutRebuilds(app.get(LedgerCore), stopping.signal, report);
   const keeping = keepMonths(app.get(LedgerCore), stopping.signal, report);
-  const watching = [BUDGETS, ALERTS].map(async (watched) =>
+  const watching = [BUDGETS, ALERTS, UNBILLABLE_WATCHED].map(async (watched) =>
     watch(app.get(LedgerCore), watched, { signal: stopping.signal, now, report }),
   );
   const sending = deliverWebhooks(app.get(LedgerCore), stopping.signal, {

@@ -84,6 +84,8 @@ const EVENTS: Readonly<Record<EventType, Tells>> = {
   MarginAlertCorrected: 'admin',
   AlertRaised: 'admin',
   AlertCleared: 'admin',
+  UnbillableFound: 'open',
+  UnbillableEnded: 'open',
   CostRateSet: 'admin',
   CostRateCorrected: 'admin',
   PeriodClosed: 'open',

@@ -7,6 +7,7 @@ import { inventoryEventsWith } from './inventory/resource.js';
 import { creditEventsWith } from './invoices/credits.js';
 import { invoiceEventsWith } from './invoices/invoice.js';
 import { lineEventsWith } from './lines/line.js';
+import { unbillableEventsWith } from './lines/unbillable.js';
 import { kindMappingEventsWith } from './margin/kind-mapping.js';
 import { alertEventsWith } from './margin/alert-rule.js';
 import { costRateEventsWith } from './margin/cost-rate.js';
@@ -40,6 +41,7 @@ const schemasWith = (id: IdSchema) => ({
   ...rateEventsWith(id),
   ...planEventsWith(id),
   ...lineEventsWith(id),
+  ...unbillableEventsWith(id),
   ...invoiceEventsWith(id),
   ...paymentEventsWith(id),
   ...creditEventsWith(id),

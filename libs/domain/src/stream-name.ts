@@ -7,7 +7,7 @@ export const LONGEST_NAME = 500;
 export const STREAM_KINDS = [
   ...['alert', 'backfill', 'bill', 'billing', 'books', 'budget', 'cost', 'credits', 'deployment', 'estimate'],
   ...['inventory', 'line'],
-  ...['metering', 'plan', 'proposal', 'rate', 'tenant', 'token', 'usage', 'webhook'],
+  ...['metering', 'plan', 'proposal', 'rate', 'tenant', 'token', 'unbillable', 'usage', 'webhook'],
 ] as const;
 
 /**

@@ -154,6 +154,8 @@ function wantedBy({
     case 'MarginAlertCorrected':
     case 'AlertRaised':
     case 'AlertCleared':
+    case 'UnbillableFound':
+    case 'UnbillableEnded':
     case 'WebhookRegistered':
     case 'WebhookChanged':
     case 'WebhookSecretRotated':

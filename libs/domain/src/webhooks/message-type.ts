@@ -15,6 +15,7 @@ export const MESSAGE_TYPES = [
   'correction.owed',
   'line.quarantined',
   'usage.late',
+  'usage.unbilled',
   'rate.corrected',
   'day.metered',
   'budget.threshold_reached',
@@ -30,6 +31,6 @@ export const MESSAGES_OF_MARGIN: readonly MessageType[] = ['alert.raised', 'aler
 
 /** Endpoints of one tenant get none of them. */
 export const MESSAGES_OF_NO_TENANT: readonly MessageType[] = [
-  ...(['rate.corrected', 'day.metered', 'projection.halted'] as const),
+  ...(['rate.corrected', 'day.metered', 'usage.unbilled', 'projection.halted'] as const),
   ...MESSAGES_OF_MARGIN,
 ];

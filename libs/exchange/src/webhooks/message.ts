@@ -36,7 +36,7 @@ export const MESSAGE_EVENTS = [
   ...(['CreditNoteIssued', 'RateCorrected', 'RateWithdrawn', 'RateKeyCorrected', 'DayMetered'] as const),
   ...(['PaymentRecorded', 'PaymentApplied', 'PaymentApplicationWithdrawn', 'PaymentWithdrawn'] as const),
   ...(['RefundRecorded', 'RefundWithdrawn'] as const),
-  ...(['BudgetThresholdReached', 'BudgetThresholdUndone', 'AlertRaised', 'AlertCleared'] as const),
+  ...(['BudgetThresholdReached', 'BudgetThresholdUndone', 'AlertRaised', 'AlertCleared', 'UnbillableFound'] as const),
 ];
 type MessageEvent = (typeof MESSAGE_EVENTS)[number];
 
@@ -148,6 +148,16 @@ const messages: Answers<MessageEvent, Message[]> = {
   BudgetThresholdUndone: budgetCrossed('budget.threshold_undone'),
   AlertRaised: alertChanged('alert.raised'),
   AlertCleared: alertChanged('alert.cleared'),
+  UnbillableFound(event) {
+    const { what, tenantId, deploymentId, billingKind, lineId, reason, period, readings, quantity } = event.data;
+    if (what === 'line') {
+      const data = { invoiceId: null, lineId, code: reason, message: event.data.message };
+      return [message(event, 'line.quarantined', { tenantId, subject: lineId ?? event.data.id, data })];
+    }
+    // Only staff reads what is not billed: the endpoint of a tenant does not get it.
+    const data = { tenantId, deploymentId, billingKind, reason, readings, quantity, period };
+    return [message(event, 'usage.unbilled', { tenantId: null, subject: deploymentId, data })];
+  },
 };
 
 /** The messages of an event by itself, in their order. */
