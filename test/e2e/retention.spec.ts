@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { instant } from '#domain/time/instant';
+import { UsageIntake } from '#billing/usage/ingest';
 import { Audit } from '#audit/audit';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
@@ -297,6 +298,34 @@ describe('a pruned month', () => {
       { status: 'duplicate' },
       { status: 'accepted' },
     ]);
+  });
+
+  it('reads the log for the ids of a source once, and then only where one may be known', async () => {
+    const intake = new UsageIntake(test.core);
+    const send = async (sourceId: string, month: string) => {
+      const observation = {
+        ...{ resourceId: 'r9', billingKind: 'droplet_hours', granularity: 'event' as const, quantity: '1', sourceId },
+        period: { start: instant(T(`2026-${month}-01`)), end: instant(T(`2026-${month}-02`)) },
+      };
+      const [verdict] = await intake.ingest([{ deploymentId: 'd1', isEvent: true, observation }], CALLER);
+      return verdict?.status;
+    };
+    for (let n = 1; n <= 20; n += 1) expect(await send(`event ${n}`, '04')).toBe('accepted');
+    await head();
+    const read = jest.spyOn(test.core.log, 'read');
+    /** The first revisions that were read of the stream of April. */
+    const readFrom = () => read.mock.calls.flatMap(([stream, from = 0]) => (stream.includes('2026-04') ? [from] : []));
+    const later = async (sourceId: string) => send(sourceId, '07');
+    const end = (await test.core.log.revisionOf('usage-d1-2026-04')) + 1;
+    expect([await later('new 1'), await later('new 2'), await later('new 3')]).toEqual(Array(3).fill('accepted'));
+    expect(readFrom()).toEqual([0, end, end]);
+    expect(await later('event 7')).toBe('duplicate');
+    // Late usage of April is found, too.
+    expect(await send('late', '04')).toBe('accepted');
+    expect([await later('late'), await later('new 3'), await later('new 4')]).toEqual([
+      ...['duplicate', 'duplicate', 'accepted'],
+    ]);
+    read.mockRestore();
   });
 
   it('accepts late usage and corrections, and the next invoice books them', async () => {

@@ -33,6 +33,9 @@ function spread(hash: number): number {
   return (mix ^ (mix >>> 16)) >>> 0 || 1;
 }
 
+/** 32 bits of a text. Two texts may have the same. */
+export const printOf = (text: string): number => spread(mixed(START, text));
+
 /** Without the provider: readings that differ only in it are decided by what is recorded. */
 export function printsOf({ resourceId, billingKind, period, granularity, sourceId = '' }: ReadingKey): Prints {
   const resource = mixed(mixed(START, resourceId), billingKind);
@@ -49,7 +52,7 @@ const FULL = 0.75;
 const FIRST_SLOTS = 64;
 
 /** A set of prints: 5 to 11 bytes for each. */
-class PrintSet {
+export class PrintSet {
   private slots = new Uint32Array(FIRST_SLOTS);
   private used = 0;
 

@@ -4,7 +4,8 @@ import { monthOf } from '#domain/time/period';
 import { type Observation, type ReadingKey, usageMonth } from '#domain/usage/usage';
 import type { UsageProviderRow, UsageRecordRow } from '#projections/usage-records/usage-records.table';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { withPruned } from './pruned-usage.js';
+import { monthsHaving } from './pruned-sources.js';
+import { withPruned, withPrunedMonths } from './pruned-usage.js';
 import { excluders, looseKey, looseKeyOfRow, type UsageSpan } from '#projections/usage-records/usage-records.lookups';
 import { readRecordsBySource, type RecordVersion } from '#projections/usage-records/usage-records.read';
 
@@ -76,9 +77,10 @@ export async function knownBySource(
   sourceIds: readonly string[],
 ): Promise<KnownReading[]> {
   const asked = new Set(sourceIds.filter((sourceId) => sourceId !== ''));
-  return withPruned(
+  const span = { deploymentId, billingKind: null, start: null, end: null };
+  return withPrunedMonths(
     core,
-    [{ deploymentId, billingKind: null, start: null, end: null }],
+    async () => monthsHaving(core, await core.usage.prunedMonths([span]), asked),
     async ({ versions, providers }) => {
       const rows = await readRecordsBySource(core.db, deploymentId, sourceIds);
       const isAsked = ({ source_id }: { readonly source_id: string }): boolean => asked.has(source_id);

@@ -50,7 +50,7 @@ export const withPruned = async <Result>(
 ): Promise<Result> => withPrunedMonths(core, async () => core.usage.prunedMonths(spans), read);
 
 /** The same, of the pruned months that `prunedNow` finds. */
-async function withPrunedMonths<Result>(
+export async function withPrunedMonths<Result>(
   core: LedgerCore,
   prunedNow: () => Promise<readonly PrunedMonth[]>,
   read: (pruned: FromLog, months: readonly PrunedMonth[]) => Promise<Result>,
