@@ -334,12 +334,12 @@ export class Ledgerline {
   }
 
   /** Tenants, with their taxes and credits. */
-  async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; name?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
+  async tenants(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; name?: string | undefined; search?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<TenantPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/tenants', query: question });
   }
 
   /** Deployments, and the tenants that they were assigned to over time. */
-  async deployments(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
+  async deployments(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; deploymentId?: string | undefined; deploymentIds?: readonly (string)[] | string | undefined; tenantId?: string | undefined; tenantIds?: readonly (string)[] | string | undefined; search?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<DeploymentPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/deployments', query: question });
   }
 
@@ -429,7 +429,7 @@ export class Ledgerline {
   }
 
   /** Invoice lines and their parts: billed ones as frozen, open ones as rated up to now (`at`). */
-  async lines(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
+  async lines(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; subscriptionId?: string | undefined; billingKind?: string | undefined; status?: "valid" | "split" | undefined; billed?: "true" | "false" | undefined; quarantined?: "true" | "false" | undefined; at?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<LinePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/lines', query: question });
   }
 

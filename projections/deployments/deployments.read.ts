@@ -2,6 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { AgreedOverrides } from '#domain/tenants/deployment';
 import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
+import { contains } from '#read-model/contains';
 import { type AsOf, at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
@@ -32,14 +33,21 @@ function idsOf(db: Db, which: Deployments) {
 
 export const DEPLOYMENT_ORDER = keyset<DeploymentRow>({ deployment_id: 'text' });
 
+/** A selection of deployments, by all that is given. */
+export interface DeploymentsOf {
+  readonly ids: readonly (readonly string[])[];
+  readonly holders: readonly (readonly string[])[];
+  readonly search?: string | undefined;
+}
+
 /**
  * Deployments that are in each of the sets of ids, and that belonged to at least one tenant of each set of holders, in
- * the order of their list.
+ * the order of their list. `search`: a part of the id or the name of each.
  */
 export async function readDeploymentPage(
   db: Db,
   position: number,
-  { ids, holders }: { readonly ids: readonly (readonly string[])[]; readonly holders: readonly (readonly string[])[] },
+  { ids, holders, search }: DeploymentsOf,
   { after, limit }: Rows,
 ): Promise<History<DeploymentRow>[]> {
   let query = db
@@ -48,6 +56,8 @@ export async function readDeploymentPage(
     .where(at(position, 'd'))
     .where(DEPLOYMENT_ORDER.after(after, 'd'));
   for (const each of ids) query = query.where('d.deployment_id', '=', anyOf(each));
+  if (search !== undefined)
+    query = query.where(sql<boolean>`(${contains('d.deployment_id', search)} OR ${contains('d.name', search)})`);
   for (const each of holders)
     query = query.where(sql<boolean>`EXISTS (
       SELECT FROM deployment_assignments a

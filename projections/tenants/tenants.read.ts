@@ -1,5 +1,6 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { anyOf } from '#read-model/any-of';
+import { contains } from '#read-model/contains';
 import { type AsOf, at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
@@ -19,17 +20,26 @@ export async function readTenants(
 
 export const TENANT_ORDER = keyset<TenantRow>({ tenant_id: 'text' });
 
-/** Tenants that are in each of the sets of ids, in the order of their list. `details`: only with one of these. */
+/** Tenants with one of these details, or with a text in their id. */
+export interface TenantsFound {
+  readonly details: readonly string[];
+  readonly inId?: string;
+}
+
+/** Tenants that are in each of the sets of ids, and found by all that is given, in the order of their list. */
 export async function readTenantPage(
   db: Db,
   position: number,
   among: readonly (readonly string[])[],
   { after, limit }: Rows,
-  details?: readonly string[],
+  found: readonly TenantsFound[],
 ): Promise<History<TenantRow>[]> {
   let query = db.selectFrom('tenants').selectAll().where(at(position)).where(TENANT_ORDER.after(after));
   for (const ids of among) query = query.where('tenant_id', '=', anyOf(ids));
-  if (details !== undefined) query = query.where('details_ref', '=', anyOf(details, 'uuid'));
+  for (const { details, inId } of found) {
+    const isNamed = sql<boolean>`details_ref = ${anyOf(details, 'uuid')}`;
+    query = query.where(inId === undefined ? isNamed : sql<boolean>`(${isNamed} OR ${contains('tenant_id', inId)})`);
+  }
   return query.orderBy(TENANT_ORDER.order()).limit(limit).execute();
 }
 

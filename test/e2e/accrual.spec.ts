@@ -67,6 +67,41 @@ const opened = async (...more: object[]) =>
     ...more,
   );
 
+const linesOf = async (question: object): Promise<string[]> =>
+  (
+    await test.ask<{ items: { billingKind: string; period: { start: string } }[] }>('lines', {
+      ...{ tenantId: 't1', status: 'valid', at: T('04-16'), ...question },
+    })
+  ).items.map(({ billingKind, period }) => `${billingKind} from ${period.start.slice(0, 10)}`);
+
+describe('lines', () => {
+  it('are those that are billed, or those that gather', async () => {
+    await opened(use('04-05', '500'));
+    expect(await linesOf({ billed: 'true' })).toEqual([]);
+    await create('04-16');
+    // The fee in advance, and the usage until the invoice. A draft counts.
+    const billed = ['base_fee from 2026-04-01', 'requests from 2026-04-01'];
+    expect(await linesOf({ billed: 'true' })).toEqual(billed);
+    expect(await linesOf({ billed: 'false' })).toEqual(['requests from 2026-04-16']);
+    expect(await linesOf({})).toEqual([...billed, 'requests from 2026-04-16']);
+    expect(await linesOf({ billed: 'true', status: 'split' })).toEqual([]);
+  });
+});
+
+describe('deployments', () => {
+  it('are found by a part of their id or name', async () => {
+    await test.apply(tenant('t1'), deployment('d1', 't1'));
+    await test.apply({ ...deployment('d2', 't1'), name: 'Build farm' });
+    const found = async (search: string): Promise<string[]> =>
+      (await test.ask<{ items: { deploymentId: string }[] }>('deployments', { search })).items.map(
+        ({ deploymentId }) => deploymentId,
+      );
+    expect(await found('FARM')).toEqual(['d2']);
+    expect(await found('D')).toEqual(['d1', 'd2']);
+    expect(await found('_')).toEqual([]);
+  });
+});
+
 describe('accrual', () => {
   it('leaves out what is issued: 55.00 issued, nothing unbilled', async () => {
     // 50.00 in advance, and 500 × 0.01 = 5.00

@@ -54,10 +54,19 @@ describe('a tenant', () => {
     );
     const asOf = String(await test.app.get(LedgerCore).projector.catchUp());
     await test.apply({ command: 'correct-tenant', tenantId: 'grace', name: 'Grace Murray', reason: 'her own' });
-    const named = async (name: string, more: object = {}): Promise<string[]> =>
-      (await test.ask<{ items: { tenantId: string }[] }>('tenants', { name, ...more })).items.map(
+    const found = async (question: object): Promise<string[]> =>
+      (await test.ask<{ items: { tenantId: string }[] }>('tenants', { ...question })).items.map(
         ({ tenantId }) => tenantId,
       );
+    const named = async (name: string, more: object = {}) => found({ name, ...more });
+    // A part of the name or of the id: "Other" is an id, and "Hopper" in two names.
+    expect(await found({ search: 'Hopper' })).toEqual(['longer', 'other']);
+    expect(await found({ search: 'OTHE' })).toEqual(['other']);
+    expect(await found({ search: 'race m' })).toEqual(['grace']);
+    expect(await found({ search: 'hopper', asOf })).toEqual(['grace', 'longer', 'other']);
+    // What is typed is text, and no pattern.
+    expect(await found({ search: '%' })).toEqual([]);
+    expect(await found({ search: 'hopper', name: 'grace hopper' })).toEqual(['other']);
     expect(await named('grace hopper')).toEqual(['other']);
     expect(await named('grace hopper', { asOf })).toEqual(['grace', 'other']);
     expect(await named('Grace Murray', { asOf })).toEqual([]);
@@ -67,6 +76,8 @@ describe('a tenant', () => {
     await pool.query("DELETE FROM ledgerline_private.tenant_details WHERE tenant_id = 'grace'");
     await pool.end();
     expect(await named('grace murray')).toEqual([]);
+    expect(await found({ search: 'murray' })).toEqual([]);
+    expect(await found({ search: 'grac' })).toEqual(['grace', 'longer', 'other']);
   });
 });
 

@@ -93,6 +93,16 @@ export class TenantDetails {
     return rows.map(({ ref }) => ref);
   }
 
+  /** References to the details whose name has a text in it, in whatever case its letters from a to z are. */
+  async containing(text: string): Promise<string[]> {
+    // All names are read: of 100,000 that takes some 50 ms, and an index of parts of names needs an extension.
+    const { rows } = await this.pool.query<{ ref: string }>(
+      `SELECT ref FROM ledgerline_private.tenant_details WHERE strpos(${NAME_KEY}, lower($1 COLLATE "C")) > 0`,
+      [text],
+    );
+    return rows.map(({ ref }) => ref);
+  }
+
   /** Names by reference, without erased ones. */
   async names(refs: readonly string[]): Promise<Map<string, string>> {
     return new Map([...(await this.read(refs))].map(([ref, { name }]) => [ref, name]));

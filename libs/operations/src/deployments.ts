@@ -254,11 +254,15 @@ export const deployments = defineQuery({
     deploymentIds: zOptionalIds,
     tenantId: zOptionalId,
     tenantIds: zOptionalIds,
+    search: zText
+      .min(1)
+      .optional()
+      .describe('A part of the name or of the id. The case of the letters from a to z does not matter'),
   }),
   roles: READERS,
   answer: listOf(zDeployment),
   example: { tenantId: 'acme' },
-  async handle({ deploymentId, deploymentIds, tenantId, tenantIds, ...page }, context) {
+  async handle({ deploymentId, deploymentIds, tenantId, tenantIds, search, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     if (deploymentId !== undefined) await assertVisibleDeployment(context, deploymentId);
@@ -273,7 +277,7 @@ export const deployments = defineQuery({
         readDeploymentPage(
           core.db,
           position,
-          { ids: idSets(deploymentId, deploymentIds), holders: idSets(visible, seen) },
+          { ids: idSets(deploymentId, deploymentIds), holders: idSets(visible, seen), search },
           rows,
         ),
       toItems: async (rows) => withAssignments(context, rows),

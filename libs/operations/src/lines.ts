@@ -47,6 +47,10 @@ export const lines = defineQuery({
     subscriptionId: zOptionalId,
     billingKind: zOptionalId,
     status: z.enum(['valid', 'split']).optional(),
+    billed: z
+      .enum(['true', 'false'])
+      .optional()
+      .describe('`true`: only lines and parts on an invoice or a draft. `false`: only those on none'),
     /** `true`: only lines that can't be rated. `false`: only lines that can. */
     quarantined: z.enum(['true', 'false']).optional(),
     ...zAt,
@@ -55,11 +59,12 @@ export const lines = defineQuery({
   answer: listOf(zLine),
   cost: 5,
   example: { subscriptionId: 'acme-sub', at: MID_APRIL },
-  async handle({ tenantId, subscriptionId, billingKind, status, quarantined, at, ...page }, context) {
+  async handle({ tenantId, subscriptionId, billingKind, status, billed, quarantined, at, ...page }, context) {
     if (subscriptionId !== undefined) await assertVisibleSubscription(context, subscriptionId);
     const asked = {
       tenantId: await visibleTenant(context, tenantId),
       ...{ subscriptionId, billingKind, status },
+      isBilled: billed === undefined ? undefined : billed === 'true',
       isQuarantined: quarantined === undefined ? undefined : quarantined === 'true',
       at: at ?? context.caller.now,
     };

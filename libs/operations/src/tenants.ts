@@ -348,6 +348,8 @@ const zTenant = z
   })
   .meta({ id: 'Tenant' });
 
+const ANY_CASE = 'The case of the letters from a to z does not matter';
+
 export const tenants = defineQuery({
   name: 'tenants',
   summary: 'Tenants, with their taxes and credits',
@@ -355,20 +357,24 @@ export const tenants = defineQuery({
   params: zPage.extend({
     tenantId: zOptionalId,
     tenantIds: zOptionalIds,
-    name: zText.optional().describe('The whole name. The case of the letters from a to z does not matter'),
+    name: zText.optional().describe(`The whole name. ${ANY_CASE}`),
+    search: zText.min(1).optional().describe(`A part of the name or of the id. ${ANY_CASE}`),
   }),
   roles: READERS,
   answer: listOf(zTenant),
   example: { limit: 10 },
-  async handle({ tenantId, tenantIds, name, ...page }, context) {
+  async handle({ tenantId, tenantIds, name, search, ...page }, context) {
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
-    const details = name === undefined ? undefined : await core.details.named(name);
+    const found = [
+      ...(name === undefined ? [] : [{ details: await core.details.named(name) }]),
+      ...(search === undefined ? [] : [{ details: await core.details.containing(search), inId: search }]),
+    ];
     return pageOfRows({
       order: TENANT_ORDER,
       page,
       position,
-      read: async (rows) => readTenantPage(core.db, position, idSets(visible, tenantIds), rows, details),
+      read: async (rows) => readTenantPage(core.db, position, idSets(visible, tenantIds), rows, found),
       toItems: async (rows) => withDetails(context, rows),
     });
   },

@@ -56,6 +56,8 @@ export interface LinesAsked {
   readonly subscriptionId?: string | undefined;
   readonly billingKind?: string | undefined;
   readonly status?: 'valid' | 'split' | undefined;
+  /** Only those on an invoice or a draft, or only those on none. A split line is on none: its parts are. */
+  readonly isBilled?: boolean | undefined;
   /** Only those that can't be rated, or only those that can. */
   readonly isQuarantined?: boolean | undefined;
   /** Open parts are rated up to this instant. */
@@ -67,6 +69,7 @@ interface Entry {
   readonly id: string;
   readonly line: LineDefinition;
   readonly status: 'valid' | 'split';
+  readonly isBilled: boolean;
   readonly period: Period;
   /** The currency that the line is billed in. */
   readonly currency: string;
@@ -81,7 +84,8 @@ export async function lineViews(
 ): Promise<Page<LineView>> {
   const entries = (await entriesOf(context, asked))
     .filter(({ line }) => asked.billingKind === undefined || line.billingKind === asked.billingKind)
-    .filter(({ status }) => asked.status === undefined || status === asked.status);
+    .filter(({ status }) => asked.status === undefined || status === asked.status)
+    .filter(({ isBilled }) => asked.isBilled === undefined || isBilled === asked.isBilled);
   const chosen = asked.isQuarantined === undefined ? entries : await quarantinedOf(context, asked, entries);
   const { items, nextCursor } = pageOfAll(chosen, page, context.position, ({ key }) => key);
   return { items: await viewsOf(context, asked.at, items), nextCursor };
@@ -145,11 +149,22 @@ function entriesOfLine(line: LineDefinition, recorded: readonly RecordedPart[], 
     JSON.stringify([line.tenantId, line.subscriptionId, line.billingKind, line.period.start, line.lineId, start]);
   const parts = tiles(line, recorded);
   const isSplit = isCut(line, parts);
-  const valid = parts.map(({ partId, period }): Entry => ({
-    ...{ id: partId, line, status: 'valid', period, currency, key: keyOf(isSplit ? period.start : '') },
+  const valid = parts.map(({ partId, period, invoiceId }): Entry => ({
+    ...{
+      id: partId,
+      line,
+      status: 'valid',
+      isBilled: invoiceId !== null,
+      period,
+      currency,
+      key: keyOf(isSplit ? period.start : ''),
+    },
   }));
   return isSplit
-    ? [{ id: line.lineId, line, status: 'split', period: line.period, currency, key: keyOf('') }, ...valid]
+    ? [
+        { id: line.lineId, line, status: 'split', isBilled: false, period: line.period, currency, key: keyOf('') },
+        ...valid,
+      ]
     : valid;
 }
 
