@@ -89,7 +89,7 @@ it('lists the first readings, says so where it filters them, and exports all', a
     await page.goto(address);
     const records = page.getByRole('region', { name: 'Records' });
     await records.getByText('500 or more').waitFor();
-    const lines = (await csvOf(page, 'Records')).split('\r\n');
+    const lines = (await csvOf(page, records)).split('\r\n');
     // The titles, 260 × (40 + 1) = 10,660 readings, and the end of the last line
     expect(lines).toHaveLength(10_662);
     await page.goto(address);

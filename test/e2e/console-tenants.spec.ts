@@ -144,12 +144,12 @@ it('adds up the usage of all deployments of a tenant, while they were its own', 
       await page.getByRole('combobox', { name: field }).click();
       await page.getByRole('option', { name: option, exact: true }).click();
     };
-    await choose('Tenant', 'Lab');
+    await choose('Tenant', 'Lab (lab)');
     // 3000 of lab-prod and 4 of lab-test. lab-prod is of globex since 10 April.
     await chart.getByText('In all: seat 3,004').waitFor();
     await choose('Deployment', 'lab-test');
     await chart.getByText('In all: seat 4').waitFor();
-    await choose('Tenant', 'Globex');
+    await choose('Tenant', 'Globex (globex)');
     await chart.getByText('In all: seat 7').waitFor();
   });
 });

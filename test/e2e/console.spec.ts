@@ -318,8 +318,19 @@ describe('the search', () => {
       await page.getByLabel('Search').fill('berlin-prod');
       await page.getByLabel('Search').press('Enter');
       await page.getByRole('heading', { name: 'Berlin Shop' }).waitFor();
-      // Neither 1 nor the second is a tenant or a deployment; the third is no tenant.
-      expect(faults.splice(0)).toEqual(Array.from({ length: 5 }, () => expect.stringContaining('404')));
+      // A part of a name finds its tenant, or the list of all that have it.
+      await page.getByLabel('Search').fill('berl');
+      await page.getByLabel('Search').press('Enter');
+      await page.waitForURL('**/tenants/berlin');
+      await page.getByLabel('Search').fill('sho');
+      await page.getByLabel('Search').press('Enter');
+      await page.waitForURL('**/tenants?search=sho');
+      const found = page.getByRole('table', { name: 'tenants' });
+      await found.getByRole('row', { name: /^Berlin Shop berlin/ }).waitFor();
+      // The titles, Berlin Shop and Shop
+      expect(await found.getByRole('row').count()).toBe(3);
+      // Neither 1 nor the second is a tenant or a deployment, nor are the parts of names; the third is no tenant.
+      expect(faults.splice(0)).toEqual(Array.from({ length: 9 }, () => expect.stringContaining('404')));
     });
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { hindrances } from './accessible.js';
 
 /** The open dialog in which a fact is changed: what it would change is shown first. */
@@ -27,9 +27,9 @@ export async function apply(page: Page, recorded: RegExp): Promise<void> {
   await dialog.waitFor({ state: 'detached' });
 }
 
-/** What the browser saves when a table's button CSV is clicked. The page has this table alone. */
-export async function csvOf(page: Page, section: string): Promise<string> {
+/** What the browser saves when a table's button CSV is clicked. `place` has this table alone. */
+export async function csvOf(page: Page, place: Locator): Promise<string> {
   const saving = page.waitForEvent('download');
-  await page.getByRole('region', { name: section }).getByRole('button', { name: 'CSV' }).click();
+  await place.getByRole('button', { name: 'CSV', exact: true }).click();
   return readFileSync(await (await saving).path(), 'utf8');
 }

@@ -120,14 +120,33 @@ export function useList<Name extends keyof Questions>(
   });
 }
 
-/** The same once all its pages are there, for what is chosen from, or made of, all of them. */
+/** Asks for all further pages of a list, one after another. */
+export function useEveryPage({
+  hasNextPage,
+  isFetching,
+  error,
+  fetchNextPage,
+}: Pick<UseInfiniteQueryResult, 'hasNextPage' | 'isFetching' | 'error' | 'fetchNextPage'>): void {
+  useEffect(() => {
+    if (hasNextPage && !isFetching && error === null) void fetchNextPage();
+  }, [hasNextPage, isFetching, error, fetchNextPage]);
+}
+
+/** A list once all its pages are there, for what is chosen from, or made of, all of them. */
 export function useWholeList<Name extends keyof Questions>(
   name: Name,
   question: Parameters<typeof useList<Name>>[1],
 ): Pick<UseInfiniteQueryResult<readonly ItemOf<Name>[]>, 'data' | 'error' | 'refetch'> {
-  const { data, error, refetch, hasNextPage, isFetching, fetchNextPage } = useList(name, question);
-  useEffect(() => {
-    if (hasNextPage && !isFetching && error === null) void fetchNextPage();
-  }, [hasNextPage, isFetching, error, fetchNextPage]);
-  return { data: hasNextPage ? undefined : data, error, refetch };
+  const list = useList(name, question);
+  useEveryPage(list);
+  return { data: list.hasNextPage ? undefined : list.data, error: list.error, refetch: list.refetch };
+}
+
+/** Asks a query at the moment of the page, where a person wants it. Errors: those of the API. */
+export function useAsk<Name extends keyof Questions>(
+  name: Name,
+): (question: Questions[Name]['question']) => Promise<Questions[Name]['answer']> {
+  const { client } = useSession();
+  const moment = useAsked(name);
+  return async (question) => asked(client, name, question, moment).queryFn();
 }

@@ -1,7 +1,7 @@
 import { Text } from '@mantine/core';
 import { decimal, sum, text } from '#domain/money/decimal';
 import type { Line } from '../../../../clients/typescript/ledgerline.ts';
-import { useAnswer, useList } from '../answers.ts';
+import { useAnswer, useEveryPage, useList } from '../answers.ts';
 import { useNamed } from '../moment.ts';
 import { Answered, During, Figure, Money, Page, Section } from '../parts/states.tsx';
 import { ListTable, QUANTITY } from '../parts/table.tsx';
@@ -57,8 +57,6 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
   );
 }
 
-const isOpen = ({ invoiceId }: Line): boolean => invoiceId === null;
-
 /** What the lines come to so far, in each currency. */
 function Accrued({ lines }: { readonly lines: readonly Line[] }) {
   return (
@@ -74,13 +72,15 @@ function Accrued({ lines }: { readonly lines: readonly Line[] }) {
 
 /** What no invoice bills yet, as it is rated now. */
 function Gathering({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
-  const lines = useList('lines', { tenantId, status: 'valid' });
+  const lines = useList('lines', { tenantId, status: 'valid', billed: 'false' });
+  // The first lines are shown at once. What they come to is known once all are there.
+  useEveryPage(lines);
   return (
     <Section title="Gathering now">
-      {lines.data !== undefined && !lines.hasNextPage && <Accrued lines={lines.data.filter(isOpen)} />}
+      {lines.data !== undefined && !lines.hasNextPage && <Accrued lines={lines.data} />}
+      {lines.hasNextPage && <Text c="dimmed">{`Adding up more than ${lines.data?.length ?? 0} lines …`}</Text>}
       <ListTable
         list={lines}
-        only={isOpen}
         name="gathering"
         keyOf={({ lineId }) => lineId}
         empty="Nothing is gathering: no subscription runs."

@@ -1,16 +1,34 @@
+import { TextInput } from '@mantine/core';
 import { useList } from '../answers.ts';
+import { useParam } from '../moment.ts';
+import { changing } from '../parts/inputs.ts';
 import { Page } from '../parts/states.tsx';
 import { ListTable, To } from '../parts/table.tsx';
 
 export function Tenants() {
-  const tenants = useList('tenants', {});
+  const [search, setSearch] = useParam('search', '');
+  const tenants = useList('tenants', search === '' ? {} : { search });
   return (
-    <Page title="Tenants">
+    <Page
+      title="Tenants"
+      aside={
+        <TextInput
+          aria-label="Part of a name or an id"
+          placeholder="Part of a name or an id"
+          value={search}
+          onChange={changing(setSearch)}
+        />
+      }
+    >
       <ListTable
         list={tenants}
         name="tenants"
         keyOf={({ tenantId }) => tenantId}
-        empty="No tenant is registered. Register one with the command register-tenant."
+        empty={
+          search === ''
+            ? 'No tenant is registered. Register one with the command register-tenant.'
+            : `No tenant has ${search} in its name or id.`
+        }
         columns={[
           {
             title: 'Name',

@@ -1,17 +1,17 @@
-import { Button, Select, Text } from '@mantine/core';
+import { Button, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { Resource, UsageRecord } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
 import { isMonthText, monthOf } from '../formats.ts';
 import { ofAssignment, ofReading, ofResource } from '../facts.ts';
 import { useMoment, useNow, useParam } from '../moment.ts';
+import { DeploymentChooser, TenantChooser } from '../parts/chooser.tsx';
 import { Correct as CorrectDialog } from '../parts/correct.tsx';
 import type { Correctable } from '../prices.ts';
 import { Answered, During, Page, Section, When } from '../parts/states.tsx';
 import { Explain, ListTable, QUANTITY } from '../parts/table.tsx';
 import { TenantUsageChart, UsageChart } from '../parts/usage-chart.tsx';
 import { useIsStaff, useMay } from '../session.tsx';
-import { useTenants } from '../tenants.ts';
 import { MonthInput } from '../parts/month-input.tsx';
 
 const REASONS = {
@@ -23,19 +23,12 @@ const REASONS = {
 
 export function UsagePage() {
   const isStaff = useIsStaff();
-  const deployments = useAnswer('deployments', { limit: 10_000 });
-  const tenants = useTenants();
   const [tenantId, chooseTenant] = useParam('tenant', '');
-  const ids = (deployments.data?.items ?? [])
-    .filter(({ assignments }) => tenantId === '' || assignments.some((each) => each.tenantId === tenantId))
-    .map(({ deploymentId }) => deploymentId);
   const [chosen, choose] = useParam('deployment', '');
+  // What is chosen, or else the first of all. Of a tenant, all are shown together until one is chosen.
+  const deployments = useAnswer('deployments', chosen === '' ? { limit: 1 } : { deploymentIds: [chosen] });
   const [month, setMonth] = useParam('month', monthOf(useNow()));
   const isMonth = isMonthText(month);
-  // Of a tenant, one deployment is shown once it is chosen.
-  const ofTenant = ids.includes(chosen) ? chosen : undefined;
-  const deploymentId = tenantId !== '' ? ofTenant : chosen === '' ? ids[0] : chosen;
-  const deployment = deployments.data?.items.find((each) => each.deploymentId === deploymentId);
   const { asOf } = useMoment();
   const mayCorrect = useMay('platform_admin', 'operator') && asOf === undefined;
   const [corrected, setCorrected] = useState<Correctable | null>(null);
@@ -43,71 +36,58 @@ export function UsagePage() {
   return (
     <Page title="Usage">
       <Answered answer={deployments}>
-        {() => (
-          <>
-            <Select
-              label="Tenant"
-              searchable
-              clearable
-              limit={100}
-              placeholder="All"
-              data={tenants.all.map(({ tenantId: value, name }) => ({ value, label: name ?? value }))}
-              value={tenantId === '' ? null : tenantId}
-              nothingFoundMessage="No tenant is called so"
-              onChange={(value) => {
-                chooseTenant(value ?? '');
-              }}
-            />
-            <Select
-              label="Deployment"
-              searchable
-              clearable={tenantId !== ''}
-              allowDeselect={tenantId !== ''}
-              placeholder="All of the tenant together"
-              limit={100}
-              data={ids}
-              value={deploymentId ?? null}
-              nothingFoundMessage="No deployment is called so"
-              onChange={(value) => {
-                choose(value ?? '');
-              }}
-            />
-            <MonthInput label="Month" month={month} set={setMonth} />
-            {deployment !== undefined && correct !== null && (
-              <Button
-                variant="default"
-                onClick={() => {
-                  correct(ofAssignment(deployment));
-                }}
-              >
-                {`Correct the tenant of ${deployment.name}`}
-              </Button>
-            )}
-            {isMonth && tenantId !== '' && deploymentId === undefined && (
-              <Section title="By day">
-                <TenantUsageChart tenantId={tenantId} month={month} />
-                <Text size="sm" c="dimmed">
-                  Choose a deployment to see its records.
-                </Text>
-              </Section>
-            )}
-            {isMonth && deploymentId !== undefined && (
-              <>
+        {({ items: [found] }) => {
+          const isOf = found?.assignments.some((each) => each.tenantId === tenantId) === true;
+          const deployment = tenantId === '' || (chosen !== '' && isOf) ? found : undefined;
+          const deploymentId = deployment?.deploymentId ?? (tenantId === '' && chosen !== '' ? chosen : undefined);
+          return (
+            <>
+              <TenantChooser label="Tenant" placeholder="All" value={tenantId} set={chooseTenant} isOptional />
+              <DeploymentChooser
+                label="Deployment"
+                placeholder="All of the tenant together"
+                tenantId={tenantId === '' ? undefined : tenantId}
+                value={deploymentId ?? ''}
+                set={choose}
+                isOptional={tenantId !== ''}
+              />
+              <MonthInput label="Month" month={month} set={setMonth} />
+              {deployment !== undefined && correct !== null && (
+                <Button
+                  variant="default"
+                  onClick={() => {
+                    correct(ofAssignment(deployment));
+                  }}
+                >
+                  {`Correct the tenant of ${deployment.name}`}
+                </Button>
+              )}
+              {isMonth && tenantId !== '' && deploymentId === undefined && (
                 <Section title="By day">
-                  <UsageChart deploymentId={deploymentId} month={month} />
+                  <TenantUsageChart tenantId={tenantId} month={month} />
+                  <Text size="sm" c="dimmed">
+                    Choose a deployment to see its records.
+                  </Text>
                 </Section>
-                <Section title="Records">
-                  <Records deploymentId={deploymentId} month={month} correct={correct} />
-                </Section>
-                {isStaff && (
-                  <Section title="Resources at the end of the month">
-                    <Resources deploymentId={deploymentId} month={month} correct={correct} />
+              )}
+              {isMonth && deploymentId !== undefined && (
+                <>
+                  <Section title="By day">
+                    <UsageChart deploymentId={deploymentId} month={month} />
                   </Section>
-                )}
-              </>
-            )}
-          </>
-        )}
+                  <Section title="Records">
+                    <Records deploymentId={deploymentId} month={month} correct={correct} />
+                  </Section>
+                  {isStaff && (
+                    <Section title="Resources at the end of the month">
+                      <Resources deploymentId={deploymentId} month={month} correct={correct} />
+                    </Section>
+                  )}
+                </>
+              )}
+            </>
+          );
+        }}
       </Answered>
       {isStaff && (
         <Section title="Not billed by any line">

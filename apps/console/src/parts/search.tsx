@@ -16,7 +16,7 @@ function noneIfUnknown(error: unknown): { readonly items: readonly { readonly te
 
 const NOT_FOUND = 404;
 
-/** Opens an invoice by its number, a tenant or rate by its name, an event by its position, and all else by its id. */
+/** Opens an invoice by its number, a tenant by a part of its name, a rate, an event by its position, all else by id. */
 export function Search() {
   const { client, tenantId } = useSession();
   const go = useGo();
@@ -58,6 +58,11 @@ export function Search() {
       if (thing !== undefined) return thing;
       const [named] = (await client.tenants({ limit: 1, name: wanted })).items;
       if (named !== undefined) return `/tenants/${encodeURIComponent(named.tenantId)}`;
+      const [found, ...others] = (await client.tenants({ limit: 2, search: wanted })).items;
+      if (found !== undefined)
+        return others.length === 0
+          ? `/tenants/${encodeURIComponent(found.tenantId)}`
+          : `/tenants?search=${encodeURIComponent(wanted)}`;
     }
     throw new Error(
       `Nothing is called ${wanted}. Search by tenant, deployment, resource, rate, invoice number, id, or log position.`,

@@ -1,4 +1,4 @@
-import { Group, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Group, Stack, Text, TextInput } from '@mantine/core';
 import { lazy, Suspense } from 'react';
 import type {
   BridgePart,
@@ -10,10 +10,11 @@ import { useAnswer } from '../../answers.ts';
 import { isMonthText, instantText, isZero, monthOf, monthText, quantityText } from '../../formats.ts';
 import { useParam } from '../../moment.ts';
 import { changing } from '../../parts/inputs.ts';
+import { TenantChooser } from '../../parts/chooser.tsx';
 import { MonthInput } from '../../parts/month-input.tsx';
 import { Answered, Figures, Section } from '../../parts/states.tsx';
 import { DataTable, Explain } from '../../parts/table.tsx';
-import { choicesOf, useTenants } from '../../tenants.ts';
+import { useTenants } from '../../tenants.ts';
 import type { Shown } from './figures.tsx';
 
 const BridgeBars = lazy(async () => ({ default: (await import('../../charts/bridge-bars.tsx')).BridgeBars }));
@@ -23,7 +24,6 @@ export function Bridge({ month, currency }: Shown) {
   const [from, setFrom] = useParam('from', monthOf(new Date(`${month}-01T00:00:00Z`), -1));
   const [before, setBefore] = useParam('fromAsOf', '');
   const [tenantId, setTenantId] = useParam('tenant', '');
-  const { all: tenants } = useTenants();
   const isMonth = isMonthText(from);
   const ends = before === '' ? { from, to: month } : { period: month, fromAsOf: before };
   const bridge = useAnswer(
@@ -47,18 +47,7 @@ export function Bridge({ month, currency }: Shown) {
               setBefore(next.trim());
             })}
           />
-          <Select
-            label="Tenant"
-            placeholder="All"
-            searchable
-            clearable
-            limit={100}
-            data={choicesOf(tenants)}
-            value={tenantId === '' ? null : tenantId}
-            onChange={(next) => {
-              setTenantId(next ?? '');
-            }}
-          />
+          <TenantChooser label="Tenant" placeholder="All" value={tenantId} set={setTenantId} isOptional />
         </Group>
         <Answered answer={bridge}>{(of) => <Bridged of={of} tenantId={tenantId} />}</Answered>
       </Stack>

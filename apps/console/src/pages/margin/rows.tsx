@@ -2,16 +2,17 @@ import { FIRST_ITEMS, moreThan } from '../../parts/growing.ts';
 import { Stack, Text } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import type { Explained, ExplainedCost, Ledgerline } from '../../../../../clients/typescript/ledgerline.ts';
-import { useAnswer } from '../../answers.ts';
+import { useAnswer, useAsk } from '../../answers.ts';
 import { quantityText } from '../../formats.ts';
 import { Answered, Failure } from '../../parts/states.tsx';
-import { DataTable, Explain, To } from '../../parts/table.tsx';
+import { DataTable, Explain, type More, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
+
+/** All of a list, for a file. */
+const EVERY = 1_000_000;
 
 type Question = Parameters<Ledgerline['explain']>[0];
 type ExplainedMargin = Extract<Explained, { readonly is: 'margin' }>;
-
-/** So many of each list are asked for at first, and so many times as many after each "Show more". */
 
 interface Rows {
   /** What explain calls the margin. */
@@ -58,22 +59,43 @@ function Grown({
 }: {
   readonly of: ExplainedMargin;
   readonly question: Question;
-  readonly children: (of: ExplainedMargin, more: () => void) => ReactNode;
+  readonly children: (of: ExplainedMargin, more: Further) => ReactNode;
 }) {
   const [first, setFirst] = useState(FIRST_ITEMS);
   const grown = useAnswer('explain', first === FIRST_ITEMS ? null : { ...question, first }, { grows: true });
+  const ask = useAsk('explain');
   const shown = grown.data?.is === 'margin' ? grown.data : of;
   if (grown.error !== null) return <Failure error={grown.error} retry={() => void grown.refetch()} />;
-  return children(shown, () => {
-    setFirst(moreThan(first));
+  return children(shown, {
+    next() {
+      setFirst(moreThan(first));
+    },
+    async every() {
+      const all = await ask({ ...question, first: EVERY });
+      if (all.is !== 'margin') throw new Error(`the explanation of ${question.id} is not of a margin`);
+      return all;
+    },
   });
 }
+
+/** What a list has besides the rows that are shown. */
+interface Further {
+  readonly next: () => void;
+  readonly every: () => Promise<ExplainedMargin>;
+}
+
+/** undefined: the rows are all. */
+const moreOf = <Row,>(
+  isMore: boolean,
+  { next, every }: Further,
+  rowsOf: (of: ExplainedMargin) => readonly Row[],
+): More<Row> | undefined => (isMore ? { next, all: async () => rowsOf(await every()) } : undefined);
 
 interface ListOf {
   readonly name: string;
   readonly of: ExplainedMargin;
   readonly currency: string;
-  readonly more: () => void;
+  readonly more: Further;
 }
 
 function RevenueRows({ name, of: { revenue, revenueCount }, currency, more }: ListOf) {
@@ -81,7 +103,7 @@ function RevenueRows({ name, of: { revenue, revenueCount }, currency, more }: Li
     <DataTable
       name={`revenue of ${name}`}
       rows={revenue}
-      more={revenue.length < revenueCount ? { next: more } : undefined}
+      more={moreOf(revenue.length < revenueCount, more, (of) => of.revenue)}
       keyOf={(each) => JSON.stringify([each.invoiceId, each.cause, each.deploymentId, each.billingKind])}
       empty="No invoice billed it."
       columns={[
@@ -105,7 +127,7 @@ function CostLines({ name, of: { tenantId: holder, costs, costCount }, currency,
     <DataTable
       name={`cost of ${name}`}
       rows={costs}
-      more={costs.length < costCount ? { next: more } : undefined}
+      more={moreOf(costs.length < costCount, more, (of) => of.costs)}
       keyOf={(each) => JSON.stringify([each.costLine, each.tenantId, each.deploymentId, each.amount])}
       empty="The provider billed nothing for it."
       columns={[
@@ -139,9 +161,12 @@ function CostLines({ name, of: { tenantId: holder, costs, costCount }, currency,
   );
 }
 
+const partsOf = (shared: ExplainedMargin['shared']) =>
+  shared.flatMap((policy) => policy.parts.map((part) => ({ policy, part })));
+
 /** Nothing where no policy shares cost. */
 function SharedParts({ name, of: { shared }, currency, more }: ListOf) {
-  const parts = shared.flatMap((policy) => policy.parts.map((part) => ({ policy, part })));
+  const parts = partsOf(shared);
   if (parts.length === 0) return null;
   return (
     <>
@@ -149,7 +174,11 @@ function SharedParts({ name, of: { shared }, currency, more }: ListOf) {
       <DataTable
         name={`shared cost of ${name}`}
         rows={parts}
-        more={shared.some((policy) => policy.parts.length < policy.partCount) ? { next: more } : undefined}
+        more={moreOf(
+          shared.some((policy) => policy.parts.length < policy.partCount),
+          more,
+          (of) => partsOf(of.shared),
+        )}
         keyOf={({ policy, part }) => JSON.stringify([policy.policyId, policy.effectiveFrom, part.deploymentId])}
         empty=""
         columns={[

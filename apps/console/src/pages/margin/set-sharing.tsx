@@ -7,7 +7,7 @@ import { Dialog } from '../../parts/dialog.tsx';
 import { changing } from '../../parts/inputs.ts';
 import { PreviewedChange } from '../../parts/previewed-change.tsx';
 import { useSession } from '../../session.tsx';
-import { choicesOf, useTenants } from '../../tenants.ts';
+import { TenantChooser } from '../../parts/chooser.tsx';
 import type { Shown } from './figures.tsx';
 import { METHODS, type Method } from './methods.ts';
 import { SharingChanges } from './sharing-changes.tsx';
@@ -156,9 +156,6 @@ function Terms({ typed, type, isNew, month, currency }: TermsOf) {
   );
 }
 
-/** As many tenants as are shown to choose from at once. Others are found by typing. */
-const MOST_CHOICES = 100;
-
 function Weights({
   weights,
   set,
@@ -166,7 +163,6 @@ function Weights({
   readonly weights: readonly Weight[];
   readonly set: (weights: readonly Weight[]) => void;
 }) {
-  const { all: tenants } = useTenants();
   const change = (index: number, to: Partial<Weight>): void => {
     set(weights.map((each, at) => (at === index ? { ...each, ...to } : each)));
   };
@@ -175,15 +171,11 @@ function Weights({
       <Text size="sm">All percentages must come to 100.</Text>
       {weights.map(({ tenantId, percent }, index) => (
         <Group key={index} gap="xs" align="end">
-          <Select
+          <TenantChooser
             label={`Tenant ${index + 1}`}
-            searchable
-            limit={MOST_CHOICES}
-            data={choicesOf(tenants)}
-            value={tenantId === '' ? null : tenantId}
-            nothingFoundMessage="No tenant is called so"
-            onChange={(next) => {
-              change(index, { tenantId: next ?? '' });
+            value={tenantId}
+            set={(next) => {
+              change(index, { tenantId: next });
             }}
           />
           <TextInput
