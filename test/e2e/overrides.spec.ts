@@ -116,6 +116,19 @@ describe('overrides', () => {
     expect(await total('a', '2026-07-01')).toBe('47.50');
   });
 
+  it('of the base fee hold under another plan too, until they are ended', async () => {
+    await test.apply(agreed({ baseFee: '8.00' }), plan('q', '500.00', []), {
+      command: 'change-plan',
+      subscriptionId: 's-a',
+      planId: 'q',
+      at: T('2026-05-01'),
+    });
+    // April and May
+    expect(await total('a', '2026-05-01')).toBe('16.00');
+    await test.apply(agreed({ items: [] }, { effectiveFrom: T('2026-06-01') }));
+    expect(await total('a', '2026-06-01')).toBe('500.00');
+  });
+
   it('end for a tenant who takes the deployment over', async () => {
     await test.apply(agreed(OWN_PRICE), {
       ...{ command: 'assign-deployment', deploymentId: 'd-a', tenantId: 'b', from: T('2026-04-16') },

@@ -676,6 +676,8 @@ describe('the feed', () => {
     expect(await test.ask('feed', { tenantId: 't2', type: 'invoice.issued' })).toMatchObject({
       items: [{ tenantid: 't2', type: 'invoice.issued' }],
     });
+    // A halt is a state that passes, so the feed never has it.
+    await expect(test.ask('feed', { type: 'projection.halted' })).rejects.toMatchObject({ code: 'invalid_parameter' });
     const own = { ...ADMIN, role: 'tenant' as const, tenantId: 't2' };
     expect(await test.ledger.ask('feed', {}, own)).toMatchObject({ items: [{ tenantid: 't2' }, { tenantid: 't2' }] });
     await expect(test.ledger.ask('feed', { tenantId: 't1' }, own)).rejects.toMatchObject({ code: 'unknown_tenant' });

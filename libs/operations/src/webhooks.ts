@@ -4,14 +4,19 @@ import { zId, zInstant, zText } from '#domain/schema';
 import { tenantStream } from '#domain/tenants/tenant';
 import { isBefore, type Instant } from '#domain/time/instant';
 import { envelopeOf, type Message } from '#exchange/webhooks/message';
-import { MESSAGE_TYPES, MESSAGES_OF_MARGIN, MESSAGES_OF_NO_TENANT } from '#domain/webhooks/message-type';
+import {
+  FEED_TYPES,
+  isFeedType,
+  MESSAGE_TYPES,
+  MESSAGES_OF_MARGIN,
+  MESSAGES_OF_NO_TENANT,
+} from '#domain/webhooks/message-type';
 import {
   changeWebhook,
   registerWebhook,
   unknownWebhook,
   type WebhookEvent,
   webhookStream,
-  zMessageType,
   zMessageTypes,
 } from '#domain/webhooks/webhook';
 import { readMessages } from '#exchange/webhooks/messages';
@@ -313,7 +318,7 @@ const zFeedMessage = z
     specversion: z.literal('1.0'),
     id: z.string().describe('The same whenever and however the message is read'),
     source: z.string(),
-    type: z.enum(MESSAGE_TYPES),
+    type: z.enum(FEED_TYPES),
     subject: z.string().describe('What it is about, such as the id of an invoice'),
     time: zTimestamp.describe('When the event was recorded'),
     timestamp: zTimestamp.describe('The same'),
@@ -342,7 +347,7 @@ export const feed = defineQuery({
     wait: zWhole({ min: 0, max: LONGEST_WAIT_S, message: `must be seconds from 0 to ${LONGEST_WAIT_S}` })
       .default(0)
       .describe('Over REST: how long the read waits, in seconds, while the log has nothing after the position'),
-    type: zMessageType.optional(),
+    type: z.enum(FEED_TYPES, 'must be a type of message in the feed, such as invoice.issued').optional(),
     tenantId: zOptionalId,
     limit: zWhole({ min: 1, max: MOST_FEED_EVENTS, message: `must be a number from 1 to ${MOST_FEED_EVENTS}` })
       .default(FEED_EVENTS)
@@ -373,11 +378,12 @@ export const feed = defineQuery({
         !hidden.includes(message.type) &&
         (tenantId === null || message.tenantId === tenantId),
     );
-    return { items: wanted.map(shown), position };
+    return { items: wanted.flatMap(shown), position };
   },
 });
 
-const shown = (message: Message) => ({ ...envelopeOf(message), data: { ...message.data } });
+const shown = (message: Message) =>
+  isFeedType(message.type) ? [{ ...envelopeOf(message), type: message.type, data: { ...message.data } }] : [];
 
 export const webhookOperations: Operations = {
   commands: [register, change, rotate, pause, resume, replay, remove],

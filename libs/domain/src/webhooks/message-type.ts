@@ -26,6 +26,12 @@ export const MESSAGE_TYPES = [
 ] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
+/** About states that pass: only endpoints get them. The feed has what follows from the log. */
+const MESSAGES_OF_STATES = ['projection.halted'] as const;
+type FeedType = Exclude<MessageType, (typeof MESSAGES_OF_STATES)[number]>;
+export const isFeedType = (type: MessageType): type is FeedType => !MESSAGES_OF_STATES.some((each) => each === type);
+export const FEED_TYPES: readonly FeedType[] = MESSAGE_TYPES.filter(isFeedType);
+
 /** They tell margin, which only platform_admin sees. */
 export const MESSAGES_OF_MARGIN: readonly MessageType[] = ['alert.raised', 'alert.cleared'];
 

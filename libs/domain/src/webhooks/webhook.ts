@@ -7,7 +7,7 @@ import { MESSAGE_TYPES, type MessageType } from './message-type.js';
 /** An HTTP endpoint that receives messages about what happens in the ledger. */
 export const webhookStream = (webhookId: string): string => streamName('webhook', [webhookId]);
 
-export const zMessageType = z.enum(MESSAGE_TYPES, 'must be a type of message, such as invoice.issued');
+const zMessageType = z.enum(MESSAGE_TYPES, 'must be a type of message, such as invoice.issued');
 export const zMessageTypes = z
   .array(zMessageType)
   .min(1)
