@@ -60,7 +60,7 @@ export async function readJournalDocuments(
       WHERE ${at(position, 'i')} AND i.ordinal IS NOT NULL
       UNION ALL
       SELECT c.credit_note_id, 'CN', c.ordinal, c.issued_at, NULL, c.tenant_id, c.currency, c.rows_attempt,
-        i.computed_at,        coalesce(noted.amount_due - due.amount_due, 0)
+        i.computed_at, coalesce(noted.amount_due - due.amount_due, 0)
       FROM credit_notes c
       JOIN invoices i ON i.invoice_id = c.invoice_id AND ${at(position, 'i')}
       LEFT JOIN invoices due ON due.invoice_id = c.invoice_id AND due.position_to = c.position_from

@@ -211,6 +211,7 @@ const BREAKING: Readonly<Record<string, EInvoice | Partial<EInvoice>>> = {
   'BR-Z-10': { ...untaxed('Z', 'none') },
   'PEPPOL-EN16931-R003': { buyerReference: null },
   'PEPPOL-EN16931-CL008': buyer({ electronicAddress: { scheme: 'EM', id: 'a@b.c' } }),
+  'PEPPOL-EN16931-R008': { note: ' ' },
   'PEPPOL-EN16931-R010': buyer({ electronicAddress: null }),
   'PEPPOL-EN16931-R020': seller({ electronicAddress: null }),
   'PEPPOL-EN16931-R110': line({ period: { ...MAY, start: '2026-04-30' } }),
@@ -266,15 +267,38 @@ const OF_REASONS = ['G', 'O', 'IC', 'AE', 'D', 'F', 'I', 'J'].map((code, index):
   untaxed('Z', null, { taxes: [{ ...first('Z'), reason: null, reasonCode: `VATEX-EU-${code}` }] }),
 ]);
 
+/**
+ * Electronic addresses, each valid and with another last digit. The valid ones are public: of GS1, Equinor, Novo
+ * Nordisk, Proximus, Ericsson and Telstra.
+ */
+const IDENTIFIED = [
+  ['R040', '0088', '9506000140445', '9506000140446'],
+  ['R041', '0192', '923609016', '923609017'],
+  ['R042', '0184', 'DK24256790', 'DK2425679'],
+  ['R043', '0208', '0202239951', '0202239952'],
+  ['R049', '0007', '5560160680', '5560160681'],
+  ['R050', '0151', '33051775556', '33051775557'],
+] as const;
+const OF_IDENTIFIERS = IDENTIFIED.map(([number, scheme, , id]): [string, EInvoice] => [
+  `PEPPOL-COMMON-${number}`,
+  { ...INVOICE, ...buyer({ electronicAddress: { scheme, id } }) },
+]);
+
 const CASES: readonly [string, EInvoice][] = [
   ...Object.entries(BREAKING).map(([id, change]): [string, EInvoice] => [id, { ...INVOICE, ...change }]),
   ...OF_CATEGORIES,
   ...OF_REASONS,
+  ...OF_IDENTIFIERS,
 ];
 const profileOf = (id: string): ProfileName =>
   id.startsWith('PEPPOL') ? 'peppol' : id.startsWith('BR-DE-') && !id.startsWith('BR-DEC') ? 'xrechnung' : 'en16931';
 
 describe('the rules', () => {
+  it.each(IDENTIFIED.map(([, scheme, id]) => [scheme, id]))('of Peppol take %s %s', (scheme = '', id = '') => {
+    const invoice = { ...INVOICE, ...buyer({ electronicAddress: { scheme, id } }) };
+    expect(ids(invoice, { format: 'ubl', profile: 'peppol' })).toEqual([]);
+  });
+
   it.each(CASES)('refuse by %s', (id, invoice) => {
     expect(ids(invoice, { format: id.startsWith('CII') ? 'cii' : 'ubl', profile: profileOf(id) })).toContain(id);
   });

@@ -1,6 +1,7 @@
 import { decimal, round } from '#domain/money/decimal';
 import type { ProfileName } from './profiles.js';
 import { isPeppolScheme } from './codes.js';
+import { IDENTIFIERS } from './identifiers.js';
 import { added, AMOUNTS, BUYER, isGiven, isSame, type Rule, rule, SCALE, SELLER, WRONG } from './rule.js';
 
 const addresses: readonly Rule[] = [
@@ -30,6 +31,12 @@ const CATEGORY_OF_REASON = [
   ['VATEX-EU-J', 'E', '11'],
 ] as const;
 
+/** All texts of an invoice, at any depth. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
+}
+
 const PEPPOL: readonly Rule[] = [
   ...CATEGORY_OF_REASON.map(([code, category, number]) =>
     rule(
@@ -47,6 +54,16 @@ const PEPPOL: readonly Rule[] = [
       [seller, buyer].every(
         ({ electronicAddress }) => electronicAddress === null || isPeppolScheme(electronicAddress.scheme),
       ),
+  ),
+  ...IDENTIFIERS.map(({ rule: id, scheme, says, isValid }) =>
+    rule(id, `${says} Its check digit is right, if it has one.`, WRONG('electronicAddress.id'), ({ seller, buyer }) =>
+      [seller, buyer].every(
+        ({ electronicAddress: address }) => address === null || address.scheme !== scheme || isValid(address.id.trim()),
+      ),
+    ),
+  ),
+  rule('PEPPOL-EN16931-R008', 'No value is blank.', WRONG('the value that has only spaces'), (invoice) =>
+    textsIn(invoice).every(isGiven),
   ),
   rule('PEPPOL-EN16931-R003', 'An invoice has a buyer reference.', BUYER('eInvoice.buyerReference'), (invoice) =>
     isGiven(invoice.buyerReference),
