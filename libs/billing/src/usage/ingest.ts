@@ -31,6 +31,8 @@ export type Ingested = Verdict & { readonly position?: number };
 interface Job {
   readonly call: CommandCall;
   readonly observations: readonly Observation[];
+  /** Those of them that are known by the id of their source. */
+  readonly events: ReadonlySet<Observation>;
   readonly done: PromiseWithResolvers<readonly Ingested[]>;
 }
 
@@ -139,13 +141,12 @@ export class UsageIntake {
         const earlier = seen.get(sourceId);
         seen.set(sourceId, earlier ?? observation);
         if (earlier === undefined) return null;
-        const isSame = sameEvent(bodyOf(earlier), earlier, observation);
-        return isSame
-          ? { status: 'duplicate' }
-          : rejected(conflict('usage_conflict', `event ${sourceId} was sent twice, with different contents.`));
+        return sentBefore(earlier, observation);
       });
-      const fresh = readings.filter((_, index) => verdicts[index] === null).map(({ observation }) => observation);
-      const rest = (await this.byMonth(deploymentId, fresh, caller)).values();
+      const fresh = readings.filter((_, index) => verdicts[index] === null);
+      const events = new Set(fresh.flatMap(({ isEvent, observation }) => (isEvent ? [observation] : [])));
+      const observations = fresh.map(({ observation }) => observation);
+      const rest = (await this.byMonth(deploymentId, observations, caller, events)).values();
       return verdicts.map((verdict) => verdict ?? rest.next().value ?? missing());
     });
   }
@@ -175,6 +176,7 @@ export class UsageIntake {
     deploymentId: string,
     observations: readonly Observation[],
     caller: Caller,
+    events: ReadonlySet<Observation> = new Set(),
   ): Promise<readonly Ingested[]> {
     const verdicts = new Array<Ingested>(observations.length);
     const faultOf = farFrom(caller.now, this.core.usageYears);
@@ -193,6 +195,7 @@ export class UsageIntake {
           month,
           indexes.flatMap((index) => observations[index] ?? []),
           caller,
+          events,
         );
         for (const [at, index] of indexes.entries()) verdicts[index] = of[at] ?? missing();
       }),
@@ -205,9 +208,10 @@ export class UsageIntake {
     month: string,
     observations: readonly Observation[],
     caller: Caller,
+    events: ReadonlySet<Observation>,
   ): Promise<readonly Ingested[]> {
     const done = Promise.withResolvers<readonly Ingested[]>();
-    const job: Job = { call: callFor(deploymentId, observations, caller), observations, done };
+    const job: Job = { call: callFor(deploymentId, observations, caller), observations, events, done };
     const stream = usageStream(deploymentId, month);
     const waiting = this.waiting.get(stream);
     if (waiting !== undefined) {
@@ -267,13 +271,21 @@ export class UsageIntake {
     const batches = jobs.map(({ observations }) => observations);
     const readings = batches.flat().map((observation) => ({ observation }));
     const touches = touchingKeys(readings);
+    const events = jobs.flatMap((job) => job.observations.filter((observation) => job.events.has(observation)));
+    const ids = new Set(events.map(({ sourceId = '' }) => sourceId).filter((id) => id !== ''));
+    const isSentEvent = ({ sourceId = '' }: Observation): boolean => ids.has(sourceId);
+    const touched = touching(readings);
+    let known: ReadonlyMap<Observation, Ingested> = new Map();
     let verdicts: readonly Verdict[] = [];
     const { position } = await this.core.book.decideOnReadModels(
       stream,
       first.call,
       async (_position, recent) => {
-        const recorded = recent.flatMap((event) => (isSent(event) ? event.data.observations.filter(touches) : []));
-        const decided = await decideEach(this.core, deploymentId, batches, 'command', recorded);
+        const sent = recent.flatMap((event) => (isSent(event) ? event.data.observations : []));
+        // One may have been recorded since they were looked up: by a request whose append had no answer.
+        known = await this.knownSince(deploymentId, events, sent.filter(isSentEvent));
+        const unknown = batches.map((batch) => batch.filter((observation) => !known.has(observation)));
+        const decided = await decideEach(this.core, deploymentId, unknown, 'command', sent.filter(touches));
         ({ verdicts } = decided);
         const causes = new Map<LedgerEvent, CommandCall>();
         for (const [number, { call }] of jobs.entries())
@@ -284,15 +296,45 @@ export class UsageIntake {
             causes.set(event, call);
         return { events: [...causes.keys()], causes };
       },
-      touching(readings),
+      (event) => touched(event) || (isSent(event) && event.data.observations.some(isSentEvent)),
       isSent,
     );
     if (position !== undefined) this.known.note(stream, batches.flat(), position);
     const rest = verdicts.values();
     for (const { done, observations } of jobs)
-      done.resolve(observations.map(() => withPosition(rest.next().value ?? missing(), position)));
+      done.resolve(
+        observations.map((each) => known.get(each) ?? withPosition(rest.next().value ?? missing(), position)),
+      );
+  }
+
+  /** The verdicts on those events that are recorded; `recent`: readings that are recorded and not projected. */
+  private async knownSince(
+    deploymentId: string,
+    events: readonly Observation[],
+    recent: readonly Observation[],
+  ): Promise<ReadonlyMap<Observation, Ingested>> {
+    const idOf = ({ sourceId = '' }: Observation): string => sourceId;
+    if (events.length === 0) return new Map();
+    const found = await knownBySource(this.core, deploymentId, events.map(idOf));
+    const known = new Map(found.map((each) => [each.last.source_id, each]));
+    const sent = new Map(recent.map((each) => [idOf(each), each]));
+    return new Map(
+      events.flatMap((event): [Observation, Ingested][] => {
+        const [before, earlier] = [known.get(idOf(event)), sent.get(idOf(event))];
+        if (before !== undefined) return [[event, standing(before, event)]];
+        return earlier === undefined ? [] : [[event, sentBefore(earlier, event)]];
+      }),
+    );
   }
 }
+
+/** The verdict on an event that was sent before: in the same request, or recorded and not projected. */
+const sentBefore = (earlier: Observation, observation: Observation): Ingested =>
+  sameEvent(bodyOf(earlier), earlier, observation)
+    ? { status: 'duplicate' }
+    : rejected(
+        conflict('usage_conflict', `event ${observation.sourceId ?? ''} was sent twice, with different contents.`),
+      );
 
 const observed = (deploymentId: string, month: string, readings: readonly Observation[]): LedgerEvent[] =>
   packedReadings(readings).map((observations) => ({

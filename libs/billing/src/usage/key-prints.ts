@@ -36,8 +36,12 @@ function spread(hash: number): number {
 /** 32 bits of a text. Two texts may have the same. */
 export const printOf = (text: string): number => spread(mixed(START, text));
 
-/** Without the provider: readings that differ only in it are decided by what is recorded. */
+/**
+ * Without the provider: readings that differ only in it are decided by what is recorded. That of an event of a source
+ * is of its id: sent again, it may have another time.
+ */
 export function printsOf({ resourceId, billingKind, period, granularity, sourceId = '' }: ReadingKey): Prints {
+  if (granularity === 'event' && sourceId !== '') return { key: printOf(sourceId), day: 0, excluder: 0 };
   const resource = mixed(mixed(START, resourceId), billingKind);
   const whole = mixed(mixed(mixed(resource, period.start), period.end), granularity);
   const key = spread(mixed(whole, sourceId));
