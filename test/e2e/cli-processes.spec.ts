@@ -161,6 +161,25 @@ describe('ledgerline up', () => {
     expect(isServed(dataDir)).toBe(false);
   });
 
+  it('says that its database is away once Postgres is killed, stops at Ctrl-C, and leaves nothing running', async () => {
+    await start();
+    const postgres = await postmasterOf(dataDir);
+    process.kill(postgres, 'SIGKILL');
+    const ready = async () => (await (await fetch(new URL('/health/ready', served.console))).json()) as object;
+    while (!('code' in (await ready())));
+    expect(await ready()).toMatchObject({ status: 'not_ready' });
+    expect((await fetch(new URL('/health/live', served.console))).status).toBe(200);
+    up.kill('SIGINT');
+    expect(await exited).toBe(0);
+    await expect(fetch(served.console)).rejects.toThrow();
+    expect(existsSync(`/proc/${postgres}`)).toBe(false);
+    // Its file of the process is as it was left, and the next command starts another one.
+    expect(await postmasterOf(dataDir)).toBe(postgres);
+    const { code, stdout } = await cli(['query', 'tenants', 'tenantId=beside-up', '--json', '--data-dir', dataDir]);
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { items: [{ tenantId: 'beside-up' }] }]);
+    expect(isServed(dataDir)).toBe(false);
+  });
+
   it('leaves only Postgres running when it is killed, which the next command reuses and stops', async () => {
     await start();
     up.kill('SIGKILL');
@@ -176,6 +195,11 @@ describe('ledgerline up', () => {
     expect((await cli(['up', '--port', '65536', '--data-dir', dataDir])).code).toBe(2);
   });
 });
+
+/** The process id of the embedded Postgres on a data directory. */
+async function postmasterOf(directory: string): Promise<number> {
+  return Number((await readFile(join(directory, 'postgres', 'data', 'postmaster.pid'), 'utf8')).split('\n')[0]);
+}
 
 /** The process id of a child by what it runs. */
 async function childOf({ pid }: ChildProcess, program: string): Promise<number> {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
 import { all, event, id } from '../../../test/support/event-log-contract.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
+import { isConnectionString } from './connection-string.js';
 import { EventStoreDbLog } from './eventstoredb.js';
 import { MirroredLog } from './mirrored.js';
 import { NO_STREAM, UnknownOutcome } from './port.js';
@@ -49,6 +50,30 @@ describe('a cluster of EventStoreDB', () => {
     await appends;
     expect((await all(log.read('a'))).map((each) => each.id)).toEqual(Array.from({ length: 60 }, (_, n) => id(n)));
     expect(a.appends).toBe(60);
+  });
+
+  const DISCOVERY = 'tls=false&maxDiscoverAttempts=2&discoveryInterval=10';
+  it.each([
+    ['esdb:// with all nodes', (of: string[]) => `esdb://${of.join(',')}?${DISCOVERY}`],
+    ['kurrentdb:// with all nodes', (of: string[]) => `kurrentdb://${of.join(',')}?${DISCOVERY}`],
+    ['esdb+discover:// with a follower', ([, follower = '']: string[]) => `esdb+discover://${follower}?${DISCOVERY}`],
+    [
+      'kurrentdb+discover:// with a follower',
+      ([, follower = '']: string[]) => `kurrentdb+discover://${follower}?${DISCOVERY}`,
+    ],
+  ])('is found by %s, before and after its leader is gone', async (_form, url) => {
+    const text = url(nodes.map(({ address }) => address));
+    expect(isConnectionString(text)).toBe(true);
+    const found = new EventStoreDbLog(text, PATIENT);
+    try {
+      expect(await found.append('a', NO_STREAM, [event(1)])).toMatchObject({ revision: 0 });
+      a.down();
+      c.lead();
+      expect(await found.append('a', 0, [event(2)])).toMatchObject({ revision: 1 });
+      expect((await all(found.read('a'))).map((each) => each.id)).toEqual([id(1), id(2)]);
+    } finally {
+      await found.close();
+    }
   });
 
   it('takes an append whose answer was lost because the leader changed in the middle, once', async () => {
