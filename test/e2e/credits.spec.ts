@@ -120,6 +120,34 @@ describe('credits', () => {
     ]);
   });
 
+  it('that are bought are in the statement of account, with what was used and what expired', async () => {
+    const at = T('2026-04-01');
+    await test.apply(
+      grant('bought', '20.00', { until: T('2026-04-25'), billingKinds: ['hours'], payment: { reference: 'P-1', at } }),
+      grant('given', '5.00', { billingKinds: ['none'] }),
+    );
+    await use('2026-04-02', '120');
+    // 120 × 0.10 = 12.00 of it; 8.00 expire on the 25th
+    await bill('2026-04-20');
+    const prepaid = async (start: string, end: string) => {
+      const { prepaid: found } = await test.ask<{ prepaid: object }>('statement', {
+        ...{ tenantId: 't1', start: T(start), end: T(end) },
+      });
+      return found;
+    };
+    expect(await prepaid('2026-04-01', '2026-05-01')).toEqual({
+      ...{ opening: '0.00', topUps: [{ creditId: 'bought', at, amount: '20.00' }] },
+      ...{ bought: '20.00', used: '12.00', expired: '8.00', closing: '0.00' },
+    });
+    expect(await prepaid('2026-04-10', '2026-04-25')).toEqual({
+      ...{ opening: '20.00', topUps: [], bought: '0.00', used: '12.00', expired: '0.00', closing: '8.00' },
+    });
+    const document = await test.ask<string>('statement-document', {
+      ...{ tenantId: 't1', start: T('2026-04-01'), end: T('2026-05-01') },
+    });
+    expect(document).toContain('Prepaid credit bought: bought');
+  });
+
   it('roll over up to a part of them', async () => {
     const rollover = { percent: '25', until: T('2026-06-01') };
     await test.apply(grant('prepaid', '40.00', { until: T('2026-04-25'), rollover, billingKinds: ['hours'] }));

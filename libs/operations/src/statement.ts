@@ -54,6 +54,17 @@ const zStatement = z
     paid: zMoney,
     refunded: zMoney,
     closing: zMoney.describe('opening + invoiced − voided − credited − paid + refunded'),
+    prepaid: z
+      .object({
+        opening: zMoney,
+        topUps: z.array(z.object({ creditId: z.string(), at: zTimestamp, amount: zMoney }).meta({ id: 'ToppedUp' })),
+        bought: zMoney,
+        used: zMoney.describe('By invoices, which are less by it'),
+        expired: zMoney,
+        closing: zMoney.describe('opening + bought − used − expired'),
+      })
+      .meta({ id: 'PrepaidCredit' })
+      .describe('Credit that the tenant bought (grant-credit with a payment). It is no part of the balance'),
     standing: z
       .object({ due: zMoney, credit: zMoney, unapplied: zMoney, balance: zMoney })
       .meta({ id: 'AccountStanding' })

@@ -12,6 +12,7 @@ import {
   readApplications,
   readStanding,
 } from '#projections/payments/payments.read';
+import { prepaidOf } from './prepaid-credit.js';
 
 /** Of a tenant, in a currency, between two instants. */
 export interface StatementOf {
@@ -26,7 +27,9 @@ export type Statement = Awaited<ReturnType<typeof statementOf>>;
  * A statement of account: what a tenant owed at the start, what was invoiced, credited, paid and refunded, and what it
  * owes at the end. A balance below zero is owed to the tenant. A payment has what it paid before the end.
  */
-export async function statementOf({ core, position }: QueryContext, { tenantId, currency, period }: StatementOf) {
+export async function statementOf(context: QueryContext, of: StatementOf) {
+  const { core, position } = context;
+  const { tenantId, currency, period } = of;
   const all = await readAccountEntries(core.db, position, { tenantId, currency, until: period.end });
   const applications = (await readApplications(core.db, position, [tenantId])).filter(({ applied_at: at }) =>
     isBefore(at, period.end),
@@ -56,6 +59,7 @@ export async function statementOf({ core, position }: QueryContext, { tenantId, 
     paid: money(added('payment', 'invoice_payment').neg()),
     refunded: money(added('refund')),
     closing: money(balance),
+    prepaid: await prepaidOf(context, of),
     standing: {
       due: money(decimal(due)),
       credit: money(decimal(credit)),

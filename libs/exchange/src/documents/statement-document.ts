@@ -60,6 +60,7 @@ export function statementDocument({ statement, seller, tenant, timeZone, shownAs
         sumRow('total', WIDTH, `Closing balance, ${currency}`, closing),
       ]}</tbody>`,
       totalsBody(statement),
+      prepaidBody(statement),
     ],
     notes: [
       `All amounts are in ${currency}. Days and times are those of ${timeZone}.` +
@@ -81,6 +82,20 @@ function entryRow(entry: Statement['entries'][number], dates: Dates): Html {
   const name = `${NAMES[type]} ${number ?? id}`;
   const figures = [dates.instant(at), amount, balance].map(figure);
   return html`<tr class="row"><td>${name}${quietly(said)}</td>${figures}</tr>`;
+}
+
+/** Credit that the tenant bought, if it ever did. */
+function prepaidBody({ prepaid: { opening, topUps, used, expired, closing } }: Statement): Html {
+  const sums: readonly [string, string][] = [
+    ['Prepaid credit at the start', opening],
+    ...topUps.map(({ creditId, amount }): [string, string] => [`Prepaid credit bought: ${creditId}`, amount]),
+    ['Prepaid credit used by invoices', used],
+    ['Prepaid credit expired', expired],
+    ['Prepaid credit at the end', closing],
+  ];
+  const isNone = sums.every(([, amount]) => decimal(amount).eq(decimal('0')));
+  const shown = isNone ? [] : sums;
+  return html`<tbody class="totals">${shown.map(([name, amount]) => sumRow('row', WIDTH, name, amount))}</tbody>`;
 }
 
 /** The sums of the entries by type. */
