@@ -252,7 +252,7 @@ describe('backfill costs', () => {
     expect(countsOf(summary)).toEqual([6, 5, 0, 0, 1]);
     expect(summary.said).toEqual([
       expect.stringMatching(
-        /^aws\.csv, row 4 \(line 5\): lineItemType "Barter" is not a known line type\. Known types: Usage, /,
+        /^aws\.csv, row 4 \(line 5\): lineItemType "Barter" is not a known line type \(known: Usage, /,
       ),
     ]);
     // 0.0000000181 + 0.25 + 0.25 + 7, without tax

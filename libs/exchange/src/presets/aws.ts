@@ -3,8 +3,7 @@ import type { Cells } from '../rows/cells.js';
 import { billedOf, COST_FIELDS, DISCOUNTS, effectiveOf } from './aws-costs.js';
 import { detailFields, nativeDetails, type KnownDetails } from './details.js';
 import type { Preset, PresetField } from './preset.js';
-import { RowFault } from '../rows/row.js';
-import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf, unknownType } from './costs.js';
 import { namesOf, type Tag, tagPairs, tagsInColumns, tagsText } from './tags.js';
 
 /** AWS line types and our categories. Other types are refused by name: a new type must not count as usage. */
@@ -118,12 +117,7 @@ export const awsCostReport: Preset<CostItem> = {
   read(cells) {
     const type = cells.text('lineItemType');
     const category = CATEGORIES[type];
-    if (category === undefined)
-      throw new RowFault(
-        'lineItemType',
-        type,
-        `is not a known line type. Known types: ${Object.keys(CATEGORIES).join(', ')}`,
-      );
+    if (category === undefined) throw unknownType('lineItemType', type, 'line type', Object.keys(CATEGORIES));
     const payer = cells.id('payerAccountId');
     const tags = resourceTags(cells);
     const delivery = `${payer} ${cells.instant('billingPeriodStart').slice(0, 7)}`;

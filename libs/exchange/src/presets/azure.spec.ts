@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { readRow } from '../../../../test/support/preset-row.js';
-import { RowFault } from '../rows/row.js';
 import { azureAmortizedCost, azureCostDetails } from './azure.js';
 
 const EA = {
@@ -38,7 +37,9 @@ describe('a row of Azure’s cost details', () => {
       isOwnId: false,
     });
     expect(notes).toEqual([]);
-    expect(() => readRow(azureCostDetails, { ...EA, Date: '21/09/2023' })).toThrow(RowFault);
+    expect(() => readRow(azureCostDetails, { ...EA, Date: '21/09/2023' })).toThrow(
+      'has no month 21: the month is read first. If the day is first, set {"dates": "DD/MM/YYYY"} in a mapping file',
+    );
   });
 
   it('has the day first if a mapping says so', () => {
@@ -100,7 +101,9 @@ describe('a row of Azure’s cost details', () => {
   });
 
   it('is refused if its charge type is unknown: it must not count as usage', () => {
-    expect(() => readRow(azureCostDetails, { ...EA, ChargeType: 'Gift' })).toThrow(RowFault);
+    expect(() => readRow(azureCostDetails, { ...EA, ChargeType: 'Gift' })).toThrow(
+      'In the file of rejects, replace it by the known one that it is like, then import that file.',
+    );
   });
 
   it.each([

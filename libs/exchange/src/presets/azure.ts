@@ -3,7 +3,7 @@ import type { CostLine } from '#domain/costs/cost';
 import type { Cells } from '../rows/cells.js';
 import { simpleName } from '../rows/field.js';
 import { RowFault } from '../rows/row.js';
-import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf, unknownType } from './costs.js';
 import { detailFields, nativeDetails, type KnownDetails } from './details.js';
 import type { Preset, PresetField } from './preset.js';
 import { namesOf, tagPairs, tagsText } from './tags.js';
@@ -20,7 +20,10 @@ const CATEGORIES: Readonly<Record<string, CostLine['category']>> = {
   roundingadjustment: 'adjustment',
   adjustment: 'adjustment',
 };
-const KNOWN_TYPES = 'Usage, Purchase, Tax, Refund, RoundingAdjustment, UnusedReservation, UnusedSavingsPlan';
+const KNOWN_TYPES = [
+  ...['Usage', 'Purchase', 'Tax', 'Refund', 'RoundingAdjustment'],
+  ...['UnusedReservation', 'UnusedSavingsPlan'],
+];
 
 /**
  * Fields that name the charge. What may change in retrospect is left out: names, tags, the cost center (only in open
@@ -78,6 +81,7 @@ const FIELDS: readonly PresetField[] = [
   ...detailFields(DETAILS),
 ];
 
+const LAST_MONTH = 12;
 const MONTH_FIRST = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -85,6 +89,14 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 function dayOf(cells: Cells, field: string): Instant {
   const written = cells.text(field);
   if (cells.hasDateFormat) return cells.asInstant(field, written);
+  const [, first = '', second = ''] = MONTH_FIRST.exec(written) ?? [];
+  if (Number(first) > LAST_MONTH && Number(second) <= LAST_MONTH)
+    throw new RowFault(
+      field,
+      written,
+      `has no month ${first}: the month is read first. If the day is first, set {"dates": "DD/MM/YYYY"} in a mapping` +
+        ' file (--map).',
+    );
   const date = written.replace(
     MONTH_FIRST,
     (_all, month: string, day: string, year: string) => `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`,
@@ -115,8 +127,7 @@ function read(cells: Cells, isAmortized: boolean): CostItem {
   const written = cells.optional('chargeType') ?? 'Usage';
   const type = written.toLowerCase();
   const category = CATEGORIES[type];
-  if (category === undefined)
-    throw new RowFault('chargeType', written, `is not a known charge type. Known types: ${KNOWN_TYPES}`);
+  if (category === undefined) throw unknownType('chargeType', written, 'charge type', KNOWN_TYPES);
   const amount = cells.decimal('amount');
   const pricingModel = (cells.optional('pricingModel') ?? '').toLowerCase().replaceAll(' ', '');
   if (!isAmortized && isOfCommitment(type, pricingModel) && amount !== '0')

@@ -51,6 +51,15 @@ export function currencyOf(cells: Cells, field: string): string {
   return currency;
 }
 
+/** A type of charge that is refused: it must not count as usage. */
+export const unknownType = (field: string, value: string, what: string, known: readonly string[]): RowFault =>
+  new RowFault(
+    field,
+    value,
+    `is not a known ${what} (known: ${known.join(', ')}). In the file of rejects, replace it by the known one that` +
+      ' it is like, then import that file.',
+  );
+
 /** The fields that have a value. */
 export const given = <Fields extends object>(fields: Fields): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as {

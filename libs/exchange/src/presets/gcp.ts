@@ -2,7 +2,7 @@ import type { CostLine } from '#domain/costs/cost';
 import type { FocusDetails } from '#domain/costs/focus';
 import type { Cells } from '../rows/cells.js';
 import { RowFault } from '../rows/row.js';
-import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf } from './costs.js';
+import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf, unknownType } from './costs.js';
 import { detailFields, nativeDetails } from './details.js';
 import type { Preset, PresetField } from './preset.js';
 import { namesOf, tagPairs, tagsText } from './tags.js';
@@ -116,12 +116,7 @@ export const gcpBilling: Preset<CostItem> = {
   read(cells) {
     const costType = cells.optional('costType') ?? 'regular';
     const category = CATEGORIES[costType];
-    if (category === undefined)
-      throw new RowFault(
-        'costType',
-        costType,
-        `is not a known cost type. Known types: ${Object.keys(CATEGORIES).join(', ')}`,
-      );
+    if (category === undefined) throw unknownType('costType', costType, 'cost type', Object.keys(CATEGORIES));
     const period = chargePeriod(cells);
     const account = cells.id('billingAccountId');
     const delivery = `${account} ${invoiceMonth(cells)}`;

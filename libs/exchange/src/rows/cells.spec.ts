@@ -153,6 +153,38 @@ describe('a time in a cell', () => {
   });
 });
 
+describe('a time in another format', () => {
+  it.each([
+    ['1775001600000', '{"dates": "unix-ms"}'],
+    ['1775001600', '{"dates": "unix"}'],
+    ['21/09/2023', '{"dates": "DD/MM/YYYY", "zone": "Z"}'],
+    ['9/21/2023 4:05 PM', '{"dates": "M/D/YYYY h:mm A", "zone": "Z"}'],
+    ['05/09/2023', '{"dates": "DD/MM/YYYY", "zone": "Z"} or {"dates": "MM/DD/YYYY", "zone": "Z"}'],
+    ['05/05/2023', '{"dates": "DD/MM/YYYY", "zone": "Z"}'],
+    ['21.09.2023 14:30', '{"dates": "DD.MM.YYYY HH:mm", "zone": "Z"}'],
+    ['20230921', '{"dates": "YYYYMMDD", "zone": "Z"}'],
+    ['20230921T143000Z', '{"dates": "YYYYMMDDTHHmmssZ"}'],
+    ['2023/09/21', '{"dates": "YYYY/MM/DD", "zone": "Z"}'],
+    ['21-Sep-2023', '{"dates": "DD-MMM-YYYY", "zone": "Z"}'],
+  ])('%s says which format to set', (start, mapping) => {
+    const [, reason] = fault(() => cells({ start }).instant('start'));
+    expect(reason).toBe(`is not an instant such as "2026-04-01T00:00:00Z". Set ${mapping} in a mapping file (--map).`);
+    // The reading with the mapping that is named.
+    const { dates, zone = null } = JSON.parse(mapping.split(' or ')[0] ?? '') as { dates: string; zone?: string };
+    const format = dateFormat(dates);
+    if (typeof format === 'string') throw new Error(format);
+    expect(cells({ start }, { dates: format, zone }).instant('start')).toMatch(/^20(23-0[59]|26-04)-/);
+  });
+
+  it('says no format where none is usual, and no zone where the source has one', () => {
+    const reason = (start: string, zone: string | null): string =>
+      fault(() => cells({ start }, { zone }).instant('start'))[1];
+    expect(reason('yesterday', null)).toBe('is not an instant such as "2026-04-01T00:00:00Z"');
+    expect(reason('31/31/2023', null)).toBe('is not an instant such as "2026-04-01T00:00:00Z"');
+    expect(reason('21/09/2023', 'Z')).toContain('Set {"dates": "DD/MM/YYYY"} in');
+  });
+});
+
 describe('a text in a cell', () => {
   it('is read without the spaces around it, which are noted', () => {
     const row = cells({ name: ' a ' });

@@ -8,6 +8,7 @@ import { type Instant, readInstant } from '#domain/time/instant';
 import { isObject } from './answers.js';
 import { jsonIn, storable } from './cell-json.js';
 import { type DateFormat, isOffset } from './date-format.js';
+import { dateHint } from './date-hint.js';
 import { EXACTLY, Field, type FieldColumns, Shape, Shapes } from './field.js';
 import { unguarded } from './formulas.js';
 import { plainDecimal } from './plain-decimal.js';
@@ -350,7 +351,7 @@ export class Cells {
       value,
       found.code === 'calendar'
         ? 'does not exist in the calendar. Correct the date.'
-        : 'is not an instant such as "2026-04-01T00:00:00Z"',
+        : `is not an instant such as "2026-04-01T00:00:00Z"${dateHint(value, this.options.zone !== null)}`,
     );
   }
 
