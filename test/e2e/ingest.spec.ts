@@ -562,6 +562,16 @@ describe('CloudEvents', () => {
     ).toMatchObject({ accepted: 1 });
   });
 
+  it('may have data of any type of JSON, with parameters', async () => {
+    const types = ['application/json; charset=utf-8', 'APPLICATION/JSON', 'application/vnd.acme+json'];
+    const events = [...types, 'application/jsonl'].map((datacontenttype, n) => ({
+      ...EVENT,
+      id: `typed-${n}`,
+      datacontenttype,
+    }));
+    expect(await send(events)).toMatchObject({ accepted: 3, rejected: 1 });
+  });
+
   it('are one or an array, as their content type says', async () => {
     const observation = of(hour(12));
     for (const [type, body, detail] of [

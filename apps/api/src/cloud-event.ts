@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type DomainError, invalid } from '#domain/errors';
+import { isJsonType } from '#domain/json-text';
 import { isDecimalText } from '#domain/money/decimal';
 import { parse, shaped, zDecimal, zId, zInstant, zJsonObject } from '#domain/schema';
 import { fromMicros, type Instant, micros } from '#domain/time/instant';
@@ -51,7 +52,11 @@ export const zCloudEvent = z
     type: zId.describe('The billing kind'),
     subject: zId.describe('The deployment'),
     time: zTime.nullish().describe('When it happened, to the microsecond. Default: the time of arrival'),
-    datacontenttype: z.literal('application/json', 'must be application/json').nullish(),
+    datacontenttype: z
+      .string('must be application/json')
+      .refine(isJsonType, 'must be application/json')
+      .nullish()
+      .describe('A media type of JSON. Its parameters are ignored'),
     data: zData
       .nullish()
       .describe(

@@ -162,3 +162,9 @@ function isRepeated(object: Open, written: string): boolean {
   object.isReported = true;
   return isFirst;
 }
+
+/** `application/json; charset=utf-8`, `application/vnd.acme+json`: by CloudEvents 1.0, such data are JSON. */
+const JSON_TYPE = /^[^\s/;]+\/(?:[^\s/;]+\+)?json\s*(?:;|$)/i;
+
+/** Whether a media type is one of JSON, whatever its parameters. */
+export const isJsonType = (type: string): boolean => JSON_TYPE.test(type.trim());

@@ -43,11 +43,20 @@ describe('a CloudEvent', () => {
     ['data', { data: '{"value":5}' }],
     ['data', { data: [5] }],
     ['datacontenttype', { datacontenttype: 'application/xml' }],
+    ['datacontenttype', { datacontenttype: 'application/jsonl' }],
+    ['datacontenttype', { datacontenttype: 'text/plain; type=application/json' }],
     ['specversion', { specversion: '0.3' }],
     ['data.value', { data: { quantity: 5, value: 6 } }],
   ])('is refused for its %s where the API refuses it, and never counts once instead', (field, more) => {
     expect(() => readRow(cloudEvents, { ...EVENT, ...more })).toThrow(expect.objectContaining({ field }));
   });
+
+  it.each(['application/json; charset=utf-8', 'Application/JSON', 'application/vnd.acme+json;v=2'])(
+    'has data of the type %s, which is JSON',
+    (datacontenttype) => {
+      expect(readRow(cloudEvents, { ...EVENT, datacontenttype }).item.observation.quantity).toBe('12.5');
+    },
+  );
 
   it('counts once without a quantity, and may have its quantity elsewhere', () => {
     const { data: _, ...bare } = EVENT;

@@ -1,3 +1,4 @@
+import { isJsonType } from '#domain/json-text';
 import { fromMicros, type Instant, micros } from '#domain/time/instant';
 import { isObject } from '../rows/answers.js';
 import type { Cells } from '../rows/cells.js';
@@ -93,8 +94,7 @@ export const cloudEvents: Preset<UsageItem> = {
 function assertJsonData(cells: Cells): void {
   const [version, type] = [cells.optional('specversion'), cells.optional('datacontenttype')];
   if (version !== undefined && version !== '1.0') throw new RowFault('specversion', version, 'must be "1.0"');
-  if (type !== undefined && type !== 'application/json')
-    throw new RowFault('datacontenttype', type, 'must be application/json');
+  if (type !== undefined && !isJsonType(type)) throw new RowFault('datacontenttype', type, 'must be application/json');
   const row = cells.fields();
   const event = isObject(row['event']) ? row['event'] : row;
   if ('data_base64' in event && event['data_base64'] !== '')
