@@ -383,10 +383,15 @@ describe('backfill of a provider’s export', () => {
           ],
         },
       ];
-      const answer = { status: 'success', data: { resultType: 'matrix', result } };
+      const answer = { status: 'success', warnings: ['store down'], data: { resultType: 'matrix', result } };
       const file = await files.write('range.json', JSON.stringify(answer));
       const mapping = { values: { billingKind: 'egress_gb' } };
-      expect(countsOf(await backfilled(test, 'usage', file, mapping))).toEqual([4, 3, 0, 0, 1]);
+      const imported = await backfilled(test, 'usage', file, mapping);
+      expect(countsOf(imported)).toEqual([4, 3, 0, 0, 1]);
+      expect(imported.odd).toMatchObject([
+        { code: 'exponent' },
+        { code: 'answer_warning', message: expect.stringContaining('because it has a warning: store down. Query') },
+      ]);
       // 10.5 + 12.5 from 09:00 to 11:00
       const { egress_gb } = await test.ask<{ egress_gb: string }>('usage', {
         deploymentId: 'shop',

@@ -27,7 +27,7 @@ export interface FileImport<Item> {
 
 /** Reads a file to its end, or until the signal aborts. Each row is imported or reported as rejected. */
 export async function importFile<Item>(source: Source, options: FileImport<Item>): Promise<void> {
-  const { columns, pages } = await rowsOf(source, options.mapping, options.onRead);
+  const { columns, pages, noted } = await rowsOf(source, options.mapping, options.onRead);
   // A header is checked even if no row follows. For objects, the first one decides the preset.
   const reading = columns === null ? undefined : readingOf(source, options, columns, columns);
   try {
@@ -38,6 +38,7 @@ export async function importFile<Item>(source: Source, options: FileImport<Item>
     throw error;
   }
   await options.importer.flush();
+  for (const each of noted?.() ?? []) options.note({ row: 0, line: null, ...each });
 }
 
 async function importPages<Item>(

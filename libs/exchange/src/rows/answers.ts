@@ -47,6 +47,10 @@ const listsIn = (value: Fields): ApiList[] =>
       })
     : [];
 
+/** The lists of which an answer has a page. */
+export const listNames = (value: Fields): readonly string[] =>
+  [...LISTS, 'data'].filter((name) => Array.isArray(value[name]));
+
 /** OpenCost and Kubecost: `data` is a list of windows, each an object with an allocation by name. */
 function allocations({ data }: Fields): Fields[] | null {
   if (!Array.isArray(data)) return null;

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';
 import { errorOf, invalid } from '#domain/errors';
 import { PlainCsv } from './plain-csv.js';
-import type { CsvRecord, SourceRow } from './row.js';
+import type { CsvRecord, RowNote, SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
 /** A longer field means that a quote was opened and never closed. */
@@ -13,6 +13,8 @@ const OTHER_DELIMITERS = [';', '\t', '|', ','];
 export interface SourceRows {
   readonly columns: readonly string[] | null;
   readonly pages: AsyncIterable<readonly SourceRow[]>;
+  /** Notes of the file as a whole, once its pages were read. */
+  readonly noted?: () => readonly RowNote[];
 }
 
 /**

@@ -34,6 +34,56 @@ async function read(content: string, longestWhole: number, list?: string): Promi
   return rows;
 }
 
+describe('an API answer', () => {
+  /** The codes and fields of the notes, of a document read as a whole and by item, or of its lines. */
+  async function notesOf(name: string, content: string, longestWhole = WHOLE, list?: string): Promise<unknown> {
+    const source = await openSource(await files.write(name, content), () => Readable.from([]));
+    const { pages, noted } = name.endsWith('.json')
+      ? await jsonDocument(source, () => undefined, list, longestWhole)
+      : await rowsOf(source, list === undefined ? {} : { list }, () => undefined);
+    let rows = 0;
+    for await (const page of pages) rows += page.length;
+    expect(rows).toBeGreaterThan(0);
+    return noted?.().map(({ code, field }) => [code, field]);
+  }
+  const warned =
+    '{"status":"success","warnings":["store 2 is down"],"data":{"resultType":"matrix","result":[' +
+    '{"metric":{},"values":[[1775037600,"5"]]}]}}';
+  const stripe = (more: boolean): string => `{"object":"list","has_more":${more},"data":[{"identifier":"a"}]}`;
+  const droplets = (links: string): string => `{"droplets":[{"id":1}],"links":${links},"meta":{"total":2}}`;
+  const NEXT = '{"pages":{"next":"https://api.digitalocean.com/v2/droplets?page=2"}}';
+
+  it.each([
+    [warned, 'answer_warning', 'warnings'],
+    ['{"code":200,"warning":"no prices","data":[{"a":{"window":{},"totalCost":1}}]}', 'answer_warning', 'warnings'],
+    [stripe(true), 'further_page', 'has_more'],
+    [droplets(NEXT), 'further_page', 'links.pages.next'],
+    [`{"first":${droplets(NEXT)},"other":{"volumes":[{"id":2}],"links":{}}}`, 'further_page', 'links.pages.next'],
+  ])('is noted if it lacks something: %s', async (answer, code, field) => {
+    for (const longestWhole of [WHOLE, BY_ITEM])
+      expect(await notesOf('answer.json', answer, longestWhole)).toEqual([[code, field]]);
+    // Named answers, as in files of examples, are no line.
+    if (!answer.startsWith('{"first"')) expect(await notesOf('answer.jsonl', `${answer}\n`)).toEqual([[code, field]]);
+  });
+
+  it('lacks nothing if its last page is in the file, or if it names none', async () => {
+    expect(await notesOf('pages.jsonl', `${stripe(false)}\n${stripe(true)}\n`)).toEqual([]);
+    expect(await notesOf('pages.jsonl', `${droplets(NEXT)}\n${droplets('{}')}\n`)).toEqual([]);
+    expect(await notesOf('pages.json', droplets('{"pages":{"prev":"…"}}'))).toEqual([]);
+    // A row is no answer.
+    expect(await notesOf('rows.jsonl', '{"quantity":1,"warnings":["a"],"has_more":true}\n')).toEqual([]);
+  });
+
+  it('is noted also if a mapping names its list', async () => {
+    const answer = '{"warnings":["late"],"has_more":true,"data":{"items":[{"a":1}]}}';
+    for (const longestWhole of [WHOLE, BY_ITEM])
+      expect(await notesOf('listed.json', answer, longestWhole, 'data.items')).toEqual([
+        ['answer_warning', 'warnings'],
+        ['further_page', 'has_more'],
+      ]);
+  });
+});
+
 describe('a JSON document', () => {
   it('has the same rows if it is read item by item', async () => {
     for (const [content, list] of [

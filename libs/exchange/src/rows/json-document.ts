@@ -1,12 +1,13 @@
 import { text as wholeOf } from 'node:stream/consumers';
 import { invalid } from '#domain/errors';
 import { jsonFault, parseJson } from '#domain/json-text';
+import { AnswerNotes } from './answer-notes.js';
 import { isObject, itemsOf, isWindow, LISTS_OF_ANSWERS, listsOf } from './answers.js';
 import type { SourceRows } from './csv-rows.js';
 import { type JsonItem, JsonItems } from './json-items.js';
 import { type Found, itemsIn, type List, listIn, PAGE_ROWS, withTexts } from './json-rows.js';
 import { verbatim } from './raw-numbers.js';
-import type { SourceRow } from './row.js';
+import type { RowNote, SourceRow } from './row.js';
 import { contentOf, type Source } from './source.js';
 
 /** A larger document is read item by item. */
@@ -21,11 +22,13 @@ export async function jsonDocument(
   list: List,
   longestWhole = LONGEST_WHOLE,
 ): Promise<SourceRows> {
+  const answers = new AnswerNotes();
+  const noted = (): readonly RowNote[] => answers.noted();
   if (source.size > longestWhole) {
-    const rows = await rowsByItem(source, onRead, list);
-    if (rows !== null) return { columns: null, pages: pagesOf(rows) };
+    const rows = await rowsByItem(source, onRead, list, answers);
+    if (rows !== null) return { columns: null, pages: pagesOf(rows), noted };
   }
-  return { columns: null, pages: pagesOf(await rowsOfWhole(source, onRead, list)) };
+  return { columns: null, pages: pagesOf(await rowsOfWhole(source, onRead, list, answers)), noted };
 }
 
 async function* pagesOf(rows: Iterable<Found> | AsyncIterable<Found>): AsyncGenerator<SourceRow[]> {
@@ -44,7 +47,12 @@ async function* pagesOf(rows: Iterable<Found> | AsyncIterable<Found>): AsyncGene
 const notJson = (source: Source, error: unknown): Error =>
   invalid('unreadable_file', `${source.name} ${jsonFault(error)}. Nothing was imported.`);
 
-async function rowsOfWhole(source: Source, onRead: (bytes: number) => void, list: List): Promise<Found[]> {
+async function rowsOfWhole(
+  source: Source,
+  onRead: (bytes: number) => void,
+  list: List,
+  answers: AnswerNotes,
+): Promise<Found[]> {
   if (source.size > LONGEST_DOCUMENT)
     throw invalid(
       'unreadable_file',
@@ -59,6 +67,7 @@ async function rowsOfWhole(source: Source, onRead: (bytes: number) => void, list
     throw notJson(source, error);
   }
   const written = verbatim(text);
+  answers.see(value);
   if (list !== undefined) {
     const records = recordsOf(written);
     return recordsOf(value).flatMap((each, index) => itemsIn(each, records[index], list));
@@ -92,8 +101,9 @@ async function rowsByItem(
   source: Source,
   onRead: (bytes: number) => void,
   list: List,
+  answers: AnswerNotes,
 ): Promise<AsyncIterable<Found> | null> {
-  const lists = await listsIn(source, list);
+  const lists = await listsIn(source, list, answers);
   return lists === null ? null : rowsOfLists(source, onRead, lists);
 }
 
@@ -125,7 +135,7 @@ async function* itemsOfLists(
 }
 
 /** Errors: `unreadable_file`, if the document is not JSON. */
-async function listsIn(source: Source, list: List): Promise<readonly RowsOfList[] | null> {
+async function listsIn(source: Source, list: List, answers: AnswerNotes): Promise<readonly RowsOfList[] | null> {
   const paths = [[], ...(list === undefined ? LISTS_OF_ANSWERS : [list.split('.')])];
   const items = new JsonItems(paths);
   const windows = new Set<boolean | undefined>();
@@ -141,6 +151,7 @@ async function listsIn(source: Source, list: List): Promise<readonly RowsOfList[
   } catch (error) {
     throw error instanceof SyntaxError ? notJson(source, error) : error;
   }
+  answers.see(rest);
   const ofRecord = (record: unknown, text: unknown): readonly Found[] =>
     list === undefined ? withTexts([record], [text]) : itemsIn(record, text, list);
   if (Array.isArray(rest)) return [{ path: [], rowsOf: (text) => ofRecord(JSON.parse(text), verbatim(text)) }];

@@ -1,4 +1,5 @@
 import { jsonFault, parseJson } from '#domain/json-text';
+import { AnswerNotes } from './answer-notes.js';
 import { isObject, itemsOf, mayBeAnswer } from './answers.js';
 import type { SourceRows } from './csv-rows.js';
 import { verbatim } from './raw-numbers.js';
@@ -13,10 +14,16 @@ export type List = string | undefined;
 
 /** JSON lines: each is an object, or a page of a provider's API. */
 export function jsonLines(source: Source, onRead: (bytes: number) => void, list: List): SourceRows {
-  return { columns: null, pages: linePages(source, onRead, list) };
+  const answers = new AnswerNotes();
+  return { columns: null, pages: linePages(source, onRead, list, answers), noted: () => answers.noted() };
 }
 
-async function* linePages(source: Source, onRead: (bytes: number) => void, list: List): AsyncGenerator<SourceRow[]> {
+async function* linePages(
+  source: Source,
+  onRead: (bytes: number) => void,
+  list: List,
+  answers: AnswerNotes,
+): AsyncGenerator<SourceRow[]> {
   const content = contentOf(source, onRead);
   let [row, line] = [0, 0];
   let page: SourceRow[] = [];
@@ -25,7 +32,7 @@ async function* linePages(source: Source, onRead: (bytes: number) => void, list:
       line += 1;
       const text = line === 1 ? read.replace(/^\uFEFF/, '') : read;
       if (text.trim() === '') continue;
-      for (const found of rowsOfLine(text, list)) {
+      for (const found of rowsOfLine(text, list, answers)) {
         row += 1;
         page.push({ row, line, ...found });
       }
@@ -60,7 +67,7 @@ async function* linesOf(content: AsyncIterable<string>): AsyncGenerator<string> 
   yield begun.join('');
 }
 
-function rowsOfLine(text: string, list: List): Found[] {
+function rowsOfLine(text: string, list: List, answers: AnswerNotes): Found[] {
   let value: unknown;
   try {
     value = parseJson(text);
@@ -82,9 +89,11 @@ function rowsOfLine(text: string, list: List): Found[] {
   if (list !== undefined) {
     const of = isReject(value) ? value.record : value;
     const isWhole = of === value || listIn(of, list) !== undefined;
+    if (isWhole) answers.see(of);
     if (isWhole) return itemsIn(of, of === value ? verbatim(text) : recordIn(text), list);
   }
   const items = mayBeAnswer(value) ? itemsOf(value) : null;
+  if (items !== null) answers.see(value);
   if (items !== null) return withTexts(items, itemsOf(verbatim(text)) ?? []);
   if (!isReject(value)) return [{ fields: value, text }];
   const { record: fields, identity } = value;
