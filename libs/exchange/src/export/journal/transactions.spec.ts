@@ -60,14 +60,20 @@ it('accrues what is billed in arrears, and marks what corrects', () => {
   ]);
 });
 
-it('releases a bought credit when an invoice uses it', () => {
+it('releases a bought credit when an invoice uses it, to the months that it pays', () => {
   const credits = [
     { creditId: 'bought', amount: '6' },
     { creditId: 'given', amount: '4' },
   ];
-  expect(booked('2026-05', '2026-05-20', { discount: '0', credit: '10', credits })[0]).toEqual([
+  const row = { discount: '0', credit: '10', credits };
+  // 15.00 net and 3.00 of the bought credit in each month.
+  expect(booked('2026-05', '2026-05-20', row)[0]).toEqual([
     ...['INV-000001', '2026-05-20', 'receivable 31', 'tenantCredit 2', 'taxPayable -3'],
-    ...['prepaidCredit 6', 'prepaidCreditUsed -6'],
-    ...['accruedRevenue -15 2026-04', 'revenue -20 2026-05', 'credits 5 2026-05'],
+    ...['prepaidCredit 6', 'accruedRevenue -18 2026-04'],
+    ...['revenue -20 2026-05', 'credits 5 2026-05', 'prepaidCreditUsed -3 2026-05'],
+  ]);
+  expect(booked('2026-04', '2026-05-20', row)[0]).toEqual([
+    ...['INV-000001/accrual/2026-04', '2026-04-30', 'accruedRevenue 18 2026-04'],
+    ...['revenue -20 2026-04', 'credits 5 2026-04', 'prepaidCreditUsed -3 2026-04'],
   ]);
 });

@@ -80,13 +80,23 @@ interface Share {
   readonly net: Decimal;
   readonly discount: Decimal;
   readonly credit: Decimal;
+  /** The part of the credit that was bought. */
+  readonly prepaid: Decimal;
 }
 
+/** Whether a credit of the tenant was bought. */
+export type IsPrepaid = (creditId: string) => boolean;
+
+const prepaidIn = ({ credits = [] }: FrozenRow, isPrepaid: IsPrepaid): Decimal =>
+  sum(credits.filter(({ creditId }) => isPrepaid(creditId)).map(({ amount }) => decimal(amount)));
+
 /** As the margin divides revenue: by time, telescoping. */
-function sharesOf(row: FrozenRow, currency: string): Share[] {
-  const divided = (amount: string): Map<string, Decimal> =>
-    new Map(byMonth(decimal(amount), row.chargePeriod, currency).map((share) => [share.month, share.amount]));
-  const [net, discount, credit] = [divided(row.net), divided(row.discount), divided(row.credit)];
+function sharesOf(row: FrozenRow, currency: string, isPrepaid: IsPrepaid): Share[] {
+  const divided = (amount: Decimal): Map<string, Decimal> =>
+    new Map(byMonth(amount, row.chargePeriod, currency).map((share) => [share.month, share.amount]));
+  const net = divided(decimal(row.net));
+  const [discount, credit] = [divided(decimal(row.discount)), divided(decimal(row.credit))];
+  const prepaid = divided(prepaidIn(row, isPrepaid));
   return [...net].map(([chargeMonth, amount]) => ({
     kind: row.billingKind,
     chargeMonth,
@@ -94,16 +104,18 @@ function sharesOf(row: FrozenRow, currency: string): Share[] {
     net: amount,
     discount: discount.get(chargeMonth) ?? ZERO,
     credit: credit.get(chargeMonth) ?? ZERO,
+    prepaid: prepaid.get(chargeMonth) ?? ZERO,
   }));
 }
 
-/** Revenue before discounts and credits, and these. Together they are the net amount. */
-function earned({ kind, chargeMonth, isCorrection, net, discount, credit }: Share, sign: Sign): Entry[] {
+/** Revenue before discounts and credits, and these: together the net amount. And what bought credits pay of it. */
+function earned({ kind, chargeMonth, isCorrection, net, discount, credit, prepaid }: Share, sign: Sign): Entry[] {
   const of = { kind, chargeMonth, isCorrection, taxRatePercent: null };
   return [
     { ...of, account: 'revenue', amount: signed(net.plus(discount).plus(credit).neg(), sign) },
     { ...of, account: 'discounts', amount: signed(discount, sign) },
     { ...of, account: 'credits', amount: signed(credit, sign) },
+    { ...of, account: 'prepaidCreditUsed', amount: signed(prepaid.neg(), sign) },
   ];
 }
 
@@ -119,14 +131,10 @@ const held = ({ chargeMonth }: Share, bookedMonth: string): AccountKey =>
  * what is deferred or was accrued of others. In any other month: the revenue of that month, released from what was
  * deferred or accrued until the document comes. A void invoice is booked, and taken back when it is voided.
  */
-export function documentTransactions(
-  document: BookedDocument,
-  month: string,
-  isPrepaid: (creditId: string) => boolean,
-): Transaction[] {
+export function documentTransactions(document: BookedDocument, month: string, isPrepaid: IsPrepaid): Transaction[] {
   const { number, isCreditNote, issuedOn, voidedOn, tenantId, currency, rows } = document;
   const of = { document: number, tenantId, provider: null, currency };
-  const shares = rows.flatMap((row) => sharesOf(row, currency));
+  const shares = rows.flatMap((row) => sharesOf(row, currency, isPrepaid));
   const issue = { id: number, date: issuedOn, sign: 1, type: isCreditNote ? 'credit_note' : 'invoice' } as const;
   const events = [
     issue,
@@ -143,7 +151,7 @@ export function documentTransactions(
             ...shares.flatMap((share) =>
               share.chargeMonth === month
                 ? earned(share, sign)
-                : [{ ...heldEntry(share, bookedMonth), amount: signed(share.net.neg(), sign) }],
+                : [{ ...heldEntry(share, bookedMonth), amount: signed(share.net.plus(share.prepaid).neg(), sign) }],
             ),
           ]),
         },
@@ -156,7 +164,7 @@ export function documentTransactions(
           shares
             .filter(({ chargeMonth }) => chargeMonth === month)
             .flatMap((share) => [
-              { ...heldEntry(share, bookedMonth), amount: signed(share.net, sign) },
+              { ...heldEntry(share, bookedMonth), amount: signed(share.net.plus(share.prepaid), sign) },
               ...earned(share, sign),
             ]),
         ),
@@ -174,14 +182,8 @@ const heldEntry = (share: Share, bookedMonth: string): Omit<Entry, 'amount'> => 
 });
 
 /** The total of a document, on the tenant's side, its tax, and the bought credits that it uses. */
-function settled({ rows, receivable }: BookedDocument, isPrepaid: (creditId: string) => boolean): Entry[] {
+function settled({ rows, receivable }: BookedDocument, isPrepaid: IsPrepaid): Entry[] {
   const total = sum(rows.flatMap(({ net, tax }) => [decimal(net), decimal(tax)]));
-  const prepaid = sum(
-    rows
-      .flatMap(({ credits = [] }) => credits)
-      .filter(({ creditId }) => isPrepaid(creditId))
-      .map(({ amount }) => decimal(amount)),
-  );
   return [
     plainEntry('receivable', receivable),
     plainEntry('tenantCredit', total.minus(receivable)),
@@ -189,7 +191,6 @@ function settled({ rows, receivable }: BookedDocument, isPrepaid: (creditId: str
       ...plainEntry('taxPayable', decimal(tax).neg()),
       taxRatePercent,
     })),
-    plainEntry('prepaidCredit', prepaid),
-    plainEntry('prepaidCreditUsed', prepaid.neg()),
+    plainEntry('prepaidCredit', sum(rows.map((row) => prepaidIn(row, isPrepaid)))),
   ];
 }
