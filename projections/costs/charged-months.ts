@@ -1,6 +1,5 @@
 import type { RecordedEvent } from '#domain/events';
-import type { Instant } from '#domain/time/instant';
-import { fromMicros, micros } from '#domain/time/instant';
+import { lastInstantBefore } from '#domain/time/instant';
 import type { CostLineRow, CostMonthRow } from './costs.table.js';
 
 type Line = Pick<RecordedEvent<'CostRecorded'>['data']['lines'][number], 'chargePeriod' | 'currency'> & {
@@ -36,7 +35,7 @@ export function monthsCharged(position: number): ChargedMonths {
         currency,
         is_tax: category === 'tax',
         first_month: start.slice(0, MONTH),
-        last_month: lastInstant(end).slice(0, MONTH),
+        last_month: lastInstantBefore(end).slice(0, MONTH),
       }));
       return [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()];
     },
@@ -46,4 +45,3 @@ export function monthsCharged(position: number): ChargedMonths {
 /** `2026-04` */
 const MONTH = 7;
 const BEGIN_OF_MONTH = '-01T00:00:00Z';
-const lastInstant = (end: Instant): Instant => fromMicros(micros(end) - 1n);

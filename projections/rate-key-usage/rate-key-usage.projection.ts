@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
-import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import { type Instant, lastInstantBefore } from '#domain/time/instant';
 import { monthOf, type Period } from '#domain/time/period';
 import { answer, type Answers } from '#read-model/projection';
 import { type Passing, projection } from '../flow.js';
@@ -50,7 +50,7 @@ const firstOf = (at: Instant): string => `${at.slice(0, 7)}-01T00:00:00Z`;
 /** The month in which a reading ends. If it ends exactly where a month begins, it is the month before. */
 function lastMonth({ start, end }: Period): string {
   if (start.slice(0, 7) === end.slice(0, 7) || end === monthOf(start).end) return firstOf(start);
-  return firstOf(fromMicros(micros(end) - 1n));
+  return firstOf(lastInstantBefore(end));
 }
 
 async function insert(client: pg.ClientBase, rows: readonly (readonly unknown[])[]): Promise<void> {

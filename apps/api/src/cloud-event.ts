@@ -3,7 +3,7 @@ import { type DomainError, invalid } from '#domain/errors';
 import { isJsonType } from '#domain/json-text';
 import { isDecimalText } from '#domain/money/decimal';
 import { parse, shaped, zDecimal, zId, zInstant, zJsonObject } from '#domain/schema';
-import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import { firstInstantAfter, type Instant } from '#domain/time/instant';
 import { zObservation, zRateKey } from '#domain/usage/usage';
 import type { Incoming } from '#billing/usage/ingest';
 import { isAscii } from './http.js';
@@ -124,7 +124,7 @@ export function readingOf(input: unknown, arrivedAt: Instant): Incoming {
   const observation = {
     resourceId: resourceId ?? source,
     billingKind: type,
-    period: { start, end: fromMicros(micros(start) + 1n) },
+    period: { start, end: firstInstantAfter(start) },
     granularity: 'event',
     sourceId: `${encodeURIComponent(source)}/${encodeURIComponent(id)}`,
     quantity: quantity ?? value ?? '1',

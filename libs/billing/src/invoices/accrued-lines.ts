@@ -4,7 +4,7 @@ import type { LineDefinition } from '#domain/lines/line';
 import { tiles } from '#domain/lines/parts';
 import { hasDueAtPeriodEnd } from '#domain/lines/rate';
 import { type Decimal, sum, ZERO } from '#domain/money/decimal';
-import { fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
+import { firstInstantAfter, fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
 import { contains, type Period } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readIssuedParts, keyOfAccount } from '#projections/invoices/invoices.read';
@@ -88,7 +88,7 @@ export const isLastInstant = (period: Period, at: Instant): boolean =>
 
 const goingOn = (line: LineDefinition): LineDefinition => ({
   ...line,
-  period: { start: line.period.start, end: fromMicros(micros(line.period.end) + 1n) },
+  period: { start: line.period.start, end: firstInstantAfter(line.period.end) },
 });
 
 const netOf = ({ parts }: RatedLine): Decimal => sum(parts.flatMap(({ rows }) => rows.map(({ net }) => net)));

@@ -1,4 +1,6 @@
-import { expiriesOf } from '#domain/invoices/credit-expiry';
+import type { Kysely } from 'kysely';
+import { type BookedTaking, expiriesOf } from '#domain/invoices/credit-expiry';
+import type { Credit } from '#domain/invoices/credits';
 import { type Decimal, decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { instant, type Instant, isBefore } from '#domain/time/instant';
@@ -6,13 +8,40 @@ import { contains, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { toCredit } from '#projections/credits/credits.projection';
 import { readCredits } from '#projections/credits/credits.read';
+import type { CreditRow } from '#projections/credits/credits.table';
 import { readBookedTakings } from '#projections/invoices/journal.read';
+import type { ReadModels } from '#read-model/read-models';
 
 /** An amount on a day, of the credit that a tenant bought. Below 0: it is less. */
 interface Change {
   readonly at: Instant;
   readonly amount: Decimal;
 }
+
+/** Whether a row is of a credit that was bought, and not withdrawn. */
+export const isBought = ({ payment, is_withdrawn: isWithdrawn }: CreditRow): boolean =>
+  payment !== null && !isWithdrawn;
+
+/** Bought credits, each with what invoices took of it. */
+export async function withTakings(
+  db: Kysely<ReadModels>,
+  position: number,
+  rows: readonly CreditRow[],
+): Promise<{ readonly row: CreditRow; readonly credit: Credit; readonly takings: readonly BookedTaking[] }[]> {
+  const booked = Map.groupBy(await readBookedTakings(db, position, rows), keyOfCredit);
+  return rows.flatMap((row) => {
+    const credit = toCredit(row);
+    if (credit.kind !== 'credit') return [];
+    const takings = (booked.get(keyOfCredit(row)) ?? []).map((each) => ({
+      ...{ amount: decimal(each.amount), asOf: each.as_of, issuedAt: each.issued_at, voidedAt: each.voided_at },
+    }));
+    return [{ row, credit, takings }];
+  });
+}
+
+/** A credit of a tenant in a currency, as a text. */
+export const keyOfCredit = (row: Pick<CreditRow, 'tenant_id' | 'currency' | 'credit_id'>): string =>
+  JSON.stringify([row.tenant_id, row.currency, row.credit_id]);
 
 /**
  * The credit that a tenant bought, over a period: what it bought, what invoices used (less what void ones gave back),
@@ -23,22 +52,17 @@ export async function prepaidOf(
   { tenantId, currency, period }: { readonly tenantId: string; readonly currency: string; readonly period: Period },
 ) {
   const rows = (await readCredits(core.db, position, [tenantId])).filter(
-    (row) => row.currency === currency && row.payment !== null && !row.is_withdrawn,
+    (row) => row.currency === currency && isBought(row),
   );
-  const takings = Map.groupBy(await readBookedTakings(core.db, position, rows), ({ credit_id: creditId }) => creditId);
   const [bought, used, expired]: [(Change & { creditId: string })[], Change[], Change[]] = [[], [], []];
-  for (const row of rows) {
-    const credit = toCredit(row);
-    if (credit.kind !== 'credit' || credit.payment === null) continue;
+  for (const { credit, takings } of await withTakings(core.db, position, rows)) {
+    if (credit.payment === null) continue;
     bought.push({ creditId: credit.creditId, at: credit.payment.at, amount: decimal(credit.amount) });
-    const taken = (takings.get(credit.creditId) ?? []).map((each) => ({
-      ...{ amount: decimal(each.amount), asOf: each.as_of, issuedAt: each.issued_at, voidedAt: each.voided_at },
-    }));
-    for (const { amount, issuedAt, voidedAt } of taken) {
+    for (const { amount, issuedAt, voidedAt } of takings) {
       used.push({ at: issuedAt, amount });
       if (voidedAt !== null) used.push({ at: voidedAt, amount: amount.neg() });
     }
-    for (const { date, amount } of expiriesOf(credit, taken, currency))
+    for (const { date, amount } of expiriesOf(credit, takings, currency))
       expired.push({ at: instant(`${date}T00:00:00Z`), amount });
   }
   const money = (amount: Decimal): string => moneyText(amount, currency);

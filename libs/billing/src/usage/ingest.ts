@@ -167,7 +167,7 @@ export class UsageIntake {
     });
     const found = await knownBySource(this.core, deploymentId, sourceIds);
     return {
-      known: new Map(found.map((each) => [each.last.source_id, each])),
+      known: bySource(found),
       recent: recent.filter(isSent).flatMap(({ data }) => data.observations.filter(isWanted)),
     };
   }
@@ -316,7 +316,7 @@ export class UsageIntake {
     const idOf = ({ sourceId = '' }: Observation): string => sourceId;
     if (events.length === 0) return new Map();
     const found = await knownBySource(this.core, deploymentId, events.map(idOf));
-    const known = new Map(found.map((each) => [each.last.source_id, each]));
+    const known = bySource(found);
     const sent = new Map(recent.map((each) => [idOf(each), each]));
     return new Map(
       events.flatMap((event): [Observation, Ingested][] => {
@@ -327,6 +327,9 @@ export class UsageIntake {
     );
   }
 }
+
+const bySource = (found: readonly KnownReading[]): ReadonlyMap<string, KnownReading> =>
+  new Map(found.map((each) => [each.last.source_id, each]));
 
 /** The verdict on an event that was sent before: in the same request, or recorded and not projected. */
 const sentBefore = (earlier: Observation, observation: Observation): Ingested =>

@@ -159,6 +159,9 @@ export function fromMicros(value: bigint): Instant {
 /** The last instant before another: one microsecond earlier. */
 export const lastInstantBefore = (at: Instant): Instant => fromMicros(micros(at) - 1n);
 
+/** The first instant after another: one microsecond later. */
+export const firstInstantAfter = (at: Instant): Instant => fromMicros(micros(at) + 1n);
+
 /** From one instant to another, both without a fraction of a second. Much faster than `micros`. */
 export const millisBetween = (start: Instant, end: Instant): number => Date.parse(end) - Date.parse(start);
 

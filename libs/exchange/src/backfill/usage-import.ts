@@ -1,11 +1,10 @@
 import { ownText } from '#domain/own-text';
 import { isDomainError } from '#domain/schema';
-import { deploymentStream } from '#domain/tenants/deployment';
 import { type Observation, usageMonth } from '#domain/usage/usage';
 import type { CommandCall } from '#ledger/command';
 import { lockOfEvents } from '#billing/usage/ingest';
 import { knownBySource } from '#billing/usage/known-usage';
-import { deploymentOf } from '#ledger/deployment';
+import { foundDeployment } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type { Importer, RowReport } from '../rows/outcome.js';
 import type { UsageItem } from '../presets/usage.js';
@@ -102,7 +101,7 @@ export class UsageImport implements Importer<UsageItem> {
   }
 
   private async writeRounds(rounds: Rounds): Promise<void> {
-    for (const [before, round] of [...rounds].entries()) {
+    for (const [before, round] of rounds.entries()) {
       // A further row with the same key is decided after the earlier one is projected.
       if (before > 0) await this.core.projector.catchUp();
       await this.writeRound([...round.values()], before > 0);
@@ -157,7 +156,7 @@ export class UsageImport implements Importer<UsageItem> {
     if (known !== undefined) return known;
     let reason: string | null = null;
     try {
-      deploymentOf(await this.core.book.load(deploymentStream(deploymentId)), deploymentId);
+      await foundDeployment(this.core, deploymentId);
     } catch (error) {
       if (!isDomainError(error)) throw error;
       reason = 'is not registered. Register it (register-deployment), then import the file of rejects.';

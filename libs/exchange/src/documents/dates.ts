@@ -1,5 +1,5 @@
 import { clockAt } from '#domain/time/calendar';
-import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import { type Instant, lastInstantBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 
 /** Instants and periods in the tenant's time zone. */
@@ -17,7 +17,7 @@ export class Dates {
     const [from, until] = [clockAt(start, this.timeZone), clockAt(end, this.timeZone)];
     if (from.time !== '00:00' || until.time !== '00:00')
       return `${from.date} ${from.time} to ${until.date} ${until.time}`;
-    const last = clockAt(fromMicros(micros(end) - 1n), this.timeZone).date;
+    const last = clockAt(lastInstantBefore(end), this.timeZone).date;
     return from.date === last ? last : `${from.date} to ${last}`;
   }
 }

@@ -3,7 +3,7 @@ import { type Decimal, decimal, round, sum, text, ZERO } from '#domain/money/dec
 import { moneyText, smallestAmount } from '#domain/money/money';
 import { isForUsage } from '#domain/prices/refs';
 import { clockAt } from '#domain/time/calendar';
-import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import { type Instant, lastInstantBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import type { CreditNoteView } from '#billing/invoices/credit-notes';
 import type { InvoiceView } from '#billing/invoices/invoice-view';
@@ -240,7 +240,7 @@ const dateOf = (at: Instant, timeZone: string): string => clockAt(at, timeZone).
 /** From the day of its start to the day of its last instant. */
 const daysOf = ({ start, end }: Period, timeZone: string): Days => ({
   start: dateOf(start, timeZone),
-  end: dateOf(fromMicros(micros(end) - 1n), timeZone),
+  end: dateOf(lastInstantBefore(end), timeZone),
 });
 
 const wholeOf = (days: readonly Days[]): Days | null =>

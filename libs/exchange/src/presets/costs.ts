@@ -1,6 +1,6 @@
 import { COST_CATEGORIES, type CostLine, isChargePeriod, NO_CHARGE_PERIOD } from '#domain/costs/cost';
 import { isCurrency } from '#domain/money/money';
-import { fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
+import { firstInstantAfter, type Instant, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import type { Cells } from '../rows/cells.js';
 import type { Preset } from './preset.js';
@@ -42,7 +42,7 @@ export function chargePeriod(cells: Cells, start = cells.instant('start'), end =
 
 function instantly(cells: Cells, start: Instant): Period {
   cells.note('no_length', 'chargePeriod', start, 'ends at its start. It is read as one microsecond.');
-  return { start, end: fromMicros(micros(start) + 1n) };
+  return { start, end: firstInstantAfter(start) };
 }
 
 export function currencyOf(cells: Cells, field: string): string {

@@ -1,5 +1,5 @@
 import { isJsonType } from '#domain/json-text';
-import { fromMicros, type Instant, micros } from '#domain/time/instant';
+import { firstInstantAfter, fromMicros, type Instant } from '#domain/time/instant';
 import { isObject } from '../rows/answers.js';
 import type { Cells } from '../rows/cells.js';
 import { RowFault } from '../rows/row.js';
@@ -24,7 +24,7 @@ export function eventTime(cells: Cells, field: string): Instant {
 /** An event lasts one microsecond. */
 export const eventPeriod = (start: Instant): { readonly start: Instant; readonly end: Instant } => ({
   start,
-  end: fromMicros(micros(start) + 1n),
+  end: firstInstantAfter(start),
 });
 
 /** Fields of the data that have a meaning of their own. The others are attributes. */

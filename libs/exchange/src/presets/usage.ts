@@ -1,5 +1,5 @@
 import { type Observation, periodFault } from '#domain/usage/usage';
-import { isBefore, type Instant, micros, fromMicros, plusHours } from '#domain/time/instant';
+import { firstInstantAfter, type Instant, isBefore, plusHours } from '#domain/time/instant';
 import type { Cells } from '../rows/cells.js';
 import type { Period } from '#domain/time/period';
 import type { Preset } from './preset.js';
@@ -96,13 +96,11 @@ function periodOf(start: Instant, end: Instant): Period {
   return lastPeriod;
 }
 
-const INSTANT_LENGTH = 1n;
-
 /** The end of an hourly or daily reading is that of its hour or day. An event without an end lasts one microsecond. */
 function endOf(start: Instant, granularity: Granularity | undefined): Instant {
   if (granularity === undefined)
     throw new RowFault('end', null, 'is missing. Give it, or the granularity (hour, day, event).');
-  if (granularity === 'event') return fromMicros(micros(start) + INSTANT_LENGTH);
+  if (granularity === 'event') return firstInstantAfter(start);
   return plusHours(start, granularity === 'hour' ? 1 : 24);
 }
 

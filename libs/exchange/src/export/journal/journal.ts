@@ -1,3 +1,4 @@
+import { isBought, keyOfCredit, withTakings } from '#billing/invoices/prepaid-credit';
 import { expiriesOf } from '#domain/invoices/credit-expiry';
 import { documentNumber } from '#domain/invoices/invoice';
 import { byMonth } from '#domain/margin/months';
@@ -8,14 +9,12 @@ import { type Instant, isBefore } from '#domain/time/instant';
 import { contains, type Period } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { type JournalCost, readJournalCosts } from '#projections/costs/journal-costs.read';
-import { toCredit } from '#projections/credits/credits.projection';
 import { readCredits } from '#projections/credits/credits.read';
 import type { CreditRow } from '#projections/credits/credits.table';
 import { readFrozenRows } from '#projections/invoices/invoices.read';
 import {
   type AfterDocument,
   type JournalDocument,
-  readBookedTakings,
   readJournalDocuments,
   readPaidInvoices,
 } from '#projections/invoices/journal.read';
@@ -130,20 +129,13 @@ async function* prepaymentsOf(
         entries: transfer('bank', 'prepaidCredit', decimal(row.amount)),
       };
   const ended = bought.filter(({ effective_until: until }) => until !== null && isBefore(until, month.end));
-  const takings = Map.groupBy(await readBookedTakings(db, position, ended), (row) => keyOfCredit(row));
-  for (const row of ended) {
-    const credit = toCredit(row);
-    if (credit.kind !== 'credit') continue;
-    const taken = (takings.get(keyOfCredit(row)) ?? []).map((each) => ({
-      ...{ amount: decimal(each.amount), asOf: each.as_of, issuedAt: each.issued_at, voidedAt: each.voided_at },
-    }));
-    for (const { date, amount } of expiriesOf(credit, taken, row.currency))
+  for (const { row, credit, takings } of await withTakings(db, position, ended))
+    for (const { date, amount } of expiriesOf(credit, takings, row.currency))
       if (date.startsWith(monthText(month.start)))
         yield {
           ...{ ...of(row, date), id: `expiry/${idOf(row)}/${date}`, type: 'expiry' },
           entries: transfer('prepaidCredit', 'prepaidCreditExpired', amount),
         };
-  }
 }
 
 /** Recorded payments, with what they pay at once; what they pay later; and refunds. */
@@ -174,8 +166,6 @@ async function* paymentsOf({ db }: LedgerCore, position: number, month: Period):
       entries: transfer(row.payment_id === null ? 'tenantCredit' : 'unappliedPayments', 'bank', decimal(row.amount)),
     };
 }
-
-const isBought = ({ payment, is_withdrawn: isWithdrawn }: CreditRow): boolean => payment !== null && !isWithdrawn;
 
 const transfer = (debit: Entry['account'], credit: Entry['account'], amount: Decimal): Entry[] =>
   merged([plainEntry(debit, amount), plainEntry(credit, amount.neg())]);
@@ -216,9 +206,6 @@ async function withRows(db: LedgerCore['db'], documents: readonly JournalDocumen
     rows: (rows.get(of.document_id) ?? []).map(({ row }) => row),
   }));
 }
-
-const keyOfCredit = (row: Pick<CreditRow, 'tenant_id' | 'currency' | 'credit_id'>): string =>
-  JSON.stringify([row.tenant_id, row.currency, row.credit_id]);
 
 /** What a provider's invoice charges for a month: a line that crosses months is divided by time, as in the margin. */
 function* billOf(lines: readonly JournalCost[], month: Period, currency: string): Generator<Transaction> {
