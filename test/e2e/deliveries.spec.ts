@@ -259,7 +259,7 @@ describe('a delivery of costs', () => {
       await file(...rows.slice(0, 20)),
       await file(...rows.slice(0, 19), focus('r19', '0.50'), ...rows.slice(20)),
     ];
-    const [first, second] = runs.map((path) => basename(path));
+    const [first, second] = runs;
     for (const more of [{}, named('d')])
       await expect(imported(runs, more)).rejects.toMatchObject({
         code: 'same_content',

@@ -157,7 +157,8 @@ export class CostDeliveries {
     const [found] = await this.staging.repeated();
     const of = [...this.deliveries.values()].find(({ index }) => index === found?.delivery);
     if (found === undefined || of === undefined) return;
-    const [name, other] = [this.delivered(found.file).name, this.delivered(found.other).name];
+    // With their folders: each run may have a file of the same name.
+    const [name, other] = [found.file, found.other].map((file) => this.files[file]?.source.name ?? '');
     throw invalid(
       'same_content',
       `${nameOf(of)}: ${other} repeats ${found.common} of ${found.rows} rows of ${name}. They may be two runs of one ` +
