@@ -305,7 +305,11 @@ describe('the ledger on a log in Postgres that is not the one of its read models
           ...{ signal: working.signal, now: () => instant('2026-04-15T00:00:00Z') },
           report: (message) => reports.push(message),
         });
-        while (!(await isReached()) || (await evaluated()) === undefined);
+        // It is told last, once it is recorded and kept.
+        const before = reports.length;
+        while (!reports.slice(before).some((message) => message.includes(' reached, ')))
+          await new Promise(setImmediate);
+        expect(await isReached()).toBe(true);
         working.abort();
         await ended;
       };
@@ -382,8 +386,13 @@ describe('the ledger on a log in Postgres that is not the one of its read models
           'webhooks: the log was replaced: its event 6 is not the one that was there when messages to books were' +
             ' prepared. All messages since its registration are sent again.',
         ]);
-        const { items } = await test.ask<{ items: { state: string }[] }>('webhook-deliveries', { webhookId: 'books' });
-        expect(items.filter(({ state }) => state === 'waiting')).toEqual([]);
+        const deliveries = async () => {
+          const of = { webhookId: 'books' };
+          return (await test.ask<{ items: { position: number; state: string }[] }>('webhook-deliveries', of)).items;
+        };
+        // The answer of the endpoint is noted after it was received. Position 7 has the last payment.
+        while (!(await deliveries()).some(({ position, state }) => position === 7 && state === 'delivered'));
+        expect((await deliveries()).filter(({ state }) => state === 'waiting')).toEqual([]);
       } finally {
         working.abort();
         await ended;

@@ -15,26 +15,29 @@ async function skipsIn(log: EventLog): Promise<{ readonly position: number; read
   return events.flatMap((event) => (event?.type === 'EventSkipped' ? [event.data] : []));
 }
 
-/** The decisions to skip, as a process has read them: by event, as another one may be at a position since. */
+/**
+ * The decisions to skip, as a process has read them: by position and id, as another event may be at a position since,
+ * and events of other applications may have one id.
+ */
 export class KnownSkips {
-  private ids: ReadonlySet<string> | undefined;
+  private events: ReadonlySet<string> | undefined;
   private revision = NO_STREAM;
 
   constructor(private readonly log: EventLog) {}
 
-  has({ id }: Pick<StoredEvent, 'id'>): boolean {
-    return this.ids?.has(id) === true;
+  has({ position, id }: Pick<StoredEvent, 'position' | 'id'>): boolean {
+    return this.events?.has(`${position} ${id}`) === true;
   }
 
   async read(): Promise<void> {
     // First the revision: after a decision meanwhile, these are not current.
     const revision = await this.log.revisionOf(PROJECTIONS_STREAM);
-    this.ids = new Set((await skipsIn(this.log)).map(({ eventId }) => eventId));
+    this.events = new Set((await skipsIn(this.log)).map(({ position, eventId }) => `${position} ${eventId}`));
     this.revision = revision;
   }
 
   async readOnce(): Promise<void> {
-    if (this.ids === undefined) await this.read();
+    if (this.events === undefined) await this.read();
   }
 
   /** Whether there was no decision since. */
