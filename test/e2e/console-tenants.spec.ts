@@ -516,6 +516,9 @@ it('finds a price that is not among the first of all', async () => {
   expect(body).toEqual(rates.map(() => expect.objectContaining({ status: 'done' })));
   await visited('operator', 'rates?key=zz%2Fdisk%40500', async (page) => {
     await page.getByRole('list', { name: 'Price as known now' }).getByText('$0.01').waitFor();
+    // What is not known at the moment of the page is said to be so.
+    await page.goto(`${api().url}/console/rates?key=zz%2Fdisk%40500&asOf=1`);
+    await page.getByText('No price of zz/disk@500 is known at this moment.').waitFor();
     await page.goto(`${api().url}/console/what-if`);
     await page.getByRole('combobox', { name: 'Price of' }).fill('zz/disk@500');
     await page.getByRole('option', { name: 'zz/disk@500' }).click();

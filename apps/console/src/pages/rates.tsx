@@ -79,9 +79,14 @@ function Chosen({
   readonly of: Partial<Rate>;
   readonly named: string;
 }) {
-  const { data = [] } = useWholeList('rates', { resourceType, resourceFamily, location });
+  const { data } = useWholeList('rates', { resourceType, resourceFamily, location });
+  if (data === undefined) return null;
   const chosen = data.filter((each) => keyText(each) === named);
-  return chosen.length === 0 ? null : <Price rates={chosen} />;
+  return chosen.length === 0 ? (
+    <Text>{`No price of ${named} is known at this moment.`}</Text>
+  ) : (
+    <Price rates={chosen} />
+  );
 }
 
 /** The price of a key through time, known now and known at the moment of the page, in one picture. */

@@ -1,4 +1,4 @@
-import { Stack, Text } from '@mantine/core';
+import { Group, Stack, Text } from '@mantine/core';
 import { useAnswer } from '../answers.ts';
 import { isMonthText, monthOf, monthText } from '../formats.ts';
 import { useNow, useParam } from '../moment.ts';
@@ -19,8 +19,10 @@ export function MarginOf({ tenantId, currency }: OfTenant) {
   const margin = useAnswer('margin', isMonth ? { period: month, currency } : null);
   return (
     <Section title="Margin">
-      <Stack gap="xs" align="start">
-        <MonthInput label="Month of the margin" month={month} set={setMonth} />
+      <Stack gap="xs">
+        <Group>
+          <MonthInput label="Month of the margin" month={month} set={setMonth} />
+        </Group>
         {isMonth && (
           <Answered answer={margin}>
             {({ byTenant }) => {

@@ -1,4 +1,4 @@
-import { Button, Text } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { Resource, UsageRecord } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
@@ -42,26 +42,28 @@ export function UsagePage() {
           const deploymentId = deployment?.deploymentId ?? (tenantId === '' && chosen !== '' ? chosen : undefined);
           return (
             <>
-              <TenantChooser label="Tenant" placeholder="All" value={tenantId} set={chooseTenant} isOptional />
-              <DeploymentChooser
-                label="Deployment"
-                placeholder="All of the tenant together"
-                tenantId={tenantId === '' ? undefined : tenantId}
-                value={deploymentId ?? ''}
-                set={choose}
-                isOptional={tenantId !== ''}
-              />
-              <MonthInput label="Month" month={month} set={setMonth} />
-              {deployment !== undefined && correct !== null && (
-                <Button
-                  variant="default"
-                  onClick={() => {
-                    correct(ofAssignment(deployment));
-                  }}
-                >
-                  {`Correct the tenant of ${deployment.name}`}
-                </Button>
-              )}
+              <Group align="end">
+                <TenantChooser label="Tenant" placeholder="All" value={tenantId} set={chooseTenant} isOptional />
+                <DeploymentChooser
+                  label="Deployment"
+                  placeholder="All of the tenant together"
+                  tenantId={tenantId === '' ? undefined : tenantId}
+                  value={deploymentId ?? ''}
+                  set={choose}
+                  isOptional={tenantId !== ''}
+                />
+                <MonthInput label="Month" month={month} set={setMonth} />
+                {deployment !== undefined && correct !== null && (
+                  <Button
+                    variant="default"
+                    onClick={() => {
+                      correct(ofAssignment(deployment));
+                    }}
+                  >
+                    {`Correct the tenant of ${deployment.name}`}
+                  </Button>
+                )}
+              </Group>
               {isMonth && tenantId !== '' && deploymentId === undefined && (
                 <Section title="By day">
                   <TenantUsageChart tenantId={tenantId} month={month} />

@@ -76,7 +76,7 @@ function Chart({
       {(pages) => {
         const records = pages.flatMap(({ items }) => items).filter(only);
         if (records.length === 0) return <Text c="dimmed">{`${named}: no usage in ${monthText(month)}.`}</Text>;
-        const { days, kinds } = byDay(records);
+        const { days, kinds } = byDay(records, start, end);
         const isWhole = pages.every(({ nextCursor }) => nextCursor === null);
         return (
           <>
@@ -99,23 +99,34 @@ function Chart({
 const totalOf = (records: readonly UsageRecord[], kind: string): string =>
   text(sum(records.filter(({ billingKind }) => billingKind === kind).map(({ quantity }) => decimal(quantity))));
 
+const DAY_MS = 86_400_000;
+
 /** Sums for drawing only: bars are as wide as a pixel, and amounts come from the ledger. */
-function byDay(records: readonly UsageRecord[]): {
+function byDay(
+  records: readonly UsageRecord[],
+  start: string,
+  end: string,
+): {
   readonly days: readonly Readonly<Record<string, string | number>>[];
   readonly kinds: readonly string[];
 } {
   const kinds = [...new Set(records.map(({ billingKind }) => billingKind))].sort();
-  const days = Map.groupBy(records, ({ period }) => period.start.slice(0, 10));
+  const used = Map.groupBy(records, ({ period }) => period.start.slice(0, 10));
+  const dayCount = (Date.parse(end) - Date.parse(start)) / DAY_MS;
+  // Days without usage, too: they are as wide as the others.
+  const days = Array.from({ length: dayCount }, (_, n) => new Date(Date.parse(start) + n * DAY_MS).toISOString());
   return {
     kinds,
-    days: [...days]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([day, of]) => ({
+    days: days
+      .map((each) => each.slice(0, 10))
+      .map((day) => ({
         day,
         ...Object.fromEntries(
           kinds.map((kind) => [
             kind,
-            of.filter(({ billingKind }) => billingKind === kind).reduce((sum, each) => sum + Number(each.quantity), 0),
+            (used.get(day) ?? [])
+              .filter(({ billingKind }) => billingKind === kind)
+              .reduce((sum, each) => sum + Number(each.quantity), 0),
           ]),
         ),
       })),
