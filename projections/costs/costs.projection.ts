@@ -1,3 +1,4 @@
+import { inFocusOrder } from '#domain/costs/focus';
 import type { RecordedEvent } from '#domain/events';
 import { COPY_NULL, CopyLines, copyText } from '#read-model/copy';
 import { copiedAsNew } from '#read-model/new-rows';
@@ -25,7 +26,7 @@ const toRow = (provider: string, invoiceRef: string, line: Line): CostLineRow =>
   class: line.class ?? null,
   tenant_id: line.tenantId ?? null,
   description: line.description ?? null,
-  focus: line.focus ?? null,
+  focus: line.focus === undefined ? null : inFocusOrder(line.focus),
 });
 
 const touching = (position: number, provider: string, invoiceRef: string, lineKeys: readonly string[]): Touch[] => [
@@ -71,7 +72,7 @@ const ofDelivery = ({ data }: { readonly data: Pick<CostDeliveryRow, 'provider' 
 ];
 
 const costs = versionedProjection('costs', {
-  version: 5,
+  version: 6,
   tables: [costLines, costMonths, costDeliveries],
   on: {
     CostRecorded: setLines,
@@ -201,7 +202,8 @@ function writtenColumns(text: string, months: ChargedMonths): string {
 
 const orNull = (value: string | null | undefined): string =>
   value === null || value === undefined ? COPY_NULL : copyText(value);
-const detailsOf = ({ focus }: Line): string => (focus === undefined ? COPY_NULL : copyText(JSON.stringify(focus)));
+const detailsOf = ({ focus }: Line): string =>
+  focus === undefined ? COPY_NULL : copyText(JSON.stringify(inFocusOrder(focus)));
 
 /** In the order of the table. */
 const columnsOf = (line: Line, details: string): string =>

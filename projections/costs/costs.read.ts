@@ -129,7 +129,7 @@ export interface BillAfter {
 export type BilledLine = History<CostLineContent> & {
   /** The index of its bill among those asked for. */
   readonly of: number;
-  /** Half of the SHA-256 of its details, as `jsonb` writes them. null: they were not kept. */
+  /** Half of the SHA-256 of its details as JSON, in the order of FOCUS_DETAILS. null: they were not kept. */
   readonly details: string | null;
 };
 

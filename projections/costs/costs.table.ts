@@ -1,6 +1,6 @@
 import type { FocusDetails } from '#domain/costs/focus';
 import type { DeliveryMode } from '#domain/costs/cost';
-import { bigint, boolean, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
+import { bigint, boolean, json, jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -22,7 +22,8 @@ export const costLines = defineTable({
     class: text.nullable(),
     tenant_id: text.nullable(),
     description: text.nullable(),
-    focus: jsonb<FocusDetails>().nullable(),
+    /** In the order of FOCUS_DETAILS: equal details are equal text. */
+    focus: json<FocusDetails>().nullable(),
   },
   key: ['provider', 'invoice_ref', 'line_key'],
   readByItsOwn: true,

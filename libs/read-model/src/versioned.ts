@@ -234,7 +234,7 @@ async function insertVersions(
   const names = Object.keys(table.columns);
   const written = [...names, 'position_from', 'position_to'];
   const value = (row: Record<string, unknown>, column: string): unknown =>
-    table.columns[column]?.type === 'jsonb' && row[column] !== null && row[column] !== undefined
+    isJson(table.columns[column]?.type) && row[column] !== null && row[column] !== undefined
       ? JSON.stringify(row[column])
       : row[column];
   if (versions.length >= COPIED_FROM) {
@@ -258,6 +258,8 @@ async function insertVersions(
     ],
   );
 }
+
+const isJson = (type: string | undefined): boolean => type === 'json' || type === 'jsonb';
 
 /** Errors: the value is not one that a column of a read model has. */
 function copied(table: TableDefinition, value: unknown): string {

@@ -113,3 +113,9 @@ export const zFocusDetails = z
   });
 /** A column without a value is absent. */
 export type FocusDetails = z.infer<typeof zFocusDetails>;
+
+/** The same in the order of FOCUS_DETAILS: equal details are equal JSON. */
+export const inFocusOrder = (details: FocusDetails): FocusDetails =>
+  Object.fromEntries(
+    FOCUS_DETAILS.flatMap((column) => (details[column] === undefined ? [] : [[column, details[column]]])),
+  );

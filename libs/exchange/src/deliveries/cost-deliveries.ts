@@ -1,8 +1,6 @@
-import { hash } from 'node:crypto';
 import { basename } from 'node:path';
 import { invalid } from '#domain/errors';
 import { ownText } from '#domain/own-text';
-import { isId } from '#domain/schema';
 import type { LedgerCore } from '#ledger/ledger-core';
 import {
   type BilledLine,
@@ -16,6 +14,7 @@ import type { DeliveredFile } from '#projections/costs/costs.table';
 import type { CostItem } from '../presets/costs.js';
 import type { Importer, RowReport } from '../rows/outcome.js';
 import type { SourceRow } from '../rows/row.js';
+import { chargeKey } from './charge-key.js';
 import { type Decided, type Delivery, DeliveryWriter, type WrittenFile } from './delivery-writer.js';
 import { type Known, vanishedFrom } from './known-deliveries.js';
 import { digestsOf, digestsOfRow, lineText } from './lines.js';
@@ -35,8 +34,6 @@ const LINES_PER_PAGE = 10_000;
 const BILLS_PER_PAGE = 100;
 /** So many are looked up in one statement. */
 const DELIVERIES_PER_STATEMENT = 1000;
-/** Longer keys, and keys with line breaks, are hashed: an id has at most 512 bytes, and a number is appended to it. */
-const LONGEST_KEY = 400;
 
 /** A file of the import, and where the outcomes of its rows are counted. */
 export interface FileOfDelivery extends WrittenFile {
@@ -95,8 +92,7 @@ export class CostDeliveries {
     };
     this.deliveries.set(name, known);
     known.files.add(file);
-    const keyOfCharge =
-      isId(item.key) && Buffer.byteLength(item.key) <= LONGEST_KEY ? item.key : hash('sha256', item.key, 'hex');
+    const keyOfCharge = chargeKey(item.key, item.isOwnId);
     // A row that was rejected is known again by where it was, when its file of rejects is mended further.
     const isMended = identity !== undefined && !item.isOwnId;
     const isOwnId = item.isOwnId || isMended;

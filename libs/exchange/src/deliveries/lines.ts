@@ -1,5 +1,4 @@
 import { type CostLine, zCostLine } from '#domain/costs/cost';
-import { FOCUS_DETAILS, type FocusDetails } from '#domain/costs/focus';
 import { isPlainContent } from '#domain/costs/plain';
 import { parse } from '#domain/schema';
 import { MAX_EVENT_BYTES } from '#domain/usage/usage';
@@ -30,22 +29,13 @@ export interface Digests {
   readonly details: string | null;
 }
 
-/** The details as `jsonb` writes them: shorter names first. The digests of recorded lines are made in Postgres. */
-export const detailsText = (details: FocusDetails): string =>
-  `{${BY_LENGTH.flatMap((column) => {
-    const value = details[column];
-    return value === undefined ? [] : [`"${column}": ${JSON.stringify(value)}`];
-  }).join(', ')}}`;
-
-const BY_LENGTH = FOCUS_DETAILS.toSorted((a, b) => a.length - b.length || (a < b ? -1 : 1));
-
 /** Of a line in a file. The digests live as long as an import: they are compared with those of `digestsOfRow`. */
 export function digestsOf(line: Omit<CostLine, 'lineKey'>): Digests {
   const { kind, resourceId, chargePeriod, amount, currency, category } = line;
   return digestsOfTexts(
     joined([kind, resourceId, chargePeriod.start, chargePeriod.end, amount, currency, category]),
     joined([line.class, line.tenantId, line.effectiveAmount, line.description]),
-    line.focus === undefined ? null : digestOf(detailsText(line.focus)),
+    line.focus === undefined ? null : digestOf(JSON.stringify(line.focus)),
   );
 }
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { COPY_NULL, CopyLines, copyText, type CopyTarget } from '#read-model/copy';
-import { digestOf } from './digest.js';
+import { keyDigest, numberedKey } from './charge-key.js';
 import { type Content, CONTENT_TABLE, StagedContent } from './staged-content.js';
 
 /** A row of the files, as it is compared. */
@@ -169,12 +169,12 @@ export class Staging {
     for (const { delivery, invoiceRef, lineKey, digest, likeness, isCompared, details } of recorded) {
       this.lines += 1;
       const key = keyDigest(invoiceRef, lineKey);
-      const [, base, number] = NUMBERED.exec(lineKey) ?? [];
-      const numbered = base === undefined ? COPY_NULL : keyDigest(invoiceRef, base);
+      const further = numberedKey(lineKey);
+      const numbered = further === null ? COPY_NULL : keyDigest(invoiceRef, further.charge);
       lines.add(
         RECORDED,
         `${this.lines}\t${delivery}\t${copyText(invoiceRef)}\t${copyText(lineKey)}\t${key}\t${key}\t${numbered}\t` +
-          `${number ?? COPY_NULL}\t${digest}\t${likeness}\t${details ?? COPY_NULL}\t${isCompared}`,
+          `${further?.number ?? COPY_NULL}\t${digest}\t${likeness}\t${details ?? COPY_NULL}\t${isCompared}`,
       );
     }
     await this.copy(lines);
@@ -384,11 +384,3 @@ export class Staging {
     return rows;
   }
 }
-
-/**
- * The key of a line is the key of its charge, with the number of a further occurrence: `key#2`. A row that was rejected
- * and mended has the file and the row instead: `key#0123456789abcdef:7`.
- */
-const NUMBERED = /^(.*)#(?:[0-9a-f]{16}:)?(\d{1,9})(?:\.\d+)?$/s;
-
-const keyDigest = (invoiceRef: string, key: string): string => digestOf(`${invoiceRef}\u0000${key}`);
