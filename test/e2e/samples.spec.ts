@@ -88,8 +88,8 @@ describe('a sample', () => {
     files.write(file.replace('docs/samples/', ''), await readFile(file, 'utf8'));
 
   /** What a dry run shows: of costs the sums by currency, of usage by kind; of resources and rates their number. */
-  const sumsShown = async (sample: Sample): Promise<string> => {
-    const { survey } = await dryRunOf(test, sample.kind, await copied(sample), await mappingOf(sample));
+  const sumsShown = async (sample: Sample, file: string): Promise<string> => {
+    const { survey } = await dryRunOf(test, sample.kind, file, await mappingOf(sample));
     const sums = survey.kinds.map(({ kind, currency, sum: of, rows }) => ({
       unit: currency ?? kind,
       of: decimal(of ?? `${rows}`),
@@ -100,12 +100,21 @@ describe('a sample', () => {
   };
 
   it.each(samples)('$file comes to $sums, once', async (sample) => {
-    expect(await sumsShown(sample)).toBe(sample.sums);
+    expect(await sumsShown(sample, await copied(sample))).toBe(sample.sums);
     const mapping = await mappingOf(sample);
     const [file, { lines }] = [await copied(sample), sample];
     const first = await backfilled(test, sample.kind, file, mapping);
     expect([countsOf(first), first.odd]).toEqual([[lines, lines, 0, 0, 0], []]);
     expect(countsOf(await backfilled(test, sample.kind, file, mapping))).toEqual([lines, 0, lines, 0, 0]);
+  });
+
+  // Athena writes all names in lower case, Snowflake in upper case.
+  it.each(samples.filter(({ file }) => file.endsWith('.csv')))('$file has columns of any case', async (sample) => {
+    const [header = '', ...rows] = (await readFile(sample.file, 'utf8')).split('\n');
+    for (const [name, columns] of Object.entries({ lower: header.toLowerCase(), upper: header.toUpperCase() })) {
+      const file = await files.write(`${name}.csv`, [columns, ...rows].join('\n'));
+      expect([name, await sumsShown(sample, file)]).toEqual([name, sample.sums]);
+    }
   });
 
   const costs = samples.filter(({ kind, file }) => kind === 'costs' && !file.endsWith('.json'));

@@ -2,6 +2,7 @@ import { isDomainError } from '#domain/schema';
 import { cellsFor, columnsOf, type Preset, type PresetField } from '../presets/preset.js';
 import { given } from '../presets/costs.js';
 import { isObject } from '../rows/answers.js';
+import { namedColumns } from '../rows/field.js';
 import { rowsOf } from '../rows/file-rows.js';
 import { BACKFILL_KINDS, type BackfillKind, type Mapping } from '../rows/mapping.js';
 import { RowFault, type SourceRow } from '../rows/row.js';
@@ -62,7 +63,7 @@ export async function detect(source: Source): Promise<Detection> {
   const first = rows.find(({ fault }) => fault === undefined);
   const columns = header ?? Object.keys(first?.fields ?? {});
   const shown = rows.slice(0, SHOWN_ROWS);
-  const named = new Set(columns);
+  const named = namedColumns(columns);
   const special = BACKFILL_KINDS.flatMap((kind) =>
     PRESETS[kind].slice(0, -1).flatMap((preset) => (preset.recognises(named) ? [{ kind, preset }] : [])),
   );

@@ -109,7 +109,7 @@ export const awsCostReport: Preset<CostItem> = {
     { name: 'tenantId', columns: ['tenantId'] },
     ...detailFields(DETAILS),
   ],
-  recognises: (columns) => columns.has('lineItem/LineItemType') || columns.has('line_item_line_item_type'),
+  recognises: (columns) => columns.has('lineItem/LineItemType'),
   // Athena and Parquet tools write times without a zone. They are in UTC.
   zone: 'Z',
   exponents: true,

@@ -1,7 +1,6 @@
 import { plusHours, type Instant } from '#domain/time/instant';
 import type { CostLine } from '#domain/costs/cost';
 import type { Cells } from '../rows/cells.js';
-import { simpleName } from '../rows/field.js';
 import { RowFault } from '../rows/row.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, given, keyOf, unknownType } from './costs.js';
 import { detailFields, nativeDetails, type KnownDetails } from './details.js';
@@ -178,14 +177,10 @@ export const azureCostDetails: Preset<CostItem> = {
   name: 'azure-cost',
   kind: 'costs',
   fields: FIELDS,
-  recognises(columns) {
-    const names = new Set([...columns].map(simpleName));
-    return (
-      names.has('meterid') &&
-      names.has('metercategory') &&
-      ['costinbillingcurrency', 'cost', 'pretaxcost'].some((name) => names.has(name))
-    );
-  },
+  recognises: (columns) =>
+    columns.has('MeterId') &&
+    columns.has('MeterCategory') &&
+    ['CostInBillingCurrency', 'Cost', 'PreTaxCost'].some((name) => columns.has(name)),
   zone: 'Z',
   exponents: true,
   isLenient: true,

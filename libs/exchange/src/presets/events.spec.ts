@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readRow } from '../../../../test/support/preset-row.js';
+import { namedColumns } from '../rows/field.js';
 import { RowFault } from '../rows/row.js';
 import { cloudEvents, stripeMeterEvents } from './events.js';
 import { prometheusSamples } from './prometheus.js';
@@ -179,7 +180,7 @@ describe('a request of a token trace', () => {
       { PROMPT_TOKENS: 4808, COMPLETION_TOKENS: 10, Time: '2026-04-01T10:00:00Z', MODEL: 'gpt', User: 'assistant' },
     ];
     for (const logged of [camel, upper]) {
-      expect(tokenTrace.recognises(new Set(Object.keys(logged)))).toBe(true);
+      expect(tokenTrace.recognises(namedColumns(Object.keys(logged)))).toBe(true);
       expect(readRow(tokenTrace, logged).items).toMatchObject([
         { deploymentId: 'assistant', observation: { resourceId: 'gpt', quantity: '4808' } },
         { observation: { billingKind: 'output_tokens', quantity: '10' } },

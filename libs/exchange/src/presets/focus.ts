@@ -4,13 +4,14 @@ import { decimal, isDecimalText } from '#domain/money/decimal';
 import { compareInstants, type Instant, plusHours } from '#domain/time/instant';
 import { monthOf, type Period, samePeriod } from '#domain/time/period';
 import type { Cells } from '../rows/cells.js';
+import { namedColumns } from '../rows/field.js';
 import { type DetailColumns, detailFields, detailsOf, type KnownDetails } from './details.js';
 import type { Preset } from './preset.js';
 import { namesOf, type Tag, tagPairs, tagsText } from './tags.js';
 import { chargePeriod, type CostItem, currencyOf, descriptionOf, keyOf } from './costs.js';
 
 /** Columns of FOCUS 1.0 to 1.3. Others must begin with `x_`. */
-const COLUMNS: ReadonlySet<string> = new Set([...FOCUS_FIELDS, ...FOCUS_DETAILS]);
+const COLUMNS = namedColumns([...FOCUS_FIELDS, ...FOCUS_DETAILS]);
 
 /** Columns that also decide about the line: what they say is kept only where the line does not have it. */
 const DETAILS: DetailColumns = Object.fromEntries(
@@ -90,7 +91,7 @@ export const focusCosts: Preset<CostItem> = {
   nulls: ['NULL', 'null'],
   isLenient: true,
   isGuarded: true,
-  isKnownColumn: (column) => COLUMNS.has(column) || column.startsWith('x_'),
+  isKnownColumn: (column) => COLUMNS.has(column) || /^x_/i.test(column),
   read(cells) {
     for (const [field, spelt] of Object.entries(SPELLINGS)) noteSpelling(cells, field, spelt);
     const [billedFrom, billedUntil] = [cells.instant('BillingPeriodStart'), cells.instant('BillingPeriodEnd')];

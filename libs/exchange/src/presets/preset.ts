@@ -1,7 +1,7 @@
 import { invalid } from '#domain/errors';
 import { type CellOptions, Cells } from '../rows/cells.js';
 import { type DateFormat, dateFormat } from '../rows/date-format.js';
-import { columnsNamed, EXACTLY, type FieldColumns } from '../rows/field.js';
+import { columnsNamed, EXACTLY, type FieldColumns, type NamedColumns, namedColumns } from '../rows/field.js';
 import type { BackfillKind, Mapping } from '../rows/mapping.js';
 
 export interface PresetField {
@@ -17,7 +17,7 @@ export interface Preset<Item> {
   readonly kind: BackfillKind;
   readonly fields: readonly PresetField[];
   /** Whether a file with these columns comes from this source. `columns` of a JSON file are those of its first row. */
-  recognises(columns: ReadonlySet<string>): boolean;
+  recognises(columns: NamedColumns): boolean;
   readonly zone?: string;
   readonly exponents?: boolean;
   readonly nulls?: readonly string[];
@@ -49,7 +49,7 @@ export function presetFor<Item>(
       throw invalid('invalid_mapping', `unknown preset ${JSON.stringify(mapping.preset)}. Known presets: ${names()}`);
     return named;
   }
-  const given = new Set(columns);
+  const given = namedColumns(columns);
   const found = presets.find((preset) => preset.recognises(given));
   // The last preset is the generic one: its missing columns are reported by name.
   const generic = presets.at(-1);

@@ -1,4 +1,3 @@
-import { simpleName } from '../rows/field.js';
 import { RowFault } from '../rows/row.js';
 import { eventPeriod, eventTime } from './events.js';
 import type { Preset } from './preset.js';
@@ -24,10 +23,7 @@ export const tokenTrace: Preset<UsageItem> = {
     { name: 'inputKind', columns: [] },
     { name: 'outputKind', columns: [] },
   ],
-  recognises(columns) {
-    const names = new Set([...columns].map(simpleName));
-    return [INPUT, OUTPUT].every((each) => each.some((name) => names.has(simpleName(name))));
-  },
+  recognises: (columns) => [INPUT, OUTPUT].every((each) => each.some((name) => columns.has(name))),
   zone: 'Z',
   isLenient: true,
   read(cells) {

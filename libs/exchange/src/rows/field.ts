@@ -41,6 +41,16 @@ export function columnsNamed(name: string, columns: readonly string[]): readonly
   return columns.includes(name) ? [name, ...others] : others;
 }
 
+/** The columns of a file, by names that differ in case and marks at most. */
+export interface NamedColumns {
+  has(name: string): boolean;
+}
+
+export function namedColumns(columns: readonly string[]): NamedColumns {
+  const simple = new Set(columns.map(simpleName));
+  return { has: (name) => simple.has(simpleName(name)) };
+}
+
 /** The keys of an object. Rows with the same keys share it. */
 export class Shape {
   private readonly bySimpleName = new Map<string, string[]>();
