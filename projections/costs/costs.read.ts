@@ -52,10 +52,13 @@ export async function readCostDeliveries(db: Db, of: readonly DeliveryKey[]): Pr
   return rows;
 }
 
-/** The last deliveries under these accounts and months, of any provider. */
-export async function readDeliveriesNamed(db: Db, names: readonly string[]): Promise<History<CostDeliveryRow>[]> {
+/** The last deliveries of these accounts and months, and of parts of them, of any provider. */
+export async function readDeliveriesOf(db: Db, names: readonly string[]): Promise<History<CostDeliveryRow>[]> {
   const { rows } = await sql<History<CostDeliveryRow>>`
-    SELECT * FROM cost_deliveries WHERE delivery = ${anyOf(names)} AND position_to IS NULL
+    SELECT * FROM cost_deliveries
+    WHERE position_to IS NULL
+      AND (delivery = ${anyOf(names)}
+        OR EXISTS (SELECT FROM unnest(${names}::text[]) name WHERE starts_with(delivery, name || ' ')))
     ORDER BY provider, delivery`.execute(db);
   return rows;
 }

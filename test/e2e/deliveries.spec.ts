@@ -125,6 +125,25 @@ describe('a delivery of costs', () => {
     expect((await test.check()).failures).toEqual([]);
   });
 
+  it('is of one billing profile of Azure, whose exports may come apart or together', async () => {
+    const header = 'BillingAccountId,BillingProfileId,Date,MeterId,MeterCategory,ResourceId,Cost,BillingCurrency\n';
+    const of = (profile: string, cost: string): string => `acc,${profile},2026-04-10,m,Storage,r,${cost},USD\n`;
+    const azure = async (...rows: string[]): Promise<string> =>
+      files.write(`${(count += 1)}.csv`, header + rows.join(''));
+    expect(await imported(await azure(of('shop', '3.00')), named('shop 1'))).toMatchObject({ removed: 0 });
+    expect(await imported(await azure(of('lab', '4.00')), named('lab 1'))).toMatchObject({ removed: 0 });
+    expect(await cogs()).toBe('7.00');
+    expect(await imported(await azure(of('shop', '3.50')), named('shop 2'))).toMatchObject({ counts: [1, 0, 0, 1, 0] });
+    // 3.50 + 4.00
+    expect(await cogs()).toBe('7.50');
+    const all = await azure(of('shop', '3.50'), of('lab', '4.25'));
+    expect(await imported(all, named('all 1'))).toEqual({ counts: [2, 0, 1, 1, 0], removed: 0 });
+    expect(await cogs()).toBe('7.75');
+    // One file had both profiles. The next one has no row of lab any more.
+    expect(await imported(await azure(of('shop', '3.50')), named('all 2'))).toMatchObject({ removed: 1 });
+    expect(await cogs()).toBe('3.50');
+  });
+
   it('without a name does not withdraw a seller unasked', async () => {
     const row = (seller: string): string => focus('a', '3.00').replace('Acme Cloud', seller);
     await imported(await file(row('Acme Cloud'), row('SaaS Co')));

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { readDeliveriesNamed } from '#projections/costs/costs.read';
+import { readDeliveriesOf } from '#projections/costs/costs.read';
 import type { ReadModels } from '#read-model/read-models';
 import type { Delivery } from './delivery-writer.js';
 import type { Comparison, Recorded } from './mode.js';
@@ -13,7 +13,7 @@ export interface Known {
 
 /**
  * Deliveries that came in a file with one that is replaced now, and of which the new files have no row: a bill may have
- * charges of several sellers. They are numbered from `index` on.
+ * charges of several sellers, and an account several billing profiles. They are numbered from `index` on.
  */
 export async function vanishedFrom(
   db: Kysely<ReadModels>,
@@ -25,7 +25,7 @@ export async function vanishedFrom(
       last !== undefined && !isResumed && (mode === null || mode === 'whole'),
   );
   if (replaced.length === 0) return [];
-  const read = await readDeliveriesNamed(db, [...new Set(replaced.map(({ of }) => of.delivery))]);
+  const read = await readDeliveriesOf(db, [...new Set(replaced.map(({ of }) => of.partOf))]);
   const delivered = new Set(known.map(({ of }) => JSON.stringify([of.provider, of.delivery])));
   return read
     .filter(({ provider, delivery }) => !delivered.has(JSON.stringify([provider, delivery])))
@@ -33,14 +33,16 @@ export async function vanishedFrom(
       const files = new Set(last.files.map(({ sha256 }) => sha256));
       const beside = replaced.find(
         ({ of, recorded }) =>
-          of.delivery === last.delivery && recorded.last?.files.some(({ sha256 }) => files.has(sha256)) === true,
+          isPartOf(last.delivery, of.partOf) && recorded.last?.files.some(({ sha256 }) => files.has(sha256)) === true,
       );
       return beside === undefined ? [] : [{ last, beside }];
     })
     .map(({ last, beside }, n) => ({
-      of: { ...beside.of, index: index + n, provider: last.provider },
+      of: { ...beside.of, index: index + n, provider: last.provider, delivery: last.delivery },
       recorded: { last, names: [], files: [] },
       comparison: { ...beside.comparison, since: 0, known: [], isResumed: last.pending.length > 0 },
       with: beside,
     }));
 }
+
+const isPartOf = (delivery: string, name: string): boolean => delivery === name || delivery.startsWith(`${name} `);

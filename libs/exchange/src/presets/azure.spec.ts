@@ -63,12 +63,13 @@ describe('a row of Azure’s cost details', () => {
       costInBillingCurrency: '0.114455',
       billingCurrency: 'EUR',
       chargeType: 'Usage',
+      billingProfileId: 'YJS3-XXXX-BG7-TGB',
       // The last column of the export. Resources are registered under `azure`, and a delivery is one provider's.
       provider: 'Microsoft 365',
     };
     expect(readRow(azureCostDetails, mca).item).toMatchObject({
       provider: 'azure',
-      delivery: 'a:b_2019-05-31 2020-09',
+      delivery: 'a:b_2019-05-31 2020-09 YJS3-XXXX-BG7-TGB',
       line: { chargePeriod: { start: '2020-09-10T00:00:00Z' }, amount: '0.114455', currency: 'EUR' },
     });
   });

@@ -68,6 +68,7 @@ const FIELDS: readonly PresetField[] = [
   { name: 'provider', columns: [] },
   // A pay-as-you-go file names no billing account. Its subscription pays.
   { name: 'billingAccountId', columns: ['BillingAccountId', 'SubscriptionId', 'SubscriptionGuid'], isRequired: true },
+  { name: 'billingProfileId', columns: ['BillingProfileId'] },
   { name: 'billingPeriodStart', columns: ['BillingPeriodStartDate', 'BillingPeriodStart'] },
   { name: 'date', columns: ['Date', 'UsageDateTime', 'UsageDate'], isRequired: true },
   { name: 'kind', columns: ['MeterCategory', 'ConsumedService', 'ProductName', 'Product'], isRequired: true },
@@ -141,10 +142,14 @@ function read(cells: Cells, isAmortized: boolean): CostItem {
   const billed = cells.optional('billingPeriodStart') === undefined ? start : dayOf(cells, 'billingPeriodStart');
   const account = cells.id('billingAccountId');
   const tags = tagPairs(cells, 'tags');
-  const delivery = `${account} ${billed.slice(0, 7)}`;
+  const month = `${account} ${billed.slice(0, 7)}`;
+  const profile = cells.optionalId('billingProfileId') ?? account;
+  // Each profile of a Microsoft Customer Agreement has its own invoice, and often its own export.
+  const delivery = profile === account ? month : `${month} ${profile}`;
   return {
     provider: cells.optionalId('provider') ?? 'azure',
     delivery,
+    partOf: month,
     invoiceRef: delivery,
     line: {
       kind: cells.id('kind'),
@@ -171,7 +176,7 @@ function read(cells: Cells, isAmortized: boolean): CostItem {
 
 /**
  * Azure cost details, actual cost: Enterprise Agreement, Microsoft Customer Agreement, pay-as-you-go, and the camel
- * case of older exports. Each row is a charge of one day. Billing account and billing month identify a bill.
+ * case of older exports. Each row is a charge of one day. Billing account, month and billing profile identify a bill.
  */
 export const azureCostDetails: Preset<CostItem> = {
   name: 'azure-cost',

@@ -11,6 +11,8 @@ export interface CostItem {
   readonly provider: string;
   /** The payer account and the billing month, or what else names all that the provider says of it at once. */
   readonly delivery: string;
+  /** What the delivery is a part of, if a file may have several: its name is this, a space and its own. */
+  readonly partOf?: string;
   /** The bill within the delivery: usually the same. */
   readonly invoiceRef: string;
   /** Whether the lines of a delivery may be on several bills, whose references begin with its own and a space. */

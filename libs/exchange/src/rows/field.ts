@@ -25,7 +25,7 @@ const simpleNames = new Map<string, string>();
 const MOST_NAMES = 10_000;
 
 /** A name without case and marks, except for points: names that are equal in this are the same. */
-export function simpleName(name: string): string {
+function simpleName(name: string): string {
   const known = simpleNames.get(name);
   if (known !== undefined) return known;
   const simple = name.toLowerCase().replace(/[^a-z0-9.]/g, '');
