@@ -11,6 +11,7 @@ import { type VersionedProjection, versionedProjectionOf } from '#read-model/ver
 /** In their order. Each may read the tables of the projections before it. */
 export const PROJECTIONS = [
   'tenants',
+  'payers',
   'deployments',
   'inventory',
   'metering',
@@ -53,6 +54,8 @@ export const flow = {
   TenantTaxSet: ['tenants', 'restatements', 'commands'],
   TenantGracePeriodSet: ['tenants', 'commands'],
   TenantCorrected: ['tenants', 'restatements', 'commands'],
+  PayerSet: ['payers', 'commands'],
+  PayerCorrected: ['payers', 'commands'],
 
   DeploymentRegistered: ['deployments', 'days-to-meter', 'commands'],
   DeploymentAssigned: ['deployments', 'restatements', 'commands'],

@@ -16,6 +16,7 @@ import { kindMappingsProjection } from './kind-mappings/kind-mappings.projection
 import { marginAlertsProjection } from './margin-alerts/margin-alerts.projection.js';
 import { marginsProjection } from './margins/margins.projection.js';
 import { meteringProjection } from './metering/metering.projection.js';
+import { payersProjection } from './payers/payers.projection.js';
 import { paymentsProjection } from './payments/payments.projection.js';
 import { plansProjection } from './plans/plans.projection.js';
 import { proposalsProjection } from './proposals/proposals.projection.js';
@@ -30,6 +31,7 @@ import { webhooksProjection } from './webhooks/webhooks.projection.js';
 
 const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   tenants: tenantsProjection,
+  payers: payersProjection,
   deployments: deploymentsProjection,
   inventory: inventoryProjection,
   metering: meteringProjection,

@@ -140,6 +140,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
       status: 'issued',
       rows_attempt: data.attempt,
       ordinal,
+      payer_id: data.payer?.tenantId ?? null,
       issued_at: data.issuedAt,
       due_at: data.dueAt ?? null,
       computed_at: data.computedAt,
@@ -154,7 +155,7 @@ function issue({ data }: RecordedEvent<'InvoiceIssued'>, rows: Rows): void {
 }
 
 export const invoicesProjection = versionedProjection('invoices', {
-  version: 4,
+  version: 5,
   tables: [invoices, invoiceSeries, creditNotes, tenantCredits, invoiceParts, invoiceRows],
   on: {
     InvoicePartsClaimed: {

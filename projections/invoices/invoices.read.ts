@@ -72,6 +72,8 @@ export async function readInvoicePage(
   position: number,
   of: {
     readonly tenantId: string | null;
+    /** Since their issue, addressed to this payer. undefined: to anybody. */
+    readonly payerId: string | undefined;
     readonly status: InvoiceStatus | undefined;
     readonly invoiceIds: readonly string[] | undefined;
   },
@@ -79,6 +81,7 @@ export async function readInvoicePage(
 ): Promise<History<InvoiceRow>[]> {
   let query = db.selectFrom('invoices').selectAll().where(at(position)).where(INVOICE_ORDER.after(after));
   if (of.tenantId !== null) query = query.where('tenant_id', '=', of.tenantId);
+  if (of.payerId !== undefined) query = query.where('payer_id', '=', of.payerId);
   if (of.invoiceIds !== undefined) query = query.where('invoice_id', '=', anyOf(of.invoiceIds.filter(isUuid), 'uuid'));
   if (of.status !== undefined) query = query.where('status', '=', of.status);
   return query.orderBy(INVOICE_ORDER.order()).limit(limit).execute();

@@ -10,6 +10,8 @@ export const invoices = defineTable({
     invoice_id: uuid,
     tenant_id: text,
     currency: text,
+    /** The tenant that it is addressed to since its issue. null: the billed tenant itself, or not issued yet. */
+    payer_id: text.nullable(),
     as_of: timestamptz,
     status: oneOf<InvoiceStatus>(),
     /** The attempt that `InvoiceDrafted` names: only its chunks of parts belong to the invoice. */
@@ -38,7 +40,7 @@ export const invoices = defineTable({
     voided_at: timestamptz.nullable(),
   },
   key: ['invoice_id'],
-  indexes: [['tenant_id']],
+  indexes: [['tenant_id'], ['payer_id']],
 });
 
 export type InvoiceRow = RowOf<typeof invoices>;

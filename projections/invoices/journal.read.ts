@@ -16,6 +16,8 @@ export interface JournalDocument {
   /** null: it is not void. */
   readonly voided_at: Instant | null;
   readonly tenant_id: string;
+  /** The tenant that it is addressed to. null: the billed tenant itself. */
+  readonly payer_id: string | null;
   /** The days of the document are days there. */
   readonly time_zone: string;
   readonly currency: string;
@@ -50,16 +52,17 @@ export async function readJournalDocuments(
   // A void invoice has neither credit taken nor amount due: its version before has them. A credit note that leaves the
   // amount due as it is (of a paid invoice) makes no version of the invoice.
   const { rows } = await sql<JournalDocument>`
-    SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.voided_at, d.tenant_id, t.time_zone, d.currency,
-      d.rows_attempt, d.receivable
+    SELECT d.document_id, d.series, d.ordinal, d.issued_at, d.voided_at, d.tenant_id, d.payer_id, t.time_zone,
+      d.currency, d.rows_attempt, d.receivable
     FROM (
-      SELECT i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.issued_at, i.voided_at, i.tenant_id, i.currency,
-        i.rows_attempt, i.computed_at, greatest(i.total, 0) - coalesce(i.credit_taken, v.credit_taken) AS receivable
+      SELECT i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.issued_at, i.voided_at, i.tenant_id, i.payer_id,
+        i.currency, i.rows_attempt, i.computed_at,
+        greatest(i.total, 0) - coalesce(i.credit_taken, v.credit_taken) AS receivable
       FROM invoices i
       LEFT JOIN invoices v ON v.invoice_id = i.invoice_id AND v.position_to = i.position_from AND i.status = 'void'
       WHERE ${at(position, 'i')} AND i.ordinal IS NOT NULL
       UNION ALL
-      SELECT c.credit_note_id, 'CN', c.ordinal, c.issued_at, NULL, c.tenant_id, c.currency, c.rows_attempt,
+      SELECT c.credit_note_id, 'CN', c.ordinal, c.issued_at, NULL, c.tenant_id, i.payer_id, c.currency, c.rows_attempt,
         i.computed_at, coalesce(noted.amount_due - due.amount_due, 0)
       FROM credit_notes c
       JOIN invoices i ON i.invoice_id = c.invoice_id AND ${at(position, 'i')}
@@ -111,6 +114,7 @@ export async function readBookedTakings(
 export interface PaidInvoice {
   readonly ordinal: number;
   readonly tenant_id: string;
+  readonly payer_id: string | null;
   readonly currency: string;
   readonly paid_at: Instant;
   readonly amount: string;
@@ -119,7 +123,7 @@ export interface PaidInvoice {
 /** Invoices that were paid in a month, in the order of their numbers. */
 export async function readPaidInvoices(db: Db, position: number, { start, end }: Period): Promise<PaidInvoice[]> {
   const { rows } = await sql<PaidInvoice>`
-    SELECT ordinal, tenant_id, currency, paid_at, amount_due - coalesce(amount_applied, 0) AS amount
+    SELECT ordinal, tenant_id, payer_id, currency, paid_at, amount_due - coalesce(amount_applied, 0) AS amount
     FROM invoices
     WHERE status = 'paid' AND amount_due <> coalesce(amount_applied, 0) AND ${at(position)}
       AND paid_at >= ${start} AND paid_at < ${end}

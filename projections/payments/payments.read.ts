@@ -36,6 +36,8 @@ export interface Application {
   readonly payment_id: string;
   readonly invoice_id: string;
   readonly ordinal: number;
+  /** The tenant that the invoice is addressed to. null: the billed tenant itself. */
+  readonly payer_id: string | null;
   readonly applied_at: Instant;
   readonly applied_position: number;
   /** null: applied when the payment was recorded. */
@@ -46,7 +48,7 @@ export interface Application {
 /** The applications `a` for which a condition holds, in the order of the log. */
 async function applicationsWhere(db: Db, position: number, condition: RawBuilder<unknown>): Promise<Application[]> {
   const { rows } = await sql<Application>`
-    SELECT a.tenant_id, a.currency, a.payment_id, a.invoice_id, i.ordinal, a.applied_at, a.applied_position,
+    SELECT a.tenant_id, a.currency, a.payment_id, a.invoice_id, i.ordinal, i.payer_id, a.applied_at, a.applied_position,
       a.application_id, a.amount
     FROM payment_applications a
     JOIN invoices i ON i.invoice_id = a.invoice_id AND ${at(position, 'i')}

@@ -152,6 +152,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'set-grace-period',
   'register-deployment',
   { command: 'register-tenant', tenantId: 'globex', name: 'Globex', currency: 'USD' },
+  'set-payer',
+  'correct-payer',
   {
     command: 'register-deployment',
     deploymentId: 'trial',

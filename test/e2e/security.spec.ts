@@ -64,6 +64,7 @@ describe('a tenant', () => {
       ...[
         { tenantId: 'acme' },
         { tenantIds: 'acme' },
+        { payerId: 'acme' },
         { deploymentId: 'acme-prod' },
         { deploymentIds: 'acme-prod' },
         { subscriptionId: 'acme-sub' },
@@ -80,7 +81,7 @@ describe('a tenant', () => {
         });
     }
     // The same of acme itself is not nothing: the check above would see it.
-    if (!['budgets', 'credits', 'credit-notes', 'payments', 'rates'].includes(name))
+    if (!['budgets', 'credits', 'credit-notes', 'payers', 'payments', 'rates'].includes(name))
       expect(JSON.stringify((await ask('tenant', name, idsOf(name))).body)).toMatch(/acme|gateway/);
   });
 });

@@ -122,6 +122,8 @@ describe('a replay from nothing', () => {
         paymentId: 'p2',
         reason: 'never',
       },
+      { command: 'register-tenant', tenantId: 'holding', name: 'Holding', currency: 'USD' },
+      { command: 'set-payer', tenantId: 't1', payerId: 'holding', effectiveFrom: '2026-04-01T00:00:00Z' },
       { command: 'set-cost-rate', billingKind: 'cpu', unitCost: '0.01', effectiveFrom: '2026-04-01T00:00:00Z' },
       // May has other terms, and after it those of April hold again.
       { ...SHARING, method: 'even', effectiveFrom: '2026-04-01T00:00:00Z' },

@@ -36,6 +36,7 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
       },
     ],
     ['GET /api/v1/usage', { for: READ, query: 'usage', example: () => '/api/v1/usage?deploymentId=acme-prod' }],
+    ['GET /api/v1/payers', { for: READ, query: 'payers', example: () => '/api/v1/payers', mayBeEmpty: true }],
     ['GET /api/v1/rates', { for: READ, query: 'rates', example: () => '/api/v1/rates?resourceType=gateway' }],
     ['GET /api/v1/invoices', { for: READ, query: 'invoices', example: () => '/api/v1/invoices?tenantId=acme' }],
     [

@@ -118,6 +118,7 @@ export function rootFields(
       { for: ADMIN, given: () => '(period: "2026-04-15")', rest: () => '/dashboard/margin?period=2026-04-15' },
     ],
     ['costSharing', { for: ADMIN, rest: () => '/cost-sharing' }],
+    ['payers', { for: READ, rest: () => '/payers' }],
     ['budgets', { for: READ, rest: () => '/budgets' }],
     ['marginAlerts', { for: ADMIN, rest: () => '/margin-alerts' }],
     ['alerts', { for: ADMIN, rest: () => '/alerts' }],

@@ -20,6 +20,7 @@ import { proposalEventsWith } from './proposals/proposal.js';
 import { rateEventsWith } from './rates/rate.js';
 import { paymentEventsWith } from './invoices/payment-events.js';
 import { deploymentEventsWith } from './tenants/deployment.js';
+import { payerEventsWith } from './tenants/payer.js';
 import { tenantEventsWith } from './tenants/tenant.js';
 import { tokenEventsWith } from './tokens/token.js';
 import { type IdSchema, zId, zRecordedId } from './schema.js';
@@ -34,6 +35,7 @@ import { webhookEventsWith } from './webhooks/webhook.js';
  */
 const schemasWith = (id: IdSchema) => ({
   ...tenantEventsWith(id),
+  ...payerEventsWith(id),
   ...deploymentEventsWith(id),
   ...inventoryEventsWith(id),
   ...meteringEventsWith(id),

@@ -12,7 +12,7 @@ import { creditable, creditNoteEvents, creditNoteSummary, creditNoteView } from 
 import { Invoicing } from '#billing/invoices/invoicing';
 import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
-import { CREDIT_NOTE_ORDER, readCreditNotePage } from '#projections/invoices/invoices.read';
+import { CREDIT_NOTE_ORDER, readCreditNotePage, readInvoices } from '#projections/invoices/invoices.read';
 import {
   defineQuery,
   pageOfRows,
@@ -25,6 +25,7 @@ import {
 } from '#ledger/query';
 import { listOf, zFilter, zMoney, zRow, zSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
+import { isVisible } from './invoices.js';
 import { APRIL, CREDIT_NOTE, INVOICE } from './story.js';
 
 /**
@@ -112,16 +113,17 @@ const creditNotes = defineQuery({
     const { core, position } = context;
     const visible = await visibleTenant(context, tenantId);
     const isNumber = invoiceId !== undefined && !isUuid(invoiceId);
-    const named = isNumber ? await readInvoiceNamed(core.db, position, invoiceId) : undefined;
+    const named = invoiceId === undefined ? undefined : await readInvoiceNamed(core.db, position, invoiceId);
     // Another tenant's number is as unknown as one that was never given.
-    const isKnown = named !== undefined && [null, named.tenant_id].includes(context.confinedTo);
+    const isKnown = named !== undefined && isVisible(named, context.confinedTo);
     if (isNumber && !isKnown) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
-    const invoice = named?.invoice_id ?? invoiceId;
+    // The payer of an invoice sees its credit notes, which are of another tenant.
+    const of = { tenantId: isKnown ? (tenantId ?? null) : visible, invoiceId: named?.invoice_id ?? invoiceId };
     return pageOfRows({
       order: CREDIT_NOTE_ORDER,
       page,
       position,
-      read: async (rows) => readCreditNotePage(core.db, position, { tenantId: visible, invoiceId: invoice }, rows),
+      read: async (rows) => readCreditNotePage(core.db, position, of, rows),
       toItems: (rows) => rows.map(creditNoteSummary),
     });
   },
@@ -141,11 +143,14 @@ export const creditNote = defineQuery({
   },
 });
 
-/** By id or number. Errors: `unknown_credit_note`, also for the credit note of another tenant. */
+/** By id or number. Errors: `unknown_credit_note`, also for one of an invoice that the caller may not see. */
 export async function visibleCreditNote(context: QueryContext, id: string): Promise<History<CreditNoteRow>> {
   const { core, position, confinedTo } = context;
   const row = await readCreditNoteNamed(core.db, position, id);
-  if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
+  const isPayer = async (invoiceId: string): Promise<boolean> =>
+    (await readInvoices(core.db, position, [invoiceId])).some((invoice) => isVisible(invoice, confinedTo));
+  const isOwn = confinedTo === null || row?.tenant_id === confinedTo;
+  if (row === undefined || !(isOwn || (await isPayer(row.invoice_id))))
     throw notFound('unknown_credit_note', `there is no credit note ${id}`);
   return row;
 }

@@ -13,10 +13,11 @@ import {
   type InvoiceDocument,
   type Parties,
 } from '#exchange/documents/invoice-document';
-import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
+import { type InvoiceView, invoiceView, payerOf } from '#billing/invoices/invoice-view';
 import { readCredits } from '#projections/credits/credits.read';
 import { readDeployments } from '#projections/deployments/deployments.read';
 import { readIssuedPosition } from '#projections/invoices/invoices.read';
+import { readPayers, toPayer } from '#projections/payers/payers.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
 import { zHtml } from './answers.js';
@@ -103,20 +104,37 @@ export async function partiesOf(
   const [tenant] = await readTenants(core.db, known, [invoice.tenant_id]);
   if (tenant === undefined) throw notFound('unknown_tenant', `tenant ${invoice.tenant_id} is not registered`);
   const issued = await issuedEvent(context, invoice);
-  const ref = issued?.detailsRef ?? tenant.details_ref;
+  const own = issued?.detailsRef ?? tenant.details_ref;
+  const payer = await payerRefOf(context, invoice, issued);
+  const ref = payer ?? own;
   const noted =
     note === undefined ? undefined : ofType(await eventAt(context, note.position_from), 'CreditNoteIssued').data;
   const seller = await core.keptSeller.of(noted ?? issued ?? {});
+  const details = await core.details.read([own, ref]);
   const ids = deploymentIds.filter((id) => id !== null);
   const deployments = await readDeployments(core.db, known, [...new Set(ids)]);
   return {
     seller: seller.text,
     sellerDetails: seller.details,
-    tenant: (await core.details.read([ref])).get(ref) ?? null,
+    tenant: details.get(ref) ?? null,
+    paidFor: payer === null ? null : { tenantId: invoice.tenant_id, name: details.get(own)?.name ?? null },
     timeZone: tenant.time_zone,
     deploymentNames: new Map(deployments.map(({ deployment_id, name }) => [deployment_id, name])),
     shownAsOf: shownAsOf(asOf, context.position),
   };
+}
+
+/** The details of the payer that an invoice is addressed to: of a draft, of the one as known now. null: it has none. */
+async function payerRefOf(
+  { core, position }: QueryContext,
+  invoice: InvoiceRow,
+  issued: EventData<'InvoiceIssued'> | null,
+): Promise<string | null> {
+  if (issued !== null) return issued.payer?.detailsRef ?? null;
+  const payers = (await readPayers(core.db, position, [invoice.tenant_id])).map(toPayer);
+  const payerId = payerOf(invoice, { payers });
+  const [payer] = payerId === null ? [] : await readTenants(core.db, position, [payerId]);
+  return payer?.details_ref ?? null;
 }
 
 const codec = new EventCodec();

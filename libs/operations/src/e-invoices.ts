@@ -113,7 +113,7 @@ async function saidOf(
   return {
     then: { ...said, seller, tenant },
     async now() {
-      const [known] = await readTenants(core.db, position, [row.tenant_id]);
+      const [known] = await readTenants(core.db, position, [row.payer_id ?? row.tenant_id]);
       const details = known === undefined ? undefined : await detailsOf(core, { detailsRef: known.details_ref });
       return {
         ...said,

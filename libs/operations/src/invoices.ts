@@ -134,6 +134,7 @@ const zInvoiceLine = z
 
 const invoiceFields = {
   tenantId: z.string(),
+  payerId: z.string().nullable().describe('The tenant that it is addressed to. null: the billed tenant itself'),
   currency: z.string(),
   asOf: zTimestamp,
   lines: z.array(zInvoiceLine),
@@ -190,26 +191,31 @@ const zInvoicePreview = z
   })
   .meta({ id: 'InvoicePreview' });
 
+const zOptionalPayer = zId
+  .optional()
+  .describe('Only invoices that are addressed to this tenant as the payer of others, of any tenant');
+
 export const invoices = defineQuery({
   name: 'invoices',
   summary: 'Invoices: issued ones as frozen, drafts as rated now',
   path: 'invoices',
   params: zPage.extend({
     tenantId: zOptionalId,
+    payerId: zOptionalPayer,
     status: z.enum(INVOICE_STATUSES).optional(),
     invoiceIds: zOptionalIds,
   }),
   roles: READERS,
   answer: listOf(zInvoice),
   example: { tenantId: 'acme' },
-  async handle({ tenantId, status, invoiceIds, ...page }, context) {
-    const visible = await visibleTenant(context, tenantId);
+  async handle({ tenantId, payerId, status, invoiceIds, ...page }, context) {
+    const of = await visibleTo(context, { tenantId, payerId });
     const { core, position } = context;
     return pageOfRows({
       order: INVOICE_ORDER,
       page,
       position,
-      read: async (rows) => readInvoicePage(core.db, position, { tenantId: visible, status, invoiceIds }, rows),
+      read: async (rows) => readInvoicePage(core.db, position, { ...of, status, invoiceIds }, rows),
       toItems: async (rows) => invoiceViews(context, rows),
     });
   },
@@ -246,14 +252,36 @@ export const invoicePreview = defineQuery({
   },
 });
 
-/** By id or number. Errors: `unknown_invoice`, also for the invoice of another tenant. */
+/**
+ * Whose invoices a list has. With a payer, those that are addressed to it, of any tenant: it may see them, as it gets
+ * them. Errors: `unknown_tenant`.
+ */
+async function visibleTo(
+  context: QueryContext,
+  { tenantId, payerId }: { readonly tenantId: string | undefined; readonly payerId: string | undefined },
+): Promise<{ readonly tenantId: string | null; readonly payerId: string | undefined }> {
+  if (payerId === undefined) return { tenantId: await visibleTenant(context, tenantId), payerId };
+  await visibleTenant(context, payerId);
+  if (context.confinedTo === null) await visibleTenant(context, tenantId);
+  return { tenantId: tenantId ?? null, payerId };
+}
+
+/**
+ * By id or number. Errors: `unknown_invoice`, also for an invoice that is neither of the tenant of the caller nor
+ * addressed to it.
+ */
 export async function visibleInvoice(context: QueryContext, id: string): Promise<InvoiceRow> {
   const { core, position, confinedTo } = context;
   const row = await readInvoiceNamed(core.db, position, id);
-  if (row === undefined || (confinedTo !== null && row.tenant_id !== confinedTo))
-    throw notFound('unknown_invoice', `there is no invoice ${id}`);
+  if (row === undefined || !isVisible(row, confinedTo)) throw notFound('unknown_invoice', `there is no invoice ${id}`);
   return row;
 }
+
+/** Whether a caller may see an invoice: its only tenant (null: any) is billed, or the invoice is addressed to it. */
+export const isVisible = (
+  row: Pick<InvoiceRow, 'tenant_id' | 'payer_id'>,
+  confinedTo: QueryContext['confinedTo'],
+): boolean => confinedTo === null || row.tenant_id === confinedTo || row.payer_id === confinedTo;
 
 export const invoiceOperations: Operations = {
   commands: [createInvoice, issueInvoice, voidInvoice],

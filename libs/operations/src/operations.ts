@@ -25,6 +25,7 @@ import { marginOperations } from './margin.js';
 import { marginUnitsOperations } from './margin-units.js';
 import { meteringOperations } from './metering.js';
 import { owedOperations } from './owed.js';
+import { payerOperations } from './payers.js';
 import { paymentOperations } from './payments.js';
 import { planOperations } from './plans.js';
 import { providerTotalOperations } from './provider-totals.js';
@@ -49,6 +50,7 @@ import { withdrawOf } from './withdraw.js';
 /** The operations of the ledger: each subject file ends with its own list. The documentation keeps this order. */
 const SUBJECTS: readonly Operations[] = [
   tenantOperations,
+  payerOperations,
   deploymentOperations,
   subscriptionOperations,
   resourceOperations,

@@ -2,7 +2,7 @@
 const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths: readonly string[] }>> = {
   Customers: {
     about: 'Tenants, what they run, and what they subscribed to',
-    paths: ['tenants', 'deployments', 'subscriptions', 'resources'],
+    paths: ['tenants', 'payers', 'deployments', 'subscriptions', 'resources'],
   },
   Catalog: { about: 'Plans, rates, and quotes of usage', paths: ['plans', 'rates', 'quotes'] },
   Usage: {

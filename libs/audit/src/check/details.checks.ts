@@ -68,6 +68,7 @@ async function referred({ core, position }: QueryContext): Promise<Record<Kind, 
     const { type, data } = ofType(readable, ...REFERRING);
     if (type === 'InvoiceIssued') {
       add('details', data.invoiceId, data.detailsRef, data.detailsHash);
+      add('details', data.invoiceId, data.payer?.detailsRef, data.payer?.detailsHash);
       add('seller', data.invoiceId, data.sellerRef, data.sellerHash);
     } else if (type === 'TenantRegistered' || type === 'TenantCorrected')
       add('details', data.tenantId, data.detailsRef, data.detailsHash);

@@ -165,6 +165,8 @@ function wantedBy({
     case 'WebhookRemoved':
     case 'CostRateSet':
     case 'CostRateCorrected':
+    case 'PayerSet':
+    case 'PayerCorrected':
     case 'PeriodClosed':
     case 'PeriodReopened':
     case 'TokenIssued':

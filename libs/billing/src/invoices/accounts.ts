@@ -1,6 +1,8 @@
 import { notFound } from '#domain/errors';
+import type { Payer } from '#domain/tenants/payer';
 import { currenciesOf, type GracePeriod, type TaxRate } from '#domain/tenants/tenant';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { readPayers, toPayer } from '#projections/payers/payers.read';
 import { readGracePeriods, readTenants, readTenantTaxes } from '#projections/tenants/tenants.read';
 import { isAt, positionsOf } from '#read-model/at';
 
@@ -17,6 +19,8 @@ export interface TenantAccount {
   readonly paymentTermsDays: number | null;
   readonly taxes: readonly TaxRate[];
   readonly gracePeriods: readonly GracePeriod[];
+  /** Who pays for it. */
+  readonly payers: readonly Payer[];
 }
 
 /** A tenant as known at a log position. */
@@ -37,6 +41,7 @@ export async function accountsOf({ db }: LedgerCore, tenants: readonly TenantAt[
   const rows = Map.groupBy(await readTenants(db, asOf, ids), byTenant);
   const taxes = Map.groupBy(await readTenantTaxes(db, asOf, ids), byTenant);
   const gracePeriods = Map.groupBy(await readGracePeriods(db, asOf, ids), byTenant);
+  const payers = Map.groupBy(await readPayers(db, asOf, ids), byTenant);
   return ({ tenantId, position, currency }) => {
     const row = rows.get(tenantId)?.find((each) => isAt(each, position));
     if (row === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
@@ -54,6 +59,7 @@ export async function accountsOf({ db }: LedgerCore, tenants: readonly TenantAt[
       gracePeriods: (gracePeriods.get(tenantId) ?? [])
         .filter((each) => isAt(each, position))
         .map(({ hours, effective_from: from }) => ({ hours, from })),
+      payers: (payers.get(tenantId) ?? []).filter((each) => isAt(each, position)).map(toPayer),
     };
   };
 }

@@ -195,6 +195,7 @@ export function printInvoice(
   row: InvoiceRow,
   of: {
     readonly contents: InvoiceContents;
+    readonly payerId: string | null;
     readonly taxes: readonly TaxRate[];
     readonly tenantCredit: Decimal;
     readonly notes: readonly CreditNoteRow[];
@@ -208,6 +209,7 @@ export function printInvoice(
     number: row.ordinal === null ? null : documentNumber('INV', row.ordinal),
     status: row.status,
     tenantId: row.tenant_id,
+    payerId: of.payerId,
     currency,
     asOf: row.as_of,
     selection: row.selection,

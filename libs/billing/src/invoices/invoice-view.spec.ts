@@ -68,7 +68,7 @@ const invoicesAt = async (position: number) =>
   readInvoicePage(
     test.core.db,
     position,
-    { tenantId: null, status: undefined, invoiceIds: undefined },
+    { tenantId: null, payerId: undefined, status: undefined, invoiceIds: undefined },
     { after: null, limit: 100 },
   );
 

@@ -14,6 +14,7 @@ import {
   readTenantCredits,
 } from '#projections/invoices/invoices.read';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
+import { payerFor } from '#domain/tenants/payer';
 import { positionsOf } from '#read-model/at';
 import { accountsOf, isBilledIn, type TenantAccount, tenantAccount } from './accounts.js';
 import { type Lines, readLines } from './contracts.js';
@@ -79,6 +80,7 @@ export async function invoiceViews(context: QueryContext, rows: readonly Invoice
     const quantities = new Map((parts[index] ?? []).flatMap((of) => quantitiesOf(of, usage)));
     return printInvoice(row, {
       contents: { claimed, rows: rowsOf(id), lines: shown.get(id) ?? [], quantities, corrected },
+      payerId: payerOf(row, account),
       taxes: account.taxes,
       tenantCredit: creditOf(row),
       notes: notes.get(id) ?? [],
@@ -101,6 +103,10 @@ function linesShown({ row, account, known, lines }: Found, rows: readonly Frozen
 
 const throughCorrections = (asOf: Instant, rows: readonly FrozenRow[]): Instant =>
   rows.reduce((at, { chargePeriod }) => later(at, chargePeriod.start), asOf);
+
+/** Whom an invoice is addressed to: a draft, as is known now. null: the tenant itself. */
+export const payerOf = (row: InvoiceRow, { payers }: Pick<TenantAccount, 'payers'>): string | null =>
+  row.ordinal === null ? payerFor(payers, row.as_of) : row.payer_id;
 
 /** An issued invoice shows its tenant as known when the invoice was computed. */
 const knownOf = (position: number, { computed_at: computedAt }: InvoiceRow): number => computedAt ?? position;
@@ -247,6 +253,7 @@ export async function invoicePreview(
     number: null,
     status: 'preview' as const,
     tenantId,
+    payerId: payerFor(account.payers, at),
     currency,
     asOf: at,
     lines: printLines(contents, currency),

@@ -15,6 +15,7 @@ import {
 import { billingAsOf, billingOfClaim, type BillingFacts, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { type Account, foldAccount } from '#domain/invoices/settlement';
 import { notFound } from '#domain/errors';
+import { payerFor } from '#domain/tenants/payer';
 import { isDomainError } from '#domain/schema';
 import { lineStream } from '#domain/lines/line';
 import { cutsOfClaim } from '#domain/lines/parts';
@@ -219,10 +220,12 @@ export class Invoicing {
           result: { invoiceId, status: 'void', reason, ...quarantinedIn(invoice) },
         };
       }
+      const payerId = payerFor(account.payers, asOf);
+      const payer = payerId === null ? null : await this.read.account({ position: known, tenantId: payerId });
       const tree = await treeAt(this.core, position);
       const seller = await this.core.keptSeller.ref();
       return {
-        events: issuedEvents(invoice, { invoiceId, account, issuedAt, computedAt: position, seller, tree }),
+        events: issuedEvents(invoice, { invoiceId, account, payer, issuedAt, computedAt: position, seller, tree }),
         result: { invoiceId, ...quarantinedIn(invoice) },
       };
     });

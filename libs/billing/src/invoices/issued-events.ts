@@ -41,6 +41,8 @@ export async function treeAt({ tree }: LedgerCore, size: number): Promise<{ tree
 interface Issuing {
   readonly invoiceId: string;
   readonly account: TenantAccount;
+  /** Whom the invoice is addressed to. null: the tenant itself. */
+  readonly payer: TenantAccount | null;
   readonly issuedAt: Instant;
   readonly computedAt: number;
   readonly seller: SellerRef;
@@ -49,9 +51,10 @@ interface Issuing {
 
 export function issuedEvents(
   invoice: RatedInvoice,
-  { invoiceId, account, issuedAt, computedAt, seller, tree }: Issuing,
+  { invoiceId, account, payer, issuedAt, computedAt, seller, tree }: Issuing,
 ): LedgerEvent[] {
-  const { tenantId, currency, timeZone, detailsRef, detailsHash, paymentTermsDays: days } = account;
+  const { tenantId, currency, timeZone, detailsRef, detailsHash } = account;
+  const { paymentTermsDays: days } = payer ?? account;
   const attempt = randomUUID();
   const chunks: FrozenRow[][] = packed(invoice.rows);
   return [
@@ -73,6 +76,7 @@ export function issuedEvents(
         total: text(invoice.total),
         detailsRef,
         detailsHash,
+        ...(payer === null ? {} : { payer: addresseeOf(payer) }),
         ...seller,
         ...quarantinedIn(invoice),
         ...tree,
@@ -80,3 +84,5 @@ export function issuedEvents(
     },
   ];
 }
+
+const addresseeOf = ({ tenantId, detailsRef, detailsHash }: TenantAccount) => ({ tenantId, detailsRef, detailsHash });

@@ -118,7 +118,7 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     tenantId: zId,
     currency: zCurrency,
     issuedAt: zInstant,
-    /** When the amount is due, by the payment terms as they then were. Absent: the tenant had none. */
+    /** When the amount is due, by the payment terms of who pays as they then were. Absent: there were none. */
     dueAt: zInstant.optional(),
     /** The log position from which the invoice was computed. What is recorded later is late for this invoice. */
     computedAt: z.number().int(),
@@ -130,6 +130,8 @@ export const invoiceEventsWith = (zId: IdSchema) => ({
     total: zDecimal,
     detailsRef: z.uuid(),
     detailsHash: z.string(),
+    /** The tenant that it is addressed to, with its details. Absent: the billed tenant itself. */
+    payer: z.object({ tenantId: zId, detailsRef: z.uuid(), detailsHash: z.string() }).optional(),
     ...zSellerRef,
     /**
      * Lines that could not be rated. The parts that the draft claims of them are not billed and stay open. Absent:

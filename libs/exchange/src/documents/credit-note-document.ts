@@ -8,14 +8,14 @@ import { html, type Html } from './html.js';
 import type { InvoiceView } from '#billing/invoices/invoice-view';
 import { assertAddsUp } from './adds-up.js';
 import { Dates } from './dates.js';
-import type { Parties } from './invoice-document.js';
+import { paidForText, type Parties } from './invoice-document.js';
 import { type Column, documentPage } from './page.js';
 import { byDeployment, figure, headingRow, itemText, negated, refText, sumRow, taxText } from './rows.js';
 
 export interface CreditNoteDocument extends Parties {
   readonly creditNote: CreditNoteView;
   /** The invoice that it credits. */
-  readonly invoice: Pick<InvoiceView, 'number' | 'issuedAt' | 'taxes'>;
+  readonly invoice: Pick<InvoiceView, 'number' | 'issuedAt' | 'taxes' | 'payerId'>;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -53,10 +53,11 @@ export function creditNoteDocument(document: CreditNoteDocument): string {
     mark: null,
     seller,
     tenant,
-    tenantId,
+    tenantId: invoice.payerId ?? tenantId,
     facts: [
       ['Number', number],
       ['Issued', dates.instant(issuedAt)],
+      ...(document.paidFor === null ? [] : [['Services for', paidForText(document.paidFor)] as const]),
       [
         'Credits',
         `Invoice ${invoice.number ?? creditNote.invoiceId}` +

@@ -27,13 +27,25 @@ import {
 /** Details of a document other than its figures. */
 export interface Parties {
   readonly seller: string | null;
-  /** As it was when the invoice was issued. null: it was erased. */
+  /** Whom the invoice is addressed to, as it was when it was issued. null: it was erased. */
   readonly tenant: Details | null;
+  /** The billed tenant, if another pays. null: it is addressed to itself. */
+  readonly paidFor: PaidFor | null;
   readonly timeZone: string;
   readonly deploymentNames: ReadonlyMap<string, string>;
   /** Present if the document was requested as of an earlier instant or position. */
   readonly shownAsOf: string | null;
 }
+
+/** A tenant for which another pays. */
+export interface PaidFor {
+  readonly tenantId: string;
+  /** null: it was erased. */
+  readonly name: string | null;
+}
+
+/** `Globex Lab (globex-lab)`. */
+export const paidForText = ({ tenantId, name }: PaidFor): string => `${name ?? '[name erased]'} (${tenantId})`;
 
 export interface InvoiceDocument extends Parties {
   readonly invoice: InvoiceView;
@@ -79,7 +91,7 @@ export function invoiceDocument(document: InvoiceDocument): string {
     mark: markOf(invoice, dates),
     seller: document.seller,
     tenant: document.tenant,
-    tenantId: invoice.tenantId,
+    tenantId: invoice.payerId ?? invoice.tenantId,
     facts: factsOf(document, dates),
     columns: COLUMNS,
     bodies: [
@@ -139,7 +151,7 @@ const STATUS: Readonly<Record<InvoiceView['status'], string>> = {
   void: 'Void',
 };
 
-function factsOf({ invoice, shownAsOf }: InvoiceDocument, dates: Dates): (readonly [string, string])[] {
+function factsOf({ invoice, paidFor, shownAsOf }: InvoiceDocument, dates: Dates): (readonly [string, string])[] {
   const { number, status, issuedAt, dueAt, asOf, currency, paidAt, voidedAt, selection } = invoice;
   const selected = [
     ...(selection?.billingKinds ?? []).map(kindText),
@@ -150,6 +162,7 @@ function factsOf({ invoice, shownAsOf }: InvoiceDocument, dates: Dates): (readon
     ['Status', STATUS[status]],
     ['Issued', issuedAt === null ? 'not issued' : dates.instant(issuedAt)],
     ...(dueAt === null || status === 'void' ? [] : [['Due', dates.instant(dueAt)] as const]),
+    ...(paidFor === null ? [] : [['Services for', paidForText(paidFor)] as const]),
     ['Billed up to', dates.instant(asOf)],
     ...(selected.length === 0 ? [] : [['Bills only', selected.join(', ')] as const]),
     ['Currency', currency],

@@ -8,6 +8,7 @@ import type { Period } from '#domain/time/period';
 import type { CreditNoteView } from '#billing/invoices/credit-notes';
 import type { InvoiceView } from '#billing/invoices/invoice-view';
 import type { Details } from '#ledger/tenant-details';
+import { type PaidFor, paidForText } from '../documents/invoice-document.js';
 import { deploymentText, itemText, refText } from '../documents/rows.js';
 import { isVatId, unitCode } from './codes.js';
 import type { Adjustment, Address, Days, EInvoice, Line, Party, Payment, TaxCategory, TaxTotal } from './model.js';
@@ -16,8 +17,10 @@ import { SCALE } from './rule.js';
 /** What an electronic invoice says beside its amounts. */
 export interface Context {
   readonly seller: Seller;
-  /** As it was when the invoice was issued. null: erased. */
+  /** Whom the invoice is addressed to, as it was when it was issued. null: erased. */
   readonly tenant: Details | null;
+  /** The billed tenant, if another pays. */
+  readonly paidFor: PaidFor | null;
   readonly timeZone: string;
   readonly deploymentNames: ReadonlyMap<string, string>;
 }
@@ -36,12 +39,15 @@ export function ofInvoice(invoice: Issued<InvoiceView>, context: Context): EInvo
     typeCode: '380',
     dueDate: dueAt === null ? null : dateOf(dueAt, context.timeZone),
     paymentTerms: context.seller.paymentTerms ?? null,
-    note: null,
+    note: paidForNote(context),
     preceding: corrected.map((each) => ({ number: each, issueDate: null })),
     payment: due.gt(ZERO) ? transferTo(context.seller, currency) : SET_OFF,
     totals: { ...totalsOf(invoice), paid, due: moneyText(due, currency) },
   };
 }
+
+const paidForNote = ({ paidFor }: Context): string | null =>
+  paidFor === null ? null : `Services for ${paidForText(paidFor)}`;
 
 /** Nothing is to be paid: an amount below zero, or of a credit note, is taken from other amounts due. */
 const SET_OFF: Payment = { code: '97', account: null, accountName: null, bic: null };
@@ -73,7 +79,7 @@ export function ofCreditNote(
     typeCode: '381',
     dueDate: null,
     paymentTerms: CREDITED,
-    note: note.reason,
+    note: [note.reason, paidForNote(context)].filter((each) => each !== null).join('. '),
     preceding: [
       {
         number: invoice.number ?? note.invoiceId,

@@ -6,7 +6,7 @@ import type { Posting } from './journal.js';
 
 const NONE = { tenantId: null, provider: null, kind: null, chargeMonth: null, correction: null, taxRatePercent: null };
 const posting = (account: string, amount: string, more: Partial<Posting>): Posting => ({
-  ...{ ...NONE, account, amount, currency: 'EUR', bookedMonth: '2026-04', originalMonth: null },
+  ...{ ...NONE, account, amount, currency: 'EUR', bookedMonth: '2026-04', originalMonth: null, payerId: null },
   ...{ date: '2026-04-09', transaction: 'INV-000001', type: 'invoice', document: 'INV-000001', tenantId: 'acme' },
   ...more,
 });

@@ -28,6 +28,7 @@ import {
   type Entry,
   merged,
   plainEntry,
+  receivable,
   type Transaction,
 } from './transactions.js';
 
@@ -47,14 +48,18 @@ export const POSTING_COLUMNS = [
   'correction',
   'taxRatePercent',
   'originalMonth',
+  'payerId',
 ] as const;
 
-type Optional = 'tenantId' | 'provider' | 'kind' | 'chargeMonth' | 'correction' | 'taxRatePercent' | 'originalMonth';
+type Optional =
+  | ('tenantId' | 'provider' | 'kind' | 'chargeMonth' | 'correction' | 'taxRatePercent' | 'originalMonth')
+  | 'payerId';
 
 /**
  * A posting of a transaction: a row of the journal. Its amount is a debit above zero, a credit below. `chargeMonth`:
  * the month that it is for; `bookedMonth`: the month that its document is booked in. `correction` is `yes` if it
  * corrects what was billed or charged before. `originalMonth`: the closed month that a late posting belongs to.
+ * `payerId`: of a receivable, the payer that its invoice is addressed to.
  */
 export type Posting = Readonly<
   Record<Exclude<(typeof POSTING_COLUMNS)[number], Optional>, string> & Record<Optional, string | null>
@@ -71,17 +76,17 @@ export async function* postingsOf(
     const { id, date, type, document, tenantId, provider, currency, bookedMonth, entries } = transaction;
     const left = sum(entries.map(({ amount }) => amount));
     if (!left.eq(ZERO)) throw new Error(`transaction ${id} of the journal does not balance: ${text(left)} is left`);
-    for (const { account, amount, kind, chargeMonth, isCorrection, taxRatePercent } of entries)
+    for (const { account, amount, kind, chargeMonth, isCorrection, taxRatePercent, payerId = null } of entries)
       yield {
         ...{ date, transaction: id, type, document, tenantId, provider },
         account: accounts(account, {
           ...(kind === null ? {} : { kind }),
-          ...(tenantId === null ? {} : { tenant: tenantId }),
+          ...(tenantId === null ? {} : { tenant: payerId ?? tenantId }),
           ...(provider === null ? {} : { provider }),
         }),
         amount: unitAmountText(amount, currency),
         ...{ currency, kind, chargeMonth, bookedMonth, correction: isCorrection ? 'yes' : null, taxRatePercent },
-        originalMonth: null,
+        ...{ originalMonth: null, payerId },
       };
   }
 }
@@ -90,16 +95,13 @@ async function* transactionsOf(core: LedgerCore, position: number, month: Period
   const { db } = core;
   const bought = (await readCredits(db, position, null)).filter(isBought);
   yield* documentsOf(core, position, month, bought);
-  for (const { ordinal, tenant_id: tenantId, currency, paid_at: at, amount } of await readPaidInvoices(
-    db,
-    position,
-    month,
-  )) {
-    const document = documentNumber('INV', ordinal);
+  for (const row of await readPaidInvoices(db, position, month)) {
+    const { tenant_id: tenantId, payer_id: payerId, currency, paid_at: at, amount } = row;
+    const document = documentNumber('INV', row.ordinal);
     yield {
       ...{ id: `${document}/payment`, type: 'payment', date: at.slice(0, 10), bookedMonth: monthText(at) },
       ...{ document, tenantId, provider: null, currency },
-      entries: transfer('bank', 'receivable', decimal(amount)),
+      entries: paid('bank', [{ amount, payer_id: payerId }]),
     };
   }
   yield* paymentsOf(core, position, month);
@@ -156,7 +158,7 @@ async function* paymentsOf({ db }: LedgerCore, position: number, month: Period):
     if (first === undefined) continue;
     yield {
       ...{ ...of(first, first.applied_at), id, type: 'application', document: first.payment_id },
-      entries: transfer('unappliedPayments', 'receivable', sum(each.map(({ amount }) => decimal(amount)))),
+      entries: paid('unappliedPayments', each),
     };
   }
   for (const row of await readRefundsIn(db, position, month))
@@ -169,6 +171,18 @@ async function* paymentsOf({ db }: LedgerCore, position: number, month: Period):
 
 const transfer = (debit: Entry['account'], credit: Entry['account'], amount: Decimal): Entry[] =>
   merged([plainEntry(debit, amount), plainEntry(credit, amount.neg())]);
+
+/** What pays invoices: each is owed by whom it is addressed to. */
+const paid = (
+  from: Entry['account'],
+  invoices: readonly { readonly amount: string; readonly payer_id: string | null }[],
+): Entry[] =>
+  merged(
+    invoices.flatMap(({ amount, payer_id: payerId }) => [
+      plainEntry(from, decimal(amount)),
+      receivable(decimal(amount).neg(), payerId),
+    ]),
+  );
 
 const PAGE_DOCUMENTS = 2000;
 /** Of so many documents the rows are in memory at once: an invoice may have 20,000. */
@@ -201,8 +215,8 @@ async function withRows(db: LedgerCore['db'], documents: readonly JournalDocumen
     ...{ number: documentNumber(of.series, of.ordinal), isCreditNote: of.series === 'CN' },
     issuedOn: clockAt(of.issued_at, of.time_zone).date,
     voidedOn: of.voided_at === null ? null : clockAt(of.voided_at, of.time_zone).date,
-    ...{ tenantId: of.tenant_id, currency: of.currency },
-    receivable: decimal(of.receivable),
+    ...{ tenantId: of.tenant_id, payerId: of.payer_id, currency: of.currency },
+    due: decimal(of.receivable),
     rows: (rows.get(of.document_id) ?? []).map(({ row }) => row),
   }));
 }

@@ -25,7 +25,7 @@ export async function* transactionsIn(postings: AsyncIterable<Posting>): AsyncGe
 }
 
 const TAGS_OF_TRANSACTION = ['type', 'document', 'tenantId', 'provider', 'bookedMonth'] as const;
-const TAGS_OF_POSTING = ['kind', 'chargeMonth', 'correction', 'taxRatePercent', 'originalMonth'] as const;
+const TAGS_OF_POSTING = ['kind', 'chargeMonth', 'correction', 'taxRatePercent', 'originalMonth', 'payerId'] as const;
 
 function tagsOf<Key extends keyof Posting>(posting: Posting, keys: readonly Key[]): [Key, string][] {
   return keys.flatMap((key) => {

@@ -24,14 +24,14 @@ export async function* quickBooksFile(
   yield `${csvLine(COLUMNS)}\r\n`;
   for await (const postings of transactions)
     for (const posting of postings) {
-      const { transaction, date, account, amount, currency, tenantId, provider } = posting;
+      const { transaction, date, account, amount, currency, tenantId, payerId, provider } = posting;
       const [year, monthOfYear, day] = date.split('-');
       const isCredit = amount.startsWith('-');
       const about = `${transaction}: ${aboutOf(posting)}`;
       yield `${csvLine([
         ...[numberOf(month, posting), `${monthOfYear}/${day}/${year}`, account],
         ...[isCredit ? null : amount, isCredit ? amount.slice(1) : null],
-        ...[about, tenantId ?? provider, currency, null, null],
+        ...[about, payerId ?? tenantId ?? provider, currency, null, null],
       ])}\r\n`;
     }
 }

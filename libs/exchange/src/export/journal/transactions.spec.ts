@@ -18,8 +18,8 @@ const FEE: FrozenRow = {
 const booked = (month: string, issuedOn: string, more: Partial<FrozenRow> = {}): unknown[] =>
   documentTransactions(
     {
-      ...{ number: 'INV-000001', isCreditNote: false, tenantId: 't', currency: 'USD' },
-      ...{ issuedOn, voidedOn: '2026-06-05', receivable: decimal('31'), rows: [{ ...FEE, ...more }] },
+      ...{ number: 'INV-000001', isCreditNote: false, tenantId: 't', payerId: null, currency: 'USD' },
+      ...{ issuedOn, voidedOn: '2026-06-05', due: decimal('31'), rows: [{ ...FEE, ...more }] },
     },
     month,
     (creditId) => creditId === 'bought',

@@ -26,6 +26,8 @@ export interface Entry {
   readonly chargeMonth: string | null;
   readonly isCorrection: boolean;
   readonly taxRatePercent: string | null;
+  /** Of a receivable: the tenant that owes it. Absent: the tenant of the transaction. */
+  readonly payerId?: string | undefined;
 }
 
 export interface Transaction {
@@ -51,16 +53,18 @@ export interface BookedDocument {
   readonly issuedOn: string;
   readonly voidedOn: string | null;
   readonly tenantId: string;
+  /** The tenant that it is addressed to. null: the billed tenant itself. */
+  readonly payerId: string | null;
   readonly currency: string;
   /** What its issue adds to the receivables. */
-  readonly receivable: Decimal;
+  readonly due: Decimal;
   readonly rows: readonly FrozenRow[];
 }
 
 /** Entries of one account, kind, month and so on are one. Entries of 0 are left out. */
 export function merged(entries: readonly Entry[]): Entry[] {
-  const groups = Map.groupBy(entries, ({ account, kind, chargeMonth, isCorrection, taxRatePercent }) =>
-    JSON.stringify([account, kind, chargeMonth, isCorrection, taxRatePercent]),
+  const groups = Map.groupBy(entries, ({ account, kind, chargeMonth, isCorrection, taxRatePercent, payerId }) =>
+    JSON.stringify([account, kind, chargeMonth, isCorrection, taxRatePercent, payerId]),
   );
   return [...groups.values()]
     .flatMap((group) => group.slice(0, 1).map((one) => ({ ...one, amount: sum(group.map(({ amount }) => amount)) })))
@@ -71,6 +75,12 @@ const PLAIN = { kind: null, chargeMonth: null, isCorrection: false, taxRatePerce
 
 /** An entry that is of no kind and no month. */
 export const plainEntry = (account: AccountKey, amount: Decimal): Entry => ({ ...PLAIN, account, amount });
+
+/** An amount that a tenant owes, or the payer of its invoice. */
+export const receivable = (amount: Decimal, payerId: string | null): Entry => ({
+  ...plainEntry('receivable', amount),
+  ...(payerId === null ? {} : { payerId }),
+});
 
 /** What a row charges for a month. */
 interface Share {
@@ -182,11 +192,11 @@ const heldEntry = (share: Share, bookedMonth: string): Omit<Entry, 'amount'> => 
 });
 
 /** The total of a document, on the tenant's side, its tax, and the bought credits that it uses. */
-function settled({ rows, receivable }: BookedDocument, isPrepaid: IsPrepaid): Entry[] {
+function settled({ rows, due, payerId }: BookedDocument, isPrepaid: IsPrepaid): Entry[] {
   const total = sum(rows.flatMap(({ net, tax }) => [decimal(net), decimal(tax)]));
   return [
-    plainEntry('receivable', receivable),
-    plainEntry('tenantCredit', total.minus(receivable)),
+    receivable(due, payerId),
+    plainEntry('tenantCredit', total.minus(due)),
     ...rows.map(({ tax, taxRatePercent }) => ({
       ...plainEntry('taxPayable', decimal(tax).neg()),
       taxRatePercent,

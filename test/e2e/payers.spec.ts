@@ -1,0 +1,272 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { instant } from '#domain/time/instant';
+import type { Caller } from '#ledger/caller';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
+import { readUbl } from '../support/einvoice.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+import { BUYER } from '../support/parties.js';
+
+/** A tenant that pays for others: whom invoices are addressed to, and who sees them. */
+
+const T = (date: string) => `${date}T00:00:00Z`;
+const tokenOf = (tenantId: string): Caller => ({
+  ...{ actor: tenantId, role: 'tenant', tenantId },
+  now: instant('2026-08-01T00:00:00Z'),
+});
+
+interface Invoice {
+  readonly invoiceId: string;
+  readonly number: string | null;
+  readonly tenantId: string;
+  readonly payerId: string | null;
+  readonly total: string;
+  readonly dueAt: string | null;
+}
+interface Payers {
+  readonly items: readonly {
+    readonly tenantId: string;
+    readonly payerId: string | null;
+    readonly effectiveFrom: string;
+  }[];
+}
+
+let test: TestLedger;
+beforeEach(async () => {
+  test = await testLedger({
+    seller: 'Cloud & Sons',
+    sellerDetails: { name: 'Cloud & Sons', countryCode: 'DE', vatId: 'DE987654321', city: 'Bonn', postalCode: '53111' },
+  });
+  await test.apply(
+    tenant('holding', {
+      ...{ name: 'Globex Holding', address: 'Main Street 1', paymentTermsDays: 14, eInvoice: BUYER },
+    }),
+    tenant('lab', { name: 'Globex Lab', tax: { name: 'VAT', ratePercent: '20', from: T('2026-01-01') } }),
+    tenant('shop'),
+    tenant('other'),
+    deployment('d', 'lab'),
+    plan('p', '30.00', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '1' } }]),
+    subscription('s', 'd', 'p'),
+  );
+});
+afterEach(async () => {
+  expect((await test.check()).failures).toEqual([]);
+  await test.close();
+});
+
+const set = (tenantId: string, payerId: string | null, date: string, more: object = {}) => ({
+  ...{ command: 'set-payer', tenantId, payerId, effectiveFrom: T(date), ...more },
+});
+const correct = (tenantId: string, payerId: string | null, date: string, more: object = {}) => ({
+  ...{ command: 'correct-payer', tenantId, payerId, effectiveFrom: T(date), reason: 'as agreed', ...more },
+});
+const withdraw = (tenantId: string, date: string) => ({
+  ...{ command: 'withdraw', what: 'set-payer', tenantId, effectiveFrom: T(date), reason: 'never agreed' },
+});
+async function draft(asOf: string, tenantId = 'lab'): Promise<string> {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(asOf) });
+  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+  return invoices[0]?.invoiceId ?? '';
+}
+async function issue(asOf: string, tenantId = 'lab'): Promise<Invoice> {
+  const invoiceId = await draft(asOf, tenantId);
+  await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
+  return invoice(invoiceId);
+}
+const invoice = async (id: string): Promise<Invoice> => test.ask('invoice', { id });
+const seen = async <Answer>(who: string, name: string, params: object): Promise<Answer> =>
+  (await test.ledger.ask(name, { ...params }, tokenOf(who))) as Answer;
+
+describe('a payer', () => {
+  it('is whom invoices are addressed to, with its details and its payment terms', async () => {
+    await test.apply(set('lab', 'holding', '2026-04-15'));
+    // 30.00 each for April and May, in advance, and 20 %: 72.00. Due 14 days after its issue, as agreed with the payer.
+    const { invoiceId, ...issued } = await issue('2026-05-01');
+    expect(issued).toMatchObject({
+      ...{ number: 'INV-000001', tenantId: 'lab', payerId: 'holding', total: '72.00', dueAt: T('2026-05-15') },
+    });
+    const page = await test.ask<string>('invoice-document', { id: invoiceId });
+    expect(page).toContain('<h2>To</h2><p class="tenant">Globex Holding</p><p class="address">Main Street 1</p>');
+    expect(page).toContain('<p>Account holding</p>');
+    expect(page).toContain('<dt>Services for</dt><dd>Globex Lab (lab)</dd>');
+
+    await test.apply({
+      ...{ command: 'create-credit-note', invoiceId: 'INV-000001', at: T('2026-05-20'), amount: '6.00' },
+      reason: 'outage',
+    });
+    const note = await test.ask<string>('credit-note-document', { id: 'CN-000001' });
+    expect(note).toContain('<p class="tenant">Globex Holding</p>');
+    expect(note).toContain('<dt>Services for</dt><dd>Globex Lab (lab)</dd>');
+    const { supplier: _, ...ubl } = readUbl(await test.ask<string>('invoice-ubl', { id: invoiceId })) as unknown as {
+      supplier: unknown;
+    };
+    expect(JSON.stringify(ubl)).toContain('Globex Holding');
+    expect(await test.ask<string>('invoice-ubl', { id: invoiceId })).toContain(
+      '<cbc:Note>Services for Globex Lab (lab)</cbc:Note>',
+    );
+    expect(await test.ask<string>('credit-note-cii', { id: 'CN-000001' })).toContain(
+      'outage. Services for Globex Lab (lab)',
+    );
+  });
+
+  it('is the one at the end of what an invoice bills', async () => {
+    await test.apply(set('lab', 'holding', '2026-05-01', { effectiveUntil: T('2026-06-01') }));
+    // As of 1 May, the invoice is about the time before.
+    expect((await issue('2026-05-01')).payerId).toBeNull();
+    expect((await issue('2026-06-01')).payerId).toBe('holding');
+    expect((await issue('2026-07-01')).payerId).toBeNull();
+  });
+
+  it('of a draft is as it is known now, and of an issued invoice as it was', async () => {
+    const first = await issue('2026-05-01');
+    const second = await draft('2026-06-01');
+    expect((await invoice(second)).payerId).toBeNull();
+    const before = await test.core.projector.catchUp();
+    await test.apply(set('lab', 'holding', '2026-04-01'));
+    expect((await invoice(first.invoiceId)).payerId).toBeNull();
+    expect((await invoice(second)).payerId).toBe('holding');
+    expect(await test.ask<string>('invoice-document', { id: second })).toContain('<p>Account holding</p>');
+    expect(await test.ask('invoice', { id: second, asOf: String(before) })).toMatchObject({ payerId: null });
+    expect(await test.ask('invoice-preview', { tenantId: 'lab', at: T('2026-07-01') })).toMatchObject({
+      payerId: 'holding',
+    });
+
+    await test.apply({ command: 'issue-invoice', invoiceId: second, at: T('2026-06-01') });
+    await test.apply(correct('lab', 'shop', '2026-04-01'));
+    expect((await invoice(second)).payerId).toBe('holding');
+    // To address it to another, it is voided and billed again. The number stays with the void one.
+    await test.apply({ command: 'void-invoice', invoiceId: second, at: T('2026-06-02'), reason: 'wrong payer' });
+    const again = await issue('2026-06-01');
+    expect(again).toMatchObject({ number: 'INV-000003', payerId: 'shop', total: '36.00' });
+    expect((await invoice(second)).payerId).toBe('holding');
+  });
+
+  it('changes no amount, whether it is set, corrected or withdrawn', async () => {
+    const total = async () =>
+      (await test.ask<Invoice>('invoice-preview', { tenantId: 'lab', at: T('2026-06-01') })).total;
+    // 30.00 each for April, May and June in advance: 90.00, and 20 %.
+    const totals = [await total()];
+    for (const change of [
+      set('lab', 'holding', '2026-04-01'),
+      correct('lab', 'shop', '2026-05-01', { effectiveUntil: T('2026-06-01') }),
+      withdraw('lab', '2026-04-01'),
+    ]) {
+      await test.apply(change);
+      totals.push(await total());
+    }
+    expect(totals).toEqual(['108.00', '108.00', '108.00', '108.00']);
+  });
+
+  it('is corrected over a period and withdrawn, and known as of earlier', async () => {
+    const payers = async (params: object = {}) =>
+      (await test.ask<Payers>('payers', { ...params })).items.map(
+        ({ tenantId, payerId, effectiveFrom }) => `${tenantId} ${payerId ?? 'itself'} ${effectiveFrom.slice(0, 10)}`,
+      );
+    await test.apply(set('lab', 'holding', '2026-04-01'));
+    const before = await test.core.projector.catchUp();
+    await test.apply(correct('lab', 'shop', '2026-05-01', { effectiveUntil: T('2026-06-01') }));
+    expect(await payers()).toEqual(['lab holding 2026-04-01', 'lab shop 2026-05-01', 'lab holding 2026-06-01']);
+    expect(await payers({ asOf: String(before) })).toEqual(['lab holding 2026-04-01']);
+    expect(await payers({ at: T('2026-05-10') })).toEqual(['lab shop 2026-05-01']);
+    expect(await payers({ payerId: 'holding' })).toEqual(['lab holding 2026-04-01', 'lab holding 2026-06-01']);
+    await test.apply(withdraw('lab', '2026-04-01'));
+    // What the correction states stays.
+    expect(await payers()).toEqual(['lab shop 2026-05-01']);
+    await test.apply(set('lab', null, '2026-07-01'));
+    expect(await payers()).toEqual(['lab shop 2026-05-01', 'lab itself 2026-07-01']);
+  });
+
+  it('must be another registered tenant that pays for itself', async () => {
+    expect(await test.refused(set('lab', 'lab', '2026-04-01'))).toMatchObject({ code: 'own_payer' });
+    expect(await test.refused(set('lab', 'nobody', '2026-04-01'))).toMatchObject({ code: 'unknown_tenant' });
+    expect(await test.refused(set('nobody', 'lab', '2026-04-01'))).toMatchObject({ code: 'unknown_tenant' });
+    expect(await test.refused(correct('lab', 'holding', '2026-04-01'))).toMatchObject({ code: 'unknown_payer' });
+    expect(await test.refused(withdraw('lab', '2026-04-01'))).toMatchObject({ code: 'unknown_payer' });
+    await test.apply(set('lab', 'holding', '2026-04-01', { effectiveUntil: T('2026-06-01') }));
+    expect(await test.refused(set('shop', 'lab', '2026-05-01'))).toMatchObject({
+      code: 'payer_has_payer',
+      message:
+        "tenant lab can't pay for shop from 2026-05-01T00:00:00Z on: holding pays for it from 2026-04-01T00:00:00Z on." +
+        ' Name a tenant that pays for itself.',
+    });
+    expect(await test.refused(set('holding', 'lab', '2026-05-01'))).toMatchObject({ code: 'payer_has_payer' });
+    expect(await test.refused(set('holding', 'shop', '2026-05-01'))).toMatchObject({ code: 'payer_of_others' });
+    // One after the other is no level above another.
+    await test.apply(
+      set('shop', 'lab', '2026-06-01'),
+      set('holding', 'shop', '2026-03-01', { effectiveUntil: T('2026-04-01') }),
+    );
+    expect(await test.refused(correct('lab', 'holding', '2026-06-10'))).toMatchObject({ code: 'payer_of_others' });
+  });
+});
+
+describe('the token', () => {
+  beforeEach(async () => {
+    await test.apply(set('lab', 'holding', '2026-04-01'));
+    await issue('2026-05-01');
+    await test.apply({
+      ...{ command: 'create-credit-note', invoiceId: 'INV-000001', at: T('2026-05-20'), amount: '6.00' },
+      reason: 'outage',
+    });
+  });
+
+  it('of the payer sees the invoices that it pays, and nothing else of the tenant', async () => {
+    const items = async (params: object) =>
+      (await seen<{ items: Invoice[] }>('holding', 'invoices', params)).items.map(({ number }) => number);
+    expect(await items({ payerId: 'holding' })).toEqual(['INV-000001']);
+    expect(await items({ payerId: 'holding', tenantId: 'lab' })).toEqual(['INV-000001']);
+    expect(await items({})).toEqual([]);
+    for (const name of ['invoice', 'invoice-document', 'invoice-ubl'])
+      expect(JSON.stringify(await seen('holding', name, { id: 'INV-000001' }))).toContain('INV-000001');
+    for (const name of ['credit-note', 'credit-note-document'])
+      expect(JSON.stringify(await seen('holding', name, { id: 'CN-000001' }))).toContain('CN-000001');
+    for (const invoiceId of ['INV-000001', (await invoice('INV-000001')).invoiceId])
+      expect(await seen('holding', 'credit-notes', { invoiceId })).toMatchObject({ items: [{ number: 'CN-000001' }] });
+    expect(await seen('holding', 'payers', {})).toMatchObject({ items: [{ tenantId: 'lab', payerId: 'holding' }] });
+    for (const [name, params] of [
+      ['lines', { tenantId: 'lab' }],
+      ['statement', { tenantId: 'lab', start: T('2026-04-01'), end: T('2026-06-01') }],
+      ['invoices', { tenantId: 'lab' }],
+      ['invoices', { payerId: 'other' }],
+      ['explain', { id: 'INV-000001' }],
+    ] as const)
+      await expect(seen('holding', name, params)).rejects.toThrow();
+  });
+
+  it('of the tenant sees its invoices as before, and that of another tenant sees none', async () => {
+    expect(await seen('lab', 'invoices', {})).toMatchObject({ items: [{ number: 'INV-000001', payerId: 'holding' }] });
+    expect(await seen('lab', 'payers', {})).toMatchObject({ items: [{ tenantId: 'lab', payerId: 'holding' }] });
+    await expect(seen('lab', 'invoices', { payerId: 'holding' })).rejects.toThrow('tenant holding is not registered');
+    for (const [name, id] of [
+      ['invoice', 'INV-000001'],
+      ['invoice-document', 'INV-000001'],
+      ['credit-note', 'CN-000001'],
+    ] as const)
+      await expect(seen('other', name, { id })).rejects.toThrow(id);
+    expect(await seen('other', 'payers', {})).toMatchObject({ items: [] });
+  });
+});
+
+it('books what is receivable as owed by the payer', async () => {
+  await test.apply(set('lab', 'holding', '2026-04-01'), set('lab', null, '2026-05-01'));
+  await issue('2026-05-01');
+  await issue('2026-06-01');
+  const KEY = { tenantId: 'lab', currency: 'USD' };
+  // 72.00 of INV-000001, and 4.00 of INV-000002
+  await test.apply({ command: 'record-payment', ...KEY, paymentId: 'b', amount: '76.00', at: T('2026-06-10') });
+  await test.apply({ command: 'pay-invoice', invoiceId: 'INV-000002', at: T('2026-06-20') });
+  const receivables = async (period: string) => {
+    const { rows } = await test.ledger.export('journal', { period, format: 'jsonl' }, ADMIN);
+    const postings: Record<string, string>[] = [];
+    for await (const row of rows) postings.push(row as Record<string, string>);
+    return postings
+      .filter(({ account }) => account?.toLowerCase().includes('receivable'))
+      .map(({ transaction, amount, tenantId, payerId }) => [transaction, amount, tenantId, payerId]);
+  };
+  expect(await receivables('2026-05')).toEqual([['INV-000001', '72.00', 'lab', 'holding']]);
+  expect(await receivables('2026-06')).toEqual([
+    ['INV-000002', '36.00', 'lab', null],
+    ['INV-000002/payment', '-32.00', 'lab', null],
+    [expect.stringContaining('application/lab/USD/b/'), '-72.00', 'lab', 'holding'],
+    [expect.stringContaining('application/lab/USD/b/'), '-4.00', 'lab', null],
+  ]);
+});
