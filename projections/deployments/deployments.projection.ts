@@ -1,4 +1,5 @@
 import type { RecordedEvent } from '#domain/events';
+import type { Commitment } from '#domain/plans/commitment';
 import type { Overrides } from '#domain/plans/overrides';
 import { evolveTerms, periodsOfTerms, versionsOfTerms } from '#domain/terms/terms';
 import type { TableDefinition } from '#read-model/table';
@@ -9,6 +10,8 @@ import {
   type AssignmentRow,
   deploymentAssignments,
   deployments,
+  type SubscriptionCommitmentRow,
+  subscriptionCommitments,
   subscriptionOverrides,
   type SubscriptionOverridesRow,
   type SubscriptionPlanRow,
@@ -60,15 +63,30 @@ function nextOverrides(
   }));
 }
 
+const ofCommitment = ({
+  data,
+}: {
+  readonly data: Pick<Commitment, 'deploymentId' | 'subscriptionId' | 'commitmentId'>;
+}): string[] => [data.deploymentId, data.subscriptionId, data.commitmentId];
+
+const toCommitmentRow = ({ data }: { readonly data: Commitment }): SubscriptionCommitmentRow[] => [
+  {
+    ...{ deployment_id: data.deploymentId, subscription_id: data.subscriptionId, commitment_id: data.commitmentId },
+    ...{ tenant_id: data.tenantId, currency: data.currency, terms: data.terms },
+    billing_kinds: data.billingKinds ?? null,
+  },
+];
+
 const touching =
   (...tables: readonly TableDefinition[]) =>
   ({ data }: { readonly data: { readonly deploymentId: string } }): Touch[] =>
     tables.map((table) => ({ table, group: [data.deploymentId] }));
 
 export const deploymentsProjection = versionedProjection('deployments', {
-  version: 5,
+  version: 6,
   tables: [
-    ...[deployments, deploymentAssignments, subscriptions, subscriptionPlans, subscriptionOverrides, usageWaivers],
+    ...[deployments, deploymentAssignments, subscriptions, subscriptionPlans, subscriptionOverrides],
+    ...[subscriptionCommitments, usageWaivers],
   ],
   on: {
     DeploymentRegistered: {
@@ -136,6 +154,9 @@ export const deploymentsProjection = versionedProjection('deployments', {
     },
     OverridesSet: changing(subscriptionOverrides, ofOverrides, nextOverrides),
     OverridesCorrected: changing(subscriptionOverrides, ofOverrides, nextOverrides),
+    CommitmentSet: changing(subscriptionCommitments, ofCommitment, toCommitmentRow),
+    CommitmentCorrected: changing(subscriptionCommitments, ofCommitment, toCommitmentRow),
+    CommitmentWithdrawn: changing(subscriptionCommitments, ofCommitment, () => []),
     UsageWaived: changing(
       usageWaivers,
       ({ data }) => [data.deploymentId, data.billingKind, data.period.start, data.period.end],

@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Commitment } from '#domain/plans/commitment';
 import type { AgreedOverrides } from '#domain/tenants/deployment';
 import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
@@ -9,6 +10,7 @@ import type { History, ReadModels } from '#read-model/read-models';
 import type {
   AssignmentRow,
   DeploymentRow,
+  SubscriptionCommitmentRow,
   SubscriptionOverridesRow,
   SubscriptionPlanRow,
   SubscriptionRow,
@@ -175,6 +177,45 @@ export const toOverrides = (row: SubscriptionOverridesRow): AgreedOverrides => (
   },
   period: { start: row.effective_from, end: row.effective_until },
 });
+
+/** The commitments of each subscription, in the order of their ids. */
+export const readSubscriptionCommitments = async (
+  db: Db,
+  asOf: AsOf,
+  subscriptionIds: readonly string[],
+): Promise<History<SubscriptionCommitmentRow>[]> =>
+  db
+    .selectFrom('subscription_commitments')
+    .selectAll()
+    .where('subscription_id', '=', anyOf(subscriptionIds))
+    .where(at(asOf))
+    .orderBy('commitment_id')
+    .execute();
+
+export const toCommitment = (row: SubscriptionCommitmentRow): Commitment => ({
+  ...{ commitmentId: row.commitment_id, subscriptionId: row.subscription_id, deploymentId: row.deployment_id },
+  ...{ tenantId: row.tenant_id, currency: row.currency, terms: [...row.terms] },
+  ...(row.billing_kinds === null ? {} : { billingKinds: [...row.billing_kinds] }),
+});
+
+export const COMMITMENT_ORDER = keyset<SubscriptionCommitmentRow>({ subscription_id: 'text', commitment_id: 'text' });
+
+/** Commitments in the order of their list: those of a tenant, a subscription, or all (null). */
+export async function readCommitmentPage(
+  db: Db,
+  position: number,
+  of: { readonly tenantId: string | null; readonly subscriptionId: string | undefined },
+  { after, limit }: Rows,
+): Promise<History<SubscriptionCommitmentRow>[]> {
+  let query = db
+    .selectFrom('subscription_commitments as c')
+    .selectAll('c')
+    .where(at(position, 'c'))
+    .where(COMMITMENT_ORDER.after(after, 'c'));
+  if (of.tenantId !== null) query = query.where('c.tenant_id', '=', of.tenantId);
+  if (of.subscriptionId !== undefined) query = query.where('c.subscription_id', '=', of.subscriptionId);
+  return query.orderBy(COMMITMENT_ORDER.order('c')).limit(limit).execute();
+}
 
 /** A subscription to a plan, and the period in which it has the plan. */
 export interface UseOfPlan {

@@ -4,6 +4,7 @@ import { deploymentsProjection } from './deployments.projection.js';
 import {
   deploymentAssignments,
   deployments,
+  subscriptionCommitments,
   subscriptionOverrides,
   subscriptionPlans,
   subscriptions,
@@ -91,6 +92,20 @@ it('has one row for the same overrides, though jsonb keeps their fields in anoth
 
   const row = { deployment_id: 'd', subscription_id: 's', tenant_id: 't', ...terms };
   expect(await rows(subscriptionOverrides)).toEqual([{ ...row, effective_from: APRIL }]);
+});
+
+it('keeps the commitments of a subscription as they are true, and none that was withdrawn', async () => {
+  const of = { commitmentId: 'c', subscriptionId: 's', deploymentId: 'd' };
+  const terms = (amount: string) => [{ start: APRIL, end: MAY, amount }];
+  const set = { ...of, tenantId: 't', currency: 'USD' };
+  await given({ CommitmentSet: { ...set, terms: terms('100.00') } });
+  await given({ CommitmentCorrected: { ...set, terms: terms('90.00'), billingKinds: ['cpu'], reason: 'as signed' } });
+  await when({ CommitmentWithdrawn: { ...of, tenantId: 't', reason: 'never agreed' } });
+
+  const row = { deployment_id: 'd', subscription_id: 's', commitment_id: 'c', tenant_id: 't', currency: 'USD' };
+  expect(await rows(subscriptionCommitments)).toEqual([]);
+  expect(await rows(subscriptionCommitments, 2)).toEqual([{ ...row, terms: terms('90'), billing_kinds: ['cpu'] }]);
+  expect(await rows(subscriptionCommitments, 1)).toEqual([{ ...row, terms: terms('100') }]);
 });
 
 it('keeps the cancellation of a subscription', async () => {

@@ -1,3 +1,4 @@
+import type { CommitmentTerm } from '#domain/plans/commitment';
 import type { Overrides } from '#domain/plans/overrides';
 import { jsonb, numeric, oneOf, text, timestamptz } from '#read-model/column';
 import type { History } from '#read-model/read-models';
@@ -84,6 +85,25 @@ export const subscriptionOverrides = defineTable({
 
 export type SubscriptionOverridesRow = RowOf<typeof subscriptionOverrides>;
 
+/** What a tenant pays at least in each term of a commitment, while the deployment is of the tenant. */
+export const subscriptionCommitments = defineTable({
+  name: 'subscription_commitments',
+  columns: {
+    deployment_id: text,
+    subscription_id: text,
+    commitment_id: text,
+    tenant_id: text,
+    currency: text,
+    terms: jsonb<readonly CommitmentTerm[]>(),
+    /** null: all but the base fee. */
+    billing_kinds: jsonb<readonly string[]>().nullable(),
+  },
+  key: ['deployment_id', 'subscription_id', 'commitment_id'],
+  indexes: [['subscription_id'], ['tenant_id']],
+});
+
+export type SubscriptionCommitmentRow = RowOf<typeof subscriptionCommitments>;
+
 /** Usage that is not covered and will not be billed. */
 export const usageWaivers = defineTable({
   name: 'usage_waivers',
@@ -106,6 +126,7 @@ declare module '#read-model/read-models' {
     subscriptions: History<SubscriptionRow>;
     subscription_plans: History<SubscriptionPlanRow>;
     subscription_overrides: History<SubscriptionOverridesRow>;
+    subscription_commitments: History<SubscriptionCommitmentRow>;
     usage_waivers: History<UsageWaiverRow>;
   }
 }

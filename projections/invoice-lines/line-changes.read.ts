@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { COMMITMENT } from '#domain/lines/commitment-lines';
 import { BASE_FEE } from '#domain/plans/plan';
 import type { Period } from '#domain/time/period';
 import { at, changedAt, type Positions } from '#read-model/at';
@@ -76,6 +77,15 @@ const CONTRACT: readonly OfLine[] = [
       FROM subscription_overrides s
       WHERE s.subscription_id = l.subscription_id AND s.tenant_id = l.tenant_id AND ${at(position, 's')}
         AND s.effective_from < l.end_at AND (s.effective_until IS NULL OR s.effective_until > l.start_at))`,
+  },
+  {
+    table: 'subscription_commitments',
+    isOfLine: sql`l.billing_kind = ${COMMITMENT} AND s.subscription_id = l.subscription_id`,
+    within: (position) => sql`
+      (SELECT jsonb_agg(jsonb_build_array(s.commitment_id, s.tenant_id, s.currency, s.terms, s.billing_kinds)
+        ORDER BY s.commitment_id)
+      FROM subscription_commitments s
+      WHERE s.subscription_id = l.subscription_id AND ${at(position, 's')})`,
   },
   {
     table: 'credits',
@@ -205,6 +215,7 @@ export async function readChangedLines(db: Kysely<ReadModels>, changed: Position
     UNION SELECT deployment_id, NULL FROM subscriptions WHERE ${isChanged}
     UNION SELECT deployment_id, NULL FROM subscription_plans WHERE ${isChanged}
     UNION SELECT deployment_id, NULL FROM subscription_overrides WHERE ${isChanged}
+    UNION SELECT deployment_id, NULL FROM subscription_commitments WHERE ${isChanged}
     UNION SELECT deployment_id, NULL FROM deployment_assignments WHERE ${isChanged}
     UNION SELECT deployment_id, NULL FROM deployment_assignments WHERE tenant_id IN (
       SELECT tenant_id FROM credits WHERE kind = 'coupon' AND ${isChanged}

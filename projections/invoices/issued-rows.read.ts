@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { FrozenRow, InvoiceStatus, Series } from '#domain/invoices/invoice';
+import { COMMITMENT } from '#domain/lines/commitment-lines';
 import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
@@ -93,7 +94,10 @@ export type RowsOf =
   | { readonly planId: string; readonly from: Instant }
   /** A rate over a period. `ref` is the prefix of a row's reference. null: no end. */
   | { readonly ref: string; readonly from: Instant; readonly until: Instant | null }
-  /** A reading counts in the rows whose charge period contains its start: those billed first, and their corrections. */
+  /**
+   * A reading counts in the rows whose charge period contains its start: those billed first, their corrections, and the
+   * true-up of a commitment.
+   */
   | { readonly readings: readonly ReadingStart[] };
 
 const CHARGED_FROM = sql`(r.row -> 'chargePeriod' ->> 'start')::timestamptz`;
@@ -115,7 +119,8 @@ function conditionOf(of: RowsOf): RawBuilder<unknown> {
     FROM unnest(${readings.map(({ deploymentId }) => deploymentId)}::text[],
       ${readings.map(({ billingKind }) => billingKind)}::text[],
       ${readings.map(({ start }) => start)}::timestamptz[]) AS u(deployment_id, billing_kind, start_at)
-    JOIN invoice_lines l ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind
+    JOIN invoice_lines l ON l.deployment_id = u.deployment_id
+      AND (l.billing_kind = u.billing_kind OR l.billing_kind = ${COMMITMENT})
       AND l.parent_line_id IS NULL AND u.start_at >= l.period_start
     WHERE u.start_at >= ${CHARGED_FROM} AND u.start_at < ${CHARGED_UNTIL})`;
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
+import { COMMITMENT } from '#domain/lines/commitment-lines';
 import type { Instant } from '#domain/time/instant';
 import type { RateKey, ReadingKey } from '#domain/usage/usage';
 import { answer, type Answers } from '#read-model/projection';
@@ -62,6 +63,9 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.effectiveFrom),
   }),
   OverridesCorrected: ({ data }) => corrected('l.subscription_id = $3', data.subscriptionId, data),
+  CommitmentSet: ({ data }) => ({ reason: 'the commitment was set', query: committedOn(data.subscriptionId) }),
+  CommitmentCorrected: ({ data }) => ({ reason: data.reason, query: committedOn(data.subscriptionId) }),
+  CommitmentWithdrawn: ({ data }) => ({ reason: data.reason, query: committedOn(data.subscriptionId) }),
   SubscriptionCancelled: ({ data }) => ({
     reason: 'the subscription was cancelled',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.at),
@@ -95,7 +99,7 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
  * many: if nothing differs, invoicing books nothing. Marks that are missing would lose money.
  */
 export const restatementsProjection = projection('restatements', {
-  version: 8,
+  version: 9,
   tables: [restatements],
   async project(batch, client) {
     const first = await firstClaim(client);
@@ -144,6 +148,18 @@ const ON_PLAN =
   'l.subscription_id IN (SELECT subscription_id FROM subscription_plans' +
   ' WHERE plan_id = $3 AND position_from < $1::bigint)';
 
+/** The lines of the commitments on a subscription. */
+const committedOn = (subscriptionId: string): Query => ({
+  from: `${LINES} WHERE l.subscription_id = $3 AND l.billing_kind = '${COMMITMENT}' AND ${CLAIMED}`,
+  values: [subscriptionId],
+});
+
+/**
+ * The lines that count usage of a billing kind: those of the kind, and those of commitments, which count the charges of
+ * others.
+ */
+const counts = (billingKind: string): string => `(l.billing_kind = ${billingKind} OR l.billing_kind = '${COMMITMENT}')`;
+
 /** Lines that a coupon reaches from an instant. A credit reaches none, because it does not change the charges. */
 const couponedBy = (
   { creditId, tenantId, currency }: { creditId: string; tenantId: string; currency: string },
@@ -181,7 +197,7 @@ const corrected = (
 /** Lines of deployments that used the rate key in a month of the span. */
 const ratedBy = ({ resourceType, resourceFamily, location }: RateKey, from: Instant, until: Instant | null): Query => ({
   from:
-    `rate_key_usage u JOIN ${LINES} ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind` +
+    `rate_key_usage u JOIN ${LINES} ON l.deployment_id = u.deployment_id AND ${counts('u.billing_kind')}` +
     " AND l.period_start < u.first_month + interval '1 month' AND l.period_end > u.first_month" +
     ' WHERE u.resource_type = $3 AND u.resource_family = $4 AND u.location = $5 AND u.position_from < $1::bigint' +
     " AND u.last_month + interval '1 month' > $6::timestamptz" +
@@ -225,7 +241,7 @@ async function markUsage(client: pg.ClientBase, marked: readonly UsageMark[]): P
     `${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, u.reason, u.position` +
       ' FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])' +
       ' AS u(position, reason, deployment_id, billing_kind, period_start)' +
-      ' JOIN invoice_lines l ON l.deployment_id = u.deployment_id AND l.billing_kind = u.billing_kind' +
+      ` JOIN invoice_lines l ON l.deployment_id = u.deployment_id AND ${counts('u.billing_kind')}` +
       ' AND l.parent_line_id IS NULL' +
       ' AND l.position_from < u.position AND (l.position_to IS NULL OR l.position_to >= u.position)' +
       // A line that ended within its month when it was opened may now continue to the end of the month.

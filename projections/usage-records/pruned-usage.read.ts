@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { Covered } from '#domain/lines/line';
+import type { Covered } from '#domain/lines/covered';
 import type { Instant } from '#domain/time/instant';
 import { at } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';

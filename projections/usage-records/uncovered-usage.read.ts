@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { Covered } from '#domain/lines/line';
+import type { Covered } from '#domain/lines/covered';
 import { BASE_FEE } from '#domain/plans/plan';
 import type { Instant } from '#domain/time/instant';
 import { at } from '#read-model/at';

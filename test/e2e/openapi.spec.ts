@@ -168,6 +168,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'start-subscription',
   'set-overrides',
   'correct-overrides',
+  'set-commitment',
+  'correct-commitment',
   'set-rate',
   'correct-rate',
   'withdraw-rate',

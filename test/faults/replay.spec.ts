@@ -152,6 +152,14 @@ describe('a replay from nothing', () => {
       },
       effectiveUntil: '2026-04-20T00:00:00Z',
     });
+    const committed = {
+      ...{ commitmentId: 'c', subscriptionId: 's1', tenantId: 't1', currency: 'USD' },
+      terms: [{ start: '2026-04-01T00:00:00Z', end: '2026-05-01T00:00:00Z', amount: '5.00' }],
+    };
+    await test.apply(
+      { command: 'set-commitment', ...committed },
+      { command: 'correct-commitment', ...committed, billingKinds: ['vm'], reason: 'as signed' },
+    );
     // Any usage and any fee reach it.
     await test.apply({
       ...{ command: 'set-budget', tenantId: 't1', budgetId: 'monthly', amount: '0.01' },

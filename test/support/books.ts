@@ -4,10 +4,13 @@ import type { Coupon, Credit } from '#domain/invoices/credits';
 import type { ClaimedPart, FrozenRow } from '#domain/invoices/invoice';
 import { billingAsOf, type BillingFacts, rateInvoice, type RatedInvoice } from '#domain/invoices/rate-invoice';
 import { derivedId } from '#domain/derived-id';
-import { type LineDefinition, linesOf } from '#domain/lines/line';
+import { linesWithCommitments } from '#domain/lines/commitment-lines';
+import { isCommitment, type LineDefinition } from '#domain/lines/line';
 import { type RecordedPart, splitParts, UNCLAIMED } from '#domain/lines/parts';
+import { drawnDown, type UsageUpTo } from '#domain/lines/rate';
 import { decimal, sum } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
+import type { Commitment } from '#domain/plans/commitment';
 import type { PlanItem, PlanVersion } from '#domain/plans/plan';
 import type { Assignment, Subscription } from '#domain/tenants/deployment';
 import type { TaxRate } from '#domain/tenants/tenant';
@@ -58,12 +61,13 @@ export class Books {
   anchor: Instant | null = null;
   /** Billing kinds that can't be rated for want of a price. */
   unpriced = new Set<string>();
+  commitments: readonly Commitment[] = [];
   grants: readonly (Coupon | Credit)[] = [];
   issued: Booked[] = [];
   private readonly readings: { billingKind: string; at: Instant; quantity: string }[] = [];
   private readonly cuts = new Map<string, { partId: string; period: Period }[]>();
 
-  constructor(more: Partial<Pick<Books, 'plan' | 'later' | 'taxes' | 'grants'>> = {}) {
+  constructor(more: Partial<Pick<Books, 'plan' | 'later' | 'taxes' | 'grants' | 'commitments'>> = {}) {
     Object.assign(this, more);
   }
 
@@ -84,9 +88,9 @@ export class Books {
     const plans = new Map([
       ['p1', [{ ...this.plan, effectiveUntil: this.later[0]?.effectiveFrom ?? null }, ...this.later]],
     ]);
-    return linesOf(subscription, { assignments: this.assignments, plans, timeZoneOf: () => 'UTC' }, until).filter(
-      ({ tenantId }) => tenantId === 't1',
-    );
+    const { assignments, commitments } = this;
+    const terms = { assignments, commitments, plans, timeZoneOf: () => 'UTC' };
+    return linesWithCommitments(subscription, terms, until).filter(({ tenantId }) => tenantId === 't1');
   }
 
   /** Every line that has booked anything, or claims a part, is marked, unless told which. */
@@ -126,12 +130,15 @@ export class Books {
     };
   }
 
-  readonly usageOf = (line: LineDefinition) => (at: Instant) => {
-    if (this.unpriced.has(line.billingKind)) throw invalid('missing_rate', `${line.billingKind} has no price`);
-    const ofKind = this.readings.filter(({ billingKind }) => billingKind === line.billingKind);
-    const within = ofKind.filter((each) => !isBefore(each.at, line.period.start) && isBefore(each.at, at));
-    return sum(within.map(({ quantity }) => decimal(quantity)));
-  };
+  readonly usageOf =
+    (line: LineDefinition): UsageUpTo =>
+    (at) => {
+      if (isCommitment(line)) return drawnDown(line, at, this.usageOf);
+      if (this.unpriced.has(line.billingKind)) throw invalid('missing_rate', `${line.billingKind} has no price`);
+      const ofKind = this.readings.filter(({ billingKind }) => billingKind === line.billingKind);
+      const within = ofKind.filter((each) => !isBefore(each.at, line.period.start) && isBefore(each.at, at));
+      return sum(within.map(({ quantity }) => decimal(quantity)));
+    };
 
   preview(asOf: Instant, marked?: ReadonlyMap<string, string>): RatedInvoice {
     const facts = this.facts(asOf, marked);

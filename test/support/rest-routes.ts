@@ -174,6 +174,10 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
         example: () => '/api/v1/dashboard/margin/variance?from=2026-04&to=2026-04',
       },
     ],
+    [
+      'GET /api/v1/commitments',
+      { for: READ, query: 'commitments', example: () => '/api/v1/commitments', mayBeEmpty: true },
+    ],
     ['GET /api/v1/budgets', { for: READ, query: 'budgets', example: () => '/api/v1/budgets', mayBeEmpty: true }],
     [
       'GET /api/v1/cost-sharing',

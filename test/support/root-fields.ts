@@ -119,6 +119,7 @@ export function rootFields(
     ],
     ['costSharing', { for: ADMIN, rest: () => '/cost-sharing' }],
     ['payers', { for: READ, rest: () => '/payers' }],
+    ['commitments', { for: READ, rest: () => '/commitments' }],
     ['budgets', { for: READ, rest: () => '/budgets' }],
     ['marginAlerts', { for: ADMIN, rest: () => '/margin-alerts' }],
     ['alerts', { for: ADMIN, rest: () => '/alerts' }],

@@ -176,6 +176,7 @@ function rowNode({
   price,
   rates,
   usage,
+  counted: drawn,
   corrects,
   correctedBy,
   because,
@@ -207,6 +208,9 @@ function rowNode({
         text: `rate: ${rateKey(rate)} ${rate.unitPrice} from ${rate.effectiveFrom}`,
         isEvidence: true,
         below: rate.event === null ? [] : eventNodes([rate.event]),
+      })),
+      ...drawn.map(({ lineId, billingKind, period: of, net }) => ({
+        text: `counts ${billingKind} ${period(of)}  ${net}  line ${lineId}`,
       })),
       ...(usage.readings === 0 ? [] : [{ text: `usage: ${usageText(usage)}`, isEvidence: true }]),
       ...eventNodes(events),

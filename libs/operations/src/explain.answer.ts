@@ -74,6 +74,13 @@ const zExplainedRow = z
         .meta({ id: 'ExplainedRate' }),
     ),
     usage: zUsed,
+    counted: z
+      .array(
+        z
+          .object({ lineId: z.string(), billingKind: z.string(), period: zSpan, net: zMoney })
+          .meta({ id: 'CountedLine' }),
+      )
+      .describe('Of a true-up to a commitment: the lines whose charges draw it down, before coupons and credits'),
     corrects: z.array(zRelatedRow).describe('Rows of earlier invoices that it reverses or rebooks'),
     correctedBy: z.array(zRelatedRow).describe('Rows of later invoices and credit notes that correct it'),
     because: z.array(zReference).describe('For a correction: events recorded since the corrected rows were computed'),

@@ -5,6 +5,7 @@ import { accrualOperations } from './accrual.js';
 import { auditOperations } from './audit.js';
 import { bookOperations } from './books.js';
 import { budgetOperations } from './budgets.js';
+import { commitmentOperations } from './commitments.js';
 import { overrideOperations } from './overrides.js';
 import { costOperations } from './costs.js';
 import { costRateOperations } from './cost-rates.js';
@@ -61,6 +62,7 @@ const SUBJECTS: readonly Operations[] = [
   rateOperations,
   planOperations,
   overrideOperations,
+  commitmentOperations,
   quoteOperations,
   costOperations,
   providerTotalOperations,

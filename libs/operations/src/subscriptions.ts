@@ -6,7 +6,7 @@ import { zId, zInstant, zText } from '#domain/schema';
 import { type Instant, isBefore } from '#domain/time/instant';
 import { type OpenPeriod, overlaps } from '#domain/time/period';
 import {
-  assertNoOverrides,
+  assertNothingAgreed,
   cancelSubscription as decideCancellation,
   changePlan as decidePlanChange,
   type Deployment,
@@ -217,7 +217,7 @@ async function withdrawn(
   const unknownIn = (deployment: Deployment): DomainError => unknown(subscriptionIn(deployment, subscriptionId));
   const check = async ({ subscriptions: after }: Deployment, history: readonly DeploymentEvent[]): Promise<void> => {
     const left = after.find((each) => each.subscriptionId === subscriptionId);
-    if (left === undefined) assertNoOverrides(subscriptionId, history);
+    if (left === undefined) assertNothingAgreed(subscriptionId, history);
     const { plans = [], cancelledAt = null } = left ?? {};
     // A plan that was never used, since the subscription ended at its start, may be withdrawn meanwhile.
     for (const { planId, from } of plans)

@@ -1,8 +1,8 @@
 /** The groups of operations in the reference, in reading order: what each is about, and its paths. */
 const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths: readonly string[] }>> = {
   Customers: {
-    about: 'Tenants, what they run, and what they subscribed to',
-    paths: ['tenants', 'payers', 'deployments', 'subscriptions', 'resources'],
+    about: 'Tenants, what they run, what they subscribed to, and what they committed themselves to',
+    paths: ['tenants', 'payers', 'deployments', 'subscriptions', 'commitments', 'resources'],
   },
   Catalog: { about: 'Plans, rates, and quotes of usage', paths: ['plans', 'rates', 'quotes'] },
   Usage: {

@@ -250,6 +250,15 @@ function RowTree({ of }: { readonly of: ExplainedRow }) {
           <To path={`/usage?${usedIn(row.deploymentId, usage.since)}`}>records</To>
         </Text>
       </Branch>
+      {of.counted.length > 0 && (
+        <Branch title="Drawn down by" isOpen>
+          {of.counted.map(({ lineId, billingKind, period, net }) => (
+            <Text key={lineId} size="sm">
+              <To path={`/explain/${lineId}`}>{`${billingKind} from ${period.start.slice(0, 10)}: ${net}`}</To>
+            </Text>
+          ))}
+        </Branch>
+      )}
       <Branch title={`Price: ${price.amount}, ${price.rateKey ?? `plan ${price.planId}`}`}>
         <Text size="sm">
           {'in force from '}

@@ -1,5 +1,5 @@
 import { compareText } from '#domain/compare-text';
-import type { LineDefinition } from '#domain/lines/line';
+import { isCommitment, type LineDefinition } from '#domain/lines/line';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { compareInstants, lastInstantBefore, later } from '#domain/time/instant';
@@ -84,9 +84,9 @@ export async function lineDifferences(span: Span, { versions }: FromLog): Promis
   );
   const deploymentIds = [...kindsOf.keys()].sort();
   // The lines that can't have changed are not rated.
-  const mayDiffer = ({ deploymentId, billingKind }: LineDefinition): boolean => {
-    const kinds = kindsOf.get(deploymentId);
-    return kinds !== undefined && (kinds.has(null) || kinds.has(billingKind));
+  const mayDiffer = (line: LineDefinition): boolean => {
+    const kinds = kindsOf.get(line.deploymentId);
+    return kinds !== undefined && (kinds.has(null) || kinds.has(line.billingKind) || isCommitment(line));
   };
   const differences: LineDifference[] = [];
   for (let first = 0; first < deploymentIds.length; first += DEPLOYMENTS_AT_ONCE) {
@@ -187,15 +187,21 @@ async function positionsOfLines(span: Span, lines: readonly LineDefinition[]): P
     billingKind,
     ...period,
   });
-  const found = await withPruned(core, lines.map(spanOf), async (pruned) => {
-    const rated = lines.map((line) => ({
-      ...line,
-      planIds: line.segments.map(({ planId }) => planId),
-      logged: within(pruned, spanOf(line)),
-    }));
-    return readLineChanges(core.db, changedIn(span), rated);
-  });
-  const ofLine = Map.groupBy(found, ({ index }) => index);
+  // What a commitment is rated from changes with the lines that it counts.
+  const all = lines.flatMap((line, of) => [line, ...(line.counted ?? [])].map((each) => ({ of, line: each })));
+  const found = await withPruned(
+    core,
+    all.map(({ line }) => spanOf(line)),
+    async (pruned) => {
+      const rated = all.map(({ line }) => ({
+        ...line,
+        planIds: line.segments.map(({ planId }) => planId),
+        logged: within(pruned, spanOf(line)),
+      }));
+      return readLineChanges(core.db, changedIn(span), rated);
+    },
+  );
+  const ofLine = Map.groupBy(found, ({ index }) => all[index]?.of);
   return lines.map((_, index) => (ofLine.get(index) ?? []).map(({ position }) => position));
 }
 

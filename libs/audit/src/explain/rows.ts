@@ -1,10 +1,12 @@
 import type { RecordedEvent } from '#domain/events';
 import type { FrozenRow } from '#domain/invoices/invoice';
-import { countsUsage, type LineDefinition, needsRates } from '#domain/lines/line';
-import { decimal, sum, text, ZERO } from '#domain/money/decimal';
+import { countsUsage, isCommitment, type LineDefinition, needsRates } from '#domain/lines/line';
+import { drawnLines, scalarOf } from '#domain/lines/rate';
+import { decimal, text, ZERO } from '#domain/money/decimal';
 import { rateStream } from '#domain/rates/rate';
-import { compareInstants, FROM_EVER, type Instant, isBefore } from '#domain/time/instant';
+import { compareInstants, FROM_EVER, isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
+import { moneyText } from '#domain/money/money';
 import type { RateKey } from '#domain/usage/usage';
 import { tenantAccount } from '#billing/invoices/accounts';
 import { linesOfTenant } from '#billing/invoices/contracts';
@@ -47,6 +49,15 @@ interface Grounds {
     readonly line: LineDefinition;
     readonly period: Period;
   }) => Promise<Counted | null>;
+  readonly drawn: (of: { readonly position: number; readonly line: LineDefinition }) => Promise<readonly CountedLine[]>;
+}
+
+/** A line whose charges draw a commitment down, and what they came to. Money of its currency. */
+interface CountedLine {
+  readonly lineId: string;
+  readonly billingKind: string;
+  readonly period: Period;
+  readonly net: string;
 }
 
 /**
@@ -103,6 +114,10 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
       ({ position, line, period }) => JSON.stringify([position, line.lineId, period]),
       async ({ position, line, period }) => countedUsage(context, position, line, period),
     ),
+    drawn: remembering(
+      ({ position, line }) => `${position} ${line.lineId}`,
+      async ({ position, line }) => countedLines(context, position, line),
+    ),
   };
 }
 
@@ -129,14 +144,12 @@ async function explainRow(
   const line = (await grounds.lines(issued)).get(row.lineId);
   const since = line?.period.start ?? row.chargePeriod.start;
   const until = row.chargePeriod.end;
-  const readings = await grounds.readings({
-    position: computed_at,
-    deploymentId: row.deploymentId,
-    billingKind: row.billingKind,
-    start: since,
-    end: until,
-    filter: line?.filter ?? null,
-  });
+  const { deploymentId, billingKind } = row;
+  const used = { position: computed_at, deploymentId, billingKind, start: since, end: until };
+  const readings =
+    line === undefined || !isCommitment(line)
+      ? await grounds.readings({ ...used, filter: line?.filter ?? null })
+      : await readingsCounted(grounds, computed_at, line);
   const ofStreams = inOrder(
     computed_at,
     (await Promise.all(streamsOfRow(row, readings.keys).map(async (stream) => grounds.stream(stream)))).flat(),
@@ -166,6 +179,8 @@ async function explainRow(
     price: { ...price, terms },
     rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, ofStreams)),
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
+    /** Of a true-up: the lines whose charges it counts, as known when it was computed. */
+    counted: line === undefined ? [] : await grounds.drawn({ position: computed_at, line }),
     corrects,
     correctedBy,
     /**
@@ -173,6 +188,23 @@ async function explainRow(
      */
     ...{ because: because.events, becauseCount: because.eventCount },
     ...(await firstEvents(grounds.references, readings.positions, [...ofStreams, ...noted], first)),
+  };
+}
+
+/** The readings of all lines that a commitment counts. Those of several kinds have no sum. */
+async function readingsCounted(
+  grounds: Grounds,
+  position: number,
+  { counted = [] }: LineDefinition,
+): Promise<Readings> {
+  const all: Readings[] = [];
+  for (const { deploymentId, billingKind, period, filter } of counted)
+    all.push(await grounds.readings({ position, deploymentId, billingKind, ...period, filter }));
+  return {
+    quantity: '0',
+    count: all.reduce((count, each) => count + each.count, 0),
+    positions: [...new Set(all.flatMap(({ positions }) => positions))].sort((a, b) => a - b),
+    keys: all.flatMap(({ keys }) => keys),
   };
 }
 
@@ -206,6 +238,17 @@ function pricesOf({ type, data }: RecordedEvent) {
   return type === 'RateSet' || type === 'RateCorrected' ? [data] : [];
 }
 
+/** The lines that draw a commitment down. None, if one of them can't be rated: then nothing was billed of it. */
+async function countedLines({ core }: QueryContext, position: number, line: LineDefinition): Promise<CountedLine[]> {
+  if (!isCommitment(line)) return [];
+  const { end } = line.period;
+  const usage = await loadUsage(core, position, [{ line, instants: [end] }]);
+  return drawnLines(line, end, usage).map(({ line: { lineId, billingKind, period }, net }) => ({
+    ...{ lineId, billingKind, period },
+    net: moneyText(net, line.currency),
+  }));
+}
+
 /** The line's usage at the start of the charge period, and at its end. */
 async function countedUsage(
   { core }: QueryContext,
@@ -216,9 +259,5 @@ async function countedUsage(
   if (needsRates(line) || !countsUsage(line)) return null;
   const isFirst = compareInstants(start, line.period.start) <= 0;
   const usage = (await loadUsage(core, position, [{ line, instants: isFirst ? [end] : [start, end] }]))(line);
-  const scalar = (at: Instant) => {
-    const value = usage(at);
-    return 'times' in value ? value : sum(value.map(({ quantity }) => quantity));
-  };
-  return { before: isFirst ? ZERO : scalar(start), upTo: scalar(end) };
+  return { before: isFirst ? ZERO : scalarOf(usage(start)), upTo: scalarOf(usage(end)) };
 }

@@ -78,6 +78,9 @@ function wantedBy({
     case 'SubscriptionPlanChanged':
     case 'OverridesSet':
     case 'OverridesCorrected':
+    case 'CommitmentSet':
+    case 'CommitmentCorrected':
+    case 'CommitmentWithdrawn':
     case 'SubscriptionCancelled':
       return { since, subscriptionId: data.subscriptionId };
     case 'DeploymentRegistered':

@@ -1,4 +1,4 @@
-import type { LineDefinition } from '#domain/lines/line';
+import { isCommitment, type LineDefinition } from '#domain/lines/line';
 import { tiles } from '#domain/lines/parts';
 import { earlier, type Instant, isBefore, plusHours } from '#domain/time/instant';
 import { contains, overlaps, type Period } from '#domain/time/period';
@@ -36,6 +36,8 @@ export async function awaitedInvoices(
     isBefore(at, plusHours(earlier(period.end, month.end), LONGEST_WAIT_HOURS));
   const concerns = (line: LineDefinition): boolean =>
     line.currency === currency &&
+    // No invoice of a month bills a commitment whose term goes on.
+    !(isCommitment(line) && isBefore(at, line.period.end)) &&
     ended.some((month) => chargesFor(line.period, month) && (isWaiting(line, month) || lineIdsVoided.has(line.lineId)));
   const lines = (await allLines(core, position, at)).filter(concerns);
   if (lines.length === 0) return () => false;

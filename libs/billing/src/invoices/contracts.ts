@@ -1,5 +1,8 @@
 import { notFound } from '#domain/errors';
-import { type Covered, coveredBy, type LineDefinition, linesOf, planVersionAt } from '#domain/lines/line';
+import { linesWithCommitments } from '#domain/lines/commitment-lines';
+import { type Covered, coveredBy } from '#domain/lines/covered';
+import { type LineDefinition, planVersionAt } from '#domain/lines/line';
+import type { Commitment } from '#domain/plans/commitment';
 import { withOverrides } from '#domain/plans/overrides';
 import type { PlanVersion } from '#domain/plans/plan';
 import {
@@ -14,6 +17,7 @@ import type { Instant } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type {
   AssignmentRow,
+  SubscriptionCommitmentRow,
   SubscriptionOverridesRow,
   SubscriptionPlanRow,
   SubscriptionRow,
@@ -21,9 +25,11 @@ import type {
 import {
   type Deployments,
   readAssignments,
+  readSubscriptionCommitments,
   readSubscriptionOverrides,
   readSubscriptionPlans,
   readSubscriptions,
+  toCommitment,
   toOverrides,
 } from '#projections/deployments/deployments.read';
 import { toVersion } from '#projections/plans/plans.projection';
@@ -39,6 +45,7 @@ export interface Contract {
   readonly subscription: Subscription;
   readonly assignments: readonly Assignment[];
   readonly overrides: readonly AgreedOverrides[];
+  readonly commitments: readonly Commitment[];
 }
 
 /** The contracts as known at one of the positions read: of one tenant, or of all. */
@@ -48,7 +55,7 @@ async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deployments)
   const assigned = await readAssignments(db, asOf, which);
   const subscribed = await readSubscriptions(db, asOf, which);
   const ids = [...new Set(subscribed.map(({ subscription_id }) => subscription_id))];
-  const { plans, overrides } = await readTerms(db, asOf, ids);
+  const { plans, overrides, commitments } = await readTerms(db, asOf, ids);
   const assignments = Map.groupBy(assigned, ({ deployment_id }) => deployment_id);
   const held = Map.groupBy(assigned, ({ tenant_id }) => tenant_id);
   const subscriptions = Map.groupBy(subscribed.entries(), ([, { deployment_id }]) => deployment_id);
@@ -72,18 +79,23 @@ async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deployments)
           subscription: toSubscription(row, knownOf(plans.get(row.subscription_id), position)),
           assignments: assignmentsOf(row.deployment_id, position),
           overrides: knownOf(overrides.get(row.subscription_id), position).map(toOverrides),
+          commitments: knownOf(commitments.get(row.subscription_id), position).map(toCommitment),
         }))
     );
   };
 }
 
-/** What each subscription subscribes to, and what was agreed instead of it, by the subscription's id. */
+/** What each subscription subscribes to, and what was agreed instead of it and beside it, by the subscription's id. */
 async function readTerms(db: LedgerCore['db'], asOf: AsOf, ids: readonly string[]) {
   const of = ({ subscription_id }: { readonly subscription_id: string }): string => subscription_id;
   return {
     plans: Map.groupBy(await readSubscriptionPlans(db, asOf, ids), of),
     overrides: Map.groupBy<string, History<SubscriptionOverridesRow>>(
       await readSubscriptionOverrides(db, asOf, ids),
+      of,
+    ),
+    commitments: Map.groupBy<string, History<SubscriptionCommitmentRow>>(
+      await readSubscriptionCommitments(db, asOf, ids),
       of,
     ),
   };
@@ -114,11 +126,12 @@ export async function contractsOfSubscriptions(
   const deploymentIds = [...new Set(rows.map(({ deployment_id }) => deployment_id))];
   const assigned = await readAssignments(db, position, { deploymentIds });
   const assignments = Map.groupBy(assigned, ({ deployment_id }) => deployment_id);
-  const { plans, overrides } = await readTerms(db, position, ids);
+  const { plans, overrides, commitments } = await readTerms(db, position, ids);
   return rows.map((row) => ({
     subscription: toSubscription(row, plans.get(row.subscription_id) ?? []),
     assignments: (assignments.get(row.deployment_id) ?? []).map(toAssignment),
     overrides: (overrides.get(row.subscription_id) ?? []).map(toOverrides),
+    commitments: (commitments.get(row.subscription_id) ?? []).map(toCommitment),
   }));
 }
 
@@ -199,9 +212,9 @@ export async function readLines(core: LedgerCore, asOf: AsOf, tenantIds: readonl
   return ({ account: { tenantId, timeZone }, position, until }) =>
     contracts(position, tenantId)
       .flatMap((contract) => {
-        const { subscription, assignments } = contract;
+        const { subscription, assignments, commitments } = contract;
         const terms = { assignments, plans: agreedPlans(contract, plans(position)), timeZoneOf: () => timeZone };
-        return linesOf(subscription, terms, until);
+        return linesWithCommitments(subscription, { ...terms, commitments }, until);
       })
       .filter((line) => line.tenantId === tenantId);
 }
@@ -229,10 +242,10 @@ export async function allLines(
     return zone;
   };
   return (await contractsOf(core, position, which)).flatMap((contract) => {
-    const { subscription, assignments } = contract;
-    return linesOf(
+    const { subscription, assignments, commitments } = contract;
+    return linesWithCommitments(
       subscription,
-      { assignments, plans: agreedPlans(contract, plans), timeZoneOf: zoneOf },
+      { assignments, plans: agreedPlans(contract, plans), timeZoneOf: zoneOf, commitments },
       typeof until === 'string' ? until : until(subscription.deploymentId),
     );
   });

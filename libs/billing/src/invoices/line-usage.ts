@@ -1,6 +1,6 @@
 import { DomainError, invalid } from '#domain/errors';
-import { type LineDefinition, needsRates } from '#domain/lines/line';
-import type { UsageUpTo } from '#domain/lines/rate';
+import { isCommitment, type LineDefinition, needsRates } from '#domain/lines/line';
+import { drawnCharges, drawnDown, usageInstants, type UsageUpTo } from '#domain/lines/rate';
 import { type Decimal, decimal, divide, integer, sum, ZERO } from '#domain/money/decimal';
 import type { CardUsage, Usage } from '#domain/prices/model';
 import { divideAtRateChanges, type RateSegment, rateKeyText } from '#domain/rates/rate';
@@ -37,16 +37,31 @@ export interface UsageNeedAt extends UsageNeed {
 /** The usage of a line, as known at a position. */
 export type LineUsage = (line: LineDefinition, position: number) => UsageUpTo;
 
-/** Loads the usage of lines up to instants: one statement for each way of counting, however many lines. */
-export async function loadUsageAt(core: LedgerCore, needs: readonly UsageNeedAt[]): Promise<LineUsage> {
+/**
+ * Loads the usage of lines up to instants: one statement for each way of counting, however many lines. The usage of a
+ * commitment is what the lines that it counts come to, so theirs is loaded with the rest.
+ */
+export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt[]): Promise<LineUsage> {
+  const needs = wanted.flatMap((need) => (isCommitment(need.line) ? countedNeeds(need) : [need]));
   const ways = Map.groupBy(needs, ({ line }) => countedHow(line));
   const usageAt = await withPruned(core, needs.map(spanOf), async (pruned) => ({
     added: await addedUsage(core, ways.get('added') ?? [], pruned),
     measured: await measuredUsage(core, ways.get('measured') ?? [], pruned),
     priced: await pricedUsage(core, ways.get('priced') ?? [], pruned),
   }));
-  return (line, position) => (at) => usageAt[countedHow(line)]({ line, position, at });
+  const usageOf: LineUsage = (line, position) => (at) =>
+    isCommitment(line)
+      ? drawnDown(line, at, (counted) => usageOf(counted, position))
+      : usageAt[countedHow(line)]({ line, position, at });
+  return usageOf;
 }
+
+/** The usage of the lines that a commitment counts. */
+const countedNeeds = ({ line: { counted = [] }, instants, position }: UsageNeedAt): UsageNeedAt[] =>
+  counted.flatMap((line) => {
+    const needed = instants.flatMap((at) => usageInstants(line, drawnCharges(line, at)));
+    return needed.length === 0 ? [] : [{ line, position, instants: [...new Set(needed)] }];
+  });
 
 function countedHow(line: LineDefinition): 'added' | 'measured' | 'priced' {
   if (needsRates(line)) return 'priced';

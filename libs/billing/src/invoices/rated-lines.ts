@@ -10,13 +10,13 @@ import {
   chargesOf,
   type Part,
   rateLine,
+  scalarOf,
   type Quarantined,
   usageInstants,
   type UsageUpTo,
 } from '#domain/lines/rate';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { moneyText, unitAmountText } from '#domain/money/money';
-import type { Usage } from '#domain/prices/model';
 import { netOf, type RatedRow, rowsWithMoney } from '#domain/rating/row';
 import { add } from '#domain/rating/subtract';
 import { isDomainError } from '#domain/schema';
@@ -174,8 +174,6 @@ function begunBy(line: LineDefinition, all: readonly TiledPart[], at: Instant): 
     .map((part) => ({ ...part, period: { start: part.period.start, end: earlier(part.period.end, at) } }));
 }
 
-const scalar = (usage: Usage): Decimal => ('times' in usage ? usage : sum(usage.map(({ quantity }) => quantity)));
-
 function quantityIn(
   line: LineDefinition,
   period: Period | undefined,
@@ -188,7 +186,7 @@ function quantityIn(
   // Without its rates, the usage of a rate-card line may be unknown too.
   if (quarantined && needsRates(line)) return '0';
   const upTo = (at: Instant): Decimal =>
-    compareInstants(at, line.period.start) <= 0 ? decimal('0') : scalar(usageUpTo(at));
+    compareInstants(at, line.period.start) <= 0 ? decimal('0') : scalarOf(usageUpTo(at));
   return text(upTo(period.end).minus(upTo(period.start)));
 }
 
@@ -201,6 +199,7 @@ export interface PartsOfLine {
 
 /** The usage that must be known before `quantitiesOf`. */
 export function usageOfParts({ line, parts, position }: PartsOfLine): UsageNeedAt[] {
+  if (!countsUsage(line)) return [];
   const bounds = new Set(parts.flatMap(({ period }) => [period.start, period.end]));
   const instants = [...bounds].filter((at) => isBefore(line.period.start, at));
   return instants.length === 0 ? [] : [{ line, instants, position }];

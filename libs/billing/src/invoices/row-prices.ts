@@ -5,7 +5,7 @@ import { unitAmountText } from '#domain/money/money';
 import { withOverrides } from '#domain/plans/overrides';
 import { itemKey, planAt, type PlanVersion } from '#domain/plans/plan';
 import { isFlat } from '#domain/prices/flat';
-import { MINIMUM_COMMITMENT, readRef } from '#domain/prices/refs';
+import { COMMITMENT_TRUE_UP, MINIMUM_COMMITMENT, readRef } from '#domain/prices/refs';
 import { rateKeyText } from '#domain/rates/rate';
 import { type Instant, instant, isBefore, later } from '#domain/time/instant';
 import { contains, intersection, type Period } from '#domain/time/period';
@@ -68,7 +68,8 @@ export async function pricesOfRows(core: LedgerCore, rows: readonly RowOfLine[])
 function amountOf(row: FrozenRow, segment: LineSegment | null): string {
   if (segment === null) return row.unitAmount;
   const { price, commitments } = segment.terms;
-  if (row.ref === MINIMUM_COMMITMENT) return segment.minimum?.whole ?? commitments?.minimum ?? row.unitAmount;
+  if (row.ref === MINIMUM_COMMITMENT || row.ref === COMMITMENT_TRUE_UP)
+    return segment.minimum?.whole ?? commitments?.minimum ?? row.unitAmount;
   return isFlat(price) ? price.amount : row.unitAmount;
 }
 

@@ -2,7 +2,7 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import { isBaseFee, type LineDefinition } from '#domain/lines/line';
 import { type Decimal, decimal, divide, integer, sum, text } from '#domain/money/decimal';
 import { amountText, toMoney, unitAmountText } from '#domain/money/money';
-import { MINIMUM_COMMITMENT } from '#domain/prices/refs';
+import { COMMITMENT_TRUE_UP, MINIMUM_COMMITMENT } from '#domain/prices/refs';
 import { lengthMicros, type Period } from '#domain/time/period';
 import { feeShareIn } from './row-prices.js';
 
@@ -12,12 +12,14 @@ export type SharedLine = Pick<LineDefinition, 'itemKey' | 'billingPeriod' | 'seg
 /**
  * How an amount came about that is no quantity × price: a prorated fee,
  * `30.00 × 2,361,600 s ÷ 2,592,000 s − 0.00 booked = 27.33`, or what is missing to a minimum commitment,
- * `20.00 × 691,200 s ÷ 2,592,000 s − 1.20 booked = 4.13`. It is the share of the period, less what was booked for it.
+ * `20.00 × 691,200 s ÷ 2,592,000 s − 1.20 booked = 4.13`, or to a commitment over several periods,
+ * `12000.00 committed − 9500.00 drawn down = 2500.00`. It is the share of the period, less what was booked for it.
  * It is derived from the line when a row is shown, and never frozen. null: neither.
  */
 export function shareOf(row: FrozenRow, currency: string, line: SharedLine): string | null {
   if (row.kind !== 'charge' && row.kind !== 'rebooked') return null;
   if (row.ref === MINIMUM_COMMITMENT) return minimumShare(row, currency, line);
+  if (row.ref === COMMITMENT_TRUE_UP) return trueUpShare(row, currency, line);
   return isBaseFee(line) ? feeShare(row, currency, line) : null;
 }
 
@@ -54,6 +56,15 @@ function minimumShare(row: FrozenRow, currency: string, { billingPeriod, segment
       ? amountText(toMoney(decimal(due), currency), currency)
       : shareText(decimal(minimum.whole), currency, minimum.charged, billingPeriod);
   return `${share} − ${bookedText(net, currency)} = ${amountText(decimal(row.gross), currency)}`;
+}
+
+function trueUpShare(row: FrozenRow, currency: string, { segments }: SharedLine): string | null {
+  const committed = segments.at(-1)?.terms.commitments?.minimum;
+  if (committed === undefined) return null;
+  const amount = toMoney(decimal(committed), currency);
+  const gross = decimal(row.gross);
+  const drawnDown = `${amountText(amount.minus(gross), currency)} drawn down`;
+  return `${amountText(amount, currency)} committed − ${drawnDown} = ${amountText(gross, currency)}`;
 }
 
 /** To as many decimals as a person wants to see. */

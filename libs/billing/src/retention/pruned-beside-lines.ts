@@ -1,4 +1,4 @@
-import type { Covered } from '#domain/lines/line';
+import type { Covered } from '#domain/lines/covered';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { fromLog } from '../usage/pruned-usage.js';
 import { readPrunedBeside } from '#projections/usage-records/pruned-usage.read';

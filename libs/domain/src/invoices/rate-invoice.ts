@@ -1,5 +1,5 @@
 import { derivedId } from '../derived-id.js';
-import { countsUsage, type LineDefinition, partIdOf } from '../lines/line.js';
+import { countsUsage, isCommitment, type LineDefinition, partIdOf } from '../lines/line.js';
 import {
   type Cut,
   cutsOfClaim,
@@ -81,10 +81,10 @@ export function selectedFacts(facts: BillingFacts, selection: Selection | null):
 export const billingAsOf = (facts: BillingFacts, asOf: Instant): LineBilling[] =>
   billings(facts, (line, recorded) => duePartsOf(line, recorded, asOf, collectedUntil(line, facts.gracePeriods)));
 
-/** How long a line waits for late usage. A line that counts no usage does not wait. */
+/** How long a line waits for late usage: not if it counts none. A commitment counts that of others. */
 function collectedUntil(line: LineDefinition, gracePeriods: readonly GracePeriod[]): Instant {
   const { end } = line.period;
-  return countsUsage(line) ? plusHours(end, graceHoursAt(gracePeriods, end)) : end;
+  return countsUsage(line) || isCommitment(line) ? plusHours(end, graceHoursAt(gracePeriods, end)) : end;
 }
 
 /** What an invoice claims. */

@@ -7,7 +7,8 @@ import type { PlanItem, PlanVersion } from '../plans/plan.js';
 import type { Assignment, Subscription } from '../tenants/deployment.js';
 import { type Instant, instant } from '../time/instant.js';
 import { contains, cutAt, monthOf, type OpenPeriod, type Period } from '../time/period.js';
-import { billedHow, coveredBy, feeTerms, isBaseFee, type LineDefinition, linesOf, prorated } from './line.js';
+import { coveredBy } from './covered.js';
+import { billedHow, feeTerms, isBaseFee, type LineDefinition, linesOf, prorated } from './line.js';
 import { hasDueAtPeriodEnd } from './rate.js';
 
 const RUNS = checkedOn(200);

@@ -13,7 +13,7 @@ import { type IdSchema, zInstant, zPeriod } from '../schema.js';
 import { type Assignment, type Subscription, subscriptionPeriods } from '../tenants/deployment.js';
 import { billingPeriodAt, type Interval } from '../time/calendar.js';
 import { compareInstants, type Instant, isBefore } from '../time/instant.js';
-import { cutAt, intersection, lengthMicros, type OpenPeriod, type Period } from '../time/period.js';
+import { cutAt, intersection, lengthMicros, type Period } from '../time/period.js';
 
 /** A line: what is owed for one plan item over one charge period. All its parts live in its one stream. */
 export const lineStream = (lineId: string): string => `line-${lineId}`;
@@ -46,7 +46,7 @@ export const lineEventsWith = (zId: IdSchema) => ({
  * The id depends on the tenant: if a deployment turns out to have been another tenant's from the start, that tenant
  * gets lines of its own.
  */
-const lineIdOf = (subscriptionId: string, tenantId: string, item: string, start: Instant): string =>
+export const lineIdOf = (subscriptionId: string, tenantId: string, item: string, start: Instant): string =>
   derivedId('line', subscriptionId, tenantId, item, start);
 export const partIdOf = (lineId: string, start: Instant): string => derivedId('part', lineId, start);
 
@@ -80,7 +80,11 @@ export interface LineDefinition {
   readonly billingPeriod: Period;
   /** They tile the period. */
   readonly segments: readonly LineSegment[];
+  /** Of a commitment: the lines whose charges draw it down. Its minimum is the amount committed. */
+  readonly counted?: readonly LineDefinition[];
 }
+
+export const isCommitment = (line: Pick<LineDefinition, 'counted'>): boolean => line.counted !== undefined;
 
 export const isBaseFee = (line: Pick<LineDefinition, 'itemKey'>): boolean => line.itemKey === BASE_FEE;
 
@@ -125,7 +129,7 @@ export interface LineTerms {
   readonly plans: Plans;
   readonly timeZoneOf: (tenantId: string) => string;
 }
-type Plans = ReadonlyMap<string, readonly PlanVersion[]>;
+export type Plans = ReadonlyMap<string, readonly PlanVersion[]>;
 
 /** Every line of a subscription whose charge period starts at or before `until`, in order of time. */
 export function linesOf(
@@ -145,12 +149,7 @@ export function linesOf(
           `subscription ${subscription.subscriptionId} has more than ${MAX_PERIODS} billing periods from ${start}` +
             ` to ${until}: check that instant`,
         );
-      const interval = intervalAt(subscription, plans, at);
-      const billingPeriod = billingPeriodAt(at, interval, timeZoneOf(tenantId), subscription.anchor);
-      // A plan with another interval begins a billing period of its own.
-      const rest = cutAt({ start: at, end: billingPeriod.end }, changes);
-      const next =
-        rest.find((piece) => intervalAt(subscription, plans, piece.start) !== interval)?.start ?? billingPeriod.end;
+      const { billingPeriod, next } = billedFrom(subscription, { plans, changes, timeZone: timeZoneOf(tenantId) }, at);
       const charged = intersection({ start: at, end: next }, { start, end });
       if (charged !== null)
         lines.push(...linesOver({ subscription, tenantId, charged, billingPeriod }, plans, changes));
@@ -160,49 +159,24 @@ export function linesOf(
   });
 }
 
-/** The readings of a deployment that are on lines of one item: those of a kind that begin within a period. */
-export interface Covered {
-  readonly deploymentId: string;
-  readonly billingKind: string;
-  readonly filter: LineDefinition['filter'];
-  readonly period: OpenPeriod;
-}
-
-/** What the lines of a subscription cover, of all times: `linesOf` joined over the billing periods. */
-export function coveredBy(
+/**
+ * The billing period that holds an instant, and where the next one begins: at its end, or earlier where a plan with
+ * another interval begins one of its own.
+ */
+export function billedFrom(
   subscription: Subscription,
-  { assignments, plans }: Omit<LineTerms, 'timeZoneOf'>,
-): Covered[] {
-  const changes = changesOf(subscription, plans).sort(compareInstants);
-  return subscriptionPeriods(subscription, assignments).flatMap(({ period }) => {
-    const covered: Covered[] = [];
-    let open = new Map<string, number>();
-    for (const piece of piecesBetween(period, changes)) {
-      const version = planVersionAt(subscription, plans, piece.start);
-      const items = version === undefined ? [] : [baseFeeItem(version), ...version.items];
-      const present = new Map<string, number>();
-      for (const item of items) {
-        const { billingKind, filter = null } = item;
-        const key = itemKey(item);
-        const index = open.get(key) ?? covered.length;
-        const start = covered[index]?.period.start ?? piece.start;
-        covered[index] = {
-          ...{ deploymentId: subscription.deploymentId, billingKind, filter },
-          period: { start, end: piece.end },
-        };
-        present.set(key, index);
-      }
-      open = present;
-    }
-    return covered;
-  });
-}
-
-/** `cuts` in order. */
-function piecesBetween({ start, end }: OpenPeriod, cuts: readonly Instant[]): OpenPeriod[] {
-  const within = cuts.filter((cut) => isBefore(start, cut) && (end === null || isBefore(cut, end)));
-  const starts = [...new Set([start, ...within])];
-  return starts.map((at, index) => ({ start: at, end: starts[index + 1] ?? end }));
+  {
+    plans,
+    changes,
+    timeZone,
+  }: { readonly plans: Plans; readonly changes: readonly Instant[]; readonly timeZone: string },
+  at: Instant,
+): { readonly billingPeriod: Period; readonly next: Instant } {
+  const interval = intervalAt(subscription, plans, at);
+  const billingPeriod = billingPeriodAt(at, interval, timeZone, subscription.anchor);
+  const rest = cutAt({ start: at, end: billingPeriod.end }, changes);
+  const other = rest.find((piece) => intervalAt(subscription, plans, piece.start) !== interval);
+  return { billingPeriod, next: other?.start ?? billingPeriod.end };
 }
 
 /** The terms of a subscription's plan at an instant. undefined: it has none then. */
@@ -219,7 +193,7 @@ const intervalAt = (subscription: Subscription, plans: Plans, at: Instant): Inte
   planVersionAt(subscription, plans, at)?.interval ?? 'month';
 
 /** Every instant at which the terms of a subscription may change. */
-const changesOf = (subscription: Subscription, plans: Plans): Instant[] => [
+export const changesOf = (subscription: Subscription, plans: Plans): Instant[] => [
   ...subscription.plans.map(({ from }) => from),
   ...subscription.plans
     .flatMap(({ planId }) => plans.get(planId) ?? [])
@@ -284,7 +258,7 @@ interface Draft {
   readonly segments: [Segment, ...Segment[]];
 }
 
-const baseFeeItem = (version: PlanVersion): PlanItem => ({
+export const baseFeeItem = (version: PlanVersion): PlanItem => ({
   billingKind: BASE_FEE,
   price: flatPrice(version.baseFee, version.paymentTerm),
   aggregation: 'sum',

@@ -1,15 +1,16 @@
 import { invalid, type DomainError } from '../errors.js';
-import { ZERO } from '../money/decimal.js';
+import { type Decimal, sum, ZERO } from '../money/decimal.js';
 import { isDomainError } from '../schema.js';
 import type { Usage } from '../prices/model.js';
 import { billedWhen } from '../prices/price.js';
 import { MINIMUM_COMMITMENT } from '../prices/refs.js';
+import { trueUp } from '../rating/minimum.js';
 import { ratedParts, type Segment } from '../rating/rate-line.js';
-import type { RatedRow } from '../rating/row.js';
+import { netOf, type RatedRow } from '../rating/row.js';
 import { add } from '../rating/subtract.js';
-import { compareInstants, type Instant, isBefore, lastInstantBefore } from '../time/instant.js';
+import { compareInstants, earlier, type Instant, isBefore, lastInstantBefore } from '../time/instant.js';
 import { cutAt, intersection, type Period } from '../time/period.js';
-import { billedHow, feeTerms, isBaseFee, isGrowing, type LineDefinition, needsRates } from './line.js';
+import { billedHow, feeTerms, isBaseFee, isCommitment, isGrowing, type LineDefinition, needsRates } from './line.js';
 
 /** A part of a line, as recorded in the line's stream. A line without cuts is one part with the line's own id. */
 export interface Part {
@@ -84,6 +85,8 @@ function pieces(line: LineDefinition, parts: readonly Part[]): { segment: number
 /** The instants up to which the line's usage must be known to rate these parts. */
 export function usageInstants(line: LineDefinition, parts: readonly Part[]): Instant[] {
   if (isBaseFee(line)) return [];
+  // Nothing is due of a commitment before its term ends.
+  if (isCommitment(line)) return isFinal(line, parts) ? [line.period.end] : [];
   const needed = pieces(line, parts).flatMap(({ period }) => [period.start, period.end]);
   return [...new Set(needed)].filter((at) => isBefore(line.period.start, at)).sort(compareInstants);
 }
@@ -105,11 +108,16 @@ export function rateLine(
         `plan ${line.segments[0]?.planId ?? '?'} is in ${line.currency}, but tenant ${line.tenantId} is billed in` +
           ` ${currency}: currencies are not converted. Add ${line.currency} to its currencies with correct-tenant`,
       );
-    return { rows: isBaseFee(line) ? baseFeeRows(line, parts) : usageRows(line, parts, usageUpTo) };
+    return { rows: rowsOf(line, parts, usageUpTo) };
   } catch (error) {
     if (!isDomainError(error)) throw error;
     return { quarantined: quarantine(line, error) };
   }
+}
+
+function rowsOf(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
+  if (isBaseFee(line)) return baseFeeRows(line, parts);
+  return isCommitment(line) ? trueUpRows(line, parts, usageUpTo) : usageRows(line, parts, usageUpTo);
 }
 
 /**
@@ -117,7 +125,7 @@ export function rateLine(
  * is checked when it is stated.
  */
 export const mayBeQuarantined = (line: LineDefinition, currency: string): boolean =>
-  line.currency !== currency || needsRates(line);
+  line.currency !== currency || needsRates(line) || (line.counted ?? []).some(needsRates);
 
 /** Whether the line may have an amount that falls due only when its period ends. */
 export const hasDueAtPeriodEnd = (line: Pick<LineDefinition, 'aggregation' | 'segments'>): boolean =>
@@ -182,3 +190,51 @@ function baseFeeRows(line: LineDefinition, parts: readonly Part[]): (readonly Ra
     return add([], rows);
   });
 }
+
+/** What the term lacks to its commitment is on the last part, once the term is over. */
+function trueUpRows(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
+  const terms = line.segments.at(-1)?.terms;
+  if (terms === undefined || !isFinal(line, parts)) return parts.map(() => []);
+  const row = trueUp(terms, scalarOf(usageUpTo(line.period.end)), line.currency);
+  return parts.map((_, index) => (row === null || index < parts.length - 1 ? [] : [row]));
+}
+
+/** Usage as one quantity. That of a rate card is divided by rate. */
+export const scalarOf = (usage: Usage): Decimal =>
+  'times' in usage ? usage : sum(usage.map(({ quantity }) => quantity));
+
+/** A line that draws down a commitment, up to an instant, as one charge for each of its segments. */
+export function drawnCharges(counted: LineDefinition, at: Instant): Charge[] {
+  const { lineId: partId, period } = counted;
+  if (billedHow(counted) === 'in_advance')
+    return isBefore(at, period.start) ? [] : chargesOf(counted, [{ partId, period }], []);
+  if (!isBefore(period.start, at)) return [];
+  return chargesOf(counted, [{ partId, period: { start: period.start, end: earlier(period.end, at) } }], []);
+}
+
+/** A line that a commitment counts, and what its charges come to. */
+export interface DrawnLine {
+  readonly line: LineDefinition;
+  readonly net: Decimal;
+}
+
+/**
+ * What the lines that a commitment counts come to up to an instant: before coupons, credits and tax, and whatever is
+ * billed of it yet. Errors: those of a line that can't be rated.
+ */
+export const drawnLines = (
+  { counted = [], currency }: LineDefinition,
+  at: Instant,
+  usageOf: (line: LineDefinition) => UsageUpTo,
+): DrawnLine[] =>
+  counted.flatMap((line) => {
+    const charges = drawnCharges(line, at);
+    if (charges.length === 0) return [];
+    const rating = rateLine(line, charges, usageOf(line), currency);
+    if ('quarantined' in rating) throw invalid(rating.quarantined.code, rating.quarantined.message);
+    return [{ line, net: netOf(rating.rows.flat()) }];
+  });
+
+/** What draws a commitment down up to an instant, of money: it is the usage of the commitment's line. */
+export const drawnDown = (...of: Parameters<typeof drawnLines>): Decimal =>
+  sum(drawnLines(...of).map(({ net }) => net));

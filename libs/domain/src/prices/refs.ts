@@ -1,11 +1,14 @@
 /** What a row is for. These texts are on issued invoices, so they are permanent. */
 /** What lacks to the minimum of the period. */
 export const MINIMUM_COMMITMENT = 'minimum-commitment';
+/** What lacks to a commitment over several periods. */
+export const COMMITMENT_TRUE_UP = 'commitment-true-up';
 
-export type Ref = 'usage' | 'flat' | 'fixed' | typeof MINIMUM_COMMITMENT | `tier-${number}` | `tier-${number}-flat`;
+type Lacking = typeof MINIMUM_COMMITMENT | typeof COMMITMENT_TRUE_UP;
+export type Ref = 'usage' | 'flat' | 'fixed' | Lacking | `tier-${number}` | `tier-${number}-flat`;
 
 /** A reference without the number of its tier. `rate`: a row of a rate card, whose reference is the key of its rate. */
-export type RefKind = 'usage' | 'tier' | 'tier-flat' | 'flat' | 'fixed' | 'minimum-commitment' | 'rate';
+export type RefKind = 'usage' | 'tier' | 'tier-flat' | 'flat' | 'fixed' | Lacking | 'rate';
 
 /**
  * What the quantity of a row counts. `usage`: used units · `once`: 1, if a condition is met · `period`: 1, for the
@@ -18,6 +21,7 @@ const COUNTS: Readonly<Record<RefKind, 'usage' | 'once' | 'period'>> = {
   'tier-flat': 'once',
   fixed: 'once',
   'minimum-commitment': 'once',
+  'commitment-true-up': 'once',
   flat: 'period',
 };
 
@@ -32,6 +36,7 @@ export function readRef(ref: string): { readonly kind: RefKind; readonly tier?: 
     case 'flat':
     case 'fixed':
     case 'minimum-commitment':
+    case 'commitment-true-up':
       return { kind: ref };
     default:
       return { kind: 'rate' };

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
 import { correctionFields, type EventOf, type IdSchema, zId, zInstant, zPeriod, zText } from '../schema.js';
+import {
+  assertNoCommitments,
+  type CommitmentEvent,
+  commitmentEventsWith,
+  foldCommitments,
+} from '../plans/commitment.js';
 import { type Overrides, overridesWith } from '../plans/overrides.js';
 import { streamName } from '../stream-name.js';
 import { correctedFields, foldTerms, setFields, type TermsPeriod } from '../terms/terms.js';
@@ -32,6 +38,7 @@ export const deploymentEventsWith = (zId: IdSchema) => ({
   OverridesSet: z.object({ ...overrideFieldsWith(zId), ...setFields(overridesWith(zId)) }),
   /** The overrides as they are true now. */
   OverridesCorrected: z.object({ ...overrideFieldsWith(zId), ...correctedFields(overridesWith(zId)) }),
+  ...commitmentEventsWith(zId),
   /** The deployment, its holders and its subscriptions as they are true now. */
   DeploymentCorrected: z.object({
     deploymentId: zId,
@@ -149,6 +156,9 @@ export function evolve(state: Deployment | null, event: DeploymentEvent): Deploy
     }
     case 'OverridesSet':
     case 'OverridesCorrected':
+    case 'CommitmentSet':
+    case 'CommitmentCorrected':
+    case 'CommitmentWithdrawn':
     case 'UsageWaived':
     case 'UsageWaiverWithdrawn':
       return state;
@@ -190,10 +200,10 @@ export const overridesInForce = (
   );
 
 /**
- * Refuses to withdraw a subscription that has overrides: they would hold again if it were started again. Errors:
- * `subscription_has_overrides`.
+ * Refuses to withdraw a subscription that has overrides or commitments: they would hold again if it were started again.
+ * Errors: `subscription_has_overrides`, `subscription_has_commitments`.
  */
-export function assertNoOverrides(subscriptionId: string, history: readonly DeploymentEvent[]): void {
+export function assertNothingAgreed(subscriptionId: string, history: readonly DeploymentEvent[]): void {
   const tenantIds = tenantsWithOverrides(history, subscriptionId);
   if (tenantIds.length > 0)
     throw conflict(
@@ -201,7 +211,11 @@ export function assertNoOverrides(subscriptionId: string, history: readonly Depl
       `subscription ${subscriptionId} has overrides of ${tenantIds.join(' and ')}, which would hold if it were` +
         ' started again. Withdraw them first (set-overrides), or correct them (correct-overrides with items: [])',
     );
+  assertNoCommitments(subscriptionId, foldCommitments(history.filter(isCommitmentEvent)));
 }
+
+export const isCommitmentEvent = (event: DeploymentEvent): event is CommitmentEvent & DeploymentEvent =>
+  event.type === 'CommitmentSet' || event.type === 'CommitmentCorrected' || event.type === 'CommitmentWithdrawn';
 
 /** The tenants that have overrides on a subscription, at any instant. */
 function tenantsWithOverrides(events: readonly DeploymentEvent[], subscriptionId: string): string[] {

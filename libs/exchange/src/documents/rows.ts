@@ -1,3 +1,4 @@
+import { COMMITMENT } from '#domain/lines/commitment-lines';
 import { attributesText } from '#domain/plans/overlap';
 import { BASE_FEE } from '#domain/plans/plan';
 import { decimal } from '#domain/money/decimal';
@@ -21,12 +22,19 @@ export function refText(ref: string): string {
       return 'Fixed amount';
     case 'minimum-commitment':
       return 'Minimum commitment';
+    case 'commitment-true-up':
+      return 'True-up to the commitment';
     case 'rate':
       return ref;
   }
 }
 
-export const kindText = (billingKind: string): string => (billingKind === BASE_FEE ? 'Base fee' : billingKind);
+const NAMES: ReadonlyMap<string, string> = new Map([
+  [BASE_FEE, 'Base fee'],
+  [COMMITMENT, 'Commitment'],
+]);
+
+export const kindText = (billingKind: string): string => NAMES.get(billingKind) ?? billingKind;
 
 /** The kind of a line, with the filter of its item: `vm (size: small)`. */
 export function itemText({
