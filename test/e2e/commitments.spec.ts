@@ -77,7 +77,12 @@ describe('a commitment', () => {
   it('is billed for a term without any usage', async () => {
     await test.apply(committed());
     expect(await rows('2026-06-30')).toEqual([]);
-    expect(await rows('2026-07-01')).toEqual(['commitment 04-01/07-01 charge 100.00']);
+    const bill = await billed(test, 'a', '2026-07-01');
+    expect(rowsOf(bill)).toContain('commitment 04-01/07-01 charge 100.00');
+    const html = await test.ask<string>('invoice-document', { id: bill?.invoiceId });
+    expect(html).toContain('Commitment, 2026-04-01 to 2026-06-30');
+    expect(html).toContain('True-up to the commitment');
+    expect(html).toContain('100.00 committed − 0.00 drawn down = 100.00');
     expect(await rows('2026-07-02')).toEqual([]);
   });
 
@@ -328,6 +333,19 @@ describe('a commitment', () => {
     expect(await accrued(T('2026-06-30'))).toEqual([['0.00', '0.00']]);
     expect(await accrued('2026-06-30T23:59:59Z')).toEqual([['100.00', '100.00']]);
     expect(await accrued(T('2026-07-01'))).toEqual([['100.00', '100.00']]);
+  });
+
+  it('is in no budget of a month', async () => {
+    await test.apply(committed(), {
+      ...{ command: 'set-budget', tenantId: 'a', budgetId: 'm', amount: '1000.00', effectiveFrom: T('2026-01-01') },
+    });
+    await use('2026-04-10', '30');
+    const { items } = await test.ask<{ items: { value: string }[] }>('budgets', {
+      month: '2026-04',
+      at: T('2026-07-02'),
+    });
+    // The fee and 30 hours
+    expect(items.map(({ value }) => value)).toEqual(['40.00']);
   });
 
   it('differs where what it counts differs, with the events that explain it', async () => {

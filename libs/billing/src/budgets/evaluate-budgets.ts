@@ -70,7 +70,7 @@ const OF_INVOICES = ['InvoiceIssued', 'InvoiceVoided'] as const;
 const OF_DEPLOYMENT = [
   ...['DeploymentRegistered', 'DeploymentAssigned', 'DeploymentCorrected'],
   ...['SubscriptionStarted', 'SubscriptionPlanChanged', 'SubscriptionCancelled'],
-  ...['OverridesSet', 'OverridesCorrected', 'CommitmentSet', 'CommitmentCorrected', 'CommitmentWithdrawn'],
+  ...['OverridesSet', 'OverridesCorrected'],
 ] as const;
 const OF_PRICES = [
   ...['RateSet', 'RateCorrected', 'RateWithdrawn', 'RateKeyCorrected'],

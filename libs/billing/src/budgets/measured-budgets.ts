@@ -1,5 +1,5 @@
 import { type BudgetMonth, type BudgetTerms } from '#domain/budgets/budget';
-import type { LineDefinition } from '#domain/lines/line';
+import { isCommitment, type LineDefinition } from '#domain/lines/line';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { tenancies } from '#domain/tenants/deployment';
 import { type Instant, later } from '#domain/time/instant';
@@ -88,14 +88,19 @@ async function amountsOf(
   );
 }
 
-/** The lines of the tenants of budgets whose charge period starts at or before an instant. */
+/**
+ * The lines of the tenants of budgets whose charge period starts at or before an instant. A true-up is of many months,
+ * and no budget counts it.
+ */
 export const linesOfTenants = async (
   core: LedgerCore,
   position: number,
   budgets: readonly { readonly tenantId: string }[],
   at: Instant,
 ): Promise<LineDefinition[]> =>
-  allLines(core, position, at, { tenantIds: [...new Set(budgets.map(({ tenantId }) => tenantId))] });
+  (await allLines(core, position, at, { tenantIds: [...new Set(budgets.map(({ tenantId }) => tenantId))] })).filter(
+    (line) => !isCommitment(line),
+  );
 
 async function quantitiesOf(
   core: LedgerCore,

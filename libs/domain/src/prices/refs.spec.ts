@@ -9,6 +9,7 @@ describe('the reference of a row', () => {
     ['tier-12-flat', 'tier-flat', false, false],
     ['fixed', 'fixed', false, false],
     ['minimum-commitment', 'minimum-commitment', false, false],
+    ['commitment-true-up', 'commitment-true-up', false, true],
     ['flat', 'flat', false, true],
     ['VmCores/standard/eu@2026-04-01T00:00:00Z', 'rate', true, false],
     ['tier-x', 'rate', true, false],

@@ -21,7 +21,7 @@ const COUNTS: Readonly<Record<RefKind, 'usage' | 'once' | 'period'>> = {
   'tier-flat': 'once',
   fixed: 'once',
   'minimum-commitment': 'once',
-  'commitment-true-up': 'once',
+  'commitment-true-up': 'period',
   flat: 'period',
 };
 

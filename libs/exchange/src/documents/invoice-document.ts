@@ -1,3 +1,4 @@
+import { COMMITMENT } from '#domain/lines/commitment-lines';
 import { BASE_FEE } from '#domain/plans/plan';
 import { decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
@@ -212,7 +213,9 @@ function familyRows(family: readonly Line[], currency: string, dates: Dates): Ht
 }
 
 const isFlat = ({ billingKind, rows }: Line): boolean =>
-  billingKind === BASE_FEE || (rows.length > 0 && rows.every(({ ref }) => isForPeriod(ref)));
+  billingKind === BASE_FEE ||
+  billingKind === COMMITMENT ||
+  (rows.length > 0 && rows.every(({ ref }) => isForPeriod(ref)));
 
 function usedText(line: Line): string {
   if (isFlat(line)) return '';
