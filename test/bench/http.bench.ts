@@ -25,6 +25,8 @@ const OVERLOAD_CONNECTIONS = 640;
 export interface Running {
   readonly url: string;
   readonly token: string;
+  /** Process ids of this API and of the worker. */
+  readonly pids: { readonly api: number; readonly worker: number };
   stop(): Promise<void>;
 }
 
@@ -55,21 +57,25 @@ export async function withApi<Result>(
     });
   const processes: ChildProcess[] = [];
   try {
-    const urls: string[] = [];
+    const apis: { readonly url: string; readonly pid: number }[] = [];
     for (let n = 0; n < count; n += 1) {
       const api = start('api');
       processes.push(api);
-      urls.push(await firstLine(api));
+      apis.push({ url: await firstLine(api), pid: api.pid ?? 0 });
     }
-    processes.push(start('worker'));
+    const worker = start('worker');
+    processes.push(worker);
     const token = await mintToken(
       SECRET,
       { sub: 'bench', role: 'platform_admin', ttl: '12h' },
       instant(new Date().toISOString()),
     );
-    const [first = '', ...others] = urls;
-    const running = (url: string): Running => ({ url, token, stop: async () => stopped(processes) });
-    return await work(running(first), others.map(running));
+    const [first, ...others] = apis.map(({ url, pid }): Running => {
+      const pids = { api: pid, worker: worker.pid ?? 0 };
+      return { url, token, pids, stop: async () => stopped(processes) };
+    });
+    if (first === undefined) throw new Error('no API was started');
+    return await work(first, others);
   } finally {
     await stopped(processes);
   }
@@ -145,12 +151,12 @@ interface Load {
 
 const zAccepted = z.object({ accepted: z.int() });
 
-/** Requests as fast as the connections take them. */
+/** Requests as fast as the connections take them, or at `rate` a second. */
 export async function loaded(
   api: Running,
   path: string,
   body: (() => string) | null,
-  { connections = CONNECTIONS, amount }: { connections?: number; amount?: number } = {},
+  { connections = CONNECTIONS, amount, rate }: { connections?: number; amount?: number; rate?: number } = {},
 ): Promise<Load> {
   const statuses = new Map<number, number>();
   let accepted = 0;
@@ -159,6 +165,7 @@ export async function loaded(
     connections,
     timeout: 60,
     ...(amount === undefined ? { duration: SECONDS } : { amount }),
+    ...(rate === undefined ? {} : { overallRate: rate }),
     headers: headersOf(api),
     requests: [
       {

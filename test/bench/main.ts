@@ -18,6 +18,7 @@ import { invoiceRunBench } from './invoice-run.bench.js';
 import { listsBench } from './lists.bench.js';
 import { liveBench } from './live.bench.js';
 import { marginBench } from './margin.bench.js';
+import { memoryBench } from './memory.bench.js';
 import { overloadBench } from './overload.bench.js';
 import { peersBench } from './peers.bench.js';
 import { questionsBench } from './questions.bench.js';
@@ -45,6 +46,7 @@ const BENCHES: readonly Bench[] = [
   listsBench,
   liveBench,
   marginBench,
+  memoryBench,
   overloadBench,
   peersBench,
   questionsBench,

@@ -1,4 +1,5 @@
 import { takeSecretFiles } from '#runtime/secret-files';
+import { keepHeapSmall } from '#runtime/small-heap';
 import { settingsFrom } from './environment.js';
 import { startApi } from './start.js';
 
@@ -10,6 +11,7 @@ process.once('disconnect', () => {
 
 /** Serves until a signal; then finishes the open requests and ends. */
 try {
+  keepHeapSmall();
   takeSecretFiles(process.env);
   const api = await startApi(settingsFrom(process.env));
   process.stdout.write(`${api.url}\n`);

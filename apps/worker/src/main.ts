@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { pino } from 'pino';
 import { takeSecretFiles } from '#runtime/secret-files';
+import { keepHeapSmall } from '#runtime/small-heap';
 import { settingsFrom } from './environment.js';
 import { startWorker } from './worker.js';
 
@@ -17,6 +18,7 @@ process.once('disconnect', () => {
  * is skipped.
  */
 try {
+  keepHeapSmall();
   takeSecretFiles(process.env);
   const { logLevel, ...settings } = settingsFrom(process.env);
   logger.level = logLevel;
