@@ -93,7 +93,7 @@ export class CostDeliveries {
     };
     this.deliveries.set(name, known);
     known.files.add(file);
-    const keyOfCharge = chargeKey(item.key, item.isOwnId);
+    const keyOfCharge = chargeKey(item.key, item.isOwnId, item.line.chargePeriod.start);
     // A row that was rejected is known again by where it was, when its file of rejects is mended further.
     const isMended = identity !== undefined && !item.isOwnId;
     const isOwnId = item.isOwnId || isMended;
