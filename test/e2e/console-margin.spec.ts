@@ -38,6 +38,18 @@ const onPage = async (address: string, work: (page: Page, faults: string[]) => P
   });
 
 describe('the margin of a month', () => {
+  it('opens a tenant in place down to its invoices, cost lines and events', async () => {
+    await onPage('', async (page) => {
+      await page.getByRole('button', { name: 'Open acme' }).click();
+      const revenue = page.getByRole('table', { name: 'revenue of margin:2026-04/USD/acme' });
+      await revenue.getByRole('link', { name: /^INV-/ }).first().waitFor();
+      const cost = page.getByRole('table', { name: 'cost of margin:2026-04/USD/acme' });
+      await cost.getByRole('row', { name: /digitalocean\/do-2026-04\/1.*\$2\.90/ }).waitFor();
+      await page.getByRole('button', { name: 'Close acme' }).click();
+      expect(await revenue.count()).toBe(0);
+    });
+  });
+
   it('opens kinds and cost of no tenant to cost lines, which a policy shares after a preview in money', async () => {
     await onPage('&by=kind', async (page, faults) => {
       // gw-1 is in the deployment from 2 April: 29 of 30 days of 3.00

@@ -64,6 +64,12 @@ it('says what a tenant owes so far, with periods also in UTC', async () => {
     const gathering = page.getByRole('region', { name: 'Gathering now' });
     // 3000 × 500.00
     await gathering.locator('.figure').getByText('$1,500,000.00').waitFor();
+    // The base fee of the plan is 0. Lines of nothing are shown to who wants them.
+    const rows = gathering.getByRole('table').getByRole('row');
+    expect(await rows.count()).toBe(2);
+    await gathering.getByLabel('Also lines without usage and amount').check();
+    await gathering.getByRole('row', { name: /base_fee .* \$0\.00/ }).waitFor();
+    expect(await rows.count()).toBe(3);
     const seats = gathering.getByRole('row', { name: /lab-prod seat .* 3,000 \$1,500,000\.00/ });
     // The subscription begins at midnight in UTC; April in Berlin ends two hours before that of UTC.
     const period = seats.getByText('1 Apr 2026 – 1 May 2026');
@@ -147,6 +153,8 @@ it('adds up the usage of all deployments of a tenant, while they were its own', 
     await choose('Tenant', 'Lab (lab)');
     // 3000 of lab-prod and 4 of lab-test. lab-prod is of globex since 10 April.
     await chart.getByText('In all: seat 3,004').waitFor();
+    // Days without usage are as wide as the others, to the last of the month.
+    await chart.getByText('30 Apr', { exact: true }).waitFor();
     await choose('Deployment', 'lab-test');
     await chart.getByText('In all: seat 4').waitFor();
     await choose('Tenant', 'Globex (globex)');
@@ -242,8 +250,8 @@ describe('the budgets of a tenant', () => {
       await dialog.getByLabel('From').fill('2026-04-01T00:00:00Z');
       await preview(page);
       // 8 of 10 are used: 80 %
-      await shows(page, 'thresholds that would change', /gateways acme 2026-04 50 reached 8 10/);
-      await shows(page, 'thresholds that would change', /gateways acme 2026-04 80 reached 8 10/);
+      await shows(page, 'thresholds that would change', /gateways Acme acme 2026-04 50 reached 8 10/);
+      await shows(page, 'thresholds that would change', /gateways Acme acme 2026-04 80 reached 8 10/);
       await apply(page, /The budget is recorded/);
       const row = budgetsOf(page).getByRole('row', { name: /gateways 2026-04 gateway 10 8 80/ });
       await row.getByText('80 % reached', { exact: true }).waitFor();
@@ -257,7 +265,7 @@ describe('the budgets of a tenant', () => {
       await dialog.getByLabel('Quantity a month').fill('20');
       await preview(page);
       // 8 of 20: 40 %
-      await shows(page, 'thresholds that would change', /gateways acme 2026-04 50 undone 8 20/);
+      await shows(page, 'thresholds that would change', /gateways Acme acme 2026-04 50 undone 8 20/);
       await apply(page, /The budget is recorded/);
       await budgetsOf(page)
         .getByRole('row', { name: /gateways 2026-04 gateway 20 8 40/ })
@@ -404,7 +412,7 @@ it('previews a change in the currency of its price', async () => {
     await page.getByLabel('From').fill('2026-04-01T00:00:00Z');
     await preview(page);
     // 3 × (1.00 − 2.00) = −3.00; nothing is invoiced in euros.
-    await shows(page, 'preview by invoice', /open euro €6\.00 €3\.00 -€3\.00/);
+    await shows(page, 'preview by invoice', /open Euro euro €6\.00 €3\.00 -€3\.00/);
     await shows(page, 'margin before and after', /Revenue €0\.00 €0\.00/);
     await page.keyboard.press('Escape');
     await page.goto(`${api().url}/console/what-if`);

@@ -36,6 +36,22 @@ export const monthText = (month: string): string =>
     new Date(`${month}-01T00:00:00Z`),
   );
 
+/** `Apr 2026`: a UTC month beside the axis of a chart. */
+export const shortMonthText = (instant: Date | string): string =>
+  new Intl.DateTimeFormat('en-GB', { month: 'short', year: 'numeric', timeZone: 'UTC' }).format(new Date(instant));
+
+/** `2 Apr`: a UTC day beside the axis of a chart. */
+export const shortDayText = (day: string): string =>
+  new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' }).format(new Date(day));
+
+/** `$1.5K`, `1.5K`: what stands beside the axis of a chart. For drawing, not for money. `currency` null: no money. */
+export const axisText = (value: number, currency: string | null): string =>
+  new Intl.NumberFormat('en', {
+    ...(currency === null ? {} : { style: 'currency', currency }),
+    notation: 'compact',
+    maximumSignificantDigits: 3,
+  }).format(value);
+
 export const isMonthText = (text: string): boolean => /^\d{4}-(0[1-9]|1[0-2])$/.test(text);
 
 export const isZero = (amount: string): boolean => !/[1-9]/.test(amount);

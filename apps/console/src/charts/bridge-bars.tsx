@@ -1,6 +1,6 @@
 import { Bar, BarChart, CartesianGrid, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { decimal, text } from '#domain/money/decimal';
-import { isNegative, moneyText } from '../formats.ts';
+import { axisText, isNegative, moneyText } from '../formats.ts';
 
 interface Amount {
   readonly title: string;
@@ -45,7 +45,7 @@ export function BridgeBars({
       <ResponsiveContainer>
         <BarChart data={drawn} layout="vertical" accessibilityLayer={false}>
           <CartesianGrid strokeDasharray="3 3" horizontal={false} />
-          <XAxis type="number" />
+          <XAxis type="number" tickFormatter={(value: number) => axisText(value, currency)} />
           <YAxis type="category" dataKey="title" width={120} interval={0} />
           <Tooltip
             formatter={(_value, _name, { payload }: { payload?: (typeof drawn)[number] }) => [

@@ -1,4 +1,5 @@
 import { Bar, BarChart, CartesianGrid, Legend, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
+import { axisText, dayText, quantityText, shortDayText } from '../formats.ts';
 
 const COLORS = ['#1971c2', '#e8590c', '#2f9e44', '#9c36b5', '#0c8599', '#e03131'];
 
@@ -15,9 +16,13 @@ export function DayBars({
       <ResponsiveContainer>
         <BarChart data={[...days]} accessibilityLayer={false}>
           <CartesianGrid strokeDasharray="3 3" vertical={false} />
-          <XAxis dataKey="day" />
-          <YAxis width={80} />
-          <Tooltip />
+          <XAxis dataKey="day" tickFormatter={shortDayText} />
+          <YAxis
+            width={70}
+            tickFormatter={(value: number) => axisText(value, null)}
+            label={{ value: 'Quantity', angle: -90, position: 'insideLeft' }}
+          />
+          <Tooltip labelFormatter={(day) => dayText(String(day))} formatter={(value) => quantityText(String(value))} />
           <Legend />
           {kinds.map((kind, index) => (
             <Bar

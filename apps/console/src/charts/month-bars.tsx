@@ -1,6 +1,6 @@
 import { Bar, CartesianGrid, ComposedChart, Legend, Line, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import type { MonthMargin } from '../../../../clients/typescript/ledgerline.ts';
-import { moneyText } from '../formats.ts';
+import { axisText, moneyText, monthText, shortMonthText } from '../formats.ts';
 
 /** Revenue and cost as bars, margin as a line. Numbers are for drawing: the tooltip shows the amounts as they are. */
 export function MonthBars({
@@ -24,9 +24,10 @@ export function MonthBars({
       <ResponsiveContainer>
         <ComposedChart data={drawn} accessibilityLayer={false}>
           <CartesianGrid strokeDasharray="3 3" vertical={false} />
-          <XAxis dataKey="month" />
-          <YAxis width={80} />
+          <XAxis dataKey="month" tickFormatter={shortMonthText} />
+          <YAxis width={70} tickFormatter={(value: number) => axisText(value, currency)} />
           <Tooltip
+            labelFormatter={(month) => monthText(String(month))}
             formatter={(_value, name, { payload }: { payload?: (typeof drawn)[number] }) =>
               moneyText(payload?.told[String(name)] ?? '0', currency)
             }

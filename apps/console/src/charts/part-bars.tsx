@@ -1,5 +1,5 @@
 import { Bar, BarChart, CartesianGrid, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
-import { moneyText } from '../formats.ts';
+import { axisText, moneyText } from '../formats.ts';
 
 /** A part of a whole, with an amount of each series. */
 export interface DrawnPart {
@@ -56,7 +56,7 @@ export function PartBars({
             accessibilityLayer={false}
           >
             <CartesianGrid strokeDasharray="3 3" horizontal={false} />
-            <XAxis type="number" height={AXIS_PX} />
+            <XAxis type="number" height={AXIS_PX} tickFormatter={(value: number) => axisText(value, currency)} />
             <YAxis type="category" dataKey="index" hide />
             <Tooltip
               cursor={{ fillOpacity: 0.2 }}

@@ -1,5 +1,5 @@
 import { FIRST_ITEMS, moreThan } from '../parts/growing.ts';
-import { Button, Code, Group, List, Text } from '@mantine/core';
+import { Button, Group, List, Text } from '@mantine/core';
 import { createContext, type ReactNode, useContext, useState } from 'react';
 import type {
   EventReference,
@@ -10,8 +10,9 @@ import type {
 } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../answers.ts';
 import { instantText, periodText, quantityText } from '../formats.ts';
-import { useMoment, useNamed } from '../moment.ts';
+import { isPosition, useMoment, useNamed } from '../moment.ts';
 import { Answered, Failure, Page, When } from '../parts/states.tsx';
+import { Fields } from '../parts/fields.tsx';
 import { To } from '../parts/table.tsx';
 
 /** Asks for so many of each list that is not there yet. What is shown of each is its own matter. */
@@ -35,11 +36,16 @@ function useFirst(): readonly [first: number, askFor: (first: number) => void] {
   ];
 }
 
+/** An id that tells a person nothing. */
+const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
+
+const titleOf = (id: string): string => (isPosition(id) ? `the event at position ${id}` : id);
+
 function Explained({ id }: { readonly id: string }) {
   const [first, askFor] = useFirst();
   const explained = useAnswer('explain', { id, first }, { grows: true });
   return (
-    <Page title="Explanation">
+    <Page title={UUID.test(id) ? 'Explanation' : `Explanation of ${titleOf(id)}`}>
       <AskFor value={askFor}>
         <Answered answer={explained}>{(data) => <Tree of={data} />}</Answered>
       </AskFor>
@@ -185,7 +191,7 @@ function contentsOf(of: Answer): ReactNode {
       return (
         <Branch title={`${of.event.type} at position ${of.event.position}`} isOpen>
           <Events of={[of.event]} />
-          <Code block>{JSON.stringify(of.event.data, null, 2)}</Code>
+          <Fields of={of.event.data} />
           <Uses of={of.usedIn ?? []} all={of.usedInCount} />
           {of.margin.map((each) => (
             <To key={each} path={`/explain/${encodeURIComponent(each)}`}>
@@ -273,7 +279,8 @@ function RowTree({ of }: { readonly of: ExplainedRow }) {
         {of.rates.map((rate) => (
           <Text key={`${rate.resourceType} ${rate.effectiveFrom}`} size="sm">
             {`${rate.resourceType}/${rate.resourceFamily}@${rate.location}: ${rate.unitPrice} `}
-            {`from ${rate.effectiveFrom}`}
+            {'from '}
+            <When at={rate.effectiveFrom} />
           </Text>
         ))}
       </Branch>

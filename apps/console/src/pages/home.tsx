@@ -7,6 +7,7 @@ import { useHref, useMoment, useNow } from '../moment.ts';
 import { Answered, Failure, Figure, Figures, Money, Page, Section } from '../parts/states.tsx';
 import { DataTable, To } from '../parts/table.tsx';
 import { useMay } from '../session.tsx';
+import { Named } from '../parts/named.tsx';
 
 const MonthBars = lazy(async () => ({ default: (await import('../charts/month-bars.tsx')).MonthBars }));
 
@@ -157,7 +158,11 @@ function Owed() {
               {
                 title: 'Corrected, not booked yet',
                 value: ({ tenantId }) => tenantId,
-                show: ({ tenantId }) => <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{tenantId}</To>,
+                show: ({ tenantId }) => (
+                  <To path={`/tenants/${encodeURIComponent(tenantId)}`}>
+                    <Named kind="tenant" id={tenantId} />
+                  </To>
+                ),
               },
               {
                 title: 'Net',
@@ -198,14 +203,13 @@ function Accrued() {
   return (
     <Section title="This month so far">
       <Answered answer={accrual}>
-        {({ currency, accrued, issued, unbilled, dueAtPeriodEnd, total }) => (
+        {({ currency, accrued, issued, unbilled, dueAtPeriodEnd }) => (
           <Figures
             of={[
               ['Accrued', accrued],
-              ['Of it issued', issued],
-              ['Of it not billed yet', unbilled],
-              ['Due at the end of periods', dueAtPeriodEnd],
-              ['In all', total],
+              ['Already invoiced', issued],
+              ['Not invoiced yet', unbilled],
+              ['Due only at period end', dueAtPeriodEnd],
             ]}
             currency={currency}
           >

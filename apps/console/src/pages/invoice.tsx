@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { errorOf } from '#domain/errors';
 import type { Invoice, InvoiceLine, Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../answers.ts';
-import { periodText, quantityText } from '../formats.ts';
+import { moneyText, periodText, quantityText } from '../formats.ts';
 import { useMoment, useNamed } from '../moment.ts';
 import { Commands } from '../parts/commands.tsx';
 import { Scale } from '../parts/scale.tsx';
@@ -11,6 +11,7 @@ import { Answered, Failure, Figures, Money, Page, Section, Status, When } from '
 import { DataTable, Explain, To } from '../parts/table.tsx';
 import { useIsStaff, useMay, useSession } from '../session.tsx';
 import { useTenants } from '../tenants.ts';
+import { Named } from '../parts/named.tsx';
 
 export function InvoicePage() {
   const id = useNamed();
@@ -39,10 +40,20 @@ function Shown({ invoice }: { readonly invoice: Invoice }) {
         {isStaff ? <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{nameOf(tenantId)}</To> : nameOf(tenantId)}
         {' · as of '}
         <When at={invoice.asOf} timeZone={timeZone} />
-        {' · issued '}
-        <When at={invoice.issuedAt} timeZone={timeZone} />
-        {' · due '}
-        <When at={invoice.dueAt} timeZone={timeZone} />
+        {(
+          [
+            ['issued', invoice.issuedAt],
+            ['due', invoice.dueAt],
+          ] as const
+        ).map(
+          ([what, at]) =>
+            at !== null && (
+              <span key={what}>
+                {` · ${what} `}
+                <When at={at} timeZone={timeZone} />
+              </span>
+            ),
+        )}
         {` · ${timeZone}`}
       </Text>
       <Figures
@@ -78,6 +89,12 @@ function LineSection({
   return (
     <Section title={line.correction ? `${title} (correction)` : title}>
       <Text size="sm" c="dimmed">
+        {line.deploymentId !== null && (
+          <>
+            <Named kind="deployment" id={line.deploymentId} />
+            {' · '}
+          </>
+        )}
         {`${periodText(line.period, timeZone)} · quantity ${quantityText(line.quantity)}`}
         {line.included === null ? '' : ` · ${quantityText(line.included)} included in the whole period`}
       </Text>
@@ -108,7 +125,7 @@ function Rows({
   readonly title: string;
 }) {
   return (
-    <ScrollArea>
+    <ScrollArea type="auto" offsetScrollbars="x">
       <Table aria-label={`Rows of ${title}`}>
         <Table.Thead>
           <Table.Tr>
@@ -144,7 +161,7 @@ function Rows({
                 {quantityText(row.quantity)}
               </Table.Td>
               <Table.Td ta="right" className="number">
-                {row.unitAmount}
+                {moneyText(row.unitAmount, currency)}
               </Table.Td>
               {[row.gross, row.discount, row.credit, row.net, row.tax ?? '0'].map((amount, place) => (
                 // Amounts have no other identity than their column.
@@ -160,6 +177,8 @@ function Rows({
     </ScrollArea>
   );
 }
+
+const PART_TITLES = { own: 'this invoice', open: 'gathering', other: 'billed' } as const;
 
 /** A line that several invoices bill: its parts to scale, with the invoice of each. */
 function SplitLine({
@@ -185,9 +204,7 @@ function SplitLine({
             timeZone={timeZone}
             parts={parts.map((part) => ({
               key: part.lineId,
-              title: { own: `this invoice ${part.net}`, open: `gathering ${part.net}`, other: `billed ${part.net}` }[
-                stateOf(part)
-              ],
+              title: `${PART_TITLES[stateOf(part)]} ${moneyText(part.net, currency)}`,
               state: stateOf(part),
               period: part.period,
               path: part.invoiceId === null ? undefined : `/invoices/${part.invoiceId}`,

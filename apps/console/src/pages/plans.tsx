@@ -2,6 +2,7 @@ import { Button, Group } from '@mantine/core';
 import { useState } from 'react';
 import type { Plan } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
+import { quantityText } from '../formats.ts';
 import { useMoment } from '../moment.ts';
 import { Correct } from '../parts/correct.tsx';
 import { Answered, Page, When } from '../parts/states.tsx';
@@ -12,7 +13,7 @@ import { useMay } from '../session.tsx';
 
 interface Row {
   readonly plan: Plan;
-  readonly item: Parameters<typeof pricedByItem>[1];
+  readonly item: ReturnType<typeof itemsOf>[number];
 }
 
 const rowsOf = (plans: readonly Plan[]): Row[] =>
@@ -40,6 +41,12 @@ export function Plans() {
               { title: 'Plan', value: ({ plan }) => plan.planId },
               { title: 'Item', value: ({ plan, item }) => itemText(plan, item) },
               { title: 'Price', value: ({ plan, item }) => priceText(item.price, plan.currency) },
+              {
+                title: 'Included',
+                value: ({ item }) => item.included ?? null,
+                show: ({ item }) => (item.included === undefined ? '–' : quantityText(item.included)),
+                isNumber: true,
+              },
               {
                 title: 'From',
                 value: ({ plan }) => plan.effectiveFrom,

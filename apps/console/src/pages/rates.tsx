@@ -1,15 +1,19 @@
 import { Button, Text } from '@mantine/core';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { Rate } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList, useWholeList } from '../answers.ts';
-import { dayText, moneyText } from '../formats.ts';
+import { moneyText } from '../formats.ts';
 import { useMoment, useNow, useParam } from '../moment.ts';
 import { Correct } from '../parts/correct.tsx';
-import { Answered, Money, Page, Section, When } from '../parts/states.tsx';
-import { Scale } from '../parts/scale.tsx';
+import { Answered, During, Money, Page, Section, When } from '../parts/states.tsx';
 import { DataTable, moreOf } from '../parts/table.tsx';
 import { keyIn, keyText, pricedByRate } from '../prices.ts';
 import { useMay } from '../session.tsx';
+
+const PriceSteps = lazy(async () => ({ default: (await import('../charts/price-steps.tsx')).PriceSteps }));
+
+/** What a price was known to be. */
+const [NOW, THEN] = ['Known now', 'Known at the moment of this page'];
 
 export function Rates() {
   const [key, setKey] = useParam('key', '');
@@ -104,20 +108,21 @@ function Price({ rates }: { readonly rates: readonly Rate[] }) {
     { now: true },
   );
   if (rate === undefined) return null;
-  const all = [...rates, ...(known.data?.items ?? [])];
-  const start = all.map(({ effectiveFrom }) => effectiveFrom).sort()[0] ?? rate.effectiveFrom;
-  const whole = { start, end: now.toISOString() };
   return (
     <Section title={keyText(rate)}>
-      {asOf !== undefined && (
-        <>
-          <Text size="sm">Known at the moment of this page</Text>
-          <Steps rates={rates} whole={whole} label="Price as known then" />
-        </>
-      )}
-      <Text size="sm">Known now</Text>
       <Answered answer={known}>
-        {({ items }) => <Steps rates={items} whole={whole} label="Price as known now" />}
+        {({ items }) => (
+          <>
+            <Suspense fallback="Loading the chart">
+              <PriceSteps
+                series={[{ title: NOW, rates: items }, ...(asOf === undefined ? [] : [{ title: THEN, rates }])]}
+                until={now.toISOString()}
+              />
+            </Suspense>
+            {asOf !== undefined && <Steps rates={rates} title={THEN} label="Price as known then" />}
+            <Steps rates={items} title={NOW} label="Price as known now" />
+          </>
+        )}
       </Answered>
       {mayCorrect && (
         <Button
@@ -141,36 +146,27 @@ function Price({ rates }: { readonly rates: readonly Rate[] }) {
   );
 }
 
+/** The same as a list. */
 function Steps({
   rates,
-  whole,
+  title,
   label,
 }: {
   readonly rates: readonly Rate[];
-  readonly whole: { readonly start: string; readonly end: string };
+  readonly title: string;
   readonly label: string;
 }) {
-  const begun = rates.filter(({ effectiveFrom }) => effectiveFrom < whole.end);
   return (
     <>
-      <Scale
-        label={label}
-        whole={whole}
-        parts={begun.map(({ effectiveFrom, effectiveUntil, unitPrice, currency }, index) => ({
-          key: effectiveFrom,
-          title: moneyText(unitPrice, currency),
-          state: index % 2 === 0 ? 'own' : 'other',
-          period: {
-            start: effectiveFrom,
-            end: effectiveUntil === null || effectiveUntil > whole.end ? whole.end : effectiveUntil,
-          },
-        }))}
-      />
-      <Text size="xs" c="dimmed" mb="xs">
-        {begun
-          .map((each) => `${moneyText(each.unitPrice, each.currency)} from ${dayText(each.effectiveFrom)}`)
-          .join(', ')}
-      </Text>
+      <Text size="sm">{title}</Text>
+      <ol className="steps" aria-label={label}>
+        {rates.map(({ effectiveFrom, effectiveUntil, unitPrice, currency }) => (
+          <li key={`${effectiveFrom} ${currency}`}>
+            {`${moneyText(unitPrice, currency)} `}
+            <During of={{ start: effectiveFrom, end: effectiveUntil }} />
+          </li>
+        ))}
+      </ol>
     </>
   );
 }

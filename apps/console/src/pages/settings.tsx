@@ -19,8 +19,8 @@ export function Settings() {
     <Page title="Settings">
       <Section title="Signed in">
         <Text>
-          {`${actor}, ${role}${tenantId === null ? '' : ` of ${tenantId}`}`}
-          {expires === null ? '' : `, until ${instantText(new Date(expires * 1000).toISOString())} UTC`}
+          {`As ${actor}, with the role ${role}${tenantId === null ? '' : ` of ${tenantId}`}`}
+          {expires === null ? '' : `. The token ends on ${instantText(new Date(expires * 1000).toISOString())} UTC`}
         </Text>
       </Section>
       {useMay('platform_admin', 'operator', 'auditor') && (

@@ -49,6 +49,10 @@ export function Subscriptions({ tenantId, currencies, zone }: OfTenant) {
               {granted.map((each) => (
                 <CreditOnTimeLine key={`${each.creditId} ${each.currency}`} of={each} whole={whole} zone={zone} />
               ))}
+              <div className="scale-ends">
+                <span>{dayText(whole.start, zone)}</span>
+                <span>{dayText(whole.end, zone)}</span>
+              </div>
               {isStaff && <Corrections streams={streamsOf(tenantId, currencies, items)} whole={whole} zone={zone} />}
             </>
           );

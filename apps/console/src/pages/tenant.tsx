@@ -1,16 +1,20 @@
-import { Text } from '@mantine/core';
+import { Checkbox, Text } from '@mantine/core';
+import { useState } from 'react';
 import { decimal, sum, text } from '#domain/money/decimal';
 import type { Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useEveryPage, useList } from '../answers.ts';
+import { isZero } from '../formats.ts';
 import { useNamed } from '../moment.ts';
 import { Answered, During, Figure, Money, Page, Section } from '../parts/states.tsx';
 import { ListTable, QUANTITY } from '../parts/table.tsx';
 import { TenantUsageChart } from '../parts/usage-chart.tsx';
+import { BASE_FEE } from '../prices.ts';
 import { useSession } from '../session.tsx';
 import { Budgets } from './budgets.tsx';
 import { MarginOf } from './tenant-margin.tsx';
 import { InvoiceList } from './invoices.tsx';
 import { Subscriptions } from './subscriptions.tsx';
+import { DEPLOYMENT } from '../parts/named.tsx';
 
 export function TenantPage() {
   const id = useNamed();
@@ -70,22 +74,36 @@ function Accrued({ lines }: { readonly lines: readonly Line[] }) {
   );
 }
 
+/** Nothing was used, or the fee is 0. */
+const isEmpty = ({ billingKind, quantity, net, quarantine }: Line): boolean =>
+  quarantine === null && isZero(net) && (billingKind === BASE_FEE || isZero(quantity));
+
 /** What no invoice bills yet, as it is rated now. */
 function Gathering({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
   const lines = useList('lines', { tenantId, status: 'valid', billed: 'false' });
+  const [hasEmpty, setHasEmpty] = useState(false);
   // The first lines are shown at once. What they come to is known once all are there.
   useEveryPage(lines);
   return (
     <Section title="Gathering now">
       {lines.data !== undefined && !lines.hasNextPage && <Accrued lines={lines.data} />}
       {lines.hasNextPage && <Text c="dimmed">{`Adding up more than ${lines.data?.length ?? 0} lines …`}</Text>}
+      <Checkbox
+        mb="xs"
+        label="Also lines without usage and amount"
+        checked={hasEmpty}
+        onChange={(event) => {
+          setHasEmpty(event.currentTarget.checked);
+        }}
+      />
       <ListTable
         list={lines}
+        only={(line) => hasEmpty || !isEmpty(line)}
         name="gathering"
         keyOf={({ lineId }) => lineId}
-        empty="Nothing is gathering: no subscription runs."
+        empty="Nothing is gathering: no subscription runs, or nothing was used."
         columns={[
-          { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
+          DEPLOYMENT,
           { title: 'Kind', value: ({ billingKind }) => billingKind },
           {
             title: 'Period',

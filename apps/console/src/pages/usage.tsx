@@ -13,6 +13,7 @@ import { Explain, ListTable, QUANTITY } from '../parts/table.tsx';
 import { TenantUsageChart, UsageChart } from '../parts/usage-chart.tsx';
 import { useIsStaff, useMay } from '../session.tsx';
 import { MonthInput } from '../parts/month-input.tsx';
+import { DEPLOYMENT } from '../parts/named.tsx';
 
 const REASONS = {
   no_subscription: 'no subscription covers it: start or correct one',
@@ -220,7 +221,7 @@ function UnbilledList() {
       keyOf={(each) => `${each.deploymentId} ${each.billingKind} ${each.reason}`}
       empty="All usage has a line that bills it."
       columns={[
-        { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
+        DEPLOYMENT,
         { title: 'Kind', value: ({ billingKind }) => billingKind },
         { title: 'Why, and what to do', value: ({ reason }) => REASONS[reason] },
         {

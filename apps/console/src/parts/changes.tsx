@@ -4,6 +4,7 @@ import type { Margin, Preview } from '../../../../clients/typescript/ledgerline.
 import { isZero, monthText } from '../formats.ts';
 import { Money } from './states.tsx';
 import { DataTable } from './table.tsx';
+import { TENANT } from './named.tsx';
 
 /** What a correction would change: in all, by tenant, by invoice, and in the margin of a month. */
 export function Changes({ of }: { readonly of: Preview }) {
@@ -25,7 +26,7 @@ export function Changes({ of }: { readonly of: Preview }) {
         keyOf={(each) => `${each.tenantId} ${each.currency}`}
         empty="No amount changes."
         columns={[
-          { title: 'Tenant', value: ({ tenantId }) => tenantId },
+          TENANT,
           {
             title: 'Difference',
             value: ({ difference }) => difference,
@@ -47,7 +48,7 @@ export function Changes({ of }: { readonly of: Preview }) {
         empty=""
         columns={[
           { title: 'Invoice', value: ({ number }) => number ?? 'open' },
-          { title: 'Tenant', value: ({ tenantId }) => tenantId },
+          TENANT,
           ...(
             [
               ['Before', 'before'],
@@ -128,7 +129,7 @@ function TenantMargins({ before, after }: NonNullable<Preview['margin']>) {
       keyOf={({ tenantId }) => tenantId}
       empty=""
       columns={[
-        { title: 'Tenant', value: ({ tenantId }) => tenantId },
+        TENANT,
         { title: 'Before', value: (row) => row.before, currency: before.currency },
         { title: 'After', value: (row) => row.after, currency: after.currency },
       ]}
@@ -147,7 +148,7 @@ function AlertChanges({ alerts }: { readonly alerts: NonNullable<Preview['alerts
       columns={[
         { title: 'Rule', value: ({ alertId }) => alertId },
         { title: 'Period', value: ({ period }) => period },
-        { title: 'Tenant', value: ({ tenantId }) => tenantId },
+        TENANT,
         {
           title: 'Cost of',
           value: ({ provider, kind }) => (provider === null ? null : `${provider} ${kind ?? ''}`),
@@ -169,7 +170,7 @@ export function ThresholdChanges({ thresholds }: { readonly thresholds: NonNulla
       empty="No threshold would be reached or undone."
       columns={[
         { title: 'Budget', value: ({ budgetId }) => budgetId },
-        { title: 'Tenant', value: ({ tenantId }) => tenantId },
+        TENANT,
         { title: 'Month', value: ({ month }) => month },
         { title: 'Threshold %', value: ({ threshold }) => threshold, isNumber: true },
         { title: 'Would be', value: ({ change }) => change },

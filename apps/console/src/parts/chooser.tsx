@@ -68,6 +68,17 @@ const tenantChoice = ({ tenantId, name }: { readonly tenantId: string; readonly 
   label: name === null ? tenantId : `${name} (${tenantId})`,
 });
 
+const deploymentChoice = ({
+  deploymentId,
+  name,
+}: {
+  readonly deploymentId: string;
+  readonly name: string;
+}): Choice => ({
+  value: deploymentId,
+  label: name === deploymentId ? name : `${name} (${deploymentId})`,
+});
+
 /** A tenant, found by a part of its name or id. */
 export function TenantChooser({ value, ...field }: Chosen) {
   const [search, setSearch] = useState('');
@@ -89,13 +100,15 @@ export function TenantChooser({ value, ...field }: Chosen) {
 /** A deployment, found by a part of its id or name. `tenantId`: only one that is or was of this tenant. */
 export function DeploymentChooser({ value, tenantId, ...field }: Chosen & { readonly tenantId: string | undefined }) {
   const [search, setSearch] = useState('');
-  const chosen = value === '' ? null : { value, label: value };
+  const named = useAnswer('deployments', value === '' ? null : { deploymentIds: [value] });
+  const [own] = named.data?.items ?? [];
+  const chosen = value === '' ? null : deploymentChoice(own ?? { deploymentId: value, name: value });
   const found = useAnswer('deployments', { ...searchOf(search, chosen), tenantId, limit: OFFERED }, { grows: true });
   return (
     <Chooser
       {...field}
       chosen={chosen}
-      found={(found.data?.items ?? []).map(({ deploymentId: id }) => ({ value: id, label: id }))}
+      found={(found.data?.items ?? []).map(deploymentChoice)}
       search={search}
       setSearch={setSearch}
     />

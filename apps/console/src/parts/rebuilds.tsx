@@ -6,6 +6,7 @@ import { type Action, useConfirmation } from './confirmation.tsx';
 import { Answered, Money, Status, When } from './states.tsx';
 import { DataTable } from './table.tsx';
 import { newId } from '../new-id.ts';
+import { TENANT } from './named.tsx';
 
 const EVERY_MS = 1000;
 
@@ -226,7 +227,7 @@ function Differences({ of, isDifferent }: { readonly of: RebuildReport; readonly
           empty=""
           columns={[
             { title: 'Sum of', value: (sum) => sum.of },
-            { title: 'Tenant', value: ({ tenantId }) => tenantId },
+            TENANT,
             { title: 'Month', value: ({ month }) => month },
             ...(['live', 'rebuilt', 'difference'] as const).map((name) => ({
               title: { live: 'Live', rebuilt: 'Rebuilt', difference: 'Difference' }[name],

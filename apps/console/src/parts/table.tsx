@@ -181,7 +181,7 @@ export function DataTable<Row>({
           )}
         </Group>
       )}
-      <ScrollArea>
+      <ScrollArea type="auto" offsetScrollbars="x">
         <Table striped highlightOnHover aria-label={name}>
           <Table.Thead>
             <Table.Tr>

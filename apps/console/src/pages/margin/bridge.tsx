@@ -16,6 +16,7 @@ import { Answered, Figures, Section } from '../../parts/states.tsx';
 import { DataTable, Explain } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 import type { Shown } from './figures.tsx';
+import { DEPLOYMENT } from '../../parts/named.tsx';
 
 const BridgeBars = lazy(async () => ({ default: (await import('../../charts/bridge-bars.tsx')).BridgeBars }));
 
@@ -141,7 +142,7 @@ function Causes({ of, currency }: { readonly of: BridgePart; readonly currency: 
         columns={[
           { title: 'Tenant', value: (each) => (each.tenantId === null ? 'None' : nameOf(each.tenantId)) },
           { title: 'Id', value: (each) => each.tenantId },
-          { title: 'Deployment', value: (each) => each.deploymentId },
+          DEPLOYMENT,
           { title: 'Kind', value: (each) => each.billingKind ?? each.kind },
           { title: 'Resource', value: (each) => each.resourceId },
           { title: 'Before', value: (each) => side(each.from) },

@@ -3,6 +3,7 @@ import type { IdlePart, Margin } from '../../../../../clients/typescript/ledgerl
 import { Section } from '../../parts/states.tsx';
 import { DataTable } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
+import { DEPLOYMENT } from '../../parts/named.tsx';
 
 /** What resources cost while they were off or in no deployment, and who held them. */
 export function IdleOfMonth({ of: { idle, currency } }: { readonly of: Margin }) {
@@ -24,7 +25,7 @@ export function IdleOfMonth({ of: { idle, currency } }: { readonly of: Margin })
           empty="Policies share all of it: see Shared cost."
           columns={[
             { title: 'Tenant', value: ({ tenantId }) => (tenantId === null ? 'None' : nameOf(tenantId)) },
-            { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
+            DEPLOYMENT,
             { title: 'Idle direct cost', value: ({ cogs }) => cogs, currency },
           ]}
         />

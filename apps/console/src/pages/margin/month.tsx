@@ -12,6 +12,7 @@ import { figureColumns, figuresOf, hasShared, type Shown } from './figures.tsx';
 import { IdleOfMonth } from './idle.tsx';
 import { Largest } from './largest.tsx';
 import { MarginRows } from './rows.tsx';
+import { DEPLOYMENT } from '../../parts/named.tsx';
 
 const MonthBars = lazy(async () => ({ default: (await import('../../charts/month-bars.tsx')).MonthBars }));
 
@@ -161,7 +162,7 @@ function ByDeployment({ of, isShared }: PartsOf) {
       )}
       empty="No deployment had revenue or cost in this month. Issue invoices, and import the provider's bill."
       columns={[
-        { title: 'Deployment', value: (each) => each.deploymentId },
+        DEPLOYMENT,
         { title: 'Tenant', value: (each) => nameOf(each.tenantId) },
         { title: 'Tenant id', value: (each) => each.tenantId },
         ...figureColumns(of.currency, isShared),

@@ -7,6 +7,7 @@ import { quantityText } from '../../formats.ts';
 import { Answered, Failure } from '../../parts/states.tsx';
 import { DataTable, Explain, type More, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
+import { DEPLOYMENT } from '../../parts/named.tsx';
 
 /** All of a list, for a file. */
 const EVERY = 1_000_000;
@@ -113,7 +114,7 @@ function RevenueRows({ name, of: { revenue, revenueCount }, currency, more }: Li
           show: (each) => <To path={`/invoices/${each.number ?? each.invoiceId}`}>{each.number ?? each.invoiceId}</To>,
         },
         { title: 'Cause', value: (each) => each.cause },
-        { title: 'Deployment', value: (each) => each.deploymentId },
+        DEPLOYMENT,
         { title: 'Kind', value: (each) => each.billingKind },
         { title: 'Revenue', value: (each) => each.amount, currency },
       ]}
@@ -141,7 +142,7 @@ function CostLines({ name, of: { tenantId: holder, costs, costCount }, currency,
               },
             ]
           : []),
-        { title: 'Deployment', value: (each) => each.deploymentId },
+        DEPLOYMENT,
         ...(costs.some(({ sharedBy }) => sharedBy !== null)
           ? [{ title: 'Shared by', value: (each: ExplainedCost) => each.sharedBy }]
           : []),

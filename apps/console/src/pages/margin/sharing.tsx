@@ -12,6 +12,7 @@ import { useTenants } from '../../tenants.ts';
 import { type Shown } from './figures.tsx';
 import { METHODS } from './methods.ts';
 import { SetSharing } from './set-sharing.tsx';
+import { DEPLOYMENT } from '../../parts/named.tsx';
 
 /** The policies that share cost among tenants, and what each of them shares in a month. */
 export function SharedCosts({ month, currency }: Shown) {
@@ -146,7 +147,7 @@ function Parts({ of, month, currency }: Shown & { readonly of: SharedCost | unde
         columns={[
           { title: 'Tenant', value: ({ tenantId }) => (tenantId === null ? 'None' : nameOf(tenantId)) },
           { title: 'Id', value: ({ tenantId }) => tenantId },
-          { title: 'Deployment', value: ({ deploymentId }) => deploymentId },
+          DEPLOYMENT,
           { title: 'Basis', value: ({ basis }) => basis, show: ({ basis }) => quantityText(basis), isNumber: true },
           { title: 'Shared cost', value: ({ amount }) => amount, currency },
         ]}
