@@ -1,4 +1,5 @@
 import { startApi } from '#api/start';
+import { keepNext } from '#billing/costs/keep-months';
 import { mintToken } from '#runtime/token';
 import { type Bench, BENCHER, figure } from './bench.js';
 import { consolePages } from './console-pages.js';
@@ -40,6 +41,8 @@ export const consoleBench: Bench = {
   async measure(size, say) {
     return onLedger(async ({ ledger, core, url: databaseUrl }) => {
       await wholeLedger(ledger, core, size);
+      // As a worker does beside the API.
+      while (!(await keepNext(core)).isDone);
       const clock = { now: () => BENCHER.now };
       const api = await startApi({
         ...{ databaseUrl, jwtSecret: SECRET, host: '127.0.0.1', port: 0, logLevel: 'warn', clock },
