@@ -22,7 +22,10 @@ export function DayBars({
             tickFormatter={(value: number) => axisText(value, null)}
             label={{ value: 'Quantity', angle: -90, position: 'insideLeft' }}
           />
-          <Tooltip labelFormatter={(day) => dayText(String(day))} formatter={(value) => quantityText(String(value))} />
+          <Tooltip
+            labelFormatter={(day) => (typeof day === 'string' ? dayText(day) : day)}
+            formatter={(value) => quantityText(String(value))}
+          />
           <Legend />
           {kinds.map((kind, index) => (
             <Bar

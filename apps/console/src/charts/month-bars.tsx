@@ -27,7 +27,7 @@ export function MonthBars({
           <XAxis dataKey="month" tickFormatter={shortMonthText} />
           <YAxis width={70} tickFormatter={(value: number) => axisText(value, currency)} />
           <Tooltip
-            labelFormatter={(month) => monthText(String(month))}
+            labelFormatter={(month) => (typeof month === 'string' ? monthText(month) : month)}
             formatter={(_value, name, { payload }: { payload?: (typeof drawn)[number] }) =>
               moneyText(payload?.told[String(name)] ?? '0', currency)
             }

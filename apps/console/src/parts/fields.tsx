@@ -8,9 +8,10 @@ const spaced = (name: string): string => name.replaceAll(/(?<=[a-z])(?=[A-Z])/g,
 /** What an event, or another structure of JSON, says: each value beside its name, lists and parts below theirs. */
 export function Fields({ of }: { readonly of: unknown }) {
   const [most, setMost] = useState(FIRST_ITEMS);
-  if (of === null || typeof of !== 'object') return of === null ? '–' : String(of);
+  if (of === null) return '–';
+  if (typeof of !== 'object') return typeof of === 'string' ? of : JSON.stringify(of);
   const isList = Array.isArray(of);
-  const all = Object.entries(of);
+  const all = Object.entries<unknown>({ ...of });
   if (all.length === 0) return '–';
   return (
     <>
