@@ -104,8 +104,8 @@ export type Payment = { readonly tenantId: string; readonly currency: string; re
 export type Application = { readonly invoiceId: string; readonly number: string; readonly amount: string; readonly at: string; readonly applicationId: string | null };
 export type Books = { readonly closedUntil: string | null; readonly closings: readonly (Closing)[] };
 export type Closing = { readonly month: string; readonly position: number };
-export type Statement = { readonly tenantId: string; readonly currency: string; readonly period: Period; readonly opening: string; readonly entries: readonly (StatementEntry)[]; readonly invoiced: string; readonly voided: string; readonly credited: string; readonly paid: string; readonly refunded: string; readonly closing: string; readonly prepaid: PrepaidCredit; readonly standing: AccountStanding };
-export type StatementEntry = { readonly at: string; readonly type: "invoice" | "credit_note" | "void" | "payment" | "invoice_payment" | "refund"; readonly id: string; readonly number: string | null; readonly reference: string | null; readonly reason: string | null; readonly amount: string; readonly corrections: string | null; readonly applied: readonly (AppliedPayment)[]; readonly balance: string };
+export type Statement = { readonly tenantId: string; readonly payerId: string | null; readonly currency: string; readonly period: Period; readonly opening: string; readonly entries: readonly (StatementEntry)[]; readonly invoiced: string; readonly voided: string; readonly credited: string; readonly paid: string; readonly refunded: string; readonly closing: string; readonly prepaid: PrepaidCredit; readonly standing: AccountStanding };
+export type StatementEntry = { readonly tenantId: string; readonly at: string; readonly type: "invoice" | "credit_note" | "void" | "payment" | "invoice_payment" | "refund"; readonly id: string; readonly number: string | null; readonly reference: string | null; readonly reason: string | null; readonly amount: string; readonly corrections: string | null; readonly applied: readonly (AppliedPayment)[]; readonly balance: string };
 export type AppliedPayment = { readonly number: string; readonly amount: string };
 export type ToppedUp = { readonly creditId: string; readonly at: string; readonly amount: string };
 export type PrepaidCredit = { readonly opening: string; readonly topUps: readonly (ToppedUp)[]; readonly bought: string; readonly used: string; readonly expired: string; readonly closing: string };
@@ -499,17 +499,17 @@ export class Ledgerline {
   }
 
   /** A statement of account: invoices, credit notes, payments and refunds of a period, with the balances. */
-  async statement(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId?: string | undefined; currency?: string | undefined; start: string; end: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Statement> {
+  async statement(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId?: string | undefined; payerId?: string | undefined; currency?: string | undefined; start: string; end: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Statement> {
     return this.requester.send({ method: 'GET', path: '/api/v1/statement', query: question });
   }
 
   /** A statement of account as CSV: the opening balance, the entries and the closing balance. */
-  async statementCsv(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId?: string | undefined; currency?: string | undefined; start: string; end: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<StatementCsvAnswer> {
+  async statementCsv(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId?: string | undefined; payerId?: string | undefined; currency?: string | undefined; start: string; end: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<StatementCsvAnswer> {
     return this.requester.send({ method: 'GET', path: '/api/v1/statement/csv', query: question });
   }
 
   /** A statement of account as an HTML page, to print or to send. */
-  async statementDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId?: string | undefined; currency?: string | undefined; start: string; end: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<StatementDocumentAnswer> {
+  async statementDocument(question: { asOf?: string | undefined; knownAt?: string | undefined; tenantId?: string | undefined; payerId?: string | undefined; currency?: string | undefined; start: string; end: string; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<StatementDocumentAnswer> {
     return this.requester.send({ method: 'GET', path: '/api/v1/statement/document', query: question });
   }
 

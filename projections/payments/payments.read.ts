@@ -138,6 +138,12 @@ const entries = (position: number) => sql`
     NULL
   FROM refunds WHERE ${at(position)}`;
 
+/** SQL: what the corrections of an invoice `e` come to, with tax. */
+export const correctionsOf = sql`
+  (SELECT sum((r.row ->> 'net')::numeric + (r.row ->> 'tax')::numeric)
+   FROM invoice_rows r
+   WHERE r.invoice_id = e.invoice_id AND r.attempt = e.rows_attempt AND r.row ->> 'kind' <> 'charge')`;
+
 /** The entries of a tenant in a currency before an instant, in the order of their time. */
 export async function readAccountEntries(
   db: Db,
@@ -146,10 +152,7 @@ export async function readAccountEntries(
 ): Promise<AccountEntry[]> {
   const { rows } = await sql<AccountEntry>`
     SELECT e.tenant_id, e.currency, e.type, e.entry_at, e.id, e.ordinal, e.reference, e.reference_ref, e.reason,
-      e.amount,
-      (SELECT sum((r.row ->> 'net')::numeric + (r.row ->> 'tax')::numeric)
-       FROM invoice_rows r
-       WHERE r.invoice_id = e.invoice_id AND r.attempt = e.rows_attempt AND r.row ->> 'kind' <> 'charge') AS corrections
+      e.amount, ${correctionsOf} AS corrections
     FROM (${entries(position)}) e
     WHERE e.tenant_id = ${of.tenantId} AND e.currency = ${of.currency} AND e.entry_at < ${of.until}
     ORDER BY e.entry_at, array_position(${[...ENTRY_TYPES]}::text[], e.type), e.ordinal, e.id`.execute(db);

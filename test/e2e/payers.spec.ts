@@ -246,6 +246,133 @@ describe('the token', () => {
   });
 });
 
+describe('the statement of a payer', () => {
+  interface Statement {
+    readonly tenantId: string;
+    readonly opening: string;
+    readonly closing: string;
+    readonly paid: string;
+    readonly standing: Readonly<Record<string, string>>;
+    readonly entries: readonly {
+      readonly tenantId: string;
+      readonly type: string;
+      readonly id: string;
+      readonly number: string | null;
+      readonly amount: string;
+      readonly balance: string;
+    }[];
+  }
+  const OF = { payerId: 'holding', start: T('2026-05-15'), end: T('2026-09-01') };
+  const shown = ({ opening, entries, closing }: Statement): unknown[] => [
+    opening,
+    ...entries.map(({ tenantId, type, number, amount, balance }) =>
+      [tenantId, type, number ?? '', amount, balance].join(' '),
+    ),
+    closing,
+  ];
+  const pay = (tenantId: string, paymentId: string, amount: string, date: string) => ({
+    ...{ command: 'record-payment', tenantId, currency: 'USD', paymentId, amount, at: T(date), reference: 'bank <1>' },
+  });
+
+  beforeEach(async () => {
+    await test.apply(
+      deployment('e', 'shop'),
+      subscription('t', 'e', 'p'),
+      set('lab', 'holding', '2026-04-01', { effectiveUntil: T('2026-07-01') }),
+      set('shop', 'holding', '2026-04-01'),
+    );
+    // lab: 30.00 each for April and May and 20 %: 72.00. shop has no tax: 60.00.
+    await issue('2026-05-01');
+    await issue('2026-05-01', 'shop');
+    await test.apply(
+      // 70.00 of INV-000001, and 60.00 of INV-000002 with 5.00 left.
+      pay('lab', 'b1', '70.00', '2026-05-20'),
+      pay('shop', 'b1', '65.00', '2026-05-20'),
+      // 6.00 and 20 % are 7.20. 2.00 were left to pay, so 5.20 are credit of lab.
+      {
+        ...{ command: 'create-credit-note', invoiceId: 'INV-000001', at: T('2026-05-21'), amount: '6.00' },
+        reason: 'outage',
+      },
+    );
+    // lab: 36.00, of which its credit pays 5.20: 30.80. Void and billed again: the same.
+    await issue('2026-06-01');
+    await test.apply({ command: 'void-invoice', invoiceId: 'INV-000003', at: T('2026-06-02'), reason: 'wrong' });
+    await issue('2026-06-01');
+    await test.apply({ command: 'pay-invoice', invoiceId: 'INV-000004', at: T('2026-06-10') });
+    await issue('2026-07-01');
+    // lab pays for itself.
+    await issue('2026-08-01');
+    await issue('2026-08-01', 'shop');
+  });
+
+  it('has the invoices of all that it pays for, and what pays them', async () => {
+    const statement = await test.ask<Statement>('statement', OF);
+    expect(shown(statement)).toEqual([
+      // 72.00 + 60.00
+      '132.00',
+      'lab payment INV-000001 -70.00 62.00',
+      'shop payment INV-000002 -60.00 2.00',
+      'lab credit_note CN-000001 -2.00 0.00',
+      // 36.00 − 5.20, issued twice at the same instant
+      'lab invoice INV-000003 30.80 30.80',
+      'lab invoice INV-000004 30.80 61.60',
+      'lab void INV-000003 -30.80 30.80',
+      'lab invoice_payment INV-000004 -30.80 0.00',
+      'lab invoice INV-000005 36.00 36.00',
+      // June to August: 90.00
+      'shop invoice INV-000007 90.00 126.00',
+      '126.00',
+    ]);
+    expect(statement).toMatchObject({
+      ...{ tenantId: 'holding', payerId: 'holding', paid: '160.80' },
+      standing: { due: '126.00', credit: '0.00', unapplied: '0.00', balance: '126.00' },
+    });
+    expect(await test.ask('statement', { ...OF, start: '2026-05-15', end: '2026-09-01' })).toEqual(statement);
+    const page = await test.ask<string>('statement-document', OF);
+    expect(page).toContain('<p class="tenant">Globex Holding</p>');
+    expect(page).toContain('invoices that you pay for others');
+    expect(page).toContain('for shop; bank &lt;1&gt;');
+    expect(await test.ask<string>('statement-csv', OF)).toContain(
+      '\nshop,USD,2026-05-20T00:00:00Z,payment,b1,INV-000002,bank <1>,,-60.00,,,2.00\n',
+    );
+  });
+
+  it('has none of what is in the accounts of the tenants, and these have all', async () => {
+    expect(shown(await test.ask<Statement>('statement', { ...OF, payerId: undefined, tenantId: 'holding' }))).toEqual([
+      ...['0.00', '0.00'],
+    ]);
+    const { standing } = await test.ask<Statement>('statement', { ...OF, payerId: undefined, tenantId: 'shop' });
+    expect(standing).toMatchObject({ due: '90.00', unapplied: '5.00', balance: '85.00' });
+  });
+
+  it('loses what is withdrawn, and is as known earlier', async () => {
+    const asOf = String(await test.core.projector.catchUp());
+    await test.apply({
+      ...{ command: 'withdraw', what: 'record-payment', tenantId: 'shop', currency: 'USD', paymentId: 'b1' },
+      reason: 'bounced',
+    });
+    expect((await test.ask<Statement>('statement', OF)).closing).toBe('186.00');
+    expect((await test.ask<Statement>('statement', { ...OF, asOf })).closing).toBe('126.00');
+  });
+
+  it('is read by the payer and by staff only', async () => {
+    expect(await seen<Statement>('holding', 'statement', OF)).toMatchObject({ closing: '126.00' });
+    for (const who of ['lab', 'other']) await expect(seen(who, 'statement', OF)).rejects.toThrow('holding');
+    await expect(test.ask('statement', { ...OF, tenantId: 'lab' })).rejects.toThrow('exclude each other');
+  });
+
+  it('is checked against the log', async () => {
+    await test.core.pool.query("UPDATE payment_applications SET amount = amount + 1 WHERE tenant_id = 'shop'");
+    expect((await test.check()).failures).toContainEqual(
+      expect.objectContaining({
+        code: 'settlement_differs',
+        message: 'payer holding is to pay 126 USD for others, but the entries of its statement come to 125',
+      }),
+    );
+    await test.core.pool.query("UPDATE payment_applications SET amount = amount - 1 WHERE tenant_id = 'shop'");
+  });
+});
+
 it('books what is receivable as owed by the payer', async () => {
   await test.apply(set('lab', 'holding', '2026-04-01'), set('lab', null, '2026-05-01'));
   await issue('2026-05-01');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { invalid, notFound } from '#domain/errors';
-import { zCurrency, zInstant } from '#domain/schema';
-import { type StatementOf, statementOf } from '#billing/invoices/statement';
+import { zCurrency, zId, zInstant } from '#domain/schema';
+import { payerStatementOf, type Statement, type StatementOf, statementOf } from '#billing/invoices/statement';
 import { statementCsv } from '#exchange/documents/statement-csv';
 import { statementDocument as statementHtml } from '#exchange/documents/statement-document';
 import {
@@ -24,12 +24,16 @@ import { APRIL } from './story.js';
 
 const zEntry = z
   .object({
+    tenantId: z.string().describe('Whose invoice or payment it is'),
     at: zTimestamp,
     type: z
       .enum(ENTRY_TYPES)
       .describe('payment: recorded with record-payment · invoice_payment: the amount that pay-invoice says was paid'),
     id: z.string().describe('Of the invoice, the credit note, the payment or the refund'),
-    number: z.string().nullable().describe('null: payments and refunds have none'),
+    number: z
+      .string()
+      .nullable()
+      .describe('null: it has none. A payment of a payer has that of the invoice that it pays'),
     reference: z.string().nullable(),
     reason: z.string().nullable(),
     amount: zMoney.describe('What it adds to the balance'),
@@ -43,7 +47,8 @@ const zEntry = z
 
 const zStatement = z
   .object({
-    tenantId: z.string(),
+    tenantId: z.string().describe('Who owes the balance'),
+    payerId: z.string().nullable().describe('The same, if the statement is of invoices of others. null: of its own'),
     currency: z.string(),
     period: zSpan,
     opening: zMoney.describe('The balance at the start. Above zero: owed by the tenant; below: owed to it'),
@@ -74,6 +79,9 @@ const zStatement = z
 
 const zParams = zAsOf.extend({
   tenantId: zOptionalId.describe('Required, except for a tenant'),
+  payerId: zId
+    .optional()
+    .describe('Instead of tenantId: what this tenant is to pay of invoices of others, which are addressed to it'),
   currency: zCurrency.optional().describe('Default: the currency of the tenant'),
   start: zInstant,
   end: zInstant,
@@ -91,7 +99,7 @@ export const statement = defineQuery({
   answer: zStatement,
   example,
   async handle(params, context) {
-    return statementOf(context, (await subjectOf(params, context)).of);
+    return (await subjectOf(params, context)).statement;
   },
 });
 
@@ -105,7 +113,7 @@ export const statementTable = defineQuery({
   answer: z.string().describe('CSV (RFC 4180) with a line of column names'),
   example,
   async handle(params, context) {
-    return statementCsv(await statementOf(context, (await subjectOf(params, context)).of));
+    return statementCsv((await subjectOf(params, context)).statement);
   },
 });
 
@@ -119,10 +127,10 @@ export const statementDocument = defineQuery({
   answer: zHtml,
   example,
   async handle(params, context) {
-    const { of, tenant } = await subjectOf(params, context);
+    const { statement: shown, tenant } = await subjectOf(params, context);
     const details = await context.core.details.read([tenant.details_ref]);
     return statementHtml({
-      statement: await statementOf(context, of),
+      statement: shown,
       seller: context.core.keptSeller.configured.text,
       tenant: details.get(tenant.details_ref) ?? null,
       timeZone: tenant.time_zone,
@@ -133,17 +141,19 @@ export const statementDocument = defineQuery({
 
 /** Errors: `invalid_parameter`, `unknown_tenant`. */
 async function subjectOf(
-  { tenantId: asked, currency, start, end }: Params,
+  { tenantId: asked, payerId, currency, start, end }: Params,
   context: QueryContext,
-): Promise<{ readonly of: StatementOf; readonly tenant: TenantRow }> {
+): Promise<{ readonly statement: Statement; readonly tenant: TenantRow }> {
   const wrong = (field: string, message: string) =>
     invalid('invalid_parameter', `statement: ${field} ${message}`, [{ field, message }]);
-  const tenantId = await visibleTenant(context, asked);
+  if (payerId !== undefined && asked !== undefined) throw wrong('payerId', 'and tenantId exclude each other: give one');
+  const tenantId = await visibleTenant(context, payerId ?? asked);
   if (tenantId === null) throw wrong('tenantId', 'is missing: a statement is of one tenant');
   if (!inOrder({ start, end })) throw wrong('end', IN_ORDER.error);
   const [tenant] = await readTenants(context.core.db, context.position, [tenantId]);
   if (tenant === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
-  return { of: { tenantId, currency: currency ?? tenant.currency, period: { start, end } }, tenant };
+  const of: StatementOf = { tenantId, currency: currency ?? tenant.currency, period: { start, end } };
+  return { statement: await (payerId === undefined ? statementOf : payerStatementOf)(context, of), tenant };
 }
 
 export const statementOperations: Operations = {

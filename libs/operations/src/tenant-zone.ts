@@ -22,6 +22,8 @@ const zSubject = z.object({
   deploymentIds: zIds,
   subscriptionId: zIds,
   subscriptionIds: zIds,
+  /** Of a list or a statement of what it pays. In a command beside the tenant, it may be null. */
+  payerId: zIds.catch([]),
   invoiceId: zIds,
   /** Of an invoice, a credit note or a line, by id or number. */
   id: zIds,
@@ -56,6 +58,7 @@ export async function timeZoneOf(
 async function tenantsOf(core: LedgerCore, position: number, subject: Subject, date: string): Promise<string[]> {
   const named = [...subject.tenantId, ...subject.tenantIds];
   if (named.length > 0) return named;
+  if (subject.payerId.length > 0) return subject.payerId;
   const documents = [...subject.invoiceId, ...subject.id];
   const ofDocuments = await Promise.all(documents.map(async (id) => tenantOfDocument(core, position, id, date)));
   const ofSubscriptions = await Promise.all(

@@ -1,10 +1,11 @@
 import { type Account, balanceOf, foldAccount } from '#domain/invoices/settlement';
-import { decimal, text, ZERO } from '#domain/money/decimal';
+import { type Decimal, decimal, text, ZERO } from '#domain/money/decimal';
 import type { RecordedBillingEvent } from '#billing/invoices/invoice-events';
 import { ofType } from '#event-store/codec';
 import type { QueryContext } from '#ledger/query';
 import { ifReadable } from '#read-model/readable';
 import { readAllTenantCredits, readSettledInvoices } from '#projections/invoices/issued-invoices.read';
+import { readPayerBalances } from '#projections/payments/payer-entries.read';
 import { readAllPayments, readBalances } from '#projections/payments/payments.read';
 import type { PaymentRow } from '#projections/payments/payments.table';
 import { type Check, type Finding, REBUILD } from './finding.js';
@@ -24,7 +25,7 @@ const SETTLING = [
   'RefundWithdrawn',
 ] as const;
 
-/** Amounts due, credit, payments and balances of each tenant are as the log has them. */
+/** Amounts due, credit, payments and balances of each tenant, and of each payer, are as the log has them. */
 const settlements: Check = async (context) => {
   const accounts = await settlingEvents(context);
   const { core, position } = context;
@@ -34,8 +35,10 @@ const settlements: Check = async (context) => {
   const payments = Map.groupBy(await readAllPayments(core.db, position), keyOfAccountRow);
   const balances = new Map((await readBalances(core.db, position, null)).map((row) => [keyOfAccountRow(row), row]));
   const creditOf = new Map(credits.map((row) => [keyOfAccountRow(row), row.credit]));
-  return [...accounts].flatMap(([key, { tenantId, currency, events }]): Finding[] => {
+  const owedByPayers = new Map<string, Owed>();
+  const found = [...accounts].flatMap(([key, { tenantId, currency, events }]): Finding[] => {
     const account = foldAccount(events);
+    addOwed(owedByPayers, account, events);
     const credit = decimal(creditOf.get(key) ?? '0');
     const wrongCredit = credit.eq(account.credit)
       ? []
@@ -74,7 +77,50 @@ const settlements: Check = async (context) => {
       ...wrongBalance(account, balances.get(key)?.balance ?? '0', own),
     ];
   });
+  return [...found, ...wrongPayers(owedByPayers, await readPayerBalances(core.db, position))];
 };
+
+interface Owed {
+  readonly payerId: string;
+  readonly currency: string;
+  readonly amount: Decimal;
+}
+
+const keyOfPayer = ({ payerId: tenantId, currency }: Pick<Owed, 'payerId' | 'currency'>): string =>
+  keyOfAccount({ tenantId, currency });
+
+/** Adds what is left to pay of the invoices of an account that are addressed to payers. */
+function addOwed(owed: Map<string, Owed>, { settlements }: Account, events: readonly RecordedBillingEvent[]): void {
+  for (const { type, data } of events) {
+    if (type !== 'InvoiceIssued' || data.payer === undefined) continue;
+    const of = { payerId: data.payer.tenantId, currency: data.currency };
+    const settlement = settlements.get(data.invoiceId);
+    const open = settlement === undefined || settlement.isPaid ? ZERO : settlement.amountDue.minus(settlement.applied);
+    const key = keyOfPayer(of);
+    owed.set(key, { ...of, amount: open.plus(owed.get(key)?.amount ?? ZERO) });
+  }
+}
+
+/** The entries of a payer's statement add up to what is left to pay of the invoices that are addressed to it. */
+function wrongPayers(
+  owed: ReadonlyMap<string, Owed>,
+  rows: readonly { readonly payer_id: string; readonly currency: string; readonly balance: string }[],
+): Finding[] {
+  const shown = new Map(
+    rows.map((row) => [keyOfPayer({ payerId: row.payer_id, currency: row.currency }), row.balance]),
+  );
+  return [...owed].flatMap(([key, { payerId, currency, amount }]) => {
+    const balance = decimal(shown.get(key) ?? '0');
+    if (balance.eq(amount)) return [];
+    return [
+      differs(
+        `payer ${payerId} is to pay ${text(amount)} ${currency} for others, but the entries of its statement come to` +
+          ` ${text(balance)}`,
+        { tenantId: payerId, currency },
+      ),
+    ];
+  });
+}
 
 interface Key {
   readonly tenantId: string;

@@ -3,6 +3,7 @@ import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { isBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
+import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import {
   type AccountEntry,
@@ -11,7 +12,9 @@ import {
   readAccountEntries,
   readApplications,
   readStanding,
+  type Standing,
 } from '#projections/payments/payments.read';
+import { readPayerDue, readPayerEntries } from '#projections/payments/payer-entries.read';
 import { prepaidOf } from './prepaid-credit.js';
 
 /** Of a tenant, in a currency, between two instants. */
@@ -21,20 +24,57 @@ export interface StatementOf {
   readonly period: Period;
 }
 
-export type Statement = Awaited<ReturnType<typeof statementOf>>;
+export type Statement = Awaited<ReturnType<typeof statementFrom>>;
 
 /**
  * A statement of account: what a tenant owed at the start, what was invoiced, credited, paid and refunded, and what it
  * owes at the end. A balance below zero is owed to the tenant. A payment has what it paid before the end.
  */
-export async function statementOf(context: QueryContext, of: StatementOf) {
-  const { core, position } = context;
+export async function statementOf({ core, position }: QueryContext, of: StatementOf) {
   const { tenantId, currency, period } = of;
-  const all = await readAccountEntries(core.db, position, { tenantId, currency, until: period.end });
   const applications = (await readApplications(core.db, position, [tenantId])).filter(({ applied_at: at }) =>
     isBefore(at, period.end),
   );
-  const standing = await readStanding(core.db, position, { tenantId, currency });
+  return statementFrom(core, of, {
+    payerId: null,
+    all: await readAccountEntries(core.db, position, { tenantId, currency, until: period.end }),
+    appliedOf: ({ type, id }) => (type === 'payment' ? applications.filter((each) => each.payment_id === id) : []),
+    standing: await readStanding(core.db, position, { tenantId, currency }),
+    prepaid: await prepaidOf({ core, position }, of),
+  });
+}
+
+/**
+ * A statement of what a tenant is to pay for others: of the invoices that are addressed to it, what was due at their
+ * issue, and what voids, credit notes and payments take of it. Credit and payments as such are in the accounts of the
+ * billed tenants.
+ */
+export async function payerStatementOf({ core, position }: QueryContext, of: StatementOf): Promise<Statement> {
+  const { tenantId: payerId, currency, period } = of;
+  const none = moneyText(ZERO, currency);
+  return statementFrom(core, of, {
+    payerId,
+    all: await readPayerEntries(core.db, position, { payerId, currency, until: period.end }),
+    appliedOf: () => [],
+    standing: { due: await readPayerDue(core.db, position, { payerId, currency }), credit: '0', unapplied: '0' },
+    prepaid: { opening: none, topUps: [], bought: none, used: none, expired: none, closing: none },
+  });
+}
+
+interface Found {
+  readonly payerId: string | null;
+  /** All entries before the end. */
+  readonly all: readonly AccountEntry[];
+  readonly appliedOf: (entry: AccountEntry) => readonly Application[];
+  readonly standing: Standing;
+  readonly prepaid: Awaited<ReturnType<typeof prepaidOf>>;
+}
+
+async function statementFrom(
+  core: LedgerCore,
+  { tenantId, currency, period }: StatementOf,
+  { payerId, all, appliedOf, standing, prepaid }: Found,
+) {
   const money = (amount: Decimal): string => moneyText(amount, currency);
   const isEarlier = ({ entry_at: at }: AccountEntry): boolean => isBefore(at, period.start);
   const opening = amountOf(all.filter(isEarlier));
@@ -44,11 +84,13 @@ export async function statementOf(context: QueryContext, of: StatementOf) {
   let balance = opening;
   const entries = shown.map((entry) => {
     balance = balance.plus(decimal(entry.amount));
-    return { ...entryView(entry, applications, referenceOf(entry)), balance: money(balance) };
+    const own = appliedOf(entry).filter((each) => each.currency === currency);
+    return { ...entryView(entry, own, referenceOf(entry)), balance: money(balance) };
   });
   const { due, credit, unapplied } = standing;
   return {
     tenantId,
+    payerId,
     currency,
     period,
     opening: money(opening),
@@ -59,7 +101,7 @@ export async function statementOf(context: QueryContext, of: StatementOf) {
     paid: money(added('payment', 'invoice_payment').neg()),
     refunded: money(added('refund')),
     closing: money(balance),
-    prepaid: await prepaidOf(context, of),
+    prepaid,
     standing: {
       due: money(decimal(due)),
       credit: money(decimal(credit)),
@@ -71,10 +113,8 @@ export async function statementOf(context: QueryContext, of: StatementOf) {
 
 const amountOf = (entries: readonly AccountEntry[]): Decimal => sum(entries.map(({ amount }) => decimal(amount)));
 
-function entryView(entry: AccountEntry, applications: readonly Application[], reference: string | null) {
-  const { type, entry_at: at, id, ordinal, currency, reason, amount, corrections } = entry;
-  const own =
-    type === 'payment' ? applications.filter((each) => each.payment_id === id && each.currency === currency) : [];
+function entryView(entry: AccountEntry, own: readonly Application[], reference: string | null) {
+  const { tenant_id: tenantId, type, entry_at: at, id, ordinal, currency, reason, amount, corrections } = entry;
   const money = (value: Decimal): string => moneyText(value, currency);
   const applied = [...Map.groupBy(own, ({ ordinal: invoice }) => invoice)].map(([invoice, of]) => ({
     number: documentNumber('INV', invoice),
@@ -82,6 +122,7 @@ function entryView(entry: AccountEntry, applications: readonly Application[], re
   }));
   const isCorrecting = corrections !== null && !decimal(corrections).eq(ZERO);
   return {
+    tenantId,
     at,
     type,
     id,

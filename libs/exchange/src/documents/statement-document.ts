@@ -35,7 +35,7 @@ const NAMES: Readonly<Record<Statement['entries'][number]['type'], string>> = {
 
 /** A statement of account as sent to the tenant. Errors: `DoesNotAddUp`. */
 export function statementDocument({ statement, seller, tenant, timeZone, shownAsOf }: StatementDocument): string {
-  const { tenantId, currency, period, opening, closing, entries, standing } = statement;
+  const { tenantId, payerId, currency, period, opening, closing, entries, standing } = statement;
   const title = 'Statement of account';
   assertAddsUp(title, 'its entries', [opening, ...entries.map(({ amount }) => amount)], closing);
   const dates = new Dates(timeZone);
@@ -47,6 +47,7 @@ export function statementDocument({ statement, seller, tenant, timeZone, shownAs
     tenantId,
     facts: [
       ['Period', dates.period(period)],
+      ...(payerId === null ? [] : [['Of', 'invoices that you pay for others'] as const]),
       ['Currency', currency],
       ['Opening balance', opening],
       ['Closing balance', closing],
@@ -56,7 +57,7 @@ export function statementDocument({ statement, seller, tenant, timeZone, shownAs
     bodies: [
       html`<tbody>${[
         sumRow('sum', WIDTH, 'Opening balance', opening),
-        ...entries.map((entry) => entryRow(entry, dates)),
+        ...entries.map((entry) => entryRow(entry, dates, payerId)),
         sumRow('total', WIDTH, `Closing balance, ${currency}`, closing),
       ]}</tbody>`,
       totalsBody(statement),
@@ -65,15 +66,18 @@ export function statementDocument({ statement, seller, tenant, timeZone, shownAs
     notes: [
       `All amounts are in ${currency}. Days and times are those of ${timeZone}.` +
         ' A balance above zero is owed by you, a balance below zero is owed to you.',
-      `Now due: ${standing.due}. Your credit: ${standing.credit}. Left of payments: ${standing.unapplied}.`,
+      payerId === null
+        ? `Now due: ${standing.due}. Your credit: ${standing.credit}. Left of payments: ${standing.unapplied}.`
+        : `Now due: ${standing.due}. An invoice is shown less the credit that it took.`,
     ],
     forStaff: [],
   });
 }
 
-function entryRow(entry: Statement['entries'][number], dates: Dates): Html {
-  const { type, number, id, reference, reason, corrections, applied, at, amount, balance } = entry;
+function entryRow(entry: Statement['entries'][number], dates: Dates, payerId: string | null): Html {
+  const { tenantId, type, number, id, reference, reason, corrections, applied, at, amount, balance } = entry;
   const said = [
+    ...(payerId === null ? [] : [`for ${tenantId}`]),
     ...(reference === null ? [] : [reference]),
     ...(reason === null ? [] : [reason]),
     ...(corrections === null ? [] : [`corrections of earlier invoices: ${corrections}`]),
