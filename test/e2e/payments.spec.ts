@@ -161,7 +161,9 @@ describe('a statement of account', () => {
       ['query', 'statement', 'tenantId=acme', `start=${T('2026-05-01')}`, `end=${T('2026-06-01')}`, '--csv'],
       { env: { DATABASE_URL: test.url } },
     );
-    expect(stdout.split('\n')[0]).toBe('at,type,id,number,reference,reason,amount,corrections,applied,balance');
+    expect(stdout.split('\n')[0]).toBe(
+      'tenantId,at,type,id,number,reference,reason,amount,corrections,applied,balance',
+    );
     expect(stdout).toContain(',invoice,');
     await expect(test.ask('statement', { start: T('2026-05-01'), end: T('2026-06-01') })).rejects.toThrow(
       'tenantId is missing',
