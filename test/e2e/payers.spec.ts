@@ -109,10 +109,15 @@ describe('a payer', () => {
   });
 
   it('is the one at the end of what an invoice bills', async () => {
-    await test.apply(set('lab', 'holding', '2026-05-01', { effectiveUntil: T('2026-06-01') }));
-    // As of 1 May, the invoice is about the time before.
-    expect((await issue('2026-05-01')).payerId).toBeNull();
-    expect((await issue('2026-06-01')).payerId).toBe('holding');
+    await test.apply(
+      set('lab', 'holding', '2026-04-01', { effectiveUntil: T('2026-05-01') }),
+      set('lab', 'shop', '2026-06-01', { effectiveUntil: T('2026-07-01') }),
+    );
+    // The fees of April and of May, in advance: April has ended. So it is if they are billed days later.
+    const first = await issue('2026-05-03');
+    expect([first.payerId, first.total]).toEqual(['holding', '72.00']);
+    // The fee of June alone, in advance, and that of July.
+    expect((await issue('2026-06-01')).payerId).toBe('shop');
     expect((await issue('2026-07-01')).payerId).toBeNull();
   });
 
@@ -278,7 +283,7 @@ describe('the statement of a payer', () => {
     await test.apply(
       deployment('e', 'shop'),
       subscription('t', 'e', 'p'),
-      set('lab', 'holding', '2026-04-01', { effectiveUntil: T('2026-07-01') }),
+      set('lab', 'holding', '2026-04-01', { effectiveUntil: T('2026-08-01') }),
       set('shop', 'holding', '2026-04-01'),
     );
     // lab: 30.00 each for April and May and 20 %: 72.00. shop has no tax: 60.00.

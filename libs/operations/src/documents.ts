@@ -13,11 +13,10 @@ import {
   type InvoiceDocument,
   type Parties,
 } from '#exchange/documents/invoice-document';
-import { type InvoiceView, invoiceView, payerOf } from '#billing/invoices/invoice-view';
+import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
 import { readCredits } from '#projections/credits/credits.read';
 import { readDeployments } from '#projections/deployments/deployments.read';
 import { readIssuedPosition } from '#projections/invoices/invoices.read';
-import { readPayers, toPayer } from '#projections/payers/payers.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
 import { zHtml } from './answers.js';
@@ -44,7 +43,7 @@ export const invoiceDocument = defineQuery({
     const parties = await partiesOf(
       context,
       row,
-      invoice.lines.map(({ deploymentId }) => deploymentId),
+      { payerId: invoice.payerId, deploymentIds: invoice.lines.map(({ deploymentId }) => deploymentId) },
       asOf,
     );
     return invoiceHtml({
@@ -73,7 +72,7 @@ export const creditNoteDocument = defineQuery({
     const parties = await partiesOf(
       context,
       invoice,
-      creditNote.rows.map(({ deploymentId }) => deploymentId),
+      { payerId: invoice.payer_id, deploymentIds: creditNote.rows.map(({ deploymentId }) => deploymentId) },
       asOf,
       row,
     );
@@ -91,11 +90,17 @@ export function shownAsOf({ asOf, knownAt }: AsOf, position: number): string | n
   return asked !== null && /^\d+$/.test(asked) ? `log position ${asked}` : asked;
 }
 
+/** What an invoice names. */
+interface Named {
+  readonly payerId: string | null;
+  readonly deploymentIds: readonly (string | null)[];
+}
+
 /** Who the parties of an invoice were when it was computed. `note`: its credit note, which has a seller of its own. */
 export async function partiesOf(
   context: QueryContext,
   invoice: InvoiceRow,
-  deploymentIds: readonly (string | null)[],
+  { payerId, deploymentIds }: Named,
   asOf: AsOf,
   note?: History<CreditNoteRow>,
 ): Promise<Parties & { readonly sellerDetails: Seller }> {
@@ -105,7 +110,7 @@ export async function partiesOf(
   if (tenant === undefined) throw notFound('unknown_tenant', `tenant ${invoice.tenant_id} is not registered`);
   const issued = await issuedEvent(context, invoice);
   const own = issued?.detailsRef ?? tenant.details_ref;
-  const payer = await payerRefOf(context, invoice, issued);
+  const payer = issued === null ? await payerRefOf(context, payerId) : (issued.payer?.detailsRef ?? null);
   const ref = payer ?? own;
   const noted =
     note === undefined ? undefined : ofType(await eventAt(context, note.position_from), 'CreditNoteIssued').data;
@@ -124,15 +129,8 @@ export async function partiesOf(
   };
 }
 
-/** The details of the payer that an invoice is addressed to: of a draft, of the one as known now. null: it has none. */
-async function payerRefOf(
-  { core, position }: QueryContext,
-  invoice: InvoiceRow,
-  issued: EventData<'InvoiceIssued'> | null,
-): Promise<string | null> {
-  if (issued !== null) return issued.payer?.detailsRef ?? null;
-  const payers = (await readPayers(core.db, position, [invoice.tenant_id])).map(toPayer);
-  const payerId = payerOf(invoice, { payers });
+/** The details of the payer that a draft is addressed to, as known now. null: it has none. */
+async function payerRefOf({ core, position }: QueryContext, payerId: string | null): Promise<string | null> {
   const [payer] = payerId === null ? [] : await readTenants(core.db, position, [payerId]);
   return payer?.details_ref ?? null;
 }

@@ -109,7 +109,11 @@ async function saidOf(
   note?: History<CreditNoteRow>,
 ): Promise<Said> {
   const { core, position } = context;
-  const { sellerDetails: seller, tenant, ...said } = await partiesOf(context, row, deploymentIds, {}, note);
+  const {
+    sellerDetails: seller,
+    tenant,
+    ...said
+  } = await partiesOf(context, row, { payerId: row.payer_id, deploymentIds }, {}, note);
   return {
     then: { ...said, seller, tenant },
     async now() {

@@ -220,7 +220,8 @@ export class Invoicing {
           result: { invoiceId, status: 'void', reason, ...quarantinedIn(invoice) },
         };
       }
-      const payerId = payerFor(account.payers, asOf);
+      const charged = invoice.rows.map(({ chargePeriod }) => chargePeriod);
+      const payerId = payerFor(account.payers, asOf, charged);
       const payer = payerId === null ? null : await this.read.account({ position: known, tenantId: payerId });
       const tree = await treeAt(this.core, position);
       const seller = await this.core.keptSeller.ref();

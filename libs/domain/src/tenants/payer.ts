@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { conflict, invalid } from '../errors.js';
 import { type IdSchema, zId } from '../schema.js';
 import { correctedFields, periodsOfTerms, setFields, type TermsPeriod, type TermsVersion } from '../terms/terms.js';
-import { type Instant, isBefore } from '../time/instant.js';
-import { overlaps } from '../time/period.js';
+import { earlier, type Instant, isBefore, later } from '../time/instant.js';
+import { contains, overlaps, type Period } from '../time/period.js';
 
 /** Who pays for a tenant: another tenant, to which its invoices are addressed. In the stream of the tenant. */
 const termsWith = (zId: IdSchema) =>
@@ -27,12 +27,21 @@ export interface Payer extends TermsPeriod<PayerTerms> {
 }
 
 /**
- * To whom an invoice as of an instant is addressed: the payer at the end of what it bills. null: the tenant itself. A
- * payer of the payer is not asked.
+ * To whom an invoice as of an instant is addressed: who pays at the end of the last charge period that has ended by
+ * then, or where all of it is in advance, at the beginning. null: the tenant itself. A payer of the payer is not asked.
  */
-export const payerFor = (payers: readonly Payer[], asOf: Instant): string | null =>
-  payers.find(({ period }) => isBefore(period.start, asOf) && (period.end === null || !isBefore(period.end, asOf)))
-    ?.terms.payerId ?? null;
+export function payerFor(payers: readonly Payer[], asOf: Instant, charged: readonly Period[]): string | null {
+  const ended = charged.filter(({ end }) => !isBefore(asOf, end)).map(({ end }) => end);
+  const [first, ...others] = charged.map(({ start }) => start);
+  const until = ended.length > 0 || first === undefined ? ended.reduce(later, ended[0] ?? asOf) : null;
+  const start = others.reduce(earlier, first ?? asOf);
+  const found = payers.find(({ period }) =>
+    until === null
+      ? contains(period, start)
+      : isBefore(period.start, until) && (period.end === null || !isBefore(period.end, until)),
+  );
+  return found?.terms.payerId ?? null;
+}
 
 /** Errors: `own_payer`. */
 export function assertAnother(tenantId: string, payerId: string | null): void {

@@ -107,6 +107,7 @@ const INVOICES = [
   'number',
   'status',
   'tenantId',
+  'payerId',
   'currency',
   'asOf',
   'issuedAt',

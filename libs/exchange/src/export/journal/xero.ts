@@ -36,5 +36,5 @@ export async function* xeroFile(
 }
 
 /** What a line is of, in words that a person finds in the journal. */
-export const aboutOf = ({ tenantId, provider, document, kind, chargeMonth }: Posting): string =>
-  [document, tenantId ?? provider, kind, chargeMonth].filter((each) => each !== null).join(' ');
+export const aboutOf = ({ payerId, tenantId, provider, document, kind, chargeMonth }: Posting): string =>
+  [document, payerId ?? tenantId ?? provider, kind, chargeMonth].filter((each) => each !== null).join(' ');
