@@ -193,7 +193,7 @@ describe.each(LOGS)('a rebuild, with %s as the log', (_log, open) => {
 
   it('is refused for unknown names, and while another is running', async () => {
     await expect(test.ledger.rebuilder.rebuild({ only: ['nothing'] })).rejects.toThrow(
-      'Unknown projection nothing. Projections: tenants, deployments',
+      'Unknown projection nothing. Projections: tenants, payers, deployments',
     );
     const both = await Promise.allSettled([
       test.ledger.rebuilder.rebuild({ preview: true }),
