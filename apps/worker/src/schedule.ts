@@ -9,6 +9,7 @@ import type { Ledger } from '#operations/ledger';
 import { meteredDays } from '#operations/metering';
 import { meterDue } from '#operations/metering-run';
 import { resources } from '#operations/resources';
+import { troubleIn } from '#postgres/connection';
 
 const DAILY_METERING = 'daily-metering';
 /** 01:10 UTC: from then on the inventory of the day before counts as reported. A worker that starts earlier waits. */
@@ -76,7 +77,7 @@ export async function scheduleMetering(
     application_name: 'ledgerline scheduler',
   });
   boss.on('error', (error) => {
-    logger.error({ error: error.message }, 'the scheduler reported an error');
+    logger.error({ error: troubleIn(error) }, 'the scheduler reported an error');
   });
   const stopping = new AbortController();
   await boss.start();

@@ -91,6 +91,11 @@ describe('a connection is lost', () => {
 it('tells an operator what was lost, also where the error does not', () => {
   const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
   expect(troubleIn(reset)).toBe('the connection to the database is lost (read ECONNRESET)');
+  // The scheduler adds its queue to the message.
+  const piped = Object.assign(new Error('write EPIPE (Queue: daily-metering, Worker: 1)'), { code: 'EPIPE' });
+  expect(troubleIn(piped)).toBe(
+    'the connection to the database is lost (write EPIPE (Queue: daily-metering, Worker: 1))',
+  );
   expect(troubleIn(new Error('Connection terminated unexpectedly'))).toBe('Connection terminated unexpectedly');
   expect(troubleIn(new Error('line 1 was never opened'))).toBe('line 1 was never opened');
 });
