@@ -52,13 +52,17 @@ export async function readCostDeliveries(db: Db, of: readonly DeliveryKey[]): Pr
   return rows;
 }
 
-/** The last deliveries of these accounts and months, and of parts of them, of any provider. */
-export async function readDeliveriesOf(db: Db, names: readonly string[]): Promise<History<CostDeliveryRow>[]> {
+/** The last deliveries of these names, of any provider, and those that are, or are parts of, these wholes. */
+export async function readDeliveriesOf(
+  db: Db,
+  names: readonly string[],
+  wholes: readonly string[],
+): Promise<History<CostDeliveryRow>[]> {
   const { rows } = await sql<History<CostDeliveryRow>>`
     SELECT * FROM cost_deliveries
     WHERE position_to IS NULL
-      AND (delivery = ${anyOf(names)}
-        OR EXISTS (SELECT FROM unnest(${names}::text[]) name WHERE starts_with(delivery, name || ' ')))
+      AND (delivery = ${anyOf([...names, ...wholes])}
+        OR EXISTS (SELECT FROM unnest(${wholes}::text[]) whole WHERE starts_with(delivery, whole || ' ')))
     ORDER BY provider, delivery`.execute(db);
   return rows;
 }

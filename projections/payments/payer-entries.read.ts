@@ -2,8 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import { at } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
-import { correctionsOf } from './payments.read.js';
-import { type AccountEntry, ENTRY_TYPES } from './payments.read.js';
+import { type AccountEntry, listedEntries } from './payments.read.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -51,13 +50,7 @@ export async function readPayerEntries(
   position: number,
   of: { readonly payerId: string; readonly currency: string; readonly until: Instant },
 ): Promise<AccountEntry[]> {
-  const { rows } = await sql<AccountEntry>`
-    SELECT e.tenant_id, e.currency, e.type, e.entry_at, e.id, e.ordinal, e.reference, e.reference_ref, e.reason,
-      e.amount, ${correctionsOf} AS corrections
-    FROM (${entries(position)}) e
-    WHERE e.payer_id = ${of.payerId} AND e.currency = ${of.currency} AND e.entry_at < ${of.until}
-    ORDER BY e.entry_at, array_position(${[...ENTRY_TYPES]}::text[], e.type), e.ordinal, e.id`.execute(db);
-  return rows;
+  return listedEntries(db, entries(position), { ...of, isOf: sql`e.payer_id = ${of.payerId}` });
 }
 
 /** What each payer is to pay by all its entries, in each currency. */

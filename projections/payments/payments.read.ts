@@ -139,7 +139,7 @@ const entries = (position: number) => sql`
   FROM refunds WHERE ${at(position)}`;
 
 /** SQL: what the corrections of an invoice `e` come to, with tax. */
-export const correctionsOf = sql`
+const correctionsOf = sql`
   (SELECT sum((r.row ->> 'net')::numeric + (r.row ->> 'tax')::numeric)
    FROM invoice_rows r
    WHERE r.invoice_id = e.invoice_id AND r.attempt = e.rows_attempt AND r.row ->> 'kind' <> 'charge')`;
@@ -150,11 +150,20 @@ export async function readAccountEntries(
   position: number,
   of: { readonly tenantId: string; readonly currency: string; readonly until: Instant },
 ): Promise<AccountEntry[]> {
+  return listedEntries(db, entries(position), { ...of, isOf: sql`e.tenant_id = ${of.tenantId}` });
+}
+
+/** Those of SQL with the columns of an entry and of `correctionsOf`, in the order of their time. */
+export async function listedEntries(
+  db: Db,
+  all: RawBuilder<unknown>,
+  of: { readonly isOf: RawBuilder<unknown>; readonly currency: string; readonly until: Instant },
+): Promise<AccountEntry[]> {
   const { rows } = await sql<AccountEntry>`
     SELECT e.tenant_id, e.currency, e.type, e.entry_at, e.id, e.ordinal, e.reference, e.reference_ref, e.reason,
       e.amount, ${correctionsOf} AS corrections
-    FROM (${entries(position)}) e
-    WHERE e.tenant_id = ${of.tenantId} AND e.currency = ${of.currency} AND e.entry_at < ${of.until}
+    FROM (${all}) e
+    WHERE ${of.isOf} AND e.currency = ${of.currency} AND e.entry_at < ${of.until}
     ORDER BY e.entry_at, array_position(${[...ENTRY_TYPES]}::text[], e.type), e.ordinal, e.id`.execute(db);
   return rows;
 }

@@ -120,6 +120,7 @@ describe('export focus of imported costs', () => {
   });
   const imported = async (text: string, more: object = {}, name = 'csv'): Promise<readonly number[]> =>
     countsOf(await backfilled(test, 'costs', await files.write(`${(count += 1)}.${name}`, text), {}, more));
+  const named = (name: string) => ({ delivery: { name, isPartial: false } });
   const exported = async (period: string, version?: string): Promise<Row[]> => {
     const rows: Row[] = [];
     const params = version === undefined ? { period } : { period, version };
@@ -215,9 +216,7 @@ describe('export focus of imported costs', () => {
 
   it('corrects a line whose key was recorded before long ones were hashed', async () => {
     await test.apply({ ...COST, lines: [recordedBefore().line] });
-    expect(await imported(csv({ BilledCost: '1.75' }), { delivery: { name: 'next', isPartial: false } })).toEqual([
-      ...[1, 0, 0, 1, 0],
-    ]);
+    expect(await imported(csv({ BilledCost: '1.75' }), named('next'))).toEqual([...[1, 0, 0, 1, 0]]);
     const lines = await readNamedCostLines(test.core.db, await test.core.log.head(), APRIL, { after: null, limit: 9 });
     expect(lines.map(({ line_key, amount }) => [line_key, amount])).toEqual([[recordedBefore().line.lineKey, '1.75']]);
   });
@@ -234,7 +233,6 @@ describe('export focus of imported costs', () => {
   }
 
   it('takes over what a later delivery says of the same charge, without a correction of money', async () => {
-    const named = (name: string) => ({ delivery: { name, isPartial: false } });
     const twice = [
       { InvoiceId: '', SkuId: 'a' },
       { InvoiceId: '', SkuId: 'a' },
@@ -273,8 +271,7 @@ describe('export focus of imported costs', () => {
     expect(await imported(csv(FULL))).toEqual([1, 0, 1, 0, 0]);
     // One event: the file was imported.
     expect((await test.core.log.head()) - head).toBe(1);
-    const named = { delivery: { name: 'next', isPartial: false } };
-    expect(await imported(csv({ RegionName: 'Eire' }), named)).toEqual([1, 0, 1, 0, 0]);
+    expect(await imported(csv({ RegionName: 'Eire' }), named('next'))).toEqual([1, 0, 1, 0, 0]);
     expect(await shown('2026-04', 'RegionName')).toEqual([['Eire']]);
   });
 

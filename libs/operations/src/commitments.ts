@@ -198,11 +198,12 @@ async function agreed(
       `plan ${version.planId} is in ${version.currency}, the commitment in ${currency}: nothing is converted`,
       [{ field: 'currency', message: `is not ${version.currency}, the currency of the plan` }],
     );
+  const billed = { plans, changes: changesOf(subscription, plans), timeZone };
   const starts = new Set(held.map(({ period }) => period.start));
   for (const [index, term] of terms.entries()) {
     if (index === 0 && !starts.has(term.start))
-      assertBoundary(subscription, plans, timeZone, { at: term.start, field: 'terms[0].start' });
-    assertBoundary(subscription, plans, timeZone, { at: term.end, field: `terms[${index}].end` });
+      assertBoundary(subscription, billed, { at: term.start, field: 'terms[0].start' });
+    assertBoundary(subscription, billed, { at: term.end, field: `terms[${index}].end` });
   }
   return {
     ...{ commitmentId, subscriptionId, deploymentId, tenantId, currency, terms },
@@ -222,12 +223,10 @@ const plansOf = async (core: LedgerCore, { plans }: Subscription): Promise<Plans
 /** Refuses an instant at which no billing period ends. Errors: `commitment_period`. */
 function assertBoundary(
   subscription: Subscription,
-  plans: Plans,
-  timeZone: string,
+  billed: Parameters<typeof billedFrom>[1],
   { at, field }: { readonly at: Instant; readonly field: string },
 ): void {
-  const changes = changesOf(subscription, plans);
-  const { billingPeriod, next } = billedFrom(subscription, { plans, changes, timeZone }, lastInstantBefore(at));
+  const { billingPeriod, next } = billedFrom(subscription, billed, lastInstantBefore(at));
   if (next === at) return;
   throw invalid(
     'commitment_period',

@@ -1,6 +1,7 @@
 import { FIRST_ITEMS, moreThan } from '../parts/growing.ts';
 import { Button, Group, List, Text } from '@mantine/core';
 import { createContext, type ReactNode, useContext, useState } from 'react';
+import { isUuid } from '#domain/uuid';
 import type {
   EventReference,
   Explained as Answer,
@@ -36,16 +37,14 @@ function useFirst(): readonly [first: number, askFor: (first: number) => void] {
   ];
 }
 
-/** An id that tells a person nothing. */
-const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
-
+/** A UUID tells a person nothing. */
 const titleOf = (id: string): string => (isPosition(id) ? `the event at position ${id}` : id);
 
 function Explained({ id }: { readonly id: string }) {
   const [first, askFor] = useFirst();
   const explained = useAnswer('explain', { id, first }, { grows: true });
   return (
-    <Page title={UUID.test(id) ? 'Explanation' : `Explanation of ${titleOf(id)}`}>
+    <Page title={isUuid(id) ? 'Explanation' : `Explanation of ${titleOf(id)}`}>
       <AskFor value={askFor}>
         <Answered answer={explained}>{(data) => <Tree of={data} />}</Answered>
       </AskFor>

@@ -1,12 +1,11 @@
 import { TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { errorOf } from '#domain/errors';
+import { isUuid } from '#domain/uuid';
 import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
 import { isEventPosition, useGo } from '../moment.ts';
 import { keyIn, keyText } from '../prices.ts';
 import { useSession } from '../session.tsx';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Nothing has this name. Any other error is thrown. */
 function noneIfUnknown(error: unknown): { readonly items: readonly { readonly tenantId: string | null }[] } {
@@ -49,7 +48,7 @@ export function Search() {
   const search = async (wanted: string): Promise<string> => {
     if (/^INV-\d+$/i.test(wanted)) return `/invoices/${wanted.toUpperCase()}`;
     // Ids are free text: what looks like a position, or like an id of the ledger, may be the id of a tenant.
-    if (UUID.test(wanted) || (tenantId === null && isEventPosition(wanted)))
+    if (isUuid(wanted) || (tenantId === null && isEventPosition(wanted)))
       return (tenantId === null ? await thingOf(wanted) : undefined) ?? `/explain/${wanted}`;
     const rate = await rateOf(wanted);
     if (rate !== undefined) return rate;

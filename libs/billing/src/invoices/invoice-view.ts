@@ -80,7 +80,7 @@ export async function invoiceViews(context: QueryContext, rows: readonly Invoice
     const quantities = new Map((parts[index] ?? []).flatMap((of) => quantitiesOf(of, usage)));
     return printInvoice(row, {
       contents: { claimed, rows: rowsOf(id), lines: shown.get(id) ?? [], quantities, corrected },
-      payerId: row.ordinal === null ? payerOf(row.as_of, account, rowsOf(id)) : row.payer_id,
+      payerId: row.ordinal === null ? payerFor(account.payers, row.as_of, rowsOf(id)) : row.payer_id,
       taxes: account.taxes,
       tenantCredit: creditOf(row),
       notes: notes.get(id) ?? [],
@@ -103,13 +103,6 @@ function linesShown({ row, account, known, lines }: Found, rows: readonly Frozen
 
 const throughCorrections = (asOf: Instant, rows: readonly FrozenRow[]): Instant =>
   rows.reduce((at, { chargePeriod }) => later(at, chargePeriod.start), asOf);
-
-const payerOf = (asOf: Instant, { payers }: TenantAccount, rows: readonly FrozenRow[]): string | null =>
-  payerFor(
-    payers,
-    asOf,
-    rows.map(({ chargePeriod }) => chargePeriod),
-  );
 
 /** An issued invoice shows its tenant as known when the invoice was computed. */
 const knownOf = (position: number, { computed_at: computedAt }: InvoiceRow): number => computedAt ?? position;
@@ -256,7 +249,7 @@ export async function invoicePreview(
     number: null,
     status: 'preview' as const,
     tenantId,
-    payerId: payerOf(at, account, rows),
+    payerId: payerFor(account.payers, at, rows),
     currency,
     asOf: at,
     lines: printLines(contents, currency),

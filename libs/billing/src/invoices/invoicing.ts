@@ -220,8 +220,7 @@ export class Invoicing {
           result: { invoiceId, status: 'void', reason, ...quarantinedIn(invoice) },
         };
       }
-      const charged = invoice.rows.map(({ chargePeriod }) => chargePeriod);
-      const payerId = payerFor(account.payers, asOf, charged);
+      const payerId = payerFor(account.payers, asOf, invoice.rows);
       const payer = payerId === null ? null : await this.read.account({ position: known, tenantId: payerId });
       const tree = await treeAt(this.core, position);
       const seller = await this.core.keptSeller.ref();

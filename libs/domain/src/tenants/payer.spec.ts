@@ -22,6 +22,7 @@ describe('the payer of an invoice', () => {
     ['only the fee of August, in advance', '2026-08-01', [AUGUST], null],
     ['nothing, as of the end of July', '2026-08-01', [], 'holding'],
   ])('of %s', (_name, asOf, periods, payer) => {
-    expect(payerFor(PAYERS, T(asOf), periods)).toBe(payer);
+    const rows = periods.map((chargePeriod) => ({ chargePeriod }));
+    expect(payerFor(PAYERS, T(asOf), rows)).toBe(payer);
   });
 });

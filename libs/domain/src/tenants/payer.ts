@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { conflict, invalid } from '../errors.js';
 import { type IdSchema, zId } from '../schema.js';
 import { correctedFields, periodsOfTerms, setFields, type TermsPeriod, type TermsVersion } from '../terms/terms.js';
-import { earlier, type Instant, isBefore, later } from '../time/instant.js';
+import { earlier, type Instant, isBefore, lastInstantBefore, later } from '../time/instant.js';
 import { contains, overlaps, type Period } from '../time/period.js';
 
 /** Who pays for a tenant: another tenant, to which its invoices are addressed. In the stream of the tenant. */
@@ -30,17 +30,17 @@ export interface Payer extends TermsPeriod<PayerTerms> {
  * To whom an invoice as of an instant is addressed: who pays at the end of the last charge period that has ended by
  * then, or where all of it is in advance, at the beginning. null: the tenant itself. A payer of the payer is not asked.
  */
-export function payerFor(payers: readonly Payer[], asOf: Instant, charged: readonly Period[]): string | null {
-  const ended = charged.filter(({ end }) => !isBefore(asOf, end)).map(({ end }) => end);
-  const [first, ...others] = charged.map(({ start }) => start);
-  const until = ended.length > 0 || first === undefined ? ended.reduce(later, ended[0] ?? asOf) : null;
-  const start = others.reduce(earlier, first ?? asOf);
-  const found = payers.find(({ period }) =>
-    until === null
-      ? contains(period, start)
-      : isBefore(period.start, until) && (period.end === null || !isBefore(period.end, until)),
-  );
-  return found?.terms.payerId ?? null;
+export function payerFor(
+  payers: readonly Payer[],
+  asOf: Instant,
+  rows: readonly { readonly chargePeriod: Period }[],
+): string | null {
+  const ends = rows.map(({ chargePeriod: { end } }) => end).filter((end) => !isBefore(asOf, end));
+  const isInAdvance = rows.length > 0 && ends.length === 0;
+  const at = isInAdvance
+    ? rows.map(({ chargePeriod: { start } }) => start).reduce(earlier)
+    : lastInstantBefore(ends.reduce(later, ends[0] ?? asOf));
+  return payers.find(({ period }) => contains(period, at))?.terms.payerId ?? null;
 }
 
 /** Errors: `own_payer`. */

@@ -80,13 +80,13 @@ export class CostDeliveries {
 
   private add(file: number, item: CostItem, source: SourceRow): Promise<void> | undefined {
     const { row, identity } = source;
-    const { provider, delivery, partOf = delivery, invoiceRef, mayHaveBills = false } = item;
+    const { provider, delivery, partOf, invoiceRef, mayHaveBills = false } = item;
     const name = idOf(item);
     const known = this.deliveries.get(name) ?? {
       index: this.deliveries.size,
       provider: ownText(provider),
       delivery: ownText(delivery),
-      partOf: ownText(partOf),
+      partOf: partOf === undefined ? null : ownText(partOf),
       files: new Set(),
       mended: new Set(),
       mayHaveBills,

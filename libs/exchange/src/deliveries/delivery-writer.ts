@@ -35,8 +35,8 @@ export interface Delivery {
   readonly index: number;
   readonly provider: string;
   readonly delivery: string;
-  /** What its name begins with if a file may have other parts of it. Else its name. */
-  readonly partOf: string;
+  /** What its name begins with if a file may have other parts of it. */
+  readonly partOf: string | null;
   /** The numbers of the files that have rows of it. */
   readonly files: Set<number>;
   /** The beginnings of the digests of files from which rows of it were rejected, and are mended. */

@@ -25,7 +25,9 @@ export async function vanishedFrom(
       last !== undefined && !isResumed && (mode === null || mode === 'whole'),
   );
   if (replaced.length === 0) return [];
-  const read = await readDeliveriesOf(db, [...new Set(replaced.map(({ of }) => of.partOf))]);
+  const names = [...new Set(replaced.map(({ of }) => of.delivery))];
+  const wholes = [...new Set(replaced.flatMap(({ of }) => of.partOf ?? []))];
+  const read = await readDeliveriesOf(db, names, wholes);
   const delivered = new Set(known.map(({ of }) => JSON.stringify([of.provider, of.delivery])));
   return read
     .filter(({ provider, delivery }) => !delivered.has(JSON.stringify([provider, delivery])))
@@ -33,7 +35,7 @@ export async function vanishedFrom(
       const files = new Set(last.files.map(({ sha256 }) => sha256));
       const beside = replaced.find(
         ({ of, recorded }) =>
-          isPartOf(last.delivery, of.partOf) && recorded.last?.files.some(({ sha256 }) => files.has(sha256)) === true,
+          mayComeWith(of, last.delivery) && recorded.last?.files.some(({ sha256 }) => files.has(sha256)) === true,
       );
       return beside === undefined ? [] : [{ last, beside }];
     })
@@ -45,4 +47,5 @@ export async function vanishedFrom(
     }));
 }
 
-const isPartOf = (delivery: string, name: string): boolean => delivery === name || delivery.startsWith(`${name} `);
+const mayComeWith = ({ delivery, partOf }: Delivery, other: string): boolean =>
+  other === delivery || (partOf !== null && (other === partOf || other.startsWith(`${partOf} `)));
