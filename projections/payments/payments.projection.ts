@@ -79,16 +79,16 @@ const refunding = (sign: (amount: Decimal) => Decimal): Pick<Handler<OfRefund['t
 });
 
 export const paymentsProjection = versionedProjection('payments', {
-  version: 3,
+  version: 4,
   tables: [payments, paymentApplications, refunds],
   on: {
     PaymentRecorded: {
       touches,
       apply: (event, rows) => {
-        const { tenantId, currency, paymentId, amount, at } = event.data;
+        const { tenantId, currency, paymentId, amount, at, payerId } = event.data;
         const row: PaymentRow = {
           ...{ tenant_id: tenantId, currency, payment_id: paymentId, amount, paid_at: at },
-          ...{ ...referenceOf(event.data), unapplied: amount, refunded: '0' },
+          ...{ payer_id: payerId ?? null, ...referenceOf(event.data), unapplied: amount, refunded: '0' },
         };
         rows.set(payments, keyOf(event), [row]);
         apply(event, rows);

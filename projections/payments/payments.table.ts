@@ -11,6 +11,8 @@ export const payments = defineTable({
     payment_id: text,
     amount: numeric,
     paid_at: timestamptz,
+    /** Who sent it. null: not stated. */
+    payer_id: text.nullable(),
     /** In the event itself: of older events only. */
     reference: text.nullable(),
     /** In the private texts. */

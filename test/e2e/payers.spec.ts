@@ -108,6 +108,17 @@ describe('a payer', () => {
     );
   });
 
+  it('without payment terms pays by those of the tenant', async () => {
+    await test.apply(
+      tenant('agency', { paymentTermsDays: 10 }),
+      deployment('e', 'agency'),
+      subscription('t', 'e', 'p'),
+      set('agency', 'shop', '2026-04-01'),
+    );
+    // Nothing is agreed with shop: 1 May and 10 days.
+    expect(await issue('2026-05-01', 'agency')).toMatchObject({ payerId: 'shop', dueAt: T('2026-05-11') });
+  });
+
   it('is the one at the end of what an invoice bills', async () => {
     await test.apply(
       set('lab', 'holding', '2026-04-01', { effectiveUntil: T('2026-05-01') }),
@@ -383,8 +394,15 @@ it('books what is receivable as owed by the payer', async () => {
   await issue('2026-05-01');
   await issue('2026-06-01');
   const KEY = { tenantId: 'lab', currency: 'USD' };
-  // 72.00 of INV-000001, and 4.00 of INV-000002
-  await test.apply({ command: 'record-payment', ...KEY, paymentId: 'b', amount: '76.00', at: T('2026-06-10') });
+  // 72.00 of INV-000001, and 4.00 of INV-000002. They have two addressees, so they are named.
+  const payment = { command: 'record-payment', ...KEY, paymentId: 'b', amount: '76.00', at: T('2026-06-10') };
+  expect(await test.refused(payment)).toMatchObject({ code: 'ambiguous_payer' });
+  expect(await test.refused({ ...payment, payerId: 'nobody' })).toMatchObject({ code: 'unknown_tenant' });
+  await test.apply({ ...payment, payerId: 'holding', paymentId: 'a', amount: '0.01', invoiceIds: [] });
+  expect(await test.ask('payments', { tenantId: 'lab' })).toMatchObject({
+    items: [{ paymentId: 'a', payerId: 'holding', unapplied: '0.01' }],
+  });
+  await test.apply({ ...payment, invoiceIds: ['INV-000001', 'INV-000002'] });
   await test.apply({ command: 'pay-invoice', invoiceId: 'INV-000002', at: T('2026-06-20') });
   const receivables = async (period: string) => {
     const { rows } = await test.ledger.export('journal', { period, format: 'jsonl' }, ADMIN);

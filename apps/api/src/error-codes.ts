@@ -1,6 +1,8 @@
 /** Every code that a refusal may have; a test finds them in the sources. */
 export const ERROR_CODES: readonly string[] = [
+  'addressed_to_another',
   'already_connected',
+  'ambiguous_payer',
   'ambiguous_plan_item',
   'ambiguous_provider',
   'amount_not_at_scale',

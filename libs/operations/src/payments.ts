@@ -51,7 +51,8 @@ type AccountKey = Pick<z.output<typeof zPaymentKey>, 'tenantId' | 'currency'> & 
 
 const PAID = '2026-05-05T00:00:00Z';
 const invoiceIds = z.array(zId).optional();
-const OPEN_ONES = 'Default: all that are open and were issued by then, oldest first';
+const OPEN_ONES =
+  'Default: all that are open, were issued by then and are addressed to whoever sent the payment, oldest first';
 
 type Referring = Pick<EventData<'PaymentRecorded'>, 'reference' | 'referenceRef' | 'referenceHash'>;
 
@@ -98,6 +99,7 @@ const recordPayment = defineCommand({
   fields: zPaymentKey.extend({
     amount: zDecimal,
     at: zInstant,
+    payerId: zId.optional().describe('Who sent it: the tenant itself, or one that pays for it. Default: not stated'),
     reference: zText.optional().describe('What the bank says of it; erasable'),
     invoiceIds: invoiceIds.describe(`The invoices that it pays, in this order. ${OPEN_ONES}`),
   }),
@@ -127,6 +129,8 @@ const recordPayment = defineCommand({
   },
   async handle(call, core) {
     const { invoiceIds: named, reference: _, ...payment } = call.fields;
+    const { tenantId, payerId } = payment;
+    if (payerId !== undefined && payerId !== tenantId) tenantOf(await core.book.load(tenantStream(payerId)), payerId);
     const ids = await idsOf(core, named);
     return decide(core, call, payment, async (billed) =>
       referring(core, call.fields, (of) => decidePayment(billed, { ...payment, ...of }, ids)),
@@ -289,6 +293,7 @@ const zPayment = z
     paymentId: z.string(),
     amount: zMoney,
     at: zTimestamp,
+    payerId: z.string().nullable().describe('Who sent it: the tenant itself, or its payer. null: not stated'),
     reference: z.string().nullable(),
     applied: z
       .array(
@@ -344,6 +349,7 @@ async function withApplications(core: LedgerCore, position: number, rows: readon
       paymentId: row.payment_id,
       amount: money(row.amount),
       at: row.paid_at,
+      payerId: row.payer_id,
       reference: referenceOf(row),
       applied: (applied.get(keyOf(row)) ?? []).map((each) => ({
         invoiceId: each.invoice_id,

@@ -54,7 +54,7 @@ export function issuedEvents(
   { invoiceId, account, payer, issuedAt, computedAt, seller, tree }: Issuing,
 ): LedgerEvent[] {
   const { tenantId, currency, timeZone, detailsRef, detailsHash } = account;
-  const { paymentTermsDays: days } = payer ?? account;
+  const days = payer?.paymentTermsDays ?? account.paymentTermsDays;
   const attempt = randomUUID();
   const chunks: FrozenRow[][] = packed(invoice.rows);
   return [

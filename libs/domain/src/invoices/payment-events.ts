@@ -24,6 +24,8 @@ export const paymentEventsWith = (zId: IdSchema) => ({
     currency: zCurrency,
     amount: zDecimal,
     at: zInstant,
+    /** The tenant that sent it: this one, or one that pays for it. Absent: not stated. */
+    payerId: zId.optional(),
     ...zReference,
     applied: zApplied,
   }),
@@ -83,6 +85,8 @@ export type PaymentEvent = EventOf<typeof paymentEventsWith>;
 export interface PaymentState {
   readonly amount: Decimal;
   readonly at: Instant;
+  /** Who sent it. undefined: not stated. */
+  readonly payerId: string | undefined;
   /** What pays no invoice and was not refunded. */
   readonly unapplied: Decimal;
   readonly refunded: Decimal;

@@ -26,7 +26,7 @@ const KEY = { tenantId: 't1', currency: 'USD' };
 const BY = { reason: 'a typo' };
 type Event = InvoiceEvent | PaymentEvent;
 
-const issued = (invoiceId: string, total: string): InvoiceEvent[] => [
+const issued = (invoiceId: string, total: string, payerId?: string): InvoiceEvent[] => [
   {
     type: 'InvoiceDrafted',
     data: { invoiceId, ...KEY, asOf: AT, attempt: 'a', chunks: 0, partsHash: '' },
@@ -36,6 +36,7 @@ const issued = (invoiceId: string, total: string): InvoiceEvent[] => [
     data: {
       ...{ invoiceId, ...KEY, issuedAt: AT, computedAt: 1, attempt: 'a', chunks: 0, rowsHash: '' },
       ...{ subtotal: total, tax: '0', total, detailsRef: 'r', detailsHash: 'h' },
+      ...(payerId === undefined ? {} : { payer: { tenantId: payerId, detailsRef: 'r', detailsHash: 'h' } }),
     },
   },
 ];
@@ -101,6 +102,51 @@ describe('a payment', () => {
     expect(standing(more).left).toEqual(['p 0 0', 'q 25 0']);
     const applied = [...more, ...apply(billed(more), 'q', 'a1', ['i2'])];
     expect(standing(applied)).toEqual({ open: ['i1 30 0', 'i2 60 60 paid'], left: ['p 0 0', 'q 5 0'], credit: '0' });
+  });
+
+  describe('where invoices are addressed to several', () => {
+    // 30 to the tenant itself, then 60 and 20 to its payer.
+    const SPLIT = [...issued('i1', '30'), ...issued('i2', '60', 'holding'), ...issued('i3', '20', 'holding')];
+    const record = (amount: string, payerId?: string, invoiceIds?: string[]): Event[] => [
+      ...SPLIT,
+      ...recordPayment(billed(SPLIT), { ...payment('p', amount), payerId }, invoiceIds),
+    ];
+
+    it('pays those that are addressed to whoever sent it, and no older ones', () => {
+      // 70 − 60 = 10 for the second.
+      expect(standing(record('70', 'holding')).open).toEqual(['i1 30 0', 'i2 60 60 paid', 'i3 20 10']);
+      // 70 − 30 = 40 stay on the payment.
+      const own = standing(record('70', 't1'));
+      expect([own.open, own.left]).toEqual([['i1 30 30 paid', 'i2 60 0', 'i3 20 0'], ['p 40 0']]);
+      expect(standing(record('70', 'holding', ['i3'])).left).toEqual(['p 50 0']);
+      expect(code(() => record('70', 'holding', ['i3', 'i1']))).toBe('addressed_to_another');
+    });
+
+    it('says who sent it, or which invoices it pays', () => {
+      expect(() => record('70')).toThrow(
+        'open invoices of tenant t1 are addressed to t1 and holding. Name the invoices with invoiceIds, or state who' +
+          ' sent the payment with payerId of record-payment.',
+      );
+      expect(standing(record('70', undefined, ['i3', 'i1'])).open).toEqual([
+        'i1 30 30 paid',
+        'i2 60 0',
+        'i3 20 20 paid',
+      ]);
+      // With the first one paid, all that is open is the payer's.
+      const paid = record('30', 't1');
+      const after = [...paid, ...recordPayment(billed(paid), payment('q', '70'), undefined)];
+      expect(standing(after).open).toEqual(['i1 30 30 paid', 'i2 60 60 paid', 'i3 20 10']);
+    });
+
+    it('is applied later by the same rule', () => {
+      const kept = record('70', 'holding', []);
+      expect(standing([...kept, ...apply(billed(kept), 'p', 'a1')]).open).toEqual([
+        ...['i1 30 0', 'i2 60 60 paid', 'i3 20 10'],
+      ]);
+      expect(code(() => apply(billed(kept), 'p', 'a1', ['i1']))).toBe('addressed_to_another');
+      const unstated = record('70', undefined, []);
+      expect(code(() => apply(billed(unstated), 'p', 'a1'))).toBe('ambiguous_payer');
+    });
   });
 
   it('that never was leaves its invoices unpaid', () => {

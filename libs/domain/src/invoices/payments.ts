@@ -26,13 +26,20 @@ const openOf = ({ account, invoices }: Billed, invoiceId: string): Decimal => {
 /** `2026-05-05`. Dates of banks have no time of day, so days are compared, in UTC as in the journal. */
 const dayOf = (at: Instant): string => at.slice(0, 10);
 
+/** What is left of a payment, and who sent it. undefined: not stated. */
+interface Left {
+  readonly left: Decimal;
+  readonly at: Instant;
+  readonly payerId: string | undefined;
+}
+
 /**
- * The amounts that pay invoices, one after the other, until nothing is left. Unless invoices are named, those that were
- * issued by then. Errors: `unknown_invoice`, `invoice_not_issued`, `payment_before_issue`.
+ * The amounts that pay invoices, one after the other, until nothing is left: those that are named, else `openInvoices`.
+ * Errors: `unknown_invoice`, `invoice_not_issued`, `payment_before_issue`, `addressed_to_another`, `ambiguous_payer`.
  */
 function applicationsOf(
   billed: Billed,
-  { left: amount, at }: { readonly left: Decimal; readonly at: Instant },
+  { left: amount, at, payerId }: Left,
   invoiceIds: readonly string[] | undefined,
 ): Applied {
   for (const invoiceId of invoiceIds ?? []) {
@@ -45,17 +52,41 @@ function applicationsOf(
     if (status !== 'issued')
       throw conflict('invoice_not_issued', `invoice ${invoiceId} is ${status}: only an issued invoice can be paid`);
     assertIssuedBy(billed.account, invoiceId, at);
+    const addressee = billed.account.settlements.get(invoiceId)?.payerId;
+    if (payerId !== undefined && addressee !== payerId)
+      throw conflict(
+        'addressed_to_another',
+        `invoice ${invoiceId} is addressed to ${addressee ?? 'nobody'}, and the payment is from ${payerId}.` +
+          ` Name invoices that are addressed to ${payerId}, or record the payment without payerId.`,
+      );
   }
   const applied: Applied = [];
   let left = amount;
-  const isIssued = (invoiceId: string): boolean => laterIssue(billed.account, invoiceId, at) === undefined;
-  for (const invoiceId of new Set(invoiceIds ?? [...billed.account.settlements.keys()].filter(isIssued))) {
+  for (const invoiceId of new Set(invoiceIds ?? openInvoices(billed, { at, payerId }))) {
     const paid = min(left, openOf(billed, invoiceId));
     if (paid.lte(ZERO)) continue;
     applied.push({ invoiceId, amount: text(paid) });
     left = left.minus(paid);
   }
   return applied;
+}
+
+/**
+ * The open invoices that were issued by an instant, oldest first: those addressed to whoever sent the payment. Where
+ * that is not stated, all of them, which must have one addressee. Errors: `ambiguous_payer`.
+ */
+function openInvoices(billed: Billed, { at, payerId }: Pick<Left, 'at' | 'payerId'>): string[] {
+  const open = [...billed.account.settlements].filter(
+    ([id]) => laterIssue(billed.account, id, at) === undefined && openOf(billed, id).gt(ZERO),
+  );
+  const addressees = new Set(open.map(([, settlement]) => settlement.payerId));
+  if (payerId === undefined && addressees.size > 1)
+    throw conflict(
+      'ambiguous_payer',
+      `open invoices of tenant ${billed.tenantId} are addressed to ${[...addressees].join(' and ')}.` +
+        ' Name the invoices with invoiceIds, or state who sent the payment with payerId of record-payment.',
+    );
+  return open.flatMap(([id, settlement]) => (payerId === undefined || settlement.payerId === payerId ? [id] : []));
 }
 
 /** The day on which an invoice was issued, if that is after an instant. */
@@ -97,19 +128,20 @@ type Recorded = Extract<PaymentEvent, { type: 'PaymentRecorded' }>['data'];
 type BillingEvent = PaymentEvent | InvoiceEvent;
 
 /**
- * Records a payment. It pays the named invoices, else all open ones from the oldest on; the rest stays on the payment.
- * 100.00 for invoices of 30.00 and 60.00 leaves 10.00. Errors: `payment_exists`, `invalid_amount`, those of
- * `applicationsOf`.
+ * Records a payment. It pays the named invoices, else all open ones from the oldest on that are addressed to whoever
+ * sent it; the rest stays on the payment. 100.00 for invoices of 30.00 and 60.00 leaves 10.00. Errors:
+ * `payment_exists`, `invalid_amount`, those of `applicationsOf`.
  */
 export function recordPayment(
   billed: Billed,
   payment: Omit<Recorded, 'applied'>,
   invoiceIds: readonly string[] | undefined,
 ): BillingEvent[] {
-  const { paymentId, amount, currency, at } = payment;
+  const { paymentId, amount, currency, at, payerId } = payment;
   if (billed.account.payments.has(paymentId))
     throw conflict('payment_exists', `payment ${paymentId} is recorded already. Withdraw it, or use another id.`);
-  const applied = applicationsOf(billed, { left: moneyAboveZero(amount, currency, 'amount'), at }, invoiceIds);
+  const left = moneyAboveZero(amount, currency, 'amount');
+  const applied = applicationsOf(billed, { left, at, payerId }, invoiceIds);
   return [{ type: 'PaymentRecorded', data: { ...payment, applied } }, ...paidBy(billed, applied, at)];
 }
 
@@ -129,7 +161,7 @@ export function applyPayment(
   { paymentId, applicationId, at }: Application,
   invoiceIds: readonly string[] | undefined,
 ): BillingEvent[] {
-  const { unapplied, applications, at: paidAt } = paymentOf(billed, paymentId);
+  const { unapplied, applications, at: paidAt, payerId } = paymentOf(billed, paymentId);
   if (applications.has(applicationId))
     throw conflict(
       'application_exists',
@@ -140,7 +172,7 @@ export function applyPayment(
       'application_before_payment',
       `payment ${paymentId} was made on ${dayOf(paidAt)}, so it can't pay invoices on ${dayOf(at)}. Correct the date.`,
     );
-  const applied = applicationsOf(billed, { left: unapplied, at }, invoiceIds);
+  const applied = applicationsOf(billed, { left: unapplied, at, payerId }, invoiceIds);
   if (applied.length === 0)
     throw conflict(
       'nothing_to_apply',

@@ -6,6 +6,8 @@ import { type Applied, appliedBy, type PaymentEvent, type PaymentState, type Ref
 
 /** The amount to pay of an issued invoice, with tax, in its currency: total − creditTaken, never below 0. */
 export interface Settlement {
+  /** The tenant that the invoice is addressed to: the billed one, or its payer. */
+  readonly payerId: string;
   readonly issuedAt: Instant;
   readonly total: Decimal;
   readonly creditTaken: Decimal;
@@ -80,7 +82,8 @@ export function foldAccount(events: Iterable<InvoiceEvent | PaymentEvent>): Acco
   for (const { type, data } of events) {
     if (type === 'InvoiceIssued') {
       const { creditLeft, ...settlement } = settle(decimal(data.total), credit);
-      settlements.set(data.invoiceId, { ...settlement, issuedAt: data.issuedAt, applied: ZERO, ...UNPAID });
+      const payerId = data.payer?.tenantId ?? data.tenantId;
+      settlements.set(data.invoiceId, { payerId, ...settlement, issuedAt: data.issuedAt, applied: ZERO, ...UNPAID });
       setCredit(creditLeft, data.issuedAt);
     }
     if (type === 'InvoiceVoided') {
@@ -102,7 +105,7 @@ export function foldAccount(events: Iterable<InvoiceEvent | PaymentEvent>): Acco
     }
     if (type === 'PaymentRecorded') {
       const amount = decimal(data.amount);
-      payments.set(data.paymentId, { ...NOTHING, at: data.at, amount, unapplied: amount });
+      payments.set(data.paymentId, { ...NOTHING, at: data.at, payerId: data.payerId, amount, unapplied: amount });
       apply(data, PLUS, { payments, settlements });
     }
     if (type === 'PaymentApplied') apply(data, PLUS, { payments, settlements });
