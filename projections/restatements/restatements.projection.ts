@@ -99,7 +99,7 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
  * many: if nothing differs, invoicing books nothing. Marks that are missing would lose money.
  */
 export const restatementsProjection = projection('restatements', {
-  version: 9,
+  version: 10,
   tables: [restatements],
   async project(batch, client) {
     const first = await firstClaim(client);
@@ -181,10 +181,13 @@ const couponCorrected = (data: RecordedEvent<'GrantWithdrawn' | 'RevocationWithd
 });
 
 /**
- * Lines that meet a condition on `$3` and end at or after an instant. A line that ended there may now continue.
+ * Lines that meet a condition on `$3` and end at or after an instant. A line that ended there may now continue. That of
+ * a commitment, wherever it ends: its term may go on after it, where the deployment comes back to the tenant.
  */
 const endingAfter = (condition: string, value: string, from: Instant): Query => ({
-  from: `${LINES} WHERE ${condition} AND l.period_end >= $4::timestamptz AND ${CLAIMED}`,
+  from:
+    `${LINES} WHERE ${condition} AND (l.period_end >= $4::timestamptz OR l.billing_kind = '${COMMITMENT}')` +
+    ` AND ${CLAIMED}`,
   values: [value, from],
 });
 

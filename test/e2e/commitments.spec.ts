@@ -310,6 +310,34 @@ describe('a commitment', () => {
     expect(await rows('2026-07-01', 'b')).toEqual(['hours 06-01/07-01 charge 500.00']);
   });
 
+  it('is billed once where the deployment comes back within the term, as said in either way', async () => {
+    const move = (command: object) => test.apply({ deploymentId: 'd-a', ...command });
+    await test.apply(committed());
+    await use('2026-04-10', '30');
+    await move({ command: 'assign-deployment', tenantId: 'b', from: T('2026-05-01') });
+    // 100.00 − 30.00, due where the deployment goes
+    expect(await rows('2026-05-20')).toEqual(['commitment 04-01/05-01 charge 70.00', 'hours 04-01/05-01 charge 30.00']);
+    await move({ command: 'assign-deployment', tenantId: 'a', from: T('2026-06-01') });
+    // The term goes on to its end: what was billed of the shorter one is reversed
+    expect(await rows('2026-06-02')).toEqual(['commitment 04-01/05-01 reversal -70.00']);
+    await use('2026-06-10', '20');
+    // 100.00 − 30.00 − 20.00
+    expect(await rows('2026-07-01')).toEqual(['commitment 04-01/07-01 charge 50.00', 'hours 06-02/07-01 charge 20.00']);
+    const correction = { command: 'correct-assignment', reason: 'a typo', effectiveFrom: T('2026-06-01') };
+    await move({ ...correction, tenantId: 'b' });
+    expect(await rows('2026-07-02')).toEqual([
+      'commitment 04-01/05-01 rebooked 70.00',
+      'commitment 04-01/07-01 reversal -50.00',
+      'hours 06-02/07-01 reversal -20.00',
+    ]);
+    await move({ ...correction, tenantId: 'a', effectiveFrom: T('2026-06-15') });
+    // 100.00 − 30.00: the hours of 10 June are of the other tenant
+    expect(await rows('2026-07-03')).toEqual([
+      'commitment 04-01/05-01 reversal -70.00',
+      'commitment 04-01/07-01 rebooked 70.00',
+    ]);
+  });
+
   it('is due again when the invoice of its true-up is voided', async () => {
     await test.apply(committed());
     const bill = await billed(test, 'a', '2026-07-01');
