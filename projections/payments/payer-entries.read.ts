@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
 import { at } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
-import { type AccountEntry, listedEntries } from './payments.read.js';
+import { type AccountEntry, currenciesOfEntries, listedEntries } from './payments.read.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -51,6 +51,33 @@ export async function readPayerEntries(
   of: { readonly payerId: string; readonly currency: string; readonly until: Instant },
 ): Promise<AccountEntry[]> {
   return listedEntries(db, entries(position), { ...of, isOf: sql`e.payer_id = ${of.payerId}` });
+}
+
+/** The currencies of the entries of a payer before an instant. */
+export const readPayerCurrencies = async (
+  db: Db,
+  position: number,
+  { payerId, until }: { readonly payerId: string; readonly until: Instant },
+): Promise<string[]> => currenciesOfEntries(db, entries(position), { isOf: sql`e.payer_id = ${payerId}`, until });
+
+/** What a payer owes of the invoices of a tenant: by its entries before an instant, and by all of them. */
+export interface OwedByPayer {
+  readonly payer_id: string;
+  readonly closing: string;
+  readonly due: string;
+}
+
+/** What payers owe, or owed, of the invoices of a tenant. */
+export async function readOwedByPayers(
+  db: Db,
+  position: number,
+  { tenantId, currency, until }: { readonly tenantId: string; readonly currency: string; readonly until: Instant },
+): Promise<OwedByPayer[]> {
+  const { rows } = await sql<OwedByPayer>`
+    SELECT payer_id, coalesce(sum(amount) FILTER (WHERE entry_at < ${until}), 0) AS closing, sum(amount) AS due
+    FROM (${entries(position)}) e WHERE tenant_id = ${tenantId} AND currency = ${currency}
+    GROUP BY payer_id ORDER BY payer_id`.execute(db);
+  return rows;
 }
 
 /** What each payer is to pay by all its entries, in each currency. */

@@ -112,30 +112,37 @@ export interface AccountEntry {
   readonly amount: string;
   /** Of an invoice: what its corrections of earlier invoices come to, with tax. null: it has none. */
   readonly corrections: string | null;
+  /** Whom its invoice is addressed to, or who sent the payment. null: the tenant itself, or not stated. */
+  readonly payer_id: string | null;
 }
 
 /** `invoice_id`: of an invoice, whose rows may have corrections. */
 const entries = (position: number) => sql`
   SELECT tenant_id, currency, 'invoice' AS type, issued_at AS entry_at, invoice_id::text AS id, ordinal,
-    NULL AS reference, NULL::uuid AS reference_ref, NULL AS reason, total AS amount, invoice_id, rows_attempt
+    NULL AS reference, NULL::uuid AS reference_ref, NULL AS reason, total AS amount, invoice_id, rows_attempt,
+    payer_id
   FROM invoices WHERE ${at(position)} AND ordinal IS NOT NULL
   UNION ALL
-  SELECT tenant_id, currency, 'void', voided_at, invoice_id::text, ordinal, NULL, NULL, NULL, -total, NULL, NULL
+  SELECT tenant_id, currency, 'void', voided_at, invoice_id::text, ordinal, NULL, NULL, NULL, -total, NULL, NULL,
+    payer_id
   FROM invoices WHERE ${at(position)} AND ordinal IS NOT NULL AND status = 'void'
   UNION ALL
   SELECT tenant_id, currency, 'invoice_payment', paid_at, invoice_id::text, ordinal, NULL, NULL, NULL,
-    coalesce(amount_applied, 0) - amount_due, NULL, NULL
+    coalesce(amount_applied, 0) - amount_due, NULL, NULL, payer_id
   FROM invoices WHERE ${at(position)} AND status = 'paid' AND amount_due <> coalesce(amount_applied, 0)
   UNION ALL
-  SELECT tenant_id, currency, 'credit_note', issued_at, credit_note_id::text, ordinal, NULL, NULL, reason, -total,
-    NULL, NULL
-  FROM credit_notes WHERE ${at(position)}
+  SELECT c.tenant_id, c.currency, 'credit_note', c.issued_at, c.credit_note_id::text, c.ordinal, NULL, NULL, c.reason,
+    -c.total, NULL, NULL, i.payer_id
+  FROM credit_notes c
+  LEFT JOIN invoices i ON i.invoice_id = c.invoice_id AND ${at(position, 'i')}
+  WHERE ${at(position, 'c')}
   UNION ALL
-  SELECT tenant_id, currency, 'payment', paid_at, payment_id, NULL, reference, reference_ref, NULL, -amount, NULL, NULL
+  SELECT tenant_id, currency, 'payment', paid_at, payment_id, NULL, reference, reference_ref, NULL, -amount, NULL, NULL,
+    nullif(payer_id, tenant_id)
   FROM payments WHERE ${at(position)}
   UNION ALL
   SELECT tenant_id, currency, 'refund', refunded_at, refund_id, NULL, reference, reference_ref, reason, amount, NULL,
-    NULL
+    NULL, NULL
   FROM refunds WHERE ${at(position)}`;
 
 /** SQL: what the corrections of an invoice `e` come to, with tax. */
@@ -161,11 +168,29 @@ export async function listedEntries(
 ): Promise<AccountEntry[]> {
   const { rows } = await sql<AccountEntry>`
     SELECT e.tenant_id, e.currency, e.type, e.entry_at, e.id, e.ordinal, e.reference, e.reference_ref, e.reason,
-      e.amount, ${correctionsOf} AS corrections
+      e.amount, ${correctionsOf} AS corrections, e.payer_id
     FROM (${all}) e
     WHERE ${of.isOf} AND e.currency = ${of.currency} AND e.entry_at < ${of.until}
     ORDER BY e.entry_at, array_position(${[...ENTRY_TYPES]}::text[], e.type), e.ordinal, e.id`.execute(db);
   return rows;
+}
+
+/** The currencies of the entries of a tenant before an instant. */
+export const readEntryCurrencies = async (
+  db: Db,
+  position: number,
+  { tenantId, until }: { readonly tenantId: string; readonly until: Instant },
+): Promise<string[]> => currenciesOfEntries(db, entries(position), { isOf: sql`e.tenant_id = ${tenantId}`, until });
+
+/** The currencies of some of SQL with the columns of an entry, in their order. */
+export async function currenciesOfEntries(
+  db: Db,
+  all: RawBuilder<unknown>,
+  of: { readonly isOf: RawBuilder<unknown>; readonly until: Instant },
+): Promise<string[]> {
+  const { rows } = await sql<{ currency: string }>`
+    SELECT DISTINCT e.currency FROM (${all}) e WHERE ${of.isOf} AND e.entry_at < ${of.until} ORDER BY 1`.execute(db);
+  return rows.map(({ currency }) => currency);
 }
 
 /** What each tenant owes by all its entries, in each currency. */

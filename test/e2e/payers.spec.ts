@@ -349,7 +349,7 @@ describe('the statement of a payer', () => {
     expect(page).toContain('invoices that you pay for others');
     expect(page).toContain('for shop; bank &lt;1&gt;');
     expect(await test.ask<string>('statement-csv', OF)).toContain(
-      '\nshop,USD,2026-05-20T00:00:00Z,payment,b1,INV-000002,bank <1>,,-60.00,,,2.00\n',
+      '\nshop,USD,2026-05-20T00:00:00Z,payment,b1,INV-000002,bank <1>,,-60.00,,,2.00,holding\n',
     );
   });
 
@@ -359,6 +359,62 @@ describe('the statement of a payer', () => {
     ]);
     const { standing } = await test.ask<Statement>('statement', { ...OF, payerId: undefined, tenantId: 'shop' });
     expect(standing).toMatchObject({ due: '90.00', unapplied: '5.00', balance: '85.00' });
+  });
+
+  it('is told apart from what each tenant owes itself', async () => {
+    const of = async <Answer = object>(tenantId: string, name = 'statement'): Promise<Answer> =>
+      test.ask<Answer>(name, { ...OF, payerId: undefined, tenantId });
+    // 36.00 of INV-005 to holding, 36.00 of INV-006 to lab itself.
+    expect(await of('lab')).toMatchObject({
+      ...{ closing: '72.00', ownClosing: '36.00' },
+      owedByPayers: [{ payerId: 'holding', closing: '36.00', due: '36.00' }],
+      standing: { due: '72.00', balance: '72.00', ownBalance: '36.00' },
+    });
+    // 60.00 − 65.00 + 90.00 = 85.00. What is left of its payment is its own: 85.00 − 90.00.
+    expect(await of('shop')).toMatchObject({
+      ...{ closing: '85.00', ownClosing: '-5.00' },
+      standing: { balance: '85.00', ownBalance: '-5.00' },
+    });
+    // Before INV-005 and INV-006: holding owes nothing at the end, but 36.00 now.
+    expect(await test.ask('statement', { tenantId: 'lab', start: OF.start, end: T('2026-07-01') })).toMatchObject({
+      ...{ closing: '0.00', ownClosing: '0.00' },
+      owedByPayers: [{ payerId: 'holding', closing: '0.00', due: '36.00' }],
+    });
+    const { entries } = await of<{ entries: readonly { number: string | null; payerId: string | null }[] }>('lab');
+    expect(entries.map(({ number, payerId }) => `${number ?? 'payment'} ${payerId ?? 'itself'}`)).toEqual([
+      ...['payment itself', 'CN-000001 holding', 'INV-000003 holding', 'INV-000004 holding', 'INV-000003 holding'],
+      ...['INV-000004 holding', 'INV-000005 holding', 'INV-000006 itself'],
+    ]);
+    const page = await of<string>('lab', 'statement-document');
+    expect(page).toContain('<dt>To be paid by you</dt><dd>36.00</dd>');
+    expect(page).toContain('To be paid by holding');
+    expect(page).toContain('addressed to holding');
+    expect(page).toContain('Now due: 72.00, of it 36.00 by holding.');
+    expect((await of<string>('lab', 'statement-csv')).split('\n').slice(-4)).toEqual([
+      'lab,USD,2026-09-01T00:00:00Z,closing,,,,,,,,72.00,',
+      'lab,USD,2026-09-01T00:00:00Z,closing_of_payer,,,,,,,,36.00,holding',
+      'lab,USD,2026-09-01T00:00:00Z,closing_of_tenant,,,,,,,,36.00,',
+      '',
+    ]);
+  });
+
+  it('names the other currencies in which there are amounts', async () => {
+    await test.apply(
+      { command: 'correct-tenant', tenantId: 'other', currencies: ['USD', 'EUR'], reason: 'as agreed' },
+      deployment('o', 'other'),
+      { ...plan('q', '10.00', []), currency: 'EUR' },
+      subscription('u', 'o', 'q'),
+      set('other', 'holding', '2026-04-01'),
+    );
+    await issue('2026-05-01', 'other');
+    for (const subject of [OF, { ...OF, payerId: undefined, tenantId: 'other' }]) {
+      expect(await test.ask('statement', subject)).toMatchObject({ currency: 'USD', otherCurrencies: ['EUR'] });
+      expect(await test.ask<string>('statement-document', subject)).toContain('There are amounts in EUR too.');
+    }
+    // 10.00 each for April and May
+    expect(await test.ask('statement', { ...OF, currency: 'EUR' })).toMatchObject({
+      ...{ closing: '20.00', otherCurrencies: ['USD'] },
+    });
   });
 
   it('loses what is withdrawn, and is as known earlier', async () => {

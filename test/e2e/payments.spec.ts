@@ -124,7 +124,13 @@ describe('a statement of account', () => {
       { number: 'INV-000002', amount: '15.00' },
     ]);
     // The credit note of 20.00 takes the 15.00 that were left to pay; 5.00 is credit, which r2 refunds.
-    expect(standing).toEqual({ due: '0.00', credit: '0.00', unapplied: '10.00', balance: '-10.00' });
+    expect(standing).toEqual({
+      due: '0.00',
+      credit: '0.00',
+      unapplied: '10.00',
+      balance: '-10.00',
+      ownBalance: '-10.00',
+    });
   });
 
   it('continues where the one before ends, and is known as of then', async () => {
@@ -146,13 +152,13 @@ describe('a statement of account', () => {
       200,
       'text/csv; charset=utf-8',
       [
-        'tenantId,currency,at,type,id,number,reference,reason,amount,corrections,applied,balance',
-        'acme,USD,2026-05-01T00:00:00Z,opening,,,,,,,,10.00',
-        expect.stringMatching(/^acme,USD,2026-05-01T00:00:00Z,invoice,[0-9a-f-]+,INV-000002,,,30\.00,,,40\.00$/),
-        'acme,USD,2026-05-10T00:00:00Z,payment,b2,,thanks <3,,-25.00,,10.00 for INV-000001; 15.00 for INV-000002,15.00',
+        'tenantId,currency,at,type,id,number,reference,reason,amount,corrections,applied,balance,payerId',
+        'acme,USD,2026-05-01T00:00:00Z,opening,,,,,,,,10.00,',
+        expect.stringMatching(/^acme,USD,2026-05-01T00:00:00Z,invoice,[0-9a-f-]+,INV-000002,,,30\.00,,,40\.00,$/),
+        'acme,USD,2026-05-10T00:00:00Z,payment,b2,,thanks <3,,-25.00,,10.00 for INV-000001; 15.00 for INV-000002,15.00,',
       ],
     ]);
-    expect(table.text.trimEnd().split('\n').at(-1)).toBe('acme,USD,2026-07-01T00:00:00Z,closing,,,,,,,,-10.00');
+    expect(table.text.trimEnd().split('\n').at(-1)).toBe('acme,USD,2026-07-01T00:00:00Z,closing,,,,,,,,-10.00,');
     expect((await get(`statement/csv?${query}&tenantId=acme`, 'other')).status).toBe(404);
     expect((await get(`statement?${query}&tenantId=acme`, 'other')).status).toBe(404);
     expect(JSON.parse((await get(`statement?${query}`, 'other')).text)).toMatchObject({ entries: [], closing: '0.00' });
@@ -162,7 +168,7 @@ describe('a statement of account', () => {
       { env: { DATABASE_URL: test.url } },
     );
     expect(stdout.split('\n')[0]).toBe(
-      'tenantId,at,type,id,number,reference,reason,amount,corrections,applied,balance',
+      'tenantId,at,type,id,number,reference,reason,amount,corrections,applied,payerId,balance',
     );
     expect(stdout).toContain(',invoice,');
     await expect(test.ask('statement', { start: T('2026-05-01'), end: T('2026-06-01') })).rejects.toThrow(

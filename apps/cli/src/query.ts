@@ -40,10 +40,12 @@ function pair(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** The rows of an answer: the items of a list, the only list of an object, or the object itself. */
+/** The rows of an answer: the items of a list, the entries or the only list of an object, or the object itself. */
 function rowsOf(answer: unknown): readonly object[] {
   if (isList(answer)) return answer.items;
   if (!isObject(answer)) throw new WrongUsage('this answer has no rows. Omit --csv');
+  const { entries } = answer;
+  if (Array.isArray(entries)) return entries.filter(isObject);
   const lists = Object.values(answer).filter((each): each is object[] => Array.isArray(each) && each.every(isObject));
   return lists.length === 1 && lists[0] !== undefined ? lists[0] : [answer];
 }

@@ -41,6 +41,10 @@ const zEntry = z
     applied: z
       .array(z.object({ number: z.string(), amount: zMoney }).meta({ id: 'AppliedPayment' }))
       .describe('Of a payment: the invoices that it pays'),
+    payerId: z
+      .string()
+      .nullable()
+      .describe('Whom its invoice is addressed to, or who sent the payment. null: the tenant itself, or not stated'),
     balance: zMoney.describe('After the entry'),
   })
   .meta({ id: 'StatementEntry' });
@@ -50,6 +54,7 @@ const zStatement = z
     tenantId: z.string().describe('Who owes the balance'),
     payerId: z.string().nullable().describe('The same, if the statement is of invoices of others. null: of its own'),
     currency: z.string(),
+    otherCurrencies: z.array(z.string()).describe('It has entries in these too. Ask for each with currency'),
     period: zSpan,
     opening: zMoney.describe('The balance at the start. Above zero: owed by the tenant; below: owed to it'),
     entries: z.array(zEntry),
@@ -59,6 +64,18 @@ const zStatement = z
     paid: zMoney,
     refunded: zMoney,
     closing: zMoney.describe('opening + invoiced − voided − credited − paid + refunded'),
+    owedByPayers: z
+      .array(
+        z
+          .object({
+            payerId: z.string(),
+            closing: zMoney.describe('At the end of the period'),
+            due: zMoney.describe('Now'),
+          })
+          .meta({ id: 'OwedByPayer' }),
+      )
+      .describe('What payers owe of its invoices that are addressed to them'),
+    ownClosing: zMoney.describe('closing without what payers owe: what the tenant itself owes'),
     prepaid: z
       .object({
         opening: zMoney,
@@ -71,7 +88,13 @@ const zStatement = z
       .meta({ id: 'PrepaidCredit' })
       .describe('Credit that the tenant bought (grant-credit with a payment). It is no part of the balance'),
     standing: z
-      .object({ due: zMoney, credit: zMoney, unapplied: zMoney, balance: zMoney })
+      .object({
+        due: zMoney,
+        credit: zMoney,
+        unapplied: zMoney,
+        balance: zMoney,
+        ownBalance: zMoney.describe('balance without what payers owe: what the tenant itself owes'),
+      })
       .meta({ id: 'AccountStanding' })
       .describe('All that is recorded, also after the period: due − credit − unapplied = balance'),
   })

@@ -11,10 +11,17 @@ import {
   type EntryType,
   readAccountEntries,
   readApplications,
+  readEntryCurrencies,
   readStanding,
   type Standing,
 } from '#projections/payments/payments.read';
-import { readPayerDue, readPayerEntries } from '#projections/payments/payer-entries.read';
+import {
+  type OwedByPayer,
+  readOwedByPayers,
+  readPayerCurrencies,
+  readPayerDue,
+  readPayerEntries,
+} from '#projections/payments/payer-entries.read';
 import { prepaidOf } from './prepaid-credit.js';
 
 /** Of a tenant, in a currency, between two instants. */
@@ -28,7 +35,8 @@ export type Statement = Awaited<ReturnType<typeof statementFrom>>;
 
 /**
  * A statement of account: what a tenant owed at the start, what was invoiced, credited, paid and refunded, and what it
- * owes at the end. A balance below zero is owed to the tenant. A payment has what it paid before the end.
+ * owes at the end. A balance below zero is owed to the tenant. A payment has what it paid before the end. Of what is
+ * owed, payers owe the part that is due of invoices that are addressed to them; the tenant owes the rest itself.
  */
 export async function statementOf({ core, position }: QueryContext, of: StatementOf) {
   const { tenantId, currency, period } = of;
@@ -38,6 +46,8 @@ export async function statementOf({ core, position }: QueryContext, of: Statemen
   return statementFrom(core, of, {
     payerId: null,
     all: await readAccountEntries(core.db, position, { tenantId, currency, until: period.end }),
+    currencies: await readEntryCurrencies(core.db, position, { tenantId, until: period.end }),
+    owedByPayers: await readOwedByPayers(core.db, position, { tenantId, currency, until: period.end }),
     appliedOf: ({ type, id }) => (type === 'payment' ? applications.filter((each) => each.payment_id === id) : []),
     standing: await readStanding(core.db, position, { tenantId, currency }),
     prepaid: await prepaidOf({ core, position }, of),
@@ -55,6 +65,8 @@ export async function payerStatementOf({ core, position }: QueryContext, of: Sta
   return statementFrom(core, of, {
     payerId,
     all: await readPayerEntries(core.db, position, { payerId, currency, until: period.end }),
+    currencies: await readPayerCurrencies(core.db, position, { payerId, until: period.end }),
+    owedByPayers: [],
     appliedOf: () => [],
     standing: { due: await readPayerDue(core.db, position, { payerId, currency }), credit: '0', unapplied: '0' },
     prepaid: { opening: none, topUps: [], bought: none, used: none, expired: none, closing: none },
@@ -65,6 +77,9 @@ interface Found {
   readonly payerId: string | null;
   /** All entries before the end. */
   readonly all: readonly AccountEntry[];
+  /** Of all entries before the end, also in other currencies. */
+  readonly currencies: readonly string[];
+  readonly owedByPayers: readonly OwedByPayer[];
   readonly appliedOf: (entry: AccountEntry) => readonly Application[];
   readonly standing: Standing;
   readonly prepaid: Awaited<ReturnType<typeof prepaidOf>>;
@@ -73,7 +88,7 @@ interface Found {
 async function statementFrom(
   core: LedgerCore,
   { tenantId, currency, period }: StatementOf,
-  { payerId, all, appliedOf, standing, prepaid }: Found,
+  { payerId, all, currencies, owedByPayers, appliedOf, standing, prepaid }: Found,
 ) {
   const money = (amount: Decimal): string => moneyText(amount, currency);
   const isEarlier = ({ entry_at: at }: AccountEntry): boolean => isBefore(at, period.start);
@@ -88,10 +103,13 @@ async function statementFrom(
     return { ...entryView(entry, own, referenceOf(entry)), balance: money(balance) };
   });
   const { due, credit, unapplied } = standing;
+  const ofPayers = (which: 'closing' | 'due'): Decimal => sum(owedByPayers.map((each) => decimal(each[which])));
+  const owed = decimal(due).minus(decimal(credit)).minus(decimal(unapplied));
   return {
     tenantId,
     payerId,
     currency,
+    otherCurrencies: currencies.filter((each) => each !== currency),
     period,
     opening: money(opening),
     entries,
@@ -101,12 +119,19 @@ async function statementFrom(
     paid: money(added('payment', 'invoice_payment').neg()),
     refunded: money(added('refund')),
     closing: money(balance),
+    owedByPayers: owedByPayers.map((each) => ({
+      payerId: each.payer_id,
+      closing: money(decimal(each.closing)),
+      due: money(decimal(each.due)),
+    })),
+    ownClosing: money(balance.minus(ofPayers('closing'))),
     prepaid,
     standing: {
       due: money(decimal(due)),
       credit: money(decimal(credit)),
       unapplied: money(decimal(unapplied)),
-      balance: money(decimal(due).minus(decimal(credit)).minus(decimal(unapplied))),
+      balance: money(owed),
+      ownBalance: money(owed.minus(ofPayers('due'))),
     },
   };
 }
@@ -132,5 +157,6 @@ function entryView(entry: AccountEntry, own: readonly Application[], reference: 
     amount: money(decimal(amount)),
     corrections: isCorrecting ? money(decimal(corrections)) : null,
     applied,
+    payerId: entry.payer_id,
   };
 }

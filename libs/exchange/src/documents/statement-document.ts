@@ -35,7 +35,7 @@ const NAMES: Readonly<Record<Statement['entries'][number]['type'], string>> = {
 
 /** A statement of account as sent to the tenant. Errors: `DoesNotAddUp`. */
 export function statementDocument({ statement, seller, tenant, timeZone, shownAsOf }: StatementDocument): string {
-  const { tenantId, payerId, currency, period, opening, closing, entries, standing } = statement;
+  const { tenantId, payerId, currency, period, opening, closing, entries, owedByPayers, ownClosing } = statement;
   const title = 'Statement of account';
   assertAddsUp(title, 'its entries', [opening, ...entries.map(({ amount }) => amount)], closing);
   const dates = new Dates(timeZone);
@@ -51,6 +51,7 @@ export function statementDocument({ statement, seller, tenant, timeZone, shownAs
       ['Currency', currency],
       ['Opening balance', opening],
       ['Closing balance', closing],
+      ...(owedByPayers.length === 0 ? [] : [['To be paid by you', ownClosing] as const]),
       ...(shownAsOf === null ? [] : [['As recorded up to', shownAsOf] as const]),
     ],
     columns: COLUMNS,
@@ -59,25 +60,40 @@ export function statementDocument({ statement, seller, tenant, timeZone, shownAs
         sumRow('sum', WIDTH, 'Opening balance', opening),
         ...entries.map((entry) => entryRow(entry, dates, payerId)),
         sumRow('total', WIDTH, `Closing balance, ${currency}`, closing),
+        ...owedByPayers.map((each) => sumRow('sum', WIDTH, `To be paid by ${each.payerId}`, each.closing)),
+        ...(owedByPayers.length === 0 ? [] : [sumRow('sum', WIDTH, 'To be paid by you', ownClosing)]),
       ]}</tbody>`,
       totalsBody(statement),
       prepaidBody(statement),
     ],
-    notes: [
-      `All amounts are in ${currency}. Days and times are those of ${timeZone}.` +
-        ' A balance above zero is owed by you, a balance below zero is owed to you.',
-      payerId === null
-        ? `Now due: ${standing.due}. Your credit: ${standing.credit}. Left of payments: ${standing.unapplied}.`
-        : `Now due: ${standing.due}. An invoice is shown less the credit that it took.`,
-    ],
+    notes: [`All amounts are in ${currency}. Days and times are those of ${timeZone}.`, ...notesOf(statement)],
     forStaff: [],
   });
+}
+
+function notesOf({ payerId, otherCurrencies, owedByPayers, standing }: Statement): string[] {
+  const { due, credit, unapplied } = standing;
+  const ofPayers = owedByPayers.map((each) => `${each.due} by ${each.payerId}`).join(', ');
+  const debtors = ofPayers === '' ? 'you' : 'you, or by the payer that its invoices are addressed to';
+  return [
+    `A balance above zero is owed by ${debtors}; a balance below zero is owed to you.`,
+    payerId === null
+      ? `Now due: ${due}${ofPayers === '' ? '' : `, of it ${ofPayers}`}. Your credit: ${credit}.` +
+        ` Left of payments: ${unapplied}.`
+      : `Now due: ${due}. An invoice is shown less the credit that it took.`,
+    ...(otherCurrencies.length === 0
+      ? []
+      : [`There are amounts in ${otherCurrencies.join(' and ')} too. They have statements of their own.`]),
+  ];
 }
 
 function entryRow(entry: Statement['entries'][number], dates: Dates, payerId: string | null): Html {
   const { tenantId, type, number, id, reference, reason, corrections, applied, at, amount, balance } = entry;
   const said = [
     ...(payerId === null ? [] : [`for ${tenantId}`]),
+    ...(payerId !== null || entry.payerId === null
+      ? []
+      : [type === 'payment' ? `from ${entry.payerId}` : `addressed to ${entry.payerId}`]),
     ...(reference === null ? [] : [reference]),
     ...(reason === null ? [] : [reason]),
     ...(corrections === null ? [] : [`corrections of earlier invoices: ${corrections}`]),
