@@ -479,7 +479,7 @@ export class Ledgerline {
   }
 
   /** Credit notes of issued invoices. */
-  async creditNotes(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
+  async creditNotes(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; payerId?: string | undefined; invoiceId?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<CreditNotePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/credit-notes', query: question });
   }
 

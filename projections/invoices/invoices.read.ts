@@ -233,12 +233,21 @@ export const CREDIT_NOTE_ORDER = keyset<CreditNoteRow>({ ordinal: 'int' });
 export async function readCreditNotePage(
   db: Db,
   position: number,
-  of: { readonly tenantId: string | null; readonly invoiceId: string | undefined },
+  of: {
+    readonly tenantId: string | null;
+    /** Of invoices that are addressed to this payer. undefined: to anybody. */
+    readonly payerId: string | undefined;
+    readonly invoiceId: string | undefined;
+  },
   { after, limit }: Rows,
 ): Promise<History<CreditNoteRow>[]> {
   let query = db.selectFrom('credit_notes').selectAll().where(at(position)).where(CREDIT_NOTE_ORDER.after(after));
   if (of.tenantId !== null) query = query.where('tenant_id', '=', of.tenantId);
   if (of.invoiceId !== undefined) query = query.where('invoice_id', '=', of.invoiceId);
+  if (of.payerId !== undefined) {
+    const paid = db.selectFrom('invoices').select('invoice_id').where(at(position)).where('payer_id', '=', of.payerId);
+    query = query.where('invoice_id', 'in', paid);
+  }
   return query.orderBy(CREDIT_NOTE_ORDER.order()).limit(limit).execute();
 }
 

@@ -378,6 +378,11 @@ describe('subscriptions', () => {
       'subscription { invoiceState { invoiceId status number total tenant { name } } }',
     );
     const others = await subscribe('globex', 'subscription { invoiceState { invoiceId } }');
+    await api().command({
+      ...{ command: 'set-payer', tenantId: 'acme', payerId: 'globex' },
+      ...{ effectiveFrom: '2026-04-01T00:00:00Z', effectiveUntil: '2026-05-01T00:00:00Z' },
+    });
+    const payer = await subscribe('globex', 'subscription { invoiceState(payerId: "globex") { invoiceId status } }');
     const zMade = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) });
     const made = zMade.parse(
       (await api().command({ command: 'create-invoice', tenantId: 'acme', asOf: '2026-05-01T00:00:00Z' })).body,
@@ -396,6 +401,9 @@ describe('subscriptions', () => {
       },
     ]);
     expect(others.received).toEqual([]);
+    // The payer gets it once it is issued.
+    expect(await payer.next(1)).toEqual([{ data: { invoiceState: { invoiceId, status: 'issued' } } }]);
+    payer.close();
     subscribed.close();
     others.close();
   });
@@ -481,6 +489,8 @@ describe('subscriptions', () => {
       ['operator', `subscription { projectionLag { ${'lag '.repeat(6000)} } }`, 'invalid_query', /tokens/],
       ['tenant', 'subscription { invoiceState(tenantId: "globex") { invoiceId } }', 'unknown_tenant', /globex/],
       ['operator', 'subscription { invoiceState(tenantId: "nobody") { invoiceId } }', 'unknown_tenant', /nobody/],
+      ['tenant', 'subscription { invoiceState(payerId: "globex") { invoiceId } }', 'unknown_tenant', /globex/],
+      ['operator', 'subscription { invoiceState(payerId: "nobody") { invoiceId } }', 'unknown_tenant', /nobody/],
     ] as const;
     for (const [who, text, code, message] of wrong) {
       const refused = await subscribe(who, text);

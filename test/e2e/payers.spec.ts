@@ -235,6 +235,13 @@ describe('the token', () => {
       expect(JSON.stringify(await seen('holding', name, { id: 'INV-000001' }))).toContain('INV-000001');
     for (const name of ['credit-note', 'credit-note-document'])
       expect(JSON.stringify(await seen('holding', name, { id: 'CN-000001' }))).toContain('CN-000001');
+    const notes = async (params: object) =>
+      (await seen<{ items: Invoice[] }>('holding', 'credit-notes', params)).items.map(({ number }) => number);
+    expect(await notes({ payerId: 'holding' })).toEqual(['CN-000001']);
+    expect(await notes({ payerId: 'holding', tenantId: 'lab' })).toEqual(['CN-000001']);
+    expect(await notes({ payerId: 'holding', tenantId: 'shop' })).toEqual([]);
+    expect(await notes({})).toEqual([]);
+    expect(await test.ask('credit-notes', { payerId: 'shop' })).toMatchObject({ items: [] });
     for (const invoiceId of ['INV-000001', (await invoice('INV-000001')).invoiceId])
       expect(await seen('holding', 'credit-notes', { invoiceId })).toMatchObject({ items: [{ number: 'CN-000001' }] });
     expect(await seen('holding', 'payers', {})).toMatchObject({ items: [{ tenantId: 'lab', payerId: 'holding' }] });
@@ -243,6 +250,7 @@ describe('the token', () => {
       ['statement', { tenantId: 'lab', start: T('2026-04-01'), end: T('2026-06-01') }],
       ['invoices', { tenantId: 'lab' }],
       ['invoices', { payerId: 'other' }],
+      ['credit-notes', { payerId: 'other' }],
       ['explain', { id: 'INV-000001' }],
     ] as const)
       await expect(seen('holding', name, params)).rejects.toThrow();
@@ -442,6 +450,15 @@ describe('the statement of a payer', () => {
       }),
     );
     await test.core.pool.query("UPDATE payment_applications SET amount = amount - 1 WHERE tenant_id = 'shop'");
+    // INV-000006: 36.00 that lab pays for itself. No event names other as a payer.
+    await test.core.pool.query("UPDATE invoices SET payer_id = 'other' WHERE ordinal = 6");
+    expect((await test.check()).failures).toContainEqual(
+      expect.objectContaining({
+        code: 'settlement_differs',
+        message: 'payer other is to pay 0 USD for others, but the entries of its statement come to 36',
+      }),
+    );
+    await test.core.pool.query('UPDATE invoices SET payer_id = NULL WHERE ordinal = 6');
   });
 });
 

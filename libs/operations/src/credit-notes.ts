@@ -13,19 +13,10 @@ import { Invoicing } from '#billing/invoices/invoicing';
 import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
 import { CREDIT_NOTE_ORDER, readCreditNotePage, readInvoices } from '#projections/invoices/invoices.read';
-import {
-  defineQuery,
-  pageOfRows,
-  type QueryContext,
-  READERS,
-  visibleTenant,
-  zAsOf,
-  zOptionalId,
-  zPage,
-} from '#ledger/query';
+import { defineQuery, pageOfRows, type QueryContext, READERS, zAsOf, zOptionalId, zPage } from '#ledger/query';
 import { listOf, zFilter, zMoney, zRow, zSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
-import { isVisible } from './invoices.js';
+import { isVisible, visibleTo } from './invoices.js';
 import { APRIL, CREDIT_NOTE, INVOICE } from './story.js';
 
 /**
@@ -105,20 +96,30 @@ const creditNotes = defineQuery({
   name: 'credit-notes',
   summary: 'Credit notes of issued invoices',
   path: 'credit-notes',
-  params: zPage.extend({ tenantId: zOptionalId, invoiceId: zOptionalId }),
+  params: zPage.extend({
+    tenantId: zOptionalId,
+    payerId: zId
+      .optional()
+      .describe('Only those of invoices that are addressed to this tenant as the payer of others, of any tenant'),
+    invoiceId: zOptionalId,
+  }),
   roles: READERS,
   answer: listOf(zCreditNote),
   example: { tenantId: 'acme' },
-  async handle({ tenantId, invoiceId, ...page }, context) {
+  async handle({ tenantId, payerId, invoiceId, ...page }, context) {
     const { core, position } = context;
-    const visible = await visibleTenant(context, tenantId);
+    const visible = await visibleTo(context, { tenantId, payerId });
     const isNumber = invoiceId !== undefined && !isUuid(invoiceId);
     const named = invoiceId === undefined ? undefined : await readInvoiceNamed(core.db, position, invoiceId);
     // Another tenant's number is as unknown as one that was never given.
     const isKnown = named !== undefined && isVisible(named, context.confinedTo);
     if (isNumber && !isKnown) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
     // The payer of an invoice sees its credit notes, which are of another tenant.
-    const of = { tenantId: isKnown ? (tenantId ?? null) : visible, invoiceId: named?.invoice_id ?? invoiceId };
+    const of = {
+      tenantId: isKnown ? (tenantId ?? null) : visible.tenantId,
+      payerId,
+      invoiceId: named?.invoice_id ?? invoiceId,
+    };
     return pageOfRows({
       order: CREDIT_NOTE_ORDER,
       page,

@@ -253,10 +253,10 @@ export const invoicePreview = defineQuery({
 });
 
 /**
- * Whose invoices a list has. With a payer, those that are addressed to it, of any tenant: it may see them, as it gets
- * them. Errors: `unknown_tenant`.
+ * Whose invoices, or credit notes, a list has. With a payer, those that are addressed to it, of any tenant: it may see
+ * them, as it gets them. Errors: `unknown_tenant`.
  */
-async function visibleTo(
+export async function visibleTo(
   context: QueryContext,
   { tenantId, payerId }: { readonly tenantId: string | undefined; readonly payerId: string | undefined },
 ): Promise<{ readonly tenantId: string | null; readonly payerId: string | undefined }> {

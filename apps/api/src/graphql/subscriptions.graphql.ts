@@ -6,7 +6,7 @@ import { isDomainError } from '#domain/schema';
 import { EventCodec, ofType } from '#event-store/codec';
 import type { EventLog } from '#event-store/port';
 import { type Caller, confinedTo } from '#ledger/caller';
-import { invoice, zInvoice } from '#operations/invoices';
+import { invoice, invoices, zInvoice } from '#operations/invoices';
 import { Ledger } from '#operations/ledger';
 import { projections, zProjection } from '#operations/projections';
 import { tenants } from '#operations/tenants';
@@ -31,6 +31,12 @@ const codec = new EventCodec();
 
 const lags = answerType(z.array(zProjection));
 const itself = <Value>(value: Value): Value => value;
+
+/** Of which invoices. null: of all. */
+interface Of {
+  readonly tenantId: string | null;
+  readonly payerId: string | null;
+}
 
 @Resolver()
 export class SubscriptionsResolver {
@@ -70,15 +76,24 @@ export class SubscriptionsResolver {
   @AllowedTo(...READERS)
   async invoiceState(
     @Args('tenantId', { type: () => String, nullable: true }) tenantId: string | null | undefined,
+    @Args('payerId', {
+      type: () => String,
+      nullable: true,
+      description: 'Only invoices that are addressed to this tenant as the payer of others, since their issue',
+    })
+    payerId: string | null | undefined,
     @AskedBy() caller: Caller,
   ): Promise<AsyncIterator<unknown>> {
+    const of = { tenantId: tenantId ?? null, payerId: payerId ?? null };
+    // As in the query `invoices`, the payer is who must be visible to a tenant, not the billed tenants.
+    const named = of.payerId !== null && confinedTo(caller) !== null ? [of.payerId] : [of.tenantId, of.payerId];
     // An unknown tenant is an error: without one, the subscription would never send anything.
-    if (typeof tenantId === 'string') await this.ledger.ask(tenants, { tenantId }, this.asOfNow(caller));
-    return stoppable((signal) => this.states(tenantId ?? null, caller, signal));
+    for (const id of named) if (id !== null) await this.ledger.ask(tenants, { tenantId: id }, this.asOfNow(caller));
+    return stoppable((signal) => this.states(of, caller, signal));
   }
 
-  private async *states(tenantId: string | null, caller: Caller, signal: AbortSignal): AsyncGenerator {
-    const own = confinedTo(caller);
+  private async *states({ tenantId, payerId }: Of, caller: Caller, signal: AbortSignal): AsyncGenerator {
+    const own = payerId === null ? confinedTo(caller) : null;
     for await (const stored of this.log.subscribe(await this.log.head(), {
       signal,
       filter: { types: INVOICE_STATES },
@@ -87,14 +102,25 @@ export class SubscriptionsResolver {
       if ((own !== null && of.tenantId !== own) || (tenantId !== null && of.tenantId !== tenantId)) continue;
       await this.ledger.catchUp(position);
       try {
-        yield remembered(
-          await this.ledger.answer(invoice, { id: of.invoiceId, asOf: String(position) }, this.asOfNow(caller)),
-        );
+        yield* await this.statesAt(position, { invoiceId: of.invoiceId, payerId }, this.asOfNow(caller));
       } catch (error) {
         // A draft that was never completed is not an invoice.
         if (!isDomainError(error) || error.kind !== 'not_found') throw error;
       }
     }
+  }
+
+  /** One, or none if the invoice is not addressed to the payer. */
+  private async statesAt(
+    position: number,
+    { invoiceId, payerId }: { readonly invoiceId: string; readonly payerId: string | null },
+    caller: Caller,
+  ): Promise<readonly unknown[]> {
+    const asOf = String(position);
+    if (payerId === null) return [remembered(await this.ledger.answer(invoice, { id: invoiceId, asOf }, caller))];
+    const found = await this.ledger.answer(invoices, { payerId, invoiceIds: [invoiceId], asOf }, caller);
+    remembered(found);
+    return found.answer.items;
   }
 
   private asOfNow(caller: Caller): Caller {

@@ -107,10 +107,14 @@ function wrongPayers(
   rows: readonly { readonly payer_id: string; readonly currency: string; readonly balance: string }[],
 ): Finding[] {
   const shown = new Map(
-    rows.map((row) => [keyOfPayer({ payerId: row.payer_id, currency: row.currency }), row.balance]),
+    rows.map(({ payer_id: payerId, currency, balance }): [string, Owed] => [
+      keyOfPayer({ payerId, currency }),
+      { payerId, currency, amount: decimal(balance) },
+    ]),
   );
-  return [...owed].flatMap(([key, { payerId, currency, amount }]) => {
-    const balance = decimal(shown.get(key) ?? '0');
+  // Also a payer that the log does not know.
+  return [...new Map([...shown, ...owed])].flatMap(([key, { payerId, currency }]) => {
+    const [amount, balance] = [owed.get(key)?.amount ?? ZERO, shown.get(key)?.amount ?? ZERO];
     if (balance.eq(amount)) return [];
     return [
       differs(
