@@ -120,6 +120,24 @@ it('says what a tenant owes so far, with periods also in UTC', async () => {
   });
 });
 
+it('says who pays for a tenant, and for whom it pays', async () => {
+  const { body } = await api().command([
+    { command: 'set-payer', tenantId: 'lab', payerId: 'globex', effectiveFrom: '2026-04-01T00:00:00Z' },
+    { command: 'create-invoice', tenantId: 'lab', asOf: '2026-05-01T00:00:00Z' },
+  ]);
+  expect(body).toEqual([1, 2].map(() => expect.objectContaining({ status: 'done' })));
+  await visited('operator', 'tenants/lab', async (page) => {
+    const payer = page.getByRole('region', { name: 'Payer', exact: true });
+    await payer.getByRole('row', { name: /^Globex globex 1 Apr 2026 – open/ }).waitFor();
+    await payer.getByText('It pays for no other tenant.').waitFor();
+    await page.getByRole('table', { name: 'invoices' }).getByRole('link').first().click();
+    await page.getByText('addressed to Globex globex').waitFor();
+    await page.goto(`${api().url}/console/tenants/globex`);
+    await payer.getByText('Its invoices are addressed to itself.').waitFor();
+    await payer.getByRole('row', { name: /^Lab lab 1 Apr 2026 – open/ }).waitFor();
+  });
+});
+
 it('shows a tenant the time line of what is its own, without events', async () => {
   await visited('tenant', 'overview', async (page, asked) => {
     await page.getByRole('list', { name: 'Plans of acme-sub over time' }).getByText('standard').waitFor();

@@ -38,6 +38,12 @@ function Shown({ invoice }: { readonly invoice: Invoice }) {
     >
       <Text size="sm">
         {isStaff ? <To path={`/tenants/${encodeURIComponent(tenantId)}`}>{nameOf(tenantId)}</To> : nameOf(tenantId)}
+        {invoice.payerId !== null && (
+          <>
+            {' · addressed to '}
+            <Named kind="tenant" id={invoice.payerId} />
+          </>
+        )}
         {' · as of '}
         <When at={invoice.asOf} timeZone={timeZone} />
         {(

@@ -13,6 +13,7 @@ import { useSession } from '../session.tsx';
 import { Budgets } from './budgets.tsx';
 import { MarginOf } from './tenant-margin.tsx';
 import { InvoiceList } from './invoices.tsx';
+import { Payers } from './payers.tsx';
 import { Subscriptions } from './subscriptions.tsx';
 import { DEPLOYMENT } from '../parts/named.tsx';
 
@@ -50,6 +51,7 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
             </Section>
             {role === 'platform_admin' && <MarginOf tenantId={tenantId} currency={tenant.currency} />}
             <Budgets tenantId={tenantId} zone={tenant.timeZone} />
+            <Payers tenantId={tenantId} zone={tenant.timeZone} />
             <Section title="Invoices">
               <InvoiceList tenantId={tenantId} />
             </Section>
