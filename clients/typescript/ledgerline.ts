@@ -463,7 +463,7 @@ export class Ledgerline {
   }
 
   /** Invoices: issued ones as frozen, drafts as rated now. */
-  async invoices(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; payerId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; invoiceIds?: readonly (string)[] | string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
+  async invoices(question: { asOf?: string | undefined; knownAt?: string | undefined; limit?: number | undefined; cursor?: string | undefined; tenantId?: string | undefined; payerId?: string | undefined; status?: "draft" | "issued" | "paid" | "void" | undefined; invoiceIds?: readonly (string)[] | string | undefined; withoutLines?: "true" | "false" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<InvoicePage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/invoices', query: question });
   }
 

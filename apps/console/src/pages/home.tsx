@@ -46,7 +46,7 @@ function NeedsSomeone() {
   const unbilled = useAnswer('unbilled', FEW, LARGE);
   const days = useAnswer('daysToMeter', {}, LARGE);
   const quarantined = useAnswer('lines', { ...FEW, quarantined: 'true' }, LARGE);
-  const drafts = useAnswer('invoices', { ...FEW, status: 'draft' });
+  const drafts = useAnswer('invoices', { ...FEW, status: 'draft', withoutLines: 'true' });
   const proposals = useAnswer('proposals', { ...FEW, status: 'open' });
   const alerts = useAnswer('alerts', isAdmin ? { ...FEW, state: 'raised' } : null);
   const projections = useAnswer('projections', {}, { now: true });

@@ -194,7 +194,9 @@ export type InvoiceView = ReturnType<typeof printInvoice>;
 export function printInvoice(
   row: InvoiceRow,
   of: {
-    readonly contents: InvoiceContents;
+    readonly rows: readonly FrozenRow[];
+    /** null: without lines. */
+    readonly contents: InvoiceContents | null;
     readonly payerId: string | null;
     readonly taxes: readonly TaxRate[];
     readonly tenantCredit: Decimal;
@@ -203,7 +205,7 @@ export function printInvoice(
   },
 ) {
   const { currency } = row;
-  const { rows } = of.contents;
+  const { rows, contents } = of;
   return {
     invoiceId: row.invoice_id,
     number: row.ordinal === null ? null : documentNumber('INV', row.ordinal),
@@ -218,7 +220,7 @@ export function printInvoice(
     paidAt: row.paid_at,
     voidedAt: row.voided_at,
     computedAt: row.computed_at,
-    lines: printLines(of.contents, currency),
+    lines: contents === null ? [] : printLines(contents, currency),
     ...(printHeader(row) ?? printTotals(rows, currency)),
     taxes: printTaxes(rows, of.taxes, currency),
     ...printSettlement(row, rows, of.tenantCredit),

@@ -85,6 +85,16 @@ describe('views of many invoices', () => {
     expect([...kinds].sort()).toEqual(['draft', 'issued', 'void']);
   });
 
+  it('have the same other fields without lines, as of every position', async () => {
+    for (const position of positions) {
+      const rows = await invoicesAt(position);
+      const views = await invoiceViews(context(position), rows);
+      expect(await invoiceViews(context(position), rows, { withoutLines: true })).toEqual(
+        views.map((view) => ({ ...view, lines: [] })),
+      );
+    }
+  });
+
   it('show what was issued, and on the next draft what it is corrected by', async () => {
     const rows = await invoicesAt(positions.at(-1) ?? 0);
     const views = await invoiceViews(

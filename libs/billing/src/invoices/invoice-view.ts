@@ -52,23 +52,33 @@ interface Found {
   readonly lines: readonly LineDefinition[];
 }
 
-/** Issued invoices as they were frozen, and drafts as they rate now, in a constant number of statements. */
-export async function invoiceViews(context: QueryContext, rows: readonly InvoiceRow[]): Promise<InvoiceView[]> {
+/**
+ * Issued invoices as they were frozen, and drafts as they rate now, in a constant number of statements. Without lines,
+ * no usage of issued invoices is read: it is only the quantity of their lines.
+ */
+export async function invoiceViews(
+  context: QueryContext,
+  rows: readonly InvoiceRow[],
+  { withoutLines = false }: { readonly withoutLines?: boolean } = {},
+): Promise<InvoiceView[]> {
   const { core, position } = context;
   const ids = rows.map(({ invoice_id }) => invoice_id);
-  const lines = await linesFor(context, rows);
-  const found = await find(context, rows, lines);
-  const drafts = found.filter(({ row }) => row.rows_attempt === null);
+  const withLines = withoutLines ? rows.filter(isDraft) : rows;
+  const lines = await linesFor(context, withLines);
+  const found = await find(context, rows, { lines, withLines: new Set(withLines) });
+  const drafts = found.filter(({ row }) => isDraft(row));
   const billings = drafts.length === 0 ? [] : await billingsOf(core, position, drafts.map(toRate), lines);
-  const parts = found.map(partsOf);
+  const parts = withoutLines ? [] : found.map(partsOf);
   const usage = await loadUsageAt(core, [...billings.flatMap(usageNeededFor), ...parts.flat().flatMap(usageOfParts)]);
   const ratedOf = new Map(billings.map((billing) => [billing.invoiceId, rate(billing, usage)]));
   const frozen = await frozenRows(core, rows);
   const rowsOf = (id: string): readonly FrozenRow[] => ratedOf.get(id)?.rows ?? frozen(id);
-  const shown = new Map(found.map((of) => [of.row.invoice_id, linesShown(of, rowsOf(of.row.invoice_id), lines)]));
+  const shown = new Map(
+    withoutLines ? [] : found.map((of) => [of.row.invoice_id, linesShown(of, rowsOf(of.row.invoice_id), lines)]),
+  );
   const corrected = await correctedBy(
     core,
-    found.flatMap(({ row, known }) => {
+    (withoutLines ? [] : found).flatMap(({ row, known }) => {
       const contents = { rows: rowsOf(row.invoice_id), lines: shown.get(row.invoice_id) ?? [] };
       return correcting(contents, { known, currency: row.currency });
     }),
@@ -79,7 +89,8 @@ export async function invoiceViews(context: QueryContext, rows: readonly Invoice
     const id = row.invoice_id;
     const quantities = new Map((parts[index] ?? []).flatMap((of) => quantitiesOf(of, usage)));
     return printInvoice(row, {
-      contents: { claimed, rows: rowsOf(id), lines: shown.get(id) ?? [], quantities, corrected },
+      rows: rowsOf(id),
+      contents: withoutLines ? null : { claimed, rows: rowsOf(id), lines: shown.get(id) ?? [], quantities, corrected },
       payerId: row.ordinal === null ? payerFor(account.payers, row.as_of, rowsOf(id)) : row.payer_id,
       taxes: account.taxes,
       tenantCredit: creditOf(row),
@@ -94,6 +105,8 @@ export async function invoiceView(context: QueryContext, row: InvoiceRow): Promi
   if (view === undefined) throw new Error(`invoice ${row.invoice_id} has no view`);
   return view;
 }
+
+const isDraft = ({ rows_attempt: attempt }: InvoiceRow): boolean => attempt === null;
 
 /** A fee in advance may be corrected by an invoice of an earlier instant: its line begins later. */
 function linesShown({ row, account, known, lines }: Found, rows: readonly FrozenRow[], all: Lines): Found['lines'] {
@@ -112,7 +125,12 @@ const linesFor = async ({ core, position }: QueryContext, rows: readonly Invoice
     ...new Set(rows.map(({ tenant_id }) => tenant_id)),
   ]);
 
-async function find({ core, position }: QueryContext, rows: readonly InvoiceRow[], lines: Lines): Promise<Found[]> {
+/** `withLines`: those whose lines were read. The others are found without lines. */
+async function find(
+  { core, position }: QueryContext,
+  rows: readonly InvoiceRow[],
+  { lines, withLines }: { readonly lines: Lines; readonly withLines: ReadonlySet<InvoiceRow> },
+): Promise<Found[]> {
   const tenants = rows.map((row) => ({ tenantId: row.tenant_id, position: knownOf(position, row) }));
   const accounts = await accountsOf(core, tenants);
   const ids = rows.map(({ invoice_id }) => invoice_id);
@@ -125,7 +143,7 @@ async function find({ core, position }: QueryContext, rows: readonly InvoiceRow[
       known,
       account,
       claimed: claimed.get(row.invoice_id) ?? [],
-      lines: lines({ account, position: known, until: row.as_of }),
+      lines: withLines.has(row) ? lines({ account, position: known, until: row.as_of }) : [],
     };
   });
 }
