@@ -57,8 +57,8 @@ const READERS: Reads = {
     usageTotals.readUsageMeasures(db, [
       { ...READINGS, logged: null, position: 1, aggregation: 'latest', uniqueBy: null },
     ]),
+  readReadingsSums: async (db) => usageTotals.readReadingsSums(db, [{ ...READINGS, logged: null, position: 1 }]),
   readCardReadings: async (db) => usageTotals.readCardReadings(db, [WANTED]),
-  readReadings: async (db) => usageHistory.readReadings(db, 1, READINGS, []),
   readVersionsOfReading: async (db) =>
     usageHistory.readVersionsOfReading(
       db,

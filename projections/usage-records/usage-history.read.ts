@@ -1,6 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
-import type { RateKey } from '#domain/usage/usage';
 import { anyOf } from '#read-model/any-of';
 import { at, changedAt, type Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
@@ -17,53 +16,6 @@ import {
 import type { UsageRecordRow } from './usage-records.table.js';
 
 type Db = Kysely<ReadModels>;
-
-/** Readings of a deployment and kind that start within `[start, end)`. */
-export interface ReadingsOf {
-  readonly deploymentId: string;
-  readonly billingKind: string;
-  readonly start: Instant;
-  readonly end: Instant;
-  /** Attributes that a reading must have. null: any reading. */
-  readonly filter: object | null;
-}
-
-/** The sum of readings, and the positions at which they were recorded. */
-export interface Readings {
-  readonly quantity: string;
-  readonly count: number;
-  /** Of the events that contain them. */
-  readonly positions: readonly number[];
-  /** The rate keys of the readings. */
-  readonly keys: readonly RateKey[];
-}
-
-/** Readings in force at a position. `logged`: those that are only in the log. */
-export async function readReadings(
-  db: Db,
-  position: number,
-  { deploymentId, billingKind, start, end, filter }: ReadingsOf,
-  logged: readonly RecordVersion[],
-): Promise<Readings> {
-  const attributes = filter === null ? null : JSON.stringify(filter);
-  const wanted = sql`deployment_id = ${deploymentId} AND billing_kind = ${billingKind}
-    AND period_start >= ${start} AND period_start < ${end}
-    AND (${attributes}::jsonb IS NULL OR attributes @> ${attributes}::jsonb) AND ${at(position)}`;
-  const { rows } = await sql<{ quantity: string; count: number; positions: number[] | null; keys: RateKey[] | null }>`
-    SELECT coalesce(sum(quantity), 0) AS quantity, count(*)::int AS count,
-      array_agg(DISTINCT position_from) AS positions,
-      jsonb_agg(DISTINCT jsonb_build_object(
-        'resourceType', resource_type, 'resourceFamily', resource_family, 'location', location))
-        FILTER (WHERE resource_type IS NOT NULL) AS keys
-    FROM ${recordVersions(wanted, asJsonb(logged))} u`.execute(db);
-  const [found] = rows;
-  return {
-    quantity: found?.quantity ?? '0',
-    count: found?.count ?? 0,
-    positions: found?.positions ?? [],
-    keys: found?.keys ?? [],
-  };
-}
 
 /** Every version, up to a position, of a resource's readings of a kind that start at one instant. */
 export async function readVersionsOfReading(

@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Instant } from '#domain/time/instant';
+import type { RateKey } from '#domain/usage/usage';
 import type { ReadModels } from '#read-model/read-models';
 import { at, positionsOf } from '#read-model/at';
 import type { Versioned } from '#read-model/table';
@@ -152,6 +153,43 @@ export async function readUsageMeasures(db: Db, wanted: readonly UsageMeasureWan
     FROM n LEFT JOIN measures m ON m.n = n.n
     ORDER BY n.n`.execute(db);
   return rows.map(({ value }) => value);
+}
+
+/** The sum of readings, and the positions at which they were recorded. */
+export interface ReadingsSum {
+  readonly quantity: string;
+  readonly count: number;
+  /** Of the events that contain them. */
+  readonly positions: readonly number[];
+  /** The rate keys of the readings. */
+  readonly keys: readonly RateKey[];
+}
+
+/** The sum of each, in the order of `wanted`, of the readings in force at its position. */
+export async function readReadingsSums(
+  db: Db,
+  wanted: readonly (Readings & { readonly position: number })[],
+): Promise<ReadingsSum[]> {
+  const position = sql.ref<number>('n.position');
+  const range = { first: position, last: position };
+  const selected = sql`n.n, u.quantity, u.position_from, u.resource_type, u.resource_family, u.location`;
+  const ofTable = joinedInForce({ selected, from: sql`n`, on: IS_WANTED }, range);
+  const ofLog = sql`UNION ALL SELECT u.deployment_id, ${selected} ${inLog(range)}`;
+  const { rows } = await sql<ReadingsSum>`
+    WITH n AS (
+      SELECT * FROM unnest(${columnsOf(wanted)}, ${wanted.map((each) => each.position)}::bigint[])
+        WITH ORDINALITY AS n(${COLUMNS}, position, n)),
+    sums AS (
+      SELECT u.n, sum(u.quantity) AS quantity, count(*)::int AS count, array_agg(DISTINCT u.position_from) AS positions,
+        jsonb_agg(DISTINCT jsonb_build_object(
+          'resourceType', u.resource_type, 'resourceFamily', u.resource_family, 'location', u.location))
+          FILTER (WHERE u.resource_type IS NOT NULL) AS keys
+      FROM (SELECT * FROM ${ofTable} t ${isAnyLogged(wanted) ? ofLog : sql``}) u GROUP BY u.n)
+    SELECT coalesce(s.quantity, 0) AS quantity, coalesce(s.count, 0) AS count, coalesce(s.positions, '{}') AS positions,
+      coalesce(s.keys, '[]') AS keys
+    FROM n LEFT JOIN sums s ON s.n = n.n
+    ORDER BY n.n`.execute(db);
+  return rows;
 }
 
 /** Readings of one key over a span without price changes, or the readings of one period that a price change divides. */

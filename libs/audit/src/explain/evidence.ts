@@ -1,6 +1,6 @@
 import type { EventSource, RecordedEvent } from '#domain/events';
 import { billingStream, type FrozenRow } from '#domain/invoices/invoice';
-import { lineStream } from '#domain/lines/line';
+import { type LineDefinition, lineStream } from '#domain/lines/line';
 import { planStream } from '#domain/plans/plan';
 import { rateKeyText, rateStream } from '#domain/rates/rate';
 import { deploymentStream } from '#domain/tenants/deployment';
@@ -16,7 +16,8 @@ import { within, withPruned } from '#billing/usage/pruned-usage';
 import type { QueryContext } from '#ledger/query';
 import { ifReadable } from '#read-model/readable';
 import { readLineStarts } from '#projections/invoice-lines/invoice-lines.read';
-import { readReadings, type Readings, type ReadingsOf } from '#projections/usage-records/usage-history.read';
+import { asJsonb } from '#projections/usage-records/usage-records.read';
+import { readReadingsSums, type ReadingsSum } from '#projections/usage-records/usage-totals.read';
 import { type IssuedInvoice, issuedRows } from './issued.js';
 
 /** An event as evidence: its place in the log, when it was recorded, by whom, and why. */
@@ -86,12 +87,33 @@ export function fileRow({ metadata: { source } }: RecordedEvent, n: number): Fil
   return source === undefined || row === undefined ? null : { file: source.file, sha256: source.sha256 ?? null, row };
 }
 
-/** The readings that a row counts: those of its line from the line's start to the end of its charge period. */
-export async function readingsOf(core: LedgerCore, position: number, of: ReadingsOf): Promise<Readings> {
-  const { deploymentId, billingKind, start, end } = of;
-  const stretch = { deploymentId, billingKind, start, end };
-  return withPruned(core, [stretch], async (pruned) => readReadings(core.db, position, of, within(pruned, stretch)));
+/** Readings of a deployment and kind that start within `[start, end)`, as known at a position. */
+export interface ReadingsOf {
+  readonly position: number;
+  readonly deploymentId: string;
+  readonly billingKind: string;
+  readonly start: Instant;
+  readonly end: Instant;
+  readonly filter: LineDefinition['filter'];
 }
+
+export const NO_READINGS: ReadingsSum = { quantity: '0', count: 0, positions: [], keys: [] };
+
+/** The readings that rows count: those of their lines from the line's start to the end of their charge periods. */
+export const readingsOf = async (core: LedgerCore, wanted: readonly ReadingsOf[]): Promise<ReadingsSum[]> =>
+  withPruned(core, wanted, async (pruned) =>
+    readReadingsSums(
+      core.db,
+      wanted.map((of) => {
+        const logged = within(pruned, of);
+        return {
+          ...of,
+          filter: of.filter === null ? null : JSON.stringify(of.filter),
+          logged: logged.length === 0 ? null : asJsonb(logged),
+        };
+      }),
+    ),
+  );
 
 /** A rate-card row names its key. Other rows are based on no rate. */
 export const keysOfRow = (row: Pick<FrozenRow, 'ref'>, keys: readonly RateKey[]): RateKey[] =>
@@ -161,7 +183,8 @@ export async function firstEvents(
 export function referencesIn(log: EventLog): (positions: readonly number[]) => Promise<Reference[]> {
   const known = new Map<number, Reference>();
   return async (positions) => {
-    for await (const stored of log.readAt(positions.filter((position) => !known.has(position))))
+    const unknown = positions.filter((position) => !known.has(position));
+    for await (const stored of unknown.length === 0 ? [] : log.readAt(unknown))
       known.set(stored.position, reference(readEvent(stored)));
     return positions.flatMap((position) => known.get(position) ?? []);
   };
@@ -174,24 +197,25 @@ export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedIn
   const startOf = await lineStarts(core, invoice.computedAt, rows);
   const streams = new Set([tenantStream(invoice.tenantId)]);
   const positions = new Set<number>();
-  // An invoice has few deployments: the readings of each kind are looked up once, from the earliest line to the latest.
-  for (const group of Map.groupBy(rows, ({ deploymentId, billingKind }) =>
-    JSON.stringify([deploymentId, billingKind]),
-  ).values()) {
+  // The readings of each deployment and kind are looked up once, from the earliest line to the latest.
+  const groups = [
+    ...Map.groupBy(rows, ({ deploymentId, billingKind }) => JSON.stringify([deploymentId, billingKind])).values(),
+  ].flatMap((group) => {
     const [first] = group;
-    if (first === undefined) continue;
+    if (first === undefined) return [];
     const { deploymentId, billingKind } = first;
     const start = group.map(startOf).reduce(earlier);
     const end = group.map(({ chargePeriod }) => chargePeriod.end).reduce(later);
-    const readings = await readingsOf(core, invoice.computedAt, {
-      deploymentId,
-      billingKind,
-      start,
-      end,
-      filter: null,
-    });
-    for (const each of readings.positions) positions.add(each);
-    for (const row of group) for (const stream of streamsOfRow(row, readings.keys)) streams.add(stream);
+    return [{ group, of: { position: invoice.computedAt, deploymentId, billingKind, start, end, filter: null } }];
+  });
+  const found = await readingsOf(
+    core,
+    groups.map(({ of }) => of),
+  );
+  for (const [index, { group }] of groups.entries()) {
+    const { positions: recorded, keys } = found[index] ?? NO_READINGS;
+    for (const each of recorded) positions.add(each);
+    for (const row of group) for (const stream of streamsOfRow(row, keys)) streams.add(stream);
   }
   const grounds = await storedEventsOf(core.log, invoice.computedAt, positions, streams);
   const own = await ownEvents(core.log, position, invoice);

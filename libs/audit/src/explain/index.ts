@@ -63,21 +63,24 @@ async function anything(context: QueryContext, id: string, how: How): Promise<Ex
 async function amounts(context: QueryContext, id: string, how: How): Promise<Explained | null> {
   const { first } = how;
   const rows = (await issuedRows(context, id)).filter((row) => isOwn(context, row.tenant_id));
-  const open = isUuid(id) ? await explainOpenLine(context, id, how) : null;
-  if (rows.length > 0)
+  if (rows.length > 0) {
+    // The id of an invoice, a credit note or a row names no line.
+    const isOfLine = rows.some(({ row: { lineId, partId } }) => id === lineId || id === partId);
     return {
       id,
       is: 'issued',
       documents: await documentsOf(context, rows),
       ...{ rows: await explainRows(context, rows.slice(0, first), first), rowCount: rows.length },
-      open,
+      open: isOfLine ? await explainOpenLine(context, id, how) : null,
     };
+  }
   const draft = await draftOf(context, id);
   if (draft !== null)
     return {
       ...{ id, is: 'draft', documents: [draft.document], open: null },
       ...{ rows: await explainRows(context, draft.rows.slice(0, first), first), rowCount: draft.rows.length },
     };
+  const open = isUuid(id) ? await explainOpenLine(context, id, how) : null;
   if (open !== null) return { id, ...open };
   const usage = await explainUsage(context, id, first);
   return usage === null ? null : { id, ...usage };

@@ -4,10 +4,19 @@ import { couponsOfLines } from '#billing/invoices/billing-facts';
 import { allLines } from '#billing/invoices/contracts';
 import { recordedParts } from '#billing/invoices/parts';
 import type { QueryContext } from '#ledger/query';
+import type { Deployments } from '#projections/deployments/deployments.read';
 import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
 import { rateLines } from '#billing/invoices/rated-lines';
 import { isOwn } from './own.js';
-import { eventsOf, firstEvents, type FirstEvents, readingsOf, referencesIn, streamsOfRow } from './evidence.js';
+import {
+  eventsOf,
+  firstEvents,
+  type FirstEvents,
+  NO_READINGS,
+  readingsOf,
+  referencesIn,
+  streamsOfRow,
+} from './evidence.js';
 
 export interface ExplainedOpenLine extends FirstEvents {
   readonly is: 'open line';
@@ -35,8 +44,8 @@ export async function explainOpenLine(
   { at, first }: { readonly at: Instant; readonly first: number },
 ): Promise<ExplainedOpenLine | null> {
   const { core, position } = context;
-  const lineId = await lineOf(context, id);
-  const line = (await allLines(core, position, at)).find((each) => each.lineId === lineId);
+  const { lineId, deployments } = await lineOf(context, id);
+  const line = (await allLines(core, position, at, deployments)).find((each) => each.lineId === lineId);
   if (line === undefined || !isOwn(context, line.tenantId)) return null;
   const recorded = await recordedParts(core, position, line.tenantId);
   const coupons = (await couponsOfLines(core, position, [line.tenantId]))(line);
@@ -46,13 +55,7 @@ export async function explainOpenLine(
   const parts = (rated?.parts ?? []).filter(({ partId, issued }) => !issued && (id === lineId || id === partId));
   if (parts.length === 0) return null;
   const { deploymentId, billingKind, period, filter } = line;
-  const readings = await readingsOf(core, position, {
-    deploymentId,
-    billingKind,
-    start: period.start,
-    end: period.end,
-    filter,
-  });
+  const [readings = NO_READINGS] = await readingsOf(core, [{ position, deploymentId, billingKind, ...period, filter }]);
   const streams = line.segments.flatMap(({ planId }) =>
     streamsOfRow({ planId, deploymentId, lineId, ref: '' }, readings.keys),
   );
@@ -75,8 +78,15 @@ export async function explainOpenLine(
   };
 }
 
-/** The line that an id names, or is a part of. A line that is only derived so far is not recorded. */
-async function lineOf({ core, position }: QueryContext, id: string): Promise<string> {
+/**
+ * The line that an id names, or is a part of, and the deployments among which it is. A line that is only derived so far
+ * is not recorded: it may be of any.
+ */
+async function lineOf(
+  { core, position }: QueryContext,
+  id: string,
+): Promise<{ readonly lineId: string; readonly deployments: Deployments }> {
   const [recorded] = await readLinesById(core.db, position, [id]);
-  return recorded?.root_line_id ?? id;
+  if (recorded === undefined) return { lineId: id, deployments: null };
+  return { lineId: recorded.root_line_id, deployments: { deploymentIds: [recorded.deployment_id] } };
 }

@@ -10,10 +10,12 @@ import { moneyText } from '#domain/money/money';
 import type { RateKey } from '#domain/usage/usage';
 import { tenantAccount } from '#billing/invoices/accounts';
 import { linesOfTenant } from '#billing/invoices/contracts';
-import { loadUsage } from '#billing/invoices/line-usage';
+import { loadUsage, loadUsageAt } from '#billing/invoices/line-usage';
+import type { LedgerCore } from '#ledger/ledger-core';
 import type { QueryContext } from '#ledger/query';
 import type { IssuedRow } from '#projections/invoices/issued-rows.read';
-import type { Readings, ReadingsOf } from '#projections/usage-records/usage-history.read';
+import { BatchLoader } from '#postgres/batch-loader';
+import type { ReadingsSum } from '#projections/usage-records/usage-totals.read';
 import { printFrozen } from '#billing/invoices/rated-lines';
 import { pricesOfRows, type RowPrice, segmentOf } from '#billing/invoices/row-prices';
 import { shareOf } from '#billing/invoices/shares';
@@ -25,6 +27,7 @@ import {
   inOrder,
   keysOfRow,
   readEvents,
+  type ReadingsOf,
   readingsOf,
   type Reference,
   reference,
@@ -39,17 +42,20 @@ type NotedRow = Pick<IssuedRow, 'document_id' | 'credited_invoice_id' | 'tenant_
 /** What rows are based on. An invoice may have 20,000 rows, and many have the same basis: each is looked up once. */
 interface Grounds {
   readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
-  readonly readings: (of: ReadingsOf & { readonly position: number }) => Promise<Readings>;
+  readonly readings: (of: ReadingsOf) => Promise<ReadingsSum>;
   readonly references: (positions: readonly number[]) => Promise<readonly Reference[]>;
   readonly stream: (name: string) => Promise<readonly RecordedEvent[]>;
   /** The event that issued a credit note. It has the reason. */
   readonly note: (of: NotedRow) => Promise<readonly RecordedEvent[]>;
-  readonly counted: (of: {
-    readonly position: number;
-    readonly line: LineDefinition;
-    readonly period: Period;
-  }) => Promise<Counted | null>;
+  readonly counted: (of: CountedOf) => Promise<Counted | null>;
   readonly drawn: (of: { readonly position: number; readonly line: LineDefinition }) => Promise<readonly CountedLine[]>;
+}
+
+/** What is counted of a line over a charge period, as known at a position. */
+interface CountedOf {
+  readonly position: number;
+  readonly line: LineDefinition;
+  readonly period: Period;
 }
 
 /** A line whose charges draw a commitment down, and what they came to. Money of its currency. */
@@ -61,8 +67,8 @@ interface CountedLine {
 }
 
 /**
- * Each row with its arithmetic, terms, readings and the `first` of its events. Rows are explained one after the other,
- * since each asks the database.
+ * Each row with its arithmetic, terms, readings and the `first` of its events. Usage is read for all rows together. Of
+ * the log, rows read their streams one after the other.
  */
 export async function explainRows(context: QueryContext, rows: readonly IssuedRow[], first: number) {
   const [grounds, relations] = [groundsOf(context, rows), await relationsOf(context, rows)];
@@ -75,6 +81,7 @@ export async function explainRows(context: QueryContext, rows: readonly IssuedRo
     })),
   );
   const prices = await pricesOfRows(context.core, priced);
+  await readTogether(grounds, rows, first);
   for (const [index, price] of prices.entries()) {
     const row = rows[index];
     if (row !== undefined) explained.push(await explainRow(row, grounds, relations(row), { price, first }));
@@ -87,6 +94,8 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
   const until = rows
     .map(({ row }) => row.chargePeriod.end)
     .reduce((latest, end) => (isBefore(latest, end) ? end : latest), FROM_EVER);
+  const readings = new BatchLoader(async (of: readonly ReadingsOf[]) => readingsOf(core, of));
+  const counted = new BatchLoader(async (of: readonly CountedOf[]) => countedUsage(core, of));
   return {
     lines: remembering(
       ({ computed_at, tenant_id }) => `${computed_at} ${tenant_id}`,
@@ -99,7 +108,7 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
     ),
     readings: remembering(
       (of) => JSON.stringify(of),
-      async ({ position, ...of }) => readingsOf(core, position, of),
+      async (of) => readings.load(of),
     ),
     references: referencesIn(core.log),
     stream: remembering(
@@ -112,7 +121,7 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
     ),
     counted: remembering(
       ({ position, line, period }) => JSON.stringify([position, line.lineId, period]),
-      async ({ position, line, period }) => countedUsage(context, position, line, period),
+      async (of) => counted.load(of),
     ),
     drawn: remembering(
       ({ position, line }) => `${position} ${line.lineId}`,
@@ -142,13 +151,11 @@ async function explainRow(
 ) {
   const { document_id, series, ordinal, computed_at, currency, row } = issued;
   const line = (await grounds.lines(issued)).get(row.lineId);
-  const since = line?.period.start ?? row.chargePeriod.start;
-  const until = row.chargePeriod.end;
-  const { deploymentId, billingKind } = row;
-  const used = { position: computed_at, deploymentId, billingKind, start: since, end: until };
+  const used = usedBy(issued, line);
+  const { start: since, end: until } = used;
   const readings =
     line === undefined || !isCommitment(line)
-      ? await grounds.readings({ ...used, filter: line?.filter ?? null })
+      ? await grounds.readings(used)
       : await readingsCounted(grounds, computed_at, line);
   const ofStreams = inOrder(
     computed_at,
@@ -191,13 +198,37 @@ async function explainRow(
   };
 }
 
+const usedBy = ({ computed_at: position, row }: IssuedRow, line: LineDefinition | undefined): ReadingsOf => ({
+  ...{ position, deploymentId: row.deploymentId, billingKind: row.billingKind, filter: line?.filter ?? null },
+  ...{ start: line?.period.start ?? row.chargePeriod.start, end: row.chargePeriod.end },
+});
+
+/** Reads what rows count, for all of them together. */
+async function readTogether(grounds: Grounds, rows: readonly IssuedRow[], first: number): Promise<void> {
+  const lines = await Promise.all(rows.map(async (issued) => (await grounds.lines(issued)).get(issued.row.lineId)));
+  const readings = await Promise.all(
+    rows.map(async (issued, index) => {
+      const line = lines[index];
+      // A commitment counts the readings of other lines.
+      return line !== undefined && isCommitment(line) ? null : grounds.readings(usedBy(issued, line));
+    }),
+  );
+  await grounds.references(readings.flatMap((sum) => sum?.positions.slice(0, first) ?? []));
+  await Promise.all(
+    rows.map(async ({ computed_at: position, row: { chargePeriod: period } }, index) => {
+      const line = lines[index];
+      return line === undefined ? null : grounds.counted({ position, line, period });
+    }),
+  );
+}
+
 /** The readings of all lines that a commitment counts. Those of several kinds have no sum. */
 async function readingsCounted(
   grounds: Grounds,
   position: number,
   { counted = [] }: LineDefinition,
-): Promise<Readings> {
-  const all: Readings[] = [];
+): Promise<ReadingsSum> {
+  const all: ReadingsSum[] = [];
   for (const { deploymentId, billingKind, period, filter } of counted)
     all.push(await grounds.readings({ position, deploymentId, billingKind, ...period, filter }));
   return {
@@ -249,15 +280,23 @@ async function countedLines({ core }: QueryContext, position: number, line: Line
   }));
 }
 
-/** The line's usage at the start of the charge period, and at its end. */
-async function countedUsage(
-  { core }: QueryContext,
-  position: number,
-  line: LineDefinition,
-  { start, end }: Period,
-): Promise<Counted | null> {
-  if (needsRates(line) || !countsUsage(line)) return null;
-  const isFirst = compareInstants(start, line.period.start) <= 0;
-  const usage = (await loadUsage(core, position, [{ line, instants: isFirst ? [end] : [start, end] }]))(line);
-  return { before: isFirst ? ZERO : scalarOf(usage(start)), upTo: scalarOf(usage(end)) };
+/** The usage of each line at the start of the charge period, and at its end. null: it is not simply added up. */
+async function countedUsage(core: LedgerCore, of: readonly CountedOf[]): Promise<(Counted | null)[]> {
+  const wanted = of.map((each) => ({
+    ...each,
+    isFirst: compareInstants(each.period.start, each.line.period.start) <= 0,
+  }));
+  const isCounted = ({ line }: CountedOf): boolean => !needsRates(line) && countsUsage(line);
+  const usage = await loadUsageAt(
+    core,
+    wanted.filter(isCounted).map(({ line, position, period: { start, end }, isFirst }) => ({
+      ...{ line, position, instants: isFirst ? [end] : [start, end] },
+    })),
+  );
+  return wanted.map((each) => {
+    if (!isCounted(each)) return null;
+    const upTo = usage(each.line, each.position);
+    const { start, end } = each.period;
+    return { before: each.isFirst ? ZERO : scalarOf(upTo(start)), upTo: scalarOf(upTo(end)) };
+  });
 }
