@@ -1,6 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { COMMITMENT } from '#domain/lines/commitment-lines';
-import { BASE_FEE } from '#domain/plans/plan';
+import { BASE_FEE, COMMITMENT } from '#domain/plans/plan';
 import type { Period } from '#domain/time/period';
 import { at, changedAt, type Positions } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
@@ -95,7 +94,8 @@ const CONTRACT: readonly OfLine[] = [
         least(s.effective_until, l.end_at)) ORDER BY s.granted_position)
       FROM credits s
       WHERE s.kind = 'coupon' AND s.tenant_id = l.tenant_id AND s.currency = l.currency AND ${at(position, 's')}
-        AND NOT s.is_withdrawn AND (s.billing_kinds IS NULL OR s.billing_kinds ? l.billing_kind)
+        AND NOT s.is_withdrawn
+        AND (s.billing_kinds IS NULL AND l.billing_kind <> ${COMMITMENT} OR s.billing_kinds ? l.billing_kind)
         AND s.effective_from < l.end_at AND (s.effective_until IS NULL OR s.effective_until > l.start_at))`,
   },
 ];

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { FrozenRow, InvoiceStatus, Series } from '#domain/invoices/invoice';
-import { COMMITMENT } from '#domain/lines/commitment-lines';
+import { COMMITMENT } from '#domain/plans/plan';
 import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';

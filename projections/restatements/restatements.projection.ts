@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '#domain/events';
-import { COMMITMENT } from '#domain/lines/commitment-lines';
+import { COMMITMENT } from '#domain/plans/plan';
 import type { Instant } from '#domain/time/instant';
 import type { RateKey, ReadingKey } from '#domain/usage/usage';
 import { answer, type Answers } from '#read-model/projection';

@@ -201,6 +201,56 @@ describe('a commitment', () => {
     expect(await shown(T('2026-07-01'))).toEqual(['ended 100.00 30.00 70.00 70.00 70.00']);
   });
 
+  it('has a coupon taken of its true-up only where that names it', async () => {
+    const coupon = { command: 'grant-coupon', tenantId: 'a', currency: 'USD', percent: '50' };
+    await test.apply(committed(), {
+      ...{ ...coupon, creditId: 'june', from: T('2026-06-01'), until: T('2026-07-01') },
+    });
+    await use('2026-04-10', '30');
+    await use('2026-06-10', '10');
+    // 10.00 − 50 % in June; 100.00 − 30.00 − 10.00: a coupon of a month takes nothing of what was agreed for three
+    expect(await rows('2026-07-01')).toEqual([
+      'commitment 04-01/07-01 charge 60.00',
+      'hours 04-01/05-01 charge 30.00',
+      'hours 06-01/07-01 charge 5.00',
+    ]);
+    await test.apply({ ...coupon, creditId: 'named', billingKinds: ['commitment'], from: T('2026-06-30') });
+    // 60.00 − 50 %
+    expect(await rows('2026-07-02')).toEqual([
+      'commitment 04-01/07-01 rebooked 30.00',
+      'commitment 04-01/07-01 reversal -60.00',
+    ]);
+  });
+
+  it('is in the currency of all plans in its terms, also of later ones', async () => {
+    await test.apply(
+      tenant('m', { currencies: ['USD', 'EUR'] }),
+      plan('e', '5.00', [{ billingKind: 'hours', price: unit('1.00') }], { currency: 'EUR' }),
+      deployment('d-m', 'm'),
+      subscription('s-m', 'd-m', 'p'),
+    );
+    const change = { command: 'change-plan', subscriptionId: 's-m', planId: 'e', at: T('2026-06-01') };
+    const ofMany = (terms: readonly object[]) => committed(terms, { subscriptionId: 's-m', tenantId: 'm' });
+    const until = (end: string) => [term('2026-04-01', end, '100.00')];
+    await test.apply(ofMany(until('2026-07-01')));
+    const refused = await test.refused(change);
+    expect([refused.code, refused.message]).toEqual([
+      'currency_mismatch',
+      'plan e, which subscription s-m has within the terms of commitment c, is in EUR, the commitment in USD: nothing' +
+        ' is converted. End the terms where the currency changes',
+    ]);
+    const { command: _, ...timeline } = change;
+    const { planId, at } = timeline;
+    const corrected = { command: 'correct-subscription', subscriptionId: 's-m', plans: [{ planId, at }], reason: 'x' };
+    expect(await codeOf(corrected)).toBe('currency_mismatch');
+    const correction = { command: 'correct-commitment', reason: 'until June' };
+    await test.apply({ ...ofMany(until('2026-06-01')), ...correction }, change);
+    expect(await codeOf({ ...ofMany(until('2026-07-01')), ...correction })).toBe('currency_mismatch');
+    await test.apply({ command: 'withdraw', what: 'change-plan', subscriptionId: 's-m', at, reason: 'not yet' });
+    await test.apply({ ...ofMany(until('2026-07-01')), ...correction, reason: 'until July' });
+    expect(await codeOf({ ...change, at: T('2026-05-01') })).toBe('currency_mismatch');
+  });
+
   it('shows what is drawn down, remains and was billed, as known now and then', async () => {
     await test.apply(committed([SPRING, term('2026-07-01', '2026-08-01', '50.00')]));
     await use('2026-04-10', '30');
@@ -338,6 +388,36 @@ describe('a commitment', () => {
     ]);
   });
 
+  it('keeps its months where the time zone of its tenant is corrected', async () => {
+    await test.apply(
+      { ...tenant('z'), timeZone: 'UTC' },
+      deployment('d-z', 'z', { from: T('2026-02-01') }),
+      subscription('s-z', 'd-z', 'p', { from: T('2026-02-01') }),
+      committed([SPRING], { subscriptionId: 's-z', tenantId: 'z', billingKinds: ['hours'] }),
+    );
+    const of = async (at: string, quantity: string): Promise<unknown> => {
+      const reading = { resourceId: `r-${at}`, billingKind: 'hours', granularity: 'event', quantity };
+      const period = { start: at, end: at.replace(':00:00Z', ':30:00Z') };
+      return test.apply({ command: 'observe-usage', deploymentId: 'd-z', observations: [{ ...reading, period }] });
+    };
+    await of('2026-04-10T00:00:00Z', '30');
+    await of('2026-06-30T23:00:00Z', '9');
+    expect(await rows('2026-07-01', 'z')).toEqual([
+      // 100.00 − 30.00 − 9.00
+      'commitment 04-01/07-01 charge 61.00',
+      'hours 04-01/05-01 charge 30.00',
+      'hours 06-01/07-01 charge 9.00',
+    ]);
+    await test.apply({ command: 'correct-tenant', tenantId: 'z', timeZone: 'Europe/Berlin', reason: 'they are there' });
+    // In Berlin 30 June 23:00 UTC is in July: 100.00 − 30.00. July is not over.
+    const corrected = await rows('2026-07-02', 'z');
+    expect(corrected.filter((row) => row.startsWith('commitment'))).toEqual([
+      'commitment 03-31/06-30 charge 70.00',
+      'commitment 04-01/07-01 reversal -61.00',
+    ]);
+    expect((await shown(T('2026-07-02'), { tenantId: 'z' }))[0]).toBe('ended 100.00 30.00 70.00 70.00 70.00');
+  });
+
   it('is due again when the invoice of its true-up is voided', async () => {
     await test.apply(committed());
     const bill = await billed(test, 'a', '2026-07-01');
@@ -406,6 +486,23 @@ describe('a commitment', () => {
     expect(await codeOf(committed([SPRING], { tenantId: 'nobody' }))).toBe('unknown_tenant');
     expect(await codeOf(committed([SPRING], { subscriptionId: 'none' }))).toBe('unknown_subscription');
     expect(await codeOf(committed([SPRING], { billingKinds: ['hours', 'hours'] }))).toBe('invalid_commitment');
+    const unknown = await test.refused(committed([SPRING], { billingKinds: ['hours', 'hour', 'seats'] }));
+    expect([unknown.code, unknown.message]).toEqual([
+      'unknown_billing_kind',
+      'commitment c: billingKinds[1] hour is in no plan of the subscription in these terms; billingKinds[2] seats is' +
+        ' in no plan of the subscription in these terms. Give some of base_fee, hours, zones, cores',
+    ]);
+    const kind = { billingKind: 'commitment', price: unit('1.00') };
+    expect(await codeOf(plan('own', '1.00', [kind]))).toBe('reserved_billing_kind');
+    expect(
+      await codeOf({
+        command: 'correct-plan',
+        planId: 'p',
+        effectiveFrom: T('2026-01-01'),
+        items: [kind],
+        reason: 'x',
+      }),
+    ).toBe('reserved_billing_kind');
     await test.apply(committed());
     expect((await test.apply(committed()))[0]?.status).toBe('unchanged');
     expect(await codeOf(committed([term('2026-04-01', '2026-07-01', '1.00')]))).toBe('conflicting_body');

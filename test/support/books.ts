@@ -59,6 +59,7 @@ export class Books {
   cancelledAt: Instant | null = null;
   from: Instant = T('01');
   anchor: Instant | null = null;
+  timeZone = 'UTC';
   /** Billing kinds that can't be rated for want of a price. */
   unpriced = new Set<string>();
   commitments: readonly Commitment[] = [];
@@ -88,8 +89,8 @@ export class Books {
     const plans = new Map([
       ['p1', [{ ...this.plan, effectiveUntil: this.later[0]?.effectiveFrom ?? null }, ...this.later]],
     ]);
-    const { assignments, commitments } = this;
-    const terms = { assignments, commitments, plans, timeZoneOf: () => 'UTC' };
+    const { assignments, commitments, timeZone } = this;
+    const terms = { assignments, commitments, plans, timeZoneOf: () => timeZone };
     return linesWithCommitments(subscription, terms, until).filter(({ tenantId }) => tenantId === 't1');
   }
 

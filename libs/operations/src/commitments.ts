@@ -1,15 +1,8 @@
 import { z } from 'zod';
 import { conflict, invalid } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
-import { commitmentKey } from '#domain/lines/commitment-lines';
-import {
-  billedFrom,
-  changesOf,
-  isCommitment,
-  type LineDefinition,
-  type Plans,
-  planVersionAt,
-} from '#domain/lines/line';
+import { assertCommittedCurrency, assertCommittedKinds, commitmentKey } from '#domain/lines/commitment-lines';
+import { billedFrom, changesOf, isCommitment, type LineDefinition } from '#domain/lines/line';
 import { scalarOf } from '#domain/lines/rate';
 import {
   type Commitment,
@@ -34,7 +27,7 @@ import {
 } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
 import { earlier, type Instant, isBefore, lastInstantBefore } from '#domain/time/instant';
-import { contains, overlaps } from '#domain/time/period';
+import { overlaps } from '#domain/time/period';
 import { type AccruedLine, accruedLines, isLastInstant } from '#billing/invoices/accrued-lines';
 import { allLines } from '#billing/invoices/contracts';
 import { loadUsage } from '#billing/invoices/line-usage';
@@ -57,7 +50,7 @@ import { tenantOf } from '#ledger/tenant';
 import { COMMITMENT_ORDER, readCommitmentPage, toCommitment } from '#projections/deployments/deployments.read';
 import { listOf, zMoney, zQuarantine, zSpan } from './answers.js';
 import type { Operations } from './declared.js';
-import { planVersions, usingPlans } from './plans.js';
+import { plansOf, usingPlans } from './plans.js';
 import { APRIL, MID_APRIL } from './story.js';
 import { knownDeploymentOf, subscriptionIn } from './subscriptions.js';
 
@@ -169,7 +162,7 @@ const correctTheCommitment = defineCommand({
 
 /**
  * The commitment, if it can be billed as it is stated. Errors: `other_holder`, `currency_mismatch`,
- * `commitment_period`, and those of `guardCommitment`.
+ * `unknown_billing_kind`, `commitment_period`, and those of `guardCommitment`.
  */
 async function agreed(
   core: LedgerCore,
@@ -191,13 +184,9 @@ async function agreed(
       [{ field: 'tenantId', message: 'does not have the subscription then' }],
     );
   const plans = await plansOf(core, subscription);
-  const version = planVersionAt(subscription, plans, held[0]?.period.start ?? span.start);
-  if (version !== undefined && version.currency !== currency)
-    throw invalid(
-      'currency_mismatch',
-      `plan ${version.planId} is in ${version.currency}, the commitment in ${currency}: nothing is converted`,
-      [{ field: 'currency', message: `is not ${version.currency}, the currency of the plan` }],
-    );
+  const agreedTerms = { assignments: deployment.assignments, plans };
+  assertCommittedCurrency(subscription, agreedTerms, stated);
+  assertCommittedKinds(subscription, agreedTerms, stated);
   const billed = { plans, changes: changesOf(subscription, plans), timeZone };
   const starts = new Set(held.map(({ period }) => period.start));
   for (const [index, term] of terms.entries()) {
@@ -210,15 +199,6 @@ async function agreed(
     ...(billingKinds === undefined ? {} : { billingKinds }),
   };
 }
-
-const plansOf = async (core: LedgerCore, { plans }: Subscription): Promise<Plans> =>
-  new Map(
-    await Promise.all(
-      [...new Set(plans.map(({ planId }) => planId))].map(
-        async (planId) => [planId, await planVersions(core, planId)] as const,
-      ),
-    ),
-  );
 
 /** Refuses an instant at which no billing period ends. Errors: `commitment_period`. */
 function assertBoundary(
@@ -305,7 +285,7 @@ async function shownCommitments({ core, position }: QueryContext, of: readonly C
     return {
       ...{ ...ids, currency, billingKinds },
       terms: terms.map((term) => {
-        const line = own.find(({ period }) => contains(term, period.start));
+        const line = own.find((each) => each.term?.start === term.start);
         if (line === undefined)
           return shownTerm(term, currency, { state: isBefore(at, term.start) ? 'upcoming' : 'not_held' });
         const state = isBefore(upTo(line), line.period.end) ? 'running' : 'ended';

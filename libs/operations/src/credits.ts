@@ -109,7 +109,14 @@ const grantCredit = defineCommand({
 const grantCoupon = defineCommand({
   name: 'grant-coupon',
   summary: 'Grants a tenant a percentage discount on all or some billing kinds',
-  fields: zGrant.extend({ percent: zDecimal, billingKinds: z.array(zId).min(1).optional() }),
+  fields: zGrant.extend({
+    percent: zDecimal,
+    billingKinds: z
+      .array(zId)
+      .min(1)
+      .optional()
+      .describe('Only for these billing kinds. Default: all but commitment, the true-ups of commitments'),
+  }),
   key: ({ tenantId, currency, creditId }) => [tenantId, currency, creditId],
   mistakes: { correctedBy: ['withdraw', 'revoke-credit'] },
   withdrawal: ofGrant,
@@ -220,7 +227,7 @@ const zCredit = z
     rollover: z.object({ percent: zQuantity, until: zTimestamp }).meta({ id: 'Rollover' }).nullable().optional(),
     payment: z.object({ reference: z.string(), at: zTimestamp }).meta({ id: 'TopUp' }).nullable().optional(),
     percent: zQuantity.optional(),
-    billingKinds: z.array(z.string()).nullable().describe('null: all'),
+    billingKinds: z.array(z.string()).nullable().describe('null: all. Of a coupon: all but commitment'),
     taken: zMoney,
     uses: z
       .array(z.object({ invoiceId: z.string(), number: z.string(), amount: zMoney }).meta({ id: 'CreditUse' }))

@@ -153,14 +153,14 @@ export const correctedDeployment = async (
   call: CommandCall,
   deploymentId: string,
   correction: Correction,
-  change: (deployment: Deployment) => Deployment | Promise<Deployment>,
+  change: (deployment: Deployment, history: readonly DeploymentEvent[]) => Deployment | Promise<Deployment>,
   stated: StatedOfDeployment = {},
 ): Promise<CommandDone> =>
   corrected(core, call, {
     ...{ stream: deploymentStream(deploymentId), isOf: isDeploymentEvent, saidOf },
     async decide(events) {
       const before = deploymentOf(events, deploymentId);
-      return correctDeployment(before, await change(before), correction, stated);
+      return correctDeployment(before, await change(before, events.filter(isDeploymentEvent)), correction, stated);
     },
   });
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '#domain/errors';
 import type { RecordedEvent } from '#domain/events';
+import type { Plans } from '#domain/lines/line';
 import { decimal } from '#domain/money/decimal';
 import {
   correctPrice as decidePriceCorrection,
@@ -19,7 +20,7 @@ import { correctPlan as decidePlanCorrection, withdrawPlanEvents } from '#domain
 import { type ItemsOverlap, overlapsOf } from '#domain/plans/overlap';
 import { zPrice } from '#domain/prices/price';
 import { zId, zInstant, zText } from '#domain/schema';
-import { type Assignment, tenantAt } from '#domain/tenants/deployment';
+import { type Assignment, type Subscription, tenantAt } from '#domain/tenants/deployment';
 import { currenciesOf, foldTenant, tenantStream } from '#domain/tenants/tenant';
 import type { Instant } from '#domain/time/instant';
 import { type OpenPeriod, overlaps, periodText } from '#domain/time/period';
@@ -267,6 +268,16 @@ function saidOf(event: RecordedPlanEvent, item: string, meant: OpenPeriod): stri
 /** The versions of a plan. []: it was never published. */
 export const planVersions = async (core: LedgerCore, planId: string): Promise<PlanVersion[]> =>
   foldPlan((await core.book.load(planStream(planId))).filter(isPlanEvent));
+
+/** The versions of the plans of a subscription. */
+export const plansOf = async (core: LedgerCore, { plans: held }: Pick<Subscription, 'plans'>): Promise<Plans> =>
+  new Map(
+    await Promise.all(
+      [...new Set(held.map(({ planId }) => planId))].map(
+        async (planId) => [planId, await planVersions(core, planId)] as const,
+      ),
+    ),
+  );
 
 /** The version of a plan that is in force at an instant. Errors: `plan_not_in_force`. */
 export function versionInForce(versions: readonly PlanVersion[], planId: string, at: Instant): PlanVersion {

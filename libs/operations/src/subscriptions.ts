@@ -52,6 +52,7 @@ import type { Operations } from './declared.js';
 import { correctedDeployment, withdrawnOfDeployment } from './deployments.js';
 import { shownOverrides, zShownOverrides } from './overrides.answer.js';
 import { assertPlan, usingPlans } from './plans.js';
+import { assertCommitted, unknownCancellation, unknownPlanChange } from './subscription-guards.js';
 import { APRIL } from './story.js';
 
 const stateOf = (subscriptionId: string, events: readonly RecordedEvent[]): Subscription | undefined =>
@@ -140,9 +141,12 @@ const changePlan = defineCommand({
   async handle(call, core) {
     const { subscriptionId, planId, at } = call.fields;
     return usingPlans(core, async () =>
-      onSubscription(core, call, subscriptionId, async (subscription, deployment) => {
+      onSubscription(core, call, subscriptionId, async (subscription, deployment, history) => {
         await assertPlan(core, planId, at, deployment.assignments);
-        return decidePlanChange(subscription, planId, at);
+        const changed = decidePlanChange(subscription, planId, at);
+        const after = foldDeployment([...history, ...changed]) ?? deployment;
+        await assertCommitted(core, after, subscriptionId, history);
+        return changed;
       }),
     );
   },
@@ -195,10 +199,12 @@ const correctSubscription = defineCommand({
         'correct-subscription: give at least one of from, anchor, planId, plans, cancelledAt',
       );
     const deploymentId = await knownDeploymentOf(core, subscriptionId);
-    const change = async (deployment: Deployment): Promise<Deployment> => {
-      const after = withTimeline(subscriptionIn(deployment, subscriptionId), changes);
-      for (const { planId, from } of after.plans) await assertPlan(core, planId, from, deployment.assignments);
-      return withSubscription(deployment, after);
+    const change = async (before: Deployment, history: readonly DeploymentEvent[]): Promise<Deployment> => {
+      const changed = withTimeline(subscriptionIn(before, subscriptionId), changes);
+      for (const { planId, from } of changed.plans) await assertPlan(core, planId, from, before.assignments);
+      const after = withSubscription(before, changed);
+      await assertCommitted(core, after, subscriptionId, history);
+      return after;
     };
     const stated = { statedTimeline: { subscriptionId, ...changes } };
     return usingPlans(core, async () => correctedDeployment(core, call, deploymentId, { reason }, change, stated));
@@ -215,36 +221,16 @@ async function withdrawn(
 ): Promise<CommandDone> {
   const deploymentId = await knownDeploymentOf(core, subscriptionId);
   const unknownIn = (deployment: Deployment): DomainError => unknown(subscriptionIn(deployment, subscriptionId));
-  const check = async ({ subscriptions: after }: Deployment, history: readonly DeploymentEvent[]): Promise<void> => {
-    const left = after.find((each) => each.subscriptionId === subscriptionId);
+  const check = async (after: Deployment, history: readonly DeploymentEvent[]): Promise<void> => {
+    const left = after.subscriptions.find((each) => each.subscriptionId === subscriptionId);
     if (left === undefined) assertNothingAgreed(subscriptionId, history);
+    else await assertCommitted(core, after, subscriptionId, history);
     const { plans = [], cancelledAt = null } = left ?? {};
     // A plan that was never used, since the subscription ended at its start, may be withdrawn meanwhile.
     for (const { planId, from } of plans)
       if (cancelledAt === null || isBefore(from, cancelledAt)) await assertPlan(core, planId, from, []);
   };
   return usingPlans(core, async () => withdrawnOfDeployment(core, call, deploymentId, correction, unknownIn, check));
-}
-
-function unknownPlanChange({ subscriptionId, from, plans }: Subscription, at: Instant): DomainError {
-  const isCorrected = plans.some((each) => each.from === at);
-  const remedy =
-    from === at
-      ? ': it starts then. Use correct-subscription with planId'
-      : isCorrected
-        ? ' by change-plan: its plans were corrected. Use correct-subscription with plans'
-        : '';
-  return notFound('unknown_plan_change', `subscription ${subscriptionId} does not change its plan at ${at}${remedy}`);
-}
-
-function unknownCancellation({ subscriptionId, cancelledAt }: Subscription, at: Instant): DomainError {
-  const state =
-    cancelledAt === null
-      ? 'is not cancelled'
-      : cancelledAt === at
-        ? `ends at ${at} by a correction: use correct-subscription with cancelledAt`
-        : `is cancelled at ${cancelledAt}, not at ${at}`;
-  return notFound('unknown_cancellation', `subscription ${subscriptionId} ${state}`);
 }
 
 /** Errors: `unknown_subscription`. */
@@ -265,12 +251,17 @@ async function onSubscription(
   core: LedgerCore,
   call: CommandCall,
   subscriptionId: string,
-  decide: (subscription: Subscription, deployment: Deployment) => DeploymentEvent[] | Promise<DeploymentEvent[]>,
+  decide: (
+    subscription: Subscription,
+    deployment: Deployment,
+    history: readonly DeploymentEvent[],
+  ) => DeploymentEvent[] | Promise<DeploymentEvent[]>,
 ): Promise<CommandDone> {
   const deploymentId = await knownDeploymentOf(core, subscriptionId);
   return core.book.decide(deploymentStream(deploymentId), call, async (events) => {
     const deployment = deploymentOf(events, deploymentId);
-    return { events: await decide(subscriptionIn(deployment, subscriptionId), deployment) };
+    const history = events.filter(isDeploymentEvent);
+    return { events: await decide(subscriptionIn(deployment, subscriptionId), deployment, history) };
   });
 }
 

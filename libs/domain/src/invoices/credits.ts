@@ -3,6 +3,7 @@ import { conflict, invalid, notFound } from '../errors.js';
 import { type Decimal, decimal, sum, text, ZERO } from '../money/decimal.js';
 import { moneyAboveZero, toMoney } from '../money/money.js';
 import type { Correction } from '../correction.js';
+import { COMMITMENT } from '../plans/plan.js';
 import {
   correctionFields,
   type EventDataOf,
@@ -95,7 +96,7 @@ export interface Coupon extends Granted {
   readonly kind: 'coupon';
   /** From 0 to 100. */
   readonly percent: string;
-  /** null: all of them. */
+  /** null: all but those of true-ups. */
   readonly billingKinds: readonly string[] | null;
 }
 export interface Credit extends Granted {
@@ -271,10 +272,17 @@ export const inForce = ({ from, until, isWithdrawn }: Granted, at: Instant): boo
 export const couponsOf = (grants: readonly (Coupon | Credit)[]): Coupon[] =>
   grants.filter((each): each is Coupon => each.kind === 'coupon');
 
+/**
+ * Whether a coupon reduces charges of a billing kind. It reduces the true-up of a commitment only if it names that
+ * kind: a coupon of one month on all charges does not reduce what was agreed for a year.
+ */
+const reaches = ({ billingKinds }: Pick<Coupon, 'billingKinds'>, billingKind: string): boolean =>
+  billingKinds?.includes(billingKind) ?? billingKind !== COMMITMENT;
+
 /** The instants at which a coupon for a billing kind begins or ends. */
 export const couponChanges = (coupons: readonly Coupon[], billingKind: string): Instant[] =>
   coupons
-    .filter(({ billingKinds, isWithdrawn }) => isWithdrawn !== true && (billingKinds?.includes(billingKind) ?? true))
+    .filter((each) => each.isWithdrawn !== true && reaches(each, billingKind))
     .flatMap(({ from, until }) => (until === null ? [from] : [from, until]));
 
 /**
@@ -300,9 +308,7 @@ export function couponShares(
     rows.map((row) => {
       const shares: Share[] = [];
       let open = row.net;
-      for (const coupon of coupons.filter(
-        (each) => inForce(each, at) && (each.billingKinds?.includes(billingKind) ?? true),
-      )) {
+      for (const coupon of coupons.filter((each) => inForce(each, at) && reaches(each, billingKind))) {
         const amount = shareOf(coupon, row, open);
         open = open.minus(amount);
         shares.push({ creditId: coupon.creditId, amount });

@@ -74,6 +74,70 @@ describe('the line of a commitment', () => {
     ).toEqual([['2026-05-15', ['2026-04-01', '2026-04-15']]]);
   });
 
+  it.each([
+    // Clocks in Berlin are 2 hours ahead of UTC, those in New York 4 hours behind.
+    [
+      'Europe/Berlin',
+      '2026-03-31T22:00',
+      '2026-06-30T22:00',
+      ['2026-03-31T22:00', '2026-04-30T22:00', '2026-05-31T22:00'],
+    ],
+    [
+      'America/New_York',
+      '2026-04-01T04:00',
+      '2026-07-01T04:00',
+      ['2026-04-01T04:00', '2026-05-01T04:00', '2026-06-01T04:00'],
+    ],
+  ])('is of the same months where the clocks turn out to be those of %s', (timeZone, start, end, counted) => {
+    const books = new Books({
+      plan: priced(1000),
+      commitments: [ramp([3, 3].map((months) => ({ months, cents: 100_00 })))],
+    });
+    books.plan = { ...books.plan, effectiveFrom: instant('2026-01-01T00:00:00Z') };
+    books.from = instant('2026-02-01T00:00:00Z');
+    books.assignments = [{ tenantId: 't1', from: books.from }];
+    books.timeZone = timeZone;
+    const [first, next] = books.lines(month(9)).filter((line) => line.counted !== undefined);
+    const short = (at: Instant | undefined): string | undefined => at?.slice(0, 16);
+    expect([first?.period.start, first?.period.end].map(short)).toEqual([start, end]);
+    expect(first?.counted?.map(({ period }) => short(period.start))).toEqual(counted);
+    expect([short(next?.period.start), next?.counted?.length]).toEqual([end, 3]);
+  });
+
+  it('is of no line where no billing period starts in its term any more', () => {
+    const books = new Books({
+      plan: priced(1000),
+      commitments: [ramp([1, 1].map((months) => ({ months, cents: 100_00 })))],
+    });
+    books.plan = { ...books.plan, interval: 'year' };
+    const invoice = books.bill(month(9));
+    // April is nearer to 1 April than to 1 January, and so are May and June.
+    expect(invoice.quarantined.map(({ code, message }) => [code, message.split(': ')[1]])).toEqual([
+      [
+        'commitment_period',
+        'no billing period of the subscription starts in the term from 2026-04-01T00:00:00Z to 2026-05-01T00:00:00Z',
+      ],
+      [
+        'commitment_period',
+        'no billing period of the subscription starts in the term from 2026-05-01T00:00:00Z to 2026-06-01T00:00:00Z',
+      ],
+    ]);
+    expect(invoice.rows.filter(({ billingKind }) => billingKind === 'commitment')).toEqual([]);
+  });
+
+  it('is not billed while charges in its term are in another currency', () => {
+    const books = new Books({ plan: priced(1000), commitments: [ramp([{ months: 3, cents: 100_00 }])] });
+    books.later = [{ ...books.plan, currency: 'EUR', effectiveFrom: month(2) }];
+    const message =
+      'commitment of subscription s1: requests is charged in EUR from 2026-06-01T00:00:00Z on (plan p1), but the' +
+      ' commitment is in USD: nothing is converted. End its terms there with correct-commitment';
+    const { quarantined, rows } = books.bill(month(3));
+    expect(quarantined.filter(({ message: of }) => of.startsWith('commitment'))).toEqual([
+      { lineId: expect.any(String), code: 'currency_mismatch', message },
+    ]);
+    expect(rows.some(({ billingKind }) => billingKind === 'commitment')).toBe(false);
+  });
+
   const terms = fc.array(
     fc.record({ months: fc.integer({ min: 1, max: 4 }), cents: fc.integer({ min: 0, max: 900_00 }) }),
     { minLength: 1, maxLength: 4 },

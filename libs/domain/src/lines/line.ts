@@ -82,6 +82,8 @@ export interface LineDefinition {
   readonly segments: readonly LineSegment[];
   /** Of a commitment: the lines whose charges draw it down. Its minimum is the amount committed. */
   readonly counted?: readonly LineDefinition[];
+  /** Of a commitment: the term as it was agreed, and whether billing periods of the subscription start in it. */
+  readonly term?: Period & { readonly hasPeriods: boolean };
 }
 
 export const isCommitment = (line: Pick<LineDefinition, 'counted'>): boolean => line.counted !== undefined;
@@ -187,6 +189,18 @@ export function planVersionAt(subscription: Subscription, plans: Plans, at: Inst
 
 export const planIdAt = (subscription: Subscription, at: Instant): string | undefined =>
   subscription.plans.findLast(({ from }) => compareInstants(from, at) <= 0)?.planId;
+
+/** The terms that a subscription has within some periods, in order of time. */
+export const planVersionsWithin = (
+  subscription: Subscription,
+  plans: Plans,
+  periods: readonly Period[],
+): readonly PlanVersion[] => {
+  const changes = changesOf(subscription, plans);
+  return periods
+    .flatMap((period) => cutAt(period, changes))
+    .flatMap(({ start }) => planVersionAt(subscription, plans, start) ?? []);
+};
 
 /** A plan that has no terms yet is billed by the month. */
 const intervalAt = (subscription: Subscription, plans: Plans, at: Instant): Interval =>

@@ -125,7 +125,10 @@ function rowsOf(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUp
  * is checked when it is stated.
  */
 export const mayBeQuarantined = (line: LineDefinition, currency: string): boolean =>
-  line.currency !== currency || needsRates(line) || (line.counted ?? []).some(needsRates);
+  line.currency !== currency ||
+  needsRates(line) ||
+  line.term?.hasPeriods === false ||
+  (line.counted ?? []).some((counted) => counted.currency !== line.currency || needsRates(counted));
 
 /** Whether the line may have an amount that falls due only when its period ends. */
 export const hasDueAtPeriodEnd = (line: Pick<LineDefinition, 'aggregation' | 'segments'>): boolean =>
@@ -220,20 +223,34 @@ export interface DrawnLine {
 
 /**
  * What the lines that a commitment counts come to up to an instant: before coupons, credits and tax, and whatever is
- * billed of it yet. Errors: those of a line that can't be rated.
+ * billed of it yet. Errors: `commitment_period`, `currency_mismatch`, and those of a line that can't be rated.
  */
-export const drawnLines = (
-  { counted = [], currency }: LineDefinition,
+export function drawnLines(
+  { counted = [], currency, term }: LineDefinition,
   at: Instant,
   usageOf: (line: LineDefinition) => UsageUpTo,
-): DrawnLine[] =>
-  counted.flatMap((line) => {
+): DrawnLine[] {
+  if (term?.hasPeriods === false)
+    throw invalid(
+      'commitment_period',
+      `no billing period of the subscription starts in the term from ${term.start} to ${term.end}: give it other` +
+        ' bounds with correct-commitment',
+    );
+  return counted.flatMap((line) => {
     const charges = drawnCharges(line, at);
     if (charges.length === 0) return [];
+    if (line.currency !== currency)
+      throw invalid(
+        'currency_mismatch',
+        `${line.billingKind} is charged in ${line.currency} from ${line.period.start} on (plan` +
+          ` ${line.segments[0]?.planId ?? '?'}), but the commitment is in ${currency}: nothing is converted. End its` +
+          ' terms there with correct-commitment',
+      );
     const rating = rateLine(line, charges, usageOf(line), currency);
     if ('quarantined' in rating) throw invalid(rating.quarantined.code, rating.quarantined.message);
     return [{ line, net: netOf(rating.rows.flat()) }];
   });
+}
 
 /** What draws a commitment down up to an instant, of money: it is the usage of the commitment's line. */
 export const drawnDown = (...of: Parameters<typeof drawnLines>): Decimal =>

@@ -24,6 +24,8 @@ import { assertEffective, contains, intersection, type OpenPeriod, overlaps, per
 export const planStream = (planId: string): string => streamName('plan', [planId]);
 
 export const BASE_FEE = 'base_fee';
+/** The billing kind of the lines of commitments over several billing periods. */
+export const COMMITMENT = 'commitment';
 
 /** How the readings of a period become one quantity. The first four only grow, so their parts bill the growth. */
 export const AGGREGATIONS = ['sum', 'count', 'max', 'unique_count', 'latest', 'average', 'minimum'] as const;
@@ -228,6 +230,8 @@ export function guardItem(item: PlanItem, currency: string, at: string): void {
       { field: `${at}${field}`, message: fault },
     ]);
   };
+  if (billingKind === COMMITMENT)
+    refuse('reserved_billing_kind', 'billingKind', 'is the kind of true-ups of commitments: give it another name');
   const counts = aggregation === 'unique_count';
   if (counts && (uniqueBy === undefined || uniqueBy === ''))
     refuse('unique_by_missing', 'uniqueBy', 'must name the attribute whose values are counted');

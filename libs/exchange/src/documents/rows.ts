@@ -1,4 +1,4 @@
-import { COMMITMENT } from '#domain/lines/commitment-lines';
+import { COMMITMENT } from '#domain/plans/plan';
 import { attributesText } from '#domain/plans/overlap';
 import { BASE_FEE } from '#domain/plans/plan';
 import { decimal } from '#domain/money/decimal';
