@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
+import { deliverWebhooks } from '#exchange/webhooks/deliver';
 import type { Caller } from '#ledger/caller';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { readUbl } from '../support/einvoice.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
 import { BUYER } from '../support/parties.js';
+import { receiver } from '../support/receiver.js';
 
 /** A tenant that pays for others: whom invoices are addressed to, and who sees them. */
 
@@ -267,6 +269,73 @@ describe('the token', () => {
     ] as const)
       await expect(seen('other', name, { id })).rejects.toThrow(id);
     expect(await seen('other', 'payers', {})).toMatchObject({ items: [] });
+  });
+});
+
+describe('messages about invoices', () => {
+  interface Message {
+    readonly type: string;
+    readonly tenantid: string;
+    readonly data: { readonly payerId?: string | null };
+  }
+  const said = ({ type, tenantid, data }: Message): string =>
+    `${tenantid} ${type}${data.payerId === undefined ? '' : ` ${data.payerId ?? 'itself'}`}`;
+  const OF_HOLDING = [
+    ...['lab invoice.issued holding', 'lab credit_note.issued holding', 'lab invoice.paid holding'],
+    ...['lab invoice.payment_withdrawn holding', 'lab invoice.issued holding', 'lab invoice.voided holding'],
+    'lab invoice.issued holding',
+  ];
+
+  async function happen(): Promise<void> {
+    await test.apply(set('lab', 'holding', '2026-04-01', { effectiveUntil: T('2026-07-01') }));
+    await issue('2026-05-01');
+    await test.apply(
+      {
+        ...{ command: 'create-credit-note', invoiceId: 'INV-000001', at: T('2026-05-20'), amount: '6.00' },
+        reason: 'outage',
+      },
+      { command: 'pay-invoice', invoiceId: 'INV-000001', at: T('2026-05-21') },
+      { command: 'withdraw', what: 'pay-invoice', invoiceId: 'INV-000001', reason: 'a mistake' },
+    );
+    const { invoiceId } = await issue('2026-06-01');
+    await test.apply({ command: 'void-invoice', invoiceId, at: T('2026-06-02'), reason: 'wrong' });
+    // June again, and July. Then August in advance, which is lab's own.
+    await issue('2026-07-01');
+    await issue('2026-08-01');
+    await test.ledger.catchUp();
+  }
+
+  it('name the payer, which reads them in the feed too', async () => {
+    await happen();
+    const read = async (who: string): Promise<string[]> =>
+      (await seen<{ items: readonly Message[] }>(who, 'feed', { after: 0 })).items
+        .filter(({ type }) => /^(invoice|credit_note)/.test(type))
+        .map(said);
+    expect(await read('holding')).toEqual(OF_HOLDING);
+    const [first, second, third] = [OF_HOLDING.slice(0, 4), OF_HOLDING.slice(4, 6), OF_HOLDING.slice(6)];
+    expect(await read('lab')).toEqual(
+      [first, second, third, ['lab invoice.issued itself']].flatMap((each) => ['lab invoice.drafted', ...each]),
+    );
+    expect(await read('shop')).toEqual([]);
+  });
+
+  it('are sent to the endpoint of the payer, those of a tenant in their order', async () => {
+    const endpoint = await receiver();
+    const working = new AbortController();
+    try {
+      await test.apply({ command: 'register-webhook', webhookId: 'h', url: endpoint.url, tenantId: 'holding' });
+      await happen();
+      const ended = deliverWebhooks(test.core, working.signal, {
+        ...{ now: () => instant('2026-08-01T00:00:00Z'), allowsPrivate: true, report: () => undefined },
+      });
+      await endpoint.until(7);
+      working.abort();
+      await ended;
+      expect(endpoint.received.map(({ body }) => said(JSON.parse(body) as Message))).toEqual(OF_HOLDING);
+    } finally {
+      working.abort();
+      await endpoint.close();
+    }
   });
 });
 

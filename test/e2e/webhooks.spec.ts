@@ -113,7 +113,7 @@ describe('a webhook', () => {
       datacontenttype: 'application/json',
       data: {
         ...{ invoiceId, currency: 'USD', issuedAt: NOW, dueAt: null },
-        ...{ subtotal: '50.00', tax: '0.00', total: '50.00' },
+        ...{ subtotal: '50.00', tax: '0.00', total: '50.00', payerId: null },
       },
     });
     // The library refuses timestamps that are not of now, and NOW is the time of this story.
@@ -573,7 +573,7 @@ it('has messages of payments and refunds', async () => {
   expect(items.map(({ type, data }) => [type, data])).toEqual([
     ['payment.recorded', { paymentId: 'p', currency: 'USD', amount: '100.00', at, applied: [] }],
     ['payment.applied', { paymentId: 'p', applicationId: 'a', at, ...some }],
-    ['invoice.paid', { invoiceId: expect.any(String), currency: 'USD', at, by: null }],
+    ['invoice.paid', { invoiceId: expect.any(String), currency: 'USD', at, by: null, payerId: null }],
     ['refund.recorded', { refundId: 'r', paymentId: 'p', currency: 'USD', amount: '1.50', at, reason: null }],
     ['refund.withdrawn', { refundId: 'r', paymentId: 'p', currency: 'USD', amount: '1.50', reason: 'a mix-up' }],
     ['payment.application_withdrawn', { paymentId: 'p', applicationId: 'a', ...some, reason: 'a mix-up' }],
@@ -590,7 +590,7 @@ it('says that a credit note paid an invoice, and no money', async () => {
   const { items } = await test.ask<{ items: Envelope[] }>('feed', { after: from });
   expect(items.map(({ type, data }) => [type, data])).toEqual([
     ['credit_note.issued', expect.objectContaining({ invoiceId })],
-    ['invoice.paid', { invoiceId, currency: 'USD', at, by: 'credit_note' }],
+    ['invoice.paid', { invoiceId, currency: 'USD', at, by: 'credit_note', payerId: null }],
   ]);
 });
 

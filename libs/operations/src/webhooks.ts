@@ -3,7 +3,7 @@ import { invalid } from '#domain/errors';
 import { zId, zInstant, zText } from '#domain/schema';
 import { tenantStream } from '#domain/tenants/tenant';
 import { isBefore, type Instant } from '#domain/time/instant';
-import { envelopeOf, type Message } from '#exchange/webhooks/message';
+import { concerns, envelopeOf, type Message } from '#exchange/webhooks/message';
 import {
   FEED_TYPES,
   isFeedType,
@@ -374,9 +374,7 @@ export const feed = defineQuery({
     const { messages, position } = await readMessages(core, { after, upTo, count: limit, tenantId });
     const wanted = messages.filter(
       (message) =>
-        (type === undefined || message.type === type) &&
-        !hidden.includes(message.type) &&
-        (tenantId === null || message.tenantId === tenantId),
+        (type === undefined || message.type === type) && !hidden.includes(message.type) && concerns(tenantId, message),
     );
     return { items: wanted.flatMap(shown), position };
   },

@@ -10,7 +10,7 @@ import { readLowestAfter, readWebhooks } from '#projections/webhooks/webhooks.re
 import type { WebhookRow } from '#projections/webhooks/webhooks.table';
 import type { Projected } from '#read-model/projection';
 import type { History } from '#read-model/read-models';
-import { messageOfHalt } from './message.js';
+import { concerns, type Message, messageOfHalt } from './message.js';
 import { readMessages } from './messages.js';
 import { type Cursor, type DueDelivery, type MostWaiting, Outbox } from './outbox.js';
 import { WebhookSecrets } from './secrets.js';
@@ -249,6 +249,5 @@ const shareOf = (id: string): number => Number.parseInt(id.slice(0, 4), 16) / 0x
 
 const isFor =
   ({ types, tenant_id: tenantId }: WebhookRow) =>
-  (message: { readonly type: string; readonly tenantId: string | null }): boolean =>
-    (types === null || types.some((type) => type === message.type)) &&
-    (tenantId === null || tenantId === message.tenantId);
+  (message: Message): boolean =>
+    (types === null || types.some((type) => type === message.type)) && concerns(tenantId, message);

@@ -13,6 +13,8 @@ export interface Message {
   readonly id: string;
   readonly type: MessageType;
   readonly tenantId: string | null;
+  /** Whom the invoice that it is about is addressed to. null: the tenant itself, or it is about no issued invoice. */
+  readonly payerId: string | null;
   /** Of the event. Messages of one event have an order among themselves. */
   readonly position: number;
   readonly recordedAt: Instant;
@@ -28,7 +30,10 @@ const message = (
   { id, position, recordedAt }: Of,
   type: MessageType,
   { tenantId, subject, data }: Pick<Message, 'tenantId' | 'subject' | 'data'>,
-): Message => ({ id: derivedId('message', id, type, subject), type, tenantId, position, recordedAt, subject, data });
+): Message => ({
+  ...{ id: derivedId('message', id, type, subject), type, tenantId, payerId: null },
+  ...{ position, recordedAt, subject, data },
+});
 
 /** The event types that messages follow from, without those that change what issued lines come to. */
 export const MESSAGE_EVENTS = [
@@ -162,6 +167,28 @@ const messages: Answers<MessageEvent, Message[]> = {
 
 /** The messages of an event by itself, in their order. */
 export const messagesOf = (event: RecordedEvent): Message[] => (isMessageEvent(event) ? answer(messages, event) : []);
+
+/** The types of messages about issued invoices, and of credit notes of these: their payer gets them too. */
+const ADDRESSED: readonly MessageType[] = [
+  ...(['invoice.issued', 'invoice.voided', 'invoice.paid', 'invoice.payment_withdrawn'] as const),
+  'credit_note.issued',
+];
+
+/** The invoice that a message is about, if it is sent to the payer too. */
+export const addressedInvoice = ({ type, data }: Message): string | null =>
+  ADDRESSED.includes(type) && 'invoiceId' in data && typeof data.invoiceId === 'string' ? data.invoiceId : null;
+
+/** A message about an invoice with its payer, as the invoice was issued. `payers`: by invoice. */
+export function withPayer(message: Message, payers: ReadonlyMap<string, string | null>): Message {
+  const invoiceId = addressedInvoice(message);
+  if (invoiceId === null) return message;
+  const payerId = payers.get(invoiceId) ?? null;
+  return { ...message, payerId, data: { ...message.data, payerId } };
+}
+
+/** Whether a message is about a tenant, or about an invoice that is addressed to it. null: about any. */
+export const concerns = (tenantId: string | null, message: Pick<Message, 'tenantId' | 'payerId'>): boolean =>
+  tenantId === null || tenantId === message.tenantId || tenantId === message.payerId;
 
 const money = (amount: string, currency: string): string => moneyText(decimal(amount), currency);
 

@@ -1,9 +1,10 @@
 import type { RecordedEvent } from '#domain/events';
 import { EventCodec } from '#event-store/codec';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { readInvoices } from '#projections/invoices/invoices.read';
 import { readMarkingEvents, readMarksOfEvents } from '#projections/restatements/restatements.read';
 import { skippedPositions } from '#read-model/skips';
-import { type Message, MESSAGE_EVENTS, messagesOf, messagesOfMarked } from './message.js';
+import { addressedInvoice, type Message, MESSAGE_EVENTS, messagesOf, messagesOfMarked, withPayer } from './message.js';
 
 const codec = new EventCodec();
 /** A message names so many lines. */
@@ -49,10 +50,18 @@ export async function readMessages(core: Pick<LedgerCore, 'log' | 'db'>, asked: 
     marking.length === count ? (marking.at(-1) ?? upTo) : upTo,
   );
   const messages = [
-    ...events.filter((event) => event.position <= position).flatMap(messagesOf),
+    ...(await addressed(db, upTo, events.filter((event) => event.position <= position).flatMap(messagesOf))),
     ...(await messagesOfMarks(core, { ...asked, upTo: position })),
   ];
   return { messages: messages.sort((a, b) => a.position - b.position), position };
+}
+
+/** With the payers of the invoices that they are about. An invoice keeps the payer that it was issued to. */
+async function addressed(db: LedgerCore['db'], position: number, messages: readonly Message[]): Promise<Message[]> {
+  const ids = new Set(messages.map(addressedInvoice).filter((id) => id !== null));
+  const invoices = ids.size === 0 ? [] : await readInvoices(db, position, [...ids]);
+  const payers = new Map(invoices.map((row) => [row.invoice_id, row.payer_id]));
+  return messages.map((message) => withPayer(message, payers));
 }
 
 async function messagesOfMarks(
