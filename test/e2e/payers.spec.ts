@@ -217,6 +217,55 @@ describe('a payer', () => {
   });
 });
 
+describe('commands at the same time', () => {
+  /** Past the rules. From May on. */
+  async function record(tenantId: string, payerId: string): Promise<void> {
+    const [stream, effectiveFrom] = [`tenant-${tenantId}`, instant(T('2026-05-01'))];
+    const data = { tenantId, terms: { payerId }, effectiveFrom, effectiveUntil: null };
+    const { revision } = await test.core.book.loadAt(stream);
+    const call = { name: 'set-payer', key: null, bodyHash: '', occurredAt: null, idempotencyKey: null, isKeyed: false };
+    await test.core.book.appendAt(stream, revision, { ...call, caller: ADMIN }, [{ type: 'PayerSet', data }]);
+  }
+
+  it('make no payer of a payer', async () => {
+    // As another process that is about to record that shop pays for holding.
+    const other = await test.core.pool.connect();
+    try {
+      await other.query("SELECT pg_advisory_lock(hashtextextended('ledgerline:payers', 0))");
+      let isDone = false;
+      const lab = test.ledger.execute(set('lab', 'holding', '2026-04-01'), ADMIN).finally(() => {
+        isDone = true;
+      });
+      const isWaiting = async (): Promise<boolean> => {
+        const { rowCount } = await other.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+        return (rowCount ?? 0) > 0;
+      };
+      while (!isDone && !(await isWaiting()));
+      await record('holding', 'shop');
+      await other.query('SELECT pg_advisory_unlock_all()');
+      expect(await lab).toMatchObject({ status: 'refused', error: { code: 'payer_has_payer' } });
+    } finally {
+      other.release(true);
+    }
+  });
+
+  it('are found by the check, if a process of another version recorded them', async () => {
+    await test.apply(set('lab', 'holding', '2026-04-01', { effectiveUntil: T('2026-06-01') }));
+    await record('holding', 'shop');
+    expect((await test.check()).failures).toEqual([
+      {
+        code: 'payer_has_payer',
+        message:
+          'holding pays for tenant lab from 2026-05-01T00:00:00Z on, and shop for holding. Invoices of lab are addressed' +
+          ' to holding.',
+        ids: { tenantId: 'lab', payerId: 'holding', payerOfPayerId: 'shop', from: T('2026-05-01') },
+        remedy: 'There is one level of payers: end one of both with correct-payer.',
+      },
+    ]);
+    await test.apply(correct('lab', null, '2026-04-01'));
+  });
+});
+
 describe('the token', () => {
   beforeEach(async () => {
     await test.apply(set('lab', 'holding', '2026-04-01'));

@@ -6,6 +6,7 @@ import { evolveTerms, foldTerms } from '#domain/terms/terms';
 import { zId, zInstant, zText } from '#domain/schema';
 import { assertEffective } from '#domain/time/period';
 import { correctedTerms, statedTerms, type TermsSubject, withdrawnTerms } from '#ledger/dated-terms';
+import type { CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { defineQuery, pageOfRows, READERS, zAt, zOptionalId, zPage } from '#ledger/query';
@@ -21,12 +22,20 @@ const isPayer: (event: RecordedEvent) => event is PayerFact = isEventOf(payerEve
 
 const KIND = { isOf: isPayer, dataOf: ({ data }: PayerFact) => data };
 
-/** The payers of a tenant. `payerId`: the one that a command states. Errors: `unknown_tenant`, `own_payer`. */
-async function subjectOf(
+type PayerSubject = TermsSubject<PayerTerms, PayerFact>;
+
+/**
+ * Decides on the payers of a tenant, one command after the other: they are in the streams of several tenants, and two
+ * commands at the same time could each miss what the other makes a payer of a payer. `payerId`: the one that the
+ * command states. Errors: `unknown_tenant`, `own_payer`.
+ */
+const oneAfterAnother = async (
   core: LedgerCore,
-  tenantId: string,
-  payerId: string | null,
-): Promise<TermsSubject<PayerTerms, PayerFact>> {
+  { tenantId, payerId }: { readonly tenantId: string; readonly payerId: string | null },
+  decide: (subject: PayerSubject) => Promise<CommandDone>,
+): Promise<CommandDone> => core.exclusively('payers', async () => decide(await subjectOf(core, tenantId, payerId)));
+
+async function subjectOf(core: LedgerCore, tenantId: string, payerId: string | null): Promise<PayerSubject> {
   assertAnother(tenantId, payerId);
   if (payerId !== null) tenantOf(await core.book.load(tenantStream(payerId)), payerId);
   const around = await readPayersAround(core.db, await core.projector.catchUp(), { tenantId, payerId });
@@ -61,20 +70,23 @@ const setPayer = defineCommand({
     fields: z.strictObject({ tenantId: zId, effectiveFrom: zInstant }),
     async handle(call, core, correction) {
       const { tenantId, effectiveFrom } = call.fields;
-      return withdrawnTerms(core, call, await subjectOf(core, tenantId, null), { effectiveFrom, correction });
+      return oneAfterAnother(core, { tenantId, payerId: null }, async (subject) =>
+        withdrawnTerms(core, call, subject, { effectiveFrom, correction }),
+      );
     },
   }),
   example: { tenantId: 'acme', payerId: 'globex', effectiveFrom: JULY.start },
   async handle(call, core) {
     const { tenantId, payerId, effectiveFrom, effectiveUntil = null } = call.fields;
     assertEffective(effectiveFrom, effectiveUntil);
-    const subject = await subjectOf(core, tenantId, payerId);
-    return core.book.decide(subject.stream, call, (events) => {
-      const data = { tenantId, terms: { payerId }, effectiveFrom, effectiveUntil };
-      const before = foldTerms(events.filter(isPayer).map(subject.dataOf));
-      subject.assertFitting?.(evolveTerms<PayerTerms>(before, data), events);
-      return { events: [{ type: 'PayerSet', data }] };
-    });
+    return oneAfterAnother(core, { tenantId, payerId }, async (subject) =>
+      core.book.decide(subject.stream, call, (events) => {
+        const data = { tenantId, terms: { payerId }, effectiveFrom, effectiveUntil };
+        const before = foldTerms(events.filter(isPayer).map(subject.dataOf));
+        subject.assertFitting?.(evolveTerms<PayerTerms>(before, data), events);
+        return { events: [{ type: 'PayerSet', data }] };
+      }),
+    );
   },
 });
 
@@ -93,7 +105,9 @@ const correctPayer = defineCommand({
     const { tenantId, payerId, effectiveFrom: from, effectiveUntil: until = null, reason } = call.fields;
     assertEffective(from, until);
     const stated = { terms: { payerId }, from, until };
-    return correctedTerms(core, call, await subjectOf(core, tenantId, payerId), { stated, reason });
+    return oneAfterAnother(core, { tenantId, payerId }, async (subject) =>
+      correctedTerms(core, call, subject, { stated, reason }),
+    );
   },
 });
 

@@ -50,6 +50,31 @@ const items: Check = async ({ core, position }) => {
   );
 };
 
+interface PayerOfPayer {
+  readonly tenant_id: string;
+  readonly payer_id: string;
+  readonly payer_of_payer_id: string;
+  readonly from: Instant;
+}
+
+/** A payer pays for itself. */
+const payersOfPayers = sqlCheck<PayerOfPayer>({
+  code: 'payer_has_payer',
+  find: (position) => sql`
+    SELECT p.tenant_id, p.payer_id, above.payer_id AS payer_of_payer_id,
+      greatest(p.effective_from, above.effective_from) AS "from"
+    FROM payers p
+    JOIN payers above ON above.tenant_id = p.payer_id AND above.payer_id IS NOT NULL AND ${at(position, 'above')}
+      AND above.effective_from < coalesce(p.effective_until, 'infinity')
+      AND p.effective_from < coalesce(above.effective_until, 'infinity')
+    WHERE ${at(position, 'p')}
+    ORDER BY p.tenant_id, 4`,
+  message: ({ tenant_id: tenantId, payer_id: payerId, payer_of_payer_id: above, from }) =>
+    `${payerId} pays for tenant ${tenantId} from ${from} on, and ${above} for ${payerId}. Invoices of ${tenantId} are` +
+    ` addressed to ${payerId}.`,
+  remedy: 'There is one level of payers: end one of both with correct-payer.',
+});
+
 export const TERM_NOTICES: readonly Check[] = [items];
 export const TERMS: readonly Check[] = [
   overlap({
@@ -76,4 +101,5 @@ export const TERMS: readonly Check[] = [
     until: 'cancelled_at',
     what: 'subscriptions of deployment',
   }),
+  payersOfPayers,
 ];
