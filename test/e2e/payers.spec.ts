@@ -158,6 +158,40 @@ describe('a payer', () => {
     expect((await invoice(second)).payerId).toBe('holding');
   });
 
+  it('is previewed by what it addresses to another, and by what stays as it was issued', async () => {
+    await issue('2026-05-01');
+    const draftId = await draft('2026-06-01');
+    const before = await test.core.log.head();
+    const addressed = async (...commands: object[]) =>
+      (await test.ledger.preview(commands, ADMIN, { at: instant(T('2026-07-01')) })).addressees?.map(
+        ({ tenantId, number, invoiceId, status, ...of }) =>
+          [tenantId, number ?? (invoiceId === draftId ? 'draft' : ''), status, of.before, of.after].join(' '),
+      );
+    const all = ['lab INV-000001 issued  holding', 'lab draft draft  holding', 'lab  open  holding'];
+    expect(await addressed(set('lab', 'holding', '2026-04-01'))).toEqual(all);
+    // INV-000001 has April, which ended on 1 May. The draft has June in advance, the next invoice July in advance.
+    expect(await addressed(set('lab', 'holding', '2026-05-01'))).toEqual(all.slice(1));
+    expect(await addressed(set('lab', 'holding', '2026-06-01'))).toEqual(all.slice(1));
+    expect(await addressed(set('lab', 'holding', '2026-06-02'))).toEqual(all.slice(2));
+    expect(await addressed(set('lab', 'holding', '2026-07-01'))).toEqual(all.slice(2));
+    expect(await addressed(set('lab', 'holding', '2026-07-02'))).toEqual([]);
+    expect(await addressed(tenant('new'), set('new', 'holding', '2026-04-01'))).toEqual([]);
+    expect(await addressed({ ...tenant('new') })).toBeUndefined();
+    expect(await test.core.log.head()).toBe(before);
+
+    await test.apply(set('lab', 'holding', '2026-05-31'));
+    expect(await addressed(correct('lab', 'shop', '2026-05-31'))).toEqual([
+      'lab draft draft holding shop',
+      'lab  open holding shop',
+    ]);
+    await test.apply({ command: 'issue-invoice', invoiceId: draftId, at: T('2026-06-01') });
+    await test.apply({ command: 'pay-invoice', invoiceId: draftId, at: T('2026-06-02') });
+    expect(await addressed(withdraw('lab', '2026-05-31'))).toEqual([
+      'lab INV-000002 paid holding ',
+      'lab  open holding ',
+    ]);
+  });
+
   it('changes no amount, whether it is set, corrected or withdrawn', async () => {
     const total = async () =>
       (await test.ask<Invoice>('invoice-preview', { tenantId: 'lab', at: T('2026-06-01') })).total;

@@ -106,7 +106,8 @@ export async function previewed(
   });
 }
 
-function show({ lines, byTenant, byMonth, totals, remetered, margin, thresholds, alerts }: Preview): void {
+function show(preview: Preview): void {
+  const { lines, byTenant, byMonth, totals, remetered, margin, addressees, thresholds, alerts } = preview;
   if (lines.length === 0) print('no amount would change');
   else {
     printFitted(
@@ -142,6 +143,8 @@ function show({ lines, byTenant, byMonth, totals, remetered, margin, thresholds,
       ])}`,
     );
   }
+  for (const each of addressees ?? []) print(addresseeLine(each));
+  if (addressees?.length === 0) print('no invoice would be addressed to another');
   for (const { tenantId, budgetId, month, threshold, change, value, limit } of thresholds ?? [])
     print(
       `budget ${budgetId} of ${tenantId}  ${month}: ${threshold} % would be ${change}  ` +
@@ -154,6 +157,17 @@ function show({ lines, byTenant, byMonth, totals, remetered, margin, thresholds,
     );
   if (thresholds?.length === 0) print('no threshold of the budget would be reached or undone');
   if (alerts?.length === 0) print('no alert of the rule would be raised or cleared');
+}
+
+function addresseeLine({ tenantId, ...of }: NonNullable<Preview['addressees']>[number]): string {
+  const [before, after] = [of.before ?? tenantId, of.after ?? tenantId];
+  if (of.number !== null)
+    return (
+      `invoice ${of.number} of ${tenantId}: stays addressed to ${before}.` +
+      ` To address it to ${after}, void it and bill it again.`
+    );
+  const what = of.invoiceId === null ? `what is open of ${tenantId} in ${of.currency}` : `draft ${of.invoiceId}`;
+  return `${what}: would be addressed to ${after} instead of ${before}`;
 }
 
 const figuresOf = ({ overall, shared, estimate }: NonNullable<Preview['margin']>['before'], withEstimate: boolean) => ({

@@ -39,6 +39,7 @@ import { carriedOutTogether, isUndecided, yielding } from './command-group.js';
 import { refusalOf, refusalWhileHalted, untilUnavailable, withRemedies } from './refusal.js';
 import { tenants } from './tenants.js';
 import { usageRecords } from './usage.js';
+import { type Addressed, addressedBy } from '#billing/preview/addressees';
 import { type Crossings, crossingsOf } from '#billing/preview/crossings';
 import { bookDifferences, daysToMeterAgain, type Effect, effectOf } from '#billing/preview/preview';
 import { ADMIN, type AnswerOf, type DefinedQuery, STAFF } from '#ledger/query';
@@ -71,7 +72,7 @@ const SHOWING_COST: ReadonlySet<ExportKind> = new Set(['focus', 'journal', 'marg
 type MarginAnswer = AnswerOf<typeof margin.answer>;
 
 /** The preview of commands: their outcomes, and the changes in money. */
-export interface Preview extends Effect, Crossings {
+export interface Preview extends Effect, Crossings, Addressed {
   /**
    * The log position of the preview. A correction with this position as `basedOn` is refused if the same was changed
    * since.
@@ -183,8 +184,10 @@ export class Ledger {
       const remetered = await daysToMeterAgain(trial);
       for (const date of remetered) await carryOut({ command: 'run-metering', date });
       await trial.core.projector.catchUp();
-      const { effect, revenue } = await effectOf(trial, options.at ?? caller.now);
-      const previewed = { position: trial.from, commands, remetered, ...effect };
+      const at = options.at ?? caller.now;
+      const { effect, revenue } = await effectOf(trial, at);
+      const addressed = await addressedBy(trial, caller, at);
+      const previewed = { position: trial.from, commands, remetered, ...effect, ...addressed };
       if (options.margin === undefined) return { ...previewed, ...(await crossingsOf(trial, caller)) };
       const { answer: before } = await answered(
         trial.core,

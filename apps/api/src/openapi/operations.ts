@@ -230,6 +230,22 @@ const zPreviewed = z.looseObject({
     .strictObject({ before: zMargin, after: zMargin })
     .optional()
     .describe('Of the month that was given, without and with the commands'),
+  addressees: z
+    .array(
+      z.strictObject({
+        ...{ tenantId: z.string(), currency: z.string() },
+        invoiceId: z.string().nullable().describe('null: what is open, and would be on the next invoice as of `at`'),
+        number: z.string().nullable().describe('null: it is not issued'),
+        status: z.enum(['open', 'draft', 'issued', 'paid']).describe('One that is issued or paid stays as it is'),
+        before: z.string().nullable().describe('Whom it is addressed to. null: the tenant itself'),
+        after: z
+          .string()
+          .nullable()
+          .describe('Whom it would be addressed to if it were issued after the commands. null: the tenant itself'),
+      }),
+    )
+    .optional()
+    .describe('Invoices that payers which are set or corrected address to another. Absent: no payer is'),
   thresholds: z
     .array(
       z.strictObject({
