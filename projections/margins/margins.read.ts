@@ -87,22 +87,19 @@ export async function readRevenueByCause(
 
 export interface SoldSum {
   readonly month: string;
+  readonly currency: string;
   readonly billing_kind: string;
   readonly unit: string;
   readonly quantity: string;
 }
 
-/** The units that issued invoices bill of months, in one currency. */
-export async function readSoldUnits(
-  db: Db,
-  position: number,
-  { months, currency }: { readonly months: readonly string[]; readonly currency: string },
-): Promise<SoldSum[]> {
+/** The units that issued invoices bill of months, in each currency. */
+export async function readSoldUnits(db: Db, position: number, months: readonly string[]): Promise<SoldSum[]> {
   const { rows } = await sql<SoldSum>`
-    SELECT month, billing_kind, unit, sum(quantity) AS quantity FROM sold_units
-    WHERE month = ${anyOf(months)} AND currency = ${currency} AND position_from <= ${position}
-    GROUP BY month, billing_kind, unit
-    ORDER BY billing_kind, unit`.execute(db);
+    SELECT month, currency, billing_kind, unit, sum(quantity) AS quantity FROM sold_units
+    WHERE month = ${anyOf(months)} AND position_from <= ${position}
+    GROUP BY month, currency, billing_kind, unit
+    ORDER BY billing_kind, currency, unit`.execute(db);
   return rows;
 }
 

@@ -254,3 +254,22 @@ describe('a mapping', () => {
     expect(items[0]).toMatchObject({ type: 'KindMappingSet', data: null });
   });
 });
+
+it('have no revenue per metered unit of a kind that is billed in two currencies', async () => {
+  await test.apply(
+    tenant('c', { currency: 'EUR' }),
+    deployment('c1', 'c'),
+    plan('e', '0', [{ billingKind: 'cpu', price: { model: 'unit', unitAmount: '3.00' } }], { currency: 'EUR' }),
+    subscription('s-c', 'c1', 'e'),
+    { command: 'observe-usage', deploymentId: 'c1', observations: [used('vm-9', 'cpu', '2026-04-10', 2, '2')] },
+    { command: 'create-invoice', tenantId: 'c', asOf: MAY.start },
+  );
+  const { items } = await test.ask<{ items: readonly { invoiceId: string }[] }>('invoices', { tenantId: 'c' });
+  for (const { invoiceId } of items) await test.apply({ command: 'issue-invoice', invoiceId, at: MAY.start });
+  const cpuIn = async (currency: string) =>
+    (await unitsOf({ currency })).byKind.find(({ billingKind }) => billingKind === 'cpu');
+  // 10 for a and b in dollars, 2 for c in euros.
+  const unknown = { meteredQuantity: '12', revenuePerMeteredUnit: null, marginPerMeteredUnit: null };
+  expect(await cpuIn('USD')).toMatchObject({ ...unknown, revenue: '10.00', revenuePerBilledUnit: '1.00' });
+  expect(await cpuIn('EUR')).toMatchObject({ ...unknown, revenue: '6.00', revenuePerBilledUnit: '3.00' });
+});

@@ -10,10 +10,13 @@ import { zMoney, zQuantity } from './answers.js';
 import type { Operations } from './declared.js';
 import { monthsFrom, zCogs, zIdle, zMarginFigures } from './margin.js';
 
-const perUnit = (what: string, of: 'metered' | 'billed') =>
+const perUnit = (what: string, of: 'metered' | 'billed', orNull = '') =>
   zMoney
     .nullable()
-    .describe(`${what} per ${of} unit, rounded to ${PER_UNIT_SCALE} decimals. null: ${of}Quantity is 0 or null`);
+    .describe(
+      `${what} per ${of} unit, rounded to ${PER_UNIT_SCALE} decimals. null: ${of}Quantity is 0 or null${orNull}`,
+    );
+const IN_OTHER_CURRENCIES = ', or units are billed in another currency, too';
 
 const zUnit = z.string().nullable().describe('The unit that rates name. null: none, or several');
 
@@ -32,9 +35,9 @@ const unitViews = {
           .describe('What invoices bill of it, after allowances and conversion. null: as above'),
         billedUnit: zUnit,
         ...zMarginFigures.shape,
-        revenuePerMeteredUnit: perUnit('Revenue', 'metered'),
+        revenuePerMeteredUnit: perUnit('Revenue', 'metered', IN_OTHER_CURRENCIES),
         cogsPerMeteredUnit: perUnit('Cost', 'metered'),
-        marginPerMeteredUnit: perUnit('Margin', 'metered'),
+        marginPerMeteredUnit: perUnit('Margin', 'metered', IN_OTHER_CURRENCIES),
         revenuePerBilledUnit: perUnit('Revenue', 'billed'),
       })
       .meta({ id: 'KindUnits' }),

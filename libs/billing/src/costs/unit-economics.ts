@@ -77,18 +77,18 @@ function finerFor(months: readonly Period[], mappings: readonly KindMapping[]) {
   };
 }
 
-/** The revenue of each month by billing kind, and the billed units. */
+/** The revenue of each month by billing kind, in one currency, and the billed units in all. */
 async function soldIn(
   { core, position }: QueryContext,
   figures: readonly MonthSums[],
   currency: string,
 ): Promise<Sold[][]> {
   const months = figures.map(({ month }) => monthName(month));
-  const units = Map.groupBy(await readSoldUnits(core.db, position, { months, currency }), ({ month }) => month);
+  const units = Map.groupBy(await readSoldUnits(core.db, position, months), ({ month }) => month);
   return figures.map(({ month, revenue }) => [
-    ...revenue.map(({ billingKind, amount }) => ({ billingKind, unit: null, amount, quantity: ZERO })),
+    ...revenue.map(({ billingKind, amount }) => ({ billingKind, currency, unit: null, amount, quantity: ZERO })),
     ...(units.get(monthName(month)) ?? []).map((row) => ({
-      ...{ billingKind: row.billing_kind, unit: row.unit === '' ? null : row.unit },
+      ...{ billingKind: row.billing_kind, currency: row.currency, unit: row.unit === '' ? null : row.unit },
       ...{ amount: ZERO, quantity: decimal(row.quantity) },
     })),
   ]);

@@ -16,7 +16,7 @@ const cost = (kind: string, amount: string, more: Partial<UnitCost> = {}): UnitC
   ...{ isShared: false, isUnattributed: false, idle: null, ...more },
 });
 const sold = (billingKind: string, amount: string, quantity: string, unit: string | null = null): Sold => ({
-  ...{ billingKind, unit, amount: decimal(amount), quantity: decimal(quantity) },
+  ...{ billingKind, currency: 'USD', unit, amount: decimal(amount), quantity: decimal(quantity) },
 });
 
 const metered = (billingKind: string, quantity: string, unit: string | null = null): Counted => ({
@@ -181,6 +181,30 @@ describe('unit economics', () => {
         ...{ billingKind: 'mails', meteredQuantity: '500', billedQuantity: '0', revenue: '0.00', cogs: '0.00' },
         ...{ revenuePerMeteredUnit: '0.00', cogsPerMeteredUnit: '0.00', revenuePerBilledUnit: null },
       },
+    ]);
+  });
+
+  it('have no revenue per metered unit where units are billed in another currency, too', () => {
+    const costs = divided([cost('droplet', '30.00')], []);
+    const of = (...elsewhere: Sold[]) =>
+      unitsOf(
+        { sold: [sold('droplet_hours', '20.00', '800'), ...elsewhere], metered: [metered('droplet_hours', '1200')] },
+        costs,
+        'USD',
+      );
+    // 30.00 / 1200 = 0.025; 20.00 / 800 = 0.025. Of the 1200 hours, 400 earn their 9.00 in euros.
+    const { byKind, overall } = of({ ...sold('droplet_hours', '9.00', '400'), currency: 'EUR' });
+    expect(byKind).toMatchObject([
+      {
+        ...{ meteredQuantity: '1200', billedQuantity: '800', revenue: '20.00', cogsPerMeteredUnit: '0.025' },
+        ...{ revenuePerMeteredUnit: null, marginPerMeteredUnit: null, revenuePerBilledUnit: '0.025' },
+      },
+    ]);
+    expect(overall).toMatchObject({ revenue: '20.00', margin: '-10.00' });
+    // What was billed in euros and taken back counts no more: 20.00 / 1200 = 0.0166…, −10.00 / 1200 = −0.0083…
+    const takenBack = [sold('droplet_hours', '9.00', '400'), sold('droplet_hours', '-9.00', '-400')];
+    expect(of(...takenBack.map((each) => ({ ...each, currency: 'EUR' }))).byKind).toMatchObject([
+      { revenuePerMeteredUnit: '0.016666666667', marginPerMeteredUnit: '-0.008333333333' },
     ]);
   });
 

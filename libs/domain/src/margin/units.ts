@@ -56,6 +56,7 @@ export interface Counted {
 /** What issued invoices bill of a billing kind. */
 export interface Sold extends Counted {
   readonly amount: Decimal;
+  readonly currency: string;
 }
 
 interface Dividing {
@@ -140,7 +141,10 @@ export interface UnitFigures extends MarginFigures {
   /** What invoices bill of it, after allowances and conversion. */
   readonly billedQuantity: string | null;
   readonly billedUnit: string | null;
-  /** To 12 decimals. null: no unit was metered, or several units. */
+  /**
+   * To 12 decimals. null: no unit was metered, or several units. Revenue and margin also, if units are billed in other
+   * currencies: the usage of their tenants is metered, too, and its revenue is not in this one.
+   */
   readonly revenuePerMeteredUnit: string | null;
   readonly cogsPerMeteredUnit: string | null;
   readonly marginPerMeteredUnit: string | null;
@@ -148,7 +152,7 @@ export interface UnitFigures extends MarginFigures {
   readonly revenuePerBilledUnit: string | null;
 }
 
-/** Unit economics. Kinds, `unmapped`, `idle` and `unattributed` come to `overall`, exactly. */
+/** Unit economics in one currency. Kinds, `unmapped`, `idle` and `unattributed` come to `overall`, exactly. */
 export interface Units {
   readonly overall: MarginFigures;
   readonly byKind: readonly UnitFigures[];
@@ -162,12 +166,18 @@ export interface Units {
   readonly costs: readonly (Omit<KindCost, keyof DirectAndShared> & Cogs)[];
 }
 
+/** `sold`: in all currencies. */
 export function unitsOf(
-  { sold, metered }: { readonly sold: readonly Sold[]; readonly metered: readonly Counted[] },
+  { sold: soldInAll, metered }: { readonly sold: readonly Sold[]; readonly metered: readonly Counted[] },
   { kinds, idle, unattributed }: CostsByKind,
   currency: string,
 ): Units {
   const cogs = (of: DirectAndShared): Cogs => cogsOf(of, currency);
+  const [sold, soldElsewhere] = [
+    soldInAll.filter((each) => each.currency === currency),
+    soldInAll.filter((each) => each.currency !== currency),
+  ];
+  const elsewhereOf = Map.groupBy(soldElsewhere, ({ billingKind }) => billingKind);
   const mapped = kinds.filter(({ billingKind }) => billingKind !== null);
   const names = [...new Set([...sold, ...metered, ...mapped].map(({ billingKind }) => billingKind ?? ''))].sort(
     compareText,
@@ -180,7 +190,12 @@ export function unitsOf(
     overall: marginFigures(sum(sold.map(({ amount }) => amount)), all.direct, all.shared, currency),
     byKind: names.map((name) =>
       unitFigures(
-        { billingKind: name, sold: soldOf.get(name) ?? [], metered: meteredOf.get(name) ?? [] },
+        {
+          billingKind: name,
+          sold: soldOf.get(name) ?? [],
+          metered: meteredOf.get(name) ?? [],
+          isSoldElsewhere: hasUnits(elsewhereOf.get(name) ?? []),
+        },
         added(costOf.get(name) ?? []),
         currency,
       ),
@@ -192,12 +207,16 @@ export function unitsOf(
   };
 }
 
+interface OfKind {
+  readonly billingKind: string;
+  readonly sold: readonly Sold[];
+  readonly metered: readonly Counted[];
+  /** Whether units of it are billed in another currency. */
+  readonly isSoldElsewhere: boolean;
+}
+
 function unitFigures(
-  {
-    billingKind,
-    sold,
-    metered,
-  }: { readonly billingKind: string; readonly sold: readonly Sold[]; readonly metered: readonly Counted[] },
+  { billingKind, sold, metered, isSoldElsewhere }: OfKind,
   { direct, shared }: DirectAndShared,
   currency: string,
 ): UnitFigures {
@@ -216,12 +235,18 @@ function unitFigures(
     ...{ meteredQuantity: quantityText(used), meteredUnit: used.unit },
     ...{ billedQuantity: quantityText(billed), billedUnit: billed.unit },
     ...marginFigures(revenue, direct, shared, currency),
-    revenuePerMeteredUnit: perMetered(revenue),
+    revenuePerMeteredUnit: isSoldElsewhere ? null : perMetered(revenue),
     cogsPerMeteredUnit: perMetered(cogs),
-    marginPerMeteredUnit: perMetered(revenue.minus(cogs)),
+    marginPerMeteredUnit: isSoldElsewhere ? null : perMetered(revenue.minus(cogs)),
     revenuePerBilledUnit: per(billed)(revenue),
   };
 }
+
+/** What was billed and taken back is none. */
+const hasUnits = (of: readonly Sold[]): boolean =>
+  [...Map.groupBy(of, ({ currency, unit }) => JSON.stringify([currency, unit])).values()].some(
+    (own) => !sum(own.map(({ quantity }) => quantity)).eq(ZERO),
+  );
 
 /** The quantity of a kind. null: it is counted in several units. */
 interface Quantity {
