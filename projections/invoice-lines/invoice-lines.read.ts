@@ -77,6 +77,22 @@ export const readLinesById = async (
 ): Promise<History<InvoiceLineRow>[]> =>
   db.selectFrom('invoice_lines').selectAll().where('line_id', '=', anyOf(ids, 'uuid')).where(at(position)).execute();
 
+/** The lines of a billing kind of some deployments, as recorded, without their parts. */
+export const readLinesOfKind = async (
+  db: Db,
+  position: number,
+  billingKind: string,
+  deploymentIds: readonly string[],
+): Promise<History<InvoiceLineRow>[]> =>
+  db
+    .selectFrom('invoice_lines')
+    .selectAll()
+    .where('deployment_id', '=', anyOf(deploymentIds))
+    .where('billing_kind', '=', billingKind)
+    .where('parent_line_id', 'is', null)
+    .where(at(position))
+    .execute();
+
 /** The start of each line: the earliest start of the line and its parts. */
 export async function readLineStarts(
   db: Db,

@@ -323,7 +323,10 @@ describe('a commitment', () => {
     ]);
     // A term that ends later is another line: nothing of it is due yet.
     await test.apply({ ...correction, terms: [term('2026-04-01', '2026-08-01', '90.00')], reason: 'a month more' });
+    // Still booked of the line that ended in July
+    expect(await shown(T('2026-07-03'))).toEqual(['running 90.00 30.00 60.00 0.00 60.00']);
     expect(await rows('2026-07-03')).toEqual(['commitment 04-01/07-01 reversal -60.00']);
+    expect(await shown(T('2026-07-03'))).toEqual(['running 90.00 30.00 60.00 0.00 0.00']);
     expect(await rows('2026-08-01')).toEqual(['commitment 04-01/08-01 charge 60.00']);
     await test.apply({
       ...{

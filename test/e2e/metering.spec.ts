@@ -111,6 +111,23 @@ describe('an invoice of days that were never metered', () => {
     expect((await test.ask<{ items: { total: string }[] }>('invoices')).items).toMatchObject([{ total: '6.96' }]);
   });
 
+  it('is refused where only a true-up is billed, which counts those days', async () => {
+    await test.apply(...droplets(1), {
+      ...{ command: 'set-commitment', commitmentId: 'c', subscriptionId: 's', tenantId: 't', currency: 'USD' },
+      terms: [{ start: APRIL, end: MAY, amount: '20.00' }],
+      billingKinds: ['droplet_hours'],
+    });
+    await meter(1, 28);
+    const select = { billingKinds: ['commitment'] };
+    expect(await create({ select })).toMatchObject({
+      error: { message: expect.stringMatching(/^2 days are not metered: 2026-04-29 \(droplet-1\); 2026-04-30 /) },
+    });
+    await meter(29, 30);
+    expect((await create({ select })).status).toBe('done');
+    // 20.00 − 30 days × 24 h × 0.01
+    expect((await test.ask<{ items: { total: string }[] }>('invoices')).items).toMatchObject([{ total: '12.80' }]);
+  });
+
   it.each<[string, object[]]>([
     ['there is no resource of that kind', []],
     ['the resource was seen only later', [droplet(1, { seenAt: MAY })]],

@@ -16,7 +16,8 @@ import {
   withdrawCommitment,
   zCommitmentTerm,
 } from '#domain/plans/commitment';
-import { decimal, type Decimal, max, ZERO } from '#domain/money/decimal';
+import { COMMITMENT } from '#domain/plans/plan';
+import { decimal, type Decimal, max, sum, ZERO } from '#domain/money/decimal';
 import { moneyText, toMoney } from '#domain/money/money';
 import { isDomainError, zCurrency, zId, zText } from '#domain/schema';
 import {
@@ -27,8 +28,8 @@ import {
 } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
 import { earlier, type Instant, isBefore, lastInstantBefore } from '#domain/time/instant';
-import { overlaps } from '#domain/time/period';
-import { type AccruedLine, accruedLines, isLastInstant } from '#billing/invoices/accrued-lines';
+import { intersection, lengthMicros, overlaps, type Period } from '#domain/time/period';
+import { type AccruedLine, accruedLines, isLastInstant, issuedOfLines } from '#billing/invoices/accrued-lines';
 import { allLines } from '#billing/invoices/contracts';
 import { loadUsage } from '#billing/invoices/line-usage';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
@@ -47,6 +48,7 @@ import {
   zPage,
 } from '#ledger/query';
 import { tenantOf } from '#ledger/tenant';
+import { readLinesOfKind } from '#projections/invoice-lines/invoice-lines.read';
 import { COMMITMENT_ORDER, readCommitmentPage, toCommitment } from '#projections/deployments/deployments.read';
 import { listOf, zMoney, zQuarantine, zSpan } from './answers.js';
 import type { Operations } from './declared.js';
@@ -279,23 +281,69 @@ async function shownCommitments({ core, position }: QueryContext, of: readonly C
   const usage = await loadUsage(core, position, needs);
   const drawn = (line: LineDefinition): Drawn => drawnOf(() => scalarOf(usage(line)(upTo(line))));
   const accrued = new Map((await accruedLines(core, position, lines, at)).map((each) => [each.line.lineId, each]));
+  const moved = await movedLines(core, position, deploymentIds, new Set(lines.map(({ lineId }) => lineId)));
   return of.map((commitment) => {
     const { currency, terms, billingKinds = null, ...ids } = commitment;
     const own = lines.filter((line) => isLineOf(line, commitment));
+    const before = moved.filter((line) => isLineOf(line, commitment) && line.currency === currency);
     return {
       ...{ ...ids, currency, billingKinds },
       terms: terms.map((term) => {
         const line = own.find((each) => each.term?.start === term.start);
+        const issuedBefore = sum(before.filter((each) => termOf(each, terms) === term).map(({ issued }) => issued));
         if (line === undefined)
-          return shownTerm(term, currency, { state: isBefore(at, term.start) ? 'upcoming' : 'not_held' });
+          return shownTerm(term, currency, { state: isBefore(at, term.start) ? 'upcoming' : 'not_held', issuedBefore });
         const state = isBefore(upTo(line), line.period.end) ? 'running' : 'ended';
-        return shownTerm(term, currency, { state, line, drawn: drawn(line), due: accrued.get(line.lineId) });
+        return shownTerm(term, currency, {
+          ...{ state, line, issuedBefore, drawn: drawn(line) },
+          due: accrued.get(line.lineId),
+        });
       }),
     };
   });
 }
 
-const isLineOf = (line: LineDefinition, { commitmentId, subscriptionId, tenantId }: Commitment): boolean =>
+/** A line of a term that turned out to have other bounds, and what is still booked of it. */
+interface MovedLine {
+  readonly subscriptionId: string;
+  readonly tenantId: string;
+  readonly itemKey: string;
+  readonly currency: string;
+  readonly period: Period;
+  readonly issued: Decimal;
+}
+
+async function movedLines(
+  core: LedgerCore,
+  position: number,
+  deploymentIds: readonly string[],
+  known: ReadonlySet<string>,
+): Promise<MovedLine[]> {
+  const recorded = await readLinesOfKind(core.db, position, COMMITMENT, deploymentIds);
+  const moved = recorded
+    .filter((row) => !known.has(row.line_id))
+    .map((row) => ({
+      ...{ lineId: row.line_id, subscriptionId: row.subscription_id, tenantId: row.tenant_id },
+      ...{ itemKey: row.item_key, currency: row.currency },
+      period: { start: row.period_start, end: row.period_end },
+    }));
+  const issued = await issuedOfLines(core, position, moved);
+  return moved.map((line) => ({ ...line, issued: issued.get(line.lineId) ?? ZERO }));
+}
+
+/** The term that a line was of: the one that has most of its period. */
+function termOf({ period }: MovedLine, terms: readonly CommitmentTerm[]): CommitmentTerm | undefined {
+  const common = (term: CommitmentTerm): bigint => {
+    const both = intersection(period, term);
+    return both === null ? 0n : lengthMicros(both);
+  };
+  return terms.reduce((best, each) => (best !== undefined && common(each) <= common(best) ? best : each), terms[0]);
+}
+
+const isLineOf = (
+  line: Pick<LineDefinition, 'subscriptionId' | 'tenantId' | 'itemKey'>,
+  { commitmentId, subscriptionId, tenantId }: Commitment,
+): boolean =>
   line.subscriptionId === subscriptionId && line.tenantId === tenantId && line.itemKey === commitmentKey(commitmentId);
 
 /** What was drawn down, or why that is not known. */
@@ -315,12 +363,14 @@ interface Reached {
   readonly line?: LineDefinition;
   readonly drawn?: Drawn;
   readonly due?: AccruedLine | undefined;
+  /** What is booked of lines that the term had before its bounds turned out to be others. */
+  readonly issuedBefore: Decimal;
 }
 
 function shownTerm(
   { start: from, end: until, amount: stated }: CommitmentTerm,
   currency: string,
-  { state, line, drawn = { amount: ZERO }, due }: Reached,
+  { state, line, drawn = { amount: ZERO }, due, issuedBefore }: Reached,
 ) {
   const money = (value: Decimal): string => moneyText(value, currency);
   const committed = toMoney(decimal(stated), currency);
@@ -332,7 +382,7 @@ function shownTerm(
     drawnDown: 'amount' in drawn ? money(drawn.amount) : null,
     remaining: 'amount' in drawn ? money(max(committed.minus(drawn.amount), ZERO)) : null,
     trueUp: money(due?.accrued ?? ZERO),
-    billed: money(due?.issued ?? ZERO),
+    billed: money((due?.issued ?? ZERO).plus(issuedBefore)),
     quarantine: 'amount' in drawn ? null : drawn,
   };
 }

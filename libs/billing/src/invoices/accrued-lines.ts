@@ -7,7 +7,7 @@ import { type Decimal, sum, ZERO } from '#domain/money/decimal';
 import { firstInstantAfter, fromMicros, type Instant, isBefore, micros } from '#domain/time/instant';
 import { contains, type Period } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
-import { readIssuedParts, keyOfAccount } from '#projections/invoices/invoices.read';
+import { type AccountKey, readIssuedParts, keyOfAccount } from '#projections/invoices/invoices.read';
 import { couponsOfLines, pendingMarks } from './billing-facts.js';
 import { allLines } from './contracts.js';
 import { type LinePart, recordedPartsOf } from './parts.js';
@@ -93,6 +93,21 @@ const goingOn = (line: LineDefinition): LineDefinition => ({
 
 const netOf = ({ parts }: RatedLine): Decimal => sum(parts.flatMap(({ rows }) => rows.map(({ net }) => net)));
 
+/** A line, also one that is only recorded. */
+type IssuedLine = AccountKey & { readonly lineId: string };
+
+/** What issued, non-void invoices booked of lines that are recorded, with their corrections, before credits. */
+export async function issuedOfLines(
+  core: LedgerCore,
+  position: number,
+  lines: readonly IssuedLine[],
+): Promise<ReadonlyMap<string, Decimal>> {
+  if (lines.length === 0) return new Map();
+  const couponsOf = await couponsOfLines(core, position, [...new Set(lines.map(({ tenantId }) => tenantId))]);
+  const parts = await recordedPartsOf(core, position, { lineIds: lines.map(({ lineId }) => lineId) });
+  return issuedOf(core, position, { lines, parts, couponsOf });
+}
+
 /** What live issued invoices in the currency of each line booked of it, with corrections, before credits. */
 async function issuedOf(
   core: LedgerCore,
@@ -102,9 +117,9 @@ async function issuedOf(
     parts,
     couponsOf,
   }: {
-    readonly lines: readonly LineDefinition[];
+    readonly lines: readonly IssuedLine[];
     readonly parts: readonly LinePart[];
-    readonly couponsOf: (line: LineDefinition) => readonly Coupon[];
+    readonly couponsOf: (line: AccountKey) => readonly Coupon[];
   },
 ): Promise<ReadonlyMap<string, Decimal>> {
   const ids = parts.map(({ partId }) => partId);

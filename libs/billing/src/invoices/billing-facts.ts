@@ -1,7 +1,6 @@
 import { creditsLeft, type CreditTaker, creditUses, hasEnded } from '#domain/invoices/credit-draw';
 import { type Coupon, couponsOf } from '#domain/invoices/credits';
 import type { BillingFacts } from '#domain/invoices/rate-invoice';
-import type { LineDefinition } from '#domain/lines/line';
 import { type Instant, later } from '#domain/time/instant';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { toCredit } from '#projections/credits/credits.projection';
@@ -109,7 +108,7 @@ export async function couponsOfLines(
   { db }: LedgerCore,
   position: number,
   tenantIds: readonly string[] | null,
-): Promise<(line: LineDefinition) => readonly Coupon[]> {
+): Promise<(line: AccountKey) => readonly Coupon[]> {
   const credits = Map.groupBy(await readCredits(db, position, tenantIds), keyOfAccountRow);
   return (line) => couponsOf((credits.get(keyOfAccount(line)) ?? []).map(toCredit));
 }

@@ -1,5 +1,6 @@
 import { conflict, type DomainError } from '#domain/errors';
 import { billingAsOf, type BillingFacts } from '#domain/invoices/rate-invoice';
+import { isCommitment, type LineDefinition } from '#domain/lines/line';
 import { completeUntil, METERED_BILLING_KINDS } from '#domain/metering/metering';
 import { earlier, type Instant, isBefore, later } from '#domain/time/instant';
 import { contains, overlaps, type Period } from '#domain/time/period';
@@ -50,17 +51,18 @@ export async function assertMetered(
   if (missing.length > 0) throw notMetered(missing);
 }
 
-/** The parts that are due for the first time. */
+/** The parts that are due for the first time. Of a true-up: all that its commitment counts. */
 function meteredParts(facts: BillingFacts, asOf: Instant): MeteredPart[] {
-  const lines = facts.lines.filter(({ billingKind }) => METERED_BILLING_KINDS.includes(billingKind));
+  const isMetered = ({ billingKind }: LineDefinition): boolean => METERED_BILLING_KINDS.includes(billingKind);
+  const lines = facts.lines.filter((line) => isMetered(line) || (line.counted ?? []).some(isMetered));
   if (lines.length === 0) return [];
-  return billingAsOf({ ...facts, lines, marks: new Map() }, asOf).flatMap(({ line, parts, due }) =>
-    line === null
-      ? []
-      : parts
-          .filter(({ partId }) => due.has(partId))
-          .map(({ period }) => ({ deploymentId: line.deploymentId, billingKind: line.billingKind, period })),
-  );
+  return billingAsOf({ ...facts, lines, marks: new Map() }, asOf).flatMap(({ line, parts, due }) => {
+    const billed = parts.filter(({ partId }) => due.has(partId));
+    if (line === null || billed.length === 0) return [];
+    return isCommitment(line)
+      ? (line.counted ?? []).filter(isMetered)
+      : billed.map(({ period }) => ({ deploymentId: line.deploymentId, billingKind: line.billingKind, period }));
+  });
 }
 
 const MOST_DAYS = 5;
