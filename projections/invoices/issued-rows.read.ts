@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { FrozenRow, InvoiceStatus, Series } from '#domain/invoices/invoice';
-import { COMMITMENT } from '#domain/plans/plan';
+import { BASE_FEE, COMMITMENT } from '#domain/plans/plan';
+import type { RateKey } from '#domain/usage/usage';
 import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
@@ -97,7 +98,7 @@ export type RowsOf =
   /** The terms of a plan from an instant. */
   | { readonly planId: string; readonly from: Instant }
   /** A rate over a period. `ref` is the prefix of a row's reference. null: no end. */
-  | { readonly ref: string; readonly from: Instant; readonly until: Instant | null }
+  | { readonly ref: string; readonly key: RateKey; readonly from: Instant; readonly until: Instant | null }
   /**
    * A reading counts in the rows whose charge period contains its start: those billed first, their corrections, and the
    * true-up of a commitment.
@@ -107,16 +108,35 @@ export type RowsOf =
 const CHARGED_FROM = sql`(r.row -> 'chargePeriod' ->> 'start')::timestamptz`;
 const CHARGED_UNTIL = sql`(r.row -> 'chargePeriod' ->> 'end')::timestamptz`;
 
+const IS_TRUE_UP = sql`r.row ->> 'billingKind' = ${COMMITMENT}`;
+const COMPUTED_AT = sql<number>`i.computed_at`;
+
+/** SQL: whether the commitment of a true-up's row counts charges of a billing kind, as known when it was computed. */
+const isCounted = (billingKind: RawBuilder<unknown>): RawBuilder<unknown> => sql`EXISTS (
+  SELECT FROM subscription_commitments c JOIN invoice_lines o ON o.line_id = r.line_id
+    AND o.item_key = ${`${COMMITMENT}:`} || c.commitment_id AND ${at(COMPUTED_AT, 'c')}
+  WHERE c.subscription_id = r.row ->> 'subscriptionId'
+    AND coalesce(c.billing_kinds ? ${billingKind}, ${billingKind} <> ${BASE_FEE}))`;
+
 function conditionOf(of: RowsOf): RawBuilder<unknown> {
   if ('tenantId' in of) return sql`i.tenant_id = ${of.tenantId}`;
   if ('deploymentId' in of) return sql`r.row ->> 'deploymentId' = ${of.deploymentId}`;
   if ('subscriptionId' in of) return sql`r.row ->> 'subscriptionId' = ${of.subscriptionId}`;
   if ('invoiceId' in of) return sql`i.invoice_id = ${of.invoiceId}`;
   if ('lineId' in of) return sql`r.line_id = ${of.lineId}`;
-  if ('planId' in of) return sql`r.row ->> 'planId' = ${of.planId} AND ${CHARGED_UNTIL} > ${of.from}`;
-  if ('ref' in of)
-    return sql`starts_with(r.row ->> 'ref', ${of.ref}) AND ${CHARGED_UNTIL} > ${of.from}
-      AND (${of.until}::timestamptz IS NULL OR ${CHARGED_FROM} < ${of.until})`;
+  if ('planId' in of)
+    return sql`${CHARGED_UNTIL} > ${of.from} AND (r.row ->> 'planId' = ${of.planId} OR ${IS_TRUE_UP} AND EXISTS (
+      SELECT FROM subscription_plans p WHERE p.subscription_id = r.row ->> 'subscriptionId'
+        AND p.plan_id = ${of.planId} AND p.effective_from < ${CHARGED_UNTIL} AND ${at(COMPUTED_AT, 'p')}))`;
+  if ('ref' in of) {
+    const { resourceType, resourceFamily, location } = of.key;
+    return sql`${CHARGED_UNTIL} > ${of.from} AND (${of.until}::timestamptz IS NULL OR ${CHARGED_FROM} < ${of.until})
+      AND (starts_with(r.row ->> 'ref', ${of.ref}) OR ${IS_TRUE_UP} AND EXISTS (
+        SELECT FROM rate_key_usage u WHERE u.deployment_id = r.row ->> 'deploymentId'
+          AND u.resource_type = ${resourceType} AND u.resource_family = ${resourceFamily}
+          AND u.location = ${location} AND u.position_from <= i.computed_at AND u.first_month < ${CHARGED_UNTIL}
+          AND u.last_month + interval '1 month' > ${CHARGED_FROM} AND ${isCounted(sql`u.billing_kind`)}))`;
+  }
   const { readings } = of;
   return sql`r.line_id IN (
     SELECT l.line_id
@@ -124,7 +144,7 @@ function conditionOf(of: RowsOf): RawBuilder<unknown> {
       ${readings.map(({ billingKind }) => billingKind)}::text[],
       ${readings.map(({ start }) => start)}::timestamptz[]) AS u(deployment_id, billing_kind, start_at)
     JOIN invoice_lines l ON l.deployment_id = u.deployment_id
-      AND (l.billing_kind = u.billing_kind OR l.billing_kind = ${COMMITMENT})
+      AND (l.billing_kind = u.billing_kind OR l.billing_kind = ${COMMITMENT} AND ${isCounted(sql`u.billing_kind`)})
       AND l.parent_line_id IS NULL AND u.start_at >= l.period_start
     WHERE u.start_at >= ${CHARGED_FROM} AND u.start_at < ${CHARGED_UNTIL})`;
 }

@@ -305,6 +305,62 @@ describe('a commitment', () => {
     expect(used).toBeDefined();
   });
 
+  it('opens into the plans and rates of what it counts, and these lead back to it alone', async () => {
+    const vm = { resourceType: 'vm', resourceFamily: 'standard', location: 'fsn1' };
+    await test.apply(
+      { command: 'set-rate', ...vm, unitPrice: '0.5', effectiveFrom: T('2026-01-01') },
+      plan('first', '10.00', [{ billingKind: 'cores', price: { model: 'rate_card' } }]),
+      deployment('d-r', 'b'),
+      subscription('s-r', 'd-r', 'first'),
+      { command: 'change-plan', subscriptionId: 's-r', planId: 'p', at: T('2026-06-01') },
+      committed([SPRING], { subscriptionId: 's-r', tenantId: 'b', billingKinds: ['cores'] }),
+    );
+    const observed = async (billingKind: string, more: object = {}): Promise<number> => {
+      const period = { start: T('2026-05-10'), end: '2026-05-10T01:00:00Z' };
+      const reading = { resourceId: billingKind, billingKind, granularity: 'hour', quantity: '20', period, ...more };
+      await test.apply({ command: 'observe-usage', deploymentId: 'd-r', observations: [reading] });
+      return test.ledger.catchUp();
+    };
+    const cores = await observed('cores', { rateKey: vm });
+    const hours = await observed('hours');
+    interface Evidence {
+      readonly type: string;
+      readonly stream: string;
+      readonly position: number;
+    }
+    const open = await test.ask<{ usage: { readings: number }; events: Evidence[] }>('explain', {
+      id: (await test.ask<{ items: { terms: { lineId: string }[] }[] }>('commitments', { tenantId: 'b' })).items[0]
+        ?.terms[0]?.lineId,
+      at: T('2026-05-20'),
+    });
+    expect(open.usage.readings).toBe(1);
+    const bill = await billed(test, 'b', '2026-07-01');
+    // 100.00 − 20 × 0.5
+    expect(rowsOf(bill)).toContain('commitment 04-01/07-01 charge 90.00');
+    const { rows: explained } = await test.ask<{
+      rows: { row: { billingKind: string; rowId: string }; rates: { unitPrice: string }[]; events: Evidence[] }[];
+    }>('explain', { id: bill?.invoiceId });
+    const trueUp = explained.find(({ row }) => row.billingKind === 'commitment');
+    expect(trueUp?.rates).toMatchObject([{ ...vm, unitPrice: '0.5', event: { type: 'RateSet' } }]);
+    const types = new Set(trueUp?.events.map(({ type, stream }) => `${type} ${stream}`));
+    for (const each of ['PlanPublished plan-first', 'PlanPublished plan-p']) expect(types).toContain(each);
+    expect(trueUp?.events.map(({ position }) => position)).toContain(cores);
+    expect(trueUp?.events.map(({ position }) => position)).not.toContain(hours);
+    /** The billing kinds of the rows that an event is used in. */
+    const usedIn = async (is: (event: Evidence) => boolean): Promise<string[]> => {
+      const id = trueUp?.events.find(is)?.position ?? hours;
+      const found = await test.ask<{ usedIn: { rows: { billingKind: string }[] }[] }>('explain', { id: String(id) });
+      return found.usedIn.flatMap(({ rows: of }) => of.map(({ billingKind }) => billingKind)).sort();
+    };
+    expect(await usedIn(({ position }) => position === cores)).toEqual(['commitment', 'cores']);
+    expect(await usedIn(({ type }) => type === 'RateSet')).toEqual(['commitment', 'cores']);
+    expect(await usedIn(({ stream }) => stream === 'plan-first')).toEqual([
+      ...['base_fee', 'base_fee', 'commitment', 'cores'],
+    ]);
+    // A reading of a kind that the commitment does not count
+    expect(await usedIn(() => false)).toEqual([]);
+  });
+
   it('is corrected and withdrawn: what was billed is put right', async () => {
     await test.apply(committed());
     await use('2026-04-10', '30');

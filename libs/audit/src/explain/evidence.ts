@@ -1,7 +1,7 @@
 import type { EventSource, RecordedEvent } from '#domain/events';
 import { billingStream, type FrozenRow } from '#domain/invoices/invoice';
 import { type LineDefinition, lineStream } from '#domain/lines/line';
-import { planStream } from '#domain/plans/plan';
+import { COMMITMENT, planStream } from '#domain/plans/plan';
 import { rateKeyText, rateStream } from '#domain/rates/rate';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
@@ -12,6 +12,8 @@ import type { EventLog, StoredEvent } from '#event-store/port';
 import { rowAt } from '#ledger/file-rows';
 import { givenKey } from '#ledger/command';
 import type { LedgerCore } from '#ledger/ledger-core';
+import { tenantAccount } from '#billing/invoices/accounts';
+import { linesOfTenant } from '#billing/invoices/contracts';
 import { within, withPruned } from '#billing/usage/pruned-usage';
 import type { QueryContext } from '#ledger/query';
 import { ifReadable } from '#read-model/readable';
@@ -115,6 +117,26 @@ export const readingsOf = async (core: LedgerCore, wanted: readonly ReadingsOf[]
     ),
   );
 
+/** The readings of each line that a commitment counts. null: the line is of no commitment. */
+export const readingsCounted = (position: number, line: LineDefinition | undefined): ReadingsOf[] | null =>
+  line?.counted?.map(({ deploymentId, billingKind, period, filter }) => ({
+    ...{ position, deploymentId, billingKind, ...period, filter },
+  })) ?? null;
+
+/** All of these readings. Those of several billing kinds have no sum, so the quantity is 0. */
+export const addedReadings = (all: readonly ReadingsSum[]): ReadingsSum => ({
+  quantity: '0',
+  count: all.reduce((count, each) => count + each.count, 0),
+  positions: [...new Set(all.flatMap(({ positions }) => positions))].sort((a, b) => a - b),
+  keys: [...new Map(all.flatMap(({ keys }) => keys).map((key) => [rateKeyText(key), key])).values()],
+});
+
+/** The streams of what a commitment counts: the plans of its lines, and the rates of their readings. */
+export const streamsOfCounted = (line: LineDefinition | undefined, { keys }: ReadingsSum): string[] => [
+  ...(line?.counted ?? []).flatMap(({ segments }) => segments.map(({ planId }) => planStream(planId))),
+  ...(line?.counted === undefined ? [] : keys.map(rateStream)),
+];
+
 /** A rate-card row names its key. Other rows are based on no rate. */
 export const keysOfRow = (row: Pick<FrozenRow, 'ref'>, keys: readonly RateKey[]): RateKey[] =>
   keys.filter((key) => row.ref.startsWith(`${rateKeyText(key)}@`));
@@ -217,9 +239,28 @@ export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedIn
     for (const each of recorded) positions.add(each);
     for (const row of group) for (const stream of streamsOfRow(row, keys)) streams.add(stream);
   }
+  for (const line of await commitmentLines(core, invoice, rows)) {
+    const readings = addedReadings(await readingsOf(core, readingsCounted(invoice.computedAt, line) ?? []));
+    for (const each of readings.positions) positions.add(each);
+    for (const stream of streamsOfCounted(line, readings)) streams.add(stream);
+  }
   const grounds = await storedEventsOf(core.log, invoice.computedAt, positions, streams);
   const own = await ownEvents(core.log, position, invoice);
   return inOrder(position, [...grounds, ...own.map(({ stored }) => stored)]);
+}
+
+/** The lines of the true-ups on an invoice, as known when it was computed. */
+async function commitmentLines(
+  core: LedgerCore,
+  { tenantId, computedAt }: IssuedInvoice,
+  rows: readonly FrozenRow[],
+): Promise<LineDefinition[]> {
+  const trueUps = rows.filter(({ billingKind }) => billingKind === COMMITMENT);
+  if (trueUps.length === 0) return [];
+  const ids = new Set(trueUps.map(({ lineId }) => lineId));
+  const until = trueUps.map(({ chargePeriod: { end } }) => end).reduce(later);
+  const account = await tenantAccount(core, computedAt, tenantId);
+  return (await linesOfTenant(core, computedAt, account, until)).filter(({ lineId }) => ids.has(lineId));
 }
 
 /** Where the line of a row begins, or its charge period, if that is earlier. */

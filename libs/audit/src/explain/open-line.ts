@@ -9,12 +9,15 @@ import { readLinesById } from '#projections/invoice-lines/invoice-lines.read';
 import { rateLines } from '#billing/invoices/rated-lines';
 import { isOwn } from './own.js';
 import {
+  addedReadings,
   eventsOf,
   firstEvents,
   type FirstEvents,
   NO_READINGS,
+  readingsCounted,
   readingsOf,
   referencesIn,
+  streamsOfCounted,
   streamsOfRow,
 } from './evidence.js';
 
@@ -55,10 +58,13 @@ export async function explainOpenLine(
   const parts = (rated?.parts ?? []).filter(({ partId, issued }) => !issued && (id === lineId || id === partId));
   if (parts.length === 0) return null;
   const { deploymentId, billingKind, period, filter } = line;
-  const [readings = NO_READINGS] = await readingsOf(core, [{ position, deploymentId, billingKind, ...period, filter }]);
-  const streams = line.segments.flatMap(({ planId }) =>
+  const counted = readingsCounted(position, line);
+  const sums = await readingsOf(core, counted ?? [{ position, deploymentId, billingKind, ...period, filter }]);
+  const readings = counted === null ? (sums[0] ?? NO_READINGS) : addedReadings(sums);
+  const ofSegments = line.segments.flatMap(({ planId }) =>
     streamsOfRow({ planId, deploymentId, lineId, ref: '' }, readings.keys),
   );
+  const streams = new Set([...ofSegments, ...streamsOfCounted(line, readings)]);
   const ofStreams = await eventsOf(core.log, position, [], streams);
   return {
     is: 'open line',

@@ -22,16 +22,19 @@ import { shareOf } from '#billing/invoices/shares';
 import { arithmeticOf, type Counted, taxArithmeticOf } from './arithmetic.js';
 import { type Relations, relationsOf } from './corrected.js';
 import {
+  addedReadings,
   eventsOfDocument,
   firstEvents,
   inOrder,
   keysOfRow,
   readEvents,
   type ReadingsOf,
+  readingsCounted,
   readingsOf,
   type Reference,
   reference,
   referencesIn,
+  streamsOfCounted,
   streamsOfRow,
 } from './evidence.js';
 import { numberOf } from './issued.js';
@@ -42,7 +45,7 @@ type NotedRow = Pick<IssuedRow, 'document_id' | 'credited_invoice_id' | 'tenant_
 /** What rows are based on. An invoice may have 20,000 rows, and many have the same basis: each is looked up once. */
 interface Grounds {
   readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
-  readonly readings: (of: ReadingsOf) => Promise<ReadingsSum>;
+  readonly readingsOfRow: (issued: IssuedRow, line: LineDefinition | undefined) => Promise<ReadingsSum>;
   readonly references: (positions: readonly number[]) => Promise<readonly Reference[]>;
   readonly stream: (name: string) => Promise<readonly RecordedEvent[]>;
   /** The event that issued a credit note. It has the reason. */
@@ -64,7 +67,12 @@ interface CountedLine {
   readonly billingKind: string;
   readonly period: Period;
   readonly net: string;
+  /** The rates of its rows, each once. */
+  readonly rates: readonly Rated[];
 }
+
+/** What of a row names its rate. */
+type Rated = Pick<FrozenRow, 'ref' | 'unitAmount'>;
 
 /**
  * Each row with its arithmetic, terms, readings and the `first` of its events. Usage is read for all rows together. Of
@@ -95,6 +103,10 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
     .map(({ row }) => row.chargePeriod.end)
     .reduce((latest, end) => (isBefore(latest, end) ? end : latest), FROM_EVER);
   const readings = new BatchLoader(async (of: readonly ReadingsOf[]) => readingsOf(core, of));
+  const known = remembering(
+    (of: ReadingsOf) => JSON.stringify(of),
+    async (of) => readings.load(of),
+  );
   const counted = new BatchLoader(async (of: readonly CountedOf[]) => countedUsage(core, of));
   return {
     lines: remembering(
@@ -106,10 +118,10 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
           ),
         ),
     ),
-    readings: remembering(
-      (of) => JSON.stringify(of),
-      async (of) => readings.load(of),
-    ),
+    async readingsOfRow(issued, line) {
+      const counted = readingsCounted(issued.computed_at, line);
+      return counted === null ? known(usedBy(issued, line)) : addedReadings(await Promise.all(counted.map(known)));
+    },
     references: referencesIn(core.log),
     stream: remembering(
       (name) => name,
@@ -153,13 +165,11 @@ async function explainRow(
   const line = (await grounds.lines(issued)).get(row.lineId);
   const used = usedBy(issued, line);
   const { start: since, end: until } = used;
-  const readings =
-    line === undefined || !isCommitment(line)
-      ? await grounds.readings(used)
-      : await readingsCounted(grounds, computed_at, line);
+  const readings = await grounds.readingsOfRow(issued, line);
+  const streams = [...streamsOfRow(row, readings.keys), ...streamsOfCounted(line, readings)];
   const ofStreams = inOrder(
     computed_at,
-    (await Promise.all(streamsOfRow(row, readings.keys).map(async (stream) => grounds.stream(stream)))).flat(),
+    (await Promise.all([...new Set(streams)].map(async (stream) => grounds.stream(stream)))).flat(),
   );
   const noted = series === 'CN' ? await grounds.note(issued) : [];
   const isSince = (position: number): boolean => knownBefore !== null && position > knownBefore;
@@ -174,6 +184,7 @@ async function explainRow(
     line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
   const isBooked = row.kind === 'charge' || row.kind === 'rebooked';
   const share = line === undefined ? null : shareOf(row, currency, line);
+  const drawn = line === undefined ? [] : await grounds.drawn({ position: computed_at, line });
   return {
     invoiceId: document_id,
     number: numberOf(ordinal, series),
@@ -184,10 +195,12 @@ async function explainRow(
     arithmetic: arithmeticOf(row, currency, terms, isBooked ? counted : null, share),
     tax: taxArithmeticOf(row, currency),
     price: { ...price, terms },
-    rates: keysOfRow(row, readings.keys).map((key) => rateOf(row, key, ofStreams)),
+    rates: [row, ...drawn.flatMap(({ rates }) => rates)].flatMap((rated) =>
+      keysOfRow(rated, readings.keys).map((key) => rateOf(rated, key, ofStreams)),
+    ),
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
     /** Of a true-up: the lines whose charges it counts, as known when it was computed. */
-    counted: line === undefined ? [] : await grounds.drawn({ position: computed_at, line }),
+    counted: drawn.map(({ rates: _, ...shown }) => shown),
     corrects,
     correctedBy,
     /**
@@ -206,37 +219,14 @@ const usedBy = ({ computed_at: position, row }: IssuedRow, line: LineDefinition 
 /** Reads what rows count, for all of them together. */
 async function readTogether(grounds: Grounds, rows: readonly IssuedRow[], first: number): Promise<void> {
   const lines = await Promise.all(rows.map(async (issued) => (await grounds.lines(issued)).get(issued.row.lineId)));
-  const readings = await Promise.all(
-    rows.map(async (issued, index) => {
-      const line = lines[index];
-      // A commitment counts the readings of other lines.
-      return line !== undefined && isCommitment(line) ? null : grounds.readings(usedBy(issued, line));
-    }),
-  );
-  await grounds.references(readings.flatMap((sum) => sum?.positions.slice(0, first) ?? []));
+  const readings = await Promise.all(rows.map(async (issued, index) => grounds.readingsOfRow(issued, lines[index])));
+  await grounds.references(readings.flatMap(({ positions }) => positions.slice(0, first)));
   await Promise.all(
     rows.map(async ({ computed_at: position, row: { chargePeriod: period } }, index) => {
       const line = lines[index];
       return line === undefined ? null : grounds.counted({ position, line, period });
     }),
   );
-}
-
-/** The readings of all lines that a commitment counts. Those of several kinds have no sum. */
-async function readingsCounted(
-  grounds: Grounds,
-  position: number,
-  { counted = [] }: LineDefinition,
-): Promise<ReadingsSum> {
-  const all: ReadingsSum[] = [];
-  for (const { deploymentId, billingKind, period, filter } of counted)
-    all.push(await grounds.readings({ position, deploymentId, billingKind, ...period, filter }));
-  return {
-    quantity: '0',
-    count: all.reduce((count, each) => count + each.count, 0),
-    positions: [...new Set(all.flatMap(({ positions }) => positions))].sort((a, b) => a - b),
-    keys: all.flatMap(({ keys }) => keys),
-  };
 }
 
 async function noteEvents(
@@ -249,7 +239,7 @@ async function noteEvents(
 }
 
 /** The rate of a rate-card row, with the event that set or corrected it to this price. */
-function rateOf(row: FrozenRow, key: RateKey, events: readonly RecordedEvent[]) {
+function rateOf(row: Rated, key: RateKey, events: readonly RecordedEvent[]) {
   const effectiveFrom = row.ref.slice(row.ref.lastIndexOf('@') + 1);
   const setBy = events.findLast(
     (event) =>
@@ -274,9 +264,17 @@ async function countedLines({ core }: QueryContext, position: number, line: Line
   if (!isCommitment(line)) return [];
   const { end } = line.period;
   const usage = await loadUsage(core, position, [{ line, instants: [end] }]);
-  return drawnLines(line, end, usage).map(({ line: { lineId, billingKind, period }, net }) => ({
+  const named = new Set<string>();
+  return drawnLines(line, end, usage).map(({ line: { lineId, billingKind, period }, net, rows }) => ({
     ...{ lineId, billingKind, period },
     net: moneyText(net, line.currency),
+    rates: rows.flatMap(({ ref, unitAmount }) => {
+      const rated = { ref, unitAmount: text(unitAmount) };
+      const name = JSON.stringify(rated);
+      if (named.has(name)) return [];
+      named.add(name);
+      return [rated];
+    }),
   }));
 }
 

@@ -64,11 +64,13 @@ function wantedBy({
       return { since, readings: startsOf(data.deploymentId, data.readings) };
     case 'RateSet':
     case 'RateCorrected':
-      return { since, ref: refOf(data), from: data.effectiveFrom, until: data.effectiveUntil };
+      return { since, ref: refOf(data), key: data, from: data.effectiveFrom, until: data.effectiveUntil };
     case 'RateWithdrawn':
-      return { since, ref: refOf(data), from: data.from, until: null };
+      return { since, ref: refOf(data), key: data, from: data.from, until: null };
     case 'RateKeyCorrected':
-      return data.changedFrom === null ? null : { since, ref: refOf(data), from: data.changedFrom, until: null };
+      return data.changedFrom === null
+        ? null
+        : { since, ref: refOf(data), key: data, from: data.changedFrom, until: null };
     case 'PlanPublished':
     case 'PlanPriceCorrected':
       return { since, planId: data.planId, from: data.effectiveFrom };

@@ -219,6 +219,7 @@ export function drawnCharges(counted: LineDefinition, at: Instant): Charge[] {
 export interface DrawnLine {
   readonly line: LineDefinition;
   readonly net: Decimal;
+  readonly rows: readonly RatedRow[];
 }
 
 /**
@@ -248,7 +249,8 @@ export function drawnLines(
       );
     const rating = rateLine(line, charges, usageOf(line), currency);
     if ('quarantined' in rating) throw invalid(rating.quarantined.code, rating.quarantined.message);
-    return [{ line, net: netOf(rating.rows.flat()) }];
+    const rows = rating.rows.flat();
+    return [{ line, net: netOf(rows), rows }];
   });
 }
 
