@@ -18,6 +18,7 @@ export const PROJECTIONS = [
   'days-to-meter',
   'usage-records',
   'rate-key-usage',
+  'usage-months',
   'rates',
   'plans',
   'credits',
@@ -80,7 +81,7 @@ export const flow = {
   MeteringCorrected: ['metering', 'days-to-meter', 'commands'],
   DayMetered: ['metering', 'days-to-meter', 'commands'],
 
-  UsageObserved: ['usage-records', 'rate-key-usage', 'restatements', 'commands'],
+  UsageObserved: ['usage-records', 'rate-key-usage', 'usage-months', 'restatements', 'commands'],
   // A correction does not change the rate key and the period of a reading.
   UsageCorrected: ['usage-records', 'restatements', 'commands'],
   UsageProviderNamed: ['usage-records', 'commands'],

@@ -20,6 +20,7 @@ import { payersProjection } from './payers/payers.projection.js';
 import { paymentsProjection } from './payments/payments.projection.js';
 import { plansProjection } from './plans/plans.projection.js';
 import { proposalsProjection } from './proposals/proposals.projection.js';
+import { usageMonthsProjection } from './usage-months/usage-months.projection.js';
 import { rateKeyUsageProjection } from './rate-key-usage/rate-key-usage.projection.js';
 import { providerTotalsProjection } from './provider-totals/provider-totals.projection.js';
 import { ratesProjection } from './rates/rates.projection.js';
@@ -38,6 +39,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   'days-to-meter': daysToMeterProjection,
   'usage-records': usageRecordsProjection,
   'rate-key-usage': rateKeyUsageProjection,
+  'usage-months': usageMonthsProjection,
   rates: ratesProjection,
   plans: plansProjection,
   credits: creditsProjection,

@@ -116,7 +116,7 @@ function observe({ data }: RecordedEvent<'ResourcesObserved'>, rows: Rows): void
 }
 
 export const inventoryProjection = versionedProjection('inventory', {
-  version: 2,
+  version: 3,
   tables: [resources, resourceSightings, resourceCorrections],
   on: {
     ResourcesObserved: {

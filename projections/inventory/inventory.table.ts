@@ -26,6 +26,8 @@ export const resources = defineTable({
     deleted_at: timestamptz.nullable(),
   },
   key: ['provider', 'provider_id'],
+  // The first sighting of all is found without reading all.
+  indexes: [['first_seen_at']],
   readByItsOwn: true,
 });
 
@@ -52,7 +54,8 @@ export const resourceSightings = defineTable({
     tenant_id: text.nullable(),
   },
   key: ['provider', 'provider_id', 'seen_at', 'gone'],
-  indexes: CHANGES.indexes,
+  // Resources to be metered are found by their kind.
+  indexes: [...CHANGES.indexes, ['kind']],
   partialIndexes: [
     ...CHANGES.partialIndexes,
     // What may be idle is found among all sightings.

@@ -45,9 +45,8 @@ export interface Coverage {
 /**
  * Usage that no line covers and no waiver waives, in the order of deployment, kind and reason. `rows`: null for all.
  *
- * Only the gaps are read: of each deployment and kind, the times that are not covered, and of each deployment the kinds
- * of which nothing is covered, which are those between two covered ones in the order of the index. A kind of which only
- * readings with certain attributes are covered is a gap whose readings are looked at one by one.
+ * Only the gaps are read: of the months in which a deployment has usage of a kind, the times that are not covered. A
+ * kind of which only readings with certain attributes are covered is a gap whose readings are looked at one by one.
  */
 export async function readUncoveredUsage(
   db: Db,
@@ -56,46 +55,39 @@ export async function readUncoveredUsage(
   rows: Rows | null,
 ): Promise<UncoveredRow[]> {
   const filters = covered.map(({ filter }) => (filter === null ? null : JSON.stringify(filter)));
+  // A condition on `filter` would be taken to hold for few rows, and all else for small.
   const result = await sql<UncoveredRow>`
     WITH covered AS (
       SELECT * FROM unnest(${covered.map(({ deploymentId }) => deploymentId)}::text[],
         ${covered.map(({ billingKind }) => billingKind)}::text[],
         ${covered.map(({ period }) => period.start)}::timestamptz[],
-        ${covered.map(({ period }) => period.end)}::timestamptz[], ${filters}::jsonb[])
-        AS c(deployment_id, kind, start_at, end_at, filter)),
-    visible AS (${visibleTimes(among)}),
+        ${covered.map(({ period }) => period.end)}::timestamptz[], ${filters}::jsonb[],
+        ${filters.map((filter) => filter !== null)}::boolean[])
+        AS c(deployment_id, kind, start_at, end_at, filter, is_filtered)),
     lined AS (
       SELECT deployment_id, kind, range_agg(tstzrange(start_at, end_at)) AS times
-      FROM covered WHERE filter IS NULL GROUP BY deployment_id, kind),
+      FROM covered WHERE NOT is_filtered GROUP BY deployment_id, kind),
     waived AS (
       SELECT w.deployment_id, w.billing_kind AS kind, range_agg(tstzrange(w.period_start, w.period_end)) AS times
       FROM usage_waivers w WHERE ${at(position, 'w')} GROUP BY w.deployment_id, w.billing_kind),
-    -- No kind is ''.
-    kinds AS (
-      SELECT v.deployment_id, v.times AS visible, k.kind,
-        lead(k.kind) OVER (PARTITION BY v.deployment_id ORDER BY k.kind) AS next_kind,
-        coalesce(l.times, '{}') + coalesce(w.times, '{}') AS times, coalesce(s.times, '{}') AS subscribed
-      FROM visible v
-      JOIN (
-        SELECT deployment_id, kind FROM lined
-        UNION SELECT deployment_id, kind FROM waived
-        UNION SELECT deployment_id, '' FROM visible) k USING (deployment_id)
-      LEFT JOIN lined l USING (deployment_id, kind)
-      LEFT JOIN waived w USING (deployment_id, kind)
-      LEFT JOIN lined s ON s.deployment_id = k.deployment_id AND s.kind = ${BASE_FEE}),
+    used AS (${usedTimes(position, among)}),
     times AS (
-      SELECT k.deployment_id, k.kind, k.next_kind, k.subscribed, false AS is_between, k.visible - k.times AS gaps
-      FROM kinds k WHERE k.kind <> ''
-      UNION ALL
-      SELECT k.deployment_id, k.kind, k.next_kind, k.subscribed, true, k.visible FROM kinds k),
+      SELECT u.deployment_id, u.kind, u.times - coalesce(l.times, '{}') - coalesce(w.times, '{}') AS gaps
+      FROM used u
+      LEFT JOIN lined l USING (deployment_id, kind)
+      LEFT JOIN waived w USING (deployment_id, kind)),
     filtered AS (
       SELECT deployment_id, array_agg(filter) AS filters, array_agg(kind) AS filtered_kinds,
         array_agg(tstzrange(start_at, end_at)) AS filtered_times
-      FROM covered WHERE filter IS NOT NULL GROUP BY deployment_id),
+      FROM covered WHERE is_filtered GROUP BY deployment_id),
     gaps AS MATERIALIZED (
-      SELECT t.*, f.filters, f.filtered_kinds, f.filtered_times,
-        coalesce(lower(gap), '-infinity') AS start_at, coalesce(upper(gap), 'infinity') AS end_at
-      FROM times t LEFT JOIN filtered f USING (deployment_id) CROSS JOIN LATERAL unnest(t.gaps) gap),
+      SELECT t.deployment_id, t.kind, f.filters, f.filtered_kinds, f.filtered_times,
+        coalesce(s.times, '{}') AS subscribed, lower(gap) AS start_at, upper(gap) AS end_at
+      FROM times t
+      LEFT JOIN filtered f USING (deployment_id)
+      LEFT JOIN lined s ON s.deployment_id = t.deployment_id AND s.kind = ${BASE_FEE}
+      CROSS JOIN LATERAL unnest(t.gaps) gap
+      WHERE NOT isempty(t.gaps)),
     uncovered AS (${uncoveredOf(position, logged)})
     SELECT g.* FROM (
       SELECT u.deployment_id, u.billing_kind, u.reason, sum(u.readings)::int AS readings, sum(u.quantity) AS quantity,
@@ -112,45 +104,39 @@ const SELECTED = sql`
   u.billing_kind, CASE WHEN g.subscribed @> u.period_start THEN 'no_plan_item' ELSE 'no_subscription' END AS reason,
     count(*) AS readings, sum(u.quantity) AS quantity, min(u.period_start) AS first, max(u.period_end) AS last`;
 const IS_UNCOVERED = sql`
-  u.deployment_id = g.deployment_id AND u.period_start >= g.start_at AND u.period_start < g.end_at
+  u.deployment_id = g.deployment_id AND u.billing_kind = g.kind
+    AND u.period_start >= g.start_at AND u.period_start < g.end_at
     AND (g.filters IS NULL OR NOT EXISTS (
       SELECT FROM unnest(g.filters, g.filtered_kinds, g.filtered_times) AS c(filter, kind, times)
       WHERE c.kind = u.billing_kind AND c.times @> u.period_start AND u.attributes @> c.filter))`;
-/** SQL: the kinds of a gap: one, or those between two, or those after the last. Each is a span of the index. */
-const OF_KIND = [
-  { gaps: sql`NOT is_between`, isOfKind: sql`u.billing_kind = g.kind` },
-  {
-    gaps: sql`is_between AND next_kind IS NOT NULL`,
-    isOfKind: sql`u.billing_kind > g.kind AND u.billing_kind < g.next_kind`,
-  },
-  { gaps: sql`is_between AND next_kind IS NULL`, isOfKind: sql`u.billing_kind > g.kind` },
-];
 
 function uncoveredOf(position: number, logged: string): RawBuilder<unknown> {
-  const range = { first: position, last: position };
-  const ofTable = OF_KIND.map(({ gaps, isOfKind }) => {
-    const uncovered = {
-      ...{ of: sql`g.kind`, from: sql`(SELECT * FROM gaps WHERE ${gaps}) g`, on: sql`${IS_UNCOVERED} AND ${isOfKind}` },
-      ...{ selected: SELECTED, by: sql`2, 3` },
-    };
-    return sql`
-      SELECT t.deployment_id, t.billing_kind, t.reason, t.readings, t.quantity, t.first, t.last
-      FROM ${addedInForce(uncovered, range)} t`;
-  });
-  const ofLog = OF_KIND.map(
-    ({ gaps, isOfKind }) => sql`
-      SELECT u.deployment_id, ${SELECTED}
-      FROM (SELECT * FROM gaps WHERE ${gaps}) g
-      JOIN ${loggedInForce(position, logged)} u ON ${IS_UNCOVERED} AND ${isOfKind}
-      GROUP BY 1, 2, 3`,
-  );
-  return sql.join([...ofTable, ...(logged === NONE ? [] : ofLog)], sql` UNION ALL `);
+  const uncovered = {
+    ...{ of: sql`g.kind`, from: sql`gaps g`, on: IS_UNCOVERED },
+    ...{ selected: SELECTED, by: sql`2, 3` },
+  };
+  const ofTable = sql`
+    SELECT t.deployment_id, t.billing_kind, t.reason, t.readings, t.quantity, t.first, t.last
+    FROM ${addedInForce(uncovered, { first: position, last: position })} t`;
+  if (logged === NONE) return ofTable;
+  return sql`
+    ${ofTable}
+    UNION ALL
+    SELECT u.deployment_id, ${SELECTED} FROM gaps g JOIN ${loggedInForce(position, logged)} u ON ${IS_UNCOVERED}
+    GROUP BY 1, 2, 3`;
 }
 
-/** SQL: the deployments and the times of their usage to examine. Only registered deployments have usage. */
-const visibleTimes = (among: readonly VisibleUsage[] | null): RawBuilder<unknown> =>
-  among === null
-    ? sql`SELECT DISTINCT deployment_id, '{(,)}'::tstzmultirange AS times FROM deployments`
-    : sql`
+/** SQL: the months in which deployments have usage of a kind, as far as it is to be examined. */
+const usedTimes = (position: number, among: readonly VisibleUsage[] | null): RawBuilder<unknown> => {
+  const used = (which: RawBuilder<unknown>) => sql`
+    SELECT m.deployment_id, m.billing_kind AS kind,
+      range_agg(tstzrange(m.month, m.month + interval '1 month')) AS times
+    FROM usage_months m WHERE m.position_from <= ${position} AND ${which} GROUP BY m.deployment_id, m.billing_kind`;
+  if (among === null) return used(sql`true`);
+  return sql`
+    SELECT u.deployment_id, u.kind, u.times * v.times AS times
+    FROM (
       SELECT v.id AS deployment_id, range_agg(tstzrange(v.start_at, v.end_at)) AS times
-      FROM ${spans(among)} GROUP BY v.id`;
+      FROM ${spans(among)} GROUP BY v.id) v
+    CROSS JOIN LATERAL (${used(sql`m.deployment_id = v.deployment_id`)}) u`;
+};

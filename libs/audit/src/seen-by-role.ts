@@ -165,6 +165,7 @@ const TABLES: Readonly<Record<keyof ReadModels, Tells>> = {
   proposals: 'open',
   provider_totals: 'admin',
   rate_key_usage: 'open',
+  usage_months: 'open',
   rates: 'open',
   restatements: 'open',
   tenants: 'open',

@@ -205,15 +205,32 @@ export interface LinesUpTo {
 /** Finds the lines of one tenant at one position, in what was read for many. */
 export type Lines = (wanted: LinesUpTo) => LineDefinition[];
 
-/** Reads the lines of tenants (null: of all) for any of the positions, in a constant number of statements. */
-export async function readLines(core: LedgerCore, asOf: AsOf, tenantIds: readonly string[] | null): Promise<Lines> {
+/** What lines of a subscription may ever be of: all versions of its plans, with its overrides, and its commitments. */
+export interface Terms {
+  readonly versions: readonly PlanVersion[];
+  readonly commitments: readonly Commitment[];
+}
+
+/**
+ * Reads the lines of tenants (null: of all) for any of the positions, in a constant number of statements. `isWanted`:
+ * of a subscription with other terms, no lines are made.
+ */
+export async function readLines(
+  core: LedgerCore,
+  asOf: AsOf,
+  tenantIds: readonly string[] | null,
+  isWanted: (terms: Terms, tenantId: string) => boolean = () => true,
+): Promise<Lines> {
   const contracts = await readContracts(core, asOf, tenantIds === null ? null : { tenantIds });
-  const plans = await readPlans(core, asOf);
+  const known = await readPlans(core, asOf);
   return ({ account: { tenantId, timeZone }, position, until }) =>
     contracts(position, tenantId)
       .flatMap((contract) => {
         const { subscription, assignments, commitments } = contract;
-        const terms = { assignments, plans: agreedPlans(contract, plans(position)), timeZoneOf: () => timeZone };
+        const plans = agreedPlans(contract, known(position));
+        const versions = subscription.plans.flatMap(({ planId }) => plans.get(planId) ?? []);
+        if (!isWanted({ versions, commitments }, tenantId)) return [];
+        const terms = { assignments, plans, timeZoneOf: () => timeZone };
         return linesWithCommitments(subscription, { ...terms, commitments }, until);
       })
       .filter((line) => line.tenantId === tenantId);

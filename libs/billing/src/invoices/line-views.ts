@@ -4,6 +4,7 @@ import type { LineDefinition } from '#domain/lines/line';
 import { type RecordedPart, type TiledPart, tiles } from '#domain/lines/parts';
 import { mayBeQuarantined } from '#domain/lines/rate';
 import { decimal } from '#domain/money/decimal';
+import { needsRates } from '#domain/prices/price';
 import { moneyText } from '#domain/money/money';
 import { printRated, type PrintedRow } from '#domain/rating/row';
 import type { Instant } from '#domain/time/instant';
@@ -82,7 +83,7 @@ export async function lineViews(
   asked: LinesAsked,
   page: { readonly limit: number; readonly cursor?: string | undefined },
 ): Promise<Page<LineView>> {
-  const entries = (await entriesOf(context, asked))
+  const entries = (await entriesOf(context, { ...asked, mayBeQuarantined: asked.isQuarantined === true }))
     .filter(({ line }) => asked.billingKind === undefined || line.billingKind === asked.billingKind)
     .filter(({ status }) => asked.status === undefined || status === asked.status)
     .filter(({ isBilled }) => asked.isBilled === undefined || isBilled === asked.isBilled);
@@ -101,7 +102,7 @@ export async function quarantinedParts(
   context: QueryContext,
   { month, currency, at }: { readonly month: Period; readonly currency: string; readonly at: Instant },
 ): Promise<QuarantinedPart[]> {
-  const entries = (await entriesOf(context, { tenantId: null, at })).filter(
+  const entries = (await entriesOf(context, { tenantId: null, at, mayBeQuarantined: true })).filter(
     (entry) => entry.status === 'valid' && entry.currency === currency && overlaps(entry.period, month),
   );
   const reasons = await reasonsOf(context, at, entries);
@@ -126,21 +127,49 @@ export async function lineWithParts(
   return viewsOf(context, asked.at, [found, ...parts.filter((part) => part !== found)]);
 }
 
-/** All lines up to an instant with their parts, from contracts and cuts. No usage is read. */
+/**
+ * All lines up to an instant with their parts, from contracts and cuts. No usage is read. With `mayBeQuarantined`: only
+ * lines that can be quarantined at all.
+ */
 async function entriesOf(
   { core, position }: QueryContext,
-  { tenantId, subscriptionId, at }: Pick<LinesAsked, 'tenantId' | 'subscriptionId' | 'at'>,
+  {
+    tenantId,
+    subscriptionId,
+    at,
+    mayBeQuarantined: only = false,
+  }: Pick<LinesAsked, 'tenantId' | 'subscriptionId' | 'at'> & { readonly mayBeQuarantined?: boolean },
 ): Promise<Entry[]> {
   const tenantIds = tenantId === null ? null : [tenantId];
   const tenants = await readTenants(core.db, position, tenantIds);
-  const lines = await readLines(core, position, tenantIds);
-  const ids = tenants.map(({ tenant_id }) => tenant_id);
-  const recorded = Map.groupBy(await recordedPartsOf(core, position, { tenantIds: ids }), ({ lineId }) => lineId);
-  return tenants.flatMap(({ tenant_id, time_zone: timeZone, ...billed }) =>
-    lines({ account: { tenantId: tenant_id, timeZone }, position, until: at })
-      .filter((line) => subscriptionId === undefined || line.subscriptionId === subscriptionId)
-      .flatMap((line) => entriesOfLine(line, recorded.get(line.lineId) ?? [], billedCurrency(billed, line))),
+  const billedAs = new Map(tenants.map((row) => [row.tenant_id, row]));
+  const currencyOf = (line: { readonly tenantId: string; readonly currency: string }): string => {
+    const tenant = billedAs.get(line.tenantId);
+    return tenant === undefined ? line.currency : billedCurrency(tenant, line);
+  };
+  const lines = await readLines(
+    core,
+    position,
+    tenantIds,
+    ({ versions, commitments }, of) =>
+      !only ||
+      commitments.length > 0 ||
+      versions.some(
+        ({ currency, items }) =>
+          currencyOf({ tenantId: of, currency }) !== currency || items.some(({ price }) => needsRates(price)),
+      ),
   );
+  const wanted = tenants
+    .flatMap(({ tenant_id, time_zone: timeZone }) =>
+      lines({ account: { tenantId: tenant_id, timeZone }, position, until: at }),
+    )
+    .filter((line) => subscriptionId === undefined || line.subscriptionId === subscriptionId)
+    .filter((line) => !only || mayBeQuarantined(line, currencyOf(line)));
+  const ids = only
+    ? { lineIds: wanted.map(({ lineId }) => lineId) }
+    : { tenantIds: tenants.map(({ tenant_id }) => tenant_id) };
+  const recorded = Map.groupBy(await recordedPartsOf(core, position, ids), ({ lineId }) => lineId);
+  return wanted.flatMap((line) => entriesOfLine(line, recorded.get(line.lineId) ?? [], currencyOf(line)));
 }
 
 /** By tenant, subscription and billing kind, then by time. The parts of a cut line follow it. */

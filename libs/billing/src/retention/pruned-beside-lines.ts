@@ -1,7 +1,7 @@
 import type { Covered } from '#domain/lines/covered';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { fromLog } from '../usage/pruned-usage.js';
-import { readPrunedBeside } from '#projections/usage-records/pruned-usage.read';
+import { readIsAnyPruned, readPrunedBeside } from '#projections/usage-records/pruned-usage.read';
 import type { RecordVersion } from '#projections/usage-records/usage-records.read';
 
 /**
@@ -13,5 +13,7 @@ export async function prunedBesideLines(
   position: number,
   lines: readonly Covered[],
 ): Promise<readonly RecordVersion[]> {
+  // The lines of all deployments are many.
+  if (!(await readIsAnyPruned(core.db))) return [];
   return (await fromLog(core, await readPrunedBeside(core.db, position, lines))).versions;
 }
