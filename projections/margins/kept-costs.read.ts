@@ -170,20 +170,32 @@ export type CostGrain = 'tenant' | 'deployment' | 'kind';
 
 /** The same, added up by tenant, by deployment or by kind. The other fields are empty. */
 export async function readKeptCostsBy(db: Db, keptIds: readonly string[], grain: CostGrain): Promise<KeptCost[]> {
-  const by = (of: readonly CostGrain[], column: string, otherwise: RawBuilder<unknown>): RawBuilder<unknown> =>
-    of.includes(grain) ? sql.ref(`c.${column}`) : otherwise;
+  const isAsked = sql`kept_id = ${anyOf(keptIds, 'uuid')}`;
   const { rows } = await sql<KeptCost>`
-    SELECT month, provider, kind, tenant_id, deployment_id, sum(amount) AS amount
-    FROM (
-      SELECT k.month, CASE WHEN c.kept_id IS NOT NULL THEN '' END AS provider, c.amount,
-        ${by(['kind'], 'kind', sql`''::text`)} AS kind,
-        ${by(['tenant', 'deployment'], 'tenant_id', sql`NULL::text`)} AS tenant_id,
-        ${by(['deployment'], 'deployment_id', sql`NULL::text`)} AS deployment_id
-      FROM kept_months k LEFT JOIN kept_costs c USING (kept_id)
-      WHERE k.kept_id = ${anyOf(keptIds, 'uuid')}) s
-    GROUP BY month, provider, kind, tenant_id, deployment_id
-    ORDER BY kind`.execute(db);
+    SELECT k.month, CASE WHEN c.kept_id IS NOT NULL THEN '' END AS provider, c.kind, c.tenant_id, c.deployment_id,
+      c.amount
+    FROM (SELECT kept_id, month FROM kept_months WHERE ${isAsked}) k
+    LEFT JOIN (${addedUp(grain, isAsked)}) c USING (kept_id)
+    ORDER BY c.kind`.execute(db);
   return rows;
+}
+
+/** SQL: the cost of kept months. */
+function addedUp(grain: CostGrain, isAsked: RawBuilder<unknown>): RawBuilder<unknown> {
+  switch (grain) {
+    case 'tenant':
+      return sql`
+        SELECT kept_id, '' AS kind, tenant_id, NULL::text AS deployment_id, amount FROM kept_tenants WHERE ${isAsked}`;
+    case 'deployment':
+      return sql`
+        SELECT kept_id, '' AS kind, tenant_id, deployment_id, sum(amount) AS amount FROM kept_costs WHERE ${isAsked}
+        GROUP BY kept_id, tenant_id, deployment_id`;
+    case 'kind':
+      return sql`
+        SELECT kept_id, kind, NULL::text AS tenant_id, NULL::text AS deployment_id, sum(amount) AS amount
+        FROM kept_costs WHERE ${isAsked}
+        GROUP BY kept_id, kind`;
+  }
 }
 
 /** What was computed of a month. */
@@ -199,21 +211,27 @@ export async function keepMonth(db: Db, { costs, ...kept }: MonthToKeep): Promis
   const { month, currency, made_by, cogs, unattributed, kinds, position_from, proven_to } = kept;
   const drop = sql`
     WITH dropped AS (
-      DELETE FROM kept_months WHERE month = ${month} AND currency = ${currency} RETURNING kept_id)
-    DELETE FROM kept_costs WHERE kept_id IN (SELECT kept_id FROM dropped)`;
+      DELETE FROM kept_months WHERE month = ${month} AND currency = ${currency} RETURNING kept_id),
+    costs AS (DELETE FROM kept_costs WHERE kept_id IN (SELECT kept_id FROM dropped))
+    DELETE FROM kept_tenants WHERE kept_id IN (SELECT kept_id FROM dropped)`;
   const insert = sql`
     WITH kept AS (
       INSERT INTO kept_months (kept_id, month, currency, made_by, cogs, unattributed, kinds, proven_to, position_from)
       SELECT gen_random_uuid(), ${month}, ${currency}, ${made_by}, ${cogs}::numeric, ${unattributed}::numeric,
         ${JSON.stringify(kinds)}::jsonb, ${proven_to}::bigint, ${position_from}::bigint
       FROM checkpoint WHERE ${MADE_BY} = ${made_by}
-      ON CONFLICT DO NOTHING RETURNING kept_id)
+      ON CONFLICT DO NOTHING RETURNING kept_id),
+    costs AS (
+      SELECT * FROM kept, unnest(${costs.map(({ provider }) => provider)}::text[],
+        ${costs.map(({ kind }) => kind)}::text[], ${costs.map(({ tenant_id }) => tenant_id)}::text[],
+        ${costs.map(({ deployment_id }) => deployment_id)}::text[], ${costs.map(({ amount }) => amount)}::numeric[])
+        WITH ORDINALITY AS c(provider, kind, tenant_id, deployment_id, amount, n)),
+    tenants AS (
+      INSERT INTO kept_tenants (kept_id, n, tenant_id, amount, position_from)
+      SELECT kept_id, row_number() OVER (ORDER BY tenant_id), tenant_id, sum(amount), ${position_from}::bigint
+      FROM costs GROUP BY kept_id, tenant_id)
     INSERT INTO kept_costs (kept_id, n, provider, kind, tenant_id, deployment_id, amount, position_from)
-    SELECT kept_id, n, provider, kind, tenant_id, deployment_id, amount, ${position_from}::bigint
-    FROM kept, unnest(${costs.map(({ provider }) => provider)}::text[], ${costs.map(({ kind }) => kind)}::text[],
-      ${costs.map(({ tenant_id }) => tenant_id)}::text[], ${costs.map(({ deployment_id }) => deployment_id)}::text[],
-      ${costs.map(({ amount }) => amount)}::numeric[])
-      WITH ORDINALITY AS c(provider, kind, tenant_id, deployment_id, amount, n)`;
+    SELECT kept_id, n, provider, kind, tenant_id, deployment_id, amount, ${position_from}::bigint FROM costs`;
   await db.transaction().execute(async (transaction) => {
     await drop.execute(transaction);
     // Its snapshot is a new one, after whoever dropped the same rows.

@@ -52,6 +52,18 @@ export const keptCosts = defineTable({
 
 export type KeptCostRow = RowOf<typeof keptCosts>;
 
+/** The same by tenant: a tenant may have many deployments and kinds, and many months are asked for by tenant. */
+export const keptTenants = defineTable({
+  name: 'kept_tenants',
+  columns: {
+    kept_id: uuid,
+    n: int,
+    tenant_id: text.nullable(),
+    amount: numeric,
+  },
+  key: ['kept_id', 'n'],
+});
+
 /** The resources that lines of kept months name, and the months between the first and the last of them. */
 export const chargedResources = defineTable({
   name: 'charged_resources',
@@ -79,6 +91,7 @@ declare module '#read-model/read-models' {
   interface ReadModels {
     kept_months: History<KeptMonthRow>;
     kept_costs: History<KeptCostRow>;
+    kept_tenants: History<RowOf<typeof keptTenants>>;
     charged_resources: History<RowOf<typeof chargedResources>>;
     charged_deployments: History<RowOf<typeof chargedDeployments>>;
   }

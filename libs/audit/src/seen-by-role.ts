@@ -155,6 +155,7 @@ const TABLES: Readonly<Record<keyof ReadModels, Tells>> = {
   raised_alerts: 'admin',
   kept_months: 'admin',
   kept_costs: 'admin',
+  kept_tenants: 'admin',
   charged_resources: 'admin',
   charged_deployments: 'admin',
   revenue: 'open',

@@ -2,7 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { deployment, tenant } from '../../../../test/support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../../../../test/support/ledger.js';
 import { monthNamed } from '#domain/time/period';
-import { proveKept, readChangedMonths, readKeeper, readKeptMonths } from '#projections/margins/kept-costs.read';
+import {
+  type CostGrain,
+  proveKept,
+  readChangedMonths,
+  readKeeper,
+  readKeptMonths,
+} from '#projections/margins/kept-costs.read';
 import { contextFor } from '#ledger/query';
 import { keepMonths, keepNext } from './keep-months.js';
 import { costSums } from './kept-costs.js';
@@ -52,6 +58,39 @@ describe('a kept month', () => {
     await spoil();
     expect(await march(position)).toEqual(['t1 99.00']);
     expect(await march(position - 1)).toEqual([]);
+  });
+
+  it('is added up by tenant, by deployment or by kind, as when it is computed', async () => {
+    const line = { chargePeriod: MARCH, currency: 'USD', category: 'usage' };
+    await test.apply(
+      {
+        ...{ command: 'observe-resource', ...seen, providerId: 'disk', kind: 'volume', name: 'disk', status: 'active' },
+        ...{ seenAt: T('2026-03-01'), deploymentId: 'd1' },
+      },
+      {
+        ...{ command: 'record-cost', provider: 'do', invoiceRef: 'more' },
+        lines: [
+          { ...line, lineKey: '1', resourceId: 'disk', kind: 'volume', amount: '2.00' },
+          { ...line, lineKey: '2', kind: 'support', amount: '-0.50' },
+        ],
+      },
+    );
+    const position = await now();
+    while (!(await keepNext(test.core)).isDone);
+    const by = async (grain: CostGrain, at = position): Promise<string[]> => {
+      const [sums = []] = await costSums(contextFor(test.core, at, ADMIN), [MARCH], 'USD', grain);
+      return sums
+        .filter(({ amount }) => !amount.eq('0'))
+        .map((of) => `${of.kind} ${of.tenantId} ${of.deploymentId} ${of.amount.toFixed(2)}`)
+        .sort();
+    };
+    // 31.00 + 2.00, and −0.50 of nobody
+    expect(await by('tenant')).toEqual([' null null -0.50', ' t1 null 33.00']);
+    expect(await by('deployment')).toEqual([' null null -0.50', ' t1 d1 33.00']);
+    expect(await by('kind')).toEqual(['droplet null null 31.00', 'support null null -0.50', 'volume null null 2.00']);
+    // Kept once, whatever was kept before.
+    const { rows } = await test.core.pool.query('SELECT count(*)::int AS tenants FROM kept_tenants');
+    expect(rows).toEqual([{ tenants: 2 }]);
   });
 
   it('goes on answering while nothing of it changes', async () => {
