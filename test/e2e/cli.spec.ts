@@ -373,7 +373,7 @@ describe('wrong usage', () => {
   it('lists every query in the help of query, and every command in the help of apply', async () => {
     const asked = (await cli(['query', '--help'])).stdout;
     for (const { name, summary } of QUERIES.values()) expect(asked).toContain(`  ${name}: ${summary}`);
-    expect(asked).toContain('    [limit] [cursor] [tenantId] [payerId] [status] [invoiceIds]\n');
+    expect(asked).toContain('    [limit] [cursor] [tenantId] [payerId] [status] [invoiceIds] [withoutLines]\n');
     const applied = (await cli(['apply', '--help'])).stdout;
     for (const { name, summary } of COMMANDS.values()) expect(applied).toContain(`  ${name}: ${summary}`);
   });
