@@ -86,6 +86,33 @@ describe('a commitment', () => {
     expect(await rows('2026-07-02')).toEqual([]);
   });
 
+  it('is revenue of the months of its term, in the margin and in the books', async () => {
+    await test.apply(committed());
+    await use('2026-04-10', '30');
+    expect(await rows('2026-07-01')).toEqual(['commitment 04-01/07-01 charge 70.00', 'hours 04-01/05-01 charge 30.00']);
+    // 70.00 over 91 days: after 30 of them 23.076…, after 61 of them 46.923…
+    const months = { '2026-04': '23.08', '2026-05': '23.84', '2026-06': '23.08' };
+    const posted = async (period: string): Promise<string[]> => {
+      const { rows: postings } = await test.ledger.export('journal', { period, format: 'jsonl' }, ADMIN);
+      return (await Array.fromAsync(postings)).flatMap((row) => {
+        const { kind, account, chargeMonth, amount } = row as Record<string, string>;
+        return kind === 'commitment' ? [[account, chargeMonth, amount].join(' ')] : [];
+      });
+    };
+    for (const [period, amount] of Object.entries(months)) {
+      const { byKind } = await test.ask<{ byKind: { revenue: object[] } }>('margin', { period });
+      expect(byKind.revenue).toContainEqual({ billingKind: 'commitment', revenue: amount });
+      // Earned in its months, and billed after them.
+      expect(await posted(period)).toEqual([
+        `Assets:Accrued-revenue ${period} ${amount}`,
+        `Income:Revenue:Commitment ${period} -${amount}`,
+      ]);
+    }
+    expect(await posted('2026-07')).toEqual(
+      Object.entries(months).map(([period, amount]) => `Assets:Accrued-revenue ${period} -${amount}`),
+    );
+  });
+
   it('is restated under late usage, until nothing lacks', async () => {
     await test.apply(committed());
     await use('2026-04-10', '30');

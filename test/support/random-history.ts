@@ -86,6 +86,8 @@ const keyOf = ({
   },
 });
 
+const termsOf = (amount: string) => [{ start: T('2026-04-01'), end: T('2026-05-01'), amount }];
+
 /** One thing that happens. Some are refused, as they would be in life. */
 export const step: fc.Arbitrary<object> = fc.oneof(
   {
@@ -132,8 +134,23 @@ export const step: fc.Arbitrary<object> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc
-      .record({ tenantId: fc.constantFrom('t1', 't2'), at: arbitraryDay })
-      .map(({ tenantId, at }) => ({ bill: tenantId, at: T(day(at)) })),
+      .record({ tenantId: fc.constantFrom('t1', 't2'), at: arbitraryDay.map(day) })
+      .map(({ tenantId, at }) => ({ bill: tenantId, at: T(at) })),
+  },
+  // The true-ups of April.
+  { weight: 1, arbitrary: fc.constantFrom('t1', 't2').map((tenantId) => ({ bill: tenantId, at: T('2026-05-03') })) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({ n: fc.constantFrom('1', '2'), amount: fc.constantFrom('9.99', '30', '45.5'), how: fc.nat(3) })
+      .map(({ n, amount, how }) => {
+        const of = { commitmentId: 'c', subscriptionId: `s${n}` };
+        const stated = { ...of, tenantId: `t${n}`, currency: 'USD', terms: termsOf(amount) };
+        if (how > 1) return { command: 'set-commitment', ...stated };
+        const reason = 'agreed otherwise';
+        if (how === 1) return { command: 'correct-commitment', ...stated, reason };
+        return { command: 'withdraw', what: 'set-commitment', ...of, reason };
+      }),
   },
   { weight: 1, arbitrary: fc.nat(1).map((n) => ({ void: n })) },
   {
@@ -182,7 +199,7 @@ export async function live(
   if ('void' in happening) {
     const invoiceId = issued.at(-1 - (happening as { void: number }).void);
     if (invoiceId !== undefined)
-      await run({ command: 'void-invoice', invoiceId, at: T('2026-05-01'), reason: 'made wrong' });
+      await run({ command: 'void-invoice', invoiceId, at: T('2026-05-04'), reason: 'made wrong' });
     return;
   }
   await run(happening);
