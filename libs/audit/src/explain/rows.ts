@@ -2,6 +2,7 @@ import type { RecordedEvent } from '#domain/events';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { countsUsage, isCommitment, type LineDefinition, needsRates } from '#domain/lines/line';
 import { drawnLines, scalarOf } from '#domain/lines/rate';
+import { isDomainError } from '#domain/schema';
 import { decimal, text, ZERO } from '#domain/money/decimal';
 import { rateStream } from '#domain/rates/rate';
 import { compareInstants, FROM_EVER, isBefore } from '#domain/time/instant';
@@ -265,7 +266,7 @@ async function countedLines({ core }: QueryContext, position: number, line: Line
   const { end } = line.period;
   const usage = await loadUsage(core, position, [{ line, instants: [end] }]);
   const named = new Set<string>();
-  return drawnLines(line, end, usage).map(({ line: { lineId, billingKind, period }, net, rows }) => ({
+  return drawnUpTo(line, end, usage).map(({ line: { lineId, billingKind, period }, net, rows }) => ({
     ...{ lineId, billingKind, period },
     net: moneyText(net, line.currency),
     rates: rows.flatMap(({ ref, unitAmount }) => {
@@ -276,6 +277,15 @@ async function countedLines({ core }: QueryContext, position: number, line: Line
       return [rated];
     }),
   }));
+}
+
+function drawnUpTo(...of: Parameters<typeof drawnLines>): ReturnType<typeof drawnLines> {
+  try {
+    return drawnLines(...of);
+  } catch (error) {
+    if (isDomainError(error)) return [];
+    throw error;
+  }
 }
 
 /** The usage of each line at the start of the charge period, and at its end. null: it is not simply added up. */

@@ -124,8 +124,8 @@ describe('a payment', () => {
 
     it('says who sent it, or which invoices it pays', () => {
       expect(() => record('70')).toThrow(
-        'open invoices of tenant t1 are addressed to t1 and holding. Name the invoices with invoiceIds, or state who' +
-          ' sent the payment with payerId of record-payment.',
+        'open invoices of tenant t1 are addressed to t1 and holding. Name the invoices with invoiceIds, or record' +
+          ' the payment with payerId, the tenant that sent it.',
       );
       expect(standing(record('70', undefined, ['i3', 'i1'])).open).toEqual([
         'i1 30 30 paid',
@@ -146,6 +146,9 @@ describe('a payment', () => {
       expect(code(() => apply(billed(kept), 'p', 'a1', ['i1']))).toBe('addressed_to_another');
       const unstated = record('70', undefined, []);
       expect(code(() => apply(billed(unstated), 'p', 'a1'))).toBe('ambiguous_payer');
+      // All of it pays a part of i2, so it does not matter whom the open invoices are addressed to.
+      const spent = record('10', undefined, ['i2']);
+      expect(code(() => apply(billed(spent), 'p', 'a1'))).toBe('nothing_to_apply');
     });
   });
 

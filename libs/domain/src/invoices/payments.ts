@@ -57,7 +57,8 @@ function applicationsOf(
       throw conflict(
         'addressed_to_another',
         `invoice ${invoiceId} is addressed to ${addressee ?? 'nobody'}, and the payment is from ${payerId}.` +
-          ` Name invoices that are addressed to ${payerId}, or record the payment without payerId.`,
+          ` Name invoices that are addressed to ${payerId}, or record the payment without payerId, after you` +
+          ' withdraw it if it is recorded.',
       );
   }
   const applied: Applied = [];
@@ -84,7 +85,7 @@ function openInvoices(billed: Billed, { at, payerId }: Pick<Left, 'at' | 'payerI
     throw conflict(
       'ambiguous_payer',
       `open invoices of tenant ${billed.tenantId} are addressed to ${[...addressees].join(' and ')}.` +
-        ' Name the invoices with invoiceIds, or state who sent the payment with payerId of record-payment.',
+        ' Name the invoices with invoiceIds, or record the payment with payerId, the tenant that sent it.',
     );
   return open.flatMap(([id, settlement]) => (payerId === undefined || settlement.payerId === payerId ? [id] : []));
 }
@@ -172,7 +173,8 @@ export function applyPayment(
       'application_before_payment',
       `payment ${paymentId} was made on ${dayOf(paidAt)}, so it can't pay invoices on ${dayOf(at)}. Correct the date.`,
     );
-  const applied = applicationsOf(billed, { left: unapplied, at, payerId }, invoiceIds);
+  const hasNothing = unapplied.lte(ZERO);
+  const applied = hasNothing ? [] : applicationsOf(billed, { left: unapplied, at, payerId }, invoiceIds);
   if (applied.length === 0)
     throw conflict(
       'nothing_to_apply',

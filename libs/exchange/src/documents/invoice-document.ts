@@ -1,5 +1,4 @@
-import { COMMITMENT } from '#domain/plans/plan';
-import { BASE_FEE } from '#domain/plans/plan';
+import { BASE_FEE, COMMITMENT } from '#domain/plans/plan';
 import { decimal, sum, ZERO } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { isForPeriod } from '#domain/prices/refs';

@@ -1,6 +1,5 @@
-import { COMMITMENT } from '#domain/plans/plan';
+import { BASE_FEE, COMMITMENT } from '#domain/plans/plan';
 import { attributesText } from '#domain/plans/overlap';
-import { BASE_FEE } from '#domain/plans/plan';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { readRef } from '#domain/prices/refs';
