@@ -73,7 +73,7 @@ async function issuedOf(contexts: Pair<QueryContext>, tenantId: string): Promise
 async function draftsOf(contexts: Pair<QueryContext>, tenantId: string): Promise<PreviewedAddressee[]> {
   const [{ core, position }] = contexts;
   const rows = await readDrafts(core.db, position, tenantId);
-  const [before, after] = await both(contexts, async (context) => invoiceViews(context, rows));
+  const [before, after] = await both(contexts, async (context) => invoiceViews(context, rows, { withoutLines: true }));
   return before.flatMap(({ invoiceId, currency, payerId }, index) => {
     const then = after[index]?.payerId ?? null;
     if (then === payerId) return [];

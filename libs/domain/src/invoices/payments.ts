@@ -53,10 +53,10 @@ function applicationsOf(
       throw conflict('invoice_not_issued', `invoice ${invoiceId} is ${status}: only an issued invoice can be paid`);
     assertIssuedBy(billed.account, invoiceId, at);
     const addressee = billed.account.settlements.get(invoiceId)?.payerId;
-    if (payerId !== undefined && addressee !== payerId)
+    if (payerId !== undefined && addressee !== undefined && addressee !== payerId)
       throw conflict(
         'addressed_to_another',
-        `invoice ${invoiceId} is addressed to ${addressee ?? 'nobody'}, and the payment is from ${payerId}.` +
+        `invoice ${invoiceId} is addressed to ${addressee}, and the payment is from ${payerId}.` +
           ` Name invoices that are addressed to ${payerId}, or record the payment without payerId, after you` +
           ' withdraw it if it is recorded.',
       );
