@@ -127,7 +127,11 @@ function conditionOf(of: RowsOf): RawBuilder<unknown> {
   if ('planId' in of)
     return sql`${CHARGED_UNTIL} > ${of.from} AND (r.row ->> 'planId' = ${of.planId} OR ${IS_TRUE_UP} AND EXISTS (
       SELECT FROM subscription_plans p WHERE p.subscription_id = r.row ->> 'subscriptionId'
-        AND p.plan_id = ${of.planId} AND p.effective_from < ${CHARGED_UNTIL} AND ${at(COMPUTED_AT, 'p')}))`;
+        AND p.plan_id = ${of.planId} AND p.effective_from < ${CHARGED_UNTIL} AND ${at(COMPUTED_AT, 'p')}
+        AND NOT EXISTS (
+          SELECT FROM subscription_plans n WHERE n.subscription_id = p.subscription_id
+            AND n.effective_from > p.effective_from AND n.effective_from <= ${CHARGED_FROM}
+            AND ${at(COMPUTED_AT, 'n')})))`;
   if ('ref' in of) {
     const { resourceType, resourceFamily, location } = of.key;
     return sql`${CHARGED_UNTIL} > ${of.from} AND (${of.until}::timestamptz IS NULL OR ${CHARGED_FROM} < ${of.until})

@@ -264,7 +264,8 @@ describe('a commitment', () => {
     expect([refused.code, refused.message]).toEqual([
       'currency_mismatch',
       'plan e, which subscription s-m has within the terms of commitment c, is in EUR, the commitment in USD: nothing' +
-        ' is converted. End the terms where the currency changes',
+        ' is converted. End the terms where the currency changes. To correct both plan and commitment, withdraw the' +
+        ' commitment first',
     ]);
     const { command: _, ...timeline } = change;
     const { planId, at } = timeline;
@@ -276,6 +277,26 @@ describe('a commitment', () => {
     await test.apply({ command: 'withdraw', what: 'change-plan', subscriptionId: 's-m', at, reason: 'not yet' });
     await test.apply({ ...ofMany(until('2026-07-01')), ...correction, reason: 'until July' });
     expect(await codeOf({ ...change, at: T('2026-05-01') })).toBe('currency_mismatch');
+  });
+
+  it('is in the currency of the plan with which its tenant gets the deployment back', async () => {
+    await test.apply(
+      ...['m', 'n'].map((id) => tenant(id, { currencies: ['USD', 'EUR'] })),
+      plan('e', '5.00', [{ billingKind: 'hours', price: unit('1.00') }], { currency: 'EUR' }),
+      deployment('d-m', 'm'),
+      subscription('s-m', 'd-m', 'p'),
+      committed([SPRING], { subscriptionId: 's-m', tenantId: 'm' }),
+      { command: 'assign-deployment', deploymentId: 'd-m', tenantId: 'n', from: T('2026-05-01') },
+      { command: 'change-plan', subscriptionId: 's-m', planId: 'e', at: T('2026-05-01') },
+    );
+    const back = { deploymentId: 'd-m', tenantId: 'm' };
+    expect(await codeOf({ command: 'assign-deployment', ...back, from: T('2026-06-01') })).toBe('currency_mismatch');
+    const corrected = { command: 'correct-assignment', ...back, reason: 'never left', effectiveFrom: T('2026-05-01') };
+    expect(await codeOf(corrected)).toBe('currency_mismatch');
+    const withdrawn = { command: 'withdraw', what: 'assign-deployment', deploymentId: 'd-m', reason: 'never left' };
+    expect(await codeOf({ ...withdrawn, from: T('2026-05-01') })).toBe('currency_mismatch');
+    // After the terms, nothing is committed any more.
+    await test.apply({ command: 'assign-deployment', ...back, from: T('2026-07-01') });
   });
 
   it('shows what is drawn down, remains and was billed, as known now and then', async () => {
@@ -340,7 +361,9 @@ describe('a commitment', () => {
       deployment('d-r', 'b'),
       subscription('s-r', 'd-r', 'first'),
       { command: 'change-plan', subscriptionId: 's-r', planId: 'p', at: T('2026-06-01') },
-      committed([SPRING], { subscriptionId: 's-r', tenantId: 'b', billingKinds: ['cores'] }),
+      committed([SPRING, term('2026-07-01', '2026-08-01', '7.00')], {
+        ...{ subscriptionId: 's-r', tenantId: 'b', billingKinds: ['cores'] },
+      }),
     );
     const observed = async (billingKind: string, more: object = {}): Promise<number> => {
       const period = { start: T('2026-05-10'), end: '2026-05-10T01:00:00Z' };
@@ -386,6 +409,11 @@ describe('a commitment', () => {
     ]);
     // A reading of a kind that the commitment does not count
     expect(await usedIn(() => false)).toEqual([]);
+    // The term of July is of the later plan alone.
+    expect(rowsOf(await billed(test, 'b', '2026-08-01'))).toContain('commitment 07-01/08-01 charge 7.00');
+    expect(await usedIn(({ stream }) => stream === 'plan-first')).toEqual([
+      ...['base_fee', 'base_fee', 'commitment', 'cores'],
+    ]);
   });
 
   it('is corrected and withdrawn: what was billed is put right', async () => {

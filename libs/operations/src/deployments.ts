@@ -42,6 +42,7 @@ import { listOf, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { assertPlan } from './plans.js';
 import { APRIL, MID_APRIL } from './story.js';
+import { assertAllCommitted } from './subscription-guards.js';
 
 const registerDeployment = defineCommand({
   name: 'register-deployment',
@@ -81,8 +82,8 @@ const assignDeployment = defineCommand({
     async handle(call, core, correction) {
       const { deploymentId, from } = call.fields;
       const unknown = (deployment: Deployment): DomainError => unknownAssignment(deployment, from);
-      return withdrawnOfDeployment(core, call, deploymentId, correction, unknown, async (after) =>
-        assertCurrencies(core, after, from),
+      return withdrawnOfDeployment(core, call, deploymentId, correction, unknown, async (after, history) =>
+        assertBillable(core, after, from, history),
       );
     },
   }),
@@ -93,8 +94,11 @@ const assignDeployment = defineCommand({
       const deployment = deploymentOf(events, deploymentId);
       tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
       if (tenantAt(deployment.assignments, from) === tenantId) return { events: [] };
+      const assigned = { type: 'DeploymentAssigned', data: { deploymentId, tenantId, from } } as const;
+      const history = events.filter(isDeploymentEvent);
       await assertCurrencyOf(core, deployment, tenantId, from);
-      return { events: [{ type: 'DeploymentAssigned', data: { deploymentId, tenantId, from } }] };
+      await assertAllCommitted(core, foldDeployment([...history, assigned]) ?? deployment, history);
+      return { events: [assigned] };
     });
   },
 });
@@ -121,10 +125,10 @@ const correctAssignment = defineCommand({
   async handle(call, core) {
     const { deploymentId, tenantId, effectiveFrom: from, effectiveUntil: until = null, reason } = call.fields;
     const statedHolder = { tenantId, from, until };
-    const change = async (deployment: Deployment): Promise<Deployment> => {
+    const change = async (deployment: Deployment, history: readonly DeploymentEvent[]): Promise<Deployment> => {
       tenantOf(await core.book.load(tenantStream(tenantId)), tenantId);
       const after = withHolderOver(deployment, statedHolder);
-      await assertCurrencies(core, after, from);
+      await assertBillable(core, after, from, history);
       return after;
     };
     return correctedDeployment(core, call, deploymentId, { reason }, change, { statedHolder });
@@ -234,6 +238,17 @@ async function assertCurrencies(core: LedgerCore, deployment: Deployment, from: 
           ]);
     }
   }
+}
+
+/** The currencies of what a deployment has for its tenants: of plans from an instant on, and of commitments. */
+async function assertBillable(
+  core: LedgerCore,
+  after: Deployment,
+  from: Instant,
+  history: readonly DeploymentEvent[],
+): Promise<void> {
+  await assertCurrencies(core, after, from);
+  await assertAllCommitted(core, after, history);
 }
 
 const zDeployment = z

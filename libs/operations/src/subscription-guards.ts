@@ -29,6 +29,15 @@ export async function assertCommitted(
   for (const commitment of own) assertCommittedCurrency(subscription, terms, commitment);
 }
 
+/** The same of all subscriptions of a deployment that gets another tenant. Errors: `currency_mismatch`. */
+export async function assertAllCommitted(
+  core: LedgerCore,
+  after: Deployment,
+  history: readonly DeploymentEvent[],
+): Promise<void> {
+  for (const { subscriptionId } of after.subscriptions) await assertCommitted(core, after, subscriptionId, history);
+}
+
 export function unknownPlanChange({ subscriptionId, from, plans }: Subscription, at: Instant): DomainError {
   const isCorrected = plans.some((each) => each.from === at);
   const remedy =

@@ -67,7 +67,7 @@ export function assertCommittedCurrency(...of: Parameters<typeof committedVersio
       'currency_mismatch',
       `plan ${other.planId}, which subscription ${subscriptionId} has within the terms of commitment` +
         ` ${commitmentId}, is in ${other.currency}, the commitment in ${currency}: nothing is converted. End the` +
-        ' terms where the currency changes',
+        ' terms where the currency changes. To correct both plan and commitment, withdraw the commitment first',
       [{ field: 'currency', message: `is not ${other.currency}, the currency of plan ${other.planId}` }],
     );
 }
