@@ -556,7 +556,7 @@ export class Ledgerline {
   }
 
   /** Revenue, cost and margin of a month, overall and by tenant, deployment and kind, in one currency. */
-  async margin(question: { asOf?: string | undefined; knownAt?: string | undefined; period: string; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
+  async margin(question: { asOf?: string | undefined; knownAt?: string | undefined; period: string; currency?: string | undefined; withoutDeployments?: "true" | "false" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Margin> {
     return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/margin', query: question });
   }
 

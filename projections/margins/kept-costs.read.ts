@@ -165,15 +165,14 @@ export async function noteCharged(
     ON CONFLICT (deployment_id) WHERE position_to IS NULL ${widened('charged_deployments')}`.execute(db);
 }
 
-/** What sums of cost are grouped by. */
-export type CostGrain = 'tenant' | 'deployment' | 'kind';
+/** What sums of cost are grouped by. `tenant_kind`: by tenant, and by the provider and its kind. */
+export type CostGrain = 'tenant' | 'deployment' | 'kind' | 'tenant_kind';
 
-/** The same, added up by tenant, by deployment or by kind. The other fields are empty. */
+/** The same, added up by what they are grouped by. The other fields are empty. */
 export async function readKeptCostsBy(db: Db, keptIds: readonly string[], grain: CostGrain): Promise<KeptCost[]> {
   const isAsked = sql`kept_id = ${anyOf(keptIds, 'uuid')}`;
   const { rows } = await sql<KeptCost>`
-    SELECT k.month, CASE WHEN c.kept_id IS NOT NULL THEN '' END AS provider, c.kind, c.tenant_id, c.deployment_id,
-      c.amount
+    SELECT k.month, c.provider, c.kind, c.tenant_id, c.deployment_id, c.amount
     FROM (SELECT kept_id, month FROM kept_months WHERE ${isAsked}) k
     LEFT JOIN (${addedUp(grain, isAsked)}) c USING (kept_id)
     ORDER BY c.kind`.execute(db);
@@ -185,16 +184,23 @@ function addedUp(grain: CostGrain, isAsked: RawBuilder<unknown>): RawBuilder<unk
   switch (grain) {
     case 'tenant':
       return sql`
-        SELECT kept_id, '' AS kind, tenant_id, NULL::text AS deployment_id, amount FROM kept_tenants WHERE ${isAsked}`;
+        SELECT kept_id, '' AS provider, '' AS kind, tenant_id, NULL::text AS deployment_id, amount
+        FROM kept_tenants WHERE ${isAsked}`;
     case 'deployment':
       return sql`
-        SELECT kept_id, '' AS kind, tenant_id, deployment_id, sum(amount) AS amount FROM kept_costs WHERE ${isAsked}
+        SELECT kept_id, '' AS provider, '' AS kind, tenant_id, deployment_id, sum(amount) AS amount
+        FROM kept_costs WHERE ${isAsked}
         GROUP BY kept_id, tenant_id, deployment_id`;
     case 'kind':
       return sql`
-        SELECT kept_id, kind, NULL::text AS tenant_id, NULL::text AS deployment_id, sum(amount) AS amount
+        SELECT kept_id, '' AS provider, kind, NULL::text AS tenant_id, NULL::text AS deployment_id, sum(amount) AS amount
         FROM kept_costs WHERE ${isAsked}
         GROUP BY kept_id, kind`;
+    case 'tenant_kind':
+      return sql`
+        SELECT kept_id, provider, kind, tenant_id, NULL::text AS deployment_id, sum(amount) AS amount
+        FROM kept_costs WHERE ${isAsked}
+        GROUP BY kept_id, provider, kind, tenant_id`;
   }
 }
 

@@ -29,8 +29,9 @@ export async function readRevenue(
   const { rows } = await sql<RevenueSum>`
     SELECT tenant_id, deployment_id, billing_kind, month, sum(amount) AS amount
     FROM (
-      SELECT month, amount, ${by(['tenant', 'deployment'], 'tenant_id')} AS tenant_id,
-        ${by(['deployment'], 'deployment_id')} AS deployment_id, ${by(['kind'], 'billing_kind')} AS billing_kind
+      SELECT month, amount, ${by(['tenant', 'deployment', 'tenant_kind'], 'tenant_id')} AS tenant_id,
+        ${by(['deployment'], 'deployment_id')} AS deployment_id,
+        ${by(['kind', 'tenant_kind'], 'billing_kind')} AS billing_kind
       FROM revenue
       WHERE month = ${anyOf(months)} AND currency = ${currency} AND position_from <= ${position}) v
     GROUP BY tenant_id, deployment_id, billing_kind, month

@@ -50,6 +50,22 @@ describe('the margin of a month', () => {
     });
   });
 
+  it('asks for deployments only where they are shown', async () => {
+    await onPage('', async (page) => {
+      const asked: (string | null)[] = [];
+      page.on('request', (request) => {
+        const { pathname, searchParams } = new URL(request.url());
+        if (pathname.endsWith('/dashboard/margin')) asked.push(searchParams.get('withoutDeployments'));
+      });
+      await page.reload();
+      await page.getByRole('button', { name: 'Open acme' }).waitFor();
+      expect(asked).toEqual(['true']);
+      await page.getByRole('radiogroup', { name: 'Margin by' }).getByText('deployment').click();
+      await page.getByRole('button', { name: 'Open acme acme-prod' }).waitFor();
+      expect(asked).toEqual(['true', null]);
+    });
+  });
+
   it('opens kinds and cost of no tenant to cost lines, which a policy shares after a preview in money', async () => {
     await onPage('&by=kind', async (page, faults) => {
       // gw-1 is in the deployment from 2 April: 29 of 30 days of 3.00

@@ -28,10 +28,12 @@ const visited = async (
 const budgetsOf = (page: Page) => page.getByRole('table', { name: 'budgets' });
 
 it('has its margin on the page of a tenant, for who may see it', async () => {
-  await visited('platform_admin', 'tenants/acme?marginMonth=2026-04', async (page) => {
+  await visited('platform_admin', 'tenants/acme?marginMonth=2026-04', async (page, asked) => {
     const margin = page.getByRole('region', { name: 'Margin' });
     // 4.00 less a credit note of 0.01; 2.90 of the bill for the deployment from 2 April on, and 0.10 for acme before
     await margin.getByText('$3.99').waitFor();
+    // Not for the margin of all tenants with all their deployments.
+    expect(asked.filter((path) => path.endsWith('/dashboard/margin'))).toEqual([]);
     await margin.getByRole('link', { name: 'Invoices and cost lines' }).click();
     await page.getByText(/^3\.99 − 3\.00 = 0\.99/).waitFor();
     await page.getByText('Cost: 2 lines').click();

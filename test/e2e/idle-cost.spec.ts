@@ -67,8 +67,14 @@ afterAll(async () => {
 const head = async (): Promise<string> => String(await test.ledger.catchUp());
 const unitsOf = async (params: object = {}): Promise<Units> =>
   test.ask<Units>('margin-units', { from: '2026-04', to: '2026-04', ...params });
-const marginOf = async () =>
-  test.ask<Pick<Units, 'idle' | 'overall' | 'unattributed'>>('margin', { period: '2026-04' });
+/** Without deployments, it is the same but for them. */
+async function marginOf() {
+  const margin = await test.ask<Pick<Units, 'idle' | 'overall' | 'unattributed'>>('margin', { period: '2026-04' });
+  expect(await test.ask('margin', { period: '2026-04', withoutDeployments: 'true' })).toEqual({
+    ...{ ...margin, byDeployment: [] },
+  });
+  return margin;
+}
 const shown = ({ byKind, idle, unmapped, unattributed }: Units) => ({
   busy: byKind.find(({ billingKind }) => billingKind === 'droplet_hours')?.cogs,
   ...Object.fromEntries(idle.parts.map(({ kind, reason, cogs }) => [`${kind} ${reason}`, cogs])),

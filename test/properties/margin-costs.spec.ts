@@ -133,6 +133,18 @@ async function expectKeptIsComputed(test: TestLedger, position: number): Promise
   }
 }
 
+/** Without deployments, all other fields are the same. */
+async function expectSameWithout(test: TestLedger): Promise<void> {
+  for (const currency of CURRENCIES)
+    for (const month of MONTHS) {
+      const question = { period: month.start.slice(0, 7), currency };
+      const whole = await test.ask<object>('margin', question);
+      expect(await test.ask('margin', { ...question, withoutDeployments: 'true' })).toEqual({
+        ...{ ...whole, byDeployment: [] },
+      });
+    }
+}
+
 async function expectExact(test: TestLedger, position: number): Promise<void> {
   const context = contextFor(test.core, position, ADMIN);
   for (const currency of CURRENCIES) {
@@ -165,7 +177,9 @@ it('comes to the same as line by line, at every position', async () => {
           await expectExact(test, position);
           await expectKeptIsComputed(test, position);
         }
+        await expectSameWithout(test);
         while (!(await keepNext(test.core)).isDone);
+        await expectSameWithout(test);
         for (let position = 1; position <= head; position += 1) await expectKeptIsComputed(test, position);
         expect((await test.check()).failures).toEqual([]);
       } finally {

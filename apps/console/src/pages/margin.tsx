@@ -7,7 +7,7 @@ import { Page } from '../parts/states.tsx';
 import { Alerts } from './margin/alerts.tsx';
 import { Bridge } from './margin/bridge.tsx';
 import { CostEstimates } from './margin/cost-rates.tsx';
-import { type Shown } from './margin/figures.tsx';
+import { type Shown, withoutDeployments } from './margin/figures.tsx';
 import { Month } from './margin/month.tsx';
 import { ReconciledMonth } from './margin/reconciliation.tsx';
 import { SharedCosts } from './margin/sharing.tsx';
@@ -29,7 +29,7 @@ export function MarginPage() {
   const [currency, setCurrency] = useParam('currency', 'USD');
   const [view, setView] = useParam('view', 'month');
   const isMonth = isMonthText(month);
-  const { data } = useAnswer('margin', isMonth ? { period: month, currency } : null);
+  const { data } = useAnswer('margin', isMonth ? withoutDeployments({ month, currency }) : null);
   const currencies = [...new Set([currency, ...(data?.otherCurrencies ?? [])])].sort();
   const shown: Shown = { month, currency };
   return (

@@ -16,7 +16,8 @@ interface OfTenant {
 export function MarginOf({ tenantId, currency }: OfTenant) {
   const [month, setMonth] = useParam('marginMonth', monthOf(useNow()));
   const isMonth = isMonthText(month);
-  const margin = useAnswer('margin', isMonth ? { period: month, currency } : null);
+  // The trend keeps the cost of each tenant.
+  const trend = useAnswer('marginTrend', isMonth ? { from: month, to: month, currency, by: 'tenant' } : null);
   return (
     <Section title="Margin">
       <Stack gap="xs">
@@ -24,9 +25,9 @@ export function MarginOf({ tenantId, currency }: OfTenant) {
           <MonthInput label="Month of the margin" month={month} set={setMonth} />
         </Group>
         {isMonth && (
-          <Answered answer={margin}>
-            {({ byTenant }) => {
-              const own = byTenant.find((each) => each.tenantId === tenantId);
+          <Answered answer={trend}>
+            {({ months: [of] }) => {
+              const own = of?.byTenant?.find((each) => each.tenantId === tenantId);
               if (own === undefined)
                 return <Text c="dimmed">{`No revenue and no cost in ${monthText(month)}. Choose another month.`}</Text>;
               return (

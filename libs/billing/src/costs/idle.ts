@@ -13,22 +13,26 @@ import type { CutsOf } from './cost-lines.js';
 import type { DividedCost, Finer } from './margin-costs.js';
 import { figuresBy, sharingIn } from './margin-month.js';
 
-/** A UTC month's margin in one currency, and the cost of idle resources in it. */
+/**
+ * A UTC month's margin in one currency, and the cost of idle resources in it. Without deployments, the margin names
+ * none, and of a month without policies less is read.
+ */
 export async function marginWithIdle(
   context: QueryContext,
   month: Period,
-  currency: string,
+  { currency, withoutDeployments = false }: { readonly currency: string; readonly withoutDeployments?: boolean },
 ): Promise<{ readonly margin: Margin; readonly idle: IdleRow }> {
   const mappings = await readKindMappings(context.core.db, context.position);
   const policies = await sharingIn(context, [month]);
   const idle = await mayBeIdleIn(context, [month]);
-  const finer = { cuts: cutsOfMappings([month], mappings), ...idle };
+  const finer = { cuts: cutsOfMappings([month], mappings), withoutDeployments, ...idle };
   const [figures] = await figuresBy(context, [month], currency, policies, finer);
   if (figures === undefined) throw new Error('a month has no margin');
   const { revenue, costs, shared } = figures;
   const reasonOf = idleReasons(idle.spansOf, mappingAt(mappings));
+  const margin = marginOf(revenue, costs, currency, shared);
   return {
-    margin: marginOf(revenue, costs, currency, shared),
+    margin: withoutDeployments ? { ...margin, byDeployment: [] } : margin,
     idle: idleRow(
       costs.map((cost) => ({ ...cost, isShared: cost.sharedBy !== null, idle: reasonOf(cost) })),
       currency,

@@ -60,7 +60,7 @@ describe('a kept month', () => {
     expect(await march(position - 1)).toEqual([]);
   });
 
-  it('is added up by tenant, by deployment or by kind, as when it is computed', async () => {
+  it('is added up by tenant, by deployment, by kind or by tenant and kind, as when it is computed', async () => {
     const line = { chargePeriod: MARCH, currency: 'USD', category: 'usage' };
     await test.apply(
       {
@@ -76,7 +76,6 @@ describe('a kept month', () => {
       },
     );
     const position = await now();
-    while (!(await keepNext(test.core)).isDone);
     const by = async (grain: CostGrain, at = position): Promise<string[]> => {
       const [sums = []] = await costSums(contextFor(test.core, at, ADMIN), [MARCH], 'USD', grain);
       return sums
@@ -84,10 +83,14 @@ describe('a kept month', () => {
         .map((of) => `${of.kind} ${of.tenantId} ${of.deploymentId} ${of.amount.toFixed(2)}`)
         .sort();
     };
+    const ofTenants = ['droplet t1 null 31.00', 'support null null -0.50', 'volume t1 null 2.00'];
+    expect(await by('tenant_kind')).toEqual(ofTenants);
+    while (!(await keepNext(test.core)).isDone);
     // 31.00 + 2.00, and −0.50 of nobody
     expect(await by('tenant')).toEqual([' null null -0.50', ' t1 null 33.00']);
     expect(await by('deployment')).toEqual([' null null -0.50', ' t1 d1 33.00']);
     expect(await by('kind')).toEqual(['droplet null null 31.00', 'support null null -0.50', 'volume null null 2.00']);
+    expect(await by('tenant_kind')).toEqual(ofTenants);
     // Kept once, whatever was kept before.
     const { rows } = await test.core.pool.query('SELECT count(*)::int AS tenants FROM kept_tenants');
     expect(rows).toEqual([{ tenants: 2 }]);

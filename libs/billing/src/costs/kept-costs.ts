@@ -52,8 +52,18 @@ export async function costSums(
   const costs = await (grain === undefined ? readKeptCosts(db, keptIds) : readKeptCostsBy(db, keptIds, grain));
   const rows = Map.groupBy(costs, ({ month }) => month);
   const found = new Map([...rows].map(([month, of]) => [month, keptSums(of)]));
-  return withComputed(context, months, currency, { found, of: (sums) => sums });
+  return withComputed(context, months, currency, { found, of: grain === 'tenant_kind' ? tenantKinds : (sums) => sums });
 }
+
+/** Sums of all deployments of a tenant. */
+const tenantKinds = (sums: readonly CostSum[]): CostSum[] =>
+  [...Map.groupBy(sums, ({ provider, kind, tenantId }) => JSON.stringify([provider, kind, tenantId]))].flatMap(
+    ([, of]) =>
+      of.slice(0, 1).map((first) => ({
+        ...{ ...first, deploymentId: null },
+        amount: sum(of.map(({ amount }) => amount)),
+      })),
+  );
 
 /** The sums of a kept month. */
 export const keptSums = (rows: readonly KeptCost[]): CostSum[] =>

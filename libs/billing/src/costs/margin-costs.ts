@@ -15,6 +15,8 @@ export type DividedCost = MarginCost & CostSum & Pick<CostLineShare, 'at' | 'res
 
 /** What must be seen line by line: lines of these kinds or resources, and all of a month in which other rules begin. */
 export interface Finer extends Pick<LineSelection, 'kinds' | 'resourceIds'> {
+  /** Nothing asks for the deployments of the other cost: its sums need not name them. */
+  readonly withoutDeployments?: boolean;
   readonly cuts?: readonly Instant[];
   readonly cutsOf?: CutsOf;
 }
@@ -29,7 +31,7 @@ export async function marginCosts(
   months: readonly Period[],
   currency: string,
   policies: readonly SharingPolicy[],
-  { cuts = [], cutsOf, kinds = [], resourceIds = [] }: Finer = {},
+  { cuts = [], cutsOf, kinds = [], resourceIds = [], withoutDeployments = false }: Finer = {},
 ): Promise<readonly DividedCost[][]> {
   const inForce = months.map((month) => policies.filter(({ period }) => overlaps(period, month)));
   const isCut = months.map((month, index) =>
@@ -47,7 +49,9 @@ export async function marginCosts(
   );
   const whole = months.filter((_, index) => !(isCut[index] ?? false));
   const keys = tagKeysOf(inForce.filter((_, index) => !(isCut[index] ?? false)).flat());
-  const sums = whole.length === 0 ? [] : await costSums(context, whole, currency);
+  // Policies share cost among deployments.
+  const grain = withoutDeployments && policies.length === 0 ? 'tenant_kind' : undefined;
+  const sums = whole.length === 0 ? [] : await costSums(context, whole, currency, grain);
   const select = {
     ...(keys.length === 0 ? {} : { tagKeys: keys }),
     ...(kinds.length === 0 ? {} : { kinds }),
@@ -60,7 +64,7 @@ export async function marginCosts(
     if (lines !== undefined) return lines.map((line) => shared(inForce[index] ?? [], line));
     const byLine = chosen.get(month) ?? [];
     return [
-      ...without(summed.get(month) ?? [], byLine).map((of) => ({
+      ...without(summed.get(month) ?? [], grain === undefined ? byLine : byLine.map(ofAnyDeployment)).map((of) => ({
         ...{ ...of, tags: {}, at: month.start, resourceId: null, state: null },
       })),
       ...byLine,
@@ -105,6 +109,8 @@ async function linesOf(
   const lines = await costLinesIn(context, months, currency, how);
   return new Map(months.map((month, index) => [month, lines[index] ?? []]));
 }
+
+const ofAnyDeployment = (cost: CostSum): CostSum => ({ ...cost, deploymentId: null });
 
 /** Sums without some of the shares that are in them. */
 function without(sums: readonly CostSum[], shares: readonly CostSum[]): readonly CostSum[] {

@@ -88,7 +88,8 @@ export async function figuresBy(
   policies: readonly SharingPolicy[],
   finer?: Finer,
 ): Promise<readonly MonthSums[]> {
-  const revenue = await revenueOf(context, months, currency);
+  const grain = finer?.withoutDeployments === true && policies.length === 0 ? 'tenant_kind' : undefined;
+  const revenue = await revenueOf(context, months, currency, grain);
   const costs = await marginCosts(context, months, currency, policies, finer);
   const figures = months.map((month, index) => ({ month, revenue: revenue[index] ?? [], costs: costs[index] ?? [] }));
   const shared = await sharedCosts(context, figures, policies, currency);

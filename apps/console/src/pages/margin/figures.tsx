@@ -9,6 +9,10 @@ export interface Shown {
   readonly currency: string;
 }
 
+/** The question of all views that need no deployment: the same one, so that it is asked once. */
+export const withoutDeployments = ({ month, currency }: Shown) =>
+  ({ period: month, currency, withoutDeployments: 'true' }) as const;
+
 /** Amounts and percentages of a margin. Where policies share cost, the margin is shown before and after that. */
 export const FIGURES = {
   plain: [

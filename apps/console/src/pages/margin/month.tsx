@@ -8,7 +8,7 @@ import { Answered, Figure, Figures, Money, Section } from '../../parts/states.ts
 import { DataTable, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 import { Estimated, estimateColumns } from './estimated.tsx';
-import { figureColumns, figuresOf, hasShared, type Shown } from './figures.tsx';
+import { figureColumns, figuresOf, hasShared, type Shown, withoutDeployments } from './figures.tsx';
 import { IdleOfMonth } from './idle.tsx';
 import { Largest } from './largest.tsx';
 import { MarginRows } from './rows.tsx';
@@ -18,7 +18,7 @@ const MonthBars = lazy(async () => ({ default: (await import('../../charts/month
 
 /** Twelve months, and one of them by tenant, deployment and kind. */
 export function Month({ month, currency }: Shown) {
-  const margin = useAnswer('margin', { period: month, currency });
+  const margin = useAnswer('margin', withoutDeployments({ month, currency }));
   return (
     <Stack>
       <Trend month={month} currency={currency} />
@@ -82,7 +82,7 @@ function Parts({ of }: { readonly of: Margin }) {
         style={{ alignSelf: 'flex-start' }}
       />
       {by === 'tenant' && <ByTenant of={of} isShared={isShared} />}
-      {by === 'deployment' && <ByDeployment of={of} isShared={isShared} />}
+      {by === 'deployment' && <WithDeployments of={of} isShared={isShared} />}
       {by === 'kind' && <ByKind of={of} />}
       <OfNoTenant of={of} />
       <IdleOfMonth of={of} />
@@ -140,6 +140,12 @@ function ByTenant({ of, isShared }: PartsOf) {
       table={table}
     />
   );
+}
+
+/** There may be many deployments: only this view asks for them. */
+function WithDeployments({ of: { period, currency }, isShared }: PartsOf) {
+  const margin = useAnswer('margin', { period, currency });
+  return <Answered answer={margin}>{(of) => <ByDeployment of={of} isShared={isShared} />}</Answered>;
 }
 
 function ByDeployment({ of, isShared }: PartsOf) {

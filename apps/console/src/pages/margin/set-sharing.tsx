@@ -8,7 +8,7 @@ import { changing } from '../../parts/inputs.ts';
 import { PreviewedChange } from '../../parts/previewed-change.tsx';
 import { useSession } from '../../session.tsx';
 import { TenantChooser } from '../../parts/chooser.tsx';
-import type { Shown } from './figures.tsx';
+import { type Shown, withoutDeployments } from './figures.tsx';
 import { METHODS, type Method } from './methods.ts';
 import { SharingChanges } from './sharing-changes.tsx';
 import { termsOf, type Typed, typedOf, type Weight } from './sharing-terms.ts';
@@ -57,7 +57,7 @@ interface TermsOf extends Shown {
 
 function Terms({ typed, type, isNew, month, currency }: TermsOf) {
   // Names to choose from: those of the month. Others can be typed.
-  const { data } = useAnswer('margin', { period: month, currency });
+  const { data } = useAnswer('margin', withoutDeployments({ month, currency }));
   return (
     <>
       <SimpleGrid cols={{ base: 1, sm: 2 }}>

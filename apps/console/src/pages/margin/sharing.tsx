@@ -9,7 +9,7 @@ import { Money, Section } from '../../parts/states.tsx';
 import { DataTable, IN_FORCE, ListTable } from '../../parts/table.tsx';
 import { useMay } from '../../session.tsx';
 import { useTenants } from '../../tenants.ts';
-import { type Shown } from './figures.tsx';
+import { type Shown, withoutDeployments } from './figures.tsx';
 import { METHODS } from './methods.ts';
 import { SetSharing } from './set-sharing.tsx';
 import { DEPLOYMENT } from '../../parts/named.tsx';
@@ -19,7 +19,7 @@ export function SharedCosts({ month, currency }: Shown) {
   const { asOf } = useMoment();
   const mayWrite = useMay('platform_admin') && asOf === undefined;
   const policies = useList('costSharing', {});
-  const margin = useAnswer('margin', { period: month, currency });
+  const margin = useAnswer('margin', withoutDeployments({ month, currency }));
   const [all, setAll] = useParam('all', 'no');
   const [asked, setAsked] = useState<{ readonly of: CostSharing | null } | null>(null);
   const { ask, dialog } = useFactChange();
