@@ -116,6 +116,9 @@ export const flow = {
   PaymentWithdrawn: ['invoices', 'payments', 'commands'],
   RefundRecorded: ['invoices', 'payments', 'commands'],
   RefundWithdrawn: ['invoices', 'payments', 'commands'],
+  // It changes no account: the payments that follow it do.
+  TransferRecorded: ['payments', 'commands'],
+  TransferWithdrawn: ['payments', 'commands'],
 
   CouponGranted: ['credits', 'restatements', 'commands'],
   // A credit does not change the charges, only the amount due.

@@ -26,6 +26,19 @@ export async function readInvoiceNamed(
   return db.selectFrom('invoices').selectAll().where('ordinal', '=', ordinal).where(at(position)).executeTakeFirst();
 }
 
+/** The tenants with issued invoices in a currency that are not paid and are addressed to a payer. */
+export async function readTenantsOwedBy(
+  db: Db,
+  position: number,
+  { payerId, currency }: { readonly payerId: string; readonly currency: string },
+): Promise<string[]> {
+  const { rows } = await sql<{ tenant_id: string }>`
+    SELECT DISTINCT tenant_id FROM invoices
+    WHERE payer_id = ${payerId} AND currency = ${currency} AND status = 'issued' AND ${at(position)}
+    ORDER BY tenant_id`.execute(db);
+  return rows.map(({ tenant_id }) => tenant_id);
+}
+
 /** How many invoices there are of each status that has any. */
 export async function countInvoices(db: Db, position: number): Promise<ReadonlyMap<InvoiceStatus, number>> {
   const { rows } = await sql<{ status: InvoiceStatus; count: number }>`

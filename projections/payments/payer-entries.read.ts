@@ -9,7 +9,8 @@ type Db = Kysely<ReadModels>;
 /**
  * What a payer is to pay of the invoices of others: what is due of them at their issue, and what voids, credit notes
  * and payments take of it. The rest of an invoice is credit of its tenant. A payment has the number of the invoice that
- * it pays.
+ * it pays. The entries of a transfer have its id and its reference, so that they add up to the line of the bank, with
+ * the payer's own share in its own account.
  */
 const entries = (position: number) => sql`
   SELECT i.payer_id, i.tenant_id, i.currency, e.type, e.entry_at, i.invoice_id::text AS id, i.ordinal,
@@ -37,11 +38,13 @@ const entries = (position: number) => sql`
     AND i.amount_due <> coalesce(i.amount_applied, 0)
   UNION ALL
   SELECT i.payer_id, i.tenant_id, i.currency, 'payment', a.applied_at, a.payment_id, i.ordinal,
-    p.reference, p.reference_ref, NULL, -a.amount, NULL, NULL
+    p.reference, coalesce(p.reference_ref, t.reference_ref), NULL, -a.amount, NULL, NULL
   FROM payment_applications a
   JOIN invoices i ON i.invoice_id = a.invoice_id AND ${at(position, 'i')}
   JOIN payments p ON p.tenant_id = a.tenant_id AND p.currency = a.currency AND p.payment_id = a.payment_id
     AND ${at(position, 'p')}
+  LEFT JOIN transfers t ON t.payer_id = p.payer_id AND t.currency = p.currency AND t.transfer_id = p.transfer_id
+    AND ${at(position, 't')}
   WHERE ${at(position, 'a')} AND i.payer_id IS NOT NULL`;
 
 /** The entries of a payer in a currency before an instant, in the order of their time. */

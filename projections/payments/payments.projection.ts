@@ -10,6 +10,7 @@ import {
   payments,
   type RefundRow,
   refunds,
+  transfers,
 } from './payments.table.js';
 
 type OfPayment = RecordedEvent<
@@ -78,17 +79,24 @@ const refunding = (sign: (amount: Decimal) => Decimal): Pick<Handler<OfRefund['t
   },
 });
 
+type OfTransfer = RecordedEvent<'TransferRecorded' | 'TransferWithdrawn'>;
+const keyOfTransfer = ({ payerId, currency, transferId }: OfTransfer['data']): readonly string[] => [
+  ...[payerId, currency, transferId],
+];
+const touchesTransfer = ({ data }: OfTransfer): Touch[] => [{ table: transfers, group: keyOfTransfer(data) }];
+
 export const paymentsProjection = versionedProjection('payments', {
-  version: 4,
-  tables: [payments, paymentApplications, refunds],
+  version: 5,
+  tables: [payments, paymentApplications, refunds, transfers],
   on: {
     PaymentRecorded: {
       touches,
       apply: (event, rows) => {
-        const { tenantId, currency, paymentId, amount, at, payerId } = event.data;
+        const { tenantId, currency, paymentId, amount, at, payerId, transferId } = event.data;
         const row: PaymentRow = {
           ...{ tenant_id: tenantId, currency, payment_id: paymentId, amount, paid_at: at },
-          ...{ payer_id: payerId ?? null, ...referenceOf(event.data), unapplied: amount, refunded: '0' },
+          ...{ payer_id: payerId ?? null, transfer_id: transferId ?? null, ...referenceOf(event.data) },
+          ...{ unapplied: amount, refunded: '0' },
         };
         rows.set(payments, keyOf(event), [row]);
         apply(event, rows);
@@ -113,5 +121,17 @@ export const paymentsProjection = versionedProjection('payments', {
     },
     RefundRecorded: refunding((amount) => amount),
     RefundWithdrawn: refunding((amount) => amount.neg()),
+    TransferRecorded: {
+      touches: touchesTransfer,
+      apply: ({ data }, rows) => {
+        const { payerId, currency, transferId, amount, at, referenceRef, shares } = data;
+        const row = { payer_id: payerId, currency, transfer_id: transferId, amount, sent_at: at };
+        rows.set(transfers, keyOfTransfer(data), [{ ...row, reference_ref: referenceRef ?? null, shares }]);
+      },
+    },
+    TransferWithdrawn: {
+      touches: touchesTransfer,
+      apply: ({ data }, rows) => rows.set(transfers, keyOfTransfer(data), []),
+    },
   },
 });

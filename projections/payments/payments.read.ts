@@ -5,7 +5,7 @@ import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
-import type { PaymentRow, RefundRow } from './payments.table.js';
+import type { PaymentRow, RefundRow, TransferRow } from './payments.table.js';
 
 type Db = Kysely<ReadModels>;
 
@@ -28,6 +28,66 @@ export async function readPaymentPage(
 /** All payments. */
 export const readAllPayments = async (db: Db, position: number): Promise<History<PaymentRow>[]> =>
   db.selectFrom('payments').selectAll().where(at(position)).execute();
+
+export const TRANSFER_ORDER = keyset<TransferRow>({ payer_id: 'text', currency: 'text', transfer_id: 'text' });
+
+/** Transfers of one payer (null: all), in the order of their list. */
+export async function readTransferPage(
+  db: Db,
+  position: number,
+  payerId: string | null,
+  { after, limit }: Rows,
+): Promise<History<TransferRow>[]> {
+  const query = db.selectFrom('transfers').selectAll().where(at(position)).where(TRANSFER_ORDER.after(after));
+  return (payerId === null ? query : query.where('payer_id', '=', payerId))
+    .orderBy(TRANSFER_ORDER.order())
+    .limit(limit)
+    .execute();
+}
+
+/** The payments with these ids that are shares of transfers, of these tenants. */
+export const readSharePayments = async (
+  db: Db,
+  position: number,
+  { tenantIds, paymentIds }: { readonly tenantIds: readonly string[]; readonly paymentIds: readonly string[] },
+): Promise<History<PaymentRow>[]> =>
+  db
+    .selectFrom('payments')
+    .selectAll()
+    .where(at(position))
+    .where('tenant_id', '=', anyOf(tenantIds))
+    .where('payment_id', '=', anyOf(paymentIds))
+    .where('transfer_id', 'is not', null)
+    .execute();
+
+/** A share of a transfer, and the payment of it, that do not agree. */
+export interface WrongShare {
+  readonly payer_id: string;
+  readonly currency: string;
+  readonly transfer_id: string;
+  readonly tenant_id: string;
+  readonly payment_id: string;
+  /** null: the transfer does not stand, or has no such share. */
+  readonly share: string | null;
+  /** null: there is no payment. */
+  readonly recorded: string | null;
+}
+
+/** The shares of transfers whose payments are missing or different, and payments of transfers that do not stand. */
+export async function readWrongShares(db: Db, position: number): Promise<WrongShare[]> {
+  const { rows } = await sql<WrongShare>`
+    WITH s AS (
+      SELECT t.payer_id, t.currency, t.transfer_id, of."tenantId" AS tenant_id, of."paymentId" AS payment_id, of.amount
+      FROM transfers t
+      CROSS JOIN LATERAL jsonb_to_recordset(t.shares) AS of("tenantId" text, "paymentId" text, amount numeric)
+      WHERE ${at(position, 't')}
+    ), p AS (SELECT * FROM payments WHERE transfer_id IS NOT NULL AND ${at(position)})
+    SELECT payer_id, currency, transfer_id, tenant_id, payment_id, s.amount AS share, p.amount AS recorded
+    FROM s FULL JOIN p USING (payer_id, currency, transfer_id, tenant_id, payment_id)
+    WHERE s.amount IS DISTINCT FROM p.amount
+    ORDER BY payer_id, currency, transfer_id, tenant_id`.execute(db);
+  return rows;
+}
 
 /** What a payment pays of an invoice. */
 export interface Application {
@@ -63,6 +123,14 @@ export const readApplications = async (
   position: number,
   tenantIds: readonly string[],
 ): Promise<Application[]> => applicationsWhere(db, position, sql`a.tenant_id = ${anyOf(tenantIds)}`);
+
+/** What payments with these ids pay, of these tenants. */
+export const readApplicationsOf = async (
+  db: Db,
+  position: number,
+  { tenantIds, paymentIds }: { readonly tenantIds: readonly string[]; readonly paymentIds: readonly string[] },
+): Promise<Application[]> =>
+  applicationsWhere(db, position, sql`a.tenant_id = ${anyOf(tenantIds)} AND a.payment_id = ${anyOf(paymentIds)}`);
 
 /** Applications in a month. */
 export const readApplicationsIn = async (db: Db, position: number, month: Period): Promise<Application[]> =>

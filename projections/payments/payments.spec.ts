@@ -1,18 +1,18 @@
 import { expect, it } from '@jest/globals';
 import { type Fact, id, projected } from '../../test/support/projections.js';
 import { paymentsProjection } from './payments.projection.js';
-import { paymentApplications, payments, refunds } from './payments.table.js';
+import { paymentApplications, payments, refunds, transfers } from './payments.table.js';
 
 const { given, when, rows } = projected(paymentsProjection);
 
 const KEY = { tenantId: 't', currency: 'USD' };
 const row = { tenant_id: 't', currency: 'USD', payment_id: 'p', amount: '100', paid_at: '2026-05-05T00:00:00Z' };
-const recorded: Fact = {
+const recorded = {
   PaymentRecorded: {
     ...{ paymentId: 'p', ...KEY, amount: '100', at: '2026-05-05T00:00:00Z' },
     applied: [{ invoiceId: id(1), amount: '60' }],
   },
-};
+} satisfies Fact;
 
 it('keeps what payments pay and what is left of them', async () => {
   await given(recorded);
@@ -52,6 +52,21 @@ it('keeps what payments pay and what is left of them', async () => {
   });
   expect(await rows(payments)).toEqual([{ ...row, unapplied: '35', refunded: '5' }]);
   expect(await applications()).toEqual([[id(1), 'at once', '60']]);
+});
+
+it('keeps transfers as they were divided, and the transfer of a payment', async () => {
+  const transfer = { transferId: 'p', payerId: 'holding', currency: 'USD' };
+  const shares = [
+    { tenantId: 't', paymentId: 'p', amount: '100', invoiceIds: [id(1)] },
+    { tenantId: 'holding', paymentId: 'p', amount: '5', invoiceIds: [] },
+  ];
+  await given({ TransferRecorded: { ...transfer, amount: '105', at: '2026-05-05T00:00:00Z', shares } });
+  await when({ PaymentRecorded: { ...recorded.PaymentRecorded, payerId: 'holding', transferId: 'p' } });
+  const row = { payer_id: 'holding', currency: 'USD', transfer_id: 'p', amount: '105' };
+  expect(await rows(transfers)).toEqual([{ ...row, sent_at: '2026-05-05T00:00:00Z', shares }]);
+  expect(await rows(payments)).toMatchObject([{ payer_id: 'holding', transfer_id: 'p', unapplied: '40' }]);
+  await when({ TransferWithdrawn: { ...transfer, reason: 'x' } });
+  expect(await rows(transfers)).toEqual([]);
 });
 
 it('keeps nothing of what never was', async () => {

@@ -1,4 +1,5 @@
-import { bigint, numeric, text, timestamptz, uuid } from '#read-model/column';
+import type { Share } from '#domain/invoices/transfer-events';
+import { bigint, jsonb, numeric, text, timestamptz, uuid } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -13,6 +14,8 @@ export const payments = defineTable({
     paid_at: timestamptz,
     /** Who sent it. null: not stated. */
     payer_id: text.nullable(),
+    /** The transfer of the payer that it is a share of. null: of none. */
+    transfer_id: text.nullable(),
     /** In the event itself: of older events only. */
     reference: text.nullable(),
     /** In the private texts. */
@@ -69,10 +72,30 @@ export const refunds = defineTable({
 
 export type RefundRow = RowOf<typeof refunds>;
 
+/** What payers sent for several tenants, without what was withdrawn. The payments of the shares are in `payments`. */
+export const transfers = defineTable({
+  name: 'transfers',
+  columns: {
+    payer_id: text,
+    currency: text,
+    transfer_id: text,
+    amount: numeric,
+    sent_at: timestamptz,
+    /** In the private texts. */
+    reference_ref: uuid.nullable(),
+    /** As it was divided. */
+    shares: jsonb<readonly Share[]>(),
+  },
+  key: ['payer_id', 'currency', 'transfer_id'],
+});
+
+export type TransferRow = RowOf<typeof transfers>;
+
 declare module '#read-model/read-models' {
   interface ReadModels {
     payments: History<PaymentRow>;
     payment_applications: History<PaymentApplicationRow>;
     refunds: History<RefundRow>;
+    transfers: History<TransferRow>;
   }
 }

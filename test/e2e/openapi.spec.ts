@@ -208,6 +208,7 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'issue-invoice',
   'create-credit-note',
   'record-payment',
+  'record-transfer',
   'record-refund',
   'apply-payment',
   'close-period',

@@ -121,6 +121,7 @@ function commandsOf(n: number): object[] {
   return [
     { command: 'register-tenant', tenantId, name: `Tenant ${n}`, currency: 'USD', eInvoice: EXEMPT },
     { command: 'record-payment', tenantId, currency: 'USD', paymentId: 'p', amount: '1.00', at: NOW, invoiceIds: [] },
+    { command: 'record-transfer', payerId: tenantId, currency: 'USD', transferId: 't', amount: '1.00', at: NOW },
     { command: 'register-webhook', webhookId: tenantId, url: 'https://books.example', tenantId },
     {
       ...{ command: 'set-cost-sharing', policyId: tenantId, costs: { kind: `of ${tenantId}` }, method: 'usage' },

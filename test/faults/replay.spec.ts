@@ -100,6 +100,7 @@ const WEBHOOK = { command: 'register-webhook', webhookId: 'books', url: 'https:/
 const TOTAL = { command: 'record-provider-total', ...ofTotal, period: '2026-04', total: '9.00', tax: '0.00' };
 const SHARING = { command: 'set-cost-sharing', policyId: 'rest', costs: { unattributed: true } };
 const PAYMENT = { tenantId: 't1', currency: 'USD', at: '2026-07-01T00:00:00Z' };
+const TRANSFER = { payerId: 'holding', currency: 'USD', at: '2026-07-01T00:00:00Z', amount: '5.00' };
 const MAPPING = { command: 'set-kind-mapping', provider: 'p', kind: 'vm' };
 
 describe('a replay from nothing', () => {
@@ -124,6 +125,12 @@ describe('a replay from nothing', () => {
       },
       { command: 'register-tenant', tenantId: 'holding', name: 'Holding', currency: 'USD' },
       { command: 'set-payer', tenantId: 't1', payerId: 'holding', effectiveFrom: '2026-04-01T00:00:00Z' },
+      { command: 'record-transfer', ...TRANSFER, transferId: 'stands' },
+      { command: 'record-transfer', ...TRANSFER, transferId: 'never' },
+      {
+        ...{ command: 'withdraw', what: 'record-transfer', payerId: 'holding', currency: 'USD', transferId: 'never' },
+        reason: 'never',
+      },
       { command: 'set-cost-rate', billingKind: 'cpu', unitCost: '0.01', effectiveFrom: '2026-04-01T00:00:00Z' },
       // May has other terms, and after it those of April hold again.
       { ...SHARING, method: 'even', effectiveFrom: '2026-04-01T00:00:00Z' },

@@ -82,6 +82,7 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
       { for: READ, query: 'credit-note-cii', example: () => `/api/v1/credit-notes/${api().creditNoteId}/cii` },
     ],
     ['GET /api/v1/payments', { for: READ, query: 'payments', example: () => '/api/v1/payments', mayBeEmpty: true }],
+    ['GET /api/v1/transfers', { for: READ, query: 'transfers', example: () => '/api/v1/transfers', mayBeEmpty: true }],
     [
       'GET /api/v1/statement',
       {

@@ -48,6 +48,7 @@ export function rootFields(
     ],
     ['books', { for: STAFF, rest: () => '/books' }],
     ['payments', { for: READ, rest: () => '/payments' }],
+    ['transfers', { for: READ, rest: () => '/transfers' }],
     [
       'statement',
       {

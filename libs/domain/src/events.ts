@@ -19,6 +19,7 @@ import { planEventsWith } from './plans/plan.js';
 import { proposalEventsWith } from './proposals/proposal.js';
 import { rateEventsWith } from './rates/rate.js';
 import { paymentEventsWith } from './invoices/payment-events.js';
+import { transferEventsWith } from './invoices/transfer-events.js';
 import { deploymentEventsWith } from './tenants/deployment.js';
 import { payerEventsWith } from './tenants/payer.js';
 import { tenantEventsWith } from './tenants/tenant.js';
@@ -46,6 +47,7 @@ const schemasWith = (id: IdSchema) => ({
   ...unbillableEventsWith(id),
   ...invoiceEventsWith(id),
   ...paymentEventsWith(id),
+  ...transferEventsWith(id),
   ...creditEventsWith(id),
   ...costEventsWith(id),
   ...providerTotalEventsWith(id),

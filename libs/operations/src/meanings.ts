@@ -108,6 +108,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   tax: ['object', 'the tax of its invoices: name, percent, and since when'],
   taxNumber: ['text', 'the tax number on invoices; erasable'],
   tenantId: ['id', 'the tenant: who is billed'],
+  transferId: ['id', 'the transfer; your own name of it, and the id of its payments'],
   tiers: ['list of objects', 'from the first to the last, which is open'],
   timeZone: ['time zone', 'IANA, such as Europe/Paris; billing periods start at its midnight'],
   uniqueBy: ['text', 'the attribute whose values are counted'],

@@ -43,6 +43,7 @@ import { statementOperations } from './statement.js';
 import { subscriptionOperations } from './subscriptions.js';
 import { tenantOperations } from './tenants.js';
 import { tokenOperations } from './tokens.js';
+import { transferOperations } from './transfers.js';
 import { unbilledOperations } from './unbilled.js';
 import { usageOperations } from './usage.js';
 import { webhookOperations } from './webhooks.js';
@@ -73,6 +74,7 @@ const SUBJECTS: readonly Operations[] = [
   invoiceOperations,
   creditNoteOperations,
   paymentOperations,
+  transferOperations,
   bookOperations,
   statementOperations,
   documentOperations,

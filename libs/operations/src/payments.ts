@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { conflict } from '#domain/errors';
-import type { EventData } from '#domain/events';
+import type { EventData, RecordedEvent } from '#domain/events';
 import {
   assertPayable,
   assertPaymentWithdrawable,
@@ -24,7 +24,7 @@ import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { currenciesOf, tenantStream } from '#domain/tenants/tenant';
-import { isBillingEvent, isInvoiceEvent, type RecordedBillingEvent } from '#billing/invoices/invoice-events';
+import { isBillingEvent, isInvoiceEvent } from '#billing/invoices/invoice-events';
 import { Invoicing } from '#billing/invoices/invoicing';
 import { conflictingBody } from '#ledger/appending/event-book';
 import type { CommandCall, CommandDone } from '#ledger/command';
@@ -60,9 +60,9 @@ type Referring = Pick<EventData<'PaymentRecorded'>, 'reference' | 'referenceRef'
  * What is recorded with a reference. What the bank says may name persons: it is kept outside the log, as the details of
  * tenants are, and only once the command is not refused.
  */
-async function referring<Events>(
+export async function referring<Events>(
   core: LedgerCore,
-  { tenantId, reference }: Referred,
+  { tenantId, reference }: Pick<Referred, 'tenantId' | 'reference'>,
   decided: (of: Referring) => Events,
 ): Promise<Events> {
   const events = decided({});
@@ -78,13 +78,13 @@ interface Referred {
 }
 
 /** Compares with what was recorded last. What was erased can't be compared. Errors: `conflicting_body`. */
-async function assertSameReference(
-  call: CommandCall<Referred>,
+export async function assertSameReference(
+  call: Pick<CommandCall, 'name'>,
   core: LedgerCore,
-  recorded: (event: RecordedBillingEvent) => Referring | null,
+  { tenantId, currency, reference }: Referred,
+  recorded: (event: RecordedEvent) => Referring | null,
 ): Promise<void> {
-  const { tenantId, currency, reference } = call.fields;
-  const events = (await core.book.load(billingStream(tenantId, currency))).filter(isBillingEvent);
+  const events = await core.book.load(billingStream(tenantId, currency));
   const known = events.map(recorded).findLast((each) => each !== null);
   if (known === undefined) return;
   const ref = known.referenceRef;
@@ -107,7 +107,7 @@ const recordPayment = defineCommand({
   personal: {
     fields: ['reference'],
     assertSame: async (call, core) =>
-      assertSameReference(call, core, ({ type, data }) =>
+      assertSameReference(call, core, call.fields, ({ type, data }) =>
         type === 'PaymentRecorded' && data.paymentId === call.fields.paymentId ? data : null,
       ),
   },
@@ -178,7 +178,7 @@ const recordRefund = defineCommand({
   personal: {
     fields: ['reference'],
     assertSame: async (call, core) =>
-      assertSameReference(call, core, ({ type, data }) =>
+      assertSameReference(call, core, call.fields, ({ type, data }) =>
         type === 'RefundRecorded' && data.refundId === call.fields.refundId ? data : null,
       ),
   },
@@ -259,12 +259,7 @@ async function decide(
   decision: Decide,
   basis: Awaited<ReturnType<typeof basisOf>> | null = null,
 ): Promise<CommandDone> {
-  const currencies = currenciesOf(tenantOf(await core.book.load(tenantStream(tenantId)), tenantId));
-  if (!currencies.includes(currency))
-    throw conflict(
-      'currency_mismatch',
-      `tenant ${tenantId} is billed in ${currencies.join(' and ')}, not ${currency}: add it with correct-tenant`,
-    );
+  await assertBilledIn(core, tenantId, currency);
   return core.book.decide(billingStream(tenantId, currency), call, async (events) => {
     const own = events.filter(isBillingEvent);
     if (basis !== null)
@@ -276,6 +271,16 @@ async function decide(
     const invoices = foldInvoices(own.filter(isInvoiceEvent));
     return { events: await decision({ tenantId, currency, invoices, account: foldAccount(own) }) };
   });
+}
+
+/** Errors: `unknown_tenant`, `currency_mismatch`. */
+export async function assertBilledIn(core: LedgerCore, tenantId: string, currency: string): Promise<void> {
+  const currencies = currenciesOf(tenantOf(await core.book.load(tenantStream(tenantId)), tenantId));
+  if (!currencies.includes(currency))
+    throw conflict(
+      'currency_mismatch',
+      `tenant ${tenantId} is billed in ${currencies.join(' and ')}, not ${currency}: add it with correct-tenant`,
+    );
 }
 
 /** Withdraws a payment or a refund, unless another command has overtaken this one. Errors: `overtaken`. */
@@ -294,6 +299,7 @@ const zPayment = z
     amount: zMoney,
     at: zTimestamp,
     payerId: z.string().nullable().describe('Who sent it: the tenant itself, or its payer. null: not stated'),
+    transferId: z.string().nullable().describe('The transfer of payerId that it is a share of. null: of none'),
     reference: z.string().nullable(),
     applied: z
       .array(
@@ -350,6 +356,7 @@ async function withApplications(core: LedgerCore, position: number, rows: readon
       amount: money(row.amount),
       at: row.paid_at,
       payerId: row.payer_id,
+      transferId: row.transfer_id,
       reference: referenceOf(row),
       applied: (applied.get(keyOf(row)) ?? []).map((each) => ({
         invoiceId: each.invoice_id,

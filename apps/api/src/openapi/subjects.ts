@@ -11,8 +11,9 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
   },
   Invoices: {
     about:
-      'Invoices with their lines and documents, owed corrections, credit notes, credits, payments, statements, books',
-    paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits', 'payments', 'statement', 'books'],
+      'Invoices with their lines and documents, owed corrections, credit notes, credits, payments, transfers,' +
+      ' statements, books',
+    paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits', 'payments', 'transfers', 'statement', 'books'],
   },
   Margin: {
     about:

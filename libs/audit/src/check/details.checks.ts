@@ -43,6 +43,7 @@ type Kind = 'details' | 'seller' | 'reference';
 const REFERRING = [
   ...(['TenantRegistered', 'TenantCorrected'] as const),
   ...(['InvoiceIssued', 'CreditNoteIssued', 'PaymentRecorded', 'RefundRecorded'] as const),
+  'TransferRecorded',
 ] as const;
 
 /**
@@ -74,6 +75,7 @@ async function referred({ core, position }: QueryContext): Promise<Record<Kind, 
       add('details', data.tenantId, data.detailsRef, data.detailsHash);
     else if (type === 'CreditNoteIssued') add('seller', data.creditNoteId, data.sellerRef, data.sellerHash);
     else if (type === 'PaymentRecorded') add('reference', data.paymentId, data.referenceRef, data.referenceHash);
+    else if (type === 'TransferRecorded') add('reference', data.transferId, data.referenceRef, data.referenceHash);
     else add('reference', data.refundId, data.referenceRef, data.referenceHash);
   }
   return texts;

@@ -8,6 +8,7 @@ import { COST_NOTICES, MARGIN } from './margin.checks.js';
 import { PROPOSAL_NOTICES } from './proposal.checks.js';
 import { SETTLEMENTS } from './settlement.checks.js';
 import { TERM_NOTICES, TERMS } from './terms.checks.js';
+import { TRANSFERS } from './transfer.checks.js';
 import { USAGE, USAGE_NOTICES } from './usage.checks.js';
 
 export interface Checked {
@@ -18,7 +19,7 @@ export interface Checked {
   readonly notices: readonly Finding[];
 }
 
-const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...BILLING, ...MARGIN];
+const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...TRANSFERS, ...BILLING, ...MARGIN];
 const NOTICES: readonly Check[] = [...TERM_NOTICES, ...USAGE_NOTICES, ...COST_NOTICES, ...DETAILS_NOTICES];
 
 /**

@@ -117,6 +117,9 @@ function wantedBy({
     case 'RefundRecorded':
     case 'RefundWithdrawn':
       return { since, tenantId: data.tenantId };
+    case 'TransferRecorded':
+    case 'TransferWithdrawn':
+      return { since, tenantId: data.payerId };
     case 'ResourcesObserved': {
       const resourceIds = data.resources.map(({ providerId }) => providerId);
       return { since, metered: { provider: data.provider, resourceIds, start: data.seenAt, end: null } };

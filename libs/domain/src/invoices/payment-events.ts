@@ -26,6 +26,8 @@ export const paymentEventsWith = (zId: IdSchema) => ({
     at: zInstant,
     /** The tenant that sent it: this one, or one that pays for it. Absent: not stated. */
     payerId: zId.optional(),
+    /** The transfer of the payer that it is a share of. Absent: of none. */
+    transferId: zId.optional(),
     ...zReference,
     applied: zApplied,
   }),
@@ -87,6 +89,8 @@ export interface PaymentState {
   readonly at: Instant;
   /** Who sent it. undefined: not stated. */
   readonly payerId: string | undefined;
+  /** The transfer of `payerId` that it is a share of. undefined: of none. */
+  readonly transferId: string | undefined;
   /** What pays no invoice and was not refunded. */
   readonly unapplied: Decimal;
   readonly refunded: Decimal;

@@ -16,7 +16,7 @@ export interface Billed {
 }
 
 /** What is left to pay of an issued invoice. */
-const openOf = ({ account, invoices }: Billed, invoiceId: string): Decimal => {
+export const openOf = ({ account, invoices }: Billed, invoiceId: string): Decimal => {
   const settlement = account.settlements.get(invoiceId);
   return settlement === undefined || invoices.get(invoiceId)?.status !== 'issued'
     ? ZERO
@@ -26,11 +26,14 @@ const openOf = ({ account, invoices }: Billed, invoiceId: string): Decimal => {
 /** `2026-05-05`. Dates of banks have no time of day, so days are compared, in UTC as in the journal. */
 const dayOf = (at: Instant): string => at.slice(0, 10);
 
-/** What is left of a payment, and who sent it. undefined: not stated. */
-interface Left {
-  readonly left: Decimal;
+/** When money was sent, and by whom. undefined: not stated. */
+interface Sent {
   readonly at: Instant;
   readonly payerId: string | undefined;
+}
+/** What is left of a payment. */
+interface Left extends Sent {
+  readonly left: Decimal;
 }
 
 /**
@@ -42,25 +45,7 @@ function applicationsOf(
   { left: amount, at, payerId }: Left,
   invoiceIds: readonly string[] | undefined,
 ): Applied {
-  for (const invoiceId of invoiceIds ?? []) {
-    const status = billed.invoices.get(invoiceId)?.status;
-    if (status === undefined)
-      throw notFound(
-        'unknown_invoice',
-        `tenant ${billed.tenantId} has no invoice ${invoiceId} in ${billed.currency}. Name one of its invoices.`,
-      );
-    if (status !== 'issued')
-      throw conflict('invoice_not_issued', `invoice ${invoiceId} is ${status}: only an issued invoice can be paid`);
-    assertIssuedBy(billed.account, invoiceId, at);
-    const addressee = billed.account.settlements.get(invoiceId)?.payerId;
-    if (payerId !== undefined && addressee !== undefined && addressee !== payerId)
-      throw conflict(
-        'addressed_to_another',
-        `invoice ${invoiceId} is addressed to ${addressee}, and the payment is from ${payerId}.` +
-          ` Name invoices that are addressed to ${payerId}, or record the payment without payerId, after you` +
-          ' withdraw it if it is recorded.',
-      );
-  }
+  for (const invoiceId of invoiceIds ?? []) assertNameable(billed, invoiceId, { at, payerId });
   const applied: Applied = [];
   let left = amount;
   for (const invoiceId of new Set(invoiceIds ?? openInvoices(billed, { at, payerId }))) {
@@ -73,10 +58,34 @@ function applicationsOf(
 }
 
 /**
+ * A payment can name only an issued invoice, from the day of its issue on, that is addressed to whoever sent the money.
+ * Errors: `unknown_invoice`, `invoice_not_issued`, `payment_before_issue`, `addressed_to_another`.
+ */
+export function assertNameable(billed: Billed, invoiceId: string, { at, payerId }: Sent): void {
+  const status = billed.invoices.get(invoiceId)?.status;
+  if (status === undefined)
+    throw notFound(
+      'unknown_invoice',
+      `tenant ${billed.tenantId} has no invoice ${invoiceId} in ${billed.currency}. Name one of its invoices.`,
+    );
+  if (status !== 'issued')
+    throw conflict('invoice_not_issued', `invoice ${invoiceId} is ${status}: only an issued invoice can be paid`);
+  assertIssuedBy(billed.account, invoiceId, at);
+  const addressee = billed.account.settlements.get(invoiceId)?.payerId;
+  if (payerId !== undefined && addressee !== undefined && addressee !== payerId)
+    throw conflict(
+      'addressed_to_another',
+      `invoice ${invoiceId} is addressed to ${addressee}, and the payment is from ${payerId}.` +
+        ` Name invoices that are addressed to ${payerId}, or record the payment without payerId, after you` +
+        ' withdraw it if it is recorded.',
+    );
+}
+
+/**
  * The open invoices that were issued by an instant, oldest first: those addressed to whoever sent the payment. Where
  * that is not stated, all of them, which must have one addressee. Errors: `ambiguous_payer`.
  */
-function openInvoices(billed: Billed, { at, payerId }: Pick<Left, 'at' | 'payerId'>): string[] {
+export function openInvoices(billed: Billed, { at, payerId }: Sent): string[] {
   const open = [...billed.account.settlements].filter(
     ([id]) => laterIssue(billed.account, id, at) === undefined && openOf(billed, id).gt(ZERO),
   );
@@ -126,7 +135,7 @@ const paidBy = (billed: Billed, applied: Applied, at: Instant): InvoiceEvent[] =
   );
 
 type Recorded = Extract<PaymentEvent, { type: 'PaymentRecorded' }>['data'];
-type BillingEvent = PaymentEvent | InvoiceEvent;
+export type BillingEvent = PaymentEvent | InvoiceEvent;
 
 /**
  * Records a payment. It pays the named invoices, else all open ones from the oldest on that are addressed to whoever
@@ -210,8 +219,22 @@ const openedBy = (
     return [{ type: 'InvoicePaymentWithdrawn', data: { invoiceId, tenantId, currency, reason } }];
   });
 
-/** Errors: `unknown_payment`, `payment_refunded`, `payment_applied`, `invoice_paid`. */
+/** Errors: `payment_of_transfer`, those of `withdrawAnyPayment`. */
 export function withdrawPayment(billed: Billed, paymentId: string, correction: Stated): BillingEvent[] {
+  const { transferId, payerId } = paymentOf(billed, paymentId);
+  if (transferId !== undefined)
+    throw conflict(
+      'payment_of_transfer',
+      `payment ${paymentId} is a share of transfer ${transferId} of ${payerId}: withdraw record-transfer`,
+    );
+  return withdrawAnyPayment(billed, paymentId, correction);
+}
+
+/**
+ * Withdraws a payment, also one of a transfer. Errors: `unknown_payment`, `payment_refunded`, `payment_applied`,
+ * `invoice_paid`.
+ */
+export function withdrawAnyPayment(billed: Billed, paymentId: string, correction: Stated): BillingEvent[] {
   const { applied, applications, refunded } = paymentOf(billed, paymentId);
   const { tenantId, currency } = billed;
   if (refunded.gt(ZERO))

@@ -105,7 +105,8 @@ export function foldAccount(events: Iterable<InvoiceEvent | PaymentEvent>): Acco
     }
     if (type === 'PaymentRecorded') {
       const amount = decimal(data.amount);
-      payments.set(data.paymentId, { ...NOTHING, at: data.at, payerId: data.payerId, amount, unapplied: amount });
+      const { at, payerId, transferId } = data;
+      payments.set(data.paymentId, { ...NOTHING, at, payerId, transferId, amount, unapplied: amount });
       apply(data, PLUS, { payments, settlements });
     }
     if (type === 'PaymentApplied') apply(data, PLUS, { payments, settlements });
