@@ -193,7 +193,8 @@ function addedUp(grain: CostGrain, isAsked: RawBuilder<unknown>): RawBuilder<unk
         GROUP BY kept_id, tenant_id, deployment_id`;
     case 'kind':
       return sql`
-        SELECT kept_id, '' AS provider, kind, NULL::text AS tenant_id, NULL::text AS deployment_id, sum(amount) AS amount
+        SELECT kept_id, '' AS provider, kind, NULL::text AS tenant_id, NULL::text AS deployment_id,
+          sum(amount) AS amount
         FROM kept_costs WHERE ${isAsked}
         GROUP BY kept_id, kind`;
     case 'tenant_kind':
