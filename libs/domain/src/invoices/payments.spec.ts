@@ -1,17 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { accountOf, codeOf, issuedInvoice } from '../../../../test/support/accounts.js';
 import { checkedOn } from '../../../../test/support/properties.js';
-import { isDomainError } from '../schema.js';
 import { decimal, sum, text } from '../money/decimal.js';
+import { isDomainError } from '../schema.js';
 import { instant } from '../time/instant.js';
-import { foldInvoices, type InvoiceEvent } from './invoice.js';
-import type { PaymentEvent } from './payment-events.js';
+import type { InvoiceEvent } from './invoice.js';
 import {
   applyPayment,
   assertIssuedBy,
   assertNotPaidByPayments,
   assertUnpaid,
   type Billed,
+  type BillingEvent,
   paidByCreditNote,
   recordPayment,
   recordRefund,
@@ -24,22 +25,9 @@ import { balanceOf, foldAccount } from './settlement.js';
 const AT = instant('2026-05-01T00:00:00Z');
 const KEY = { tenantId: 't1', currency: 'USD' };
 const BY = { reason: 'a typo' };
-type Event = InvoiceEvent | PaymentEvent;
 
-const issued = (invoiceId: string, total: string, payerId?: string): InvoiceEvent[] => [
-  {
-    type: 'InvoiceDrafted',
-    data: { invoiceId, ...KEY, asOf: AT, attempt: 'a', chunks: 0, partsHash: '' },
-  },
-  {
-    type: 'InvoiceIssued',
-    data: {
-      ...{ invoiceId, ...KEY, issuedAt: AT, computedAt: 1, attempt: 'a', chunks: 0, rowsHash: '' },
-      ...{ subtotal: total, tax: '0', total, detailsRef: 'r', detailsHash: 'h' },
-      ...(payerId === undefined ? {} : { payer: { tenantId: payerId, detailsRef: 'r', detailsHash: 'h' } }),
-    },
-  },
-];
+const issued = (invoiceId: string, total: string, payerId?: string) =>
+  issuedInvoice({ ...KEY, invoiceId, total, at: AT, payerId });
 const credited = (now: Billed, invoiceId: string, total: string): InvoiceEvent[] => [
   {
     type: 'CreditNoteIssued',
@@ -51,13 +39,7 @@ const credited = (now: Billed, invoiceId: string, total: string): InvoiceEvent[]
   ...paidByCreditNote(now, { invoiceId, total, at: AT }),
 ];
 
-const billed = (events: readonly Event[]): Billed => ({
-  ...KEY,
-  account: foldAccount(events),
-  invoices: foldInvoices(
-    events.filter((event): event is InvoiceEvent => !('paymentId' in event.data) && !('refundId' in event.data)),
-  ),
-});
+const billed = (events: readonly BillingEvent[]) => accountOf(KEY, events);
 const payment = (paymentId: string, amount: string) => ({ paymentId, ...KEY, amount, at: AT });
 const apply = (now: Billed, paymentId: string, applicationId: string, invoiceIds?: string[]) =>
   applyPayment(now, { paymentId, applicationId, at: AT }, invoiceIds);
@@ -67,7 +49,7 @@ const refund = (refundId: string, amount: string, paymentId?: string) => ({
 });
 
 /** What is due, paid and left after some events. */
-function standing(events: readonly Event[]) {
+function standing(events: readonly BillingEvent[]) {
   const { settlements, payments, credit } = foldAccount(events);
   return {
     open: [...settlements].map(([id, { amountDue, applied, isPaid }]) =>
@@ -77,15 +59,6 @@ function standing(events: readonly Event[]) {
     credit: text(credit),
   };
 }
-const code = (work: () => unknown): string => {
-  try {
-    work();
-  } catch (error) {
-    if (isDomainError(error)) return error.code;
-    throw error;
-  }
-  return 'none';
-};
 
 const TWO = [...issued('i1', '30'), ...issued('i2', '60')];
 
@@ -107,7 +80,7 @@ describe('a payment', () => {
   describe('where invoices are addressed to several', () => {
     // 30 to the tenant itself, then 60 and 20 to its payer.
     const SPLIT = [...issued('i1', '30'), ...issued('i2', '60', 'holding'), ...issued('i3', '20', 'holding')];
-    const record = (amount: string, payerId?: string, invoiceIds?: string[]): Event[] => [
+    const record = (amount: string, payerId?: string, invoiceIds?: string[]): BillingEvent[] => [
       ...SPLIT,
       ...recordPayment(billed(SPLIT), { ...payment('p', amount), payerId }, invoiceIds),
     ];
@@ -119,7 +92,7 @@ describe('a payment', () => {
       const own = standing(record('70', 't1'));
       expect([own.open, own.left]).toEqual([['i1 30 30 paid', 'i2 60 0', 'i3 20 0'], ['p 40 0']]);
       expect(standing(record('70', 'holding', ['i3'])).left).toEqual(['p 50 0']);
-      expect(code(() => record('70', 'holding', ['i3', 'i1']))).toBe('addressed_to_another');
+      expect(codeOf(() => record('70', 'holding', ['i3', 'i1']))).toBe('addressed_to_another');
     });
 
     it('says who sent it, or which invoices it pays', () => {
@@ -143,12 +116,12 @@ describe('a payment', () => {
       expect(standing([...kept, ...apply(billed(kept), 'p', 'a1')]).open).toEqual([
         ...['i1 30 0', 'i2 60 60 paid', 'i3 20 10'],
       ]);
-      expect(code(() => apply(billed(kept), 'p', 'a1', ['i1']))).toBe('addressed_to_another');
+      expect(codeOf(() => apply(billed(kept), 'p', 'a1', ['i1']))).toBe('addressed_to_another');
       const unstated = record('70', undefined, []);
-      expect(code(() => apply(billed(unstated), 'p', 'a1'))).toBe('ambiguous_payer');
+      expect(codeOf(() => apply(billed(unstated), 'p', 'a1'))).toBe('ambiguous_payer');
       // All of it pays a part of i2, so it does not matter whom the open invoices are addressed to.
       const spent = record('10', undefined, ['i2']);
-      expect(code(() => apply(billed(spent), 'p', 'a1'))).toBe('nothing_to_apply');
+      expect(codeOf(() => apply(billed(spent), 'p', 'a1'))).toBe('nothing_to_apply');
     });
   });
 
@@ -160,26 +133,26 @@ describe('a payment', () => {
 
   it('limits what a credit note takes from the amount due', () => {
     const events = [...TWO, ...recordPayment(billed(TWO), payment('p', '20'), ['i1'])];
-    const noted: Event[] = [...events, ...credited(billed(events), 'i1', '25')];
+    const noted: BillingEvent[] = [...events, ...credited(billed(events), 'i1', '25')];
     // 10 of 25 was left to pay; the tenant has credit of 15. Nothing is left to pay, so the invoice is paid.
     expect(standing(noted)).toEqual({ open: ['i1 20 20 paid', 'i2 60 0'], left: ['p 0 0'], credit: '15' });
-    expect(code(() => assertNotPaidByPayments(billed(noted).account, 'i1'))).toBe('payment_recorded');
+    expect(codeOf(() => assertNotPaidByPayments(billed(noted).account, 'i1'))).toBe('payment_recorded');
     // Without the payment 20 is to pay; the credit stays the tenant's.
     const after = [...noted, ...withdrawPayment(billed(noted), 'p', BY)];
     expect(standing(after)).toEqual({ open: ['i1 20 0', 'i2 60 0'], left: [], credit: '15' });
   });
 
   it('has nothing to pay of an invoice that is credited whole', () => {
-    const part: Event[] = [...TWO, ...credited(billed(TWO), 'i1', '29')];
+    const part: BillingEvent[] = [...TWO, ...credited(billed(TWO), 'i1', '29')];
     expect(standing(part).open).toEqual(['i1 1 0', 'i2 60 0']);
-    const events: Event[] = [...part, ...credited(billed(part), 'i1', '1')];
+    const events: BillingEvent[] = [...part, ...credited(billed(part), 'i1', '1')];
     expect(standing(events)).toEqual({ open: ['i1 0 0 paid', 'i2 60 0'], left: [], credit: '0' });
-    expect(code(() => assertNotPaidByPayments(billed(events).account, 'i1'))).toBe('invoice_credited');
-    expect(code(() => recordPayment(billed(events), payment('p', '1'), ['i1']))).toBe('invoice_not_issued');
+    expect(codeOf(() => assertNotPaidByPayments(billed(events).account, 'i1'))).toBe('invoice_credited');
+    expect(codeOf(() => recordPayment(billed(events), payment('p', '1'), ['i1']))).toBe('invoice_not_issued');
   });
 
   it('says of an invoice that a credit note pays it, if something was due before', () => {
-    const paidBy = (events: readonly Event[], invoiceId: string, total: string): Event[] =>
+    const paidBy = (events: readonly BillingEvent[], invoiceId: string, total: string): BillingEvent[] =>
       paidByCreditNote(billed(events), { invoiceId, total, at: AT });
     expect(paidBy(TWO, 'i1', '29')).toEqual([]);
     expect(paidBy(TWO, 'i1', '30')).toEqual([
@@ -195,24 +168,24 @@ describe('a payment', () => {
   });
 
   it('is withdrawn after a credit note too: what that gave back stays credit', () => {
-    const paid: Event[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '40'), undefined)];
-    const events: Event[] = [...paid, ...credited(billed(paid), 'i1', '5')];
+    const paid: BillingEvent[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '40'), undefined)];
+    const events: BillingEvent[] = [...paid, ...credited(billed(paid), 'i1', '5')];
     const after = [...events, ...withdrawPayment(billed(events), 'p', BY)];
     expect(standing(after)).toEqual({ open: ['i1 30 0', 'i2 60 0'], left: [], credit: '5' });
   });
 
   it('is applied twice by two ids, and each application is withdrawn alone', () => {
-    const events: Event[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '100'), [])];
-    const first: Event[] = [...events, ...apply(billed(events), 'p', 'a1', ['i1'])];
-    const both: Event[] = [...first, ...apply(billed(first), 'p', 'a2', ['i2'])];
+    const events: BillingEvent[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '100'), [])];
+    const first: BillingEvent[] = [...events, ...apply(billed(events), 'p', 'a1', ['i1'])];
+    const both: BillingEvent[] = [...first, ...apply(billed(first), 'p', 'a2', ['i2'])];
     expect(standing(both)).toEqual({ open: ['i1 30 30 paid', 'i2 60 60 paid'], left: ['p 10 0'], credit: '0' });
     const of = { paymentId: 'p', applicationId: 'a1' };
-    const after: Event[] = [...both, ...withdrawApplication(billed(both), of, BY)];
+    const after: BillingEvent[] = [...both, ...withdrawApplication(billed(both), of, BY)];
     expect(standing(after)).toEqual({ open: ['i1 30 0', 'i2 60 60 paid'], left: ['p 40 0'], credit: '0' });
     expect([
-      code(() => apply(billed(both), 'p', 'a1', ['i1'])),
-      code(() => withdrawApplication(billed(after), of, BY)),
-      code(() => withdrawApplication(billed(after), { ...of, paymentId: 'x' }, BY)),
+      codeOf(() => apply(billed(both), 'p', 'a1', ['i1'])),
+      codeOf(() => withdrawApplication(billed(after), of, BY)),
+      codeOf(() => withdrawApplication(billed(after), { ...of, paymentId: 'x' }, BY)),
     ]).toEqual(['application_exists', 'unknown_application', 'unknown_payment']);
     const again = [...after, ...apply(billed(after), 'p', 'a1')];
     expect(standing(again)).toEqual(standing(both));
@@ -222,25 +195,25 @@ describe('a payment', () => {
     // Both invoices are issued at midnight on 1 May, and the payments are made later that day.
     const at = instant('2026-05-01T15:00:00Z');
     const before = instant('2026-04-30T23:00:00Z');
-    const events: Event[] = [...TWO, ...recordPayment(billed(TWO), { ...payment('p', '50'), at }, [])];
-    const early: Event[] = [
+    const events: BillingEvent[] = [...TWO, ...recordPayment(billed(TWO), { ...payment('p', '50'), at }, [])];
+    const early: BillingEvent[] = [
       ...events,
       ...recordPayment(billed(events), { ...payment('q', '50'), at: before }, undefined),
     ];
     expect(standing(early)).toEqual({ open: ['i1 30 0', 'i2 60 0'], left: ['p 50 0', 'q 50 0'], credit: '0' });
     const now = billed([...early, ...issued('i3', '-5')]);
     expect([
-      code(() => recordPayment(now, { ...payment('r', '50'), at: before }, ['i1'])),
-      code(() => applyPayment(now, { paymentId: 'q', applicationId: 'a', at: before }, ['i1'])),
-      code(() => applyPayment(now, { paymentId: 'q', applicationId: 'a', at: before }, undefined)),
-      code(() => applyPayment(now, { paymentId: 'p', applicationId: 'a', at: before }, undefined)),
-      code(() => assertIssuedBy(now.account, 'i1', before)),
-      code(() => recordRefund(now, { ...refund('r1', '1', 'p'), at: before })),
-      code(() => recordRefund(now, { ...refund('r1', '1'), at: before })),
+      codeOf(() => recordPayment(now, { ...payment('r', '50'), at: before }, ['i1'])),
+      codeOf(() => applyPayment(now, { paymentId: 'q', applicationId: 'a', at: before }, ['i1'])),
+      codeOf(() => applyPayment(now, { paymentId: 'q', applicationId: 'a', at: before }, undefined)),
+      codeOf(() => applyPayment(now, { paymentId: 'p', applicationId: 'a', at: before }, undefined)),
+      codeOf(() => assertIssuedBy(now.account, 'i1', before)),
+      codeOf(() => recordRefund(now, { ...refund('r1', '1', 'p'), at: before })),
+      codeOf(() => recordRefund(now, { ...refund('r1', '1'), at: before })),
       // on the same day, if at an earlier hour
-      code(() => applyPayment(now, { paymentId: 'p', applicationId: 'a', at: AT }, ['i1'])),
-      code(() => recordRefund(now, refund('r1', '1', 'p'))),
-      code(() => recordRefund(now, refund('r1', '1'))),
+      codeOf(() => applyPayment(now, { paymentId: 'p', applicationId: 'a', at: AT }, ['i1'])),
+      codeOf(() => recordRefund(now, refund('r1', '1', 'p'))),
+      codeOf(() => recordRefund(now, refund('r1', '1'))),
     ]).toEqual([
       ...['payment_before_issue', 'payment_before_issue', 'nothing_to_apply', 'application_before_payment'],
       ...['payment_before_issue', 'refund_before_payment', 'refund_before_credit', 'none', 'none', 'none'],
@@ -248,40 +221,40 @@ describe('a payment', () => {
   });
 
   it('is refused where it contradicts what is recorded', () => {
-    const events: Event[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '40'), undefined)];
+    const events: BillingEvent[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '40'), undefined)];
     const now = billed(events);
     expect([
-      code(() => recordPayment(now, payment('p', '1'), undefined)),
-      code(() => recordPayment(now, payment('q', '0'), undefined)),
-      code(() => recordPayment(now, payment('q', '1.005'), undefined)),
-      code(() => recordPayment(now, payment('q', '1'), ['i1'])),
-      code(() => recordPayment(now, payment('q', '1'), ['i9'])),
-      code(() => apply(now, 'p', 'a')),
-      code(() => apply(now, 'x', 'a')),
+      codeOf(() => recordPayment(now, payment('p', '1'), undefined)),
+      codeOf(() => recordPayment(now, payment('q', '0'), undefined)),
+      codeOf(() => recordPayment(now, payment('q', '1.005'), undefined)),
+      codeOf(() => recordPayment(now, payment('q', '1'), ['i1'])),
+      codeOf(() => recordPayment(now, payment('q', '1'), ['i9'])),
+      codeOf(() => apply(now, 'p', 'a')),
+      codeOf(() => apply(now, 'x', 'a')),
     ]).toEqual([
       ...['payment_exists', 'invalid_amount', 'invalid_amount', 'invoice_not_issued', 'unknown_invoice'],
       ...['nothing_to_apply', 'unknown_payment'],
     ]);
-    expect(code(() => assertUnpaid(now.account, 'i2'))).toBe('invoice_part_paid');
-    expect(code(() => assertNotPaidByPayments(now.account, 'i1'))).toBe('payment_recorded');
-    const paid: Event[] = [...events, { type: 'InvoicePaid', data: { invoiceId: 'i2', ...KEY, at: AT } }];
-    expect(code(() => withdrawPayment(billed(paid), 'p', BY))).toBe('invoice_paid');
+    expect(codeOf(() => assertUnpaid(now.account, 'i2'))).toBe('invoice_part_paid');
+    expect(codeOf(() => assertNotPaidByPayments(now.account, 'i1'))).toBe('payment_recorded');
+    const paid: BillingEvent[] = [...events, { type: 'InvoicePaid', data: { invoiceId: 'i2', ...KEY, at: AT } }];
+    expect(codeOf(() => withdrawPayment(billed(paid), 'p', BY))).toBe('invoice_paid');
   });
 });
 
 describe('a refund', () => {
   it('takes what is left of a payment, or credit', () => {
-    const paid: Event[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '100'), undefined)];
+    const paid: BillingEvent[] = [...TWO, ...recordPayment(billed(TWO), payment('p', '100'), undefined)];
     paid.push(...credited(billed(paid), 'i1', '5'));
-    const events: Event[] = [...paid, ...recordRefund(billed(paid), refund('r1', '4', 'p'))];
-    const more: Event[] = [...events, ...recordRefund(billed(events), refund('r2', '3'))];
+    const events: BillingEvent[] = [...paid, ...recordRefund(billed(paid), refund('r1', '4', 'p'))];
+    const more: BillingEvent[] = [...events, ...recordRefund(billed(events), refund('r2', '3'))];
     expect([standing(more).left, standing(more).credit]).toEqual([['p 6 4'], '2']);
     expect([
-      code(() => recordRefund(billed(more), refund('r3', '7', 'p'))),
-      code(() => recordRefund(billed(more), refund('r3', '3'))),
-      code(() => recordRefund(billed(more), refund('r1', '1'))),
-      code(() => withdrawPayment(billed(more), 'p', BY)),
-      code(() => withdrawRefund(billed(more), 'r9', BY)),
+      codeOf(() => recordRefund(billed(more), refund('r3', '7', 'p'))),
+      codeOf(() => recordRefund(billed(more), refund('r3', '3'))),
+      codeOf(() => recordRefund(billed(more), refund('r1', '1'))),
+      codeOf(() => withdrawPayment(billed(more), 'p', BY)),
+      codeOf(() => withdrawRefund(billed(more), 'r9', BY)),
     ]).toEqual([
       ...['refund_exceeds_payment', 'refund_exceeds_credit', 'refund_exists', 'payment_refunded', 'unknown_refund'],
     ]);
@@ -304,8 +277,8 @@ const step = fc.oneof(
 it('never loses money: what is owed is invoices less credit notes, payments and what was not refunded', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      let events: Event[] = [];
-      const add = (decide: (now: Billed) => Event[]): void => {
+      let events: BillingEvent[] = [];
+      const add = (decide: (now: Billed) => BillingEvent[]): void => {
         try {
           events = [...events, ...decide(billed(events))];
         } catch (error) {

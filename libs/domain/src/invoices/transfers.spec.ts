@@ -1,37 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
-import { isDomainError } from '../schema.js';
+import { accountOf, codeOf, issuedInvoice } from '../../../../test/support/accounts.js';
 import { instant } from '../time/instant.js';
-import { foldInvoices, type InvoiceEvent } from './invoice.js';
-import type { PaymentEvent } from './payment-events.js';
-import { type Billed, recordPayment, recordRefund, withdrawPayment } from './payments.js';
+import { type Billed, type BillingEvent, recordPayment, recordRefund, withdrawPayment } from './payments.js';
 import { foldAccount } from './settlement.js';
 import { foldTransfers } from './transfer-events.js';
 import { recordShare, recordTransfer, resultOfShare, withdrawShare, withdrawTransfer } from './transfers.js';
 
-type Event = InvoiceEvent | PaymentEvent;
-type Accounts = Readonly<Record<string, readonly Event[]>>;
+type Accounts = Readonly<Record<string, readonly BillingEvent[]>>;
 
-const on = (day: string) => instant(`2026-05-${day}T00:00:00Z`);
-const issued = (tenantId: string, invoiceId: string, total: string, day: string, payerId = 'holding'): Event[] => [
-  {
-    type: 'InvoiceDrafted',
-    data: { invoiceId, tenantId, currency: 'USD', asOf: on(day), attempt: 'a', chunks: 0, partsHash: '' },
-  },
-  {
-    type: 'InvoiceIssued',
-    data: {
-      ...{ invoiceId, tenantId, currency: 'USD', issuedAt: on(day), computedAt: 1, attempt: 'a', chunks: 0 },
-      ...{ rowsHash: '', subtotal: total, tax: '0', total, detailsRef: 'r', detailsHash: 'h' },
-      ...(payerId === tenantId ? {} : { payer: { tenantId: payerId, detailsRef: 'r', detailsHash: 'h' } }),
-    },
-  },
-];
-const billed = (tenantId: string, events: readonly Event[]): Billed => ({
-  ...{ tenantId, currency: 'USD', account: foldAccount(events) },
-  invoices: foldInvoices(
-    events.filter((event): event is InvoiceEvent => !('paymentId' in event.data) && !('refundId' in event.data)),
-  ),
-});
+const on = (day: string) => instant(`2026-05-${day.includes('T') ? day : `${day}T00:00:00Z`}`);
+const issued = (tenantId: string, invoiceId: string, total: string, day: string, payerId = 'holding') =>
+  issuedInvoice({
+    ...{ tenantId, currency: 'USD', invoiceId, total, at: on(day) },
+    payerId: payerId === tenantId ? undefined : payerId,
+  });
+const billed = (tenantId: string, events: readonly BillingEvent[]) => accountOf({ tenantId, currency: 'USD' }, events);
 const accountsOf = (accounts: Accounts): Billed[] => Object.entries(accounts).map(([id, of]) => billed(id, of));
 
 /** lab owes 30 and 20, shop 50, and holding 10 of its own. One invoice of shop is addressed to itself. */
@@ -52,16 +35,6 @@ const sharesOf = (amount: string, { invoiceIds, day }: { invoiceIds?: string[]; 
     invoiceIds === undefined ? undefined : named(...invoiceIds),
   ).data.shares.map((share) => [share.tenantId, share.amount, ...share.invoiceIds].join(' '));
 
-const code = (work: () => unknown): string => {
-  try {
-    work();
-  } catch (error) {
-    if (isDomainError(error)) return error.code;
-    throw error;
-  }
-  return 'none';
-};
-
 describe('a transfer', () => {
   it('pays what is addressed to the payer, oldest first, and leaves the rest to the payer', () => {
     // l1 30 (1 May), s1 50 (2 May), h1 10 (3 May), l2 20 (4 May): 110 in all.
@@ -74,16 +47,28 @@ describe('a transfer', () => {
     expect(sharesOf('100', { day: '02' })).toEqual(['lab 30 l1', 'shop 50 s1', 'holding 20']);
   });
 
+  it('pays what was issued within the same second in its order', () => {
+    const at = (tenantId: string, invoiceId: string, fraction: string) =>
+      issued(tenantId, invoiceId, '10', `01T00:00:00${fraction}Z`);
+    const accounts = accountsOf({
+      lab: at('lab', 'l1', '.5'),
+      shop: at('shop', 's1', ''),
+      mill: at('mill', 'm1', '.25'),
+    });
+    const { shares } = recordTransfer(accounts, stated('25'), undefined).data;
+    expect(shares.map(({ tenantId, amount }) => `${tenantId} ${amount}`)).toEqual(['shop 10', 'mill 10', 'lab 5']);
+  });
+
   it('pays the invoices that are named, in their order', () => {
     // 60 − 20 = 40 of s1, and nothing is left for h1.
     expect(sharesOf('60', { invoiceIds: ['l2', 's1', 'h1', 'l2'] })).toEqual(['lab 20 l2', 'shop 40 s1']);
     expect(sharesOf('60', { invoiceIds: [] })).toEqual(['holding 60']);
     expect(sharesOf('60', { invoiceIds: ['l1'] })).toEqual(['lab 30 l1', 'holding 30']);
-    expect(code(() => sharesOf('60', { invoiceIds: ['s2'] }))).toBe('addressed_to_another');
-    expect(code(() => sharesOf('60', { invoiceIds: ['s9'] }))).toBe('unknown_invoice');
-    expect(code(() => sharesOf('60', { invoiceIds: ['l2'], day: '03' }))).toBe('payment_before_issue');
-    expect(code(() => sharesOf('0'))).toBe('invalid_amount');
-    expect(code(() => sharesOf('1.005'))).toBe('invalid_amount');
+    expect(codeOf(() => sharesOf('60', { invoiceIds: ['s2'] }))).toBe('addressed_to_another');
+    expect(codeOf(() => sharesOf('60', { invoiceIds: ['s9'] }))).toBe('unknown_invoice');
+    expect(codeOf(() => sharesOf('60', { invoiceIds: ['l2'], day: '03' }))).toBe('payment_before_issue');
+    expect(codeOf(() => sharesOf('0'))).toBe('invalid_amount');
+    expect(codeOf(() => sharesOf('1.005'))).toBe('invalid_amount');
   });
 
   it('needs an id that no payment of its tenants has', () => {
@@ -98,7 +83,7 @@ describe('a transfer', () => {
         ' again, or use another transferId.',
     );
     // It has no share of shop.
-    expect(code(() => recordTransfer(taken, stated('10'), undefined))).toBe('none');
+    expect(codeOf(() => recordTransfer(taken, stated('10'), undefined))).toBe('none');
   });
 });
 
@@ -110,8 +95,8 @@ describe('a share', () => {
     if (share === undefined) throw new Error(`${tenantId} has no share`);
     return share;
   };
-  const lab = (...more: Event[]): Event[] => [...ALL.lab, ...more];
-  const paid = (events: readonly Event[]): Event[] => [
+  const lab = (...more: BillingEvent[]): BillingEvent[] => [...ALL.lab, ...more];
+  const paid = (events: readonly BillingEvent[]): BillingEvent[] => [
     ...events,
     ...recordShare(billed('lab', events), transfer, of('lab')),
   ];
@@ -144,7 +129,10 @@ describe('a share', () => {
 
   it('pays no invoice that was paid or voided since', () => {
     const key = { tenantId: 'lab', currency: 'USD' };
-    const voided: Event = { type: 'InvoiceVoided', data: { invoiceId: 'l1', ...key, at: on('05'), reason: 'x' } };
+    const voided: BillingEvent = {
+      type: 'InvoiceVoided',
+      data: { invoiceId: 'l1', ...key, at: on('05'), reason: 'x' },
+    };
     // 45 − 20 of l2 = 25.
     const events = paid(lab(voided));
     expect(resultOfShare(billed('lab', events), transfer, of('lab'))).toMatchObject({
@@ -190,6 +178,6 @@ describe('a share', () => {
     const withdrawn = withdrawTransfer(state, [billed('holding', own)], by, { reason: 'never' });
     expect(withdrawn).toEqual([{ type: 'TransferWithdrawn', data: { ...by, reason: 'never' } }]);
     const after = foldTransfers([{ type: 'TransferRecorded', data: left }, ...withdrawn]).get('bank-1');
-    expect(code(() => withdrawTransfer(after, [], by, { reason: 'never' }))).toBe('unknown_transfer');
+    expect(codeOf(() => withdrawTransfer(after, [], by, { reason: 'never' }))).toBe('unknown_transfer');
   });
 });

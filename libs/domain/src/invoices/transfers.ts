@@ -2,6 +2,7 @@ import type { Correction } from '../correction.js';
 import { conflict, DomainError, notFound } from '../errors.js';
 import { type Decimal, min, text, ZERO } from '../money/decimal.js';
 import { moneyAboveZero } from '../money/money.js';
+import { compareInstants } from '../time/instant.js';
 import {
   assertNameable,
   type Billed,
@@ -71,12 +72,12 @@ const oldestFirst = (
 ): InvoiceOf[] =>
   accounts
     .flatMap((billed) =>
-      openInvoices(billed, of).map((invoiceId) => ({
-        ...{ tenantId: billed.tenantId, invoiceId },
-        issuedAt: billed.account.settlements.get(invoiceId)?.issuedAt ?? '',
-      })),
+      openInvoices(billed, of).flatMap((invoiceId) => {
+        const issuedAt = billed.account.settlements.get(invoiceId)?.issuedAt;
+        return issuedAt === undefined ? [] : [{ tenantId: billed.tenantId, invoiceId, issuedAt }];
+      }),
     )
-    .sort((a, b) => (a.issuedAt === b.issuedAt ? 0 : a.issuedAt < b.issuedAt ? -1 : 1));
+    .sort((a, b) => compareInstants(a.issuedAt, b.issuedAt));
 
 const paymentExists = ({ transferId }: Pick<Transfer, 'transferId'>, tenantId: string): DomainError =>
   conflict(
@@ -92,10 +93,13 @@ function paymentOfShare(
   { tenantId, paymentId }: Share,
 ): PaymentState | undefined {
   const payment = account.payments.get(paymentId);
-  if (payment === undefined) return undefined;
-  if (payment.transferId === transfer.transferId && payment.payerId === transfer.payerId) return payment;
+  if (payment === undefined || isOf(payment, transfer)) return payment;
   throw paymentExists(transfer, tenantId);
 }
+
+/** Two payers may use the same id. */
+const isOf = (payment: PaymentState, { transferId, payerId }: Pick<Transfer, 'transferId' | 'payerId'>): boolean =>
+  payment.transferId === transferId && payment.payerId === payerId;
 
 /**
  * Records the payment of a share. An invoice that was paid or voided since the transfer was divided is left out: its
@@ -127,7 +131,7 @@ export function withdrawShare(
   reason: string,
 ): BillingEvent[] {
   const payment = billed.account.payments.get(share.paymentId);
-  if (payment?.transferId !== transfer.transferId || payment.payerId !== transfer.payerId) return [];
+  if (payment === undefined || !isOf(payment, transfer)) return [];
   try {
     return withdrawAnyPayment(billed, share.paymentId, { reason });
   } catch (error) {
