@@ -3,20 +3,15 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import pino from 'pino';
-import { createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
-import { mintToken } from '#runtime/token';
-import { LISTENING } from '../support/api.js';
+import { serving } from '../support/api.js';
 import { cli, folder } from '../support/cli.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
-import { on } from '../support/log.js';
 
 /**
  * Invoices and credit notes as a tenant gets them: a month in two invoices, with corrections, and what came of them.
  */
 
-const SECRET = 'a secret of the specs, longer than 32 characters';
 const SELLER = 'Cloud & Sons GmbH\nHauptstr. 1\n10115 Berlin';
 const NOW = instant('2026-06-01T00:00:00Z');
 /** Midnight in Berlin, in summer. */
@@ -172,18 +167,10 @@ beforeAll(async () => {
   );
   ids.draft = await create(M('2026-05-20'));
 
-  api = await createApi({
-    ...on(test.url),
-    jwtSecret: SECRET,
-    seller: SELLER,
-    ...LISTENING,
-    logger: pino({ level: 'silent' }),
-    clock: { now: () => NOW },
-  });
-  await api.listen(0, '127.0.0.1');
-  url = await api.getUrl();
+  const served = await serving(test.url, NOW, { seller: SELLER });
+  ({ api, url } = served);
   for (const tenantId of ['t1', 't2'])
-    tokens[tenantId] = await mintToken(SECRET, { sub: tenantId, role: 'tenant', tenantId, ttl: '1h' }, NOW);
+    tokens[tenantId] = await served.token({ sub: tenantId, role: 'tenant', tenantId });
 });
 afterAll(async () => {
   await api.close();

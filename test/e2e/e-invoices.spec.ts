@@ -2,22 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pino from 'pino';
-import { createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
-import { mintToken } from '#runtime/token';
-import { LISTENING } from '../support/api.js';
+import { serving } from '../support/api.js';
 import { cli, folder } from '../support/cli.js';
 import { deployment, plan, subscription } from '../support/commands.js';
 import { readCii, readUbl } from '../support/einvoice.js';
 import { expectEInvoices } from '../support/einvoices-hold.js';
 import { BUYER, SELLER } from '../support/parties.js';
 import { ledgerOn, type TestLedger, testLedger } from '../support/ledger.js';
-import { on } from '../support/log.js';
 
 /** Invoices and credit notes as machines read them: taxed, without tax, corrected, refused. */
 
-const SECRET = 'a secret of the specs, longer than 32 characters';
 const NOW = instant('2026-07-01T00:00:00Z');
 const T = (date: string) => `${date}T00:00:00Z`;
 const NAME = `Müller & Söhne <"GmbH"> ']]>`;
@@ -96,16 +91,10 @@ beforeAll(async () => {
     ...{ at: T('2026-06-02'), amount: '10.00', reason: 'an outage' },
   });
   creditNote = (noted as { result: { creditNoteId: string } }).result.creditNoteId;
-  api = await createApi({
-    ...on(test.url),
-    ...{ jwtSecret: SECRET, sellerDetails: SELLER, ...LISTENING },
-    logger: pino({ level: 'silent' }),
-    clock: { now: () => NOW },
-  });
-  await api.listen(0, '127.0.0.1');
-  url = await api.getUrl();
+  const served = await serving(test.url, NOW, { sellerDetails: SELLER });
+  ({ api, url } = served);
   for (const tenantId of ['taxed', 'charged', 'exempt', 'plain'])
-    tokens[tenantId] = await mintToken(SECRET, { sub: tenantId, role: 'tenant', tenantId, ttl: '1h' }, NOW);
+    tokens[tenantId] = await served.token({ sub: tenantId, role: 'tenant', tenantId });
 });
 afterAll(async () => {
   await api.close();

@@ -1,18 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import pino from 'pino';
-import { createApi } from '#api/start';
 import { instant } from '#domain/time/instant';
-import { mintToken } from '#runtime/token';
-import { LISTENING } from '../support/api.js';
+import { serving } from '../support/api.js';
 import { cli } from '../support/cli.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
-import { on } from '../support/log.js';
 
 /** Payments in parts, too much, refunded, withdrawn; and the statements of account that they give. */
 
-const SECRET = 'a secret of the specs, longer than 32 characters';
 const NOW = instant('2026-08-01T00:00:00Z');
 const T = (date: string) => `${date}T00:00:00Z`;
 const KEY = { tenantId: 'acme', currency: 'USD' };
@@ -85,16 +80,10 @@ beforeAll(async () => {
     { command: 'record-refund', ...KEY, refundId: 'r1', amount: '2.00', at: T('2026-06-11'), paymentId: 'b3' },
     { command: 'record-refund', ...KEY, refundId: 'r2', amount: '5.00', at: T('2026-06-12'), reason: 'asked' },
   );
-  api = await createApi({
-    ...on(test.url),
-    ...{ jwtSecret: SECRET, seller: 'Cloud & Sons', ...LISTENING },
-    logger: pino({ level: 'silent' }),
-    clock: { now: () => NOW },
-  });
-  await api.listen(0, '127.0.0.1');
-  url = await api.getUrl();
+  const served = await serving(test.url, NOW, { seller: 'Cloud & Sons' });
+  ({ api, url } = served);
   for (const tenantId of ['acme', 'other'])
-    tokens[tenantId] = await mintToken(SECRET, { sub: tenantId, role: 'tenant', tenantId, ttl: '1h' }, NOW);
+    tokens[tenantId] = await served.token({ sub: tenantId, role: 'tenant', tenantId });
 });
 afterAll(async () => {
   await api.close();

@@ -1,21 +1,16 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import pino from 'pino';
-import { createApi } from '#api/start';
 import { canonicalJson } from '#domain/canonical-json';
 import { instant } from '#domain/time/instant';
 import { naturalKey, sha256 } from '#ledger/command';
-import { mintToken } from '#runtime/token';
-import { LISTENING } from '../support/api.js';
+import { serving } from '../support/api.js';
 import { cli, folder, startCli } from '../support/cli.js';
 import { deployment, plan, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
-import { on } from '../support/log.js';
 import { expectReplayToBeLive } from '../support/replay.js';
 
 /** One transfer of a bank that pays for several tenants, over HTTP. */
 
-const SECRET = 'a secret of the specs, longer than 32 characters';
 const NOW = instant('2026-08-01T00:00:00Z');
 const T = (day: string) => `2026-04-${day}T00:00:00Z`;
 const TENANTS = ['lab', 'shop', 'holding', 'mill'];
@@ -103,17 +98,10 @@ beforeEach(async () => {
   );
   // 30.00 each for April in advance: INV-000001 of lab on 1 April, then shop, holding and mill, a day later each.
   for (const [index, tenantId] of TENANTS.entries()) await issue(tenantId, `0${index + 1}`);
-  api = await createApi({
-    ...on(test.url),
-    ...{ jwtSecret: SECRET, seller: 'Cloud & Sons', ...LISTENING },
-    logger: pino({ level: 'silent' }),
-    clock: { now: () => NOW },
-  });
-  await api.listen(0, '127.0.0.1');
-  url = await api.getUrl();
-  tokens.set('operator', await mintToken(SECRET, { sub: 'mira', role: 'operator', ttl: '1h' }, NOW));
-  for (const tenantId of TENANTS)
-    tokens.set(tenantId, await mintToken(SECRET, { sub: tenantId, role: 'tenant', tenantId, ttl: '1h' }, NOW));
+  const served = await serving(test.url, NOW, { seller: 'Cloud & Sons' });
+  ({ api, url } = served);
+  tokens.set('operator', await served.token({ sub: 'mira', role: 'operator' }));
+  for (const tenantId of TENANTS) tokens.set(tenantId, await served.token({ sub: tenantId, role: 'tenant', tenantId }));
 });
 afterEach(async () => {
   await api.close();

@@ -4,8 +4,8 @@ import pino from 'pino';
 import { z } from 'zod';
 import { zProblem } from '#api/problem';
 import { type ApiOptions, createApi, startApi } from '#api/start';
-import { instant } from '#domain/time/instant';
-import { ROLES } from '#ledger/caller';
+import { type Instant, instant } from '#domain/time/instant';
+import { type Role, ROLES } from '#ledger/caller';
 import { Audit } from '#audit/audit';
 import { LedgerCore } from '#ledger/ledger-core';
 import { newSigner } from '#transparency/note';
@@ -32,6 +32,28 @@ export const LISTENING = {
   queryTimeoutMs: 60_000,
 };
 export const logger = pino({ level: 'silent' });
+
+/** An API on the ledger of a spec. */
+interface Served {
+  readonly api: NestFastifyApplication;
+  readonly url: string;
+  /** A token of one who works for the provider, or of a tenant. */
+  readonly token: (of: { readonly sub: string; readonly role: Role; readonly tenantId?: string }) => Promise<string>;
+}
+
+/** Starts an API on the ledger of a spec, where it is always `now`. `more`: the seller and such. */
+export async function serving(database: string, now: Instant, more: Partial<ApiOptions> = {}): Promise<Served> {
+  const api = await createApi({
+    ...on(database),
+    ...{ jwtSecret: SECRET, ...LISTENING, logger, ...more },
+    clock: { now: () => now },
+  });
+  await api.listen(0, '127.0.0.1');
+  return {
+    ...{ api, url: await api.getUrl() },
+    token: async (of) => mintToken(SECRET, { ...of, ttl: '1h' }, now),
+  };
+}
 
 export interface Answer {
   readonly status: number;

@@ -1,13 +1,7 @@
 import { z } from 'zod';
 import { conflict } from '#domain/errors';
 import type { EventData, RecordedEvent } from '#domain/events';
-import {
-  assertPayable,
-  assertPaymentWithdrawable,
-  billingStream,
-  documentNumber,
-  foldInvoices,
-} from '#domain/invoices/invoice';
+import { assertPayable, assertPaymentWithdrawable, billingStream, documentNumber } from '#domain/invoices/invoice';
 import {
   applyPayment as decideApplication,
   assertIssuedBy,
@@ -19,12 +13,11 @@ import {
   withdrawPayment,
   withdrawRefund,
 } from '#domain/invoices/payments';
-import { foldAccount } from '#domain/invoices/settlement';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { currenciesOf, tenantStream } from '#domain/tenants/tenant';
-import { isBillingEvent, isInvoiceEvent } from '#billing/invoices/invoice-events';
+import { billedOf, isBillingEvent } from '#billing/invoices/invoice-events';
 import { Invoicing } from '#billing/invoices/invoicing';
 import { conflictingBody } from '#ledger/appending/event-book';
 import type { CommandCall, CommandDone } from '#ledger/command';
@@ -268,8 +261,7 @@ async function decide(
           ? `the payments of tenant ${data.tenantId} changed (${type})`
           : null,
       );
-    const invoices = foldInvoices(own.filter(isInvoiceEvent));
-    return { events: await decision({ tenantId, currency, invoices, account: foldAccount(own) }) };
+    return { events: await decision(billedOf({ tenantId, currency }, own)) };
   });
 }
 
@@ -340,12 +332,14 @@ const payments = defineQuery({
   },
 });
 
+/** Tells payments of all tenants apart. */
+export const keyOfPayment = (row: Pick<PaymentRow, 'tenant_id' | 'currency' | 'payment_id'>): string =>
+  JSON.stringify([row.tenant_id, row.currency, row.payment_id]);
+
 async function withApplications(core: LedgerCore, position: number, rows: readonly PaymentRow[]) {
   const referenceOf = await core.texts.referencesOf(rows);
   const tenantIds = [...new Set(rows.map(({ tenant_id }) => tenant_id))];
-  const keyOf = (row: Pick<PaymentRow, 'tenant_id' | 'currency' | 'payment_id'>): string =>
-    JSON.stringify([row.tenant_id, row.currency, row.payment_id]);
-  const applied = Map.groupBy(await readApplications(core.db, position, tenantIds), keyOf);
+  const applied = Map.groupBy(await readApplications(core.db, position, tenantIds), keyOfPayment);
   return rows.map((row) => {
     const { currency } = row;
     const money = (amount: string): string => moneyText(decimal(amount), currency);
@@ -358,7 +352,7 @@ async function withApplications(core: LedgerCore, position: number, rows: readon
       payerId: row.payer_id,
       transferId: row.transfer_id,
       reference: referenceOf(row),
-      applied: (applied.get(keyOf(row)) ?? []).map((each) => ({
+      applied: (applied.get(keyOfPayment(row)) ?? []).map((each) => ({
         invoiceId: each.invoice_id,
         number: documentNumber('INV', each.ordinal),
         amount: money(each.amount),

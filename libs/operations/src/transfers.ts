@@ -1,9 +1,8 @@
 import pMap from 'p-map';
 import { z } from 'zod';
 import { conflict, notFound } from '#domain/errors';
-import { billingStream, documentNumber, foldInvoices } from '#domain/invoices/invoice';
+import { billingStream, documentNumber } from '#domain/invoices/invoice';
 import type { Billed, BillingEvent } from '#domain/invoices/payments';
-import { foldAccount } from '#domain/invoices/settlement';
 import { foldTransfers, type Share, type Transfer, type TransferState } from '#domain/invoices/transfer-events';
 import {
   type InvoiceOf,
@@ -19,7 +18,7 @@ import { moneyText } from '#domain/money/money';
 import { zCurrency, zDecimal, zId, zInstant, zText } from '#domain/schema';
 import { tenantStream } from '#domain/tenants/tenant';
 import { WrongExpectedRevision } from '#event-store/port';
-import { isBillingEvent, isInvoiceEvent, isTransferEvent } from '#billing/invoices/invoice-events';
+import { billedOf, isBillingEvent, isTransferEvent } from '#billing/invoices/invoice-events';
 import type { CommandCall, CommandDone } from '#ledger/command';
 import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -36,7 +35,7 @@ import {
 import type { TransferRow } from '#projections/payments/payments.table';
 import { listOf, zMoney, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
-import { assertBilledIn, assertSameReference, referring } from './payments.js';
+import { assertBilledIn, assertSameReference, keyOfPayment, referring } from './payments.js';
 
 const zTransferKey = z.strictObject({
   payerId: zId.describe('Who sent it: the tenant that the invoices are addressed to'),
@@ -125,11 +124,11 @@ const recordTransfer = defineCommand({
           async (tenantId) => (await accountOf(core, tenantId, currency)).billed,
           AT_ONCE,
         );
-        const { shares } = decideTransfer(accounts, stated, invoices).data;
+        const { type, data } = decideTransfer(accounts, stated, invoices);
         // What is left is in its own account.
-        if (shares.some(({ tenantId }) => tenantId === payerId)) await assertBilledIn(core, payerId, currency);
+        if (data.shares.some(({ tenantId }) => tenantId === payerId)) await assertBilledIn(core, payerId, currency);
         return referring(core, { tenantId: payerId, reference }, (of) => ({
-          events: [decideTransfer(accounts, { ...stated, ...of }, invoices)],
+          events: [{ type, data: { ...data, ...of } }],
         }));
       });
       return together(before, done, await finished(core, call, { payerId, currency, transferId }));
@@ -168,9 +167,7 @@ async function accountOf(
   currency: string,
 ): Promise<{ readonly billed: Billed; readonly revision: number }> {
   const { events, revision } = await core.book.loadAt(billingStream(tenantId, currency));
-  const own = events.filter(isBillingEvent);
-  const invoices = foldInvoices(own.filter(isInvoiceEvent));
-  return { billed: { tenantId, currency, invoices, account: foldAccount(own) }, revision };
+  return { billed: billedOf({ tenantId, currency }, events.filter(isBillingEvent)), revision };
 }
 
 /** What was done of the steps of a transfer. position null: nothing was left to do. */
@@ -314,16 +311,8 @@ const transfers = defineQuery({
 async function withShares(core: LedgerCore, position: number, rows: readonly TransferRow[]) {
   const all = rows.flatMap(({ shares }) => shares);
   const of = { tenantIds: all.map(({ tenantId }) => tenantId), paymentIds: all.map(({ paymentId }) => paymentId) };
-  const keyOf = (...ids: readonly string[]): string => JSON.stringify(ids);
-  const payments = new Map(
-    (await readSharePayments(core.db, position, of)).map((row) => [
-      keyOf(row.tenant_id, row.currency, row.payment_id),
-      row,
-    ]),
-  );
-  const applied = Map.groupBy(await readApplicationsOf(core.db, position, of), (row) =>
-    keyOf(row.tenant_id, row.currency, row.payment_id),
-  );
+  const payments = new Map((await readSharePayments(core.db, position, of)).map((row) => [keyOfPayment(row), row]));
+  const applied = Map.groupBy(await readApplicationsOf(core.db, position, of), keyOfPayment);
   const texts = await core.texts.read(rows.flatMap(({ reference_ref: ref }) => ref ?? []));
   return rows.map((row) => {
     const money = (amount: string): string => moneyText(decimal(amount), row.currency);
@@ -335,7 +324,7 @@ async function withShares(core: LedgerCore, position: number, rows: readonly Tra
       at: row.sent_at,
       reference: texts.get(row.reference_ref ?? '') ?? null,
       shares: row.shares.map(({ tenantId, paymentId, amount }) => {
-        const key = keyOf(tenantId, row.currency, paymentId);
+        const key = keyOfPayment({ tenant_id: tenantId, currency: row.currency, payment_id: paymentId });
         const payment = payments.get(key);
         const own = payment?.transfer_id === row.transfer_id && payment.payer_id === row.payer_id;
         return {

@@ -6,6 +6,7 @@ import { type Instant, isBefore } from '#domain/time/instant';
 import { boundsOf, overlaps, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import type { LineSelection } from '#projections/costs/charged.read';
+import type { CostGrain } from '#projections/margins/kept-costs.read';
 import { type CostLineShare, costLinesIn, type CutsOf, type LineQuestion } from './cost-lines.js';
 import type { CostSum } from './cost-sums.js';
 import { costSums } from './kept-costs.js';
@@ -49,8 +50,7 @@ export async function marginCosts(
   );
   const whole = months.filter((_, index) => !(isCut[index] ?? false));
   const keys = tagKeysOf(inForce.filter((_, index) => !(isCut[index] ?? false)).flat());
-  // Policies share cost among deployments.
-  const grain = withoutDeployments && policies.length === 0 ? 'tenant_kind' : undefined;
+  const grain = grainOf(policies, withoutDeployments);
   const sums = whole.length === 0 ? [] : await costSums(context, whole, currency, grain);
   const select = {
     ...(keys.length === 0 ? {} : { tagKeys: keys }),
@@ -109,6 +109,10 @@ async function linesOf(
   const lines = await costLinesIn(context, months, currency, how);
   return new Map(months.map((month, index) => [month, lines[index] ?? []]));
 }
+
+/** What the sums of a margin are grouped by. undefined: by all, since policies share cost among deployments. */
+export const grainOf = (policies: readonly SharingPolicy[], withoutDeployments = false): CostGrain | undefined =>
+  withoutDeployments && policies.length === 0 ? 'tenant_kind' : undefined;
 
 const ofAnyDeployment = (cost: CostSum): CostSum => ({ ...cost, deploymentId: null });
 

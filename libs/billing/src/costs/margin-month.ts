@@ -20,7 +20,7 @@ import { readMarginMonths, readRevenue, readRevenueTotals } from '#projections/m
 import type { QueryContext } from '#ledger/query';
 import type { CostLineShare } from './cost-lines.js';
 import { costKinds, costSums, costTotals } from './kept-costs.js';
-import { type DividedCost, type Finer, marginCostLines, marginCosts } from './margin-costs.js';
+import { type DividedCost, type Finer, grainOf, marginCostLines, marginCosts } from './margin-costs.js';
 import { sharedCosts } from './shared-costs.js';
 import { isSharedByKind, sharedTotals, type SharedTotals } from './shared-totals.js';
 
@@ -88,8 +88,7 @@ export async function figuresBy(
   policies: readonly SharingPolicy[],
   finer?: Finer,
 ): Promise<readonly MonthSums[]> {
-  const grain = finer?.withoutDeployments === true && policies.length === 0 ? 'tenant_kind' : undefined;
-  const revenue = await revenueOf(context, months, currency, grain);
+  const revenue = await revenueOf(context, months, currency, grainOf(policies, finer?.withoutDeployments));
   const costs = await marginCosts(context, months, currency, policies, finer);
   const figures = months.map((month, index) => ({ month, revenue: revenue[index] ?? [], costs: costs[index] ?? [] }));
   const shared = await sharedCosts(context, figures, policies, currency);
