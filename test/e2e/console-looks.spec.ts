@@ -35,6 +35,11 @@ const MARGIN = [
   ...VIEWS.map((view) => `margin?month=2026-04&view=${view}`),
   ...['deployment', 'kind'].map((by) => `margin?month=2026-04&by=${by}`),
 ];
+/** The elements that change over time although the browser asks for less motion. */
+const MOVING = `[...document.querySelectorAll('*')]
+  .map((element) => [element, getComputedStyle(element)])
+  .filter(([, style]) => style.animationName !== 'none' || /[1-9]/.test(style.transitionDuration))
+  .map(([element]) => element.outerHTML.slice(0, 120))`;
 const ownInvoice = (of: string): string[] => [`invoices/${of}`, `explain/${of}`];
 
 it.each([
@@ -61,6 +66,7 @@ it.each([
         const look = `${path}, ${colorScheme}, ${width} px`;
         if ((await page.evaluate('document.documentElement.scrollWidth > innerWidth')) === true)
           found.push(`${look}: wider than the screen`);
+        expect(await page.evaluate(MOVING)).toEqual([]);
         const rules = 'rules' in only ? only.rules : undefined;
         found.push(...(await hindrances(page, rules)).map((each) => `${look}: ${each}`));
       }

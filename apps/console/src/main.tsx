@@ -13,8 +13,8 @@ const root = document.getElementById('console');
 if (root === null) throw new Error('the page has no element "console"');
 const nonce = document.querySelector<HTMLMetaElement>('meta[name=style-nonce]')?.content ?? '';
 
-/** Dark enough for white text on it. */
-const theme = createTheme({ primaryShade: { light: 8, dark: 8 } });
+/** Colors dark enough for white text on them, and no motion for those who ask for less. */
+const theme = createTheme({ primaryShade: { light: 8, dark: 8 }, respectReducedMotion: true });
 
 const answers = new QueryClient({
   defaultOptions: {
