@@ -2,6 +2,7 @@ import type { Projection } from '#read-model/projection';
 import { budgetsProjection } from './budgets/budgets.projection.js';
 import { closedPeriodsProjection } from './closed-periods/closed-periods.projection.js';
 import { commandsProjection } from './commands/commands.projection.js';
+import { consolidatedInvoicesProjection } from './consolidated-invoices/consolidated-invoices.projection.js';
 import { costRatesProjection } from './cost-rates/cost-rates.projection.js';
 import { costSharingProjection } from './cost-sharing/cost-sharing.projection.js';
 import { costsProjection } from './costs/costs.projection.js';
@@ -45,6 +46,7 @@ const byName: { readonly [Name in ProjectionName]: Projection<Name> } = {
   credits: creditsProjection,
   'invoice-lines': invoiceLinesProjection,
   invoices: invoicesProjection,
+  'consolidated-invoices': consolidatedInvoicesProjection,
   payments: paymentsProjection,
   restatements: restatementsProjection,
   costs: costsProjection,

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { FrozenRow, InvoiceStatus, Series } from '#domain/invoices/invoice';
+import type { FrozenRow, InvoiceStatus, NumberSeries } from '#domain/invoices/invoice';
 import type { Instant } from '#domain/time/instant';
 import { isUuid } from '#domain/uuid';
 import { at, changedAt, type Positions } from '#read-model/at';
@@ -10,8 +10,8 @@ import type { CreditNoteRow, InvoiceRow, TenantCreditRow } from './invoices.tabl
 type Db = Kysely<ReadModels>;
 
 /** The ordinal in a number such as `INV-000001`. null: not a number of this series. */
-export function ordinalIn(series: Series, number: string): number | null {
-  const digits = /^(?:INV|CN)-(\d{6,9})$/.exec(number)?.[1];
+export function ordinalIn(series: NumberSeries, number: string): number | null {
+  const digits = /^(?:INV|CN|CI)-(\d{6,9})$/.exec(number)?.[1];
   return digits !== undefined && number.startsWith(`${series}-`) ? Number(digits) : null;
 }
 

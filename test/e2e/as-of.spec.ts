@@ -49,6 +49,11 @@ beforeAll(async () => {
     amount: '1.00',
     reason: 'an outage',
   });
+  await live(test, { bill: 't2', at: '2026-04-02T00:00:00Z' }, issued);
+  await test.apply({
+    command: 'issue-consolidated-invoice',
+    ...{ payerId: 't2', currency: 'USD', at: AT, invoiceIds: [issued[1]] },
+  });
   await test.apply({ command: 'register-webhook', webhookId: 'books', url: 'https://books.example' });
   const idOf = async (name: string, field: string): Promise<string> =>
     (await test.ask<{ items: Record<string, string>[] }>(name, { at: name === 'lines' ? AT : undefined })).items[0]?.[
@@ -64,6 +69,9 @@ beforeAll(async () => {
         name,
         { id: note },
       ]),
+    ),
+    ...Object.fromEntries(
+      ['consolidated-invoice', 'consolidated-invoice-document'].map((name) => [name, { id: 'CI-000001' }]),
     ),
     quote: { planId: 'p', usage: { requests: '50' }, period: { start: '2026-04-01T00:00:00Z', end: AT } },
   };

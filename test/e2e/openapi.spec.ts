@@ -207,6 +207,8 @@ const STORY: readonly (string | { readonly command: string; readonly [field: str
   'create-invoice',
   'issue-invoice',
   'create-credit-note',
+  'issue-consolidated-invoice',
+  'void-consolidated-invoice',
   'record-payment',
   'record-transfer',
   'record-refund',

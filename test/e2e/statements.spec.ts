@@ -13,6 +13,8 @@ import type { DefinedQuery } from '#ledger/query';
 import { LedgerCore } from '#ledger/ledger-core';
 import { Ledger } from '#operations/ledger';
 import { accrual } from '#operations/accrual';
+import { consolidatedInvoiceDocument } from '#operations/consolidated-documents';
+import { consolidatedInvoice } from '#operations/consolidated-invoices';
 import { creditNote } from '#operations/credit-notes';
 import { creditNoteDocument, invoiceDocument } from '#operations/documents';
 import { creditNoteCii, creditNoteUbl, invoiceCii, invoiceUbl } from '#operations/e-invoices';
@@ -229,6 +231,10 @@ async function happen(ledger: Ledger): Promise<void> {
     await done({ command: 'issue-invoice', invoiceId, at: MAY });
     const note = { command: 'create-credit-note', invoiceId, at: MAY, amount: '0.01', reason: 'a test' };
     const { creditNoteId } = z.object({ creditNoteId: z.string() }).parse(await done(note));
+    const collect = { command: 'issue-consolidated-invoice', payerId: 'holding', currency: 'USD', at: MAY };
+    const collected = await done({ ...collect, invoiceIds: [invoiceId] });
+    // The first is an electronic invoice of its own.
+    if (n === 0) await done({ command: 'void-consolidated-invoice', ...(collected as object), at: MAY });
     // Late, so that it corrects every line: on a draft that comes before the issued invoice in the list.
     await done({
       command: 'observe-usage',
@@ -344,16 +350,18 @@ describe('a list costs the same number of statements for any length', () => {
 
 /** No more for one document, however many lines it has. */
 const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string, unknown>, most: number])[] = [
-  [invoice, () => ({ id: issued }), 21],
+  [invoice, () => ({ id: issued }), 22],
   [invoicePreview, () => ({ tenantId: idOf(1), at: MAY }), 27],
-  [invoiceDocument, () => ({ id: issued }), 28],
+  [invoiceDocument, () => ({ id: issued }), 29],
+  [consolidatedInvoice, () => ({ id: 'CI-000002' }), 19],
+  [consolidatedInvoiceDocument, () => ({ id: 'CI-000002' }), 30],
   [creditNote, () => ({ id: noted }), 15],
-  [creditNoteDocument, () => ({ id: noted }), 41],
+  [creditNoteDocument, () => ({ id: noted }), 42],
   [statement, () => ({ tenantId: idOf(0), start: april(1).start, end: NOW }), 10],
   [statementTable, () => ({ tenantId: idOf(0), start: april(1).start, end: NOW }), 10],
   [statementDocument, () => ({ tenantId: idOf(0), start: april(1).start, end: NOW }), 11],
-  [invoiceUbl, () => ({ id: issued }), 27],
-  [invoiceCii, () => ({ id: issued }), 27],
+  [invoiceUbl, () => ({ id: issued }), 29],
+  [invoiceCii, () => ({ id: issued }), 29],
   [creditNoteUbl, () => ({ id: noted }), 33],
   [creditNoteCii, () => ({ id: noted }), 33],
   [line, () => ({ id: lineId, at: MAY }), 16],

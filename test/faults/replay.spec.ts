@@ -101,6 +101,11 @@ const TOTAL = { command: 'record-provider-total', ...ofTotal, period: '2026-04',
 const SHARING = { command: 'set-cost-sharing', policyId: 'rest', costs: { unattributed: true } };
 const PAYMENT = { tenantId: 't1', currency: 'USD', at: '2026-07-01T00:00:00Z' };
 const TRANSFER = { payerId: 'holding', currency: 'USD', at: '2026-07-01T00:00:00Z', amount: '5.00' };
+/** Of one that t1 is to pay itself. */
+const CONSOLIDATED = {
+  ...{ command: 'issue-consolidated-invoice', payerId: 't1', currency: 'USD', at: '2026-07-01T00:00:00Z' },
+  invoiceIds: ['INV-000001'],
+};
 const MAPPING = { command: 'set-kind-mapping', provider: 'p', kind: 'vm' };
 
 describe('a replay from nothing', () => {
@@ -131,6 +136,8 @@ describe('a replay from nothing', () => {
         ...{ command: 'withdraw', what: 'record-transfer', payerId: 'holding', currency: 'USD', transferId: 'never' },
         reason: 'never',
       },
+      CONSOLIDATED,
+      { command: 'void-consolidated-invoice', consolidatedInvoiceId: 'CI-000001', at: '2026-07-01T00:00:00Z' },
       { command: 'set-cost-rate', billingKind: 'cpu', unitCost: '0.01', effectiveFrom: '2026-04-01T00:00:00Z' },
       // May has other terms, and after it those of April hold again.
       { ...SHARING, method: 'even', effectiveFrom: '2026-04-01T00:00:00Z' },

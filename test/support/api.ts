@@ -276,6 +276,11 @@ export class TestApi {
       reason: 'a test',
     };
     await this.command(credit);
+    // Void, so that the invoice is an electronic invoice of its own.
+    await this.command({
+      ...{ command: 'issue-consolidated-invoice', payerId: 'acme', currency: 'USD', at: NOW, invoiceIds: [invoiceId] },
+    });
+    await this.command({ command: 'void-consolidated-invoice', consolidatedInvoiceId: 'CI-000001', at: NOW });
     await this.post('platform_admin', '/api/v1/commands', {
       ...{ command: 'issue-token', tokenId: 'reader', actor: 'acme', role: 'tenant', tenantId: 'acme' },
       expiresAt: '2027-01-01T00:00:00Z',

@@ -58,6 +58,22 @@ export const restRoutes = (api: () => TestApi): RestRoutes =>
     ],
     ['GET /api/v1/credits', { for: READ, query: 'credits', example: () => '/api/v1/credits?tenantId=acme' }],
     [
+      'GET /api/v1/consolidated-invoices',
+      { for: READ, query: 'consolidated-invoices', example: () => '/api/v1/consolidated-invoices?payerId=acme' },
+    ],
+    [
+      'GET /api/v1/consolidated-invoices/:id',
+      { for: READ, query: 'consolidated-invoice', example: () => '/api/v1/consolidated-invoices/CI-000001' },
+    ],
+    [
+      'GET /api/v1/consolidated-invoices/:id/document',
+      {
+        for: READ,
+        query: 'consolidated-invoice-document',
+        example: () => '/api/v1/consolidated-invoices/CI-000001/document',
+      },
+    ],
+    [
       'GET /api/v1/credit-notes',
       { for: READ, query: 'credit-notes', example: () => '/api/v1/credit-notes?tenantId=acme' },
     ],

@@ -41,6 +41,15 @@ export function rootFields(
       },
     ],
     ['credits', { for: READ, rest: () => '/credits' }],
+    ['consolidatedInvoices', { for: READ, rest: () => '/consolidated-invoices' }],
+    [
+      'consolidatedInvoice',
+      { for: READ, given: () => '(id: "CI-000001")', rest: () => '/consolidated-invoices/CI-000001' },
+    ],
+    [
+      'consolidatedInvoiceDocument',
+      { for: READ, given: () => '(id: "CI-000001")', rest: () => '/consolidated-invoices/CI-000001/document' },
+    ],
     ['creditNotes', { for: READ, rest: () => '/credit-notes' }],
     [
       'creditNote',

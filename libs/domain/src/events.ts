@@ -4,6 +4,7 @@ import { commandEventsWith } from './commands/command.js';
 import { costEventsWith } from './costs/cost.js';
 import { providerTotalEventsWith } from './costs/provider-total.js';
 import { inventoryEventsWith } from './inventory/resource.js';
+import { consolidatedEventsWith } from './invoices/consolidated.js';
 import { creditEventsWith } from './invoices/credits.js';
 import { invoiceEventsWith } from './invoices/invoice.js';
 import { lineEventsWith } from './lines/line.js';
@@ -46,6 +47,7 @@ const schemasWith = (id: IdSchema) => ({
   ...lineEventsWith(id),
   ...unbillableEventsWith(id),
   ...invoiceEventsWith(id),
+  ...consolidatedEventsWith(id),
   ...paymentEventsWith(id),
   ...transferEventsWith(id),
   ...creditEventsWith(id),

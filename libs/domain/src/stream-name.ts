@@ -5,8 +5,8 @@ export const LONGEST_NAME = 500;
 
 /** What the names of streams begin with, before "-" and an id. */
 export const STREAM_KINDS = [
-  ...['alert', 'backfill', 'bill', 'billing', 'books', 'budget', 'cost', 'credits', 'deployment', 'estimate'],
-  ...['inventory', 'line'],
+  ...['alert', 'backfill', 'bill', 'billing', 'books', 'budget', 'consolidated', 'cost', 'credits', 'deployment'],
+  ...['estimate', 'inventory', 'line'],
   ...['metering', 'plan', 'proposal', 'rate', 'tenant', 'token', 'unbillable', 'usage', 'webhook'],
 ] as const;
 

@@ -46,6 +46,11 @@ export const zQuarantine = z
   .object({ code: z.string(), message: z.string() })
   .meta({ id: 'Quarantine', description: 'Why a line can’t be rated. The other lines are rated' });
 
+/** What is taxed at one rate, of an invoice or of several. */
+export const zInvoiceTax = z
+  .object({ name: z.string().nullable(), ratePercent: zQuantity, net: zMoney, tax: zMoney })
+  .meta({ id: 'InvoiceTax' });
+
 /** A price in force, and what changed it. */
 export const rowPrice = {
   planId: z.string(),

@@ -148,7 +148,8 @@ async function issuedEvent(
   return ofType(await eventAt(context, at), 'InvoiceIssued').data;
 }
 
-async function eventAt({ core }: QueryContext, at: number): Promise<RecordedEvent> {
+/** The event at a position. */
+export async function eventAt({ core }: QueryContext, at: number): Promise<RecordedEvent> {
   for await (const stored of core.log.readAt([at])) return codec.decode(stored);
   throw new Error(`the log has no event at position ${at}, where a document was issued`);
 }

@@ -1,18 +1,22 @@
 import { z } from 'zod';
 import { conflict } from '#domain/errors';
+import { isPart } from '#domain/invoices/consolidated';
 import { documentNumber } from '#domain/invoices/invoice';
 import { zId } from '#domain/schema';
 import { creditNoteView } from '#billing/invoices/credit-notes';
 import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
 import { completedBuyer, completedSeller } from '#exchange/einvoice/completed';
-import { firstWritable } from '#exchange/einvoice/einvoice';
-import { type Context, type Issued, ofCreditNote, ofInvoice } from '#exchange/einvoice/from-documents';
+import { firstWritable, type Written } from '#exchange/einvoice/einvoice';
+import { type Context, type Issued, ofConsolidated, ofCreditNote, ofInvoice } from '#exchange/einvoice/from-documents';
 import { type Format, type ProfileName, PROFILES_OF } from '#exchange/einvoice/profiles';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
+import type { ConsolidatedInvoiceRow } from '#projections/consolidated-invoices/consolidated-invoices.table';
 import type { CreditNoteRow, InvoiceRow } from '#projections/invoices/invoices.table';
 import { readTenants } from '#projections/tenants/tenants.read';
 import type { History } from '#read-model/read-models';
 import { detailsOf } from './corrected-details.js';
+import { consolidatedParts } from './consolidated-documents.js';
+import { consolidatedSeen } from './consolidated-invoices.js';
 import { visibleCreditNote } from './credit-notes.js';
 import type { Operations } from './declared.js';
 import { partiesOf } from './documents.js';
@@ -29,7 +33,7 @@ const shared = { roles: READERS, media: 'application/xml' as const, answer: zXml
 export const invoiceUbl = defineQuery({
   ...shared,
   name: 'invoice-ubl',
-  summary: 'One issued invoice, by id or number, as an electronic invoice in UBL 2.1',
+  summary: 'One issued or consolidated invoice, by id or number, as an electronic invoice in UBL 2.1',
   path: 'invoices/:id/ubl',
   params: zUbl,
   example: { id: INVOICE },
@@ -39,7 +43,7 @@ export const invoiceUbl = defineQuery({
 export const invoiceCii = defineQuery({
   ...shared,
   name: 'invoice-cii',
-  summary: 'One issued invoice, by id or number, as a cross industry invoice (the XML of Factur-X)',
+  summary: 'One issued or consolidated invoice, by id or number, as a cross industry invoice (the XML of Factur-X)',
   path: 'invoices/:id/cii',
   params: zCii,
   example: { id: INVOICE },
@@ -67,12 +71,31 @@ export const creditNoteCii = defineQuery({
 });
 
 async function invoiceXml(context: QueryContext, id: string, format: Format, profile: ProfileName): Promise<string> {
+  const consolidated = await consolidatedSeen(context, id);
+  if (consolidated !== undefined) return consolidatedXml(context, consolidated, { format, profile });
   const row = await visibleInvoice(context, id);
   const invoice = await invoiceView(context, row);
   assertSendable(invoice);
   const ids = invoice.lines.map(({ deploymentId }) => deploymentId);
   const { then, now } = await saidOf(context, row, ids);
   return firstWritable(ofInvoice(invoice, then), async () => ofInvoice(invoice, await now()), { format, profile });
+}
+
+async function consolidatedXml(context: QueryContext, row: ConsolidatedInvoiceRow, written: Written): Promise<string> {
+  const { core } = context;
+  const { issued, consolidated, sections, payerDetails, ...named } = await consolidatedParts(context, row);
+  if (consolidated.status === 'void')
+    throw conflict(
+      'invoice_void',
+      `consolidated invoice ${consolidated.number} is void. Only issued ones are written.`,
+    );
+  const { details: seller } = await core.keptSeller.of(issued);
+  const then: Context = { ...named, seller, tenant: payerDetails, paidFor: null };
+  return firstWritable(
+    ofConsolidated(consolidated, sections, then),
+    async () => ofConsolidated(consolidated, sections, { ...then, ...(await completed(context, row.payer_id, then)) }),
+    written,
+  );
 }
 
 async function creditNoteXml(context: QueryContext, id: string, format: Format, profile: ProfileName): Promise<string> {
@@ -83,17 +106,19 @@ async function creditNoteXml(context: QueryContext, id: string, format: Format, 
   const { ordinal, issued_at: issuedAt } = invoice;
   const of = { number: ordinal === null ? null : documentNumber('INV', ordinal), issuedAt };
   const { then, now } = await saidOf(context, invoice, ids, row);
-  const completed = async () => ofCreditNote(note, of, await now());
-  return firstWritable(ofCreditNote(note, of, then), completed, { format, profile });
+  const asNow = async () => ofCreditNote(note, of, await now());
+  return firstWritable(ofCreditNote(note, of, then), asNow, { format, profile });
 }
 
-/** Errors: `invoice_not_issued`, `invoice_void`. */
+/** Errors: `invoice_not_issued`, `invoice_void`, `part_of_consolidated_invoice`: tax is stated once. */
 function assertSendable(invoice: InvoiceView): asserts invoice is Issued<InvoiceView> {
   const { status, invoiceId, number, issuedAt } = invoice;
   if (status === 'void')
     throw conflict('invoice_void', `invoice ${number ?? invoiceId} is void. Only issued ones are written.`);
   if (number === null || issuedAt === null)
     throw conflict('invoice_not_issued', `invoice ${invoiceId} is a ${status}. Issue it first.`);
+  if (invoice.consolidatedInvoiceNumber !== null)
+    throw isPart(number, invoice.consolidatedInvoiceNumber, (of) => `Take the electronic invoice of ${of}.`);
 }
 
 interface Said {
@@ -108,7 +133,6 @@ async function saidOf(
   deploymentIds: (string | null)[],
   note?: History<CreditNoteRow>,
 ): Promise<Said> {
-  const { core, position } = context;
   const {
     sellerDetails: seller,
     tenant,
@@ -117,14 +141,22 @@ async function saidOf(
   return {
     then: { ...said, seller, tenant },
     async now() {
-      const [known] = await readTenants(core.db, position, [row.payer_id ?? row.tenant_id]);
-      const details = known === undefined ? undefined : await detailsOf(core, { detailsRef: known.details_ref });
-      return {
-        ...said,
-        seller: completedSeller(seller, core.keptSeller.configured.details),
-        tenant: tenant === null || details === undefined ? tenant : completedBuyer(tenant, details),
-      };
+      return { ...said, ...(await completed(context, row.payer_id ?? row.tenant_id, { seller, tenant })) };
     },
+  };
+}
+
+/** The parties of a document, with what they lacked at its issue as it is now. */
+async function completed(
+  { core, position }: QueryContext,
+  buyerId: string,
+  { seller, tenant }: Pick<Context, 'seller' | 'tenant'>,
+): Promise<Pick<Context, 'seller' | 'tenant'>> {
+  const [known] = await readTenants(core.db, position, [buyerId]);
+  const details = known === undefined ? undefined : await detailsOf(core, { detailsRef: known.details_ref });
+  return {
+    seller: completedSeller(seller, core.keptSeller.configured.details),
+    tenant: tenant === null || details === undefined ? tenant : completedBuyer(tenant, details),
   };
 }
 

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { notFound } from '#domain/errors';
+import { assertNotPart, COLLECTING } from '#domain/invoices/consolidated';
 import { assertVoidable, INVOICE_STATUSES, zSelection } from '#domain/invoices/invoice';
 import { assertUnpaid } from '#domain/invoices/payments';
 import { assertCreditUntaken } from '#domain/invoices/settlement';
 import { zId, zInstant, zText } from '#domain/schema';
+import { readPartOf } from '#projections/consolidated-invoices/consolidated-invoices.read';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { invoicePreview as previewOf, invoiceView, invoiceViews } from '#billing/invoices/invoice-view';
 import { Invoicing } from '#billing/invoices/invoicing';
@@ -25,7 +27,18 @@ import {
   zOptionalIds,
   zPage,
 } from '#ledger/query';
-import { listOf, zAny, zFilter, zMoney, zPosition, zQuantity, zRow, zSpan, zTimestamp } from './answers.js';
+import {
+  listOf,
+  zAny,
+  zFilter,
+  zInvoiceTax,
+  zMoney,
+  zPosition,
+  zQuantity,
+  zRow,
+  zSpan,
+  zTimestamp,
+} from './answers.js';
 import type { Operations } from './declared.js';
 import { APRIL, INVOICE, MID_APRIL } from './story.js';
 
@@ -93,16 +106,20 @@ const voidInvoice = defineCommand({
   example: { invoiceId: FIRST_INVOICE, at: MID_APRIL, reason: 'too early' },
   async handle(call, core) {
     const { invoiceId, at, reason } = call.fields;
-    return new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of, account }) => {
-      assertCreditUntaken(account, invoiceId);
-      assertUnpaid(account, invoiceId);
-      assertVoidable(state, invoiceId, await correctedBy(core, invoiceId));
-      return {
-        events: [
-          { type: 'InvoiceVoided', data: { invoiceId, ...of, at, ...(reason === undefined ? {} : { reason }) } },
-        ],
-      };
-    });
+    const voidIt = async () =>
+      new Invoicing(core).onInvoice(call, invoiceId, async ({ state, invoice: of, account }) => {
+        assertCreditUntaken(account, invoiceId);
+        assertUnpaid(account, invoiceId);
+        assertVoidable(state, invoiceId, await correctedBy(core, invoiceId));
+        await assertNotCollected(core, invoiceId);
+        return {
+          events: [
+            { type: 'InvoiceVoided', data: { invoiceId, ...of, at, ...(reason === undefined ? {} : { reason }) } },
+          ],
+        };
+      });
+    // Nobody collects it meanwhile.
+    return core.together(COLLECTING, voidIt);
   },
 });
 
@@ -110,6 +127,12 @@ const voidInvoice = defineCommand({
 async function correctedBy(core: LedgerCore, invoiceId: string): Promise<string[]> {
   const position = await core.projector.catchUp();
   return readCorrectingInvoices(core.db, position, invoiceId);
+}
+
+/** Errors: `part_of_consolidated_invoice`. */
+async function assertNotCollected(core: LedgerCore, invoiceId: string): Promise<void> {
+  const partOf = await readPartOf(core.db, await core.projector.catchUp(), [invoiceId]);
+  assertNotPart(invoiceId, partOf.get(invoiceId)?.ordinal ?? null);
 }
 
 const zInvoiceLine = z
@@ -141,13 +164,7 @@ const invoiceFields = {
   subtotal: zMoney,
   tax: zMoney,
   total: zMoney,
-  taxes: z
-    .array(
-      z
-        .object({ name: z.string().nullable(), ratePercent: zQuantity, net: zMoney, tax: zMoney })
-        .meta({ id: 'InvoiceTax' }),
-    )
-    .describe('Tax amounts by name and rate'),
+  taxes: z.array(zInvoiceTax).describe('Tax amounts by name and rate'),
   quarantined: z.array(zQuarantinedLine).describe('Lines that could not be rated. They stay open'),
 };
 
@@ -167,6 +184,8 @@ export const zInvoice = z
     creditTaken: zMoney.describe('Amount taken from the credit of the tenant, which comes from invoices below zero'),
     amountDue: zMoney.describe('Amount to pay: total − creditTaken, less credit notes, never below 0; 0 where void'),
     amountPaid: zMoney.describe('What payments pay of the amount due'),
+    consolidatedInvoiceId: z.string().nullable().describe('The consolidated invoice that it is part of. null: none'),
+    consolidatedInvoiceNumber: z.string().nullable(),
     creditNotes: z.array(
       z
         .object({

@@ -26,6 +26,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   chargePeriod: ['period', 'when the charge was used'],
   class: ['enum', 'correction: it corrects an earlier charge; null: it does not'],
   commitments: ['object', 'the least and the most that a period costs'],
+  consolidatedInvoiceId: ['id', 'the consolidated invoice, by its id or number'],
   creditId: ['id', 'the credit or coupon'],
   currency: ['currency', 'ISO 4217, such as USD'],
   date: ['date', 'the UTC day, such as 2026-04-01'],

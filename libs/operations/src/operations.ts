@@ -7,6 +7,8 @@ import { bookOperations } from './books.js';
 import { budgetOperations } from './budgets.js';
 import { commitmentOperations } from './commitments.js';
 import { overrideOperations } from './overrides.js';
+import { consolidatedDocumentOperations } from './consolidated-documents.js';
+import { consolidatedInvoiceOperations } from './consolidated-invoices.js';
 import { costOperations } from './costs.js';
 import { costRateOperations } from './cost-rates.js';
 import { costSharingOperations } from './cost-sharing.js';
@@ -73,11 +75,13 @@ const SUBJECTS: readonly Operations[] = [
   lineOperations,
   invoiceOperations,
   creditNoteOperations,
+  consolidatedInvoiceOperations,
   paymentOperations,
   transferOperations,
   bookOperations,
   statementOperations,
   documentOperations,
+  consolidatedDocumentOperations,
   eInvoiceOperations,
   creditOperations,
   marginOperations,

@@ -26,11 +26,11 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, pageOfRows, READERS, visibleTenant, zOptionalId, zPage } from '#ledger/query';
 import { tenantOf } from '#ledger/tenant';
-import { readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 import { PAYMENT_ORDER, readApplications, readPaymentPage } from '#projections/payments/payments.read';
 import type { PaymentRow } from '#projections/payments/payments.table';
 import { listOf, zMoney, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
+import { invoiceIdsOf } from './invoice-numbers.js';
 import { zOnInvoice } from './invoices.js';
 import { INVOICE } from './story.js';
 
@@ -124,7 +124,7 @@ const recordPayment = defineCommand({
     const { invoiceIds: named, reference: _, ...payment } = call.fields;
     const { tenantId, payerId } = payment;
     if (payerId !== undefined && payerId !== tenantId) tenantOf(await core.book.load(tenantStream(payerId)), payerId);
-    const ids = await idsOf(core, named);
+    const ids = await invoiceIdsOf(core, named);
     return decide(core, call, payment, async (billed) =>
       referring(core, call.fields, (of) => decidePayment(billed, { ...payment, ...of }, ids)),
     );
@@ -152,7 +152,7 @@ const applyPayment = defineCommand({
   },
   async handle(call, core) {
     const { invoiceIds: named, ...payment } = call.fields;
-    const ids = await idsOf(core, named);
+    const ids = await invoiceIdsOf(core, named);
     return decide(core, call, payment, (billed) => decideApplication(billed, payment, ids));
   },
 });
@@ -233,13 +233,6 @@ const payInvoice = defineCommand({
     });
   },
 });
-
-/** The ids of invoices that are named by id or number. A number that no invoice has stays, and is refused. */
-async function idsOf(core: LedgerCore, named: readonly string[] | undefined): Promise<string[] | undefined> {
-  if (named === undefined) return undefined;
-  const position = await core.projector.catchUp();
-  return Promise.all(named.map(async (name) => (await readInvoiceNamed(core.db, position, name))?.invoice_id ?? name));
-}
 
 type Decided = ReturnType<typeof decidePayment>;
 type Decide = (billed: Billed) => Decided | Promise<Decided>;

@@ -11,9 +11,12 @@ const SUBJECTS: Readonly<Record<string, { readonly about: string; readonly paths
   },
   Invoices: {
     about:
-      'Invoices with their lines and documents, owed corrections, credit notes, credits, payments, transfers,' +
-      ' statements, books',
-    paths: ['invoices', 'lines', 'owed', 'credit-notes', 'credits', 'payments', 'transfers', 'statement', 'books'],
+      'Invoices with their lines and documents, owed corrections, credit notes, consolidated invoices, credits,' +
+      ' payments, transfers, statements, books',
+    paths: [
+      ...['invoices', 'lines', 'owed', 'credit-notes', 'consolidated-invoices', 'credits', 'payments', 'transfers'],
+      ...['statement', 'books'],
+    ],
   },
   Margin: {
     about:

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Series } from '#domain/invoices/invoice';
+import type { NumberSeries } from '#domain/invoices/invoice';
 import type { Instant } from '#domain/time/instant';
 import { quarantines } from '#projections/invoices/invoices.read';
 import { at } from '#read-model/at';
@@ -115,8 +115,8 @@ const totals = sqlCheck<Totals>({
   remedy: REBUILD,
 });
 
-const numbers = (table: 'invoices' | 'credit_notes', series: Series): Check =>
-  sqlCheck<{ series: Series; ordinal: number; due: number }>({
+const numbers = (table: 'invoices' | 'credit_notes' | 'consolidated_invoices', series: NumberSeries): Check =>
+  sqlCheck<{ series: NumberSeries; ordinal: number; due: number }>({
     code: 'numbers_have_gaps',
     find: (position) => sql`
       SELECT ${sql.lit(series)} AS series, ordinal, due
@@ -173,6 +173,7 @@ export const BOOKS: readonly Check[] = [
   totals,
   numbers('invoices', 'INV'),
   numbers('credit_notes', 'CN'),
+  numbers('consolidated_invoices', 'CI'),
   credited,
   revenue,
 ];

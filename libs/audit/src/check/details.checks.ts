@@ -42,8 +42,8 @@ type Kind = 'details' | 'seller' | 'reference';
 
 const REFERRING = [
   ...(['TenantRegistered', 'TenantCorrected'] as const),
-  ...(['InvoiceIssued', 'CreditNoteIssued', 'PaymentRecorded', 'RefundRecorded'] as const),
-  'TransferRecorded',
+  ...(['InvoiceIssued', 'CreditNoteIssued', 'ConsolidatedInvoiceIssued'] as const),
+  ...(['PaymentRecorded', 'RefundRecorded', 'TransferRecorded'] as const),
 ] as const;
 
 /**
@@ -71,6 +71,9 @@ async function referred({ core, position }: QueryContext): Promise<Record<Kind, 
       add('details', data.invoiceId, data.detailsRef, data.detailsHash);
       add('details', data.invoiceId, data.payer?.detailsRef, data.payer?.detailsHash);
       add('seller', data.invoiceId, data.sellerRef, data.sellerHash);
+    } else if (type === 'ConsolidatedInvoiceIssued') {
+      add('details', data.consolidatedInvoiceId, data.detailsRef, data.detailsHash);
+      add('seller', data.consolidatedInvoiceId, data.sellerRef, data.sellerHash);
     } else if (type === 'TenantRegistered' || type === 'TenantCorrected')
       add('details', data.tenantId, data.detailsRef, data.detailsHash);
     else if (type === 'CreditNoteIssued') add('seller', data.creditNoteId, data.sellerRef, data.sellerHash);

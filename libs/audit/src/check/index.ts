@@ -4,6 +4,7 @@ import { BILLING } from './billing.checks.js';
 import { BOOKS } from './books.checks.js';
 import { againstTexts, DETAILS_NOTICES } from './details.checks.js';
 import type { Check, Finding } from './finding.js';
+import { CONSOLIDATED } from './consolidated.checks.js';
 import { COST_NOTICES, MARGIN } from './margin.checks.js';
 import { PROPOSAL_NOTICES } from './proposal.checks.js';
 import { SETTLEMENTS } from './settlement.checks.js';
@@ -19,7 +20,16 @@ export interface Checked {
   readonly notices: readonly Finding[];
 }
 
-const FAILURES: readonly Check[] = [...TERMS, ...USAGE, ...BOOKS, ...SETTLEMENTS, ...TRANSFERS, ...BILLING, ...MARGIN];
+const FAILURES: readonly Check[] = [
+  ...TERMS,
+  ...USAGE,
+  ...BOOKS,
+  ...CONSOLIDATED,
+  ...SETTLEMENTS,
+  ...TRANSFERS,
+  ...BILLING,
+  ...MARGIN,
+];
 const NOTICES: readonly Check[] = [...TERM_NOTICES, ...USAGE_NOTICES, ...COST_NOTICES, ...DETAILS_NOTICES];
 
 /**

@@ -173,6 +173,8 @@ function wantedBy({
     case 'WebhookRemoved':
     case 'CostRateSet':
     case 'CostRateCorrected':
+    case 'ConsolidatedInvoiceIssued':
+    case 'ConsolidatedInvoiceVoided':
     case 'PayerSet':
     case 'PayerCorrected':
     case 'PeriodClosed':

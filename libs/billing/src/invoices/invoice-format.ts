@@ -9,6 +9,7 @@ import { isForUsage } from '#domain/prices/refs';
 import { taxAt, type TaxRate } from '#domain/tenants/tenant';
 import { compareInstants } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
+import type { PartOf } from '#projections/consolidated-invoices/consolidated-invoices.read';
 import type { CreditNoteRow, InvoiceRow } from '#projections/invoices/invoices.table';
 import { netText, printFrozen } from './rated-lines.js';
 import type { RowPrice } from './row-prices.js';
@@ -202,6 +203,8 @@ export function printInvoice(
     readonly tenantCredit: Decimal;
     readonly notes: readonly CreditNoteRow[];
     readonly quarantined: readonly Quarantined[];
+    /** The consolidated invoice that it is part of. undefined: none. */
+    readonly partOf: PartOf | undefined;
   },
 ) {
   const { currency } = row;
@@ -224,6 +227,8 @@ export function printInvoice(
     ...(printHeader(row) ?? printTotals(rows, currency)),
     taxes: printTaxes(rows, of.taxes, currency),
     ...printSettlement(row, rows, of.tenantCredit),
+    consolidatedInvoiceId: of.partOf?.id ?? null,
+    consolidatedInvoiceNumber: of.partOf === undefined ? null : documentNumber('CI', of.partOf.ordinal),
     creditNotes: of.notes.map((note) => printNote(note, currency)),
     quarantined: of.quarantined,
   };

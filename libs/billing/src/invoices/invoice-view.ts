@@ -13,6 +13,7 @@ import {
   readFrozenRows,
   readTenantCredits,
 } from '#projections/invoices/invoices.read';
+import { readPartOf } from '#projections/consolidated-invoices/consolidated-invoices.read';
 import type { InvoiceRow } from '#projections/invoices/invoices.table';
 import { payerFor } from '#domain/tenants/payer';
 import { positionsOf } from '#read-model/at';
@@ -85,6 +86,7 @@ export async function invoiceViews(
   );
   const creditOf = await tenantCredits(context, drafts);
   const notes = Map.groupBy(await readCreditNotesOf(core.db, position, ids), ({ invoice_id }) => invoice_id);
+  const partOf = await readPartOf(core.db, position, ids);
   return found.map(({ row, account, claimed }, index) => {
     const id = row.invoice_id;
     const quantities = new Map((parts[index] ?? []).flatMap((of) => quantitiesOf(of, usage)));
@@ -95,6 +97,7 @@ export async function invoiceViews(
       taxes: account.taxes,
       tenantCredit: creditOf(row),
       notes: notes.get(id) ?? [],
+      partOf: partOf.get(id),
       quarantined: ratedOf.get(id)?.quarantined ?? row.quarantined ?? [],
     });
   });

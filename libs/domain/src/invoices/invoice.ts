@@ -82,7 +82,7 @@ export const isSelected = (
   (subscriptionIds?.includes(line.subscriptionId) ?? true) && (billingKinds?.includes(line.billingKind) ?? true);
 
 /** The seller as it was then. Absent: none was configured, or the document is older than these fields. */
-const zSellerRef = { sellerRef: z.uuid().optional(), sellerHash: z.string().optional() };
+export const zSellerRef = { sellerRef: z.uuid().optional(), sellerHash: z.string().optional() };
 
 const zQuarantined = z.object({ lineId: z.uuid(), code: z.string(), message: z.string() });
 
@@ -326,8 +326,10 @@ const unknownInvoice = (invoiceId: string) => notFound('unknown_invoice', `invoi
 
 /** Invoices and credit notes have a series of numbers each, without gaps. */
 export type Series = 'INV' | 'CN';
+/** So have consolidated invoices, which have no rows of their own. */
+export type NumberSeries = Series | 'CI';
 
-export function documentNumber(series: Series, ordinal: number): string {
+export function documentNumber(series: NumberSeries, ordinal: number): string {
   if (ordinal < 1) throw invalid('invoice_ordinal', 'numbers begin at 1');
   return `${series}-${String(ordinal).padStart(6, '0')}`;
 }

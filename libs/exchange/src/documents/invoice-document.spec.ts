@@ -59,6 +59,8 @@ const INVOICE: InvoiceView = {
   creditTaken: '0.00',
   amountPaid: '0.00',
   amountDue: '29.70',
+  consolidatedInvoiceId: null,
+  consolidatedInvoiceNumber: null,
   creditNotes: [],
   quarantined: [],
 };

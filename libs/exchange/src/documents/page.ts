@@ -22,6 +22,8 @@ export interface DocumentPage {
   /** `Invoice INV-000001`. */
   readonly title: string;
   readonly mark: Mark | null;
+  /** What must be read before anything else. Default: nothing. */
+  readonly notice?: string;
   /** The seller as configured: free text, with its line breaks. null: not configured. */
   readonly seller: string | null;
   /** null: erased. */
@@ -58,6 +60,7 @@ export function documentPage(page: DocumentPage): string {
 ${mark === null ? '' : html`<div class="watermark" aria-hidden="true"><span>${mark.word}</span></div>`}
 <header class="heading"><h1>${title}</h1>${from}</header>
 ${mark === null ? '' : html`<p class="mark"><strong>${mark.word}</strong>${mark.says}</p>`}
+${page.notice === undefined ? '' : html`<p class="mark">${page.notice}</p>`}
 <section class="parties">
 <div><h2>To</h2><p class="tenant">${name}</p>${detailsOf(page.tenant)}<p>Account ${tenantId}</p></div>
 <dl>${facts.map(([fact, value]) => html`<dt>${fact}</dt><dd>${value}</dd>`)}</dl>

@@ -61,8 +61,13 @@ export const quietly = (remark = ''): Html | string =>
   remark === '' ? '' : html` <span class="quiet">· ${remark}</span>`;
 
 /** A heading row over all columns of the table. */
-export function headingRow(kind: 'section' | 'line' | 'part', columns: number, title: string, quiet = ''): Html {
-  const scope = kind === 'section' ? 'rowgroup' : 'row';
+export function headingRow(
+  kind: 'tenant' | 'invoice' | 'section' | 'line' | 'part',
+  columns: number,
+  title: string,
+  quiet = '',
+): Html {
+  const scope = kind === 'line' || kind === 'part' ? 'row' : 'rowgroup';
   return html`<tr class="${kind}"><th colspan="${columns}" scope="${scope}">${title}${quietly(quiet)}</th></tr>`;
 }
 

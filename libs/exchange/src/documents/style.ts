@@ -18,7 +18,7 @@ p { margin: 0.2rem 0; }
   break-inside: avoid; }
 .heading > *, .parties > * { flex: 1; min-width: 0; }
 .seller, .address { white-space: pre-line; }
-.tenant { font-size: 1.15em; font-weight: 600; }
+p.tenant { font-size: 1.15em; font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; margin: 0; }
 dt { color: #555; }
 dd { margin: 0; }
@@ -42,7 +42,9 @@ td.figure { white-space: nowrap; }
 tr.section th { padding-top: 1rem; font-weight: 700; font-size: 1.05em; border-bottom: 1px solid #c9ced6; }
 tr.line th { padding-top: 0.5rem; font-weight: 600; }
 tr.part th { padding-left: 1.2rem; }
-tr.section, tr.line, tr.part { break-after: avoid; }
+tr.tenant th { padding-top: 1.6rem; font-weight: 700; font-size: 1.3em; border-bottom: 2px solid #16191d; }
+tr.invoice th { padding-top: 1.1rem; font-weight: 700; font-size: 1.15em; }
+tr.tenant, tr.invoice, tr.section, tr.line, tr.part { break-after: avoid; }
 tr.row td:first-child { padding-left: 1.2rem; min-width: 28mm; }
 tr.row.of-part td:first-child { padding-left: 2.2rem; }
 tr.sum th, tr.sum td { border-top: 1px solid #c9ced6; font-weight: 600; }

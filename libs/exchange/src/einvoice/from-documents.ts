@@ -5,9 +5,11 @@ import { isForUsage } from '#domain/prices/refs';
 import { clockAt } from '#domain/time/calendar';
 import { type Instant, lastInstantBefore } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
+import type { ConsolidatedView } from '#billing/invoices/consolidated';
 import type { CreditNoteView } from '#billing/invoices/credit-notes';
 import type { InvoiceView } from '#billing/invoices/invoice-view';
 import type { Details } from '#ledger/tenant-details';
+import type { TenantSection } from '../documents/consolidated-document.js';
 import { type PaidFor, paidForText } from '../documents/invoice-document.js';
 import { deploymentText, itemText, refText } from '../documents/rows.js';
 import { isVatId, unitCode } from './codes.js';
@@ -27,24 +29,62 @@ export interface Context {
 
 /** An issued invoice in the terms of the norm. Its amounts are those that were frozen. */
 export function ofInvoice(invoice: Issued<InvoiceView>, context: Context): EInvoice {
-  const { number, issuedAt, dueAt, currency, creditTaken, total } = invoice;
   const rows = invoice.lines.flatMap((line) => line.rows.map((row): Billed => ({ line, row })));
-  const corrected = [...new Set(rows.flatMap(({ row }) => row.correctsInvoices ?? []))];
-  const paid = decimal(creditTaken).eq(ZERO) ? null : creditTaken;
+  return { ...issuedOf(rows, invoice, context), note: paidForNote(context), preceding: correctedBy(rows) };
+}
+
+/** A consolidated invoice in the terms of the norm: all rows of its invoices, each with its tenant and its invoice. */
+export function ofConsolidated(
+  consolidated: ConsolidatedView,
+  sections: readonly TenantSection[],
+  context: Context,
+): EInvoice {
+  const rows = sections.flatMap((section) =>
+    section.invoices.flatMap((invoice) =>
+      invoice.lines.flatMap((line) =>
+        line.rows.map((row): Billed => ({
+          ...{ line, row, timeZone: section.timeZone },
+          note: `Services for ${paidForText(section)}, invoice ${invoice.number ?? ''}`,
+        })),
+      ),
+    ),
+  );
+  const collected = new Set(sections.flatMap(({ invoices }) => invoices.map((invoice) => invoice.number ?? '')));
+  return {
+    ...issuedOf(rows, consolidated, context),
+    note: `Takes the place of ${[...collected].join(', ')}`,
+    // One of its own invoices does not precede it.
+    preceding: correctedBy(rows).filter(({ number }) => !collected.has(number)),
+  };
+}
+
+/** What was issued, but for what it says of other documents. */
+function issuedOf(
+  rows: readonly Billed[],
+  issued: Pick<Issued<InvoiceView>, 'number' | 'issuedAt' | 'dueAt' | 'currency' | 'creditTaken' | keyof Totals>,
+  context: Context,
+): Omit<EInvoice, 'note' | 'preceding'> {
+  const { number, issuedAt, dueAt, currency, creditTaken, total } = issued;
   const due = decimal(total).minus(decimal(creditTaken));
   return {
-    ...documentOf(rows, invoice, context, 1),
+    ...documentOf(rows, issued, context, 1),
     number,
     issueDate: dateOf(issuedAt, context.timeZone),
     typeCode: '380',
     dueDate: dueAt === null ? null : dateOf(dueAt, context.timeZone),
     paymentTerms: context.seller.paymentTerms ?? null,
-    note: paidForNote(context),
-    preceding: corrected.map((each) => ({ number: each, issueDate: null })),
     payment: due.gt(ZERO) ? transferTo(context.seller, currency) : SET_OFF,
-    totals: { ...totalsOf(invoice), paid, due: moneyText(due, currency) },
+    totals: {
+      ...totalsOf(issued),
+      paid: decimal(creditTaken).eq(ZERO) ? null : creditTaken,
+      due: moneyText(due, currency),
+    },
   };
 }
+
+/** The invoices that rows correct. */
+const correctedBy = (rows: readonly Billed[]): EInvoice['preceding'] =>
+  [...new Set(rows.flatMap(({ row }) => row.correctsInvoices ?? []))].map((number) => ({ number, issueDate: null }));
 
 const paidForNote = ({ paidFor }: Context): string | null =>
   paidFor === null ? null : `Services for ${paidForText(paidFor)}`;
@@ -97,7 +137,9 @@ export type Issued<View extends { number: string | null; issuedAt: Instant | nul
   readonly issuedAt: Instant;
 };
 
-const totalsOf = ({ subtotal, tax, total }: { subtotal: string; tax: string; total: string }) => ({
+type Totals = Pick<InvoiceView, 'subtotal' | 'tax' | 'total'>;
+
+const totalsOf = ({ subtotal, tax, total }: Totals) => ({
   lines: subtotal,
   withoutTax: subtotal,
   tax,
@@ -131,6 +173,10 @@ interface Billed {
     readonly deploymentId: string | null;
   };
   readonly row: Row;
+  /** What the line says beside what it corrects. */
+  readonly note?: string;
+  /** Its days are days there. Default: the time zone of the document. */
+  readonly timeZone?: string;
 }
 
 /** A credit note has negative rows, and shows them above zero. */
@@ -149,23 +195,22 @@ function documentOf(
   const taxes = taxesOf(rows, categoryOf, untaxed, { currency, sign });
   const isTaxed = taxes.every(({ category }) => category !== 'O');
   const buyer = buyerOf(tenant, isTaxed);
-  const periods = rows.map(({ row }) => row.chargePeriod);
   return {
     currency,
     buyerReference: buyerReference ?? null,
-    period: wholeOf(periods.map((period) => daysOf(period, timeZone))),
+    period: wholeOf(rows.map((each) => daysOf(each.row.chargePeriod, each.timeZone ?? timeZone))),
     seller: sellerOf(seller, isTaxed),
     buyer,
     deliverTo: taxes.some(({ category }) => category === 'K') ? buyer.address : null,
     taxes,
-    lines: rows.map(({ line, row }, index): Line => {
+    lines: rows.map(({ line, row, note, timeZone: own = timeZone }, index): Line => {
       const category = categoryOf(row);
       return {
         id: String(index + 1),
-        note: correctionOf(row),
+        note: [note ?? null, correctionOf(row)].filter((each) => each !== null).join('. ') || null,
         ...amountsOf(row, currency, sign),
         unitCode: unitCode(isOfUnits(row) ? row.unit : undefined),
-        period: daysOf(row.chargePeriod, timeZone),
+        period: daysOf(row.chargePeriod, own),
         category,
         rate: category === 'O' ? null : text(decimal(row.taxRatePercent)),
         name: itemText(line),

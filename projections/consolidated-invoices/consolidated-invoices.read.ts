@@ -1,0 +1,113 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { Instant } from '#domain/time/instant';
+import { isUuid } from '#domain/uuid';
+import { anyOf } from '#read-model/any-of';
+import { at } from '#read-model/at';
+import { keyset, type Rows } from '#read-model/keyset';
+import type { History, ReadModels } from '#read-model/read-models';
+import { ordinalIn } from '../invoices/issued-invoices.read.js';
+import type { InvoiceRow } from '../invoices/invoices.table.js';
+import type { ConsolidatedInvoiceRow } from './consolidated-invoices.table.js';
+
+type Db = Kysely<ReadModels>;
+
+export const CONSOLIDATED_ORDER = keyset<ConsolidatedInvoiceRow>({ ordinal: 'int' });
+
+/** Consolidated invoices of one payer (null: all) and one currency (undefined: any), in the order of issue. */
+export async function readConsolidatedPage(
+  db: Db,
+  position: number,
+  of: { readonly payerId: string | null; readonly currency: string | undefined },
+  { after, limit }: Rows,
+): Promise<History<ConsolidatedInvoiceRow>[]> {
+  let query = db
+    .selectFrom('consolidated_invoices')
+    .selectAll()
+    .where(at(position))
+    .where(CONSOLIDATED_ORDER.after(after));
+  if (of.payerId !== null) query = query.where('payer_id', '=', of.payerId);
+  if (of.currency !== undefined) query = query.where('currency', '=', of.currency);
+  return query.orderBy(CONSOLIDATED_ORDER.order()).limit(limit).execute();
+}
+
+/** A consolidated invoice by its number or its id. undefined: there is none. */
+export async function readConsolidatedNamed(
+  db: Db,
+  position: number,
+  idOrNumber: string,
+): Promise<History<ConsolidatedInvoiceRow> | undefined> {
+  const ordinal = ordinalIn('CI', idOrNumber);
+  if (ordinal === null && !isUuid(idOrNumber)) return undefined;
+  const query = db.selectFrom('consolidated_invoices').selectAll().where(at(position));
+  return ordinal === null
+    ? query.where('consolidated_invoice_id', '=', idOrNumber).executeTakeFirst()
+    : query.where('ordinal', '=', ordinal).executeTakeFirst();
+}
+
+/** The position at which a consolidated invoice was issued. */
+export async function readConsolidatedPosition(db: Db, id: string): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('consolidated_invoices')
+    .select('position_from')
+    .where('consolidated_invoice_id', '=', id)
+    .orderBy('position_from')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.position_from;
+}
+
+/** An invoice, and the consolidated invoice that it is part of. */
+export type MemberInvoice = InvoiceRow & { readonly consolidated_invoice_id: string };
+
+/** The invoices of consolidated invoices: by tenant, then in the order of their numbers. */
+export async function readMembers(db: Db, position: number, ids: readonly string[]): Promise<MemberInvoice[]> {
+  const { rows } = await sql<MemberInvoice>`
+    SELECT m.consolidated_invoice_id, i.*
+    FROM consolidated_invoice_members m
+    JOIN invoices i ON i.invoice_id = m.invoice_id AND ${at(position, 'i')}
+    WHERE m.consolidated_invoice_id = ${anyOf(ids, 'uuid')} AND ${at(position, 'm')}
+    ORDER BY i.tenant_id COLLATE "C", i.ordinal`.execute(db);
+  return rows;
+}
+
+/** SQL: consolidated invoices that are not void, with the ids of their invoices. */
+const liveMembers = (position: number): RawBuilder<unknown> => sql`
+  consolidated_invoice_members m
+  JOIN consolidated_invoices c ON c.consolidated_invoice_id = m.consolidated_invoice_id AND c.voided_at IS NULL
+    AND ${at(position, 'c')} AND ${at(position, 'm')}`;
+
+/** The consolidated invoice that an invoice is part of. */
+export interface PartOf {
+  readonly id: string;
+  readonly ordinal: number;
+}
+
+/** Of these invoices, those that are part of a consolidated invoice that is not void, by invoice. */
+export async function readPartOf(
+  db: Db,
+  position: number,
+  invoiceIds: readonly string[],
+): Promise<ReadonlyMap<string, PartOf>> {
+  const { rows } = await sql<PartOf & { readonly invoice_id: string }>`
+    SELECT m.invoice_id, m.consolidated_invoice_id AS id, c.ordinal
+    FROM ${liveMembers(position)}
+    WHERE m.invoice_id = ${anyOf(invoiceIds, 'uuid')}`.execute(db);
+  return new Map(rows.map(({ invoice_id, ...of }) => [invoice_id, of]));
+}
+
+/**
+ * The invoices that a payer is to pay for others and that were issued by an instant, without those below zero and
+ * those that are part of a consolidated invoice.
+ */
+export async function readCollectable(
+  db: Db,
+  position: number,
+  of: { readonly payerId: string; readonly currency: string; readonly until: Instant },
+): Promise<InvoiceRow[]> {
+  const { rows } = await sql<InvoiceRow>`
+    SELECT i.* FROM invoices i
+    WHERE i.payer_id = ${of.payerId} AND i.currency = ${of.currency} AND i.status = 'issued' AND i.total >= 0
+      AND i.issued_at <= ${of.until} AND ${at(position, 'i')}
+      AND NOT EXISTS (SELECT FROM ${liveMembers(position)} WHERE m.invoice_id = i.invoice_id)`.execute(db);
+  return rows;
+}

@@ -1,0 +1,446 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { instant } from '#domain/time/instant';
+import { COLLECTING, consolidatedStream } from '#domain/invoices/consolidated';
+import type { Caller } from '#ledger/caller';
+import { deployment, plan, subscription, tenant } from '../support/commands.js';
+import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
+import { BUYER } from '../support/parties.js';
+
+/** One document for a payer, of the invoices of several tenants. */
+
+const T = (date: string) => `${date}T00:00:00Z`;
+const tokenOf = (tenantId: string): Caller => ({
+  ...{ actor: tenantId, role: 'tenant', tenantId },
+  now: instant('2026-08-01T00:00:00Z'),
+});
+
+interface Consolidated {
+  readonly consolidatedInvoiceId: string;
+  readonly number: string;
+  readonly status: string;
+  readonly amountDue: string;
+  readonly tenants: readonly { readonly tenantId: string; readonly invoices: readonly { readonly number: string }[] }[];
+}
+
+let test: TestLedger;
+beforeEach(async () => {
+  test = await testLedger({
+    seller: 'Cloud & Sons',
+    sellerDetails: { name: 'Cloud & Sons', countryCode: 'DE', vatId: 'DE987654321', city: 'Bonn', postalCode: '53111' },
+  });
+  const vat = (ratePercent: string) => ({ tax: { name: 'VAT', ratePercent, from: T('2026-01-01') } });
+  await test.apply(
+    tenant('holding', {
+      ...{
+        name: 'Globex Holding',
+        address: 'Main Street 1',
+        paymentTermsDays: 14,
+        eInvoice: BUYER,
+        timeZone: 'Europe/Berlin',
+      },
+    }),
+    tenant('lab', { name: 'Globex Lab', ...vat('20') }),
+    tenant('shop', { name: 'Globex Shop', ...vat('10') }),
+    tenant('kiosk', { name: 'Globex Kiosk', ...vat('20') }),
+    plan('p', '30.00', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '1' } }]),
+    ...['lab', 'shop', 'kiosk'].flatMap((tenantId) => [
+      deployment(`${tenantId}-d`, tenantId),
+      subscription(`${tenantId}-s`, `${tenantId}-d`, 'p'),
+      { command: 'set-payer', tenantId, payerId: 'holding', effectiveFrom: T('2026-03-01') },
+    ]),
+  );
+});
+afterEach(async () => {
+  expect((await test.check()).failures).toEqual([]);
+  await test.close();
+});
+
+async function issue(tenantId: string, asOf = '2026-05-01'): Promise<string> {
+  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(asOf) });
+  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+  const invoiceId = invoices[0]?.invoiceId ?? '';
+  await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
+  return invoiceId;
+}
+const collecting = (at = '2026-05-02', more: object = {}) => ({
+  ...{ command: 'issue-consolidated-invoice', payerId: 'holding', currency: 'USD', at: T(at), ...more },
+});
+const voiding = (consolidatedInvoiceId = 'CI-000001', at = '2026-05-10') => ({
+  ...{ command: 'void-consolidated-invoice', consolidatedInvoiceId, at: T(at), reason: 'one is missing' },
+});
+const collect = async (at?: string, more?: object) => {
+  const [outcome] = await test.apply(collecting(at, more));
+  return outcome as unknown as { status: string; result: { consolidatedInvoiceId: string | null } };
+};
+const consolidated = async (id = 'CI-000001', more: object = {}): Promise<Consolidated> =>
+  test.ask('consolidated-invoice', { id, ...more });
+const numbersIn = ({ tenants }: Consolidated): string[] =>
+  tenants.map(({ tenantId, invoices }) => [tenantId, ...invoices.map(({ number }) => number)].join(' '));
+const issueAll = async () => {
+  for (const tenantId of ['lab', 'shop', 'kiosk']) await issue(tenantId);
+};
+
+describe('a consolidated invoice', () => {
+  it('has the invoices of each tenant apart, and one total', async () => {
+    await issueAll();
+    const done = await collect();
+    expect(done.status).toBe('done');
+    // Each 30.00 for April and May, in advance. lab and kiosk: 60.00 and 20 %. shop: 60.00 and 10 %.
+    const of = (subtotal: string, tax: string, total: string) => ({ subtotal, tax, total });
+    const section = (tenantId: string, number: string, figures: object & { total: string }) => ({
+      ...{ tenantId, ...figures },
+      invoices: [
+        expect.objectContaining({ number, status: 'issued', ...figures, amountDue: figures.total, amountPaid: '0.00' }),
+      ],
+    });
+    expect(await consolidated()).toEqual({
+      ...{ consolidatedInvoiceId: done.result.consolidatedInvoiceId, number: 'CI-000001', status: 'issued' },
+      ...{ payerId: 'holding', currency: 'USD', issuedAt: T('2026-05-02'), voidedAt: null },
+      // 14 days, as agreed with the payer.
+      dueAt: T('2026-05-16'),
+      tenants: [
+        section('kiosk', 'INV-000003', of('60.00', '12.00', '72.00')),
+        section('lab', 'INV-000001', of('60.00', '12.00', '72.00')),
+        section('shop', 'INV-000002', of('60.00', '6.00', '66.00')),
+      ],
+      taxes: [
+        { name: 'VAT', ratePercent: '20', net: '120.00', tax: '24.00' },
+        { name: 'VAT', ratePercent: '10', net: '60.00', tax: '6.00' },
+      ],
+      ...of('180.00', '30.00', '210.00'),
+      ...{ creditTaken: '0.00', amountDue: '210.00', amountPaid: '0.00' },
+    });
+    expect(await test.ask('invoice', { id: 'INV-000002' })).toMatchObject({
+      consolidatedInvoiceId: done.result.consolidatedInvoiceId,
+      consolidatedInvoiceNumber: 'CI-000001',
+    });
+    // The same again finds it. There is nothing else to collect.
+    expect(await collect()).toMatchObject({ status: 'unchanged', result: done.result });
+    expect(await collect('2026-05-03')).toMatchObject({ status: 'unchanged', result: { consolidatedInvoiceId: null } });
+    await issue('lab', '2026-06-01');
+    await collect('2026-06-01');
+    expect(numbersIn(await consolidated('CI-000002'))).toEqual(['lab INV-000004']);
+    const { items } = await test.ask<{ items: Consolidated[] }>('consolidated-invoices', { payerId: 'holding' });
+    expect(items.map(({ number }) => number)).toEqual(['CI-000001', 'CI-000002']);
+    expect(await test.ask('consolidated-invoices', { currency: 'EUR' })).toMatchObject({ items: [] });
+    expect(await test.ask('consolidated-invoices', { payerId: 'lab' })).toMatchObject({ items: [] });
+  });
+
+  it('shows what is left to pay after credit notes and payments', async () => {
+    await issueAll();
+    await collect();
+    const before = String(await test.core.projector.catchUp());
+    await test.apply(
+      // 6.00 and 20 %: 7.20.
+      {
+        ...{ command: 'create-credit-note', invoiceId: 'INV-000001', at: T('2026-05-20'), amount: '6.00' },
+        reason: 'outage',
+      },
+      { command: 'pay-invoice', invoiceId: 'INV-000002', at: T('2026-05-21') },
+    );
+    expect(await consolidated()).toMatchObject({ total: '210.00', amountDue: '202.80', amountPaid: '66.00' });
+    expect(await consolidated('CI-000001', { asOf: before })).toMatchObject({
+      amountDue: '210.00',
+      amountPaid: '0.00',
+    });
+    const page = await test.ask<string>('consolidated-invoice-document', { id: 'CI-000001' });
+    expect(page).toContain('<th colspan="7" scope="row">Credit notes</th><td class="figure">-7.20</td>');
+    expect(page).toContain('<th colspan="7" scope="row">Payments</th><td class="figure">-66.00</td>');
+    // 202.80 − 66.00
+    expect(page).toContain('<th colspan="7" scope="row">Amount due, USD</th><td class="figure">136.80</td>');
+    expect(page).toContain('CN-000001 of invoice INV-000001, issued 2026-05-20 02:00: outage');
+    await test.apply(
+      { command: 'pay-invoice', invoiceId: 'INV-000001', at: T('2026-05-22') },
+      { command: 'pay-invoice', invoiceId: 'INV-000003', at: T('2026-05-22') },
+    );
+    expect(await consolidated()).toMatchObject({ status: 'paid', amountDue: '202.80', amountPaid: '202.80' });
+  });
+
+  it('is a document with a section for each tenant', async () => {
+    await issueAll();
+    await collect();
+    const page = await test.ask<string>('consolidated-invoice-document', { id: 'CI-000001' });
+    expect(page).toContain('<h1>Consolidated invoice CI-000001</h1>');
+    expect(page).toContain('<h2>To</h2><p class="tenant">Globex Holding</p><p class="address">Main Street 1</p>');
+    expect(page).toContain('<dt>Due</dt><dd>2026-05-16 02:00</dd>');
+    const headings = [...page.matchAll(/<tr class="(?:tenant|invoice)"><th[^>]*>([^<]*)/g)].map(([, text]) =>
+      text?.trim(),
+    );
+    expect(headings).toEqual([
+      ...['Globex Kiosk (kiosk)', 'Invoice INV-000003', 'Globex Lab (lab)', 'Invoice INV-000001'],
+      ...['Globex Shop (shop)', 'Invoice INV-000002', 'All invoices'],
+    ]);
+    expect(page).toContain('days and times are those of UTC');
+    expect(page).toContain('VAT 20 % on 120.00</th><td class="figure">24.00</td>');
+    expect(page).toContain('VAT 10 % on 60.00</th><td class="figure">6.00</td>');
+    expect(page).toContain('Total, USD</th><td class="figure">210.00</td>');
+    expect(page).toContain('Amount due, USD</th><td class="figure">210.00</td>');
+    const own = await test.ask<string>('invoice-document', { id: 'INV-000001' });
+    expect(own).toContain('Part of consolidated invoice CI-000001. Pay that one.');
+    await expect(test.ask('invoice-ubl', { id: 'INV-000001' })).rejects.toMatchObject({
+      code: 'part_of_consolidated_invoice',
+      message:
+        'invoice INV-000001 is part of the consolidated invoice CI-000001.' +
+        ' Take the electronic invoice of CI-000001.',
+    });
+  });
+
+  it('is one electronic invoice, whose lines name their tenants', async () => {
+    await issueAll();
+    const before = String(await test.core.projector.catchUp());
+    await collect();
+    const xml = await test.ask<string>('invoice-ubl', { id: 'CI-000001' });
+    const every = (element: string): string[] =>
+      [...xml.matchAll(new RegExp(`<cbc:${element}(?: [^>]*)?>([^<]*)</cbc:${element}>`, 'g'))].map(
+        ([, of]) => of ?? '',
+      );
+    expect(every('ID')[0]).toBe('CI-000001');
+    // Each invoice has the fees of April and May.
+    const note = (tenant: string, number: string): string => `Services for ${tenant}, invoice ${number}`;
+    expect(every('Note')).toEqual([
+      'Takes the place of INV-000003, INV-000001, INV-000002',
+      ...Array.from({ length: 2 }, () => note('Globex Kiosk (kiosk)', 'INV-000003')),
+      ...Array.from({ length: 2 }, () => note('Globex Lab (lab)', 'INV-000001')),
+      ...Array.from({ length: 2 }, () => note('Globex Shop (shop)', 'INV-000002')),
+    ]);
+    // 24.00 of 120.00 and 6.00 of 60.00, as they were frozen.
+    expect(every('TaxAmount')).toEqual(['30.00', '24.00', '6.00']);
+    expect(every('TaxableAmount')).toEqual(['120.00', '60.00']);
+    expect(every('PayableAmount')).toEqual(['210.00']);
+    expect(every('RegistrationName')).toEqual(['Cloud &amp; Sons', 'Globex Holding']);
+    expect(await test.ask<string>('invoice-cii', { id: 'CI-000001' })).toContain(
+      '<ram:Content>Services for Globex Lab (lab), invoice INV-000001</ram:Content>',
+    );
+    await expect(test.ledger.ask('invoice-ubl', { id: 'CI-000001' }, tokenOf('lab'))).rejects.toMatchObject({
+      code: 'unknown_invoice',
+    });
+    expect(await test.ask<string>('invoice-ubl', { id: 'INV-000001', asOf: before })).toContain('INV-000001');
+    await test.apply(voiding());
+    await expect(test.ask('invoice-ubl', { id: 'CI-000001' })).rejects.toMatchObject({ code: 'invoice_void' });
+    expect(await test.ask<string>('invoice-ubl', { id: 'INV-000001' })).toContain('INV-000001');
+  });
+
+  it('is refused as an electronic invoice where its tax, rounded on each invoice, is not that of the whole', async () => {
+    for (const tenantId of ['lab', 'kiosk'])
+      await test.apply({
+        ...{ command: 'observe-usage', deploymentId: `${tenantId}-d` },
+        observations: [
+          {
+            ...{ resourceId: 'vm', billingKind: 'hours', granularity: 'day', quantity: '0.02' },
+            period: { start: T('2026-04-01'), end: T('2026-04-02') },
+          },
+        ],
+      });
+    for (const tenantId of ['lab', 'kiosk']) await issue(tenantId);
+    await collect();
+    // Each: 20 % of 60.02 is 12.004. The whole: 20 % of 120.04 is 24.008, and not 24.00.
+    expect(await consolidated()).toMatchObject({ subtotal: '120.04', tax: '24.00' });
+    await expect(test.ask('invoice-ubl', { id: 'CI-000001' })).rejects.toMatchObject({
+      code: 'einvoice_refused',
+      message: expect.stringContaining('BR-CO-17') as unknown,
+    });
+  });
+
+  it('that is void keeps its number, and its invoices can be collected again', async () => {
+    await issueAll();
+    const { result } = await collect();
+    expect(await test.refused({ command: 'void-invoice', invoiceId: 'INV-000001', at: T('2026-05-03') })).toMatchObject(
+      {
+        code: 'part_of_consolidated_invoice',
+        message: expect.stringContaining('Void CI-000001 first (void-consolidated-invoice).') as unknown,
+      },
+    );
+    const before = String(await test.core.projector.catchUp());
+    const [voided] = await test.apply(voiding());
+    expect(voided).toMatchObject({ status: 'done', result });
+    expect((await test.apply(voiding()))[0]).toMatchObject({ status: 'unchanged', result });
+    expect(await consolidated()).toMatchObject({
+      ...{ number: 'CI-000001', status: 'void', voidedAt: T('2026-05-10'), total: '210.00', amountDue: '0.00' },
+    });
+    expect(await consolidated('CI-000001', { asOf: before })).toMatchObject({ status: 'issued', amountDue: '210.00' });
+    const page = await test.ask<string>('consolidated-invoice-document', { id: 'CI-000001' });
+    expect(page).toContain('This consolidated invoice was voided on 2026-05-10 02:00. Do not pay it.');
+    expect(await test.ask('invoice', { id: 'INV-000001' })).toMatchObject({ consolidatedInvoiceId: null });
+    expect(await test.ask('invoice', { id: 'INV-000001', asOf: before })).toMatchObject({
+      consolidatedInvoiceNumber: 'CI-000001',
+    });
+
+    await test.apply({ command: 'void-invoice', invoiceId: 'INV-000001', at: T('2026-05-11') });
+    // The same command: what is left is on a document of its own.
+    const again = await collect();
+    expect(again.status).toBe('done');
+    expect(again.result.consolidatedInvoiceId).not.toBe(result.consolidatedInvoiceId);
+    expect(numbersIn(await consolidated('CI-000002'))).toEqual(['kiosk INV-000003', 'shop INV-000002']);
+    // The void one is shown as it was sent, also with an invoice that is void since.
+    expect(numbersIn(await consolidated())).toEqual(['kiosk INV-000003', 'lab INV-000001', 'shop INV-000002']);
+    const stale = await test.ask<string>('consolidated-invoice-document', { id: 'CI-000001' });
+    expect(stale).toContain('Total, USD</th><td class="figure">210.00</td>');
+    expect(stale).not.toContain('It takes the place of');
+
+    const { outcome } = await test.core.rebuilder.rebuild({ accept: true });
+    expect(outcome).toBe('swapped');
+    expect(numbersIn(await consolidated('CI-000002'))).toEqual(['kiosk INV-000003', 'shop INV-000002']);
+  });
+
+  it('has the invoices that are named, also paid ones and those of the payer itself', async () => {
+    await test.apply(deployment('own-d', 'holding'), subscription('own-s', 'own-d', 'p'));
+    const own = await issue('holding');
+    await issueAll();
+    await test.apply({ command: 'pay-invoice', invoiceId: 'INV-000002', at: T('2026-05-02') });
+    await collect('2026-05-02', { invoiceIds: [own, 'INV-000002'] });
+    expect(numbersIn(await consolidated())).toEqual(['holding INV-000001', 'lab INV-000002']);
+    // The rest, without names.
+    await collect();
+    expect(numbersIn(await consolidated('CI-000002'))).toEqual(['kiosk INV-000004', 'shop INV-000003']);
+  });
+
+  it('refuses invoices that it can’t collect, by name', async () => {
+    await issueAll();
+    await test.apply(tenant('other'), deployment('other-d', 'other'), subscription('other-s', 'other-d', 'p'), {
+      command: 'void-invoice',
+      invoiceId: 'INV-000003',
+      at: T('2026-05-01'),
+    });
+    await issue('other');
+    const [drafted] = await test.apply({ command: 'create-invoice', tenantId: 'shop', asOf: T('2026-06-01') });
+    const { invoices } = (drafted as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
+    const code = async (id: string, at?: string) => (await test.refused(collecting(at, { invoiceIds: [id] }))).code;
+    expect(await code('INV-000003')).toBe('invoice_void');
+    expect(await code('INV-000004')).toBe('addressed_to_another');
+    expect(await code('INV-000009')).toBe('unknown_invoice');
+    expect(await code(invoices[0]?.invoiceId ?? '')).toBe('invoice_not_issued');
+    expect(await code('INV-000001', '2026-04-30')).toBe('invoice_issued_later');
+    await collect();
+    expect(await code('INV-000001')).toBe('part_of_consolidated_invoice');
+    expect(await test.refused({ ...collecting(), payerId: 'nobody' })).toMatchObject({ code: 'unknown_tenant' });
+    expect(await test.refused(voiding('CI-000009'))).toMatchObject({ code: 'unknown_consolidated_invoice' });
+  });
+
+  it('leaves out an invoice below zero, which is credit of its tenant', async () => {
+    const cancelled = { command: 'cancel-subscription', subscriptionId: 'lab-s', at: T('2026-05-01') };
+    await issueAll();
+    await collect();
+    await test.apply(cancelled);
+    // May is given back: −30.00 and 20 %.
+    const credit = await issue('lab', '2026-06-01');
+    expect(await test.ask('invoice', { id: credit })).toMatchObject({ payerId: 'holding', total: '-36.00' });
+    expect(await collect('2026-06-01')).toMatchObject({ status: 'unchanged' });
+    expect(await test.refused(collecting('2026-06-01', { invoiceIds: [credit] }))).toMatchObject({
+      code: 'invoice_below_zero',
+    });
+  });
+
+  it('is seen by its payer alone', async () => {
+    await issueAll();
+    await collect();
+    const seen = async (who: string, name: string, params: object) =>
+      test.ledger.ask(name, { ...params }, tokenOf(who));
+    expect(await seen('holding', 'consolidated-invoices', {})).toMatchObject({ items: [{ number: 'CI-000001' }] });
+    expect(await seen('holding', 'consolidated-invoice', { id: 'CI-000001' })).toMatchObject({ total: '210.00' });
+    expect(await seen('lab', 'consolidated-invoices', {})).toMatchObject({ items: [] });
+    for (const name of ['consolidated-invoice', 'consolidated-invoice-document'])
+      await expect(seen('lab', name, { id: 'CI-000001' })).rejects.toMatchObject({
+        code: 'unknown_consolidated_invoice',
+      });
+    await expect(seen('lab', 'consolidated-invoices', { payerId: 'holding' })).rejects.toMatchObject({
+      code: 'unknown_tenant',
+    });
+  });
+
+  it('is paid by one transfer of its payer, and stays with it', async () => {
+    await issueAll();
+    await collect();
+    // What was issued keeps its payer. The next invoice of lab is its own.
+    await test.apply({ command: 'set-payer', tenantId: 'lab', payerId: null, effectiveFrom: T('2026-05-03') });
+    await issue('lab', '2026-06-01');
+    expect(await collect('2026-06-01')).toMatchObject({ status: 'unchanged', result: { consolidatedInvoiceId: null } });
+    await test.apply({
+      ...{ command: 'record-transfer', payerId: 'holding', currency: 'USD', transferId: 'bank-1' },
+      ...{ amount: '210.00', at: T('2026-05-16') },
+    });
+    expect(await consolidated()).toMatchObject({ status: 'paid', amountDue: '210.00', amountPaid: '210.00' });
+    await test.apply(voiding());
+    expect(await test.ask('invoice', { id: 'INV-000001' })).toMatchObject({
+      ...{ status: 'paid', payerId: 'holding', consolidatedInvoiceId: null },
+    });
+  });
+
+  it('is one of two at the same time: no invoice is in both', async () => {
+    await issueAll();
+    const done = await Promise.all([collect('2026-05-02'), collect('2026-05-03')]);
+    expect(done.map(({ status }) => status).sort()).toEqual(['done', 'unchanged']);
+    expect(numbersIn(await consolidated())).toEqual(['kiosk INV-000003', 'lab INV-000001', 'shop INV-000002']);
+  });
+
+  it('and the void of an invoice are decided one after the other', async () => {
+    await issueAll();
+    // As another process that is about to collect it.
+    const other = await test.core.pool.connect();
+    try {
+      await other.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${COLLECTING}`]);
+      let isDone = false;
+      const voided = test.ledger
+        .execute({ command: 'void-invoice', invoiceId: 'INV-000001', at: T('2026-05-03') }, ADMIN)
+        .finally(() => {
+          isDone = true;
+        });
+      const isWaiting = async (): Promise<boolean> => {
+        const { rowCount } = await other.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+        return (rowCount ?? 0) > 0;
+      };
+      while (!isDone && !(await isWaiting()));
+      await record({ subtotal: '60', tax: '12', total: '72' });
+      await other.query('SELECT pg_advisory_unlock_all()');
+      expect(await voided).toMatchObject({ status: 'refused', error: { code: 'part_of_consolidated_invoice' } });
+    } finally {
+      other.release(true);
+    }
+  });
+});
+
+/** A consolidated invoice of INV-000001, past the rules. */
+async function record(totals: {
+  readonly subtotal: string;
+  readonly tax: string;
+  readonly total: string;
+}): Promise<void> {
+  const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: 'INV-000001' });
+  const { details_ref: detailsRef, details_hash: detailsHash } = await test.core.db
+    .selectFrom('tenants')
+    .selectAll()
+    .where('tenant_id', '=', 'holding')
+    .executeTakeFirstOrThrow();
+  const call = { name: 'test', key: null, bodyHash: '', occurredAt: null, idempotencyKey: null, isKeyed: false };
+  const stream = consolidatedStream('holding', 'USD');
+  const { revision } = await test.core.book.loadAt(stream);
+  const consolidatedInvoiceId = '00000000-0000-4000-8000-000000000001';
+  await test.core.book.appendAt(stream, revision, { ...call, caller: ADMIN }, [
+    {
+      type: 'ConsolidatedInvoiceIssued',
+      data: {
+        ...{ consolidatedInvoiceId, payerId: 'holding', currency: 'USD', issuedAt: instant(T('2026-05-02')) },
+        ...{ invoices: [{ invoiceId, tenantId: 'lab' }], ...totals, detailsRef, detailsHash },
+      },
+    },
+  ]);
+}
+
+it('a check finds totals that differ, and an invoice in two', async () => {
+  await issueAll();
+  await collect();
+  const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: 'INV-000001' });
+  await record({ subtotal: '60', tax: '12', total: '73' });
+  const { failures } = await test.check();
+  expect(failures).toEqual([
+    expect.objectContaining({
+      code: 'consolidated_invoice_differs',
+      message: expect.stringMatching(/^CI-000002 states 73, and its invoices come to 72(\.0+)?$/) as unknown,
+    }),
+    expect.objectContaining({
+      code: 'invoice_wrongly_consolidated',
+      message: `invoice ${invoiceId} (issued) is in CI-000001 and CI-000002, and can be in one`,
+    }),
+  ]);
+  // As the remedy says.
+  await test.apply(voiding('CI-000002'));
+});
