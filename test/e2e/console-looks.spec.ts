@@ -10,6 +10,9 @@ const api = apiForAll();
 let number = '';
 beforeAll(async () => {
   number = await invoiceOfShop(api());
+  // So that the pages of shop and of the invoice show it.
+  const collect = { command: 'issue-consolidated-invoice', payerId: 'shop', currency: 'USD', invoiceIds: [number] };
+  expect((await api().command({ ...collect, at: '2026-05-01T00:00:00Z' })).body).toMatchObject({ status: 'done' });
 });
 afterAll(closeBrowser);
 

@@ -137,6 +137,39 @@ it('says who pays for a tenant, and for whom it pays', async () => {
     await page.goto(`${api().url}/console/tenants/globex`);
     await payer.getByText('Its invoices are addressed to itself.').waitFor();
     await payer.getByRole('row', { name: /^Lab lab 1 Apr 2026 – open/ }).waitFor();
+    await payer.getByText('There is no consolidated invoice for it.').waitFor();
+  });
+});
+
+it('shows the consolidated invoices of a payer, and in which one an invoice is', async () => {
+  const at = '2026-05-01T00:00:00Z';
+  const created = await api().command({ command: 'create-invoice', tenantId: 'lab', asOf: at });
+  const { invoiceId } = z
+    .object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) })
+    .transform(({ result }) => result.invoices[0] ?? { invoiceId: '' })
+    .parse(created.body);
+  const { body } = await api().command([
+    { command: 'issue-invoice', invoiceId, at },
+    { command: 'issue-consolidated-invoice', payerId: 'globex', currency: 'USD', at },
+  ]);
+  expect(body).toEqual([1, 2].map(() => expect.objectContaining({ status: 'done' })));
+  await visited('operator', 'tenants/globex', async (page) => {
+    const row = page.getByRole('table', { name: 'consolidated invoices' }).getByRole('row', { name: /^CI-000002/ });
+    await row.getByText('issued', { exact: true }).waitFor();
+    const opened = page.waitForEvent('popup');
+    await row.getByRole('button', { name: 'Document CI-000002' }).click();
+    await (await opened).getByRole('heading', { name: 'Consolidated invoice CI-000002' }).waitFor();
+    await row.getByRole('link', { name: /^INV-/ }).click();
+    await page.getByText('addressed to Globex globex').waitFor();
+    await page.getByRole('main').getByRole('link', { name: 'CI-000002' }).click();
+    await row.waitFor();
+  });
+  // The payer itself.
+  await visited('globex', 'overview', async (page) => {
+    await page
+      .getByRole('table', { name: 'consolidated invoices' })
+      .getByRole('row', { name: /^CI-000002 issued/ })
+      .waitFor();
   });
 });
 

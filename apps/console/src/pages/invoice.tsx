@@ -1,15 +1,14 @@
-import { Button, Group, ScrollArea, Table, Text } from '@mantine/core';
-import { useState } from 'react';
-import { errorOf } from '#domain/errors';
+import { Group, ScrollArea, Table, Text } from '@mantine/core';
 import type { Invoice, InvoiceLine, Line } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../answers.ts';
 import { moneyText, periodText, quantityText } from '../formats.ts';
-import { useMoment, useNamed } from '../moment.ts';
+import { useNamed } from '../moment.ts';
 import { Commands } from '../parts/commands.tsx';
+import { Document } from '../parts/document.tsx';
 import { Scale } from '../parts/scale.tsx';
-import { Answered, Failure, Figures, Money, Page, Section, Status, When } from '../parts/states.tsx';
+import { Answered, Figures, Money, Page, Section, Status, When } from '../parts/states.tsx';
 import { DataTable, Explain, To } from '../parts/table.tsx';
-import { useIsStaff, useMay, useSession } from '../session.tsx';
+import { useIsStaff, useMay } from '../session.tsx';
 import { useTenants } from '../tenants.ts';
 import { Named } from '../parts/named.tsx';
 
@@ -42,6 +41,12 @@ function Shown({ invoice }: { readonly invoice: Invoice }) {
           <>
             {' · addressed to '}
             <Named kind="tenant" id={invoice.payerId} />
+          </>
+        )}
+        {invoice.consolidatedInvoiceNumber !== null && (
+          <>
+            {' · part of '}
+            <Consolidated number={invoice.consolidatedInvoiceNumber} payerId={invoice.payerId ?? tenantId} />
           </>
         )}
         {' · as of '}
@@ -79,6 +84,11 @@ function Shown({ invoice }: { readonly invoice: Invoice }) {
       {invoice.creditNotes.length > 0 && <CreditNotes invoice={invoice} timeZone={timeZone} />}
     </Page>
   );
+}
+
+/** The consolidated invoice that it is part of, with a link to those of the payer. */
+function Consolidated({ number, payerId }: { readonly number: string; readonly payerId: string }) {
+  return useIsStaff() ? <To path={`/tenants/${encodeURIComponent(payerId)}`}>{number}</To> : number;
 }
 
 function LineSection({
@@ -261,33 +271,5 @@ function CreditNotes({ invoice, timeZone }: { readonly invoice: Invoice; readonl
         ]}
       />
     </Section>
-  );
-}
-
-/** The printable page needs the token in a header, so it is fetched and shown from memory. */
-function Document({ kind, id }: { readonly kind: 'invoiceDocument' | 'creditNoteDocument'; readonly id: string }) {
-  const { client } = useSession();
-  const { asOf } = useMoment();
-  const [failure, setFailure] = useState<Error | null>(null);
-  const open = async (): Promise<void> => {
-    // Opened at once: a browser lets no page open others later.
-    const page = window.open('', '_blank');
-    try {
-      const text = await client[kind]({ id, asOf });
-      const url = URL.createObjectURL(new Blob([text], { type: 'text/html' }));
-      if (page !== null) page.location.href = url;
-      setFailure(null);
-    } catch (error) {
-      page?.close();
-      setFailure(errorOf(error));
-    }
-  };
-  return (
-    <>
-      <Button size="xs" variant="default" aria-label={`Document ${id}`} onClick={() => void open()}>
-        Document
-      </Button>
-      {failure !== null && <Failure error={failure} />}
-    </>
   );
 }

@@ -1,8 +1,9 @@
-import type { Payer } from '../../../../clients/typescript/ledgerline.ts';
+import type { ConsolidatedInvoice, Payer } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
+import { Document } from '../parts/document.tsx';
 import { Named, TENANT } from '../parts/named.tsx';
-import { During, Section } from '../parts/states.tsx';
-import { ListTable } from '../parts/table.tsx';
+import { During, Money, Section, Status, When } from '../parts/states.tsx';
+import { ListTable, To } from '../parts/table.tsx';
 
 /** To whom the invoices of a tenant are addressed, and which others it pays for, over time. */
 export function Payers({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
@@ -37,6 +38,67 @@ export function Payers({ tenantId, zone }: { readonly tenantId: string; readonly
         empty="It pays for no other tenant."
         columns={[{ ...TENANT, title: 'Pays for' }, inForce]}
       />
+      <ConsolidatedInvoices tenantId={tenantId} zone={zone} />
     </Section>
+  );
+}
+
+/** All invoices of a page are read, for their sums. */
+const AT_ONCE = 50;
+
+const numbersIn = ({ tenants }: ConsolidatedInvoice): string[] =>
+  tenants.flatMap(({ invoices }) => invoices.map(({ number }) => number));
+
+/** The documents that collect the invoices which are addressed to a tenant. */
+function ConsolidatedInvoices({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
+  const list = useList('consolidatedInvoices', { payerId: tenantId }, AT_ONCE);
+  return (
+    <ListTable
+      name="consolidated invoices"
+      list={list}
+      keyOf={({ number }) => number}
+      empty="There is no consolidated invoice for it."
+      columns={[
+        { title: 'Consolidated invoice', value: ({ number }) => number },
+        { title: 'Status', value: ({ status }) => status, show: ({ status }) => <Status of={status} /> },
+        {
+          title: 'Issued',
+          value: ({ issuedAt }) => issuedAt,
+          show: ({ issuedAt }) => <When at={issuedAt} timeZone={zone} />,
+        },
+        {
+          title: 'Pay by',
+          value: ({ dueAt }) => dueAt,
+          show: ({ dueAt }) => <When at={dueAt} timeZone={zone} />,
+        },
+        {
+          title: 'Invoices',
+          value: (each) => numbersIn(each).join(' '),
+          show: (each) =>
+            numbersIn(each).map((number) => (
+              <span key={number}>
+                <To path={`/invoices/${number}`}>{number}</To>{' '}
+              </span>
+            )),
+        },
+        {
+          title: 'Total',
+          value: ({ total }) => total,
+          show: ({ total, currency }) => <Money amount={total} currency={currency} />,
+          isNumber: true,
+        },
+        {
+          title: 'Due',
+          value: ({ amountDue }) => amountDue,
+          show: ({ amountDue, currency }) => <Money amount={amountDue} currency={currency} />,
+          isNumber: true,
+        },
+        {
+          title: 'Print',
+          value: () => null,
+          show: ({ number }) => <Document kind="consolidatedInvoiceDocument" id={number} />,
+        },
+      ]}
+    />
   );
 }
