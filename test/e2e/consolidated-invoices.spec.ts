@@ -372,6 +372,35 @@ describe('a consolidated invoice', () => {
     expect(numbersIn(await consolidated())).toEqual(['kiosk INV-000003', 'lab INV-000001', 'shop INV-000002']);
   });
 
+  it('is told to its payer, and not to the billed tenants', async () => {
+    await issueAll();
+    const { result } = await collect();
+    await test.apply(voiding());
+    const told = async (who: string) => {
+      const { items } = (await test.ledger.ask('feed', {}, tokenOf(who))) as {
+        items: readonly { readonly type: string; readonly tenantid: string; readonly data: object }[];
+      };
+      return items
+        .filter(({ type }) => type.startsWith('consolidated_invoice'))
+        .map(({ type, tenantid, data }) => [type, tenantid, data]);
+    };
+    const of = { consolidatedInvoiceId: result.consolidatedInvoiceId, currency: 'USD' };
+    const collected = (tenantId: string) => ({ tenantId, invoiceId: expect.any(String) as unknown });
+    expect(await told('holding')).toEqual([
+      [
+        'consolidated_invoice.issued',
+        'holding',
+        {
+          ...{ ...of, issuedAt: T('2026-05-02'), dueAt: T('2026-05-16') },
+          invoices: ['kiosk', 'lab', 'shop'].map(collected),
+          ...{ subtotal: '180.00', tax: '30.00', total: '210.00' },
+        },
+      ],
+      ['consolidated_invoice.voided', 'holding', { ...of, at: T('2026-05-10'), reason: 'one is missing' }],
+    ]);
+    expect(await told('lab')).toEqual([]);
+  });
+
   it('and the void of an invoice are decided one after the other', async () => {
     await issueAll();
     // As another process that is about to collect it.

@@ -6,6 +6,8 @@ export const MESSAGE_TYPES = [
   'invoice.paid',
   'invoice.payment_withdrawn',
   'credit_note.issued',
+  'consolidated_invoice.issued',
+  'consolidated_invoice.voided',
   'payment.recorded',
   'payment.applied',
   'payment.application_withdrawn',

@@ -38,6 +38,7 @@ const message = (
 /** The event types that messages follow from, without those that change what issued lines come to. */
 export const MESSAGE_EVENTS = [
   ...(['InvoiceDrafted', 'InvoiceIssued', 'InvoiceVoided', 'InvoicePaid', 'InvoicePaymentWithdrawn'] as const),
+  ...(['ConsolidatedInvoiceIssued', 'ConsolidatedInvoiceVoided'] as const),
   ...(['CreditNoteIssued', 'RateCorrected', 'RateWithdrawn', 'RateKeyCorrected', 'DayMetered'] as const),
   ...(['PaymentRecorded', 'PaymentApplied', 'PaymentApplicationWithdrawn', 'PaymentWithdrawn'] as const),
   ...(['RefundRecorded', 'RefundWithdrawn'] as const),
@@ -110,6 +111,17 @@ const messages: Answers<MessageEvent, Message[]> = {
     const { tenantId, creditNoteId, invoiceId, currency, issuedAt, reason } = event.data;
     const data = { creditNoteId, invoiceId, currency, issuedAt, ...amounts(event.data), reason };
     return [message(event, 'credit_note.issued', { tenantId, subject: creditNoteId, data })];
+  },
+  // About the payer: the billed tenants see no consolidated invoice.
+  ConsolidatedInvoiceIssued(event) {
+    const { payerId, consolidatedInvoiceId: id, currency, issuedAt, dueAt = null, invoices } = event.data;
+    const data = { consolidatedInvoiceId: id, currency, issuedAt, dueAt, invoices, ...amounts(event.data) };
+    return [message(event, 'consolidated_invoice.issued', { tenantId: payerId, subject: id, data })];
+  },
+  ConsolidatedInvoiceVoided(event) {
+    const { payerId, consolidatedInvoiceId: id, currency, at, reason = null } = event.data;
+    const data = { consolidatedInvoiceId: id, currency, at, reason };
+    return [message(event, 'consolidated_invoice.voided', { tenantId: payerId, subject: id, data })];
   },
   PaymentRecorded(event) {
     const { tenantId, paymentId, currency, amount, at } = event.data;
