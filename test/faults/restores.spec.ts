@@ -415,6 +415,36 @@ describe('the ledger on a log in Postgres that is not the one of its read models
     });
   });
 
+  it('projects nothing of it onto the read models of the log before, in a worker that was running', async () => {
+    const elsewhere = await testDatabase();
+    const other = await ledgerOn(elsewhere.url);
+    await other.apply(tenant('t5'), tenant('t6'));
+    const events = await Array.fromAsync(other.core.log.readAll(0));
+    await other.close();
+    await elsewhere.drop();
+    await within(async (test) => {
+      const { projector, log } = test.core;
+      const [working, troubles] = [new AbortController(), [] as string[]];
+      const ended = projector.run(working.signal, undefined, ({ message }) => troubles.push(message));
+      const until = async (isReached: () => boolean | Promise<boolean>): Promise<void> => {
+        while (!(await isReached())) await new Promise(setImmediate);
+      };
+      await test.apply(tenant('t4'));
+      await until(async () => (await projector.position()) === 4);
+      await setBack(database, 3);
+      // The worker follows what comes after position 4, and there only the second one is.
+      for (const each of events) await log.append(each.stream, NO_STREAM, [each]);
+      await until(async () => troubles.length > 0 || (await projector.position()) > 4);
+      working.abort();
+      await ended;
+      expect(troubles).toEqual([
+        expect.stringContaining('The read models in ledgerline are at position 4, and the log has another event there'),
+      ]);
+      const { rows } = await database.pool.query('SELECT tenant_id FROM ledgerline.tenants ORDER BY 1');
+      expect(rows).toEqual(['t1', 't2', 't3', 't4'].map((tenantId) => ({ tenant_id: tenantId })));
+    });
+  });
+
   it('serves nothing, also in a process that was running', async () => {
     await within(async (test) => {
       await setBack(database, 2);

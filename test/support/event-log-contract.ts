@@ -189,6 +189,13 @@ export function eventLogContract(name: string, makeLog: () => Promise<LogUnderTe
       expect(await all(log.readAt([]))).toEqual([]);
     });
 
+    it('tells an event at a position by its id and when it was recorded', async () => {
+      const { position } = await log.append(named('a'), NO_STREAM, [event(1)]);
+      const [stored] = await all(log.readAt([position]));
+      expect(await log.stampAt(position)).toMatchObject({ id: id(1), recordedAt: stored?.recordedAt });
+      expect(await log.stampAt(position + 1_000_000)).toBeUndefined();
+    });
+
     it('knows the position of an instant: of the last event recorded at or before it', async () => {
       for (let i = 0; i < 5; i += 1) await log.append(named('a'), i - 1, [event(i)]);
       const events = await all(log.readAll(start, ours()));

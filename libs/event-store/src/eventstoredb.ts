@@ -32,6 +32,7 @@ import {
   type EventLog,
   type NewEvent,
   NO_STREAM,
+  type Stamp,
   type StoredEvent,
   StreamDeleted,
   UnknownOutcome,
@@ -255,6 +256,10 @@ export class EventStoreDbLog implements EventLog {
       const record = await this.firstOf(allFrom(position, this.prefix, '1'));
       if (record?.position === position && 'event' in record) yield record.event;
     }
+  }
+
+  async stampAt(position: number): Promise<Stamp | undefined> {
+    return (await Array.fromAsync(this.readAt([position])))[0];
   }
 
   /** The first event of the server in streams whose names begin so, with its whole name there. */

@@ -7,6 +7,7 @@ import {
   type EventFilter,
   type EventLog,
   type NewEvent,
+  type Stamp,
   type StoredEvent,
   WrongExpectedRevision,
 } from './port.js';
@@ -84,6 +85,10 @@ export class MemoryLog implements EventLog {
   async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     const wanted = new Set(positions);
     yield* this.all.filter(({ position }) => wanted.has(position));
+  }
+
+  async stampAt(position: number): Promise<Stamp | undefined> {
+    return this.all[position - 1];
   }
 
   async close(): Promise<void> {

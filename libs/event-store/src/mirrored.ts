@@ -11,6 +11,7 @@ import {
   type EventFilter,
   type EventLog,
   type NewEvent,
+  type Stamp,
   type StoredEvent,
   UnknownOutcome,
   WrongExpectedRevision,
@@ -126,6 +127,10 @@ export class MirroredLog implements EventLog {
   /** A position is known only after the mirror has assigned it. */
   readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     return this.mirror.readAt(positions);
+  }
+
+  stampAt(position: number): Promise<Stamp | undefined> {
+    return this.mirror.stampAt(position);
   }
 
   /** Also of a stream that EventStoreDB deleted: the server goes on from there. */

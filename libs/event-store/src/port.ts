@@ -39,6 +39,9 @@ export interface EventLog {
   /** The events at these positions, in global order. Positions without an event are skipped. */
   readAt(positions: readonly number[]): AsyncIterable<StoredEvent>;
 
+  /** What tells the event at a position from any other that a restored log may have there. undefined: it has none. */
+  stampAt(position: number): Promise<Stamp | undefined>;
+
   close(): Promise<void>;
 }
 
@@ -79,6 +82,9 @@ export interface StoredEvent extends NewEvent {
    */
   readonly recordedAt: Instant;
 }
+
+/** Derived ids may come again at a position, but not at the same time. */
+export type Stamp = Pick<StoredEvent, 'id' | 'recordedAt'>;
 
 export interface Appended {
   /** Revision of the last event appended. */

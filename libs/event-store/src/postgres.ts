@@ -27,6 +27,7 @@ import {
 } from './postgres.copies.js';
 import { type AnswerRow, type EventRow, outcomesOf, type Page, storedEvent } from './postgres.rows.js';
 import { schemaSql } from './postgres.schema.js';
+import { RECORDED_AT, stampIn } from './postgres.stamps.js';
 import {
   type Appended,
   type EventFilter,
@@ -185,6 +186,8 @@ export class PostgresLog implements EventLog {
       from = last === undefined ? from + PAGE_ROWS : wanted.indexOf(last) + 1;
     }
   }
+
+  readonly stampAt = async (position: number) => stampIn(this.pool, this.schema, position);
 
   /** The bytes of events that are hashed, in (after, upTo] or all, in the order of their positions. */
   leaves(range?: { readonly after: number; readonly upTo: number }): AsyncIterable<Leaf[]> {
@@ -386,13 +389,10 @@ export class PostgresLog implements EventLog {
 
   private async page(where: string, order: 'position' | 'revision', parameters: readonly unknown[]): Promise<Page> {
     const known = this.recent.all();
-    // recorded_at as text from SQL: a JavaScript Date would cut off the microseconds.
     const { rows } = await this.pool.query<EventRow>(
       `select position, stream, revision, event_id, type,
          case when event_id = any ($${parameters.length + 1}::uuid[]) then null else data end as data, metadata,
-         page_bytes, source_position,
-         rtrim(rtrim(to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z' as
-           recorded_at
+         page_bytes, source_position, ${RECORDED_AT} as recorded_at
        from (
          select e.*, octet_length(data) + octet_length(metadata) as bytes,
            sum(octet_length(data) + octet_length(metadata)) over (order by ${order} rows unbounded preceding) as

@@ -1,5 +1,5 @@
 import type { Instant } from '#domain/time/instant';
-import { type EventFilter, type EventLog, NO_STREAM, type StoredEvent } from './port.js';
+import { type EventFilter, type EventLog, NO_STREAM, type Stamp, type StoredEvent } from './port.js';
 
 /** A log as it was when its last event was at a position. Later events are not in it, and nothing is appended to it. */
 export class LogUntil implements EventLog {
@@ -22,6 +22,10 @@ export class LogUntil implements EventLog {
 
   readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     return this.log.readAt(positions.filter((position) => position <= this.until));
+  }
+
+  async stampAt(position: number): Promise<Stamp | undefined> {
+    return position <= this.until ? this.log.stampAt(position) : undefined;
   }
 
   subscribe(): never {

@@ -7,11 +7,12 @@ import { withClient } from '#postgres/client';
 import { READ_ALONE, sharedRead } from '#postgres/batch-loader';
 import { isNotNow, isNotWritable } from '#postgres/connection';
 import { batched } from './batches.js';
+import { Continuity, generationOf } from './continuity.js';
 import { ensurePartitions } from './partitions.js';
 import { haltedBy, isTrouble, LostWriter, OtherVersions, ProjectionHalted, WriterStuck } from './halted.js';
 import type { Halt, Progress, Projected, Projecting, Projection } from './projection.js';
 import { checkpointOf, completeCheckpoint, createReadModels, moveCheckpoint, versionsOf } from './schema.js';
-import { assertSameLog } from './same-log.js';
+import { assertSameLog, OtherLog } from './same-log.js';
 import { KnownSkips } from './skips.js';
 import { KnownWriter, writerLock } from './stuck.js';
 
@@ -33,6 +34,7 @@ export class Projector implements Projecting {
   private underWay: Promise<number | undefined> | undefined;
   private readonly skips: KnownSkips;
   private readonly writer: KnownWriter;
+  private readonly continuity: Continuity;
   private readonly checkpoint = sharedRead(async () => {
     const { rows } = await this.pool.query<{ position: number; versions: string; halted: Halt | null }>(
       `SELECT position, versions, halted FROM ${this.schema}.checkpoint`,
@@ -61,6 +63,7 @@ export class Projector implements Projecting {
     private readonly searchPath = schema,
   ) {
     this.skips = new KnownSkips(log);
+    this.continuity = new Continuity(log, schema);
     this.writer = new KnownWriter(pool, log, schema);
   }
 
@@ -328,7 +331,8 @@ export class Projector implements Projecting {
     try {
       return await this.transaction(client, stored, events);
     } catch (error) {
-      if (stored.length === 1 || error instanceof LostWriter || isNotNow(error)) throw error;
+      if (stored.length === 1 || error instanceof LostWriter || error instanceof OtherLog || isNotNow(error))
+        throw error;
       let at = 0;
       for (const event of stored) at = await this.applyUnlessSkipped(client, [event]);
       return at;
@@ -345,7 +349,9 @@ export class Projector implements Projecting {
     const start = performance.now();
     const generation = await this.ensurePartitions(client, events, first.position);
     try {
-      await this.begin(client, first.position - 1, generation);
+      const after = first.position - 1;
+      const [there] = await Promise.all([this.log.stampAt(after), this.begin(client, after, generation)]);
+      await this.continuity.assert(client, after, generation, there);
       for (const projection of this.projections) {
         try {
           await projection.project(events, client);
@@ -364,6 +370,7 @@ export class Projector implements Projecting {
       });
       if (!isMoved) await this.fenced(client);
       await client.query('COMMIT');
+      this.continuity.projected(last, generation);
       return last.position;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
@@ -375,19 +382,13 @@ export class Projector implements Projecting {
 
   /** Makes the missing partitions of a batch. Returns the generation of the read models that have them. */
   private async ensurePartitions(client: pg.ClientBase, events: readonly RecordedEvent[], at: number): Promise<string> {
-    this.known ??= { generation: await this.generation(client), partitions: new Set() };
+    this.known ??= { generation: await generationOf(client, this.schema), partitions: new Set() };
     const { generation, partitions } = this.known;
     const unseen = this.projections
       .flatMap((projection) => haltedBy(at, projection.name, () => projection.partitions(events)))
       .filter(({ table, month }) => !partitions.has(`${table.name} ${month}`));
     await ensurePartitions(client, this.schema, unseen);
     for (const { table, month } of unseen) partitions.add(`${table.name} ${month}`);
-    return generation;
-  }
-
-  private async generation(client: pg.ClientBase): Promise<string> {
-    const generation = (await checkpointOf(client, this.schema))?.generation ?? null;
-    if (generation === null) throw new Error(`${this.schema} has no complete checkpoint`);
     return generation;
   }
 

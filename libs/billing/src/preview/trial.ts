@@ -9,6 +9,7 @@ import {
   type EventLog,
   NO_STREAM,
   type NewEvent,
+  type Stamp,
   type StoredEvent,
   WrongExpectedRevision,
 } from '#event-store/port';
@@ -107,6 +108,10 @@ class TrialLog implements EventLog {
   async *readAt(positions: readonly number[]): AsyncIterable<StoredEvent> {
     yield* this.log.readAt(positions.filter((position) => position <= this.from));
     yield* this.captured.filter(({ position }) => positions.includes(position));
+  }
+
+  async stampAt(position: number): Promise<Stamp | undefined> {
+    return position > this.from ? this.captured[position - this.from - 1] : this.log.stampAt(position);
   }
 
   subscribe(): never {

@@ -44,6 +44,9 @@ export class MeasuredLog implements EventLog {
   readAt(positions: readonly number[]): ReturnType<EventLog['readAt']> {
     return this.log.readAt(positions);
   }
+  stampAt(position: number): ReturnType<EventLog['stampAt']> {
+    return this.log.stampAt(position);
+  }
   close(): Promise<void> {
     return this.log.close();
   }
