@@ -122,6 +122,60 @@ it('says what a tenant owes so far, with periods also in UTC', async () => {
   });
 });
 
+it('says what a tenant committed itself to, and what it owes', async () => {
+  const { body } = await api().command([
+    tenant('mill', { name: 'Mill' }),
+    deployment('mill-prod', 'mill'),
+    plan('mill', '12.00', [{ billingKind: 'seat', price: { model: 'unit', unitAmount: '2.00' } }]),
+    subscription('mill-sub', 'mill-prod', 'mill'),
+    {
+      ...{ command: 'set-commitment', commitmentId: 'year', subscriptionId: 'mill-sub', tenantId: 'mill' },
+      currency: 'USD',
+      terms: [{ start: '2026-04-01T00:00:00Z', end: '2026-06-01T00:00:00Z', amount: '1000.00' }],
+    },
+    {
+      ...{ command: 'observe-usage', deploymentId: 'mill-prod' },
+      observations: [
+        {
+          ...{ resourceId: 'seat-1', billingKind: 'seat', granularity: 'day', quantity: '100' },
+          period: { start: '2026-04-02T00:00:00Z', end: '2026-04-03T00:00:00Z' },
+        },
+      ],
+    },
+    { command: 'create-invoice', tenantId: 'mill', asOf: '2026-05-01T00:00:00Z', unmetered: 'bill' },
+  ]);
+  const drafted = z.array(z.looseObject({ status: z.literal('done') })).parse(body);
+  const { invoices } = z
+    .object({ invoices: z.array(z.object({ invoiceId: z.string() })) })
+    .parse(drafted.at(-1)?.['result']);
+  const paid = {
+    ...{ command: 'record-payment', tenantId: 'mill', currency: 'USD', paymentId: 'bank-1', amount: '50.00' },
+    ...{ at: '2026-05-05T00:00:00Z', reference: 'transfer 4711' },
+  };
+  await api().command([
+    { command: 'issue-invoice', invoiceId: invoices[0]?.invoiceId, at: '2026-05-01T00:00:00Z' },
+    paid,
+  ]);
+  await visited('operator', 'tenants/mill?accountMonth=2026-05', async (page) => {
+    const commitments = page.getByRole('table', { name: 'commitments' });
+    // 1,000.00 − 100 × 2.00: the base fee does not count
+    await commitments
+      .getByRole('row', { name: /^year .*mill-prod all but base_fee .* \$1,000\.00 \$200\.00 \$800\.00 / })
+      .waitFor();
+    const account = page.getByRole('region', { name: 'Account' });
+    // The fee of May in advance, that of April, and 200.00
+    await account.getByRole('row', { name: /^bank-1 .* transfer 4711 \$50\.00 INV-\d+ \$50\.00 \$0\.00/ }).waitFor();
+    const statement = account.getByRole('table', { name: 'statement of May 2026 in USD' });
+    await statement.getByRole('row', { name: /invoice INV-\d+ .*\$224\.00 \$224\.00$/ }).waitFor();
+    await statement.getByRole('row', { name: /payment bank-1 transfer 4711 -\$50\.00 \$174\.00$/ }).waitFor();
+    const [shown] = await Promise.all([
+      page.waitForEvent('popup'),
+      account.getByRole('button', { name: 'Document statement of May 2026 in USD' }).click(),
+    ]);
+    await shown.getByText('174.00').first().waitFor();
+  });
+});
+
 it('says who pays for a tenant, and for whom it pays', async () => {
   const { body } = await api().command([
     { command: 'set-payer', tenantId: 'lab', payerId: 'globex', effectiveFrom: '2026-04-01T00:00:00Z' },

@@ -30,7 +30,10 @@ function Shown({ invoice }: { readonly invoice: Invoice }) {
       aside={
         <Group>
           <Status of={status} />
-          <Document kind="invoiceDocument" id={number ?? invoiceId} />
+          <Document
+            of={number ?? invoiceId}
+            ask={async (client, asOf) => client.invoiceDocument({ id: invoiceId, asOf })}
+          />
           {mayWrite && <Commands invoice={invoice} />}
         </Group>
       }
@@ -266,7 +269,12 @@ function CreditNotes({ invoice, timeZone }: { readonly invoice: Invoice; readonl
           {
             title: 'Print',
             value: () => null,
-            show: (note) => <Document kind="creditNoteDocument" id={note.number} />,
+            show: (note) => (
+              <Document
+                of={note.number}
+                ask={async (client, asOf) => client.creditNoteDocument({ id: note.number, asOf })}
+              />
+            ),
           },
         ]}
       />

@@ -96,7 +96,9 @@ function ConsolidatedInvoices({ tenantId, zone }: { readonly tenantId: string; r
         {
           title: 'Print',
           value: () => null,
-          show: ({ number }) => <Document kind="consolidatedInvoiceDocument" id={number} />,
+          show: ({ number }) => (
+            <Document of={number} ask={async (client, asOf) => client.consolidatedInvoiceDocument({ id: number, asOf })} />
+          ),
         },
       ]}
     />

@@ -10,7 +10,9 @@ import { ListTable, QUANTITY } from '../parts/table.tsx';
 import { TenantUsageChart } from '../parts/usage-chart.tsx';
 import { BASE_FEE } from '../prices.ts';
 import { useSession } from '../session.tsx';
+import { Account } from './account.tsx';
 import { Budgets } from './budgets.tsx';
+import { Commitments } from './commitments.tsx';
 import { MarginOf } from './tenant-margin.tsx';
 import { InvoiceList } from './invoices.tsx';
 import { Payers } from './payers.tsx';
@@ -46,6 +48,7 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
             </Text>
             <Gathering tenantId={tenantId} zone={tenant.timeZone} />
             <Subscriptions tenantId={tenantId} currencies={currencies} zone={tenant.timeZone} />
+            <Commitments tenantId={tenantId} zone={tenant.timeZone} />
             <Section title="Usage this month">
               <TenantUsageChart tenantId={tenantId} />
             </Section>
@@ -55,6 +58,7 @@ function Tenant({ tenantId }: { readonly tenantId: string }) {
             <Section title="Invoices">
               <InvoiceList tenantId={tenantId} />
             </Section>
+            <Account tenantId={tenantId} currencies={currencies} zone={tenant.timeZone} />
             <Credits tenantId={tenantId} zone={tenant.timeZone} />
           </Page>
         );

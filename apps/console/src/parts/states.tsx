@@ -101,6 +101,10 @@ const COLORS: Readonly<Record<string, string>> = {
   not_imported: WAITING,
   raised: 'red.9',
   cleared: DONE,
+  running: 'blue.8',
+  ended: DONE,
+  upcoming: 'gray.7',
+  not_held: 'gray.7',
 };
 
 export const Status = ({ of }: { readonly of: string }) => (

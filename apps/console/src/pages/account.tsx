@@ -1,0 +1,145 @@
+import { Group, Stack } from '@mantine/core';
+import { midnight } from '#domain/time/calendar';
+import type { StatementEntry } from '../../../../clients/typescript/ledgerline.ts';
+import { useAnswer, useList } from '../answers.ts';
+import { isMonthText, monthOf, monthText } from '../formats.ts';
+import { useNow, useParam } from '../moment.ts';
+import { Document } from '../parts/document.tsx';
+import { MonthInput } from '../parts/month-input.tsx';
+import { Answered, Figures, Money, Section, When } from '../parts/states.tsx';
+import { DataTable, Explain, ListTable, To } from '../parts/table.tsx';
+
+interface OfTenant {
+  readonly tenantId: string;
+  readonly currencies: readonly string[];
+  readonly zone: string;
+}
+
+/** What a tenant owes: its payments, and its statement of a month in each of its currencies. */
+export function Account({ tenantId, currencies, zone }: OfTenant) {
+  const [month, setMonth] = useParam('accountMonth', monthOf(useNow()));
+  return (
+    <Section title="Account">
+      <Stack gap="md">
+        <Payments tenantId={tenantId} zone={zone} />
+        <Group>
+          <MonthInput label="Month of the statement" month={month} set={setMonth} />
+        </Group>
+        {isMonthText(month) &&
+          currencies.map((currency) => (
+            <StatementOf key={currency} tenantId={tenantId} currency={currency} month={month} zone={zone} />
+          ))}
+      </Stack>
+    </Section>
+  );
+}
+
+function Payments({ tenantId, zone }: Omit<OfTenant, 'currencies'>) {
+  const payments = useList('payments', { tenantId });
+  return (
+    <ListTable
+      name="payments"
+      list={payments}
+      keyOf={({ paymentId, currency }) => `${paymentId} ${currency}`}
+      empty="No payment is recorded. Record one with record-payment."
+      columns={[
+        { title: 'Payment', value: ({ paymentId }) => paymentId },
+        { title: 'Paid', value: ({ at }) => at, show: ({ at }) => <When at={at} timeZone={zone} /> },
+        { title: 'Reference', value: ({ reference }) => reference ?? '' },
+        {
+          title: 'Amount',
+          value: ({ amount }) => amount,
+          show: ({ amount, currency }) => <Money amount={amount} currency={currency} />,
+          isNumber: true,
+        },
+        {
+          title: 'Pays',
+          value: ({ applied }) => applied.map(({ number }) => number).join(', '),
+          show: ({ applied, currency }) =>
+            applied.map(({ invoiceId, number, amount, applicationId }) => (
+              <div key={`${invoiceId} ${applicationId ?? ''}`}>
+                <To path={`/invoices/${invoiceId}`}>{number}</To> <Money amount={amount} currency={currency} />
+              </div>
+            )),
+        },
+        {
+          title: 'Not applied',
+          value: ({ unapplied }) => unapplied,
+          show: ({ unapplied, currency }) => <Money amount={unapplied} currency={currency} />,
+          isNumber: true,
+        },
+        {
+          title: 'Refunded',
+          value: ({ refunded }) => refunded,
+          show: ({ refunded, currency }) => <Money amount={refunded} currency={currency} />,
+          isNumber: true,
+        },
+      ]}
+    />
+  );
+}
+
+/** The months of a statement are those of the tenant. */
+const periodOf = (month: string, zone: string): { readonly start: string; readonly end: string } => ({
+  start: midnight(`${month}-01`, zone),
+  end: midnight(`${monthOf(new Date(`${month}-15T00:00:00Z`), 1)}-01`, zone),
+});
+
+interface OfMonth extends Omit<OfTenant, 'currencies'> {
+  readonly currency: string;
+  readonly month: string;
+}
+
+function StatementOf({ tenantId, currency, month, zone }: OfMonth) {
+  const question = { tenantId, currency, ...periodOf(month, zone) };
+  const statement = useAnswer('statement', question);
+  const named = `statement of ${monthText(month)} in ${currency}`;
+  return (
+    <Answered answer={statement}>
+      {({ entries, ...sums }) => (
+        <Stack gap="xs">
+          <Figures
+            of={[
+              ['Opening balance', sums.opening],
+              ['Invoiced', sums.invoiced],
+              ['Voided', sums.voided],
+              ['Credited', sums.credited],
+              ['Paid', sums.paid],
+              ['Refunded', sums.refunded],
+              ['Closing balance', sums.closing],
+            ]}
+            currency={currency}
+          />
+          <Group>
+            <Document of={named} ask={async (client, asOf) => client.statementDocument({ ...question, asOf })} />
+          </Group>
+          <DataTable
+            name={named}
+            rows={entries}
+            keyOf={keyOf}
+            empty={`Nothing was booked in ${monthText(month)} in ${currency}.`}
+            columns={[
+              { title: 'Booked', value: ({ at }) => at, show: ({ at }) => <When at={at} timeZone={zone} /> },
+              { title: 'What', value: ({ type }) => type.replaceAll('_', ' ') },
+              { title: 'Number', value: ({ number }) => number ?? '', show: (entry) => <Numbered of={entry} /> },
+              { title: 'Reference or reason', value: ({ reference, reason }) => reference ?? reason ?? '' },
+              { title: 'Amount', value: ({ amount }) => amount, currency },
+              { title: 'Balance', value: ({ balance }) => balance, currency },
+            ]}
+          />
+        </Stack>
+      )}
+    </Answered>
+  );
+}
+
+const keyOf = ({ type, id, at, number }: StatementEntry): string => `${type} ${id} ${at} ${number ?? ''}`;
+
+function Numbered({ of: { type, id, number } }: { readonly of: StatementEntry }) {
+  if (number === null) return id;
+  return type === 'credit_note' ? (
+    <Explain id={number}>{number}</Explain>
+  ) : (
+    <To path={`/invoices/${number}`}>{number}</To>
+  );
+}
