@@ -50,6 +50,18 @@ describe('the margin of a month', () => {
     });
   });
 
+  it('shows what is first to choose where the address names no choice', async () => {
+    await onPage('&view=soon&by=soon&largest=soon', async (page) => {
+      await page.getByRole('tab', { name: 'Month', selected: true }).waitFor();
+      await page.getByRole('radio', { name: 'tenant', checked: true }).waitFor({ state: 'attached' });
+      await page.getByRole('radio', { name: 'Revenue', checked: true }).waitFor({ state: 'attached' });
+      await page.getByRole('table', { name: 'margin by tenant' }).waitFor();
+    });
+    await onPage('&view=alerts&state=soon', async (page) => {
+      await page.getByRole('radio', { name: 'Raised', checked: true }).waitFor({ state: 'attached' });
+    });
+  });
+
   it('asks for deployments only where they are shown', async () => {
     await onPage('', async (page) => {
       const asked: (string | null)[] = [];

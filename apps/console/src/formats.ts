@@ -52,7 +52,8 @@ export const axisText = (value: number, currency: string | null): string =>
     maximumSignificantDigits: 3,
   }).format(value);
 
-export const isMonthText = (text: string): boolean => /^\d{4}-(0[1-9]|1[0-2])$/.test(text);
+/** There is no year 0, and the month after 9999-12 has no name of four digits. */
+export const isMonthText = (text: string): boolean => /^(?!0000|9999)\d{4}-(0[1-9]|1[0-2])$/.test(text);
 
 export const isZero = (amount: string): boolean => !/[1-9]/.test(amount);
 

@@ -72,6 +72,16 @@ export function useParam(name: string, unlessGiven: string): readonly [string, (
   return [params.get(name) ?? unlessGiven, set];
 }
 
+/** A parameter of the address that is one of some. Where it is none of them, it counts as not given. */
+export function useChoice<Choice extends string>(
+  name: string,
+  choices: readonly Choice[],
+  unlessGiven: Choice,
+): readonly [Choice, (value: string) => void] {
+  const [value, set] = useParam(name, unlessGiven);
+  return [choices.find((each) => each === value) ?? unlessGiven, set];
+}
+
 /** What a page is about: the last part of its address, such as the id of a tenant. */
 export function useNamed(): string {
   const last = usePathname().replace(/\/+$/, '').split('/').at(-1) ?? '';

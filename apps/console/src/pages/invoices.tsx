@@ -1,6 +1,6 @@
 import { Select } from '@mantine/core';
 import { useList } from '../answers.ts';
-import { useParam } from '../moment.ts';
+import { useChoice } from '../moment.ts';
 import { Money, Page, Status, When } from '../parts/states.tsx';
 import { ListTable, To } from '../parts/table.tsx';
 import { useSession } from '../session.tsx';
@@ -12,7 +12,7 @@ const AT_ONCE = 100;
 const STATUSES = ['draft', 'issued', 'paid', 'void'] as const;
 
 export function Invoices() {
-  const [status, setStatus] = useParam('status', '');
+  const [status, setStatus] = useChoice('status', ['', ...STATUSES], '');
   return (
     <Page
       title="Invoices"
@@ -29,7 +29,7 @@ export function Invoices() {
         />
       }
     >
-      <InvoiceList status={STATUSES.find((each) => each === status)} />
+      <InvoiceList status={status === '' ? undefined : status} />
     </Page>
   );
 }

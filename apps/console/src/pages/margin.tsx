@@ -1,7 +1,7 @@
 import { Group, Select, Tabs, Text } from '@mantine/core';
 import { useAnswer } from '../answers.ts';
 import { isMonthText, monthOf } from '../formats.ts';
-import { useNow, useParam } from '../moment.ts';
+import { useChoice, useNow, useParam } from '../moment.ts';
 import { MonthInput } from '../parts/month-input.tsx';
 import { Page } from '../parts/states.tsx';
 import { Alerts } from './margin/alerts.tsx';
@@ -27,7 +27,11 @@ const VIEWS = [
 export function MarginPage() {
   const [month, setMonth] = useParam('month', monthOf(useNow()));
   const [currency, setCurrency] = useParam('currency', 'USD');
-  const [view, setView] = useParam('view', 'month');
+  const [view, setView] = useChoice(
+    'view',
+    VIEWS.map(([name]) => name),
+    'month',
+  );
   const isMonth = isMonthText(month);
   const { data } = useAnswer('margin', isMonth ? withoutDeployments({ month, currency }) : null);
   const currencies = [...new Set([currency, ...(data?.otherCurrencies ?? [])])].sort();

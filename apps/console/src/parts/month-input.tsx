@@ -12,12 +12,23 @@ interface Month {
   readonly isOptional?: boolean;
 }
 
-/** A month such as 2026-04, or what is typed instead, which is said to be none. */
+/**
+ * What a browser takes of a text as a month: nothing of `soon`, of which it warns, and all of it where it has no field
+ * for months.
+ */
+function takenOf(text: string): string {
+  const input = document.createElement('input');
+  input.type = 'month';
+  input.value = text;
+  return input.value;
+}
+
+/** A month such as 2026-04, or what is typed or in the address instead, which is said to be none. */
 export const MonthInput = ({ month, set, isOptional = false, ...labels }: Month) => (
   <TextInput
     {...labels}
     type="month"
-    value={month}
+    value={takenOf(month)}
     error={isMonthText(month) || (isOptional && month === '') ? null : 'Enter a month such as 2026-04'}
     onChange={changing(set)}
   />

@@ -30,7 +30,7 @@ export function TimeMachine() {
             label="Instant (UTC)"
             clearable
             valueFormat="DD MMM YYYY HH:mm"
-            value={isInstant ? asOf.slice(0, 19).replace('T', ' ') : null}
+            value={isInstant ? pickedText(asOf) : null}
             popoverProps={{ withinPortal: false }}
             onChange={(value) => {
               set(value === null ? undefined : `${value.replace(' ', 'T')}Z`);
@@ -51,6 +51,9 @@ export function TimeMachine() {
     </Popover>
   );
 }
+
+/** An instant as the picker reads it: in UTC, without its zone. */
+const pickedText = (instant: string): string => new Date(instant).toISOString().slice(0, 19).replace('T', ' ');
 
 function momentText(asOf: string | undefined): string {
   if (asOf === undefined) return 'now';
@@ -76,7 +79,7 @@ function Positions({ asOf, set }: { readonly asOf: string | undefined; readonly 
           thumbLabel="Log position"
           min={1}
           max={head}
-          defaultValue={at}
+          defaultValue={Math.min(at, head)}
           onChangeEnd={(value) => {
             setChanged(String(value));
             set(String(value));

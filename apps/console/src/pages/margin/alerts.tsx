@@ -1,7 +1,7 @@
 import { Button, SegmentedControl, Stack } from '@mantine/core';
 import type { Alert, MarginAlert } from '../../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../../answers.ts';
-import { useMoment, useParam } from '../../moment.ts';
+import { useChoice, useMoment } from '../../moment.ts';
 import { correctionColumn, useFactChange } from '../../parts/change-fact.tsx';
 import { Section } from '../../parts/states.tsx';
 import { Explain, IN_FORCE, ListTable } from '../../parts/table.tsx';
@@ -16,7 +16,7 @@ const amountText = (when: Alert['when'], value: string): string =>
 
 /** The alerts about margin and cost of all months, and the rules that raise them. */
 export function Alerts({ month, currency }: Shown) {
-  const [state, setState] = useParam('state', 'raised');
+  const [state, setState] = useChoice('state', ['raised', 'cleared'], 'raised');
   return (
     <Stack>
       <Section title="Alerts of all months">
@@ -30,7 +30,7 @@ export function Alerts({ month, currency }: Shown) {
             { value: 'cleared', label: 'Cleared' },
           ]}
         />
-        <Raised state={state === 'cleared' ? 'cleared' : 'raised'} />
+        <Raised state={state} />
       </Section>
       <Section title="Rules">
         <Rules month={month} currency={currency} />

@@ -1,7 +1,7 @@
 import { Group, SegmentedControl, Stack, Text } from '@mantine/core';
 import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { decimal, sum, text } from '#domain/money/decimal';
-import { useParam } from '../../moment.ts';
+import { useChoice } from '../../moment.ts';
 
 const PartBars = lazy(async () => ({ default: (await import('../../charts/part-bars.tsx')).PartBars }));
 
@@ -52,8 +52,7 @@ export function Largest<Amounts extends Name, Row extends Readonly<Record<Amount
   readonly currency: string;
   readonly table: (opened: { readonly key: string } | null) => ReactNode;
 }) {
-  const [wanted, setWanted] = useParam('largest', names[0]);
-  const by = names.find((name) => name === wanted) ?? names[0];
+  const [by, setBy] = useChoice('largest', names, names[0]);
   const [opened, setOpened] = useState<{ readonly key: string } | null>(null);
   // There can be thousands of rows, and a picture is shown again with each of them that is opened.
   const { first, others, sums } = useMemo(() => dividedBy(by, names, rows), [by, names, rows]);
@@ -87,7 +86,7 @@ export function Largest<Amounts extends Name, Row extends Readonly<Record<Amount
                   size="xs"
                   aria-label="Largest by"
                   value={by}
-                  onChange={setWanted}
+                  onChange={setBy}
                   data={names.map((value) => ({ value, label: SERIES[value][0] }))}
                 />
               </Group>

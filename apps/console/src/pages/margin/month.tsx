@@ -3,7 +3,7 @@ import { lazy, Suspense } from 'react';
 import type { Margin } from '../../../../../clients/typescript/ledgerline.ts';
 import { useAnswer } from '../../answers.ts';
 import { isZero, monthOf, monthText } from '../../formats.ts';
-import { useParam } from '../../moment.ts';
+import { useChoice } from '../../moment.ts';
 import { Answered, Figure, Figures, Money, Section } from '../../parts/states.tsx';
 import { DataTable, To } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
@@ -59,9 +59,12 @@ function Trend({ month, currency }: Shown) {
   );
 }
 
+/** By what the parts of a margin are divided. */
+const DIVISIONS = ['tenant', 'deployment', 'kind'] as const;
+
 function Parts({ of }: { readonly of: Margin }) {
   const { currency, overall, unattributed, idle, shared } = of;
-  const [by, setBy] = useParam('by', 'tenant');
+  const [by, setBy] = useChoice('by', DIVISIONS, 'tenant');
   const isShared = shared.length > 0;
   return (
     <Stack>
@@ -78,7 +81,7 @@ function Parts({ of }: { readonly of: Margin }) {
         aria-label="Margin by"
         value={by}
         onChange={setBy}
-        data={['tenant', 'deployment', 'kind']}
+        data={[...DIVISIONS]}
         style={{ alignSelf: 'flex-start' }}
       />
       {by === 'tenant' && <ByTenant of={of} isShared={isShared} />}
