@@ -227,6 +227,35 @@ it('shows the consolidated invoices of a payer, and in which one an invoice is',
   });
 });
 
+it('lists the transfers of a payer, with what each of its tenants got', async () => {
+  const at = '2026-05-01T00:00:00Z';
+  // It is there, or else is drafted and issued.
+  const created = await api().command({ command: 'create-invoice', tenantId: 'lab', asOf: at });
+  const { invoiceId } = z
+    .object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) })
+    .transform(({ result }) => result.invoices[0] ?? { invoiceId: '' })
+    .parse(created.body);
+  const { body } = await api().command([
+    { command: 'issue-invoice', invoiceId, at },
+    {
+      ...{ command: 'record-transfer', payerId: 'globex', currency: 'USD', transferId: 'bank-7', amount: '100.00' },
+      ...{ at: '2026-05-04T00:00:00Z', reference: 'Globex, April', invoiceIds: [invoiceId] },
+    },
+  ]);
+  expect(body).toMatchObject([{}, { status: 'done' }]);
+  await visited('operator', 'tenants/globex', async (page) => {
+    const account = page.getByRole('region', { name: 'Account' });
+    await account
+      .getByRole('row', { name: /^bank-7 4 May 2026.* Globex, April \$100\.00 Lab lab \$100\.00 INV-\d+$/ })
+      .waitFor();
+    // One that sent nothing has no table of transfers.
+    await page.goto(`${api().url}/console/tenants/lab`);
+    await account.getByRole('row', { name: /^bank-7 .* \$100\.00 INV-\d+ \$100\.00/ }).waitFor();
+    await page.waitForLoadState('networkidle');
+    expect(await account.getByRole('table', { name: 'transfers' }).count()).toBe(0);
+  });
+});
+
 it('shows a tenant the time line of what is its own, without events', async () => {
   await visited('tenant', 'overview', async (page, asked) => {
     await page.getByRole('list', { name: 'Plans of acme-sub over time' }).getByText('standard').waitFor();

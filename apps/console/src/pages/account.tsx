@@ -1,11 +1,13 @@
 import { Group, Stack } from '@mantine/core';
+import { Fragment } from 'react';
 import { midnight } from '#domain/time/calendar';
-import type { StatementEntry } from '../../../../clients/typescript/ledgerline.ts';
+import type { StatementEntry, TransferShare } from '../../../../clients/typescript/ledgerline.ts';
 import { useAnswer, useList } from '../answers.ts';
-import { isMonthText, monthOf, monthText } from '../formats.ts';
+import { isMonthText, isZero, moneyText, monthOf, monthText } from '../formats.ts';
 import { useNow, useParam } from '../moment.ts';
 import { Document } from '../parts/document.tsx';
 import { MonthInput } from '../parts/month-input.tsx';
+import { Named } from '../parts/named.tsx';
 import { Answered, Figures, Money, Section, When } from '../parts/states.tsx';
 import { DataTable, Explain, ListTable, To } from '../parts/table.tsx';
 
@@ -15,13 +17,14 @@ interface OfTenant {
   readonly zone: string;
 }
 
-/** What a tenant owes: its payments, and its statement of a month in each of its currencies. */
+/** What a tenant owes: its payments, its transfers for others, and its statement of a month in each currency. */
 export function Account({ tenantId, currencies, zone }: OfTenant) {
   const [month, setMonth] = useParam('accountMonth', monthOf(useNow()));
   return (
     <Section title="Account">
       <Stack gap="md">
         <Payments tenantId={tenantId} zone={zone} />
+        <Transfers payerId={tenantId} zone={zone} />
         <Group>
           <MonthInput label="Month of the statement" month={month} set={setMonth} />
         </Group>
@@ -76,6 +79,66 @@ function Payments({ tenantId, zone }: Omit<OfTenant, 'currencies'>) {
         },
       ]}
     />
+  );
+}
+
+/** What a payer sent at once for several tenants. Most tenants send none: they are shown no empty table. */
+function Transfers({ payerId, zone }: { readonly payerId: string; readonly zone: string }) {
+  const transfers = useList('transfers', { payerId });
+  if (transfers.data?.length === 0) return null;
+  return (
+    <ListTable
+      name="transfers"
+      list={transfers}
+      keyOf={({ transferId, currency }) => `${transferId} ${currency}`}
+      empty="No transfer is recorded. Record one with record-transfer."
+      columns={[
+        { title: 'Transfer', value: ({ transferId }) => transferId },
+        { title: 'Sent', value: ({ at }) => at, show: ({ at }) => <When at={at} timeZone={zone} /> },
+        { title: 'Reference', value: ({ reference }) => reference ?? '' },
+        {
+          title: 'Amount',
+          value: ({ amount }) => amount,
+          show: ({ amount, currency }) => <Money amount={amount} currency={currency} />,
+          isNumber: true,
+        },
+        {
+          title: 'Divided into',
+          value: ({ shares }) => shares.map(({ tenantId }) => tenantId).join(', '),
+          show: ({ shares, currency }) =>
+            shares.map((share) => <Share key={share.tenantId} of={share} currency={currency} />),
+        },
+      ]}
+    />
+  );
+}
+
+function Share({ of, currency }: { readonly of: TransferShare; readonly currency: string }) {
+  const { tenantId, amount, isRecorded, applied, unapplied, refunded } = of;
+  const rest = [
+    [unapplied, 'not applied'],
+    [refunded, 'refunded'],
+  ] as const;
+  return (
+    <div>
+      <Named kind="tenant" id={tenantId} /> <Money amount={amount} currency={currency} />
+      {applied.map(({ invoiceId, number }) => (
+        <Fragment key={invoiceId}>
+          {' '}
+          <To path={`/invoices/${invoiceId}`}>{number}</To>
+        </Fragment>
+      ))}
+      {rest.map(
+        ([left, what]) =>
+          !isZero(left) && (
+            <span key={what}>
+              {' '}
+              ({moneyText(left, currency)} {what})
+            </span>
+          ),
+      )}
+      {!isRecorded && ' (not recorded: run the command again)'}
+    </div>
   );
 }
 

@@ -97,7 +97,10 @@ function ConsolidatedInvoices({ tenantId, zone }: { readonly tenantId: string; r
           title: 'Print',
           value: () => null,
           show: ({ number }) => (
-            <Document of={number} ask={async (client, asOf) => client.consolidatedInvoiceDocument({ id: number, asOf })} />
+            <Document
+              of={number}
+              ask={async (client, asOf) => client.consolidatedInvoiceDocument({ id: number, asOf })}
+            />
           ),
         },
       ]}
