@@ -321,10 +321,18 @@ describe('ledgerline document', () => {
     expect(JSON.parse(stdout)).toEqual({ html: await documentOf(ids.first, `?asOf=${beforeIssue}`) });
   });
 
+  it('writes a consolidated invoice', async () => {
+    await test.apply({
+      ...{ command: 'issue-consolidated-invoice', payerId: 't1', currency: 'EUR', at: NOW, invoiceIds: [ids.second] },
+    });
+    const { text } = await get('consolidated-invoices/CI-000001/document?withoutZeroLines=true');
+    expect(await ran('CI-000001', '--without-zero-lines')).toMatchObject({ code: 0, stdout: `${text}\n` });
+  });
+
   it('names the document that does not exist', async () => {
     const { code, stdout, stderr } = await ran('nonsense');
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toContain('there is no invoice or credit note nonsense');
+    expect(stderr).toContain('there is no invoice, credit note or consolidated invoice nonsense');
   });
 });
 

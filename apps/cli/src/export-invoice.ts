@@ -18,7 +18,7 @@ interface Options {
 /** Options of other exports. */
 const OTHERS = ['period', 'currency', 'issuer', 'version', 'accounts'] as const;
 
-/** Writes an invoice or a credit note as XML, to stdout or to a file. */
+/** Writes an invoice, a credit note or a consolidated invoice as XML, to stdout or to a file. */
 export async function exportInvoice(options: Options): Promise<number> {
   const { number: id, format: asked = 'ubl', profile, asOf } = options;
   for (const option of OTHERS)
@@ -38,10 +38,9 @@ export async function exportInvoice(options: Options): Promise<number> {
     ...(typeof profile === 'string' ? { profile } : {}),
     ...(typeof asOf === 'string' ? { asOf } : {}),
   };
-  const [invoice, creditNote] = QUERIES[format];
   return withLedger(options, async (ledger) => {
     const ask = (query: string) => async (): Promise<string> => String(await ledger.ask(query, params, cliCaller()));
-    await deliver({ xml: await documentNamed(params, ask(invoice), ask(creditNote)) }, { ...options, written: '' });
+    await deliver({ xml: await documentNamed(params, QUERIES[format].map(ask)) }, { ...options, written: '' });
     return 0;
   });
 }

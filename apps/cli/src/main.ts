@@ -211,7 +211,7 @@ command(
   .option('--version <1.2|1.3>', 'version of FOCUS (default: 1.2)')
   .option('--accounts <file>', 'names of the accounts of the journal, as YAML or JSON (see docs/exporting.md)')
   .option('--format <name>', 'csv, jsonl (journal also: hledger, ledger, beancount, datev, xero, quickbooks); ubl, cii')
-  .option('--number <number>', 'number or id of the invoice or credit note')
+  .option('--number <number>', 'number or id of the invoice, credit note or consolidated invoice')
   .option('--profile <name>', 'profile of the invoice: en16931, peppol, xrechnung or facturx (default: en16931)')
   .option('--out <file>', 'write to this file instead of stdout');
 command(
@@ -242,7 +242,7 @@ const query = command(
   .option('--csv', 'print the rows as CSV', false);
 command(
   'document',
-  'write an invoice or a credit note as HTML, to print or to send',
+  'write an invoice, a credit note or a consolidated invoice as HTML, to print or to send',
   'ledgerline document INV-000003 --out invoice.html',
   () => import('./document.js'),
 )

@@ -5,36 +5,28 @@ import { messageOf } from './errors.js';
 import { print, printJson, say } from './output.js';
 
 interface Named {
-  /** The id or the number of an invoice or a credit note. */
+  /** The id or the number of a document. */
   readonly id: string;
   readonly asOf?: string;
 }
 
-/** The document of the invoice of this name, else that of the credit note. Errors: `unknown_document`. */
-export async function documentNamed(
-  { id, asOf }: Named,
-  ofInvoice: () => Promise<string>,
-  ofCreditNote: () => Promise<string>,
-): Promise<string> {
-  try {
-    return await ofInvoice();
-  } catch (error) {
-    if (!isUnknown(error, 'unknown_invoice')) throw error;
-  }
-  try {
-    return await ofCreditNote();
-  } catch (error) {
-    if (!isUnknown(error, 'unknown_credit_note')) throw error;
-    const when = asOf === undefined ? '' : ` as of ${asOf}`;
-    throw notFound(
-      'unknown_document',
-      `there is no invoice or credit note ${id}${when}. ` +
-        'List the ids with ledgerline query invoices or ledgerline query credit-notes.',
-    );
-  }
-}
+const UNKNOWN: readonly string[] = ['unknown_invoice', 'unknown_credit_note', 'unknown_consolidated_invoice'];
 
-const isUnknown = (error: unknown, code: string): boolean => isDomainError(error) && error.code === code;
+/** The first document of this name. `ofKinds`: asks for it as one of each kind. Errors: `unknown_document`. */
+export async function documentNamed({ id, asOf }: Named, ofKinds: readonly (() => Promise<string>)[]): Promise<string> {
+  for (const ask of ofKinds)
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isDomainError(error) || !UNKNOWN.includes(error.code)) throw error;
+    }
+  const when = asOf === undefined ? '' : ` as of ${asOf}`;
+  throw notFound(
+    'unknown_document',
+    `there is no invoice, credit note or consolidated invoice ${id}${when}. ` +
+      'List the ids with ledgerline query invoices, credit-notes or consolidated-invoices.',
+  );
+}
 
 /**
  * Writes a document to the file of `--out`, and prints it as JSON (`--json`), or by itself if there is no file.
