@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { ProviderKind } from '#domain/margin/kind-mapping';
 import type { Instant } from '#domain/time/instant';
+import { anyOf } from '#read-model/any-of';
 import type { ReadModels } from '#read-model/read-models';
 import { type CostsOf, isOf, linesOf } from './charged.read.js';
 
@@ -26,26 +27,60 @@ const isPartial = (row: string): RawBuilder<unknown> => sql`
       AND (${sql.ref(`${row}.invoice_ref`)} = p.delivery
         OR starts_with(${sql.ref(`${row}.invoice_ref`)}, p.delivery || ' ')))`;
 
-/**
- * The days that lines of usage charge, of the months. Lines of a bill with deliveries of which none is whole and
- * completed do not count: of such a bill it is not known what is missing.
- */
-export async function readBilledDays(db: Kysely<ReadModels>, position: number, of: CostsOf): Promise<BilledDays[]> {
+/** Neighbouring UTC days for which lines of usage of one bill charge the use of a provider's kind. */
+export interface BillDays extends BilledDays {
+  readonly invoice_ref: string;
+}
+
+/** SQL: the days that lines of usage charge, of the months, by bill. */
+function daysByBill(position: number, of: CostsOf): RawBuilder<unknown> {
   const columns = sql`provider, kind, invoice_ref, category, charge_period_start, charge_period_end`;
-  const { rows } = await sql<BilledDays>`
-    WITH ${partialBills(position)},
-    days AS (
-      SELECT DISTINCT provider, kind, invoice_ref, date_trunc('day', charge_period_start, 'UTC') AS first_day,
-        date_trunc('day', charge_period_end - interval '1 microsecond', 'UTC') + interval '1 day' AS next_day
-      FROM ${linesOf(position, of, columns)} l WHERE category = 'usage')
-    SELECT b.provider, b.kind, lower(r.span) AS start_at, upper(r.span) AS end_at
-    FROM (
-      SELECT provider, kind, range_agg(tstzrange(first_day, next_day)) AS spans FROM days d
-      WHERE NOT ${isPartial('d')}
-      GROUP BY provider, kind) b
-    CROSS JOIN LATERAL unnest(b.spans) AS r(span)
-    ORDER BY 1, 2, 3`.execute(db);
+  return sql`(
+    SELECT DISTINCT provider, kind, invoice_ref, date_trunc('day', charge_period_start, 'UTC') AS start_at,
+      date_trunc('day', charge_period_end - interval '1 microsecond', 'UTC') + interval '1 day' AS end_at
+    FROM ${linesOf(position, of, columns)} l WHERE category = 'usage')`;
+}
+
+/** SQL: rows with neighbouring days joined, by some columns. */
+const joinedDays = (days: RawBuilder<unknown>, by: RawBuilder<unknown>): RawBuilder<unknown> => sql`
+  SELECT ${by}, lower(r.span) AS start_at, upper(r.span) AS end_at
+  FROM (SELECT ${by}, range_agg(tstzrange(start_at, end_at)) AS spans FROM ${days} d GROUP BY ${by}) b
+  CROSS JOIN LATERAL unnest(b.spans) AS r(span)`;
+
+/** The days that lines of usage charge, of the months, by bill. */
+export async function readBillDays(db: Kysely<ReadModels>, position: number, of: CostsOf): Promise<BillDays[]> {
+  const { rows } = await sql<BillDays>`
+    ${joinedDays(daysByBill(position, of), sql`provider, kind, invoice_ref`)} ORDER BY 1, 2, 3, 4`.execute(db);
   return rows;
+}
+
+/**
+ * The days that lines of usage charge, of the months, and those that are kept of other months. Lines of a bill with
+ * deliveries of which none is whole and completed do not count: of such a bill it is not known what is missing.
+ * null: a kept month was dropped meanwhile.
+ */
+export async function readBilledDays(
+  db: Kysely<ReadModels>,
+  position: number,
+  of: CostsOf,
+  keptIds: readonly string[],
+): Promise<BilledDays[] | null> {
+  const days = sql`(
+    SELECT * FROM (
+      SELECT * FROM ${daysByBill(position, of)} l
+      UNION ALL
+      SELECT provider, kind, invoice_ref, start_at, end_at FROM kept_billed_days
+      WHERE kept_id = ${anyOf(keptIds, 'uuid')}) d
+    WHERE NOT ${isPartial('d')})`;
+  const { rows } = await sql<BilledDays & { kept: number | null }>`
+    WITH ${partialBills(position)}
+    SELECT b.*, NULL AS kept FROM (${joinedDays(days, sql`provider, kind`)}) b
+    UNION ALL
+    SELECT '', '', NULL, NULL, count(*)::int FROM kept_months WHERE kept_id = ${anyOf(keptIds, 'uuid')}
+    ORDER BY 1, 2, 3`.execute(db);
+  const counted = rows.find(({ kept }) => kept !== null);
+  if (counted?.kept !== keptIds.length) return null;
+  return rows.filter((row) => row !== counted).map(({ kept: _, ...row }) => row);
 }
 
 /** What lines of usage of one provider's kind charge: between two neighbouring instants, or over a charge period. */

@@ -3,13 +3,14 @@ import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import type { Positions } from '#read-model/at';
 import type { History, ReadModels } from '#read-model/read-models';
+import type { BillDays } from '../costs/billed-days.read.js';
 import { linesOf, monthName, named, type CostsOf } from '../costs/charged.read.js';
 import type { KeptCostRow, KeptMonthRow } from './kept-costs.table.js';
 
 type Db = Kysely<ReadModels>;
 
 /** What computes kept months. Raise it when the attribution of cost changes: kept months are then computed again. */
-export const KEPT_VERSION = '2';
+export const KEPT_VERSION = '3';
 
 /** The position of the read models, and who computes from them now. */
 export async function readKeeper(db: Db): Promise<{ readonly position: number; readonly madeBy: string }> {
@@ -208,18 +209,20 @@ function addedUp(grain: CostGrain, isAsked: RawBuilder<unknown>): RawBuilder<unk
 /** What was computed of a month. */
 export type MonthToKeep = Omit<History<KeptMonthRow>, 'kept_id' | 'position_to'> & {
   readonly costs: readonly Omit<KeptCostRow, 'kept_id' | 'n'>[];
+  readonly days: readonly BillDays[];
 };
 
 /**
  * Keeps a month instead of what was kept of it before; nothing if the read models were exchanged since, or somebody
  * else keeps it at the same time.
  */
-export async function keepMonth(db: Db, { costs, ...kept }: MonthToKeep): Promise<void> {
+export async function keepMonth(db: Db, { costs, days, ...kept }: MonthToKeep): Promise<void> {
   const { month, currency, made_by, cogs, unattributed, kinds, position_from, proven_to } = kept;
   const drop = sql`
     WITH dropped AS (
       DELETE FROM kept_months WHERE month = ${month} AND currency = ${currency} RETURNING kept_id),
-    costs AS (DELETE FROM kept_costs WHERE kept_id IN (SELECT kept_id FROM dropped))
+    costs AS (DELETE FROM kept_costs WHERE kept_id IN (SELECT kept_id FROM dropped)),
+    days AS (DELETE FROM kept_billed_days WHERE kept_id IN (SELECT kept_id FROM dropped))
     DELETE FROM kept_tenants WHERE kept_id IN (SELECT kept_id FROM dropped)`;
   const insert = sql`
     WITH kept AS (
@@ -236,7 +239,14 @@ export async function keepMonth(db: Db, { costs, ...kept }: MonthToKeep): Promis
     tenants AS (
       INSERT INTO kept_tenants (kept_id, n, tenant_id, amount, position_from)
       SELECT kept_id, row_number() OVER (ORDER BY tenant_id), tenant_id, sum(amount), ${position_from}::bigint
-      FROM costs GROUP BY kept_id, tenant_id)
+      FROM costs GROUP BY kept_id, tenant_id),
+    days AS (
+      INSERT INTO kept_billed_days (kept_id, n, provider, kind, invoice_ref, start_at, end_at, position_from)
+      SELECT kept_id, d.n, d.provider, d.kind, d.invoice_ref, d.start_at, d.end_at, ${position_from}::bigint
+      FROM kept, unnest(${days.map(({ provider }) => provider)}::text[],
+        ${days.map(({ kind }) => kind)}::text[], ${days.map(({ invoice_ref }) => invoice_ref)}::text[],
+        ${days.map(({ start_at }) => start_at)}::timestamptz[], ${days.map(({ end_at }) => end_at)}::timestamptz[])
+        WITH ORDINALITY AS d(provider, kind, invoice_ref, start_at, end_at, n))
     INSERT INTO kept_costs (kept_id, n, provider, kind, tenant_id, deployment_id, amount, position_from)
     SELECT kept_id, n, provider, kind, tenant_id, deployment_id, amount, ${position_from}::bigint FROM costs`;
   await db.transaction().execute(async (transaction) => {

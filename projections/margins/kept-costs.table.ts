@@ -1,4 +1,4 @@
-import { bigint, int, jsonb, numeric, text, uuid } from '#read-model/column';
+import { bigint, int, jsonb, numeric, text, timestamptz, uuid } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -64,6 +64,21 @@ export const keptTenants = defineTable({
   key: ['kept_id', 'n'],
 });
 
+/** The days that lines of usage of a kept month charge, by provider, kind and bill, numbered in this order. */
+export const keptBilledDays = defineTable({
+  name: 'kept_billed_days',
+  columns: {
+    kept_id: uuid,
+    n: int,
+    provider: text,
+    kind: text,
+    invoice_ref: text,
+    start_at: timestamptz,
+    end_at: timestamptz,
+  },
+  key: ['kept_id', 'n'],
+});
+
 /** The resources that lines of kept months name, and the months between the first and the last of them. */
 export const chargedResources = defineTable({
   name: 'charged_resources',
@@ -92,6 +107,7 @@ declare module '#read-model/read-models' {
     kept_months: History<KeptMonthRow>;
     kept_costs: History<KeptCostRow>;
     kept_tenants: History<RowOf<typeof keptTenants>>;
+    kept_billed_days: History<RowOf<typeof keptBilledDays>>;
     charged_resources: History<RowOf<typeof chargedResources>>;
     charged_deployments: History<RowOf<typeof chargedDeployments>>;
   }

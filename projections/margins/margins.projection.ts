@@ -6,7 +6,14 @@ import { decimal, sum, text, ZERO } from '#domain/money/decimal';
 import { isForUsage } from '#domain/prices/refs';
 import { answer, type Answers } from '#read-model/projection';
 import { type Passing, projection } from '../flow.js';
-import { chargedDeployments, chargedResources, keptCosts, keptMonths, keptTenants } from './kept-costs.table.js';
+import {
+  chargedDeployments,
+  chargedResources,
+  keptBilledDays,
+  keptCosts,
+  keptMonths,
+  keptTenants,
+} from './kept-costs.table.js';
 import { revenue, type RevenueRow, soldUnits } from './margins.table.js';
 
 const recognising: Answers<Passing<'margins'>, Promise<void>, [pg.ClientBase]> = {
@@ -16,9 +23,9 @@ const recognising: Answers<Passing<'margins'>, Promise<void>, [pg.ClientBase]> =
 };
 
 export const marginsProjection = projection('margins', {
-  version: 7,
+  version: 8,
   tables: [revenue, soldUnits],
-  kept: [keptMonths, keptCosts, keptTenants, chargedResources, chargedDeployments],
+  kept: [keptMonths, keptCosts, keptTenants, keptBilledDays, chargedResources, chargedDeployments],
   money: [
     { of: 'revenue', sql: 'SELECT tenant_id, month, currency, sum(amount) AS amount FROM revenue GROUP BY 1, 2, 3' },
   ],

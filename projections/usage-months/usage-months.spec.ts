@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { type Fact, projected } from '../../test/support/projections.js';
+import { providerMonths } from './provider-months.table.js';
 import { usageMonthsProjection } from './usage-months.projection.js';
 import { usageMonths } from './usage-months.table.js';
 
@@ -38,4 +39,23 @@ it('has each month once in which readings of a deployment and kind begin, from t
     used('e', 'vm', '2026-04'),
   ]);
   expect(await rows(usageMonths, 1)).toEqual([used('d', 'vm', '2026-04')]);
+});
+
+it('has the providers that readings of a kind name in a month, once for all deployments', async () => {
+  const of = (deploymentId: string, ...providers: readonly (string | undefined)[]): Fact => ({
+    UsageObserved: {
+      ...{ deploymentId, month: '2026-04', origin: 'command' },
+      observations: providers.map((provider, day) => ({
+        ...(provider === undefined ? {} : { provider }),
+        ...{ resourceId: 'r', billingKind: 'vm', granularity: 'event', quantity: '1' },
+        period: { start: `2026-04-0${day + 1}T00:00:00Z`, end: '2026-06-01T00:00:00Z' },
+      })),
+    },
+  });
+  await given(of('d', undefined, 'aws'), of('e', 'aws', undefined));
+  await when(of('d', 'oci'));
+
+  const row = (provider: string) => ({ billing_kind: 'vm', month: '2026-04-01T00:00:00Z', provider });
+  expect(await rows(providerMonths)).toEqual([row(''), row('aws'), row('oci')]);
+  expect(await rows(providerMonths, 1)).toEqual([row(''), row('aws')]);
 });

@@ -85,7 +85,7 @@ const READERS: Reads = {
       null,
     ),
   readEstimatedUsage: async (db) =>
-    estimatedUsage.readEstimatedUsage(db, 1, { billingKinds: ['cpu'], within: APRIL, instants: [APRIL.start] }, NONE),
+    estimatedUsage.readEstimatedUsage(db, 1, { billingKinds: ['cpu'], within: [APRIL], instants: [APRIL.start] }, NONE),
   readMeteredUsage: async (db) =>
     meteredUsage.readMeteredUsage(db, 1, { within: APRIL, instants: [APRIL.start] }, NONE),
   readMayBeIdle: async (db) => idle.readMayBeIdle(db, 1, APRIL, NONE),

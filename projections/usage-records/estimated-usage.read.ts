@@ -17,19 +17,26 @@ export interface EstimatedUsage {
   readonly quantity: string;
 }
 
-/** Sums of readings of some kinds that begin within a period. `logged`: readings that are only in the log, as JSON. */
+/** The readings whose cost is estimated. */
+export interface EstimatedReadings {
+  readonly billingKinds: readonly string[];
+  /** They begin within one of these. */
+  readonly within: readonly Period[];
+  /** Readings that begin between the same two are added up. */
+  readonly instants: readonly Instant[];
+}
+
+/** Sums of readings. `logged`: readings that are only in the log, as JSON. */
 export async function readEstimatedUsage(
   db: Kysely<ReadModels>,
   position: number,
-  {
-    billingKinds,
-    within,
-    instants,
-  }: { readonly billingKinds: readonly string[]; readonly within: Period; readonly instants: readonly Instant[] },
+  { billingKinds, within, instants }: EstimatedReadings,
   logged: string,
 ): Promise<EstimatedUsage[]> {
-  const where = sql`billing_kind = ${anyOf(billingKinds)}
-    AND period_start >= ${within.start}::timestamptz AND period_start < ${within.end}::timestamptz`;
+  const isWithin = within.map(
+    ({ start, end }) => sql`period_start >= ${start}::timestamptz AND period_start < ${end}::timestamptz`,
+  );
+  const where = sql`billing_kind = ${anyOf(billingKinds)} AND (${sql.join(isWithin, sql` OR `)})`;
   const { rows } = await sql<EstimatedUsage>`
     SELECT u.deployment_id, u.billing_kind, u.provider, coalesce(u.location, '') AS location,
       width_bucket(u.period_start, ${instants}::timestamptz[]) AS span, sum(u.quantity) AS quantity

@@ -104,12 +104,16 @@ const seen = (seenAt: Instant, of: readonly number[], deploymentOf: (n: number) 
 const READINGS_PER_LINE = 10;
 const BILLING_KIND = 'droplet_hours';
 
-/** The usage of the resources of that many cost lines. Answers the number of readings. */
+/** The month after the last bill. */
+export const OPEN_MONTH = monthOf(instant('2026-06-01T00:00:00Z'));
+
+/** The usage of the resources of that many cost lines, and of one more month. Answers the number of readings. */
 export async function useAll(core: LedgerCore, lines: number): Promise<number> {
   const append = appendingTo(core);
   const resources = Math.ceil(lines / COST_MONTHS.length);
   const homes = [...Map.groupBy(numbers(resources), homeOf)];
-  for (const month of COST_MONTHS)
+  const months = [...COST_MONTHS, OPEN_MONTH];
+  for (const month of months)
     for (const [home, of] of homes) {
       const name = month.start.slice(0, 7);
       const days = piecesOf({ start: month.start, end: plusHours(month.start, READINGS_PER_LINE * 24) }, dayOf);
@@ -126,7 +130,7 @@ export async function useAll(core: LedgerCore, lines: number): Promise<number> {
         },
       });
     }
-  return resources * COST_MONTHS.length * READINGS_PER_LINE;
+  return resources * months.length * READINGS_PER_LINE;
 }
 
 /** Cost of nobody is shared by direct cost. */

@@ -371,7 +371,7 @@ const ONE: readonly (readonly [query: DefinedQuery, params: () => Record<string,
   [margin, () => ({ period: '2026-04' }), 28],
   // As many months as are allowed.
   // Months with a policy, and those without: each kind in its own way.
-  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 24],
+  [marginTrend, () => ({ from: '2020-01', to: '2029-12' }), 27],
   [marginBridge, () => ({ from: '2026-03', to: '2026-04' }), 35],
   [reconciliation, () => ({ period: '2026-04' }), 45],
   // With kinds that have several billing kinds, and idle resources.

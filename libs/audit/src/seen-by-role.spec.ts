@@ -11,7 +11,7 @@ const OF_ADMIN: ReadonlySet<string> = new Set([
 ]);
 /** Tables of the projection margins, which also has what is billed. */
 const OF_MARGINS: ReadonlySet<string> = new Set([
-  ...['kept_months', 'kept_costs', 'kept_tenants', 'charged_resources', 'charged_deployments'],
+  ...['kept_months', 'kept_costs', 'kept_tenants', 'kept_billed_days', 'charged_resources', 'charged_deployments'],
 ]);
 const OTHERS = ['operator', 'auditor'] as const;
 

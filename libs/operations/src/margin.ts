@@ -8,7 +8,7 @@ import { SHARING_METHODS } from '#domain/margin/sharing-policy';
 import { type Instant, isBefore, later } from '#domain/time/instant';
 import { monthOf, type Period, piecesOf } from '#domain/time/period';
 import { invalid } from '#domain/errors';
-import { type Estimate, estimatesIn } from '#billing/estimates/estimates';
+import { type Estimate, openEstimatesIn } from '#billing/estimates/estimates';
 import { marginWithIdle } from '#billing/costs/idle';
 import { marginsByGrain, marginTotals } from '#billing/costs/margin-month';
 import { readMarginCurrencies } from '#projections/margins/margins.read';
@@ -177,7 +177,7 @@ export const margin = defineQuery({
     const { margin, idle } = await marginWithIdle(context, period, {
       ...{ currency, withoutDeployments: withoutDeployments === 'true' },
     });
-    const [estimates] = await estimatesIn(context, [period], currency);
+    const [estimates] = await openEstimatesIn(context, [period], currency);
     const currencies = await readMarginCurrencies(context.core.db, context.position, period);
     return {
       period: month,
@@ -190,8 +190,6 @@ export const margin = defineQuery({
   },
 });
 
-/** What of estimates counts: usage whose bill has not come. */
-const openOf = (estimates: readonly Estimate[]): Estimate[] => estimates.filter(({ isBilled }) => !isBilled);
 const amountOf = (estimates: readonly Estimate[]): Decimal => sum(estimates.map(({ amount }) => amount));
 
 function withEstimate(margin: string, estimates: readonly Estimate[], currency: string) {
@@ -202,8 +200,8 @@ function withEstimate(margin: string, estimates: readonly Estimate[], currency: 
   };
 }
 
-function estimateOf({ overall, byTenant }: Margin, all: readonly Estimate[], currency: string) {
-  const open = openOf(all);
+/** `open`: of usage whose bill has not come. */
+function estimateOf({ overall, byTenant }: Margin, open: readonly Estimate[], currency: string) {
   const margins = new Map(byTenant.map(({ tenantId, margin }) => [tenantId, margin]));
   const ofTenants = Map.groupBy(
     open.filter(({ tenantId }) => tenantId !== null),
@@ -272,14 +270,14 @@ export const marginTrend = defineQuery({
   async handle({ from, to, currency, by }, context) {
     const months = monthsFrom('margin-trend', from, to);
     const totals = await marginTotals(context, months, currency);
-    const estimates = await estimatesIn(context, months, currency);
+    const estimates = await openEstimatesIn(context, months, currency);
     const parts = by === undefined ? [] : await marginsByGrain(context, months, currency, by);
     return {
       currency,
       months: totals.map((total, index) => ({
         month: (months[index] ?? from).start.slice(0, 7),
         ...total,
-        ...withEstimate(total.margin, openOf(estimates[index] ?? []), currency),
+        ...withEstimate(total.margin, estimates[index] ?? [], currency),
         ...(by === undefined ? {} : { [SHARES[by]]: parts[index]?.[SHARES[by]] }),
       })),
     };

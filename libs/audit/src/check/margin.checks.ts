@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Kysely } from 'kysely';
 import { type Decimal, decimal, sum, text } from '#domain/money/decimal';
 import { marginPercent } from '#domain/margin/margin';
 import { monthNamed } from '#domain/time/period';
@@ -9,8 +11,10 @@ import { type KeptCost, readKeptCosts, readKeptMonths } from '#projections/margi
 import type { KeptMonthRow } from '#projections/margins/kept-costs.table';
 import { statedBills } from '#billing/reconciliation/bills';
 import { issuedMonths } from '#billing/reconciliation/issued';
+import { readBilledDays } from '#projections/costs/billed-days.read';
 import { readCostTotals } from '#projections/costs/costs.read';
 import { readProviderTotalCurrencies } from '#projections/provider-totals/provider-totals.read';
+import type { ReadModels } from '#read-model/read-models';
 import { type Check, type Finding, REBUILD } from './finding.js';
 
 /**
@@ -129,7 +133,19 @@ const kept: Check = async ({ core, position }) => {
     if (rows.length === 0) continue;
     for (const at of new Set([row.position_from, last])) {
       const [sums = []] = await computedSums({ core, position: at }, [monthNamed(row.month)], row.currency);
-      if (!isKept(sums, row, rows)) findings.push(keptWrongly(row, at, sums));
+      if (!isKept(sums, row, rows))
+        findings.push(
+          keptWrongly(
+            row,
+            at,
+            `the cost that is kept of ${row.month} in ${row.currency} is ${row.cogs},` +
+              ` or differs by holder; at position ${at} it comes to ${text(totalOf(sums).cogs)}`,
+          ),
+        );
+      else if (!(await areDaysKept(core.db, at, row)))
+        findings.push(
+          keptWrongly(row, at, `of bills of ${row.month} in ${row.currency}, other days are kept than lines charge`),
+        );
     }
   }
   return findings;
@@ -147,16 +163,27 @@ function isKept(sums: readonly CostSum[], row: KeptMonthRow, rows: readonly Kept
   );
 }
 
-const keptWrongly = ({ month, currency, cogs }: KeptMonthRow, position: number, sums: readonly CostSum[]): Finding => ({
+const keptWrongly = ({ month, currency }: KeptMonthRow, position: number, message: string): Finding => ({
   code: 'kept_cost_differs',
-  message:
-    `the cost that is kept of ${month} in ${currency} is ${cogs},` +
-    ` or differs by holder; at position ${position} it comes to ${text(totalOf(sums).cogs)}`,
+  message,
   ids: { month, currency, position },
   remedy:
     'Run "ledgerline projections rebuild --only margins": it drops what is kept, and a worker computes it again.' +
     ' Report the month.',
 });
+
+/** The days for which a bill has come, as they are kept, are those of the lines. */
+async function areDaysKept(
+  db: Kysely<ReadModels>,
+  position: number,
+  { kept_id, month, currency }: KeptMonthRow,
+): Promise<boolean> {
+  const kept = await readBilledDays(db, position, { months: [], currency }, [kept_id]);
+  // A worker has computed it again meanwhile.
+  if (kept === null) return true;
+  const days = await readBilledDays(db, position, { months: [monthNamed(month)], currency }, []);
+  return isDeepStrictEqual(kept, days);
+}
 
 const holderOf = ({ provider, kind, tenantId, deploymentId }: CostSum): string =>
   JSON.stringify([provider, kind, tenantId, deploymentId]);

@@ -3,6 +3,7 @@ import { monthNamed } from '#domain/time/period';
 import { stoppedBy } from '#postgres/stoppable';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { repeatedly } from '#ledger/repeatedly';
+import { readBillDays } from '#projections/costs/billed-days.read';
 import {
   keepMonth,
   noteCharged,
@@ -117,10 +118,12 @@ async function keep(
   const moved = await readChangedMonths(core.db, looked, [named]);
   const since = moved?.reduce((at, each) => Math.max(at, each.currency === null ? each.position : 0), changedAt);
   const { cogs, unattributed } = totalOf(sums);
+  const days = await readBillDays(core.db, position, { months: [named], currency });
   await keepMonth(core.db, {
     ...{ month, currency, made_by: madeBy, cogs: text(cogs), unattributed: text(unattributed) },
     kinds: kindTotals(sums).map((of) => ({ ...of, amount: text(of.amount) })),
     ...{ position_from: since ?? position, proven_to: position + 1 },
+    days,
     costs: sums.map(({ provider, kind, tenantId, deploymentId, amount }) => ({
       ...{ provider, kind, tenant_id: tenantId, deployment_id: deploymentId, amount: text(amount) },
     })),

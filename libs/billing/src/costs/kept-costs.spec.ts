@@ -175,6 +175,18 @@ describe('a kept month', () => {
     ]);
   });
 
+  it('has the days that bills charge, which are checked, too', async () => {
+    const { rows } = await test.core.pool.query(
+      'SELECT provider, kind, invoice_ref, start_at, end_at FROM kept_billed_days',
+    );
+    const of = { provider: 'do', kind: 'droplet', invoice_ref: '2026-03' };
+    expect(rows).toEqual([{ ...of, start_at: MARCH.start, end_at: MARCH.end }]);
+    await test.core.pool.query("UPDATE kept_billed_days SET end_at = '2026-03-31'");
+    expect((await test.check()).failures).toMatchObject([
+      { code: 'kept_cost_differs', message: expect.stringMatching('other days are kept') },
+    ]);
+  });
+
   it('is checked at the first and at the last position that it is proven for', async () => {
     const { position } = await readKeeper(test.core.db);
     // Before its cost was recorded, the month came to nothing.

@@ -2,6 +2,7 @@ import type { ProviderKind } from '#domain/margin/kind-mapping';
 import { type Decimal, decimal, sum } from '#domain/money/decimal';
 import { monthNamed, type Period } from '#domain/time/period';
 import type { History } from '#read-model/read-models';
+import { type BilledDays, readBilledDays } from '#projections/costs/billed-days.read';
 import { monthName } from '#projections/costs/charged.read';
 import {
   type ChangedMonth,
@@ -114,6 +115,21 @@ export async function costTotals(
     ]),
   );
   return withComputed(context, months, currency, { found, of: totalOf });
+}
+
+/** The days for which a bill has come: kept, where that is proven for the position; otherwise read from the lines. */
+export async function billedDays(
+  context: Asked,
+  months: readonly Period[],
+  currency: string,
+): Promise<readonly BilledDays[]> {
+  const { core, position } = context;
+  const kept = await keptAt(context, months, currency);
+  const missing = months.filter((month) => !kept.has(monthName(month)));
+  const keptIds = [...kept.values()].map(({ kept_id }) => kept_id);
+  const days = await readBilledDays(core.db, position, { months: missing, currency }, keptIds);
+  // A worker keeps one of the months anew.
+  return days ?? billedDays(context, months, currency);
 }
 
 /** What was found of each month, and what the others come to. */

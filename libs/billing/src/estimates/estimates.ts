@@ -1,15 +1,16 @@
 import { type CostRate, costRateFor } from '#domain/margin/cost-rate';
-import { mappingAt } from '#domain/margin/kind-mapping';
+import { keyOfKind, mappingAt } from '#domain/margin/kind-mapping';
 import { type Decimal, decimal, round } from '#domain/money/decimal';
 import { tenantAt } from '#domain/tenants/deployment';
 import { type Instant } from '#domain/time/instant';
-import { boundsOf, contains, instantsIn, type OpenPeriod, type Period } from '#domain/time/period';
+import { boundsOf, contains, cutAt, instantsIn, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { readCostRates } from '#projections/cost-rates/cost-rates.read';
-import { readBilledDays } from '#projections/costs/billed-days.read';
 import { readAssignments } from '#projections/deployments/deployments.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
+import { readProviderMonths } from '#projections/usage-months/provider-months.read';
 import { readEstimatedUsage } from '#projections/usage-records/estimated-usage.read';
+import { billedDays } from '../costs/kept-costs.js';
 import { withPrunedWithin } from '../usage/pruned-usage.js';
 
 /** Decimals of an estimate: a recorded quantity and a cost may have 60 each. */
@@ -38,22 +39,110 @@ export async function estimatesIn(
   months: readonly Period[],
   currency: string,
 ): Promise<readonly (readonly Estimate[])[]> {
-  const { core, position } = context;
-  const rates = await readCostRates(core.db, position);
-  const [first, last] = [months[0], months.at(-1)];
-  if (!rates.some(({ terms }) => terms.currency === currency) || first === undefined || last === undefined)
-    return months.map(() => []);
+  const rates = await ratesIn(context, currency);
+  const within = spanOf(months);
+  if (rates.length === 0 || within === null) return months.map(() => []);
   const bills = await billsOf(context, months, currency);
+  return estimated(context, { months, currency, rates, bills, within: [within] });
+}
+
+/**
+ * The same of usage for which no bill has come. Usage is read from the first to the last instant of a month at which
+ * the bill of a provider of that usage is missing: where all bills have come, none is.
+ */
+export async function openEstimatesIn(
+  context: QueryContext,
+  months: readonly Period[],
+  currency: string,
+): Promise<readonly (readonly Estimate[])[]> {
+  const rates = await ratesIn(context, currency);
+  if (rates.length === 0) return months.map(() => []);
+  const bills = await billsOf(context, months, currency);
+  const within = await openPeriods(context, { months, currency, rates, bills });
+  const estimates = await estimated(context, { months, currency, rates, bills, within });
+  return estimates.map((of) => of.filter(({ isBilled }) => !isBilled));
+}
+
+/** All cost rates, as a closer one in another currency counts; none if none is in this currency. */
+async function ratesIn({ core, position }: QueryContext, currency: string): Promise<readonly CostRate[]> {
+  const rates = await readCostRates(core.db, position);
+  return rates.some(({ terms }) => terms.currency === currency) ? rates : [];
+}
+
+interface Estimated {
+  readonly months: readonly Period[];
+  readonly currency: string;
+  readonly rates: readonly CostRate[];
+  readonly bills: Bills;
+}
+
+const kindsOf = (rates: readonly CostRate[]): string[] => [...new Set(rates.map(({ billingKind }) => billingKind))];
+
+/** The periods outside of which a bill has come for all usage with a rate. A month has one at most. */
+async function openPeriods(
+  { core, position }: QueryContext,
+  { months, currency, rates, bills }: Estimated,
+): Promise<Period[]> {
+  const ofCurrency = rates.filter(({ terms }) => terms.currency === currency);
+  const used = Map.groupBy(
+    await readProviderMonths(core.db, position, { months, billingKinds: kindsOf(ofCurrency) }),
+    ({ month }) => month,
+  );
+  const changes = [...bills.changes, ...ofCurrency.flatMap(({ period }) => boundsOf(period))];
+  const open = months.flatMap((month) => {
+    const isOpen = ({ start: at }: Period): boolean =>
+      (used.get(month.start) ?? []).some(({ billing_kind: billingKind, provider }) => {
+        const of = { billingKind, provider: orNull(provider) };
+        return (
+          !bills.haveCome({ ...of, at }) &&
+          ofCurrency.some(
+            (rate) =>
+              rate.billingKind === billingKind &&
+              (rate.provider === null || rate.provider === of.provider) &&
+              contains(rate.period, at),
+          )
+        );
+      });
+    const span = spanOf(cutAt(month, changes).filter(isOpen));
+    return span === null ? [] : [span];
+  });
+  return joined(open);
+}
+
+/** Periods in order, neighbouring ones as one. */
+function joined(periods: readonly Period[]): Period[] {
+  const found: Period[] = [];
+  for (const { start, end } of periods) {
+    const last = found.at(-1);
+    if (last?.end === start) found.splice(-1, 1, { start: last.start, end });
+    else found.push({ start, end });
+  }
+  return found;
+}
+
+/** From the start of the first to the end of the last. null: there are none. */
+function spanOf(periods: readonly Period[]): Period | null {
+  const [first, last] = [periods[0], periods.at(-1)];
+  return first === undefined || last === undefined ? null : { start: first.start, end: last.end };
+}
+
+/** The estimates for usage that begins within some periods, in their order. */
+async function estimated(
+  { core, position }: QueryContext,
+  { months, currency, rates, bills, within }: Estimated & { readonly within: readonly Period[] },
+): Promise<readonly (readonly Estimate[])[]> {
+  const whole = spanOf(within);
+  if (whole === null) return months.map(() => []);
   const assigned = Map.groupBy(await readAssignments(core.db, position, null), ({ deployment_id }) => deployment_id);
-  const within = { start: first.start, end: last.end };
-  const instants = instantsIn(within, [
+  const instants = instantsIn(whole, [
+    whole.start,
     ...months.map(({ start }) => start),
     ...rates.flatMap(({ period }) => boundsOf(period)),
     ...[...assigned.values()].flat().map(({ effective_from }) => effective_from),
     ...bills.changes,
   ]);
-  const wanted = { billingKinds: [...new Set(rates.map(({ billingKind }) => billingKind))], within, instants };
-  const usage = await withPrunedWithin(core, within, wanted.billingKinds, async (logged) =>
+  const wanted = { billingKinds: kindsOf(rates), within, instants };
+  const usage = await withPrunedWithin(core, whole, wanted.billingKinds, async (logged) =>
     readEstimatedUsage(core.db, position, wanted, logged),
   );
   return months.map((month) =>
@@ -66,7 +155,7 @@ export async function estimatesIn(
       const assignments = (assigned.get(row.deployment_id) ?? []).map((each) => ({
         ...{ tenantId: each.tenant_id, from: each.effective_from },
       }));
-      const provider = rate.provider ?? (row.provider === '' ? null : row.provider);
+      const provider = rate.provider ?? orNull(row.provider);
       const quantity = decimal(row.quantity);
       return [
         {
@@ -79,6 +168,9 @@ export async function estimatesIn(
   );
 }
 
+/** Rows have '' for what is not given. */
+const orNull = (text: string): string | null => (text === '' ? null : text);
+
 interface Used {
   /** null: not known. */
   readonly provider: string | null;
@@ -86,29 +178,35 @@ interface Used {
   readonly at: Instant;
 }
 
-/** The bills of months. `changes`: the instants at which it may change whether they have come. */
-async function billsOf(
-  { core, position }: QueryContext,
-  months: readonly Period[],
-  currency: string,
-): Promise<{ readonly changes: readonly Instant[]; readonly haveCome: (used: Used) => boolean }> {
-  const days = (await readBilledDays(core.db, position, { months, currency })).map(({ start_at, end_at, ...of }) => ({
-    ...{ ...of, period: { start: start_at, end: end_at } },
-  }));
-  const mappings = days.length === 0 ? [] : await readKindMappings(core.db, position);
+/** The bills of months. */
+interface Bills {
+  /** The instants at which it may change whether they have come. */
+  readonly changes: readonly Instant[];
+  readonly haveCome: (used: Used) => boolean;
+}
+
+async function billsOf(context: QueryContext, months: readonly Period[], currency: string): Promise<Bills> {
+  const days = await billedDays(context, months, currency);
+  const mappings = days.length === 0 ? [] : await readKindMappings(context.core.db, context.position);
   const mappedTo = mappingAt(mappings);
-  const periods: OpenPeriod[] = [...days, ...mappings].map(({ period }) => period);
+  const mapped = Map.groupBy(mappings, keyOfKind);
+  const billed = days.flatMap(({ start_at: start, end_at: end, ...of }) =>
+    cutAt(
+      { start, end },
+      (mapped.get(keyOfKind(of)) ?? []).flatMap(({ period }) => boundsOf(period)),
+    ).flatMap((period) =>
+      mappedTo(of, period.start).billingKinds.map((billingKind) => ({ ...of, billingKind, period })),
+    ),
+  );
+  const byKind = Map.groupBy(billed, ({ billingKind }) => billingKind);
   const haveCome = ({ provider, billingKind, at }: Used): boolean =>
-    days.some(
-      (each) =>
-        (provider === null || each.provider === provider) &&
-        contains(each.period, at) &&
-        mappedTo(each, at).billingKinds.includes(billingKind),
+    (byKind.get(billingKind) ?? []).some(
+      (each) => (provider === null || each.provider === provider) && contains(each.period, at),
     );
   // Usage of many deployments begins at the same few instants.
   const known = new Map<string, boolean>();
   return {
-    changes: periods.flatMap(boundsOf),
+    changes: billed.flatMap(({ period }) => boundsOf(period)),
     haveCome(used) {
       const key = JSON.stringify([used.provider, used.billingKind, used.at]);
       const answer = known.get(key) ?? haveCome(used);
@@ -127,8 +225,8 @@ const rateOf = (
     rates,
     {
       billingKind: row.billing_kind,
-      provider: row.provider === '' ? null : row.provider,
-      region: row.location === '' ? null : row.location,
+      provider: orNull(row.provider),
+      region: orNull(row.location),
     },
     at,
   );
