@@ -18,6 +18,7 @@ const PAGES: readonly (readonly [page: string, steps: number])[] = [
   ['examples/hosting/README.md', 2],
   ['examples/api/README.md', 1],
   ['examples/tokens/README.md', 3],
+  ['examples/payer/README.md', 2],
 ];
 
 interface Step {
