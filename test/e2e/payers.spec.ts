@@ -558,6 +558,30 @@ describe('the statement of a payer', () => {
     ]);
   });
 
+  it('is printed with who is owed, and without payers that owed nothing then', async () => {
+    const of = { ...OF, payerId: undefined, tenantId: 'shop' };
+    // Of its payment, 5.00 are left.
+    const page = await test.ask<string>('statement-document', of);
+    expect(page).toContain('<dt>Owed to you</dt><dd>5.00</dd>');
+    expect(page).toMatch(/Owed to you<\/th><td[^>]*>5\.00</);
+    expect(page).toMatch(/To be paid by holding<\/th><td[^>]*>90\.00</);
+    expect(page).not.toContain('To be paid by you');
+    // Holding owes nothing of lab at the end of June, and 36.00 now.
+    const june = { tenantId: 'lab', currency: 'USD', start: OF.start, end: T('2026-07-01') };
+    const earlier = await test.ask<string>('statement-document', june);
+    expect(earlier).not.toContain('To be paid by');
+    expect(earlier).toContain('Now due: 72.00, of it 36.00 by holding.');
+    expect(await test.ask<string>('statement-csv', june)).not.toContain('closing_of');
+    // Paid in September: holding owes 90.00 at the end of August, and nothing now.
+    await test.apply({
+      ...{ command: 'record-payment', tenantId: 'shop', currency: 'USD', payerId: 'holding', paymentId: 'b9' },
+      ...{ amount: '90.00', at: T('2026-09-02') },
+    });
+    const paid = await test.ask<string>('statement-document', of);
+    expect(paid).toContain('Now due: 0.00. Your credit');
+    expect(paid).toMatch(/To be paid by holding<\/th><td[^>]*>90\.00</);
+  });
+
   it('names the other currencies in which there are amounts', async () => {
     await test.apply(
       { command: 'correct-tenant', tenantId: 'other', currencies: ['USD', 'EUR'], reason: 'as agreed' },

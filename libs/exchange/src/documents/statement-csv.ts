@@ -1,4 +1,5 @@
 import type { Statement } from '#billing/invoices/statement';
+import { owingPayers } from './owing-payers.js';
 import { csvLine } from '../rows/csv-line.js';
 
 const ENTRY = [
@@ -10,7 +11,8 @@ const ENTRY = [
  * where others pay, what each of them and the tenant itself owes of it.
  */
 export function statementCsv(statement: Statement): string {
-  const { tenantId, currency, period, opening, entries, closing, owedByPayers, ownClosing } = statement;
+  const { tenantId, currency, period, opening, entries, closing, ownClosing } = statement;
+  const payers = owingPayers(statement);
   const balance = (at: string, type: string, of: string, payerId: string | null = null) => [
     ...[tenantId, currency, at, type],
     ...ENTRY.slice(4).map(() => null),
@@ -25,8 +27,8 @@ export function statementCsv(statement: Statement): string {
     balance(period.start, 'opening', opening),
     ...rows,
     balance(period.end, 'closing', closing),
-    ...owedByPayers.map((each) => balance(period.end, 'closing_of_payer', each.closing, each.payerId)),
-    ...(owedByPayers.length === 0 ? [] : [balance(period.end, 'closing_of_tenant', ownClosing)]),
+    ...payers.map((each) => balance(period.end, 'closing_of_payer', each.closing, each.payerId)),
+    ...(payers.length === 0 ? [] : [balance(period.end, 'closing_of_tenant', ownClosing)]),
   ];
   return [['tenantId', 'currency', ...ENTRY], ...all].map((row) => `${csvLine(row)}\n`).join('');
 }

@@ -1,11 +1,12 @@
 import type { Statement } from '#billing/invoices/statement';
-import { decimal } from '#domain/money/decimal';
+import { decimal, ZERO } from '#domain/money/decimal';
 import type { Details } from '#ledger/tenant-details';
 import { assertAddsUp } from './adds-up.js';
 import { Dates } from './dates.js';
 import { html, type Html } from './html.js';
 import { type Column, documentPage } from './page.js';
-import { figure, quietly, sumRow } from './rows.js';
+import { figure, isZero, negated, quietly, sumRow } from './rows.js';
+import { owingPayers } from './owing-payers.js';
 
 export interface StatementDocument {
   readonly statement: Statement;
@@ -35,7 +36,7 @@ const NAMES: Readonly<Record<Statement['entries'][number]['type'], string>> = {
 
 /** A statement of account as sent to the tenant. Errors: `DoesNotAddUp`. */
 export function statementDocument({ statement, seller, tenant, timeZone, shownAsOf }: StatementDocument): string {
-  const { tenantId, payerId, currency, period, opening, closing, entries, owedByPayers, ownClosing } = statement;
+  const { tenantId, payerId, currency, period, opening, closing, entries } = statement;
   const title = 'Statement of account';
   assertAddsUp(title, 'its entries', [opening, ...entries.map(({ amount }) => amount)], closing);
   const dates = new Dates(timeZone);
@@ -51,7 +52,7 @@ export function statementDocument({ statement, seller, tenant, timeZone, shownAs
       ['Currency', currency],
       ['Opening balance', opening],
       ['Closing balance', closing],
-      ...(owedByPayers.length === 0 ? [] : [['To be paid by you', ownClosing] as const]),
+      ...ownPart(statement),
       ...(shownAsOf === null ? [] : [['As recorded up to', shownAsOf] as const]),
     ],
     columns: COLUMNS,
@@ -60,8 +61,10 @@ export function statementDocument({ statement, seller, tenant, timeZone, shownAs
         sumRow('sum', WIDTH, 'Opening balance', opening),
         ...entries.map((entry) => entryRow(entry, dates, payerId)),
         sumRow('total', WIDTH, `Closing balance, ${currency}`, closing),
-        ...owedByPayers.map((each) => sumRow('sum', WIDTH, `To be paid by ${each.payerId}`, each.closing)),
-        ...(owedByPayers.length === 0 ? [] : [sumRow('sum', WIDTH, 'To be paid by you', ownClosing)]),
+        ...owingPayers(statement).map((each) =>
+          sumRow('sum', WIDTH, ...owedText(each.payerId, each.closing, currency)),
+        ),
+        ...ownPart(statement).map((each) => sumRow('sum', WIDTH, ...each)),
       ]}</tbody>`,
       totalsBody(statement),
       prepaidBody(statement),
@@ -71,10 +74,24 @@ export function statementDocument({ statement, seller, tenant, timeZone, shownAs
   });
 }
 
-function notesOf({ payerId, otherCurrencies, owedByPayers, standing }: Statement): string[] {
+/** Who owes a balance, or, below zero, to whom it is owed; and the amount. */
+const owedText = (who: string, balance: string, currency: string): readonly [string, string] =>
+  decimal(balance).lt(ZERO) ? [`Owed to ${who}`, negated(balance, currency)] : [`To be paid by ${who}`, balance];
+
+/** What the tenant owes itself, where payers owe another part of the balance. */
+const ownPart = (statement: Statement): (readonly [string, string])[] =>
+  owingPayers(statement).length === 0 ? [] : [owedText('you', statement.ownClosing, statement.currency)];
+
+function notesOf(statement: Statement): string[] {
+  const { payerId, otherCurrencies, owedByPayers, standing } = statement;
   const { due, credit, unapplied } = standing;
-  const ofPayers = owedByPayers.map((each) => `${each.due} by ${each.payerId}`).join(', ');
-  const debtors = ofPayers === '' ? 'you' : 'you, or by the payer that its invoices are addressed to';
+  const ofPayers = owedByPayers
+    .flatMap((each) => (isZero(each.due) ? [] : `${each.due} by ${each.payerId}`))
+    .join(', ');
+  const debtors =
+    ofPayers === '' && owingPayers(statement).length === 0
+      ? 'you'
+      : 'you, or by the payer that its invoices are addressed to';
   return [
     `A balance above zero is owed by ${debtors}; a balance below zero is owed to you.`,
     payerId === null
@@ -113,7 +130,7 @@ function prepaidBody({ prepaid: { opening, topUps, used, expired, closing } }: S
     ['Prepaid credit expired', expired],
     ['Prepaid credit at the end', closing],
   ];
-  const isNone = sums.every(([, amount]) => decimal(amount).eq(decimal('0')));
+  const isNone = sums.every(([, amount]) => isZero(amount));
   const shown = isNone ? [] : sums;
   return html`<tbody class="totals">${shown.map(([name, amount]) => sumRow('row', WIDTH, name, amount))}</tbody>`;
 }
@@ -127,6 +144,6 @@ function totalsBody({ invoiced, voided, credited, paid, refunded }: Statement): 
     ['Paid', paid],
     ['Refunded', refunded],
   ];
-  const shown = sums.filter(([, amount]) => !decimal(amount).eq(decimal('0')));
+  const shown = sums.filter(([, amount]) => !isZero(amount));
   return html`<tbody class="totals">${shown.map(([name, amount]) => sumRow('row', WIDTH, name, amount))}</tbody>`;
 }
