@@ -91,13 +91,16 @@ export async function readComputedInvoices(db: Db, position: number): Promise<Co
   return rows;
 }
 
-export type SettledInvoice = Pick<InvoiceRow, 'invoice_id' | 'credit_taken' | 'amount_due' | 'amount_applied'>;
+export type SettledInvoice = Pick<
+  InvoiceRow,
+  'invoice_id' | 'credit_taken' | 'amount_due' | 'amount_applied' | 'payer_id'
+>;
 
-/** The credit that issued, non-void invoices use, and their amounts due. */
+/** The credit that issued, non-void invoices use, their amounts due, and who is to pay them. */
 export const readSettledInvoices = async (db: Db, position: number): Promise<SettledInvoice[]> =>
   db
     .selectFrom('invoices as i')
-    .select(['i.invoice_id', 'i.credit_taken', 'i.amount_due', 'i.amount_applied'])
+    .select(['i.invoice_id', 'i.credit_taken', 'i.amount_due', 'i.amount_applied', 'i.payer_id'])
     .where(isBooked(position, 'i'))
     .execute();
 

@@ -634,6 +634,17 @@ describe('the statement of a payer', () => {
         message: 'payer other is to pay 0 USD for others, but the entries of its statement come to 36',
       }),
     );
+    // 36.00 of INV-000005 are for holding. Exchanged, the balances of both stay the same.
+    await test.core.pool.query('UPDATE invoices SET payer_id = NULL WHERE ordinal = 5');
+    await test.core.pool.query("UPDATE invoices SET payer_id = 'holding' WHERE ordinal = 6");
+    const { failures } = await test.check();
+    expect(failures).toMatchObject(
+      [
+        /^invoice \S+ is addressed to tenant holding, but tenant lab is shown as its payer$/,
+        /^invoice \S+ is addressed to tenant lab, but tenant holding is shown as its payer$/,
+      ].map((message) => ({ code: 'settlement_differs', message: expect.stringMatching(message) })),
+    );
+    await test.core.pool.query("UPDATE invoices SET payer_id = 'holding' WHERE ordinal = 5");
     await test.core.pool.query('UPDATE invoices SET payer_id = NULL WHERE ordinal = 6');
   });
 });

@@ -4,7 +4,11 @@ import type { RecordedBillingEvent } from '#billing/invoices/invoice-events';
 import { ofType } from '#event-store/codec';
 import type { QueryContext } from '#ledger/query';
 import { ifReadable } from '#read-model/readable';
-import { readAllTenantCredits, readSettledInvoices } from '#projections/invoices/issued-invoices.read';
+import {
+  readAllTenantCredits,
+  readSettledInvoices,
+  type SettledInvoice,
+} from '#projections/invoices/issued-invoices.read';
 import { readPayerBalances } from '#projections/payments/payer-entries.read';
 import { readAllPayments, readBalances } from '#projections/payments/payments.read';
 import type { PaymentRow } from '#projections/payments/payments.table';
@@ -73,12 +77,27 @@ const settlements: Check = async (context) => {
     return [
       ...wrongCredit,
       ...wrongInvoices,
+      ...wrongPayersOf(account, shown, own),
       ...wrongPayments(account, payments.get(key) ?? [], own),
       ...wrongBalance(account, balances.get(key)?.balance ?? '0', own),
     ];
   });
   return [...found, ...wrongPayers(owedByPayers, await readPayerBalances(core.db, position))];
 };
+
+/** Invoices of an account that are shown as addressed to another tenant than they were at their issue. */
+const wrongPayersOf = ({ settlements }: Account, shown: ReadonlyMap<string, SettledInvoice>, key: Key): Finding[] =>
+  [...settlements].flatMap(([invoiceId, { payerId }]) => {
+    const row = shown.get(invoiceId);
+    const payer = row?.payer_id ?? key.tenantId;
+    if (row === undefined || payer === payerId) return [];
+    return [
+      differs(`invoice ${invoiceId} is addressed to tenant ${payerId}, but tenant ${payer} is shown as its payer`, {
+        ...key,
+        invoiceId,
+      }),
+    ];
+  });
 
 interface Owed {
   readonly payerId: string;
