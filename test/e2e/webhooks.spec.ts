@@ -571,7 +571,10 @@ it('has messages of payments and refunds', async () => {
     applied: [{ invoiceId: expect.any(String), amount: expect.stringMatching(/^\d+\.\d\d$/) }],
   };
   expect(items.map(({ type, data }) => [type, data])).toEqual([
-    ['payment.recorded', { paymentId: 'p', currency: 'USD', amount: '100.00', at, applied: [] }],
+    [
+      'payment.recorded',
+      { paymentId: 'p', currency: 'USD', amount: '100.00', at, payerId: null, transferId: null, applied: [] },
+    ],
     ['payment.applied', { paymentId: 'p', applicationId: 'a', at, ...some }],
     ['invoice.paid', { invoiceId: expect.any(String), currency: 'USD', at, by: null, payerId: null }],
     ['refund.recorded', { refundId: 'r', paymentId: 'p', currency: 'USD', amount: '1.50', at, reason: null }],

@@ -124,8 +124,9 @@ const messages: Answers<MessageEvent, Message[]> = {
     return [message(event, 'consolidated_invoice.voided', { tenantId: payerId, subject: id, data })];
   },
   PaymentRecorded(event) {
-    const { tenantId, paymentId, currency, amount, at } = event.data;
-    const data = { paymentId, currency, amount: money(amount, currency), at, ...applied(event.data) };
+    const { tenantId, paymentId, currency, amount, at, payerId = null, transferId = null } = event.data;
+    const sent = { amount: money(amount, currency), at, payerId, transferId };
+    const data = { paymentId, currency, ...sent, ...applied(event.data) };
     return [message(event, 'payment.recorded', { tenantId, subject: paymentId, data })];
   },
   PaymentApplied(event) {
