@@ -316,11 +316,29 @@ describe('a transfer whose process was stopped', () => {
     );
     const done = await send(body);
     expect([done.status, sharesOf(done)]).toEqual(['done', ['lab 30.00 12.00', 'shop 25.00 25.00']]);
-    expect(done.result?.notice).toMatch(
-      /^25\.00 USD of tenant shop pay nothing: invoice \S+ was paid or voided since\. Use apply-payment or record-refund\.$/,
+    expect(done.result?.notice).toBe(
+      '25.00 USD of tenant shop pay nothing: INV-000002 was paid, voided or credited since.' +
+        ' Use apply-payment or record-refund.',
     );
     expect((await send(body)).status).toBe('unchanged');
     expect(await paymentsOf('shop')).toEqual(['shop bank-1 bank-1 25.00 25.00']);
+  });
+
+  it('names all invoices that were paid since', async () => {
+    const may = '2026-05-01T00:00:00Z';
+    const [created] = await test.apply({ command: 'create-invoice', tenantId: 'shop', asOf: may });
+    const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
+    await test.apply({ command: 'issue-invoice', invoiceId: invoices[0]?.invoiceId, at: may });
+    const body = transfer('bank-1', '50.00', { at: may });
+    const { items } = await get<{ items: { invoiceId: string }[] }>('invoices?tenantId=shop');
+    const invoiceIds = items.map(({ invoiceId }) => invoiceId);
+    await divided(body, [{ tenantId: 'shop', paymentId: 'bank-1', amount: '50.00', invoiceIds }]);
+    await test.apply(...invoiceIds.map((invoiceId) => ({ command: 'pay-invoice', invoiceId, at: may })));
+    // 30.00 of April and 30.00 of May, of which the transfer was to pay 20.00
+    expect((await send(body)).result?.notice).toBe(
+      '50.00 USD of tenant shop pay nothing: INV-000002 and INV-000005 were paid, voided or credited since.' +
+        ' Use apply-payment or record-refund.',
+    );
   });
 
   it('may be withdrawn, with what it has recorded', async () => {

@@ -26,6 +26,7 @@ import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, pageOfRows, READERS, visibleTenant, zPage } from '#ledger/query';
 import { tenantOf } from '#ledger/tenant';
 import { readInvoiceNamed, readTenantsOwedBy } from '#projections/invoices/issued-invoices.read';
+import { readInvoiceNumbers } from '#projections/invoices/invoices.read';
 import {
   readApplicationsOf,
   readSharePayments,
@@ -102,7 +103,7 @@ const recordTransfer = defineCommand({
           const billed = accounts.map((each) => each.billed);
           return { events: withdrawTransfer(state, billed, key, correction) };
         });
-        return together(before, done, await finished(core, call, key, 'withdrawn'));
+        return together(core, before, done, await finished(core, call, key, 'withdrawn'));
       });
     },
   }),
@@ -131,7 +132,7 @@ const recordTransfer = defineCommand({
           events: [{ type, data: { ...data, ...of } }],
         }));
       });
-      return together(before, done, await finished(core, call, { payerId, currency, transferId }));
+      return together(core, before, done, await finished(core, call, { payerId, currency, transferId }));
     });
   },
 });
@@ -226,19 +227,30 @@ async function finishShare(
   }
 }
 
+async function numbersOf(core: LedgerCore, invoiceIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (invoiceIds.length === 0) return new Map();
+  return readInvoiceNumbers(core.db, await core.projector.catchUp(), invoiceIds);
+}
+
 /** The answer of a command that may have finished what an earlier process left. */
-function together(before: Finished, done: CommandDone, after: Finished): CommandDone {
+async function together(core: LedgerCore, before: Finished, done: CommandDone, after: Finished): Promise<CommandDone> {
   const positions = [before.position, done.position, after.position].flatMap((each) => each ?? []);
   const { transfer, shares } = after;
   const money = (amount: string): string => moneyText(decimal(amount), transfer?.currency ?? '');
+  const numbers = await numbersOf(
+    core,
+    shares.flatMap(({ unpaid }) => unpaid),
+  );
   const notices = [
     ...('notice' in (done.result ?? {}) ? [String((done.result as { notice: unknown }).notice)] : []),
     ...shares.flatMap((share) =>
       share.unpaid.length === 0
         ? []
         : [
-            `${money(share.unapplied)} ${transfer?.currency} of tenant ${share.tenantId} pay nothing: invoice` +
-              ` ${share.unpaid.join(' and ')} was paid or voided since. Use apply-payment or record-refund.`,
+            `${money(share.unapplied)} ${transfer?.currency} of tenant ${share.tenantId} pay nothing:` +
+              ` ${share.unpaid.map((id) => numbers.get(id) ?? id).join(' and ')}` +
+              ` ${share.unpaid.length === 1 ? 'was' : 'were'} paid, voided or credited since.` +
+              ' Use apply-payment or record-refund.',
           ],
     ),
   ];
