@@ -658,7 +658,23 @@ it('books what is receivable as owed by the payer', async () => {
   const payment = { command: 'record-payment', ...KEY, paymentId: 'b', amount: '76.00', at: T('2026-06-10') };
   expect(await test.refused(payment)).toMatchObject({ code: 'ambiguous_payer' });
   expect(await test.refused({ ...payment, payerId: 'nobody' })).toMatchObject({ code: 'unknown_tenant' });
-  await test.apply({ ...payment, payerId: 'holding', paymentId: 'a', amount: '0.01', invoiceIds: [] });
+  // Nothing is to be paid, and nothing is said of it.
+  const nothing = { ...payment, payerId: 'holding', paymentId: 'a', amount: '0.01', invoiceIds: [] };
+  expect(await test.apply(nothing)).toEqual([
+    { command: 'record-payment', status: 'done', position: expect.any(Number) },
+  ]);
+  const ofOther = { ...payment, payerId: 'other', paymentId: 'c', amount: '0.01' };
+  expect(await test.apply(ofOther)).toMatchObject([
+    {
+      status: 'done',
+      result: {
+        notice:
+          'Payment c pays nothing: no open invoice of tenant lab that was issued by then is addressed to other.' +
+          ' Use apply-payment with invoiceIds, or withdraw it and record it with another payerId.',
+      },
+    },
+  ]);
+  await test.apply({ command: 'withdraw', what: 'record-payment', ...KEY, paymentId: 'c', reason: 'a test' });
   expect(await test.ask('payments', { tenantId: 'lab' })).toMatchObject({
     items: [{ paymentId: 'a', payerId: 'holding', unapplied: '0.01' }],
   });

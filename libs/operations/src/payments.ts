@@ -125,11 +125,26 @@ const recordPayment = defineCommand({
     const { tenantId, payerId } = payment;
     if (payerId !== undefined && payerId !== tenantId) tenantOf(await core.book.load(tenantStream(payerId)), payerId);
     const ids = await invoiceIdsOf(core, named);
-    return decide(core, call, payment, async (billed) =>
-      referring(core, call.fields, (of) => decidePayment(billed, { ...payment, ...of }, ids)),
+    return decide(
+      ...([core, call, payment] as const),
+      async (billed) => referring(core, call.fields, (of) => decidePayment(billed, { ...payment, ...of }, ids)),
+      { resultOf: ids === undefined ? paysNothing : () => undefined },
     );
   },
 });
+
+/** Says that no open invoice is addressed to whoever sent a payment: the sender may be mistaken. */
+function paysNothing(events: Decided): { readonly notice: string } | undefined {
+  const [recorded] = events;
+  if (recorded?.type !== 'PaymentRecorded') return undefined;
+  const { payerId, tenantId, paymentId, applied } = recorded.data;
+  if (payerId === undefined || applied.length > 0) return undefined;
+  return {
+    notice:
+      `Payment ${paymentId} pays nothing: no open invoice of tenant ${tenantId} that was issued by then is addressed` +
+      ` to ${payerId}. Use apply-payment with invoiceIds, or withdraw it and record it with another payerId.`,
+  };
+}
 
 const applyPayment = defineCommand({
   name: 'apply-payment',
@@ -243,7 +258,13 @@ async function decide(
   call: CommandCall,
   { tenantId, currency, paymentId, refundId }: AccountKey,
   decision: Decide,
-  basis: Awaited<ReturnType<typeof basisOf>> | null = null,
+  {
+    basis = null,
+    resultOf = () => undefined,
+  }: {
+    readonly basis?: Awaited<ReturnType<typeof basisOf>> | null;
+    readonly resultOf?: (events: Decided) => object | undefined;
+  } = {},
 ): Promise<CommandDone> {
   await assertBilledIn(core, tenantId, currency);
   return core.book.decide(billingStream(tenantId, currency), call, async (events) => {
@@ -254,7 +275,9 @@ async function decide(
           ? `the payments of tenant ${data.tenantId} changed (${type})`
           : null,
       );
-    return { events: await decision(billedOf({ tenantId, currency }, own)) };
+    const decided = await decision(billedOf({ tenantId, currency }, own));
+    const result = resultOf(decided);
+    return { events: decided, ...(result === undefined ? {} : { result }) };
   });
 }
 
@@ -274,7 +297,7 @@ const corrected = async (
   call: CommandCall,
   key: AccountKey,
   decision: Decide,
-): Promise<CommandDone> => decide(core, call, key, decision, await basisOf(core, call));
+): Promise<CommandDone> => decide(core, call, key, decision, { basis: await basisOf(core, call) });
 
 const zPayment = z
   .object({
