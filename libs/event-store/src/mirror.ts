@@ -39,9 +39,12 @@ export interface MirrorState {
 /** Nothing can be copied at present: the disk is full, or the database is read-only. */
 export interface NotWritable {
   readonly error: Error;
-  /** When the first event that the mirror lacks was recorded. null: it lacks none. */
+  /** The first events that could not be copied: when one was recorded, and where the source has them. null: none. */
   readonly since: Instant | null;
+  readonly position: number | null;
 }
+
+const NOTHING = { since: null, position: null };
 
 interface MirrorOptions {
   readonly signal: AbortSignal;
@@ -89,8 +92,8 @@ export async function mirrorLog(source: EventStoreDbLog, target: PostgresLog, op
 
 class Mirroring {
   private state: MirrorState = { comparedUpTo: null, copiesAfter: null, notWritable: null };
-  /** When the first event was recorded that is being copied. */
-  private copying: Instant | null = null;
+  /** What is being copied. */
+  private copying: Pick<NotWritable, 'since' | 'position'> = NOTHING;
 
   constructor(
     private readonly source: EventStoreDbLog,
@@ -108,7 +111,7 @@ class Mirroring {
   }
 
   failed(error: unknown): void {
-    if (error instanceof Error && isNotWritable(error)) this.become({ notWritable: { error, since: this.copying } });
+    if (error instanceof Error && isNotWritable(error)) this.become({ notWritable: { error, ...this.copying } });
   }
 
   /** Compares, waits for its turn, and copies. */
@@ -135,9 +138,9 @@ class Mirroring {
     try {
       for (let batch = await arriving.next(); batch.length > 0; batch = await arriving.next()) {
         const started = performance.now();
-        this.copying = firstRecorded(batch);
+        this.copying = { since: firstRecorded(batch), position: batch[0]?.position ?? null };
         const copied = await this.target.appendMirrored(batch, after);
-        this.copying = null;
+        this.copying = NOTHING;
         after = batch.at(-1)?.position ?? after;
         if (this.state.notWritable !== null) this.become({ notWritable: null });
         this.options.onCopied?.(copied, after);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { dropDatabaseConnections } from '../../../test/support/drop-connections.js';
 import { EventStoreDbNode } from '../../../test/support/eventstoredb-node.js';
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.js';
+import { postgresProxy } from '../../../test/support/postgres-proxy.js';
 import {
   all,
   type DroppableLog,
@@ -142,8 +143,8 @@ describe('several processes with one mirror', () => {
     await database.drop();
   });
 
-  async function start(): Promise<MirroredLog> {
-    const mirror = new PostgresLog(database.pool);
+  async function start(pool = database.pool): Promise<MirroredLog> {
+    const mirror = new PostgresLog(pool);
     await mirror.migrate();
     const log = new MirroredLog(new EventStoreDbLog(node.connectionString), mirror);
     logs.push(log);
@@ -231,6 +232,28 @@ describe('several processes with one mirror', () => {
         revision: 0,
       });
     expect(both.map(({ notWritable }) => notWritable)).toEqual([null, null]);
+  });
+
+  it('count nothing as missing that another one has copied meanwhile', async () => {
+    const proxy = await postgresProxy(database.url);
+    const behind = new pg.Pool({ connectionString: proxy.url });
+    const writer = new EventStoreDbLog(node.connectionString);
+    try {
+      const first = await start(behind);
+      await first.append('a', NO_STREAM, [event(1)]);
+      proxy.refuse({ statement: /append_mirrored/, code: '53100', message: 'No space left on device' });
+      await writer.append('a', 0, [event(2)]);
+      while ((await first.missing()) === null) await new Promise(setImmediate);
+      expect(await first.missing()).toMatchObject({ error: { message: 'No space left on device' } });
+      const second = await start();
+      expect(await second.head()).toBe(2);
+      expect([await first.missing(), await first.head()]).toEqual([null, 2]);
+    } finally {
+      await Promise.all(logs.splice(0).map((log) => log.close()));
+      await writer.close();
+      await behind.end();
+      await proxy.close();
+    }
   });
 
   it.each([

@@ -149,6 +149,13 @@ export class MirroredLog implements EventLog {
     return this.state.notWritable;
   }
 
+  /** The same, unless another process has copied since what this one could not: then reads lack nothing. */
+  async missing(): Promise<NotWritable | null> {
+    const { notWritable } = this.state;
+    const { position = null } = notWritable ?? {};
+    return position !== null && (await this.mirror.lastSourcePosition()) >= position ? null : notWritable;
+  }
+
   /** Whether EventStoreDB answers, and lets the user read. Errors: UnknownOutcome, AccessDenied. */
   async probe(): Promise<void> {
     await this.source.head();

@@ -42,7 +42,7 @@ export interface Readable {
   readonly stale: { readonly since: Instant; readonly cause: unknown } | null;
 }
 
-type Mirror = Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'notWritable' | 'probe'>;
+type Mirror = Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'missing' | 'notWritable' | 'probe'>;
 
 /** What handlers of commands and queries work with: the log, the projections and the read models. */
 export class LedgerCore {
@@ -138,7 +138,7 @@ export class LedgerCore {
   async readable(): Promise<Readable> {
     try {
       const position = await unlessStopped(async () => this.projector.catchUp());
-      const { error: cause, since = null } = this.mirror?.notWritable ?? {};
+      const { error: cause, since = null } = (await this.mirror?.missing()) ?? {};
       return { position, stale: since === null ? null : { since, cause } };
     } catch (error) {
       if (!(error instanceof ProjectionHalted || error instanceof WriterStuck) && !isNotWritable(error)) throw error;
