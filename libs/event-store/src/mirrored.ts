@@ -56,7 +56,7 @@ export class MirroredLog implements EventLog {
   /** Up to this position of the source, appends were answered. Who reads must find them. */
   private answered = 0;
   /** Up to this position of the source, the mirror has everything. */
-  private copied = 0;
+  private copiedUpTo = 0;
   private readonly own = new OwnCopies();
   /** Rings when this process has copied something. */
   private readonly copying = new Bell();
@@ -161,6 +161,14 @@ export class MirroredLog implements EventLog {
     await this.source.head();
   }
 
+  /** Waits until the mirror has what the server has of a stream, also if no append was answered. */
+  async copied(stream: string): Promise<void> {
+    const revision = await this.source.revisionOf(stream);
+    await this.mirrored(`did not reach revision ${revision} of ${stream}`, async () =>
+      (await this.mirror.revisionOf(stream)) >= revision ? true : undefined,
+    );
+  }
+
   async isOnServer(stream: string, revision: number): Promise<boolean> {
     return (await this.source.eventOf(stream, revision)) !== undefined;
   }
@@ -220,12 +228,12 @@ export class MirroredLog implements EventLog {
    * the server refuses a decision that does not know it.
    */
   private async current(): Promise<void> {
-    if (this.isCompared && this.copied >= this.answered && !this.stopped.signal.aborted) return;
+    if (this.isCompared && this.copiedUpTo >= this.answered && !this.stopped.signal.aborted) return;
     await this.mirrored(`did not reach position ${this.answered} of EventStoreDB`, async () => {
-      if (this.copied >= this.answered || this.state.notWritable !== null) return true;
+      if (this.copiedUpTo >= this.answered || this.state.notWritable !== null) return true;
       const { state } = this;
       const copied = await this.mirror.lastSourcePosition();
-      if (state.comparedUpTo !== null && state.comparedUpTo === this.state.comparedUpTo) this.copied = copied;
+      if (state.comparedUpTo !== null && state.comparedUpTo === this.state.comparedUpTo) this.copiedUpTo = copied;
       return copied >= this.answered ? true : undefined;
     });
   }
@@ -233,13 +241,13 @@ export class MirroredLog implements EventLog {
   private become(state: MirrorState): void {
     this.state = state;
     if (state.copiesAfter === null) this.own.end();
-    if (state.comparedUpTo === null) this.copied = 0;
+    if (state.comparedUpTo === null) this.copiedUpTo = 0;
     else this.answered = Math.max(this.answered, state.comparedUpTo);
     this.copying.ring();
   }
 
   private remember(copied: readonly Copied[], upTo: number): void {
-    this.copied = Math.max(this.copied, upTo);
+    this.copiedUpTo = Math.max(this.copiedUpTo, upTo);
     this.own.add(copied);
     this.copying.ring();
   }

@@ -42,7 +42,10 @@ export interface Readable {
   readonly stale: { readonly since: Instant; readonly cause: unknown } | null;
 }
 
-type Mirror = Pick<MirroredLog, 'differences' | 'isDeleted' | 'isOnServer' | 'missing' | 'notWritable' | 'probe'>;
+type Mirror = Pick<
+  MirroredLog,
+  'copied' | 'differences' | 'isDeleted' | 'isOnServer' | 'missing' | 'notWritable' | 'probe'
+>;
 
 /** What handlers of commands and queries work with: the log, the projections and the read models. */
 export class LedgerCore {

@@ -11,6 +11,7 @@ import { assertRole, type Caller, confinedTo, type Role } from '#ledger/caller';
 import { type CommandCall, sha256 } from '#ledger/command';
 import { valueOf } from '#ledger/appending/in-order';
 import { foundDeployment } from '#ledger/deployment';
+import { copyOtherMonth } from './around-midnight.js';
 import { type KeptStreams, KnownStreams } from './known-streams.js';
 import { bodyOf, bodyOfRow, keyOfRow, type KnownReading, knownBySource } from './known-usage.js';
 import type { LedgerCore } from '#ledger/ledger-core';
@@ -128,6 +129,7 @@ export class UsageIntake {
     caller: Caller,
   ): Promise<readonly Ingested[]> {
     return this.core.exclusively(lockOfEvents(deploymentId), async () => {
+      await copyOtherMonth(this.core, deploymentId, caller);
       const { known, recent } = await this.knownEvents(
         deploymentId,
         readings.map(({ observation }) => observation.sourceId ?? ''),
