@@ -4,6 +4,7 @@ import { ADMIN, type TestLedger, testLedger } from '../../../../test/support/led
 import { monthNamed } from '#domain/time/period';
 import {
   type CostGrain,
+  keepMonth,
   proveKept,
   readChangedMonths,
   readKeeper,
@@ -161,6 +162,19 @@ describe('a kept month', () => {
     await proveKept(test.core.db, [row?.kept_id ?? ''], position + 1);
     const { rows } = await test.core.pool.query('SELECT proven_to FROM kept_months');
     expect(rows).toEqual([{ proven_to: position + 1 }]);
+  });
+
+  it('is not written by who computed it from read models that were exchanged meanwhile', async () => {
+    const { position, madeBy } = await readKeeper(test.core.db);
+    const computed = {
+      ...{ month: '2026-03', currency: 'USD', cogs: '99', unattributed: '99', kinds: [], costs: [], days: [] },
+      ...{ position_from: position, proven_to: position + 1 },
+    };
+    await test.core.pool.query('UPDATE checkpoint SET generation = gen_random_uuid()');
+    await keepMonth(test.core.db, { ...computed, made_by: madeBy });
+    expect((await test.core.pool.query('SELECT cogs FROM kept_months')).rows).toEqual([]);
+    await keepMonth(test.core.db, { ...computed, made_by: (await readKeeper(test.core.db)).madeBy });
+    expect((await test.core.pool.query('SELECT cogs FROM kept_months')).rows).toEqual([{ cogs: '99' }]);
   });
 
   it('is checked against what it is computed from', async () => {
