@@ -323,6 +323,8 @@ describe('the token', () => {
     const notes = async (params: object) =>
       (await seen<{ items: Invoice[] }>('holding', 'credit-notes', params)).items.map(({ number }) => number);
     expect(await notes({ payerId: 'holding' })).toEqual(['CN-000001']);
+    expect(await test.ask('credit-notes', { tenantId: 'lab' })).toMatchObject({ items: [{ payerId: 'holding' }] });
+    expect(await test.ask('credit-note', { id: 'CN-000001' })).toMatchObject({ tenantId: 'lab', payerId: 'holding' });
     expect(await notes({ payerId: 'holding', tenantId: 'lab' })).toEqual(['CN-000001']);
     expect(await notes({ payerId: 'holding', tenantId: 'shop' })).toEqual([]);
     expect(await notes({})).toEqual([]);

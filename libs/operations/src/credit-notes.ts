@@ -69,6 +69,10 @@ const creditNoteFields = {
   number: z.string().describe('Gapless, in a separate series'),
   invoiceId: z.string(),
   tenantId: z.string(),
+  payerId: z
+    .string()
+    .nullable()
+    .describe('The tenant that its invoice is addressed to. null: the billed tenant itself'),
   currency: z.string(),
   issuedAt: zTimestamp,
   reason: z.string(),
@@ -125,7 +129,13 @@ const creditNotes = defineQuery({
       page,
       position,
       read: async (rows) => readCreditNotePage(core.db, position, of, rows),
-      toItems: (rows) => rows.map(creditNoteSummary),
+      toItems: async (rows) => {
+        const ids = rows.map((row) => row.invoice_id);
+        const payers = new Map(
+          (await readInvoices(core.db, position, ids)).map((row) => [row.invoice_id, row.payer_id]),
+        );
+        return rows.map((row) => creditNoteSummary(row, payers.get(row.invoice_id) ?? null));
+      },
     });
   },
 });

@@ -66,14 +66,18 @@ export function creditNoteEvents(heading: Heading, rows: readonly FrozenRow[], a
   ];
 }
 
-/** A credit note as shown, without its rows. Its totals are positive amounts. */
-export function creditNoteSummary(row: CreditNoteRow) {
+/**
+ * A credit note as shown, without its rows. Its totals are positive amounts. `payerId`: of the credited invoice, null:
+ * the billed tenant itself.
+ */
+export function creditNoteSummary(row: CreditNoteRow, payerId: string | null) {
   const shown = (amount: string): string => moneyText(decimal(amount), row.currency);
   return {
     creditNoteId: row.credit_note_id,
     number: documentNumber('CN', row.ordinal),
     invoiceId: row.invoice_id,
     tenantId: row.tenant_id,
+    payerId,
     currency: row.currency,
     issuedAt: row.issued_at,
     reason: row.reason,
@@ -96,7 +100,7 @@ export async function creditNoteView({ core, position }: QueryContext, note: Cre
   const lines = await linesOfTenant(core, known, await tenantAccount(core, known, tenantId), until);
   const filters = new Map(lines.map(({ lineId, filter }) => [lineId, filter]));
   return {
-    ...creditNoteSummary(note),
+    ...creditNoteSummary(note, invoice?.payer_id ?? null),
     rows: rows.map((row) => ({
       lineId: row.partId,
       deploymentId: row.deploymentId,
