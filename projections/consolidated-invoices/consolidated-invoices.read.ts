@@ -95,6 +95,26 @@ export async function readPartOf(
   return new Map(rows.map(({ invoice_id, ...of }) => [invoice_id, of]));
 }
 
+/** A consolidated invoice that an invoice is part of, and what others need to refer to it. */
+export interface Referred extends PartOf {
+  readonly payer_id: string;
+  readonly issued_at: Instant;
+}
+
+/** Of the invoices with these ordinals, those that are part of a consolidated invoice that is not void, by ordinal. */
+export async function readReferred(
+  db: Db,
+  position: number,
+  ordinals: readonly number[],
+): Promise<ReadonlyMap<number, Referred>> {
+  const { rows } = await sql<Referred & { readonly invoice: number }>`
+    SELECT i.ordinal AS invoice, c.consolidated_invoice_id AS id, c.ordinal, c.payer_id, c.issued_at
+    FROM ${liveMembers(position)}
+    JOIN invoices i ON i.invoice_id = m.invoice_id AND ${at(position, 'i')}
+    WHERE i.ordinal = ${anyOf(ordinals.map(String), 'int')}`.execute(db);
+  return new Map(rows.map(({ invoice, ...of }) => [invoice, of]));
+}
+
 /**
  * The invoices that a payer is to pay for others and that were issued by an instant, without those below zero and
  * those that are part of a consolidated invoice.

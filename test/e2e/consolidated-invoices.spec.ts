@@ -1,18 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import { COLLECTING, consolidatedStream } from '#domain/invoices/consolidated';
-import type { Caller } from '#ledger/caller';
-import { deployment, plan, subscription, tenant } from '../support/commands.js';
-import { ADMIN, type TestLedger, testLedger } from '../support/ledger.js';
-import { BUYER } from '../support/parties.js';
+import { deployment, subscription, tenant } from '../support/commands.js';
+import { ADMIN, type TestLedger } from '../support/ledger.js';
+import { consolidating, issued, issuedOfAll, payerLedger, T, tokenOf, voiding } from '../support/payer-story.js';
 
 /** One document for a payer, of the invoices of several tenants. */
-
-const T = (date: string) => `${date}T00:00:00Z`;
-const tokenOf = (tenantId: string): Caller => ({
-  ...{ actor: tenantId, role: 'tenant', tenantId },
-  now: instant('2026-08-01T00:00:00Z'),
-});
 
 interface Consolidated {
   readonly consolidatedInvoiceId: string;
@@ -24,66 +17,27 @@ interface Consolidated {
 
 let test: TestLedger;
 beforeEach(async () => {
-  test = await testLedger({
-    seller: 'Cloud & Sons',
-    sellerDetails: { name: 'Cloud & Sons', countryCode: 'DE', vatId: 'DE987654321', city: 'Bonn', postalCode: '53111' },
-  });
-  const vat = (ratePercent: string) => ({ tax: { name: 'VAT', ratePercent, from: T('2026-01-01') } });
-  await test.apply(
-    tenant('holding', {
-      ...{
-        name: 'Globex Holding',
-        address: 'Main Street 1',
-        paymentTermsDays: 14,
-        eInvoice: BUYER,
-        timeZone: 'Europe/Berlin',
-      },
-    }),
-    tenant('lab', { name: 'Globex Lab', ...vat('20') }),
-    tenant('shop', { name: 'Globex Shop', ...vat('10') }),
-    tenant('kiosk', { name: 'Globex Kiosk', ...vat('20') }),
-    plan('p', '30.00', [{ billingKind: 'hours', price: { model: 'unit', unitAmount: '1' } }]),
-    ...['lab', 'shop', 'kiosk'].flatMap((tenantId) => [
-      deployment(`${tenantId}-d`, tenantId),
-      subscription(`${tenantId}-s`, `${tenantId}-d`, 'p'),
-      { command: 'set-payer', tenantId, payerId: 'holding', effectiveFrom: T('2026-03-01') },
-    ]),
-  );
+  test = await payerLedger();
 });
 afterEach(async () => {
   expect((await test.check()).failures).toEqual([]);
   await test.close();
 });
 
-async function issue(tenantId: string, asOf = '2026-05-01'): Promise<string> {
-  const [created] = await test.apply({ command: 'create-invoice', tenantId, asOf: T(asOf) });
-  const { invoices } = (created as { result: { invoices: { invoiceId: string }[] } }).result;
-  const invoiceId = invoices[0]?.invoiceId ?? '';
-  await test.apply({ command: 'issue-invoice', invoiceId, at: T(asOf) });
-  return invoiceId;
-}
-const collecting = (at = '2026-05-02', more: object = {}) => ({
-  ...{ command: 'issue-consolidated-invoice', payerId: 'holding', currency: 'USD', at: T(at), ...more },
-});
-const voiding = (consolidatedInvoiceId = 'CI-000001', at = '2026-05-10') => ({
-  ...{ command: 'void-consolidated-invoice', consolidatedInvoiceId, at: T(at), reason: 'one is missing' },
-});
-const collect = async (at?: string, more?: object) => {
-  const [outcome] = await test.apply(collecting(at, more));
+const issue = async (tenantId: string, asOf?: string): Promise<string> => issued(test, tenantId, asOf);
+const issueAll = async () => issuedOfAll(test);
+const consolidate = async (at?: string, more?: object) => {
+  const [outcome] = await test.apply(consolidating(at, more));
   return outcome as unknown as { status: string; result: { consolidatedInvoiceId: string | null } };
 };
 const consolidated = async (id = 'CI-000001', more: object = {}): Promise<Consolidated> =>
   test.ask('consolidated-invoice', { id, ...more });
 const numbersIn = ({ tenants }: Consolidated): string[] =>
   tenants.map(({ tenantId, invoices }) => [tenantId, ...invoices.map(({ number }) => number)].join(' '));
-const issueAll = async () => {
-  for (const tenantId of ['lab', 'shop', 'kiosk']) await issue(tenantId);
-};
-
 describe('a consolidated invoice', () => {
   it('has the invoices of each tenant apart, and one total', async () => {
     await issueAll();
-    const done = await collect();
+    const done = await consolidate();
     expect(done.status).toBe('done');
     // Each 30.00 for April and May, in advance. lab and kiosk: 60.00 and 20 %. shop: 60.00 and 10 %.
     const of = (subtotal: string, tax: string, total: string) => ({ subtotal, tax, total });
@@ -114,11 +68,14 @@ describe('a consolidated invoice', () => {
       consolidatedInvoiceId: done.result.consolidatedInvoiceId,
       consolidatedInvoiceNumber: 'CI-000001',
     });
-    // The same again finds it. There is nothing else to collect.
-    expect(await collect()).toMatchObject({ status: 'unchanged', result: done.result });
-    expect(await collect('2026-05-03')).toMatchObject({ status: 'unchanged', result: { consolidatedInvoiceId: null } });
+    // The same again finds it. There is nothing else to consolidate.
+    expect(await consolidate()).toMatchObject({ status: 'unchanged', result: done.result });
+    expect(await consolidate('2026-05-03')).toMatchObject({
+      status: 'unchanged',
+      result: { consolidatedInvoiceId: null },
+    });
     await issue('lab', '2026-06-01');
-    await collect('2026-06-01');
+    await consolidate('2026-06-01');
     expect(numbersIn(await consolidated('CI-000002'))).toEqual(['lab INV-000004']);
     const { items } = await test.ask<{ items: Consolidated[] }>('consolidated-invoices', { payerId: 'holding' });
     expect(items.map(({ number }) => number)).toEqual(['CI-000001', 'CI-000002']);
@@ -128,7 +85,7 @@ describe('a consolidated invoice', () => {
 
   it('shows what is left to pay after credit notes and payments', async () => {
     await issueAll();
-    await collect();
+    await consolidate();
     const before = String(await test.core.projector.catchUp());
     await test.apply(
       // 6.00 and 20 %: 7.20.
@@ -158,7 +115,7 @@ describe('a consolidated invoice', () => {
 
   it('is a document with a section for each tenant', async () => {
     await issueAll();
-    await collect();
+    await consolidate();
     const page = await test.ask<string>('consolidated-invoice-document', { id: 'CI-000001' });
     expect(page).toContain('<h1>Consolidated invoice CI-000001</h1>');
     expect(page).toContain('<h2>To</h2><p class="tenant">Globex Holding</p><p class="address">Main Street 1</p>');
@@ -188,7 +145,7 @@ describe('a consolidated invoice', () => {
   it('is one electronic invoice, whose lines name their tenants', async () => {
     await issueAll();
     const before = String(await test.core.projector.catchUp());
-    await collect();
+    await consolidate();
     const xml = await test.ask<string>('invoice-ubl', { id: 'CI-000001' });
     const every = (element: string): string[] =>
       [...xml.matchAll(new RegExp(`<cbc:${element}(?: [^>]*)?>([^<]*)</cbc:${element}>`, 'g'))].map(
@@ -232,7 +189,7 @@ describe('a consolidated invoice', () => {
         ],
       });
     for (const tenantId of ['lab', 'kiosk']) await issue(tenantId);
-    await collect();
+    await consolidate();
     // Each: 20 % of 60.02 is 12.004. The whole: 20 % of 120.04 is 24.008, and not 24.00.
     expect(await consolidated()).toMatchObject({ subtotal: '120.04', tax: '24.00' });
     await expect(test.ask('invoice-ubl', { id: 'CI-000001' })).rejects.toMatchObject({
@@ -241,9 +198,9 @@ describe('a consolidated invoice', () => {
     });
   });
 
-  it('that is void keeps its number, and its invoices can be collected again', async () => {
+  it('that is void keeps its number, and its invoices can be consolidated again', async () => {
     await issueAll();
-    const { result } = await collect();
+    const { result } = await consolidate();
     expect(await test.refused({ command: 'void-invoice', invoiceId: 'INV-000001', at: T('2026-05-03') })).toMatchObject(
       {
         code: 'part_of_consolidated_invoice',
@@ -267,7 +224,7 @@ describe('a consolidated invoice', () => {
 
     await test.apply({ command: 'void-invoice', invoiceId: 'INV-000001', at: T('2026-05-11') });
     // The same command: what is left is on a document of its own.
-    const again = await collect();
+    const again = await consolidate();
     expect(again.status).toBe('done');
     expect(again.result.consolidatedInvoiceId).not.toBe(result.consolidatedInvoiceId);
     expect(numbersIn(await consolidated('CI-000002'))).toEqual(['kiosk INV-000003', 'shop INV-000002']);
@@ -287,14 +244,14 @@ describe('a consolidated invoice', () => {
     const own = await issue('holding');
     await issueAll();
     await test.apply({ command: 'pay-invoice', invoiceId: 'INV-000002', at: T('2026-05-02') });
-    await collect('2026-05-02', { invoiceIds: [own, 'INV-000002'] });
+    await consolidate('2026-05-02', { invoiceIds: [own, 'INV-000002'] });
     expect(numbersIn(await consolidated())).toEqual(['holding INV-000001', 'lab INV-000002']);
     // The rest, without names.
-    await collect();
+    await consolidate();
     expect(numbersIn(await consolidated('CI-000002'))).toEqual(['kiosk INV-000004', 'shop INV-000003']);
   });
 
-  it('refuses invoices that it can’t collect, by name', async () => {
+  it('refuses invoices that it can’t consolidate, by name', async () => {
     await issueAll();
     await test.apply(tenant('other'), deployment('other-d', 'other'), subscription('other-s', 'other-d', 'p'), {
       command: 'void-invoice',
@@ -304,35 +261,35 @@ describe('a consolidated invoice', () => {
     await issue('other');
     const [drafted] = await test.apply({ command: 'create-invoice', tenantId: 'shop', asOf: T('2026-06-01') });
     const { invoices } = (drafted as unknown as { result: { invoices: { invoiceId: string }[] } }).result;
-    const code = async (id: string, at?: string) => (await test.refused(collecting(at, { invoiceIds: [id] }))).code;
+    const code = async (id: string, at?: string) => (await test.refused(consolidating(at, { invoiceIds: [id] }))).code;
     expect(await code('INV-000003')).toBe('invoice_void');
     expect(await code('INV-000004')).toBe('addressed_to_another');
     expect(await code('INV-000009')).toBe('unknown_invoice');
     expect(await code(invoices[0]?.invoiceId ?? '')).toBe('invoice_not_issued');
     expect(await code('INV-000001', '2026-04-30')).toBe('invoice_issued_later');
-    await collect();
+    await consolidate();
     expect(await code('INV-000001')).toBe('part_of_consolidated_invoice');
-    expect(await test.refused({ ...collecting(), payerId: 'nobody' })).toMatchObject({ code: 'unknown_tenant' });
+    expect(await test.refused({ ...consolidating(), payerId: 'nobody' })).toMatchObject({ code: 'unknown_tenant' });
     expect(await test.refused(voiding('CI-000009'))).toMatchObject({ code: 'unknown_consolidated_invoice' });
   });
 
   it('leaves out an invoice below zero, which is credit of its tenant', async () => {
     const cancelled = { command: 'cancel-subscription', subscriptionId: 'lab-s', at: T('2026-05-01') };
     await issueAll();
-    await collect();
+    await consolidate();
     await test.apply(cancelled);
     // May is given back: −30.00 and 20 %.
     const credit = await issue('lab', '2026-06-01');
     expect(await test.ask('invoice', { id: credit })).toMatchObject({ payerId: 'holding', total: '-36.00' });
-    expect(await collect('2026-06-01')).toMatchObject({ status: 'unchanged' });
-    expect(await test.refused(collecting('2026-06-01', { invoiceIds: [credit] }))).toMatchObject({
+    expect(await consolidate('2026-06-01')).toMatchObject({ status: 'unchanged' });
+    expect(await test.refused(consolidating('2026-06-01', { invoiceIds: [credit] }))).toMatchObject({
       code: 'invoice_below_zero',
     });
   });
 
   it('is seen by its payer alone', async () => {
     await issueAll();
-    await collect();
+    await consolidate();
     const seen = async (who: string, name: string, params: object) =>
       test.ledger.ask(name, { ...params }, tokenOf(who));
     expect(await seen('holding', 'consolidated-invoices', {})).toMatchObject({ items: [{ number: 'CI-000001' }] });
@@ -349,11 +306,14 @@ describe('a consolidated invoice', () => {
 
   it('is paid by one transfer of its payer, and stays with it', async () => {
     await issueAll();
-    await collect();
+    await consolidate();
     // What was issued keeps its payer. The next invoice of lab is its own.
     await test.apply({ command: 'set-payer', tenantId: 'lab', payerId: null, effectiveFrom: T('2026-05-03') });
     await issue('lab', '2026-06-01');
-    expect(await collect('2026-06-01')).toMatchObject({ status: 'unchanged', result: { consolidatedInvoiceId: null } });
+    expect(await consolidate('2026-06-01')).toMatchObject({
+      status: 'unchanged',
+      result: { consolidatedInvoiceId: null },
+    });
     await test.apply({
       ...{ command: 'record-transfer', payerId: 'holding', currency: 'USD', transferId: 'bank-1' },
       ...{ amount: '210.00', at: T('2026-05-16') },
@@ -367,14 +327,14 @@ describe('a consolidated invoice', () => {
 
   it('is one of two at the same time: no invoice is in both', async () => {
     await issueAll();
-    const done = await Promise.all([collect('2026-05-02'), collect('2026-05-03')]);
+    const done = await Promise.all([consolidate('2026-05-02'), consolidate('2026-05-03')]);
     expect(done.map(({ status }) => status).sort()).toEqual(['done', 'unchanged']);
     expect(numbersIn(await consolidated())).toEqual(['kiosk INV-000003', 'lab INV-000001', 'shop INV-000002']);
   });
 
   it('is told to its payer, and not to the billed tenants', async () => {
     await issueAll();
-    const { result } = await collect();
+    const { result } = await consolidate();
     await test.apply(voiding());
     const told = async (who: string) => {
       const { items } = (await test.ledger.ask('feed', {}, tokenOf(who))) as {
@@ -385,14 +345,14 @@ describe('a consolidated invoice', () => {
         .map(({ type, tenantid, data }) => [type, tenantid, data]);
     };
     const of = { consolidatedInvoiceId: result.consolidatedInvoiceId, currency: 'USD' };
-    const collected = (tenantId: string) => ({ tenantId, invoiceId: expect.any(String) as unknown });
+    const member = (tenantId: string) => ({ tenantId, invoiceId: expect.any(String) as unknown });
     expect(await told('holding')).toEqual([
       [
         'consolidated_invoice.issued',
         'holding',
         {
           ...{ ...of, issuedAt: T('2026-05-02'), dueAt: T('2026-05-16') },
-          invoices: ['kiosk', 'lab', 'shop'].map(collected),
+          invoices: ['kiosk', 'lab', 'shop'].map(member),
           ...{ subtotal: '180.00', tax: '30.00', total: '210.00' },
         },
       ],
@@ -403,7 +363,7 @@ describe('a consolidated invoice', () => {
 
   it('and the void of an invoice are decided one after the other', async () => {
     await issueAll();
-    // As another process that is about to collect it.
+    // As another process that is about to consolidate it.
     const other = await test.core.pool.connect();
     try {
       await other.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${COLLECTING}`]);
@@ -456,7 +416,7 @@ async function record(totals: {
 
 it('a check finds totals that differ, and an invoice in two', async () => {
   await issueAll();
-  await collect();
+  await consolidate();
   const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: 'INV-000001' });
   await record({ subtotal: '60', tax: '12', total: '73' });
   const { failures } = await test.check();

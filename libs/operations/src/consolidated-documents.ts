@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { decimal } from '#domain/money/decimal';
+import { moneyText } from '#domain/money/money';
 import { zId } from '#domain/schema';
 import { ofType } from '#event-store/codec';
-import { withInvoices } from '#billing/invoices/consolidated';
+import { consolidatedViews, withInvoices } from '#billing/invoices/consolidated';
 import {
   consolidatedDocument as consolidatedHtml,
   type TenantSection,
@@ -41,12 +43,26 @@ export const consolidatedInvoiceDocument = defineQuery({
   },
 });
 
+async function issuePositionOf({ core }: QueryContext, row: ConsolidatedInvoiceRow): Promise<number> {
+  const id = row.consolidated_invoice_id;
+  const at = await readConsolidatedPosition(core.db, id);
+  if (at === undefined) throw new Error(`consolidated invoice ${id} was not issued`);
+  return at;
+}
+
+/** What credit and payments had paid of the invoices of a consolidated invoice when it was issued. */
+export async function paidAtIssue(context: QueryContext, row: ConsolidatedInvoiceRow): Promise<string> {
+  const position = await issuePositionOf(context, row);
+  const [view] = await consolidatedViews({ ...context, position }, [row]);
+  if (view === undefined) throw new Error(`consolidated invoice ${row.consolidated_invoice_id} has no view`);
+  return moneyText(decimal(view.creditTaken).plus(decimal(view.amountPaid)), view.currency);
+}
+
 /** A consolidated invoice with its invoices, and the parties as they were when it was issued. */
 export async function consolidatedParts(context: QueryContext, row: ConsolidatedInvoiceRow) {
   const { core, position } = context;
   const id = row.consolidated_invoice_id;
-  const at = await readConsolidatedPosition(core.db, id);
-  if (at === undefined) throw new Error(`consolidated invoice ${id} was not issued`);
+  const at = await issuePositionOf(context, row);
   const issued = ofType(await eventAt(context, at), 'ConsolidatedInvoiceIssued').data;
   const [shown] = await withInvoices(context, [row]);
   if (shown === undefined) throw new Error(`consolidated invoice ${id} has no view`);

@@ -15,8 +15,9 @@ import type { CreditNoteRow, InvoiceRow } from '#projections/invoices/invoices.t
 import { readTenants } from '#projections/tenants/tenants.read';
 import type { History } from '#read-model/read-models';
 import { detailsOf } from './corrected-details.js';
-import { consolidatedParts } from './consolidated-documents.js';
+import { consolidatedParts, paidAtIssue } from './consolidated-documents.js';
 import { consolidatedSeen } from './consolidated-invoices.js';
+import { consolidatedAs } from './consolidated-references.js';
 import { visibleCreditNote } from './credit-notes.js';
 import type { Operations } from './declared.js';
 import { partiesOf } from './documents.js';
@@ -76,8 +77,10 @@ async function invoiceXml(context: QueryContext, id: string, format: Format, pro
   const row = await visibleInvoice(context, id);
   const invoice = await invoiceView(context, row);
   assertSendable(invoice);
-  const ids = invoice.lines.map(({ deploymentId }) => deploymentId);
-  const { then, now } = await saidOf(context, row, ids);
+  const { then, now } = await saidOf(context, row, {
+    deploymentIds: invoice.lines.map(({ deploymentId }) => deploymentId),
+    numbers: correctedBy([invoice]),
+  });
   return firstWritable(ofInvoice(invoice, then), async () => ofInvoice(invoice, await now()), { format, profile });
 }
 
@@ -90,10 +93,18 @@ async function consolidatedXml(context: QueryContext, row: ConsolidatedInvoiceRo
       `consolidated invoice ${consolidated.number} is void. Only issued ones are written.`,
     );
   const { details: seller } = await core.keptSeller.of(issued);
-  const then: Context = { ...named, seller, tenant: payerDetails, paidFor: null };
+  const then: Context = {
+    ...{ ...named, seller, tenant: payerDetails, paidFor: null },
+    consolidatedAs: await consolidatedAs(
+      context,
+      correctedBy(sections.flatMap(({ invoices }) => invoices)),
+      row.payer_id,
+    ),
+  };
+  const shown = { ...consolidated, paid: await paidAtIssue(context, row) };
   return firstWritable(
-    ofConsolidated(consolidated, sections, then),
-    async () => ofConsolidated(consolidated, sections, { ...then, ...(await completed(context, row.payer_id, then)) }),
+    ofConsolidated(shown, sections, then),
+    async () => ofConsolidated(shown, sections, { ...then, ...(await completed(context, row.payer_id, then)) }),
     written,
   );
 }
@@ -102,10 +113,17 @@ async function creditNoteXml(context: QueryContext, id: string, format: Format, 
   const row = await visibleCreditNote(context, id);
   const note = await creditNoteView(context, row);
   const invoice = await visibleInvoice(context, row.invoice_id);
-  const ids = note.rows.map(({ deploymentId }) => deploymentId);
   const { ordinal, issued_at: issuedAt } = invoice;
   const of = { number: ordinal === null ? null : documentNumber('INV', ordinal), issuedAt };
-  const { then, now } = await saidOf(context, invoice, ids, row);
+  const { then, now } = await saidOf(
+    context,
+    invoice,
+    {
+      deploymentIds: note.rows.map(({ deploymentId }) => deploymentId),
+      numbers: of.number === null ? [] : [of.number],
+    },
+    row,
+  );
   const asNow = async () => ofCreditNote(note, of, await now());
   return firstWritable(ofCreditNote(note, of, then), asNow, { format, profile });
 }
@@ -121,6 +139,16 @@ function assertSendable(invoice: InvoiceView): asserts invoice is Issued<Invoice
     throw isPart(number, invoice.consolidatedInvoiceNumber, (of) => `Take the electronic invoice of ${of}.`);
 }
 
+/** The numbers of the invoices that rows of these correct. */
+const correctedBy = (invoices: readonly InvoiceView[]): string[] =>
+  invoices.flatMap(({ lines }) => lines.flatMap(({ rows }) => rows.flatMap((row) => row.correctsInvoices ?? [])));
+
+/** What an invoice, or a credit note, names: deployments, and the numbers of other invoices. */
+interface Named {
+  readonly deploymentIds: readonly (string | null)[];
+  readonly numbers: readonly string[];
+}
+
 interface Said {
   readonly then: Context;
   readonly now: () => Promise<Context>;
@@ -130,7 +158,7 @@ interface Said {
 async function saidOf(
   context: QueryContext,
   row: InvoiceRow,
-  deploymentIds: (string | null)[],
+  { deploymentIds, numbers }: Named,
   note?: History<CreditNoteRow>,
 ): Promise<Said> {
   const {
@@ -138,10 +166,12 @@ async function saidOf(
     tenant,
     ...said
   } = await partiesOf(context, row, { payerId: row.payer_id, deploymentIds }, {}, note);
+  const addressee = row.payer_id ?? row.tenant_id;
+  const named = { ...said, consolidatedAs: await consolidatedAs(context, numbers, addressee) };
   return {
-    then: { ...said, seller, tenant },
+    then: { ...named, seller, tenant },
     async now() {
-      return { ...said, ...(await completed(context, row.payer_id ?? row.tenant_id, { seller, tenant })) };
+      return { ...named, ...(await completed(context, addressee, { seller, tenant })) };
     },
   };
 }

@@ -144,7 +144,8 @@ function printConsolidated(row: ConsolidatedInvoiceRow, invoices: readonly Invoi
   // Of a void one nothing is due: each of its invoices is due by itself.
   const due = (field: 'creditTaken' | 'amountDue' | 'amountPaid'): string =>
     isVoid ? money('0') : added(invoices, field);
-  const isPaid = invoices.every(({ status }) => status === 'paid');
+  // Of an invoice that credit covers in full nothing is due, and it stays issued.
+  const isPaid = invoices.every(({ amountDue, amountPaid }) => decimal(amountPaid).gte(decimal(amountDue)));
   return {
     consolidatedInvoiceId: row.consolidated_invoice_id,
     number: documentNumber('CI', row.ordinal),

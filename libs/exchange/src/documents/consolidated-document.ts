@@ -8,7 +8,7 @@ import { COLUMNS, type Grants, lineBodies, settledRows, shownLines, taxRows, WID
 import { notesOfLines, type PaidFor, paidForText } from './invoice-document.js';
 import { assertFiguresAddUp, assertSettled } from './invoice-sums.js';
 import { documentPage, type Mark } from './page.js';
-import { headingRow, sumRow } from './rows.js';
+import { headingRow, isZero, sumRow } from './rows.js';
 
 /** The invoices of one tenant. */
 export interface TenantSection extends PaidFor {
@@ -61,13 +61,17 @@ export function consolidatedDocument(document: ConsolidatedDocument): string {
     notes: [
       `All amounts are in ${currency}. Days and times are those of ${timeZone}, and in the section of a tenant those` +
         ' that it names; a period of whole days is shown by its first and last day.',
-      ...(consolidated.status === 'void'
-        ? []
-        : ['It takes the place of the invoices that it names: pay its amount due, and none of them by itself.']),
+      ...placeNotes(consolidated),
       ...notesOfLines(lines),
     ],
     forStaff: [],
   });
+}
+
+function placeNotes({ status }: ConsolidatedView): string[] {
+  if (status === 'void') return [];
+  const place = 'It takes the place of the invoices that it names';
+  return [status === 'paid' ? `${place}.` : `${place}: pay its amount due, and none of them by itself.`];
 }
 
 /** Its sums are those of its invoices, and these add up. Errors: `DoesNotAddUp`. */
@@ -174,7 +178,8 @@ function settlementRows(consolidated: ConsolidatedView): Html[] {
   if (status === 'void') return [sumRow('total', WIDTH, `Amount due, ${currency}: none (it is void)`, amountDue)];
   return settledRows(consolidated, {
     taken: 'Deducted from the credit of the tenants',
-    due: status === 'paid' ? 'Paid' : 'Amount due',
+    // Of what credit covers in full, nothing was paid.
+    due: status === 'paid' && !isZero(amountDue) ? 'Paid' : 'Amount due',
   });
 }
 

@@ -101,8 +101,11 @@ function markOf({ status, voidedAt }: InvoiceView, dates: Dates): Mark | null {
 }
 
 /** Whoever pays both would pay twice. */
-const noticeOf = ({ consolidatedInvoiceNumber: of }: InvoiceView): { notice?: string } =>
-  of === null ? {} : { notice: `Part of consolidated invoice ${of}. Pay that one.` };
+function noticeOf({ consolidatedInvoiceNumber: of, amountDue, amountPaid }: InvoiceView): { notice?: string } {
+  if (of === null) return {};
+  const isLeft = decimal(amountDue).gt(decimal(amountPaid));
+  return { notice: `Part of consolidated invoice ${of}.${isLeft ? ' Pay that one.' : ''}` };
+}
 
 const STATUS: Readonly<Record<InvoiceView['status'], string>> = {
   draft: 'Draft',

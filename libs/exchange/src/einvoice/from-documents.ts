@@ -25,17 +25,29 @@ export interface Context {
   readonly paidFor: PaidFor | null;
   readonly timeZone: string;
   readonly deploymentNames: ReadonlyMap<string, string>;
+  /** Of invoices that it names: the consolidated invoices that they are part of, by the number of the invoice. */
+  readonly consolidatedAs: ReadonlyMap<string, Preceding>;
 }
+
+/** A reference to an earlier electronic invoice. `issueDate`: null where it is not stated. */
+export type Preceding = EInvoice['preceding'][number];
 
 /** An issued invoice in the terms of the norm. Its amounts are those that were frozen. */
 export function ofInvoice(invoice: Issued<InvoiceView>, context: Context): EInvoice {
   const rows = invoice.lines.flatMap((line) => line.rows.map((row): Billed => ({ line, row })));
-  return { ...issuedOf(rows, invoice, context), note: paidForNote(context), preceding: correctedBy(rows) };
+  return {
+    ...issuedOf(rows, { ...invoice, paid: invoice.creditTaken }, context),
+    note: paidForNote(context),
+    preceding: sentAs(correctedBy(rows), context),
+  };
 }
 
-/** A consolidated invoice in the terms of the norm: all rows of its invoices, each with its tenant and its invoice. */
+/**
+ * A consolidated invoice in the terms of the norm: all rows of its invoices, each with its tenant and its invoice.
+ * `paid`: what credit and payments had paid of its invoices when it was issued.
+ */
 export function ofConsolidated(
-  consolidated: ConsolidatedView,
+  consolidated: ConsolidatedView & { readonly paid: string },
   sections: readonly TenantSection[],
   context: Context,
 ): EInvoice {
@@ -49,23 +61,28 @@ export function ofConsolidated(
       ),
     ),
   );
-  const collected = new Set(sections.flatMap(({ invoices }) => invoices.map((invoice) => invoice.number ?? '')));
+  const members = new Set(sections.flatMap(({ invoices }) => invoices.map((invoice) => invoice.number ?? '')));
   return {
     ...issuedOf(rows, consolidated, context),
-    note: `Takes the place of ${[...collected].join(', ')}`,
+    note: `Takes the place of ${[...members].join(', ')}`,
     // One of its own invoices does not precede it.
-    preceding: correctedBy(rows).filter(({ number }) => !collected.has(number)),
+    preceding: sentAs(
+      correctedBy(rows).filter((number) => !members.has(number)),
+      context,
+    ),
   };
 }
 
 /** What was issued, but for what it says of other documents. */
 function issuedOf(
   rows: readonly Billed[],
-  issued: Pick<Issued<InvoiceView>, 'number' | 'issuedAt' | 'dueAt' | 'currency' | 'creditTaken' | keyof Totals>,
+  issued: Pick<Issued<InvoiceView>, 'number' | 'issuedAt' | 'dueAt' | 'currency' | keyof Totals> & {
+    readonly paid: string;
+  },
   context: Context,
 ): Omit<EInvoice, 'note' | 'preceding'> {
-  const { number, issuedAt, dueAt, currency, creditTaken, total } = issued;
-  const due = decimal(total).minus(decimal(creditTaken));
+  const { number, issuedAt, dueAt, currency, paid, total } = issued;
+  const due = decimal(total).minus(decimal(paid));
   return {
     ...documentOf(rows, issued, context, 1),
     number,
@@ -76,15 +93,22 @@ function issuedOf(
     payment: due.gt(ZERO) ? transferTo(context.seller, currency) : SET_OFF,
     totals: {
       ...totalsOf(issued),
-      paid: decimal(creditTaken).eq(ZERO) ? null : creditTaken,
+      paid: decimal(paid).eq(ZERO) ? null : paid,
       due: moneyText(due, currency),
     },
   };
 }
 
-/** The invoices that rows correct. */
-const correctedBy = (rows: readonly Billed[]): EInvoice['preceding'] =>
-  [...new Set(rows.flatMap(({ row }) => row.correctsInvoices ?? []))].map((number) => ({ number, issueDate: null }));
+/** The numbers of the invoices that rows correct. */
+const correctedBy = (rows: readonly Billed[]): string[] => [
+  ...new Set(rows.flatMap(({ row }) => row.correctsInvoices ?? [])),
+];
+
+/** The electronic invoices that stated the tax of invoices. Several may be part of one. */
+function sentAs(numbers: readonly string[], { consolidatedAs }: Context): Preceding[] {
+  const sent = numbers.map((number) => consolidatedAs.get(number) ?? { number, issueDate: null });
+  return [...new Map(sent.map((each) => [each.number, each])).values()];
+}
 
 const paidForNote = ({ paidFor }: Context): string | null =>
   paidFor === null ? null : `Services for ${paidForText(paidFor)}`;
@@ -112,6 +136,7 @@ export function ofCreditNote(
 ): EInvoice {
   const rows = note.rows.map((row): Billed => ({ line: row, row }));
   const { timeZone } = context;
+  const number = invoice.number ?? note.invoiceId;
   return {
     ...documentOf(rows, note, context, -1),
     number: note.number,
@@ -121,8 +146,8 @@ export function ofCreditNote(
     paymentTerms: CREDITED,
     note: [note.reason, paidForNote(context)].filter((each) => each !== null).join('. '),
     preceding: [
-      {
-        number: invoice.number ?? note.invoiceId,
+      context.consolidatedAs.get(number) ?? {
+        number,
         issueDate: invoice.issuedAt === null ? null : dateOf(invoice.issuedAt, timeZone),
       },
     ],
@@ -286,7 +311,8 @@ function taxesOf(
   });
 }
 
-const dateOf = (at: Instant, timeZone: string): string => clockAt(at, timeZone).date;
+/** The date of a document is that in the time zone of the document. */
+export const dateOf = (at: Instant, timeZone: string): string => clockAt(at, timeZone).date;
 
 /** From the day of its start to the day of its last instant. */
 const daysOf = ({ start, end }: Period, timeZone: string): Days => ({
