@@ -70,6 +70,22 @@ export async function readMembers(db: Db, position: number, ids: readonly string
   return rows;
 }
 
+/** The invoices of a consolidated invoice that have something left to pay, oldest first. */
+export async function readUnpaidMembers(
+  db: Db,
+  position: number,
+  id: string,
+): Promise<Pick<InvoiceRow, 'invoice_id' | 'tenant_id'>[]> {
+  const { rows } = await sql<Pick<InvoiceRow, 'invoice_id' | 'tenant_id'>>`
+    SELECT i.invoice_id, i.tenant_id
+    FROM consolidated_invoice_members m
+    JOIN invoices i ON i.invoice_id = m.invoice_id AND ${at(position, 'i')}
+    WHERE m.consolidated_invoice_id = ${id} AND ${at(position, 'm')}
+      AND i.status = 'issued' AND i.amount_due > coalesce(i.amount_applied, 0)
+    ORDER BY i.issued_at, i.ordinal`.execute(db);
+  return rows;
+}
+
 /** SQL: consolidated invoices that are not void, with the ids of their invoices. */
 const liveMembers = (position: number): RawBuilder<unknown> => sql`
   consolidated_invoice_members m

@@ -213,6 +213,54 @@ describe('a transfer', () => {
     expect(await codeOf({ transferId: 'bank-1' })).toBe('conflicting_body');
   });
 
+  it('pays the invoices of a consolidated invoice that is named, and no older ones', async () => {
+    const of = { command: 'issue-consolidated-invoice', payerId: 'holding', currency: 'USD', at: T('06') };
+    await test.apply({ ...of, invoiceIds: ['INV-000004', 'INV-000002'] });
+    // 60.00 are due: 30.00 of INV-000002 (shop), 30.00 of INV-000004 (mill). INV-000001 (lab) is older, and in none.
+    const body = transfer('bank-1', '40.00', { invoiceIds: ['CI-000001'] });
+    expect(sharesOf(await send(body))).toEqual(['shop 30.00 0.00', 'mill 10.00 0.00']);
+    // 60.00 − 40.00 = 20.00 are left to pay, of INV-000004 alone. 25.00 − 20.00 = 5.00 are left to the payer.
+    const { consolidatedInvoiceId } = await get<{ consolidatedInvoiceId: string }>('consolidated-invoices/CI-000001');
+    const rest = await send(transfer('bank-2', '25.00', { invoiceIds: [consolidatedInvoiceId] }));
+    expect(sharesOf(rest)).toEqual(['mill 20.00 0.00', 'holding 5.00 5.00']);
+    expect(await dueOf()).toEqual([
+      ...['INV-000001 lab issued', 'INV-000002 shop paid', 'INV-000003 holding issued', 'INV-000004 mill paid'],
+    ]);
+    expect(await get('consolidated-invoices/CI-000001')).toMatchObject({ status: 'paid', amountPaid: '60.00' });
+    expect((await send(body)).status).toBe('unchanged');
+    // Beside other invoices, in the order of the names: 30.00 and 1.00.
+    await test.apply({ ...of, invoiceIds: ['INV-000001'] });
+    const both = transfer('bank-3', '31.00', { invoiceIds: ['INV-000003', 'CI-000002', 'INV-000001'] });
+    expect(sharesOf(await send(both))).toEqual(['holding 30.00 0.00', 'lab 1.00 0.00']);
+  });
+
+  it('is refused for a consolidated invoice that is unknown, void, of another payer or in another currency', async () => {
+    const of = { command: 'issue-consolidated-invoice', payerId: 'holding', currency: 'USD', at: T('06') };
+    await test.apply({ ...of, invoiceIds: ['INV-000001'] });
+    const refusedFor = async (name: string, more: object = {}) => {
+      const { code, detail } = await send(transfer('x', '1.00', { invoiceIds: [name], ...more }));
+      return [code, detail];
+    };
+    expect(await refusedFor('CI-000009')).toEqual([
+      ...['unknown_consolidated_invoice', 'there is no consolidated invoice CI-000009. Name another one.'],
+    ]);
+    expect(await refusedFor('CI-000001', { payerId: 'shop' })).toEqual([
+      'addressed_to_another',
+      'consolidated invoice CI-000001 is addressed to holding, and the transfer is from shop. Name invoices that are' +
+        ' addressed to shop.',
+    ]);
+    expect(await refusedFor('CI-000001', { currency: 'EUR' })).toEqual([
+      'currency_mismatch',
+      'consolidated invoice CI-000001 is in USD, and the transfer is in EUR. Name invoices in EUR.',
+    ]);
+    await test.apply({ command: 'void-consolidated-invoice', consolidatedInvoiceId: 'CI-000001', at: T('07') });
+    expect(await refusedFor('CI-000001')).toEqual([
+      'invoice_void',
+      'consolidated invoice CI-000001 is void. Name its invoices, or the one that they are part of now.',
+    ]);
+    expect(await paymentsOf()).toEqual([]);
+  });
+
   it('is in one currency, and pays invoices in that one', async () => {
     await test.apply(
       { command: 'correct-tenant', tenantId: 'mill', currencies: ['USD', 'EUR'], reason: 'as agreed' },

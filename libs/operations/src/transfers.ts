@@ -1,11 +1,9 @@
 import pMap from 'p-map';
 import { z } from 'zod';
-import { conflict, notFound } from '#domain/errors';
 import { billingStream, documentNumber } from '#domain/invoices/invoice';
 import type { Billed, BillingEvent } from '#domain/invoices/payments';
 import { foldTransfers, type Share, type Transfer, type TransferState } from '#domain/invoices/transfer-events';
 import {
-  type InvoiceOf,
   recordShare,
   recordTransfer as decideTransfer,
   resultOfShare,
@@ -25,7 +23,7 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { assertNotOvertaken, basisOf } from '#ledger/overtaken';
 import { defineQuery, pageOfRows, READERS, visibleTenant, zPage } from '#ledger/query';
 import { tenantOf } from '#ledger/tenant';
-import { readInvoiceNamed, readTenantsOwedBy } from '#projections/invoices/issued-invoices.read';
+import { readTenantsOwedBy } from '#projections/invoices/issued-invoices.read';
 import { readInvoiceNumbers } from '#projections/invoices/invoices.read';
 import {
   readApplicationsOf,
@@ -37,6 +35,7 @@ import type { TransferRow } from '#projections/payments/payments.table';
 import { listOf, zMoney, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
 import { assertBilledIn, assertSameReference, keyOfPayment, referring } from './payments.js';
+import { invoicesOf } from './transferred-invoices.js';
 
 const zTransferKey = z.strictObject({
   payerId: zId.describe('Who sent it: the tenant that the invoices are addressed to'),
@@ -71,8 +70,9 @@ const recordTransfer = defineCommand({
       .array(zId)
       .optional()
       .describe(
-        'The invoices that it pays, in this order, of any tenants; ids or numbers. Default: all that are open, were' +
-          ' issued by then and are addressed to the payer, oldest first. What is left is a payment of the payer itself',
+        'The invoices that it pays, in this order, of any tenants; ids or numbers. A consolidated invoice stands for' +
+          ' its invoices that have something left to pay, oldest first. Default: all that are open, were issued by' +
+          ' then and are addressed to the payer, oldest first. What is left is a payment of the payer itself',
       ),
   }),
   key: ({ payerId, currency, transferId }) => [payerId, currency, transferId],
@@ -118,7 +118,7 @@ const recordTransfer = defineCommand({
       tenantOf(await core.book.load(tenantStream(payerId)), payerId);
       const before = await finished(core, call, stated, 'withdrawn');
       const done = await core.book.decide(streamOf(stated), call, async () => {
-        const invoices = named === undefined ? undefined : await invoicesOf(core, named, currency);
+        const invoices = named === undefined ? undefined : await invoicesOf(core, named, stated);
         const tenantIds = invoices?.map(({ tenantId }) => tenantId) ?? (await owedBy(core, stated));
         const accounts = await pMap(
           new Set([payerId, ...tenantIds]),
@@ -138,25 +138,6 @@ const recordTransfer = defineCommand({
 });
 
 const AT_ONCE = { concurrency: 8 };
-
-/** Errors: `unknown_invoice`, `currency_mismatch`. */
-async function invoicesOf(core: LedgerCore, named: readonly string[], currency: string): Promise<InvoiceOf[]> {
-  const position = await core.projector.catchUp();
-  return pMap(
-    named,
-    async (name) => {
-      const row = await readInvoiceNamed(core.db, position, name);
-      if (row === undefined) throw notFound('unknown_invoice', `there is no invoice ${name}. Name others.`);
-      if (row.currency !== currency)
-        throw conflict(
-          'currency_mismatch',
-          `invoice ${name} is in ${row.currency}, and the transfer is in ${currency}. Name invoices in ${currency}.`,
-        );
-      return { tenantId: row.tenant_id, invoiceId: row.invoice_id };
-    },
-    AT_ONCE,
-  );
-}
 
 const owedBy = async (core: LedgerCore, of: Pick<TransferKey, 'payerId' | 'currency'>): Promise<string[]> =>
   readTenantsOwedBy(core.db, await core.projector.catchUp(), of);
