@@ -8,13 +8,14 @@ import { costSharing, type CostSharingRow } from './cost-sharing.table.js';
 
 type SharingEvents = 'CostSharingSet' | 'CostSharingCorrected';
 
-const toRow = ({ policyId, period, costs, method, billingKind, weights }: SharingPolicy): CostSharingRow => ({
+const toRow = ({ policyId, period, costs, method, billingKind, capacity, weights }: SharingPolicy): CostSharingRow => ({
   policy_id: policyId,
   effective_from: period.start,
   effective_until: period.end,
   costs,
   method,
   billing_kind: billingKind ?? null,
+  capacity: capacity ?? null,
   weights: weights ?? null,
 });
 
@@ -27,7 +28,7 @@ function next(event: RecordedEvent<SharingEvents>, rows: readonly CostSharingRow
 const ofPolicy = ({ data }: RecordedEvent<SharingEvents>): readonly string[] => [data.policyId];
 
 export const costSharingProjection = versionedProjection('cost-sharing', {
-  version: 2,
+  version: 3,
   tables: [costSharing],
   on: {
     CostSharingSet: changing(costSharing, ofPolicy, next),

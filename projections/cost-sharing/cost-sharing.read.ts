@@ -19,6 +19,7 @@ export const toPolicy = (row: CostSharingRow): SharingPolicy => ({
     costs: row.costs,
     method: row.method,
     billingKind: row.billing_kind ?? undefined,
+    capacity: row.capacity ?? undefined,
     weights: row.weights ?? undefined,
   }),
 });

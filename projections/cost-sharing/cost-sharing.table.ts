@@ -1,5 +1,5 @@
 import type { SharingMethod, SharingTerms } from '#domain/margin/sharing-policy';
-import { jsonb, oneOf, text, timestamptz } from '#read-model/column';
+import { jsonb, oneOf, text, timestamptz, numeric } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
@@ -13,6 +13,7 @@ export const costSharing = defineTable({
     costs: jsonb<SharingTerms['costs']>(),
     method: oneOf<SharingMethod>(),
     billing_kind: text.nullable(),
+    capacity: numeric.nullable(),
     weights: jsonb<NonNullable<SharingTerms['weights']>>().nullable(),
   },
   key: ['policy_id', 'effective_from'],

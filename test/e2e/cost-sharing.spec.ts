@@ -234,6 +234,39 @@ describe('shared cost', () => {
     ]);
   });
 
+  it('of a pool leaves what nobody used to nobody, as idle', async () => {
+    const used = (deploymentId: string, quantity: string) => ({
+      ...{ command: 'observe-usage', deploymentId },
+      observations: [
+        {
+          ...{ resourceId: 'r', billingKind: 'cpu', granularity: 'event', quantity },
+          period: { start: T('2026-04-02'), end: '2026-04-02T01:00:00Z' },
+        },
+      ],
+    });
+    const pool = { billingKind: 'cpu', capacity: '8' };
+    await test.apply(used('a1', '1'), used('b1', '3'), set('p', { kind: 'support' }, 'usage', pool));
+    // Of 10.00 for 8, 1 and 3 are used: 1.25, 3.75, and 5.00 of nobody besides the refund.
+    const margin = await marginOf();
+    expect(sharedOf(margin)).toEqual({ a: '1.25', b: '3.75', nobody: '4.99' });
+    const remainder = { provider: 'aws', kind: 'support', reason: 'remainder', cogs: '5.00', directCogs: '5.00' };
+    expect(margin).toMatchObject({
+      overall: { cogs: '99.99' },
+      shared: [{ policyId: 'p', amount: '5.00', basis: '4', fallback: null }],
+      idle: { cogs: '5.00', parts: [remainder], byHolder: [{ tenantId: null, deploymentId: null, cogs: '5.00' }] },
+    });
+    const units = await test.ask<object>('margin-units', { from: '2026-04', to: '2026-04' });
+    expect(units).toMatchObject({ overall: { cogs: '99.99' }, idle: { parts: [remainder] } });
+    const { months } = await test.ask<{ months: object[] }>('margin-trend', { from: '2026-04', to: '2026-04' });
+    // (99.99 − 4.99) / 99.99
+    expect(months).toMatchObject([{ cogs: '99.99', sharedCogs: '5.00', coveragePct: '95.0' }]);
+    expect(await test.ask('cost-sharing')).toMatchObject({ items: [pool] });
+    // With a smaller pool all is shared: 2.50 and 7.50.
+    const smaller = set('p', { kind: 'support' }, 'usage', { ...pool, capacity: '3' });
+    await test.apply({ ...smaller, command: 'correct-cost-sharing', reason: 'a smaller cluster' });
+    expect(sharedOf(await marginOf())).toEqual({ a: '2.50', b: '7.50', nobody: '-0.01' });
+  });
+
   it('that no tenant could bear stays unattributed, and says so', async () => {
     const march = { start: T('2026-03-01'), end: T('2026-04-01') };
     await test.apply(
@@ -329,6 +362,8 @@ describe('a policy', () => {
     [set('p', {}, 'even'), 'invalid_sharing'],
     [set('p', { kind: 'x' }, 'by size'), 'invalid_input'],
     [set('p', { kind: 'x' }, 'even', { effectiveUntil: APRIL.start }), 'empty_period'],
+    [set('p', { kind: 'x' }, 'even', { capacity: '1' }), 'invalid_sharing'],
+    [set('p', { kind: 'x' }, 'usage', { billingKind: 'cpu', capacity: '0' }), 'invalid_sharing'],
   ])('%j is refused: %s', async (command, code) => {
     expect(await test.refused(command)).toMatchObject({ code });
   });

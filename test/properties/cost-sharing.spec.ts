@@ -58,7 +58,10 @@ const selected = one<object>(
 );
 const how = one<object>(
   ...[{ method: 'even' }, { method: 'direct_cost' }, { method: 'revenue' }, { method: 'none' }],
-  ...[{ method: 'usage', billingKind: 'cpu' }],
+  ...[
+    { method: 'usage', billingKind: 'cpu' },
+    { method: 'usage', billingKind: 'cpu', capacity: '7' },
+  ],
   {
     method: 'weights',
     weights: [

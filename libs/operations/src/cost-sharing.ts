@@ -130,6 +130,7 @@ const zSharing = z
       .meta({ id: 'SharedCosts', description: 'The cost lines that are shared: all that is given must match' }),
     method: z.enum(SHARING_METHODS),
     billingKind: z.string().nullable(),
+    capacity: zQuantity.nullable(),
     weights: z.array(z.object({ tenantId: z.string(), percent: zQuantity }).meta({ id: 'SharingWeight' })).nullable(),
     ...inForce,
   })
@@ -151,8 +152,9 @@ const costSharing = defineQuery({
       read: async (rows) => readSharingPage(core.db, position, { policyId, effectiveAt: at }, rows),
       toItems: (rows) =>
         rows.map((row) => {
-          const { billingKind = null, weights = null, period, ...policy } = toPolicy(row);
-          return { ...policy, billingKind, weights, effectiveFrom: period.start, effectiveUntil: period.end, period };
+          const { billingKind = null, capacity = null, weights = null, period, ...policy } = toPolicy(row);
+          const effective = { effectiveFrom: period.start, effectiveUntil: period.end };
+          return { ...policy, billingKind, capacity, weights, ...effective, period };
         }),
     });
   },

@@ -7,6 +7,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   basedOn: 1234,
   billingKinds: ['droplet_hours'],
   cancelledAt: '2026-06-01T00:00:00Z',
+  capacity: '3000',
   class: 'correction',
   currencies: ['EUR'],
   days: 7,

@@ -94,7 +94,11 @@ export const zIdle = zCogs
       zCogs
         .extend({
           ...{ provider: z.string(), kind: z.string().describe('The provider’s kind') },
-          reason: z.enum(IDLE_REASONS).describe('off: its readings are 0, or it is off. unsold: in no deployment'),
+          reason: z
+            .enum(IDLE_REASONS)
+            .describe(
+              'off: its readings are 0, or it is off. unsold: in no deployment. remainder: unused part of a pool',
+            ),
         })
         .meta({ id: 'IdlePart' }),
     ),

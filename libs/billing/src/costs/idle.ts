@@ -46,13 +46,14 @@ export const cutsOfMappings = (months: readonly Period[], mappings: readonly Kin
     .filter(({ period }) => months.some((month) => overlaps(period, month)))
     .flatMap(({ period }) => boundsOf(period));
 
-/** Why the resource of a cost was idle then. null: it was not. */
+/** Why a cost was idle then. null: it was not. */
 export const idleReasons =
   (spansOf: MayBeIdle['spansOf'], mappedTo: ReturnType<typeof mappingAt>) =>
-  ({ provider, kind, resourceId, at, state }: DividedCost): IdleReason | null =>
-    resourceId === null
+  ({ provider, kind, resourceId, at, state, isRemainder = false }: DividedCost): IdleReason | null =>
+    (resourceId === null
       ? null
-      : idleAt(at, { state, spans: spansOf({ provider, resourceId }, at), ...mappedTo({ provider, kind }, at) });
+      : idleAt(at, { state, spans: spansOf({ provider, resourceId }, at), ...mappedTo({ provider, kind }, at) })) ??
+    (isRemainder ? 'remainder' : null);
 
 /** The resources that may be idle, and when readings cover them. */
 export interface MayBeIdle extends Pick<Finer, 'resourceIds'> {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import { KEPT_VERSION } from '#projections/margins/kept-costs.read';
 
-/** What decides the cost of a month. */
+/** What decides the cost of a month, and the days that its bills charge. */
 const SOURCES = [
   'libs/domain/src/inventory/resource.ts',
   'libs/domain/src/margin/attribution.ts',
@@ -12,10 +12,11 @@ const SOURCES = [
   'libs/billing/src/costs/cost-holders.ts',
   'libs/billing/src/costs/cost-sums.ts',
   'libs/billing/src/inventory/timelines.ts',
+  'projections/costs/billed-days.read.ts',
   'projections/costs/charged.read.ts',
 ];
 
-const PINNED = { version: '3', sources: '4a581f199390fbc4' };
+const PINNED = { version: '3', sources: 'a06cf98adfb5a90c' };
 
 it('is raised when the attribution of cost changes', () => {
   const hash = createHash('sha256');

@@ -91,8 +91,7 @@ export async function figuresBy(
   const revenue = await revenueOf(context, months, currency, grainOf(policies, finer?.withoutDeployments));
   const costs = await marginCosts(context, months, currency, policies, finer);
   const figures = months.map((month, index) => ({ month, revenue: revenue[index] ?? [], costs: costs[index] ?? [] }));
-  const shared = await sharedCosts(context, figures, policies, currency);
-  return figures.map((of, index) => ({ ...of, shared: shared[index] ?? [] }));
+  return sharedCosts(context, figures, policies, currency);
 }
 
 /** The policies in force at some time of neighbouring months. */
@@ -222,8 +221,8 @@ export interface MonthShares {
 export async function sharesIn(context: QueryContext, month: Period, currency: string): Promise<MonthShares> {
   const policies = await sharingIn(context, [month]);
   const [revenue = []] = await revenueOf(context, [month], currency);
-  const costs = await marginCostLines(context, month, currency, policies);
-  const [shared = []] = await sharedCosts(context, [{ month, revenue, costs }], policies, currency);
+  const whole = { month, revenue, costs: await marginCostLines(context, month, currency, policies) };
+  const [{ costs, shared } = { ...whole, shared: [] }] = await sharedCosts(context, [whole], policies, currency);
   return { revenue, costs, shared, policies };
 }
 

@@ -1,5 +1,14 @@
+import { compareText } from '#domain/compare-text';
+import type { ProviderKind } from '#domain/margin/kind-mapping';
 import type { MarginCost, RevenueShare } from '#domain/margin/margin';
-import { type Bases, type BasisPart, keyOfSharing, type SharedCost, sharedCost } from '#domain/margin/sharing';
+import {
+  type Bases,
+  type BasisPart,
+  keyOfSharing,
+  remainders,
+  type SharedCost,
+  sharedCost,
+} from '#domain/margin/sharing';
 import type { SharingPolicy } from '#domain/margin/sharing-policy';
 import { decimal, sum, ZERO } from '#domain/money/decimal';
 import { tenancies } from '#domain/tenants/deployment';
@@ -11,24 +20,29 @@ import { readUsageTotals } from '#projections/usage-records/usage-totals.read';
 import { within, withPruned } from '../usage/pruned-usage.js';
 
 /** A month's revenue and cost in one currency. */
-export interface MonthFigures {
+export interface MonthFigures<Cost extends KindCost> {
   readonly month: Period;
   readonly revenue: readonly RevenueShare[];
-  readonly costs: readonly MarginCost[];
+  readonly costs: readonly Cost[];
+}
+
+/** The same, and what policies share of the cost. What nobody used of a pool is a cost of nobody, by itself. */
+export interface SharedFigures<Cost extends KindCost> extends MonthFigures<Cost> {
+  readonly shared: readonly SharedCost[];
 }
 
 /**
  * What the shared cost of each month comes to, by policy. Bases are of the month, and of direct cost only: what a
  * policy shares is no other one's basis. `policies`: those of all the months.
  */
-export async function sharedCosts(
+export async function sharedCosts<Cost extends KindCost>(
   context: QueryContext,
-  months: readonly MonthFigures[],
+  months: readonly MonthFigures<Cost>[],
   policies: readonly SharingPolicy[],
   currency: string,
-): Promise<SharedCost[][]> {
+): Promise<SharedFigures<Cost>[]> {
   const sharing = policies.filter(({ method }) => method !== 'none');
-  if (sharing.length === 0) return months.map(() => []);
+  if (sharing.length === 0) return months.map((figures) => ({ ...figures, shared: [] }));
   const held = await tenanciesIn(
     context,
     months.map(({ month }) => month),
@@ -40,19 +54,53 @@ export async function sharedCosts(
       kindsOf(each).flatMap((kind) => held[index]?.map((of) => ({ ...of, kind })) ?? []),
     ),
   );
-  return months.map(({ month, revenue, costs }, index) => {
+  return months.map(({ month, revenue, costs: whole }, index) => {
     const bases: Bases = {
       tenants: [...new Set(held[index]?.map(({ tenantId }) => tenantId))],
-      directCost: costs.flatMap(({ tenantId, deploymentId, amount, sharedBy }) =>
+      directCost: whole.flatMap(({ tenantId, deploymentId, amount, sharedBy }) =>
         tenantId === null || sharedBy !== null ? [] : [{ tenantId, deploymentId, amount }],
       ),
       revenue,
       usage: new Map(kindsOf(inForce[index] ?? []).map((kind) => [kind, usage(month, kind)])),
     };
+    const pools = (inForce[index] ?? []).filter(({ capacity }) => capacity !== undefined);
+    const costs = pools.reduce((of, policy) => withRemainders(of, policy, bases, currency), whole);
     const byPolicy = Map.groupBy(costs, ({ sharedBy }) => sharedBy);
-    return (inForce[index] ?? []).map((policy) =>
+    const shared = (inForce[index] ?? []).map((policy) =>
       sharedCost(policy, sum((byPolicy.get(keyOfSharing(policy)) ?? []).map(({ amount }) => amount)), bases, currency),
     );
+    return { month, revenue, costs, shared };
+  });
+}
+
+/** A cost, and whose kind it is of. */
+type KindCost = MarginCost & ProviderKind;
+
+/** The costs, with what nobody used of those of one pool apart. By kind it is the same for lines as for their sums. */
+function withRemainders<Cost extends KindCost>(
+  costs: readonly Cost[],
+  policy: SharingPolicy,
+  bases: Bases,
+  currency: string,
+): readonly Cost[] {
+  const key = keyOfSharing(policy);
+  const own = costs
+    .filter(({ sharedBy }) => sharedBy === key)
+    .sort((a, b) => compareText(a.kind, b.kind) || compareText(a.provider, b.provider));
+  const unused = remainders(
+    policy,
+    own.map(({ amount }) => amount),
+    bases,
+    currency,
+  );
+  const left = new Map(own.map((cost, index) => [cost, unused[index] ?? ZERO]));
+  return costs.flatMap((cost) => {
+    const amount = left.get(cost) ?? ZERO;
+    if (amount.eq(ZERO)) return [cost];
+    return [
+      { ...cost, amount: cost.amount.minus(amount) },
+      { ...cost, amount, sharedBy: null, tenantId: null, deploymentId: null, isRemainder: true },
+    ];
   });
 }
 

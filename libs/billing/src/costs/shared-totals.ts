@@ -15,14 +15,17 @@ export interface SharedTotals {
 
 /**
  * Whether policies decide by provider, kind and whether a tenant held it alone what of a month's cost is shared: none
- * asks for a tag, and none begins or ends within the month.
+ * asks for a tag or shares a pool, and none begins or ends within the month.
  */
 export const isSharedByKind = (month: Period, policies: readonly SharingPolicy[]): boolean =>
   policies
     .filter(({ period }) => overlaps(period, month))
     .every(
-      ({ costs, period: { start, end } }) =>
-        costs.tag === undefined && !isBefore(month.start, start) && (end === null || !isBefore(end, month.end)),
+      ({ costs, capacity, period: { start, end } }) =>
+        costs.tag === undefined &&
+        capacity === undefined &&
+        !isBefore(month.start, start) &&
+        (end === null || !isBefore(end, month.end)),
     );
 
 /** What such a month comes to if some tenant had a deployment in it: then tenants bear all that is shared. */

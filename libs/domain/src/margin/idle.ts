@@ -3,8 +3,8 @@ import { isOff } from '../metering/metering.js';
 import type { Instant } from '../time/instant.js';
 import { contains, type Period } from '../time/period.js';
 
-/** Why the cost of a resource is idle. `unsold`: it is in no deployment. */
-export const IDLE_REASONS = ['off', 'unsold'] as const;
+/** Why a cost is idle. `unsold`: its resource is in no deployment. `remainder`: nobody used that part of a pool. */
+export const IDLE_REASONS = ['off', 'unsold', 'remainder'] as const;
 export type IdleReason = (typeof IDLE_REASONS)[number];
 
 /** A time that readings of a resource cover. `isUsed`: with a quantity other than 0. */

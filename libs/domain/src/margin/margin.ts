@@ -21,6 +21,8 @@ export interface CostShare extends Attribution {
 export interface MarginCost extends CostShare {
   /** `keyOfSharing`: then nobody bears it directly. null: none does. */
   readonly sharedBy: string | null;
+  /** What nobody used of a pool that a policy shares. Nobody bears it. */
+  readonly isRemainder?: boolean;
 }
 
 type Holder = Pick<CostShare, 'tenantId' | 'deploymentId'>;

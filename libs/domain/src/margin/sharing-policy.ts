@@ -37,6 +37,9 @@ const termsWith = (zId: IdSchema) => ({
     .enum(SHARING_METHODS)
     .describe('Not at all, evenly, or in proportion to direct cost, usage of a billing kind, revenue or weights'),
   billingKind: zId.describe('For method usage: the billing kind whose quantities count').optional(),
+  capacity: zDecimal
+    .describe('For method usage: the quantity that the cost of a UTC month pays for. What nobody used of it is idle')
+    .optional(),
   weights: z
     .array(z.strictObject({ tenantId: zId, percent: zDecimal.describe('Above 0. All weights come to 100') }))
     .describe('For method weights: the tenants and their percentages')
@@ -83,10 +86,11 @@ export function foldSharing(events: Iterable<SharingEvent>): Sharing {
 }
 
 /** The terms without other fields. What is absent stays absent. */
-export const termsOf = ({ costs, method, billingKind, weights }: SharingTerms): SharingTerms => ({
+export const termsOf = ({ costs, method, billingKind, capacity, weights }: SharingTerms): SharingTerms => ({
   costs,
   method,
   ...(billingKind === undefined ? {} : { billingKind }),
+  ...(capacity === undefined ? {} : { capacity }),
   ...(weights === undefined ? {} : { weights }),
 });
 
@@ -135,12 +139,16 @@ export function assertSharing({ terms, from, until }: StatedTerms<SharingTerms>)
 }
 
 /** Errors: `invalid_sharing`. */
-function assertTerms({ costs, method, billingKind, weights }: SharingTerms): void {
+function assertTerms({ costs, method, billingKind, capacity, weights }: SharingTerms): void {
   const errors: FieldError[] = [
     ...(Object.values(costs).every((each) => each === undefined)
       ? [{ field: 'costs', message: 'must have at least one of provider, kind, tag, unattributed' }]
       : []),
     ...onlyFor('usage', 'billingKind', method, billingKind),
+    ...(method === 'usage' ? [] : onlyFor('usage', 'capacity', method, capacity)),
+    ...(capacity !== undefined && decimal(capacity).lte(ZERO)
+      ? [{ field: 'capacity', message: 'must be above 0' }]
+      : []),
     ...onlyFor('weights', 'weights', method, weights),
     ...(weights === undefined ? [] : faultsOfWeights(weights)),
   ];

@@ -3,7 +3,15 @@ import fc from 'fast-check';
 import { checkedOn } from '../../../../test/support/properties.js';
 import { decimal, decimals, sum, text } from '../money/decimal.js';
 import { instant } from '../time/instant.js';
-import { type Bases, type BasisPart, type MatchedCost, policyFor, type SharedCost, sharedCost } from './sharing.js';
+import {
+  type Bases,
+  type BasisPart,
+  type MatchedCost,
+  policyFor,
+  remainders,
+  type SharedCost,
+  sharedCost,
+} from './sharing.js';
 import { SHARING_METHODS, type SharingMethod, type SharingPolicy } from './sharing-policy.js';
 
 const APRIL = instant('2026-04-01T00:00:00Z');
@@ -210,5 +218,48 @@ describe('whatever is shared by whatever basis', () => {
       ),
       checkedOn(200),
     );
+  });
+});
+
+describe('what nobody used of a pool', () => {
+  const left = (capacity: string | undefined, used: readonly BasisPart[], amounts: readonly string[]): string[] =>
+    remainders(
+      policy('usage', { billingKind: 'cpu', capacity }),
+      amounts.map((amount) => decimal(amount)),
+      { ...BASES, usage: new Map([['cpu', used]]) },
+      'USD',
+    ).map((each) => text(each));
+
+  it('is the part of each cost that the usage leaves of the capacity', () => {
+    const used = [part('a', 'a1', '1200'), part('b', 'b1', '300')];
+    // 300.00 × (3000 − 1500) / 3000, and −10.00 of a refund
+    expect(left('3000', used, ['300.00', '-20.00'])).toEqual(['150', '-10']);
+    // Of 4 thirds of 0.01 each are left: 0.0025, 0.005, 0.0075 and 0.01, rounded, less what came before
+    expect(left('2000', used, ['0.01', '0.01', '0.01', '0.01'])).toEqual(['0', '0.01', '0', '0']);
+  });
+
+  it('is all of an unused pool, and nothing of one that is full or has no capacity', () => {
+    expect(left('3000', [], ['300.00', '0.01'])).toEqual(['300', '0.01']);
+    // What is below zero uses nothing.
+    expect(left('10', [part('a', 'a1', '-5')], ['1.00'])).toEqual(['1']);
+    expect(left('10', [part('a', 'a1', '10')], ['1.00'])).toEqual(['0']);
+    expect(left('10', [part('a', 'a1', '11')], ['1.00'])).toEqual(['0']);
+    expect(left(undefined, [], ['1.00'])).toEqual(['0']);
+  });
+
+  it('comes with what is shared to the cost, exactly', () => {
+    const used = [part('a', 'a1', '1')];
+    // Of 100.00 × 2 / 3 = 66.67 nobody has used anything.
+    expect(left('3', used, ['100.00'])).toEqual(['66.67']);
+    const of = sharedCost(
+      policy('usage', { billingKind: 'cpu', capacity: '3' }),
+      decimal('33.33'),
+      { ...BASES, usage: new Map([['cpu', used]]) },
+      'USD',
+    );
+    expect(of.parts.map(({ tenantId, amount }) => [tenantId, text(amount)])).toEqual([['a', '33.33']]);
+    // Of an unused pool nothing is shared, evenly neither.
+    const unused = sharedCost(policy('usage', { billingKind: 'cpu', capacity: '3' }), decimal('0'), BASES, 'USD');
+    expect([unused.fallback, unused.parts.map(({ tenantId }) => tenantId)]).toEqual([null, [null]]);
   });
 });

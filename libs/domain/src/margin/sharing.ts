@@ -1,5 +1,5 @@
 import { compareText } from '../compare-text.js';
-import { type Decimal, decimal, decimals, max, ONE, sum, ZERO } from '../money/decimal.js';
+import { type Decimal, decimal, decimals, divide, max, ONE, sum, ZERO } from '../money/decimal.js';
 import { allocate, scaleOf } from '../money/money.js';
 import type { Instant } from '../time/instant.js';
 import { contains } from '../time/period.js';
@@ -98,7 +98,9 @@ export function sharedCost(policy: SharingPolicy, amount: Decimal, bases: Bases,
   const scale = Math.max(scaleOf(currency), decimals(amount));
   const even = evenly(bases.tenants);
   const own = basisOf(policy, bases);
-  const weighed = [own, even].map(byTenant).find((each) => each.length > 0) ?? [];
+  // What nobody used of a pool is not among the cost: nothing else is shared evenly.
+  const weighed =
+    (policy.capacity === undefined ? [own, even] : [own]).map(byTenant).find((each) => each.length > 0) ?? [];
   const isOwn = byTenant(own).length > 0;
   const amounts =
     weighed.length === 0
@@ -115,12 +117,36 @@ export function sharedCost(policy: SharingPolicy, amount: Decimal, bases: Bases,
     billingKind: policy.billingKind ?? null,
     amount,
     basis: sum(weighed.map(({ basis }) => basis)),
-    fallback: isOwn ? null : weighed.length === 0 ? 'unattributed' : 'even',
+    fallback: isOwn || policy.capacity !== undefined ? null : weighed.length === 0 ? 'unattributed' : 'even',
     parts:
       weighed.length === 0
         ? [{ tenantId: null, deploymentId: null, tenantBasis: ZERO, basis: ZERO, amount }]
         : weighed.flatMap((tenant, index) => dividedWithin(tenant, amounts[index] ?? ZERO, scale)),
   };
+}
+
+/**
+ * What nobody used of costs that a policy shares by the usage of a pool: each in proportion to the capacity that is
+ * left. Exact: the first of them, however many, come to that part of their sum, rounded to the last decimal of all.
+ */
+export function remainders(
+  policy: SharingPolicy,
+  amounts: readonly Decimal[],
+  bases: Bases,
+  currency: string,
+): Decimal[] {
+  const capacity = decimal(policy.capacity ?? '0', 'capacity');
+  const left = capacity.minus(sum(byTenant(basisOf(policy, bases)).map(({ basis }) => basis)));
+  if (left.lte(ZERO)) return amounts.map(() => ZERO);
+  const scale = Math.max(scaleOf(currency), decimals(sum(amounts)));
+  let total = ZERO;
+  let booked = ZERO;
+  return amounts.map((amount) => {
+    total = total.plus(amount);
+    const part = divide(total.times(left), capacity, scale).minus(booked);
+    booked = booked.plus(part);
+    return part;
+  });
 }
 
 const evenly = (tenants: readonly string[]): BasisPart[] =>

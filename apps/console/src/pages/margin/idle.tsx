@@ -5,15 +5,21 @@ import { DataTable } from '../../parts/table.tsx';
 import { useTenants } from '../../tenants.ts';
 import { DEPLOYMENT } from '../../parts/named.tsx';
 
-/** What resources cost while they were off or in no deployment, and who held them. */
+const REASONS = {
+  off: 'off or unused',
+  unsold: 'in no deployment',
+  remainder: 'part of a pool that nobody used',
+} as const;
+
+/** What resources cost while they were off or in no deployment, what nobody used of pools, and who held them. */
 export function IdleOfMonth({ of: { idle, currency } }: { readonly of: Margin }) {
   const { nameOf } = useTenants();
   if (idle.parts.length === 0) return <Text c="dimmed">No resource with cost was idle in this month.</Text>;
   return (
     <Section title="Idle cost">
       <Text size="sm" mb="xs">
-        Resources that were off, or in no deployment. Their tenants, or no tenant, bear this cost above. Delete at the
-        provider what nobody uses.
+        Resources that were off, or in no deployment, and parts of pools that nobody used. Their tenants, or no tenant,
+        bear this cost above. Delete at the provider what nobody uses.
       </Text>
       <Stack>
         <IdleParts parts={idle.parts} currency={currency} />
@@ -44,7 +50,7 @@ export function IdleParts({ parts, currency }: { readonly parts: readonly IdlePa
       columns={[
         { title: 'Provider', value: ({ provider }) => provider },
         { title: 'Kind', value: ({ kind }) => kind },
-        { title: 'Why', value: ({ reason }) => (reason === 'off' ? 'off or unused' : 'in no deployment') },
+        { title: 'Why', value: ({ reason }) => REASONS[reason] },
         { title: 'Direct cost', value: ({ directCogs }) => directCogs, currency },
         { title: 'Shared cost', value: ({ sharedCogs }) => sharedCogs, currency },
         { title: 'Cost', value: ({ cogs }) => cogs, currency },

@@ -81,14 +81,24 @@ function Terms({ typed, type, isNew, month, currency }: TermsOf) {
         />
       </SimpleGrid>
       {typed.method === 'usage' && (
-        <Autocomplete
-          label="Billing kind whose quantities count"
-          data={(data?.byKind.revenue ?? []).map(({ billingKind }) => billingKind)}
-          value={typed.billingKind}
-          onChange={(billingKind) => {
-            type({ billingKind });
-          }}
-        />
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          <Autocomplete
+            label="Billing kind whose quantities count"
+            data={(data?.byKind.revenue ?? []).map(({ billingKind }) => billingKind)}
+            value={typed.billingKind}
+            onChange={(billingKind) => {
+              type({ billingKind });
+            }}
+          />
+          <TextInput
+            label="Capacity a month"
+            description="The quantity that the cost pays for. What nobody used of it is idle. Empty: all is shared."
+            value={typed.capacity}
+            onChange={({ currentTarget }) => {
+              type({ capacity: currentTarget.value });
+            }}
+          />
+        </SimpleGrid>
       )}
       {typed.method === 'weights' && (
         <Weights

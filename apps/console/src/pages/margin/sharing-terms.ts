@@ -15,6 +15,7 @@ export interface Typed {
   readonly unattributed: boolean;
   readonly method: Method;
   readonly billingKind: string;
+  readonly capacity: string;
   readonly weights: readonly Weight[];
   readonly from: string;
   /** Empty: open. */
@@ -37,6 +38,7 @@ export function typedOf(of: CostSharing | null, month: string): Typed {
     unattributed: of === null ? true : of.costs.unattributed === true,
     method: of?.method ?? 'direct_cost',
     billingKind: of?.billingKind ?? '',
+    capacity: of?.capacity ?? '',
     weights: of?.weights ?? [{ tenantId: '', percent: '' }],
     from: of?.effectiveFrom ?? `${month}-01T00:00:00Z`,
     until: of?.effectiveUntil ?? '',
@@ -45,7 +47,8 @@ export function typedOf(of: CostSharing | null, month: string): Typed {
 
 /** A policy as the API takes it. Fields that the method does not need are left out. */
 export function termsOf(typed: Typed): Omit<SetCostSharing, 'command'> & CostSharingPreviewQuestion {
-  const { policyId, provider, kind, tagKey, tagValue, unattributed, method, billingKind, weights, from, until } = typed;
+  const { policyId, provider, kind, tagKey, tagValue, unattributed, method, from, until } = typed;
+  const { billingKind, capacity, weights } = typed;
   return {
     policyId: policyId.trim(),
     costs: {
@@ -56,6 +59,7 @@ export function termsOf(typed: Typed): Omit<SetCostSharing, 'command'> & CostSha
     },
     method,
     ...(method === 'usage' ? { billingKind: billingKind.trim() } : {}),
+    ...(method === 'usage' && capacity.trim() !== '' ? { capacity: capacity.trim() } : {}),
     ...(method === 'weights'
       ? { weights: weights.map(({ tenantId, percent }) => ({ tenantId, percent: percent.trim() })) }
       : {}),

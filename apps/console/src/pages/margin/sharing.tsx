@@ -119,8 +119,9 @@ function costsText({ costs: { provider, kind, tag, unattributed } }: CostSharing
   ].join(', ');
 }
 
-function methodText({ method, billingKind, weights }: CostSharing): string {
-  const of = weights?.map(({ tenantId, percent }) => `${tenantId} ${percent} %`).join(', ') ?? billingKind;
+function methodText({ method, billingKind, capacity, weights }: CostSharing): string {
+  const used = billingKind !== null && capacity !== null ? `${billingKind}, of ${capacity} a month` : billingKind;
+  const of = weights?.map(({ tenantId, percent }) => `${tenantId} ${percent} %`).join(', ') ?? used;
   return of === null ? METHODS[method] : `${METHODS[method]}: ${of}`;
 }
 

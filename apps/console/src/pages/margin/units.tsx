@@ -102,7 +102,9 @@ function ByKind({ of }: { readonly of: MarginUnits }) {
       )}
       {idle.parts.length > 0 && (
         <>
-          <Text size="sm">Idle cost: of resources that were off, or in no deployment.</Text>
+          <Text size="sm">
+            Idle cost: of resources that were off or in no deployment, and of pools that nobody used.
+          </Text>
           <IdleParts parts={idle.parts} currency={currency} />
         </>
       )}
