@@ -512,6 +512,15 @@ describe('the ledger on an EventStoreDB that is not the one of its mirror', () =
       );
       expect(node.appends).toBe(appends);
     });
+    const env = { DATABASE_URL: database.url, EVENT_STORE_URL: node.connectionString };
+    const [asked, verified] = [await cli(['query', 'tenants'], { env }), await cli(['verify'], { env })];
+    expect(asked).toMatchObject({ code: 1, stdout: '' });
+    // One remedy, and nobody is looked for who removed something.
+    expect(asked.stderr.trim()).toMatch(/take the schema ledgerline_private over from the copy\.$/);
+    expect(verified.code).toBe(1);
+    expect(verified.stdout).toContain('EventStoreDB ends before revision 0 of tenant-t3 (from position 3 on)');
+    expect(verified.stdout).toContain('(server_set_back)');
+    expect(verified.stdout).not.toContain('Find out who deleted');
   });
 
   it('names the event that the mirror lacks, if the server was set back and went on', async () => {

@@ -16,6 +16,7 @@ export interface MirrorDifference {
 }
 
 type DifferenceCode =
+  | 'server_set_back'
   | 'removed_from_server'
   | 'changed_on_server'
   | 'missing_in_mirror'
@@ -24,6 +25,9 @@ type DifferenceCode =
   | 'not_compared';
 
 const REMEDIES: Readonly<Record<DifferenceCode, string>> = {
+  server_set_back:
+    'The server was set back, or EVENT_STORE_URL names another one. Restore the server from a later backup. Until' +
+    ' then the mirror in Postgres is the only copy: back it up.',
   removed_from_server:
     'The mirror in Postgres is the only copy: back it up. Find out who deleted, truncated or scavenged the stream,' +
     ' and forbid it by the ACL of the stream ("$d", "$mw").',
@@ -52,12 +56,13 @@ export async function compareWithServer(
   signal?: AbortSignal,
 ): Promise<MirrorDifference[]> {
   const upTo = await mirror.lastSourcePosition();
-  const found = new Differences();
+  const [found, end] = [new Differences(), await server.end()];
   const copies = copiesUpTo(mirror, upTo)[Symbol.asyncIterator]();
   let copy = await copies.next();
   const removed = (): void => {
     if (copy.done === true) return;
-    found.add('removed_from_server', copy.value.event, copy.value.event.position);
+    const { event, sourcePosition } = copy.value;
+    found.add(sourcePosition > end ? 'server_set_back' : 'removed_from_server', event, event.position);
   };
   for await (const { position, event } of server.recorded({ upTo })) {
     if (signal?.aborted === true) {
@@ -140,6 +145,7 @@ function messageOf({ code, stream, revisions, position }: Omit<MirrorDifference,
   const { first, last, count } = revisions;
   const which = first === last ? `revision ${first}` : `${count} events from revision ${first} to ${last}`;
   const from = position === null ? '' : ` (from position ${position} on)`;
+  if (code === 'server_set_back') return `EventStoreDB ends before ${which} of ${stream}${from}, which the mirror has.`;
   if (code === 'removed_from_server') return `EventStoreDB lacks ${which} of ${stream}${from}, which the mirror has.`;
   if (code === 'changed_on_server')
     return `EventStoreDB has other bytes than the mirror at ${which} of ${stream}${from}.`;

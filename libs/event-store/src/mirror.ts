@@ -196,13 +196,14 @@ function firstRecorded(batch: readonly ServerRecord[]): Instant | null {
 }
 
 /** EventStoreDB does not have what was copied: it was set back, or it is another server. */
-class OtherSource extends Error {
+export class OtherSource extends Error {
   override readonly name = 'OtherSource';
   constructor(message: string) {
     super(
       `${message}. Nothing is served. Check EVENT_STORE_URL and EVENT_STORE_PREFIX, and restore the server from a ` +
         'later backup. If the server is right as it is, copy this database, and give the ledger an empty one: ' +
-        'it then copies what the server has',
+        'it then copies what the server has. For names and addresses, take the schema ledgerline_private over from ' +
+        'the copy',
     );
   }
 }

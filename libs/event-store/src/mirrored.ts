@@ -5,7 +5,7 @@ import { Backoff } from './backoff.js';
 import { Bell } from './bell.js';
 import type { EventStoreDbLog } from './eventstoredb.js';
 import { compareWithServer, type MirrorDifference } from './mirror.compare.js';
-import { mirrorLog, type MirrorState, type NotWritable } from './mirror.js';
+import { mirrorLog, type MirrorState, type NotWritable, OtherSource } from './mirror.js';
 import {
   type Appended,
   type EventFilter,
@@ -35,8 +35,9 @@ export class MirrorStopped extends Error {
   override readonly name = 'MirrorStopped';
   constructor(cause: unknown) {
     super(
-      `the mirror of EventStoreDB in Postgres stopped: ${reason(cause)}. Repair that and restart. Copying ` +
-        `continues where it stopped.`,
+      `the mirror of EventStoreDB in Postgres stopped: ${reason(cause)}.` +
+        // That says what to do, which may be to begin with another database.
+        (cause instanceof OtherSource ? '' : ' Repair that and restart. Copying continues where it stopped.'),
       { cause },
     );
   }
