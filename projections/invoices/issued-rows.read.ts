@@ -29,25 +29,27 @@ export interface IssuedRow {
 const OF_INVOICE = sql`i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency,
   NULL::uuid AS credited_invoice_id, r.row`;
 
-/** SQL: rows `r` of the document or line with this id, or the row itself. Each is found by its own index. */
-const isNamed = (id: string): RawBuilder<unknown> =>
-  sql`(r.invoice_id = ${id}::uuid OR r.line_id = ${id}::uuid OR r.part_id = ${id}::uuid OR r.row_id = ${id}::uuid)`;
+/** SQL: rows `r` of the documents or lines with these ids, or the rows themselves. Each is found by its own index. */
+function isNamed(ids: readonly string[]): RawBuilder<unknown> {
+  const named = anyOf(ids, 'uuid');
+  return sql`(r.invoice_id = ${named} OR r.line_id = ${named} OR r.part_id = ${named} OR r.row_id = ${named})`;
+}
 
 /**
- * The issued rows of an invoice, a credit note, a line or a part, or the one row with this id. Invoices come first, in
- * their order.
+ * The issued rows of the invoices, credit notes, lines or parts with these ids, or the rows themselves. Invoices come
+ * first, in their order.
  */
-export async function readIssuedRows(db: Db, position: number, id: string): Promise<IssuedRow[]> {
+export async function readIssuedRows(db: Db, position: number, ids: readonly string[]): Promise<IssuedRow[]> {
   const { rows } = await sql<IssuedRow>`
     SELECT ${OF_INVOICE}, r.n
     FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
-    WHERE ${at(position, 'i')} AND ${isNamed(id)}
+    WHERE ${at(position, 'i')} AND ${isNamed(ids)}
     UNION ALL
     SELECT c.credit_note_id, 'CN', c.ordinal, i.computed_at, c.tenant_id, c.currency, c.invoice_id, r.row, r.n
     FROM credit_notes c
     JOIN invoices i ON i.invoice_id = c.invoice_id AND ${at(position, 'i')}
     JOIN invoice_rows r ON r.invoice_id = c.credit_note_id AND r.attempt = c.rows_attempt
-    WHERE ${at(position, 'c')} AND ${isNamed(id)}
+    WHERE ${at(position, 'c')} AND ${isNamed(ids)}
     ORDER BY series DESC, ordinal, n`.execute(db);
   return rows;
 }

@@ -3,6 +3,7 @@ import type { Explained } from '#audit/explain/explained';
 import { backfilled } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
 import { deployment, subscription, tenant } from '../support/commands.js';
+import { consolidating, issuedOfAll, payerLedger, tokenOf } from '../support/payer-story.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
 // What else an auditor asks of: drafts, credit notes, what is not billed yet, and the files and sightings that usage
@@ -231,4 +232,39 @@ describe('explain', () => {
     // A cost is on no invoice: it is in the margin.
     expect(await explain('cost-do-apr#1', 'event')).toMatchObject({ usedIn: null, margin: ['margin:2026-04/USD'] });
   });
+});
+
+it('explains the rows of all invoices in a consolidated one, by its number or id, but not to tenants', async () => {
+  const ledger = await payerLedger();
+  try {
+    await issuedOfAll(ledger);
+    const [outcome] = await ledger.apply(consolidating());
+    const { consolidatedInvoiceId } = (outcome as unknown as { result: { consolidatedInvoiceId: string } }).result;
+    interface OfAll {
+      readonly is: string;
+      readonly documents: readonly {
+        readonly number: string;
+        readonly tenantId: string;
+        readonly arithmetic: string;
+      }[];
+      readonly rowCount: number;
+    }
+    const explained = async (id: string) => ledger.ask<OfAll>('explain', { id });
+    const { is, documents, rowCount } = await explained('CI-000001');
+    // Each has a fee of 30.00 for April and one for May; lab and kiosk 20 % of tax, shop 10 %.
+    expect({ is, rowCount }).toEqual({ is: 'issued', rowCount: 6 });
+    expect(documents.map(({ number, tenantId, arithmetic }) => [number, tenantId, arithmetic])).toEqual([
+      ['INV-000001', 'lab', '60.00 + 12.00 = 72.00'],
+      ['INV-000002', 'shop', '60.00 + 6.00 = 66.00'],
+      ['INV-000003', 'kiosk', '60.00 + 12.00 = 72.00'],
+    ]);
+    expect((await explained(consolidatedInvoiceId)).documents).toEqual(documents);
+    await expect(explained('CI-000002')).rejects.toMatchObject({ code: 'nothing_to_explain' });
+    const lab = tokenOf('lab');
+    await expect(ledger.ledger.ask('explain', { id: 'CI-000001' }, lab)).rejects.toMatchObject({
+      code: 'nothing_to_explain',
+    });
+  } finally {
+    await ledger.close();
+  }
 });

@@ -319,7 +319,7 @@ describe('explain', () => {
     await expect(asAuditor('margin:2026-04')).rejects.toMatchObject({ code: 'nothing_to_explain' });
     expect(await asAuditor('cost-digitalocean-april#0')).toMatchObject({ event: { data: null }, margin: [] });
     await expect(test.ask('explain', { id: 'nothing' })).rejects.toThrow(
-      'name an invoice or a credit note (id or number)',
+      'name an invoice, a consolidated invoice or a credit note (id or number)',
     );
     await expect(test.ask('explain', { id: 'INV-000099' })).rejects.toMatchObject({ code: 'unknown_invoice' });
   });

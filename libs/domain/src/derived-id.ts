@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { isUuid } from './uuid.js';
 
 const NAMESPACE = Buffer.from('6e2a3a3c6ad14c2f8f0e2d6cf6a1c1d4', 'hex');
 
@@ -18,3 +19,6 @@ export function derivedId(...parts: readonly (string | number)[]): string {
     digest.slice(20, 32),
   ].join('-');
 }
+
+/** Whether a text may be a derived id, as the ids of lines, parts and rows are. */
+export const isDerivedId = (text: string): boolean => isUuid(text) && text.charAt(14) === '5';

@@ -1,6 +1,6 @@
 import { invalid, notFound } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
-import { isUuid } from '#domain/uuid';
+import { isDerivedId } from '#domain/derived-id';
 import type { QueryContext } from '#ledger/query';
 import { type Choice, isChoice } from './choice.js';
 import { eventNamed, explainEvent } from './event.js';
@@ -31,8 +31,8 @@ export async function explain(context: QueryContext, id: string, how: How): Prom
   if (found !== null) return found;
   throw notFound(
     'nothing_to_explain',
-    `there is nothing to explain under ${id}: name an invoice or a credit note (id or number),` +
-      ' a line, part or row by its id,' +
+    `there is nothing to explain under ${id}:` +
+      ' name an invoice, a consolidated invoice or a credit note (id or number), a line, part or row by its id,' +
       ' usage:DEPLOYMENT/KIND/RESOURCE/START, margin:2026-04[/USD[/TENANT]],' +
       ' or an event by its position or as STREAM#REVISION',
   );
@@ -80,7 +80,7 @@ async function amounts(context: QueryContext, id: string, how: How): Promise<Exp
       ...{ id, is: 'draft', documents: [draft.document], open: null },
       ...{ rows: await explainRows(context, draft.rows.slice(0, first), first), rowCount: draft.rows.length },
     };
-  const open = isUuid(id) ? await explainOpenLine(context, id, how) : null;
+  const open = isDerivedId(id) ? await explainOpenLine(context, id, how) : null;
   if (open !== null) return { id, ...open };
   const usage = await explainUsage(context, id, first);
   return usage === null ? null : { id, ...usage };

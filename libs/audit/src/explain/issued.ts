@@ -2,14 +2,33 @@ import { conflict, notFound } from '#domain/errors';
 import { documentNumber, type InvoiceStatus, type Series } from '#domain/invoices/invoice';
 import { isUuid } from '#domain/uuid';
 import type { QueryContext } from '#ledger/query';
+import { readConsolidatedNamed, readMembers } from '#projections/consolidated-invoices/consolidated-invoices.read';
 import { ordinalIn, readCreditNoteNamed, readInvoiceNamed } from '#projections/invoices/issued-invoices.read';
 import { type IssuedRow, readIssuedRows } from '#projections/invoices/issued-rows.read';
 import { isOwn } from './own.js';
 
-/** The issued rows of an invoice or a credit note (by id or number), of a line or a part, or one row. */
+/**
+ * The issued rows of an invoice, a consolidated invoice or a credit note (by id or number), of a line or a part, or one
+ * row.
+ */
 export async function issuedRows(context: QueryContext, idOrNumber: string): Promise<IssuedRow[]> {
+  const { core, position } = context;
   const id = await documentId(context, idOrNumber);
-  return isUuid(id) ? readIssuedRows(context.core.db, context.position, id) : [];
+  const rows = isUuid(id) ? await readIssuedRows(core.db, position, [id]) : [];
+  return rows.length > 0 ? rows : consolidatedRows(context, id);
+}
+
+/** The issued rows of all invoices in a consolidated one. Tenants see those of their own invoices only. */
+async function consolidatedRows(
+  { core, position, confinedTo }: QueryContext,
+  idOrNumber: string,
+): Promise<IssuedRow[]> {
+  if (confinedTo !== null) return [];
+  const consolidated = await readConsolidatedNamed(core.db, position, idOrNumber);
+  if (consolidated === undefined) return [];
+  const members = await readMembers(core.db, position, [consolidated.consolidated_invoice_id]);
+  const invoiceIds = members.map(({ invoice_id }) => invoice_id);
+  return readIssuedRows(core.db, position, invoiceIds);
 }
 
 async function documentId(context: QueryContext, idOrNumber: string): Promise<string> {
