@@ -34,15 +34,15 @@ export async function readDifferingTotals(db: Db, position: number): Promise<Dif
 }
 
 /** An invoice in several, or in one that it can't be in: it is void, or addressed to another. */
-export interface WronglyCollected {
+export interface WronglyConsolidated {
   readonly invoice_id: string;
   readonly ordinals: readonly number[];
   /** null: there is no such invoice. */
   readonly status: InvoiceStatus | null;
 }
 
-export async function readWronglyCollected(db: Db, position: number): Promise<WronglyCollected[]> {
-  const { rows } = await sql<WronglyCollected>`
+export async function readWronglyConsolidated(db: Db, position: number): Promise<WronglyConsolidated[]> {
+  const { rows } = await sql<WronglyConsolidated>`
     SELECT m.invoice_id, array_agg(c.ordinal ORDER BY c.ordinal) AS ordinals, min(i.status) AS status
     ${withInvoices(position)}
     GROUP BY m.invoice_id

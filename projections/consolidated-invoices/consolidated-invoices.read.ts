@@ -135,7 +135,7 @@ export async function readReferred(
  * The invoices that a payer is to pay for others and that were issued by an instant, without those below zero and
  * those that are part of a consolidated invoice.
  */
-export async function readCollectable(
+export async function readUnconsolidated(
   db: Db,
   position: number,
   of: { readonly payerId: string; readonly currency: string; readonly until: Instant },

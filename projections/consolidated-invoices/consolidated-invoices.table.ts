@@ -2,7 +2,7 @@ import { int, numeric, text, timestamptz, uuid } from '#read-model/column';
 import type { History } from '#read-model/read-models';
 import { defineTable, type RowOf } from '#read-model/table';
 
-/** Documents that collect the invoices which are addressed to one payer. */
+/** Documents over the invoices which are addressed to one payer. */
 export const consolidatedInvoices = defineTable({
   name: 'consolidated_invoices',
   columns: {
@@ -12,7 +12,7 @@ export const consolidatedInvoices = defineTable({
     /** Its number in its series, in the order of the log, without gaps. A void one keeps its number. */
     ordinal: int,
     issued_at: timestamptz,
-    /** null: without payment terms. */
+    /** null: neither the payer has payment terms, nor any of its invoices a due date. */
     due_at: timestamptz.nullable(),
     subtotal: numeric,
     tax: numeric,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
-import { COLLECTING, consolidatedStream } from '#domain/invoices/consolidated';
+import { CONSOLIDATING, consolidatedStream } from '#domain/invoices/consolidated';
 import { deployment, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger } from '../support/ledger.js';
 import { consolidating, issued, issuedOfAll, payerLedger, T, tokenOf, voiding } from '../support/payer-story.js';
@@ -208,9 +208,19 @@ describe('a consolidated invoice', () => {
       },
     );
     const before = String(await test.core.projector.catchUp());
+    expect(await test.refused(voiding('CI-000001', '2026-05-01'))).toMatchObject({
+      code: 'before_issue',
+      message: `consolidated invoice CI-000001 was issued at ${T('2026-05-02')}. State this instant or a later one.`,
+    });
     const [voided] = await test.apply(voiding());
     expect(voided).toMatchObject({ status: 'done', result });
     expect((await test.apply(voiding()))[0]).toMatchObject({ status: 'unchanged', result });
+    const isVoid = {
+      code: 'invoice_void',
+      message: `consolidated invoice CI-000001 is void since ${T('2026-05-10')}, and stays void.`,
+    };
+    expect(await test.refused(voiding('CI-000001', '2026-05-11'))).toMatchObject(isVoid);
+    expect(await test.refused({ ...voiding(), reason: 'two are missing' })).toMatchObject(isVoid);
     expect(await consolidated()).toMatchObject({
       ...{ number: 'CI-000001', status: 'void', voidedAt: T('2026-05-10'), total: '210.00', amountDue: '0.00' },
     });
@@ -264,6 +274,9 @@ describe('a consolidated invoice', () => {
     const code = async (id: string, at?: string) => (await test.refused(consolidating(at, { invoiceIds: [id] }))).code;
     expect(await code('INV-000003')).toBe('invoice_void');
     expect(await code('INV-000004')).toBe('addressed_to_another');
+    expect((await test.refused({ ...consolidating(), currency: 'EUR', invoiceIds: ['INV-000001'] })).message).toContain(
+      'invoice INV-000001 is in USD, and the consolidated invoice is in EUR. Name invoices in EUR.',
+    );
     expect(await code('INV-000009')).toBe('unknown_invoice');
     expect(await code(invoices[0]?.invoiceId ?? '')).toBe('invoice_not_issued');
     expect(await code('INV-000001', '2026-04-30')).toBe('invoice_issued_later');
@@ -302,6 +315,22 @@ describe('a consolidated invoice', () => {
     await expect(seen('lab', 'consolidated-invoices', { payerId: 'holding' })).rejects.toMatchObject({
       code: 'unknown_tenant',
     });
+    // What the billed tenant sees of its invoice does not name it.
+    const none = { consolidatedInvoiceId: null, consolidatedInvoiceNumber: null };
+    expect(await seen('lab', 'invoice', { id: 'INV-000001' })).toMatchObject(none);
+    expect(await seen('lab', 'invoices', {})).toMatchObject({ items: [none] });
+    expect(await seen('holding', 'invoice', { id: 'INV-000001' })).toMatchObject({
+      consolidatedInvoiceNumber: 'CI-000001',
+    });
+    expect(await seen('lab', 'invoice-document', { id: 'INV-000001' })).not.toMatch(/CI-000001|<dt>Due/);
+    await expect(seen('lab', 'invoice-ubl', { id: 'INV-000001' })).rejects.toMatchObject({
+      code: 'part_of_consolidated_invoice',
+      message: 'invoice INV-000001 is part of a consolidated invoice. It was sent to its payer.',
+    });
+    const credit = { command: 'create-credit-note', invoiceId: 'INV-000001', at: T('2026-05-20'), reason: 'outage' };
+    await test.apply({ ...credit, amount: '6.00' });
+    expect(await seen('lab', 'credit-note-ubl', { id: 'CN-000001' })).not.toContain('CI-000001');
+    expect(await seen('holding', 'credit-note-ubl', { id: 'CN-000001' })).toContain('CI-000001');
   });
 
   it('is paid by one transfer of its payer, and stays with it', async () => {
@@ -366,7 +395,7 @@ describe('a consolidated invoice', () => {
     // As another process that is about to consolidate it.
     const other = await test.core.pool.connect();
     try {
-      await other.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${COLLECTING}`]);
+      await other.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${CONSOLIDATING}`]);
       let isDone = false;
       const voided = test.ledger
         .execute({ command: 'void-invoice', invoiceId: 'INV-000001', at: T('2026-05-03') }, ADMIN)

@@ -124,3 +124,29 @@ it('a consolidated invoice is paid if a credit note covers one of its invoices, 
   expect(await page()).toContain('It takes the place of the invoices that it names.');
   expect(await page()).not.toContain('pay its amount due');
 });
+
+describe('without payment terms of the payer', () => {
+  const underTerms = async (of: Readonly<Record<string, number>>) => {
+    await test.close();
+    test = await payerLedger({});
+    for (const [tenantId, paymentTermsDays] of Object.entries(of))
+      await test.apply({ command: 'correct-tenant', tenantId, paymentTermsDays, reason: 'as agreed' });
+    await issuedOfAll(test);
+    await test.apply(consolidating());
+  };
+
+  it('it is due when the first of its invoices is', async () => {
+    await underTerms({ lab: 20, shop: 30 });
+    expect(await consolidated()).toMatchObject({ dueAt: T('2026-05-21') });
+    expect(first(await ubl('CI-000001'), 'DueDate')).toBe('2026-05-21');
+    const page = async () => test.ask<string>('invoice-document', { id: 'INV-000001' });
+    expect(await page()).not.toContain('<dt>Due');
+    await test.apply(voiding());
+    expect(await page()).toContain('<dt>Due</dt><dd>2026-05-21</dd>');
+  });
+
+  it('nor of any tenant, it has no due date', async () => {
+    await underTerms({});
+    expect(await consolidated()).toMatchObject({ dueAt: null });
+  });
+});

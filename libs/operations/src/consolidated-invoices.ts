@@ -1,7 +1,12 @@
 import { z } from 'zod';
-import { COLLECTING, consolidatedStream, unknownConsolidated } from '#domain/invoices/consolidated';
+import {
+  assertConsolidatedVoidable,
+  CONSOLIDATING,
+  consolidatedStream,
+  unknownConsolidated,
+} from '#domain/invoices/consolidated';
 import { INVOICE_STATUSES } from '#domain/invoices/invoice';
-import { zCurrency, zId, zInstant, zText } from '#domain/schema';
+import { isDomainError, zCurrency, zId, zInstant, zText } from '#domain/schema';
 import { consolidatedViews, issueConsolidated } from '#billing/invoices/consolidated';
 import { defineCommand } from '#ledger/define-command';
 import {
@@ -27,18 +32,20 @@ import { APRIL, INVOICE } from './story.js';
 
 const issueConsolidatedInvoice = defineCommand({
   name: 'issue-consolidated-invoice',
-  summary: 'Collects issued invoices that are addressed to a payer into one document with one number',
+  summary: 'Issues one document with one number for invoices that are addressed to a payer',
   fields: z.strictObject({
     payerId: zId.describe('The tenant that the invoices are addressed to'),
     currency: zCurrency,
-    at: zInstant.describe('The instant of issue. It collects what was issued by then'),
+    at: zInstant.describe(
+      'The instant of issue. Invoices that were issued by then are part of it. A later one takes those that came later',
+    ),
     invoiceIds: z
       .array(zId)
       .min(1)
       .optional()
       .describe(
-        'The invoices to collect, by id or number. Default: all unpaid ones of other tenants that are in none yet. An' +
-          ' invoice of the payer itself, or a paid one, is collected only where it is named',
+        'The invoices to consolidate, by id or number. Default: all unpaid ones of other tenants that are in none' +
+          ' yet. An invoice of the payer itself, or a paid one, is part of it only where it is named',
       ),
   }),
   key: 'none',
@@ -58,19 +65,18 @@ const issueConsolidatedInvoice = defineCommand({
 
 const voidConsolidatedInvoice = defineCommand({
   name: 'void-consolidated-invoice',
-  summary: 'Voids a consolidated invoice. Its invoices stay issued, and can be collected again',
+  summary: 'Voids a consolidated invoice. Its invoices stay issued, and can be consolidated again',
   fields: z.strictObject({ consolidatedInvoiceId: zId, at: zInstant, reason: zText.optional() }),
   key: ({ consolidatedInvoiceId }) => [consolidatedInvoiceId],
   isPreviewed: false,
   fourEyes: 'nothing',
   mistakes: {
-    final:
-      'A void consolidated invoice stays void. Run issue-consolidated-invoice again: it collects the same invoices.',
+    final: 'A void consolidated invoice stays void. Run issue-consolidated-invoice again: it takes the same invoices.',
   },
   example: { consolidatedInvoiceId: 'CI-000001', at: APRIL.end, reason: 'one invoice is missing' },
   async handle(call, core) {
     const { consolidatedInvoiceId, at, reason } = call.fields;
-    return core.exclusively(COLLECTING, async () => {
+    return core.exclusively(CONSOLIDATING, async () => {
       const position = await core.projector.catchUp();
       const row = await readConsolidatedNamed(core.db, position, consolidatedInvoiceId);
       if (row === undefined) throw unknownConsolidated(consolidatedInvoiceId);
@@ -79,11 +85,21 @@ const voidConsolidatedInvoice = defineCommand({
         ...{ consolidatedInvoiceId: row.consolidated_invoice_id, payerId, currency, at },
         ...(reason === undefined ? {} : { reason }),
       };
-      // One that is void already is known by the key of the command.
-      return core.book.decide(consolidatedStream(payerId, currency), call, () => ({
-        events: [{ type: 'ConsolidatedInvoiceVoided', data }],
-        result: { consolidatedInvoiceId: row.consolidated_invoice_id },
-      }));
+      const voidable = { ordinal: row.ordinal, issuedAt: row.issued_at, voidedAt: row.voided_at };
+      try {
+        // The same command again is known by its key.
+        return await core.book.decide(consolidatedStream(payerId, currency), call, () => {
+          assertConsolidatedVoidable(voidable, at);
+          return {
+            events: [{ type: 'ConsolidatedInvoiceVoided', data }],
+            result: { consolidatedInvoiceId: row.consolidated_invoice_id },
+          };
+        });
+      } catch (error) {
+        // It was voided at another instant, or for another reason.
+        if (isDomainError(error) && error.code === 'conflicting_body') assertConsolidatedVoidable(voidable, at);
+        throw error;
+      }
     });
   },
 });
@@ -106,7 +122,7 @@ const zConsolidatedTenant = z
           ...amounts,
           ...settled,
         })
-        .meta({ id: 'CollectedInvoice' }),
+        .meta({ id: 'ConsolidatedMember' }),
     ),
     ...amounts,
   })
@@ -116,11 +132,15 @@ const zConsolidatedInvoice = z
   .object({
     consolidatedInvoiceId: z.string(),
     number: z.string().describe('Gapless, in a separate series'),
-    status: z.enum(['issued', 'paid', 'void']).describe('paid: all of its invoices are paid'),
+    status: z.enum(['issued', 'paid', 'void']).describe('paid: nothing is left to pay of its invoices'),
     payerId: z.string(),
     currency: z.string(),
     issuedAt: zTimestamp,
-    dueAt: zTimestamp.nullable().describe('By the payment terms of the payer when it was issued. null: no terms'),
+    dueAt: zTimestamp
+      .nullable()
+      .describe(
+        'By the payment terms of the payer when it was issued. Without terms: the first due date of its invoices',
+      ),
     voidedAt: zTimestamp.nullable(),
     tenants: z.array(zConsolidatedTenant).describe('The invoices of each tenant. Their lines are in `invoice`'),
     taxes: z.array(zInvoiceTax).describe('Tax amounts by name and rate'),

@@ -13,7 +13,7 @@ import {
   type InvoiceDocument,
   type Parties,
 } from '#exchange/documents/invoice-document';
-import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
+import { type InvoiceView, invoiceView, isConsolidated } from '#billing/invoices/invoice-view';
 import { readCredits } from '#projections/credits/credits.read';
 import { readDeployments } from '#projections/deployments/deployments.read';
 import { readIssuedPosition } from '#projections/invoices/invoices.read';
@@ -50,6 +50,7 @@ export const invoiceDocument = defineQuery({
       invoice,
       ...parties,
       grants: await grantsOf(context, row, invoice),
+      isConsolidated: await isConsolidated(context, row),
       forStaff: context.confinedTo === null,
       withoutZeroLines: withoutZeroLines === 'true',
     });

@@ -4,7 +4,7 @@ import { isPart } from '#domain/invoices/consolidated';
 import { documentNumber } from '#domain/invoices/invoice';
 import { zId } from '#domain/schema';
 import { creditNoteView } from '#billing/invoices/credit-notes';
-import { type InvoiceView, invoiceView } from '#billing/invoices/invoice-view';
+import { type InvoiceView, invoiceView, isConsolidated } from '#billing/invoices/invoice-view';
 import { completedBuyer, completedSeller } from '#exchange/einvoice/completed';
 import { firstWritable, type Written } from '#exchange/einvoice/einvoice';
 import { type Context, type Issued, ofConsolidated, ofCreditNote, ofInvoice } from '#exchange/einvoice/from-documents';
@@ -76,7 +76,7 @@ async function invoiceXml(context: QueryContext, id: string, format: Format, pro
   if (consolidated !== undefined) return consolidatedXml(context, consolidated, { format, profile });
   const row = await visibleInvoice(context, id);
   const invoice = await invoiceView(context, row);
-  assertSendable(invoice);
+  assertSendable(invoice, await isConsolidated(context, row));
   const { then, now } = await saidOf(context, row, {
     deploymentIds: invoice.lines.map(({ deploymentId }) => deploymentId),
     numbers: correctedBy([invoice]),
@@ -129,13 +129,13 @@ async function creditNoteXml(context: QueryContext, id: string, format: Format, 
 }
 
 /** Errors: `invoice_not_issued`, `invoice_void`, `part_of_consolidated_invoice`: tax is stated once. */
-function assertSendable(invoice: InvoiceView): asserts invoice is Issued<InvoiceView> {
+function assertSendable(invoice: InvoiceView, isMember: boolean): asserts invoice is Issued<InvoiceView> {
   const { status, invoiceId, number, issuedAt } = invoice;
   if (status === 'void')
     throw conflict('invoice_void', `invoice ${number ?? invoiceId} is void. Only issued ones are written.`);
   if (number === null || issuedAt === null)
     throw conflict('invoice_not_issued', `invoice ${invoiceId} is a ${status}. Issue it first.`);
-  if (invoice.consolidatedInvoiceNumber !== null)
+  if (isMember)
     throw isPart(number, invoice.consolidatedInvoiceNumber, (of) => `Take the electronic invoice of ${of}.`);
 }
 

@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import { z } from 'zod';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readConsolidatedNamed } from '#projections/consolidated-invoices/consolidated-invoices.read';
@@ -25,6 +26,8 @@ async function withConsolidatedId(core: LedgerCore, input: unknown): Promise<unk
   return row === undefined ? input : { ...given, consolidatedInvoiceId: row.consolidated_invoice_id };
 }
 
+const AT_ONCE = { concurrency: 8 };
+
 /** The ids of invoices that are named by id or number. A number that no invoice has stays, and is refused. */
 export async function invoiceIdsOf(
   core: LedgerCore,
@@ -32,5 +35,5 @@ export async function invoiceIdsOf(
 ): Promise<string[] | undefined> {
   if (named === undefined) return undefined;
   const position = await core.projector.catchUp();
-  return Promise.all(named.map(async (name) => (await readInvoiceNamed(core.db, position, name))?.invoice_id ?? name));
+  return pMap(named, async (name) => (await readInvoiceNamed(core.db, position, name))?.invoice_id ?? name, AT_ONCE);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { notFound } from '#domain/errors';
-import { assertNotPart, COLLECTING } from '#domain/invoices/consolidated';
+import { assertNotPart, CONSOLIDATING } from '#domain/invoices/consolidated';
 import { assertVoidable, INVOICE_STATUSES, zSelection } from '#domain/invoices/invoice';
 import { assertUnpaid } from '#domain/invoices/payments';
 import { assertCreditUntaken } from '#domain/invoices/settlement';
@@ -111,15 +111,15 @@ const voidInvoice = defineCommand({
         assertCreditUntaken(account, invoiceId);
         assertUnpaid(account, invoiceId);
         assertVoidable(state, invoiceId, await correctedBy(core, invoiceId));
-        await assertNotCollected(core, invoiceId);
+        await assertNotConsolidated(core, invoiceId);
         return {
           events: [
             { type: 'InvoiceVoided', data: { invoiceId, ...of, at, ...(reason === undefined ? {} : { reason }) } },
           ],
         };
       });
-    // Nobody collects it meanwhile.
-    return core.together(COLLECTING, voidIt);
+    // Nobody consolidates it meanwhile.
+    return core.together(CONSOLIDATING, voidIt);
   },
 });
 
@@ -130,7 +130,7 @@ async function correctedBy(core: LedgerCore, invoiceId: string): Promise<string[
 }
 
 /** Errors: `part_of_consolidated_invoice`. */
-async function assertNotCollected(core: LedgerCore, invoiceId: string): Promise<void> {
+async function assertNotConsolidated(core: LedgerCore, invoiceId: string): Promise<void> {
   const partOf = await readPartOf(core.db, await core.projector.catchUp(), [invoiceId]);
   assertNotPart(invoiceId, partOf.get(invoiceId)?.ordinal ?? null);
 }
@@ -184,7 +184,10 @@ export const zInvoice = z
     creditTaken: zMoney.describe('Amount taken from the credit of the tenant, which comes from invoices below zero'),
     amountDue: zMoney.describe('Amount to pay: total − creditTaken, less credit notes, never below 0; 0 where void'),
     amountPaid: zMoney.describe('What payments pay of the amount due'),
-    consolidatedInvoiceId: z.string().nullable().describe('The consolidated invoice that it is part of. null: none'),
+    consolidatedInvoiceId: z
+      .string()
+      .nullable()
+      .describe('The consolidated invoice that it is part of. null: none, or one that the caller may not see'),
     consolidatedInvoiceNumber: z.string().nullable(),
     creditNotes: z.array(
       z

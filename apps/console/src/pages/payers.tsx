@@ -49,7 +49,7 @@ const AT_ONCE = 50;
 const numbersIn = ({ tenants }: ConsolidatedInvoice): string[] =>
   tenants.flatMap(({ invoices }) => invoices.map(({ number }) => number));
 
-/** The documents that collect the invoices which are addressed to a tenant. */
+/** The documents over the invoices which are addressed to a tenant. */
 function ConsolidatedInvoices({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
   const list = useList('consolidatedInvoices', { payerId: tenantId }, AT_ONCE);
   return (

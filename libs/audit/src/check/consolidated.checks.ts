@@ -1,5 +1,8 @@
 import { documentNumber } from '#domain/invoices/invoice';
-import { readDifferingTotals, readWronglyCollected } from '#projections/consolidated-invoices/consolidated-checks.read';
+import {
+  readDifferingTotals,
+  readWronglyConsolidated,
+} from '#projections/consolidated-invoices/consolidated-checks.read';
 import type { Check } from './finding.js';
 
 const VOID_IT = 'Void the consolidated invoice (void-consolidated-invoice), and issue it again.';
@@ -19,7 +22,7 @@ const totals: Check = async ({ core, position }) =>
 
 /** An invoice is part of at most one that is not void, addressed to the payer, and not void itself. */
 const members: Check = async ({ core, position }) =>
-  (await readWronglyCollected(core.db, position)).map(({ invoice_id: invoiceId, ordinals, status }) => {
+  (await readWronglyConsolidated(core.db, position)).map(({ invoice_id: invoiceId, ordinals, status }) => {
     const numbers = ordinals.map((ordinal) => documentNumber('CI', ordinal));
     return {
       code: 'invoice_wrongly_consolidated',

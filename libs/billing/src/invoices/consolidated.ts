@@ -1,11 +1,12 @@
 import { compareText } from '#domain/compare-text';
 import {
-  assertCollectable,
-  type Collectable,
-  COLLECTING,
-  collectedTotals,
+  assertCanBeMember,
+  type MemberToBe,
+  CONSOLIDATING,
+  memberTotals,
   consolidatedIdOf,
   consolidatedStream,
+  dueOf,
   type ConsolidatedSubject,
   inOrder,
 } from '#domain/invoices/consolidated';
@@ -16,7 +17,7 @@ import { moneyText } from '#domain/money/money';
 import { plusDays } from '#domain/time/calendar';
 import { isUuid } from '#domain/uuid';
 import {
-  readCollectable,
+  readUnconsolidated,
   readConsolidatedNamed,
   readMembers,
   readPartOf,
@@ -32,9 +33,9 @@ import { tenantAccount } from './accounts.js';
 import { type InvoiceView, invoiceViews } from './invoice-view.js';
 
 /**
- * Collects invoices into one document for their payer. Where the document exists, or there is nothing to collect, the
- * answer is the same and `unchanged`. The lock keeps an invoice from being voided, or collected twice, meanwhile.
- * Errors: `unknown_tenant`, `unknown_invoice`, and those of `assertCollectable`.
+ * Consolidates invoices into one document for their payer. Where the document exists, or nothing is left, the answer
+ * is the same and `unchanged`. The lock keeps an invoice from being voided, or consolidated twice, meanwhile.
+ * Errors: `unknown_tenant`, `unknown_invoice`, and those of `assertCanBeMember`.
  */
 export async function issueConsolidated(
   core: LedgerCore,
@@ -42,7 +43,7 @@ export async function issueConsolidated(
   subject: ConsolidatedSubject,
 ): Promise<CommandDone> {
   const stream = consolidatedStream(subject.payerId, subject.currency);
-  return core.exclusively(COLLECTING, async () =>
+  return core.exclusively(CONSOLIDATING, async () =>
     core.book.decideOnReadModels(stream, call, async () => decided(core, subject)),
   );
 }
@@ -53,18 +54,19 @@ async function decided(core: LedgerCore, subject: ConsolidatedSubject): Promise<
   const account = await tenantAccount(core, position, payerId);
   const { consolidatedInvoiceId, isIssued } = await idFor(core, position, subject);
   if (isIssued) return { events: [], result: { consolidatedInvoiceId } };
-  const invoices = inOrder(await collected(core, position, subject));
+  const invoices = inOrder(await membersToBe(core, position, subject));
   if (invoices.length === 0) return { events: [], result: { consolidatedInvoiceId: null } };
   const { paymentTermsDays: days, timeZone, detailsRef, detailsHash } = account;
+  const dueAt = dueOf(days === null ? null : plusDays(at, days, timeZone), invoices);
   return {
     events: [
       {
         type: 'ConsolidatedInvoiceIssued',
         data: {
           ...{ consolidatedInvoiceId, payerId, currency, issuedAt: at },
-          ...(days === null ? {} : { dueAt: plusDays(at, days, timeZone) }),
+          ...(dueAt === undefined ? {} : { dueAt }),
           invoices: invoices.map(({ invoiceId, tenantId }) => ({ invoiceId, tenantId })),
-          ...collectedTotals(invoices),
+          ...memberTotals(invoices),
           ...{ detailsRef, detailsHash },
           ...(await core.keptSeller.ref()),
         },
@@ -87,26 +89,26 @@ async function idFor(
   }
 }
 
-/** The invoices to collect: those that are named, or all that can be. */
-async function collected(core: LedgerCore, position: number, subject: ConsolidatedSubject): Promise<Collectable[]> {
+/** The invoices to consolidate: those that are named, or all that can be. */
+async function membersToBe(core: LedgerCore, position: number, subject: ConsolidatedSubject): Promise<MemberToBe[]> {
   const { named, at: until } = subject;
   if (named === null)
-    return (await readCollectable(core.db, position, { ...subject, until })).map((row) => toCollectable(row, null));
+    return (await readUnconsolidated(core.db, position, { ...subject, until })).map((row) => toMember(row, null));
   const ids = [...named].filter(isUuid);
   const rows = new Map((await readInvoices(core.db, position, ids)).map((row) => [row.invoice_id, row]));
   const partOf = await readPartOf(core.db, position, ids);
   return [...named].map((invoiceId) => {
     const row = rows.get(invoiceId);
     if (row === undefined) throw notFound('unknown_invoice', `there is no invoice ${invoiceId}`);
-    const invoice = toCollectable(row, partOf.get(invoiceId)?.ordinal ?? null);
-    assertCollectable(invoice, subject);
+    const invoice = toMember(row, partOf.get(invoiceId)?.ordinal ?? null);
+    assertCanBeMember(invoice, subject);
     return invoice;
   });
 }
 
-const toCollectable = (row: InvoiceRow, partOf: number | null): Collectable => ({
+const toMember = (row: InvoiceRow, partOf: number | null): MemberToBe => ({
   ...{ invoiceId: row.invoice_id, ordinal: row.ordinal, tenantId: row.tenant_id, payerId: row.payer_id },
-  ...{ currency: row.currency, status: row.status, issuedAt: row.issued_at },
+  ...{ currency: row.currency, status: row.status, issuedAt: row.issued_at, dueAt: row.due_at },
   ...{ subtotal: row.subtotal, tax: row.tax, total: row.total, partOf },
 });
 

@@ -203,7 +203,7 @@ export function printInvoice(
     readonly tenantCredit: Decimal;
     readonly notes: readonly CreditNoteRow[];
     readonly quarantined: readonly Quarantined[];
-    /** The consolidated invoice that it is part of. undefined: none. */
+    /** The consolidated invoice that it is part of. undefined: none, or one that the caller may not see. */
     readonly partOf: PartOf | undefined;
   },
 ) {

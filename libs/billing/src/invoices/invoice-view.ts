@@ -97,11 +97,19 @@ export async function invoiceViews(
       taxes: account.taxes,
       tenantCredit: creditOf(row),
       notes: notes.get(id) ?? [],
-      partOf: partOf.get(id),
+      partOf: maySeeConsolidated(context, row) ? partOf.get(id) : undefined,
       quarantined: ratedOf.get(id)?.quarantined ?? row.quarantined ?? [],
     });
   });
 }
+
+/** A consolidated invoice is seen by its payer, and not by the billed tenants. */
+const maySeeConsolidated = ({ confinedTo }: QueryContext, row: InvoiceRow): boolean =>
+  confinedTo === null || confinedTo === (row.payer_id ?? row.tenant_id);
+
+/** Whether an invoice is part of a consolidated one, also of one that the caller may not see. */
+export const isConsolidated = async ({ core, position }: QueryContext, row: InvoiceRow): Promise<boolean> =>
+  (await readPartOf(core.db, position, [row.invoice_id])).has(row.invoice_id);
 
 export async function invoiceView(context: QueryContext, row: InvoiceRow): Promise<InvoiceView> {
   const [view] = await invoiceViews(context, [row]);

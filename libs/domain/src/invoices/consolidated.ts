@@ -10,13 +10,13 @@ import { documentNumber, type InvoiceStatus, zSellerRef } from './invoice.js';
 
 /**
  * The stream of the consolidated invoices of a payer in one currency. It is not the billing stream of the payer: that
- * is the account of the payer itself, and what is collected stays in the accounts of the billed tenants.
+ * is the account of the payer itself, and its invoices stay in the accounts of the billed tenants.
  */
 export const consolidatedStream = (payerId: string, currency: string): string =>
   streamName('consolidated', [payerId], { end: `-${currency}` });
 
-/** Under this lock invoices are collected. Whoever voids one holds it together with others. */
-export const COLLECTING = 'consolidated invoices';
+/** Under this lock invoices are consolidated. Whoever voids one holds it together with others. */
+export const CONSOLIDATING = 'consolidated invoices';
 
 // Stored permanently.
 export const consolidatedEventsWith = (zId: IdSchema) => ({
@@ -25,7 +25,7 @@ export const consolidatedEventsWith = (zId: IdSchema) => ({
     payerId: zId,
     currency: zCurrency,
     issuedAt: zInstant,
-    /** By the payment terms of the payer as they then were. Absent: there were none. */
+    /** By the payment terms of the payer as they then were, or the first of its invoices. Absent: none has one. */
     dueAt: zInstant.optional(),
     /** By tenant, then in the order of their numbers. */
     invoices: z.array(z.object({ invoiceId: z.uuid(), tenantId: zId })),
@@ -37,7 +37,7 @@ export const consolidatedEventsWith = (zId: IdSchema) => ({
     detailsHash: z.string(),
     ...zSellerRef,
   }),
-  /** It keeps its number. Its invoices can be collected again, or are paid by themselves. */
+  /** It keeps its number. Its invoices can be consolidated again, or are paid by themselves. */
   ConsolidatedInvoiceVoided: z.object({
     consolidatedInvoiceId: z.uuid(),
     payerId: zId,
@@ -52,7 +52,7 @@ export interface ConsolidatedSubject {
   readonly payerId: string;
   readonly currency: string;
   readonly at: Instant;
-  /** The invoices to collect. null: all that can be. */
+  /** The invoices to consolidate. null: all that can be. */
   readonly named: ReadonlySet<string> | null;
 }
 
@@ -65,8 +65,8 @@ export const consolidatedIdOf = (
   return derivedId('consolidated-invoice', payerId, currency, at, names, voidedBefore);
 };
 
-/** An invoice that is to be collected. */
-export interface Collectable {
+/** An invoice that is to be part of a consolidated one. */
+export interface MemberToBe {
   readonly invoiceId: string;
   /** null: it is not issued. */
   readonly ordinal: number | null;
@@ -75,6 +75,7 @@ export interface Collectable {
   readonly currency: string;
   readonly status: InvoiceStatus;
   readonly issuedAt: Instant | null;
+  readonly dueAt: Instant | null;
   readonly subtotal: string | null;
   readonly tax: string | null;
   readonly total: string | null;
@@ -83,21 +84,26 @@ export interface Collectable {
 }
 
 /**
- * Whether a named invoice can be collected. Errors: `invoice_not_issued`, `invoice_void`, `addressed_to_another`,
- * `invoice_issued_later`, `invoice_below_zero`, `part_of_consolidated_invoice`.
+ * Whether a named invoice can be consolidated. Errors: `invoice_not_issued`, `invoice_void`, `addressed_to_another`,
+ * `currency_mismatch`, `invoice_issued_later`, `invoice_below_zero`, `part_of_consolidated_invoice`.
  */
-export function assertCollectable(invoice: Collectable, { payerId, currency, at }: ConsolidatedSubject): void {
+export function assertCanBeMember(invoice: MemberToBe, { payerId, currency, at }: ConsolidatedSubject): void {
   const { invoiceId, status, issuedAt, total, ordinal } = invoice;
   const number = ordinal === null ? invoiceId : documentNumber('INV', ordinal);
   if (status === 'void') throw conflict('invoice_void', `invoice ${number} is void. Leave it out.`);
   if (ordinal === null || issuedAt === null || total === null)
     throw conflict('invoice_not_issued', `invoice ${number} is a ${status}. Issue it first.`);
   const addressee = invoice.payerId ?? invoice.tenantId;
-  if (addressee !== payerId || invoice.currency !== currency)
+  if (addressee !== payerId)
     throw conflict(
       'addressed_to_another',
-      `invoice ${number} is addressed to ${addressee}, in ${invoice.currency}. Name invoices that are addressed to` +
-        ` ${payerId}, in ${currency}.`,
+      `invoice ${number} is addressed to ${addressee}. Name invoices that are addressed to ${payerId}.`,
+    );
+  if (invoice.currency !== currency)
+    throw conflict(
+      'currency_mismatch',
+      `invoice ${number} is in ${invoice.currency}, and the consolidated invoice is in ${currency}.` +
+        ` Name invoices in ${currency}.`,
     );
   if (isBefore(at, issuedAt))
     throw conflict(
@@ -118,12 +124,42 @@ export function assertNotPart(invoice: string, partOf: number | null): void {
   throw isPart(invoice, documentNumber('CI', partOf), (of) => `Void ${of} first (void-consolidated-invoice).`);
 }
 
-/** `of`: the number of the consolidated invoice. `remedy`: what to do about it. */
-export const isPart = (invoice: string, of: string, remedy: (of: string) => string): DomainError =>
+/**
+ * `of`: the number of the consolidated invoice. null: the caller may not see it. `remedy`: what to do about it.
+ */
+export const isPart = (invoice: string, of: string | null, remedy: (of: string) => string): DomainError =>
   conflict(
     'part_of_consolidated_invoice',
-    `invoice ${invoice} is part of the consolidated invoice ${of}. ${remedy(of)}`,
+    of === null
+      ? `invoice ${invoice} is part of a consolidated invoice. It was sent to its payer.`
+      : `invoice ${invoice} is part of the consolidated invoice ${of}. ${remedy(of)}`,
   );
+
+/**
+ * When a consolidated invoice is due: by the payment terms of the payer, or without terms, when the first of its
+ * invoices is. undefined: none of them has a due date.
+ */
+export const dueOf = (byTerms: Instant | null, invoices: readonly Pick<MemberToBe, 'dueAt'>[]): Instant | undefined =>
+  byTerms ??
+  invoices
+    .flatMap(({ dueAt }) => dueAt ?? [])
+    .reduce<Instant | undefined>((first, at) => (first === undefined || isBefore(at, first) ? at : first), undefined);
+
+/** Errors: `invoice_void`, `before_issue`. */
+export function assertConsolidatedVoidable(
+  consolidated: { readonly ordinal: number; readonly issuedAt: Instant; readonly voidedAt: Instant | null },
+  at: Instant,
+): void {
+  const { issuedAt, voidedAt } = consolidated;
+  const number = documentNumber('CI', consolidated.ordinal);
+  if (voidedAt !== null)
+    throw conflict('invoice_void', `consolidated invoice ${number} is void since ${voidedAt}, and stays void.`);
+  if (isBefore(at, issuedAt))
+    throw conflict(
+      'before_issue',
+      `consolidated invoice ${number} was issued at ${issuedAt}. State this instant or a later one.`,
+    );
+}
 
 /** By tenant, then in the order of their numbers. */
 export const inOrder = <Invoice extends { readonly tenantId: string; readonly ordinal: number | null }>(
@@ -131,8 +167,8 @@ export const inOrder = <Invoice extends { readonly tenantId: string; readonly or
 ): Invoice[] => invoices.toSorted((a, b) => compareText(a.tenantId, b.tenantId) || (a.ordinal ?? 0) - (b.ordinal ?? 0));
 
 /** The frozen amounts of invoices, added up. */
-export function collectedTotals(
-  invoices: readonly Pick<Collectable, 'subtotal' | 'tax' | 'total'>[],
+export function memberTotals(
+  invoices: readonly Pick<MemberToBe, 'subtotal' | 'tax' | 'total'>[],
 ): Record<'subtotal' | 'tax' | 'total', string> {
   const added = (field: 'subtotal' | 'tax' | 'total'): string =>
     text(sum(invoices.map((each): Decimal => decimal(each[field] ?? '0'))));

@@ -75,6 +75,7 @@ const rendered = (invoice: Partial<InvoiceView> = {}, more: Partial<InvoiceDocum
     deploymentNames: new Map(),
     shownAsOf: null,
     grants: new Map(),
+    isConsolidated: false,
     forStaff: false,
     withoutZeroLines: false,
     ...more,

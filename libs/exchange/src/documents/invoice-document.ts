@@ -43,6 +43,8 @@ export const paidForText = ({ tenantId, name }: PaidFor): string => `${name ?? '
 export interface InvoiceDocument extends Parties {
   readonly invoice: InvoiceView;
   readonly grants: Grants;
+  /** It is part of a consolidated invoice, also where the reader may not see which. That one is due, not this one. */
+  readonly isConsolidated: boolean;
   readonly forStaff: boolean;
   /** Lines whose amounts are all 0 are not shown. */
   readonly withoutZeroLines: boolean;
@@ -114,7 +116,10 @@ const STATUS: Readonly<Record<InvoiceView['status'], string>> = {
   void: 'Void',
 };
 
-function factsOf({ invoice, paidFor, shownAsOf }: InvoiceDocument, dates: Dates): (readonly [string, string])[] {
+function factsOf(
+  { invoice, paidFor, shownAsOf, isConsolidated }: InvoiceDocument,
+  dates: Dates,
+): (readonly [string, string])[] {
   const { number, status, issuedAt, dueAt, asOf, currency, paidAt, voidedAt, selection } = invoice;
   const selected = [
     ...(selection?.billingKinds ?? []).map(kindText),
@@ -124,7 +129,7 @@ function factsOf({ invoice, paidFor, shownAsOf }: InvoiceDocument, dates: Dates)
     ['Number', number ?? 'none'],
     ['Status', STATUS[status]],
     ['Issued', issuedAt === null ? 'not issued' : dates.instant(issuedAt)],
-    ...(dueAt === null || status === 'void' ? [] : [['Due', dates.instant(dueAt)] as const]),
+    ...(dueAt === null || status === 'void' || isConsolidated ? [] : [['Due', dates.instant(dueAt)] as const]),
     ...(paidFor === null ? [] : [['Services for', paidForText(paidFor)] as const]),
     ['Billed up to', dates.instant(asOf)],
     ...(selected.length === 0 ? [] : [['Bills only', selected.join(', ')] as const]),
