@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import { hindrances } from '../support/accessible.js';
 import { apiForAll } from '../support/api.js';
 import { closeBrowser, signIn, visiting } from '../support/browser.js';
@@ -13,6 +14,14 @@ beforeAll(async () => {
   // So that the pages of shop and of the invoice show it.
   const collect = { command: 'issue-consolidated-invoice', payerId: 'shop', currency: 'USD', invoiceIds: [number] };
   expect((await api().command({ ...collect, at: '2026-05-01T00:00:00Z' })).body).toMatchObject({ status: 'done' });
+  // A payer, and a tenant whose invoice it is to pay.
+  const at = '2026-04-03T00:00:00Z';
+  const payer = { command: 'set-payer', tenantId: 'berlin', payerId: 'shop', effectiveFrom: '2026-01-01T00:00:00Z' };
+  const drafting = { command: 'create-invoice', tenantId: 'berlin', asOf: at, unmetered: 'bill' };
+  expect((await api().command(payer)).body).toMatchObject({ status: 'done' });
+  const zDrafted = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) });
+  const invoiceId = zDrafted.parse((await api().command(drafting)).body).result.invoices[0]?.invoiceId;
+  expect((await api().command({ command: 'issue-invoice', invoiceId, at })).body).toMatchObject({ status: 'done' });
 });
 afterAll(closeBrowser);
 
@@ -31,7 +40,15 @@ const LOOKS = [
 const OF_ALL = ['invoices', 'rates?key=VmCores%2Fstandard%40eu', 'plans', 'settings'];
 const OF_STAFF = [
   ...OF_ALL,
-  ...['home', 'tenants', 'tenants/shop', 'usage?deployment=shop-prod&month=2026-04', 'projections', 'audit'],
+  ...[
+    'home',
+    'tenants',
+    'tenants/shop?accountMonth=2026-04',
+    'tenants/berlin?accountMonth=2026-04',
+    'usage?deployment=shop-prod&month=2026-04',
+    'projections',
+    'audit',
+  ],
 ];
 const VIEWS = ['month', 'sharing', 'units', 'bridge', 'reconciliation', 'estimates', 'alerts'];
 const MARGIN = [

@@ -684,3 +684,59 @@ it('finds a price that is not among the first of all', async () => {
     await page.getByLabel('Price in USD').waitFor();
   });
 });
+
+// After the others: it adds invoices in euros, which none of them has.
+it('says what payers owe of an account, and what a payer owes for others', async () => {
+  const zDrafted = z.object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) });
+  const { body } = await api().command([
+    tenant('trust', { name: 'Trust' }),
+    tenant('wing', { name: 'Wing', currencies: ['USD', 'EUR'] }),
+    plan('wing', '30.00', []),
+    { ...plan('wing-eur', '20.00', []), currency: 'EUR' },
+    ...[deployment('wing-prod', 'wing'), subscription('wing-sub', 'wing-prod', 'wing')],
+    ...[deployment('wing-test', 'wing'), subscription('wing-eur', 'wing-test', 'wing-eur')],
+    { command: 'set-payer', tenantId: 'wing', payerId: 'trust', effectiveFrom: '2026-05-01T00:00:00Z' },
+  ]);
+  expect(body).toEqual(Array.from({ length: 9 }, () => expect.objectContaining({ status: 'done' })));
+  // The fees of April are its own. Those of May are addressed to trust.
+  for (const at of ['2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z']) {
+    const created = await api().command({ command: 'create-invoice', tenantId: 'wing', asOf: at });
+    for (const { invoiceId } of zDrafted.parse(created.body).result.invoices)
+      expect((await api().command({ command: 'issue-invoice', invoiceId, at })).body).toMatchObject({ status: 'done' });
+  }
+  const of = { payerId: 'trust', currency: 'USD' };
+  const done = await api().command([
+    { command: 'issue-consolidated-invoice', ...of, at: '2026-05-02T00:00:00Z' },
+    { command: 'record-transfer', ...of, transferId: 'bank-8', amount: '10.00', at: '2026-05-04T00:00:00Z' },
+  ]);
+  expect(done.body).toMatchObject([{ status: 'done' }, { status: 'done' }]);
+  await visited('operator', 'tenants/wing?accountMonth=2026-05', async (page) => {
+    const account = page.getByRole('region', { name: 'Account' });
+    await account.getByRole('row', { name: /^bank-8 4 May 2026.* Trust trust \$10\.00 INV-\d+ \$10\.00/ }).waitFor();
+    const figures = account.locator('.figures').filter({ hasText: '$50.00' });
+    // 30.00 of April and 30.00 of May, less 10.00
+    await figures.getByText('Closing balance$50.00').waitFor();
+    await figures.getByText('To be paid by trust$20.00').waitFor();
+    await figures.getByText('To be paid by itself$30.00').waitFor();
+    // One that pays for nobody has no statement for others.
+    await page.waitForLoadState('networkidle');
+    expect(await account.getByRole('table', { name: /for others$/ }).count()).toBe(0);
+  });
+  await visited('operator', 'tenants/trust?accountMonth=2026-05', async (page) => {
+    const row = page.getByRole('table', { name: 'consolidated invoices' }).getByRole('row', { name: /^CI-/ });
+    await row.getByText('$20.00').waitFor();
+    await page.getByRole('columnheader', { name: 'Left to pay' }).waitFor();
+    const account = page.getByRole('region', { name: 'Account' });
+    const inDollars = account.getByRole('table', { name: 'statement of May 2026 in USD for others' });
+    await inDollars.getByRole('row', { name: /invoice INV-\d+ Wing wing \$30\.00 \$30\.00$/ }).waitFor();
+    await inDollars.getByRole('row', { name: /payment INV-\d+ Wing wing -\$10\.00 \$20\.00$/ }).waitFor();
+    // In a currency that is not its own.
+    const inEuros = account.getByRole('table', { name: 'statement of May 2026 in EUR for others' });
+    await inEuros.getByRole('row', { name: /invoice INV-\d+ Wing wing €20\.00 €20\.00$/ }).waitFor();
+    const [shown] = await Promise.all([
+      page.waitForEvent('popup'),
+      account.getByRole('button', { name: 'Document statement of May 2026 in EUR for others' }).click(),
+    ]);
+    await shown.getByText('invoices that you pay for others').waitFor();
+  });
+});

@@ -1,3 +1,4 @@
+import { decimal, text } from '#domain/money/decimal';
 import type { ConsolidatedInvoice, Payer } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
 import { Document } from '../parts/document.tsx';
@@ -49,6 +50,9 @@ const AT_ONCE = 50;
 const numbersIn = ({ tenants }: ConsolidatedInvoice): string[] =>
   tenants.flatMap(({ invoices }) => invoices.map(({ number }) => number));
 
+const leftToPay = ({ amountDue, amountPaid }: ConsolidatedInvoice): string =>
+  text(decimal(amountDue).minus(decimal(amountPaid)));
+
 /** The documents over the invoices which are addressed to a tenant. */
 function ConsolidatedInvoices({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
   const list = useList('consolidatedInvoices', { payerId: tenantId }, AT_ONCE);
@@ -88,9 +92,9 @@ function ConsolidatedInvoices({ tenantId, zone }: { readonly tenantId: string; r
           isNumber: true,
         },
         {
-          title: 'Due',
-          value: ({ amountDue }) => amountDue,
-          show: ({ amountDue, currency }) => <Money amount={amountDue} currency={currency} />,
+          title: 'Left to pay',
+          value: leftToPay,
+          show: (each) => <Money amount={leftToPay(each)} currency={each.currency} />,
           isNumber: true,
         },
         {
