@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instant } from '#domain/time/instant';
 import { CONSOLIDATING, consolidatedStream } from '#domain/invoices/consolidated';
+import { billingStream } from '#domain/invoices/invoice';
+import type { CommandOutcome } from '#ledger/command';
 import { deployment, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger } from '../support/ledger.js';
 import { consolidating, issued, issuedOfAll, payerLedger, T, tokenOf, voiding } from '../support/payer-story.js';
@@ -390,31 +392,75 @@ describe('a consolidated invoice', () => {
     expect(await told('lab')).toEqual([]);
   });
 
+  it('has both invoices of a tenant under one sum, without one that was issued later', async () => {
+    await issue('lab');
+    await issue('lab', '2026-06-01');
+    await issue('shop', '2026-06-02');
+    await consolidate('2026-06-01');
+    expect(numbersIn(await consolidated())).toEqual(['lab INV-000001 INV-000002']);
+    // 60.00 and 20 % for April and May, 30.00 and 20 % for June: 72.00 + 36.00.
+    expect(await consolidated()).toMatchObject({ subtotal: '90.00', tax: '18.00', total: '108.00' });
+    const page = await test.ask<string>('consolidated-invoice-document', { id: 'CI-000001' });
+    expect(page).toContain('Total, Globex Lab (lab)</th><td class="figure">108.00</td>');
+  });
+
   it('and the void of an invoice are decided one after the other', async () => {
     await issueAll();
     // As another process that is about to consolidate it.
-    const other = await test.core.pool.connect();
-    try {
-      await other.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ledgerline:${CONSOLIDATING}`]);
-      let isDone = false;
-      const voided = test.ledger
-        .execute({ command: 'void-invoice', invoiceId: 'INV-000001', at: T('2026-05-03') }, ADMIN)
-        .finally(() => {
-          isDone = true;
-        });
-      const isWaiting = async (): Promise<boolean> => {
-        const { rowCount } = await other.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
-        return (rowCount ?? 0) > 0;
-      };
-      while (!isDone && !(await isWaiting()));
-      await record({ subtotal: '60', tax: '12', total: '72' });
-      await other.query('SELECT pg_advisory_unlock_all()');
-      expect(await voided).toMatchObject({ status: 'refused', error: { code: 'part_of_consolidated_invoice' } });
-    } finally {
-      other.release(true);
-    }
+    const voided = await whileLocked(
+      'pg_advisory_lock',
+      { command: 'void-invoice', invoiceId: 'INV-000001', at: T('2026-05-03') },
+      async () => record({ subtotal: '60', tax: '12', total: '72' }),
+    );
+    expect(voided).toMatchObject({ status: 'refused', error: { code: 'part_of_consolidated_invoice' } });
+  });
+
+  it('is issued without an invoice whose void is being recorded', async () => {
+    await issueAll();
+    // As another process that is about to void it.
+    const issuedThen = await whileLocked('pg_advisory_lock_shared', consolidating(), recordVoid);
+    expect(issuedThen).toMatchObject({ status: 'done' });
+    expect(numbersIn(await consolidated())).toEqual(['kiosk INV-000003', 'shop INV-000002']);
   });
 });
+
+/** Sends a command while another process has the lock of consolidated invoices, and does `work` before it lets go. */
+async function whileLocked(
+  lock: 'pg_advisory_lock' | 'pg_advisory_lock_shared',
+  command: object,
+  work: () => Promise<void>,
+): Promise<CommandOutcome> {
+  const other = await test.core.pool.connect();
+  try {
+    await other.query(`SELECT ${lock}(hashtextextended($1, 0))`, [`ledgerline:${CONSOLIDATING}`]);
+    let isDone = false;
+    const sent = test.ledger.execute(command, ADMIN).finally(() => {
+      isDone = true;
+    });
+    const isWaiting = async (): Promise<boolean> => {
+      const { rowCount } = await other.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+      return (rowCount ?? 0) > 0;
+    };
+    while (!isDone && !(await isWaiting()));
+    expect(isDone).toBe(false);
+    await work();
+    await other.query('SELECT pg_advisory_unlock_all()');
+    return await sent;
+  } finally {
+    other.release(true);
+  }
+}
+
+const CALL = { name: 'test', key: null, bodyHash: '', occurredAt: null, idempotencyKey: null, isKeyed: false };
+
+/** The void of INV-000001, past the rules. */
+async function recordVoid(): Promise<void> {
+  const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: 'INV-000001' });
+  const stream = billingStream('lab', 'USD');
+  const { revision } = await test.core.book.loadAt(stream);
+  const data = { invoiceId, tenantId: 'lab', currency: 'USD', at: instant(T('2026-05-02')) };
+  await test.core.book.appendAt(stream, revision, { ...CALL, caller: ADMIN }, [{ type: 'InvoiceVoided', data }]);
+}
 
 /** A consolidated invoice of INV-000001, past the rules. */
 async function record(totals: {
@@ -428,11 +474,10 @@ async function record(totals: {
     .selectAll()
     .where('tenant_id', '=', 'holding')
     .executeTakeFirstOrThrow();
-  const call = { name: 'test', key: null, bodyHash: '', occurredAt: null, idempotencyKey: null, isKeyed: false };
   const stream = consolidatedStream('holding', 'USD');
   const { revision } = await test.core.book.loadAt(stream);
   const consolidatedInvoiceId = '00000000-0000-4000-8000-000000000001';
-  await test.core.book.appendAt(stream, revision, { ...call, caller: ADMIN }, [
+  await test.core.book.appendAt(stream, revision, { ...CALL, caller: ADMIN }, [
     {
       type: 'ConsolidatedInvoiceIssued',
       data: {
