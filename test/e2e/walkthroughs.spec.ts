@@ -26,16 +26,16 @@ interface Step {
   readonly output: string;
 }
 
-/** Each block of commands, with the block of output after it. */
+/** Each block of commands, with the block of output that comes next. Output has no language; files to write do. */
 function stepsOf(page: string): Step[] {
-  const blocks = [...page.matchAll(/^```(sh)?\n([^]*?)^```$/gm)].map(([, isCommands, text = '']) => ({
-    isCommands: isCommands !== undefined,
+  const blocks = [...page.matchAll(/^```(\w*)\n([^]*?)^```$/gm)].map(([, language = '', text = '']) => ({
+    language,
     text,
   }));
-  return blocks.flatMap(({ isCommands, text }, index) => {
+  return blocks.flatMap(({ language, text }, index) => {
     const next = blocks[index + 1];
-    if (!isCommands || text.trim() === SERVES) return [];
-    return [{ commands: text, output: next === undefined || next.isCommands ? '' : next.text }];
+    if (language !== 'sh' || text.trim() === SERVES) return [];
+    return [{ commands: text, output: next?.language === '' ? next.text : '' }];
   });
 }
 
