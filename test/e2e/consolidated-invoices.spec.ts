@@ -1,11 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { instant } from '#domain/time/instant';
-import { CONSOLIDATING, consolidatedStream } from '#domain/invoices/consolidated';
-import { billingStream } from '#domain/invoices/invoice';
+import { CONSOLIDATING } from '#domain/invoices/consolidated';
 import type { CommandOutcome } from '#ledger/command';
 import { deployment, subscription, tenant } from '../support/commands.js';
 import { ADMIN, type TestLedger } from '../support/ledger.js';
-import { consolidating, issued, issuedOfAll, payerLedger, T, tokenOf, voiding } from '../support/payer-story.js';
+import {
+  consolidating,
+  issued,
+  issuedOfAll,
+  payerLedger,
+  recordConsolidated,
+  recordVoid,
+  T,
+  tokenOf,
+  voiding,
+} from '../support/payer-story.js';
 
 /** One document for a payer, of the invoices of several tenants. */
 
@@ -410,7 +418,7 @@ describe('a consolidated invoice', () => {
     const voided = await whileLocked(
       'pg_advisory_lock',
       { command: 'void-invoice', invoiceId: 'INV-000001', at: T('2026-05-03') },
-      async () => record({ subtotal: '60', tax: '12', total: '72' }),
+      async () => recordConsolidated(test),
     );
     expect(voided).toMatchObject({ status: 'refused', error: { code: 'part_of_consolidated_invoice' } });
   });
@@ -418,7 +426,7 @@ describe('a consolidated invoice', () => {
   it('is issued without an invoice whose void is being recorded', async () => {
     await issueAll();
     // As another process that is about to void it.
-    const issuedThen = await whileLocked('pg_advisory_lock_shared', consolidating(), recordVoid);
+    const issuedThen = await whileLocked('pg_advisory_lock_shared', consolidating(), async () => recordVoid(test));
     expect(issuedThen).toMatchObject({ status: 'done' });
     expect(numbersIn(await consolidated())).toEqual(['kiosk INV-000003', 'shop INV-000002']);
   });
@@ -450,60 +458,3 @@ async function whileLocked(
     other.release(true);
   }
 }
-
-const CALL = { name: 'test', key: null, bodyHash: '', occurredAt: null, idempotencyKey: null, isKeyed: false };
-
-/** The void of INV-000001, past the rules. */
-async function recordVoid(): Promise<void> {
-  const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: 'INV-000001' });
-  const stream = billingStream('lab', 'USD');
-  const { revision } = await test.core.book.loadAt(stream);
-  const data = { invoiceId, tenantId: 'lab', currency: 'USD', at: instant(T('2026-05-02')) };
-  await test.core.book.appendAt(stream, revision, { ...CALL, caller: ADMIN }, [{ type: 'InvoiceVoided', data }]);
-}
-
-/** A consolidated invoice of INV-000001, past the rules. */
-async function record(totals: {
-  readonly subtotal: string;
-  readonly tax: string;
-  readonly total: string;
-}): Promise<void> {
-  const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: 'INV-000001' });
-  const { details_ref: detailsRef, details_hash: detailsHash } = await test.core.db
-    .selectFrom('tenants')
-    .selectAll()
-    .where('tenant_id', '=', 'holding')
-    .executeTakeFirstOrThrow();
-  const stream = consolidatedStream('holding', 'USD');
-  const { revision } = await test.core.book.loadAt(stream);
-  const consolidatedInvoiceId = '00000000-0000-4000-8000-000000000001';
-  await test.core.book.appendAt(stream, revision, { ...CALL, caller: ADMIN }, [
-    {
-      type: 'ConsolidatedInvoiceIssued',
-      data: {
-        ...{ consolidatedInvoiceId, payerId: 'holding', currency: 'USD', issuedAt: instant(T('2026-05-02')) },
-        ...{ invoices: [{ invoiceId, tenantId: 'lab' }], ...totals, detailsRef, detailsHash },
-      },
-    },
-  ]);
-}
-
-it('a check finds totals that differ, and an invoice in two', async () => {
-  await issueAll();
-  await consolidate();
-  const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: 'INV-000001' });
-  await record({ subtotal: '60', tax: '12', total: '73' });
-  const { failures } = await test.check();
-  expect(failures).toEqual([
-    expect.objectContaining({
-      code: 'consolidated_invoice_differs',
-      message: expect.stringMatching(/^CI-000002 states 73, and its invoices come to 72(\.0+)?$/) as unknown,
-    }),
-    expect.objectContaining({
-      code: 'invoice_wrongly_consolidated',
-      message: `invoice ${invoiceId} (issued) is in CI-000001 and CI-000002, and can be in one`,
-    }),
-  ]);
-  // As the remedy says.
-  await test.apply(voiding('CI-000002'));
-});

@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
+import { consolidatedStream } from '#domain/invoices/consolidated';
+import { billingStream } from '#domain/invoices/invoice';
 import { instant } from '#domain/time/instant';
 import type { Caller } from '#ledger/caller';
 import { deployment, plan, subscription, tenant } from './commands.js';
-import { type TestLedger, testLedger } from './ledger.js';
+import { ADMIN, type TestLedger, testLedger } from './ledger.js';
 import { BUYER } from './parties.js';
 
 /** A payer, holding, and three tenants that it pays for: lab, shop and kiosk. */
@@ -60,3 +63,37 @@ export const consolidating = (at = '2026-05-02', more: object = {}) => ({
 export const voiding = (consolidatedInvoiceId = 'CI-000001', at = '2026-05-10') => ({
   ...{ command: 'void-consolidated-invoice', consolidatedInvoiceId, at: T(at), reason: 'one is missing' },
 });
+
+/** What is recorded past the rules has no command. */
+const CALL = { name: 'test', key: null, bodyHash: '', occurredAt: null, idempotencyKey: null, isKeyed: false };
+
+/** The void of INV-000001 of lab, past the rules. */
+export async function recordVoid(test: TestLedger): Promise<void> {
+  const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: 'INV-000001' });
+  const stream = billingStream('lab', 'USD');
+  const { revision } = await test.core.book.loadAt(stream);
+  const data = { invoiceId, tenantId: 'lab', currency: 'USD', at: instant(T('2026-05-02')) };
+  await test.core.book.appendAt(stream, revision, { ...CALL, caller: ADMIN }, [{ type: 'InvoiceVoided', data }]);
+}
+
+/** A consolidated invoice of INV-000001 of lab, 60.00 and 20 %, past the rules. */
+export async function recordConsolidated(test: TestLedger, more: object = {}): Promise<void> {
+  const { invoiceId } = await test.ask<{ invoiceId: string }>('invoice', { id: 'INV-000001' });
+  const { details_ref: detailsRef, details_hash: detailsHash } = await test.core.db
+    .selectFrom('tenants')
+    .selectAll()
+    .where('tenant_id', '=', 'holding')
+    .executeTakeFirstOrThrow();
+  const stream = consolidatedStream('holding', 'USD');
+  const { revision } = await test.core.book.loadAt(stream);
+  await test.core.book.appendAt(stream, revision, { ...CALL, caller: ADMIN }, [
+    {
+      type: 'ConsolidatedInvoiceIssued',
+      data: {
+        ...{ consolidatedInvoiceId: randomUUID(), payerId: 'holding', currency: 'USD' },
+        ...{ issuedAt: instant(T('2026-05-02')), invoices: [{ invoiceId, tenantId: 'lab' }] },
+        ...{ subtotal: '60', tax: '12', total: '72', detailsRef, detailsHash, ...more },
+      },
+    },
+  ]);
+}
