@@ -50,7 +50,7 @@ export const invoiceDocument = defineQuery({
       invoice,
       ...parties,
       grants: await grantsOf(context, row, invoice),
-      isConsolidated: await isConsolidated(context, row),
+      isConsolidated: await isConsolidated(context, row, invoice),
       forStaff: context.confinedTo === null,
       withoutZeroLines: withoutZeroLines === 'true',
     });

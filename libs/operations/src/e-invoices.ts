@@ -76,7 +76,7 @@ async function invoiceXml(context: QueryContext, id: string, format: Format, pro
   if (consolidated !== undefined) return consolidatedXml(context, consolidated, { format, profile });
   const row = await visibleInvoice(context, id);
   const invoice = await invoiceView(context, row);
-  assertSendable(invoice, await isConsolidated(context, row));
+  assertSendable(invoice, await isConsolidated(context, row, invoice));
   const { then, now } = await saidOf(context, row, {
     deploymentIds: invoice.lines.map(({ deploymentId }) => deploymentId),
     numbers: correctedBy([invoice]),

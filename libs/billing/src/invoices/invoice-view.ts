@@ -107,9 +107,15 @@ export async function invoiceViews(
 const maySeeConsolidated = ({ confinedTo }: QueryContext, row: InvoiceRow): boolean =>
   confinedTo === null || confinedTo === (row.payer_id ?? row.tenant_id);
 
-/** Whether an invoice is part of a consolidated one, also of one that the caller may not see. */
-export const isConsolidated = async ({ core, position }: QueryContext, row: InvoiceRow): Promise<boolean> =>
-  (await readPartOf(core.db, position, [row.invoice_id])).has(row.invoice_id);
+/** Whether an invoice is part of a consolidated one, also of one that the caller may not see in its view. */
+export async function isConsolidated(
+  context: QueryContext,
+  row: InvoiceRow,
+  view: Pick<InvoiceView, 'consolidatedInvoiceId'>,
+): Promise<boolean> {
+  if (maySeeConsolidated(context, row)) return view.consolidatedInvoiceId !== null;
+  return (await readPartOf(context.core.db, context.position, [row.invoice_id])).has(row.invoice_id);
+}
 
 export async function invoiceView(context: QueryContext, row: InvoiceRow): Promise<InvoiceView> {
   const [view] = await invoiceViews(context, [row]);
