@@ -3,7 +3,7 @@ import { type IdleRow, idleRow } from '#domain/margin/idle-cost';
 import { type KindMapping, mappingAt } from '#domain/margin/kind-mapping';
 import { type Margin, marginOf } from '#domain/margin/margin';
 import type { Instant } from '#domain/time/instant';
-import { boundsOf, monthOf, overlaps, type Period } from '#domain/time/period';
+import { boundsOf, monthOf, overlaps, type Period, spanOf } from '#domain/time/period';
 import { monthName } from '#projections/costs/charged.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
 import { readMayBeIdle, type ReadSpanRow, readSpans } from '#projections/usage-records/idle.read';
@@ -64,9 +64,8 @@ export interface MayBeIdle extends Pick<Finer, 'resourceIds'> {
 
 /** Lines of resources that may be idle are divided where readings of 0 and others begin or end. */
 export async function mayBeIdleIn({ core, position }: QueryContext, months: readonly Period[]): Promise<MayBeIdle> {
-  const [first, last] = [months[0], months.at(-1)];
-  if (first === undefined || last === undefined) return { cutsOf: () => [], spansOf: () => [] };
-  const within = { start: first.start, end: last.end };
+  const within = spanOf(months);
+  if (within === null) return { cutsOf: () => [], spansOf: () => [] };
   const { resourceIds, rows } = await withPrunedWithin(core, within, undefined, async (logged) => {
     const ids = await readMayBeIdle(core.db, position, within, logged);
     const spans = ids.length === 0 ? [] : await readSpans(core.db, position, { resourceIds: ids, within }, logged);

@@ -11,7 +11,7 @@ import type { SharedCost } from '#domain/margin/sharing';
 import type { SharingPolicy } from '#domain/margin/sharing-policy';
 import { decimal, ZERO } from '#domain/money/decimal';
 import { isBefore } from '#domain/time/instant';
-import { monthNamed, overlaps, type Period } from '#domain/time/period';
+import { monthNamed, overlaps, type Period, spanOf } from '#domain/time/period';
 import { readSharingOver, readSharingPolicies } from '#projections/cost-sharing/cost-sharing.read';
 import { monthName } from '#projections/costs/charged.read';
 import { readFirstAssignment } from '#projections/deployments/deployments.read';
@@ -21,7 +21,7 @@ import type { QueryContext } from '#ledger/query';
 import type { CostLineShare } from './cost-lines.js';
 import { costKinds, costSums, costTotals } from './kept-costs.js';
 import { type DividedCost, type Finer, grainOf, marginCostLines, marginCosts } from './margin-costs.js';
-import { sharedCosts } from './shared-costs.js';
+import { sharedCosts, type SharedFigures } from './shared-costs.js';
 import { isSharedByKind, sharedTotals, type SharedTotals } from './shared-totals.js';
 
 /** A UTC month's margin in one currency. */
@@ -73,12 +73,7 @@ export async function marginsBy(
 }
 
 /** What the margin of a month is made of: sums where nothing asks for lines. */
-export interface MonthSums {
-  readonly month: Period;
-  readonly revenue: readonly RevenueShare[];
-  readonly costs: readonly DividedCost[];
-  readonly shared: readonly SharedCost[];
-}
+export type MonthSums = SharedFigures<DividedCost>;
 
 /** What the margins of months are made of, if these policies shared the cost. */
 export async function figuresBy(
@@ -96,9 +91,8 @@ export async function figuresBy(
 
 /** The policies in force at some time of neighbouring months. */
 export async function sharingIn({ core, position }: QueryContext, months: readonly Period[]) {
-  const [first, last] = [months[0], months.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  return readSharingPolicies(core.db, position, { start: first.start, end: last.end });
+  const within = spanOf(months);
+  return within === null ? [] : readSharingPolicies(core.db, position, within);
 }
 
 /** Answers months in which policies are in force (`shared`) and the others (`direct`), each all at once. */

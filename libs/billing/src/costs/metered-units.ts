@@ -1,7 +1,7 @@
 import type { Counted } from '#domain/margin/units';
 import { decimal } from '#domain/money/decimal';
 import type { Instant } from '#domain/time/instant';
-import { boundsOf, contains, instantsIn, type OpenPeriod, type Period } from '#domain/time/period';
+import { boundsOf, contains, instantsIn, type OpenPeriod, type Period, spanOf } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { readRateUnits } from '#projections/rates/rates.read';
 import { type MeteredUsage, readMeteredUsage } from '#projections/usage-records/metered-usage.read';
@@ -9,9 +9,8 @@ import { withPrunedWithin } from '../usage/pruned-usage.js';
 
 /** The usage that begins in each of neighbouring UTC months, by billing kind and the unit that its rates name. */
 export async function meteredIn({ core, position }: QueryContext, months: readonly Period[]): Promise<Counted[][]> {
-  const [first, last] = [months[0], months.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  const within = { start: first.start, end: last.end };
+  const within = spanOf(months);
+  if (within === null) return [];
   const { unitAt, changes } = unitsOfKeys(await readRateUnits(core.db, position));
   const instants = instantsIn(within, [...months.map(({ start }) => start), ...changes]);
   const usage = await withPrunedWithin(core, within, undefined, async (logged) =>

@@ -12,7 +12,7 @@ import {
   unitsOf,
 } from '#domain/margin/units';
 import { type Decimal, decimal, ZERO } from '#domain/money/decimal';
-import { overlaps, type Period } from '#domain/time/period';
+import { overlaps, type Period, spanOf } from '#domain/time/period';
 import { monthName } from '#projections/costs/charged.read';
 import { readKindMappings } from '#projections/kind-mappings/kind-mappings.read';
 import { readSoldUnits } from '#projections/margins/margins.read';
@@ -166,12 +166,12 @@ async function usedTimeIn(
   months: readonly Period[],
   of: readonly { readonly resourceId: string; readonly billingKinds: readonly string[] }[],
 ): Promise<(use: UseOf) => Decimal> {
-  const [first, last] = [months[0], months.at(-1)];
-  if (of.length === 0 || first === undefined || last === undefined) return () => ZERO;
+  const within = spanOf(months);
+  if (of.length === 0 || within === null) return () => ZERO;
   const readings = {
     resourceIds: [...new Set(of.map(({ resourceId }) => resourceId))].sort(compareText),
     billingKinds: [...new Set(of.flatMap(({ billingKinds }) => billingKinds))].sort(compareText),
-    within: { start: first.start, end: last.end },
+    within,
   };
   const rows = await withPrunedWithin(core, readings.within, readings.billingKinds, async (logged) =>
     readUsedTime(core.db, position, readings, logged),

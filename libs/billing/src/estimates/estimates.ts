@@ -3,7 +3,7 @@ import { keyOfKind, mappingAt } from '#domain/margin/kind-mapping';
 import { type Decimal, decimal, round } from '#domain/money/decimal';
 import { tenantAt } from '#domain/tenants/deployment';
 import { type Instant } from '#domain/time/instant';
-import { boundsOf, contains, cutAt, instantsIn, type Period } from '#domain/time/period';
+import { boundsOf, contains, cutAt, instantsIn, type Period, spanOf } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { readCostRates } from '#projections/cost-rates/cost-rates.read';
 import { readAssignments } from '#projections/deployments/deployments.read';
@@ -118,12 +118,6 @@ function joined(periods: readonly Period[]): Period[] {
     else found.push({ start, end });
   }
   return found;
-}
-
-/** From the start of the first to the end of the last. null: there are none. */
-function spanOf(periods: readonly Period[]): Period | null {
-  const [first, last] = [periods[0], periods.at(-1)];
-  return first === undefined || last === undefined ? null : { start: first.start, end: last.end };
 }
 
 /** The estimates for usage that begins within some periods, in their order. */

@@ -4,7 +4,7 @@ import { mappingAt } from '#domain/margin/kind-mapping';
 import type { UnitCost } from '#domain/margin/units';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import type { Instant } from '#domain/time/instant';
-import { boundsOf, instantsIn, monthOf, overlaps, type Period } from '#domain/time/period';
+import { boundsOf, instantsIn, monthOf, overlaps, type Period, spanOf } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
 import { readCostRates } from '#projections/cost-rates/cost-rates.read';
 import { type BilledUse, readBilledUse } from '#projections/costs/billed-days.read';
@@ -64,9 +64,8 @@ async function actualsOf(
 ): Promise<readonly Decimal[]> {
   const { core, position } = context;
   const months = [...new Set(compared.map(({ month }) => month))];
-  const [first, last] = [months[0], months.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  const within = { start: first.start, end: last.end };
+  const within = spanOf(months);
+  if (within === null) return [];
   const rates = await readCostRates(core.db, position);
   const mappings = (await readKindMappings(core.db, position)).filter(({ period }) => overlaps(period, within));
   const mappedTo = mappingAt(mappings);

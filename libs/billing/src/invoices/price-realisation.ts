@@ -5,7 +5,7 @@ import { tiles } from '#domain/lines/parts';
 import { byMonth, quantityByMonth } from '#domain/margin/months';
 import { type Realisations, realisationsOf, type RealisedPart, stepsOfPrice } from '#domain/margin/realisation';
 import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
-import { overlaps, type Period } from '#domain/time/period';
+import { overlaps, type Period, spanOf } from '#domain/time/period';
 import { monthName } from '#projections/costs/charged.read';
 import { readIssuedParts } from '#projections/invoices/invoices.read';
 import { readRevenueByCause } from '#projections/margins/margins.read';
@@ -64,9 +64,8 @@ async function ratedParts(
   months: readonly Period[],
   currency: string,
 ): Promise<PartInMonth[]> {
-  const [first, last] = [months[0], months.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  const span = { start: first.start, end: last.end };
+  const span = spanOf(months);
+  if (span === null) return [];
   const lines = (await allLines(core, position, span.end)).filter(
     (line) => line.currency === currency && overlaps(line.period, span),
   );

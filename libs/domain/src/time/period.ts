@@ -46,6 +46,12 @@ export function intersection(a: OpenPeriod, b: OpenPeriod): OpenPeriod | null {
   return end !== null && !isBefore(start, end) ? null : { start, end };
 }
 
+/** From the start of the first of periods in order to the end of the last. null: there are none. */
+export function spanOf(periods: readonly Period[]): Period | null {
+  const [first, last] = [periods[0], periods.at(-1)];
+  return first === undefined || last === undefined ? null : { start: first.start, end: last.end };
+}
+
 /** Where a period begins and, unless it is open, ends. */
 export const boundsOf = ({ start, end }: OpenPeriod): Instant[] => (end === null ? [start] : [start, end]);
 
