@@ -59,13 +59,16 @@ export async function readConsolidatedPosition(db: Db, id: string): Promise<numb
 /** An invoice, and the consolidated invoice that it is part of. */
 export type MemberInvoice = InvoiceRow & { readonly consolidated_invoice_id: string };
 
+/** SQL: the invoices of consolidated invoices, void ones included. */
+const memberInvoices = (position: number): RawBuilder<unknown> => sql`
+  consolidated_invoice_members m
+  JOIN invoices i ON i.invoice_id = m.invoice_id AND ${at(position, 'i')} AND ${at(position, 'm')}`;
+
 /** The invoices of consolidated invoices: by tenant, then in the order of their numbers. */
 export async function readMembers(db: Db, position: number, ids: readonly string[]): Promise<MemberInvoice[]> {
   const { rows } = await sql<MemberInvoice>`
-    SELECT m.consolidated_invoice_id, i.*
-    FROM consolidated_invoice_members m
-    JOIN invoices i ON i.invoice_id = m.invoice_id AND ${at(position, 'i')}
-    WHERE m.consolidated_invoice_id = ${anyOf(ids, 'uuid')} AND ${at(position, 'm')}
+    SELECT m.consolidated_invoice_id, i.* FROM ${memberInvoices(position)}
+    WHERE m.consolidated_invoice_id = ${anyOf(ids, 'uuid')}
     ORDER BY i.tenant_id COLLATE "C", i.ordinal`.execute(db);
   return rows;
 }
@@ -77,10 +80,8 @@ export async function readUnpaidMembers(
   id: string,
 ): Promise<Pick<InvoiceRow, 'invoice_id' | 'tenant_id'>[]> {
   const { rows } = await sql<Pick<InvoiceRow, 'invoice_id' | 'tenant_id'>>`
-    SELECT i.invoice_id, i.tenant_id
-    FROM consolidated_invoice_members m
-    JOIN invoices i ON i.invoice_id = m.invoice_id AND ${at(position, 'i')}
-    WHERE m.consolidated_invoice_id = ${id} AND ${at(position, 'm')}
+    SELECT i.invoice_id, i.tenant_id FROM ${memberInvoices(position)}
+    WHERE m.consolidated_invoice_id = ${id}
       AND i.status = 'issued' AND i.amount_due > coalesce(i.amount_applied, 0)
     ORDER BY i.issued_at, i.ordinal`.execute(db);
   return rows;
@@ -115,6 +116,8 @@ export async function readPartOf(
 export interface Referred extends PartOf {
   readonly payer_id: string;
   readonly issued_at: Instant;
+  /** Its issue: nothing but a void changes it. */
+  readonly position: number;
 }
 
 /** Of the invoices with these ordinals, those that are part of a consolidated invoice that is not void, by ordinal. */
@@ -124,7 +127,8 @@ export async function readReferred(
   ordinals: readonly number[],
 ): Promise<ReadonlyMap<number, Referred>> {
   const { rows } = await sql<Referred & { readonly invoice: number }>`
-    SELECT i.ordinal AS invoice, c.consolidated_invoice_id AS id, c.ordinal, c.payer_id, c.issued_at
+    SELECT i.ordinal AS invoice, c.consolidated_invoice_id AS id, c.ordinal, c.payer_id, c.issued_at,
+      c.position_from AS position
     FROM ${liveMembers(position)}
     JOIN invoices i ON i.invoice_id = m.invoice_id AND ${at(position, 'i')}
     WHERE i.ordinal = ${anyOf(ordinals.map(String), 'int')}`.execute(db);

@@ -21,22 +21,28 @@ export const usageMonthsProjection = projection('usage-months', {
 });
 
 function* usageRows({ deploymentId, observations }: Observed): Generator<SeenRow> {
-  let last: readonly [kind: string, month: string] | null = null;
-  for (const { billingKind, period } of observations) {
-    const month = usageMonth(period.start);
-    if (last?.[0] === billingKind && last[1] === month) continue;
-    last = [billingKind, month];
-    yield [deploymentId, billingKind, startOf(month)];
-  }
+  for (const { billingKind, month } of spansOf(observations)) yield [deploymentId, billingKind, startOf(month)];
 }
 
 function* providerRows({ observations }: Observed): Generator<SeenRow> {
-  let last: readonly [kind: string, month: string, provider: string] | null = null;
+  for (const { billingKind, month, provider } of spansOf(observations)) yield [billingKind, startOf(month), provider];
+}
+
+interface Span {
+  readonly billingKind: string;
+  readonly month: string;
+  /** '': none. */
+  readonly provider: string;
+}
+
+/** The kind, month and provider of readings. Most are the same as those of the reading before, which are left out. */
+function* spansOf(observations: Observed['observations']): Generator<Span> {
+  let last: Span | undefined;
   for (const { billingKind, period, provider = '' } of observations) {
     const month = usageMonth(period.start);
-    if (last?.[0] === billingKind && last[1] === month && last[2] === provider) continue;
-    last = [billingKind, month, provider];
-    yield [billingKind, startOf(month), provider];
+    if (last?.billingKind === billingKind && last.month === month && last.provider === provider) continue;
+    last = { billingKind, month, provider };
+    yield last;
   }
 }
 

@@ -195,13 +195,18 @@ it('says who pays for a tenant, and for whom it pays', async () => {
   });
 });
 
+/** The id of the invoice of lab: a draft, or what became of it. */
+async function draftOfLab(asOf: string): Promise<string> {
+  const created = await api().command({ command: 'create-invoice', tenantId: 'lab', asOf });
+  const { result } = z
+    .object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) })
+    .parse(created.body);
+  return result.invoices[0]?.invoiceId ?? '';
+}
+
 it('shows the consolidated invoices of a payer, and in which one an invoice is', async () => {
   const at = '2026-05-01T00:00:00Z';
-  const created = await api().command({ command: 'create-invoice', tenantId: 'lab', asOf: at });
-  const { invoiceId } = z
-    .object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) })
-    .transform(({ result }) => result.invoices[0] ?? { invoiceId: '' })
-    .parse(created.body);
+  const invoiceId = await draftOfLab(at);
   const { body } = await api().command([
     { command: 'issue-invoice', invoiceId, at },
     { command: 'issue-consolidated-invoice', payerId: 'globex', currency: 'USD', at },
@@ -230,11 +235,7 @@ it('shows the consolidated invoices of a payer, and in which one an invoice is',
 it('lists the transfers of a payer, with what each of its tenants got', async () => {
   const at = '2026-05-01T00:00:00Z';
   // It is there, or else is drafted and issued.
-  const created = await api().command({ command: 'create-invoice', tenantId: 'lab', asOf: at });
-  const { invoiceId } = z
-    .object({ result: z.object({ invoices: z.array(z.object({ invoiceId: z.string() })) }) })
-    .transform(({ result }) => result.invoices[0] ?? { invoiceId: '' })
-    .parse(created.body);
+  const invoiceId = await draftOfLab(at);
   const { body } = await api().command([
     { command: 'issue-invoice', invoiceId, at },
     {

@@ -8,7 +8,7 @@ it('an id is the UUID of version 5 of its parts, as the package uuid gives it', 
   expect(derivedId()).toBe('b5587840-9a52-58ba-93b0-695227d5f8cd');
 });
 
-it('is told from ids of other versions', () => {
+it('has version 5, and other texts are no derived id', () => {
   expect(isDerivedId('ba6d00d8-3c31-5ccb-bbb6-32ac7de87a28')).toBe(true);
   expect(isDerivedId('ba6d00d8-3c31-4ccb-bbb6-32ac7de87a28')).toBe(false);
   expect(isDerivedId('INV-000001')).toBe(false);

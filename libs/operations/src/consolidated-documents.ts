@@ -3,7 +3,7 @@ import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
 import { zId } from '#domain/schema';
 import { ofType } from '#event-store/codec';
-import { consolidatedViews, withInvoices } from '#billing/invoices/consolidated';
+import { consolidatedView, withItsInvoices } from '#billing/invoices/consolidated';
 import {
   consolidatedDocument as consolidatedHtml,
   type TenantSection,
@@ -17,7 +17,7 @@ import { readTenants } from '#projections/tenants/tenants.read';
 import { zHtml } from './answers.js';
 import { visibleConsolidated } from './consolidated-invoices.js';
 import type { Operations } from './declared.js';
-import { eventAt, shownAsOf } from './documents.js';
+import { eventAt, grantsIn, shownAsOf } from './documents.js';
 
 export const consolidatedInvoiceDocument = defineQuery({
   name: 'consolidated-invoice-document',
@@ -33,7 +33,7 @@ export const consolidatedInvoiceDocument = defineQuery({
   example: { id: 'CI-000001' },
   async handle({ id, withoutZeroLines, ...asOf }, context) {
     const row = await visibleConsolidated(context, id);
-    const { issued, payerDetails, ...shown } = await consolidatedParts(context, row);
+    const { issued, issuePosition: _, payerDetails, ...shown } = await consolidatedParts(context, row);
     const seller = await context.core.keptSeller.of(issued);
     return consolidatedHtml({
       ...shown,
@@ -43,30 +43,20 @@ export const consolidatedInvoiceDocument = defineQuery({
   },
 });
 
-async function issuePositionOf({ core }: QueryContext, row: ConsolidatedInvoiceRow): Promise<number> {
-  const id = row.consolidated_invoice_id;
-  const at = await readConsolidatedPosition(core.db, id);
-  if (at === undefined) throw new Error(`consolidated invoice ${id} was not issued`);
-  return at;
-}
-
-/** What credit and payments had paid of the invoices of a consolidated invoice when it was issued. */
-export async function paidAtIssue(context: QueryContext, row: ConsolidatedInvoiceRow): Promise<string> {
-  const position = await issuePositionOf(context, row);
-  const [view] = await consolidatedViews({ ...context, position }, [row]);
-  if (view === undefined) throw new Error(`consolidated invoice ${row.consolidated_invoice_id} has no view`);
-  return moneyText(decimal(view.creditTaken).plus(decimal(view.amountPaid)), view.currency);
+/** What credit and payments paid of the invoices of a consolidated invoice at the position of the context. */
+export async function paidAt(context: QueryContext, row: ConsolidatedInvoiceRow): Promise<string> {
+  const { creditTaken, amountPaid, currency } = await consolidatedView(context, row);
+  return moneyText(decimal(creditTaken).plus(decimal(amountPaid)), currency);
 }
 
 /** A consolidated invoice with its invoices, and the parties as they were when it was issued. */
 export async function consolidatedParts(context: QueryContext, row: ConsolidatedInvoiceRow) {
   const { core, position } = context;
   const id = row.consolidated_invoice_id;
-  const at = await issuePositionOf(context, row);
+  const at = await readConsolidatedPosition(core.db, id);
+  if (at === undefined) throw new Error(`consolidated invoice ${id} was not issued`);
   const issued = ofType(await eventAt(context, at), 'ConsolidatedInvoiceIssued').data;
-  const [shown] = await withInvoices(context, [row]);
-  if (shown === undefined) throw new Error(`consolidated invoice ${id} has no view`);
-  const { consolidated, invoices } = shown;
+  const { consolidated, invoices } = await withItsInvoices(context, row);
   const tenantIds = consolidated.tenants.map(({ tenantId }) => tenantId);
   const tenants = new Map(
     (await readTenants(core.db, at, [...tenantIds, row.payer_id])).map((tenant) => [tenant.tenant_id, tenant]),
@@ -76,20 +66,18 @@ export async function consolidatedParts(context: QueryContext, row: Consolidated
   const deploymentIds = invoices.flatMap(({ lines }) => lines.flatMap(({ deploymentId }) => deploymentId ?? []));
   const deployments = await readDeployments(core.db, at, [...new Set(deploymentIds)]);
   const credits = (await readCredits(core.db, position, tenantIds)).filter(({ currency }) => currency === row.currency);
-  const grantsOf = (tenantId: string): TenantSection['grants'] =>
-    new Map(
-      credits
-        .filter(({ tenant_id }) => tenant_id === tenantId)
-        .map(({ credit_id, kind, percent, reason }) => [credit_id, { kind, percent, reason }]),
-    );
   return {
     issued,
+    issuePosition: at,
     consolidated,
     sections: consolidated.tenants.map(({ tenantId }): TenantSection => {
       const tenant = tenants.get(tenantId);
       return {
         ...{ tenantId, name: details.get(tenant?.details_ref ?? '')?.name ?? null },
-        ...{ timeZone: tenant?.time_zone ?? 'UTC', grants: grantsOf(tenantId) },
+        ...{
+          timeZone: tenant?.time_zone ?? 'UTC',
+          grants: grantsIn(credits.filter((each) => each.tenant_id === tenantId)),
+        },
         invoices: invoices.filter((invoice) => invoice.tenantId === tenantId),
       };
     }),

@@ -7,7 +7,7 @@ import {
 } from '#domain/invoices/consolidated';
 import { INVOICE_STATUSES } from '#domain/invoices/invoice';
 import { isDomainError, zCurrency, zId, zInstant, zText } from '#domain/schema';
-import { consolidatedViews, issueConsolidated } from '#billing/invoices/consolidated';
+import { consolidatedView, consolidatedViews, issueConsolidated } from '#billing/invoices/consolidated';
 import { defineCommand } from '#ledger/define-command';
 import {
   defineQuery,
@@ -178,10 +178,7 @@ export const consolidatedInvoice = defineQuery({
   answer: zConsolidatedInvoice,
   example: { id: 'CI-000001' },
   async handle({ id }, context) {
-    const row = await visibleConsolidated(context, id);
-    const [view] = await consolidatedViews(context, [row]);
-    if (view === undefined) throw new Error(`consolidated invoice ${id} has no view`);
-    return view;
+    return consolidatedView(context, await visibleConsolidated(context, id));
   },
 });
 

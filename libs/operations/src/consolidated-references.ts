@@ -2,11 +2,7 @@ import pMap from 'p-map';
 import { documentNumber } from '#domain/invoices/invoice';
 import { dateOf, type Preceding } from '#exchange/einvoice/from-documents';
 import type { QueryContext } from '#ledger/query';
-import {
-  readConsolidatedPosition,
-  readReferred,
-  type Referred,
-} from '#projections/consolidated-invoices/consolidated-invoices.read';
+import { readReferred, type Referred } from '#projections/consolidated-invoices/consolidated-invoices.read';
 import { ordinalIn } from '#projections/invoices/issued-invoices.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 
@@ -41,8 +37,7 @@ export async function consolidatedAs(
 }
 
 /** The date is that of the payer, in the time zone that it had when the document was issued. */
-async function referenceTo({ core, position }: QueryContext, { id, ...of }: Referred): Promise<Preceding> {
-  const at = (await readConsolidatedPosition(core.db, id)) ?? position;
-  const [payer] = await readTenants(core.db, at, [of.payer_id]);
+async function referenceTo({ core }: QueryContext, of: Referred): Promise<Preceding> {
+  const [payer] = await readTenants(core.db, of.position, [of.payer_id]);
   return { number: documentNumber('CI', of.ordinal), issueDate: dateOf(of.issued_at, payer?.time_zone ?? 'UTC') };
 }

@@ -167,8 +167,12 @@ async function grantsOf(
   const rows = (await readCredits(core.db, position, [tenantId])).filter(
     (row) => row.currency === currency && ids.has(row.credit_id),
   );
-  return new Map(rows.map(({ credit_id, kind, percent, reason }) => [credit_id, { kind, percent, reason }]));
+  return grantsIn(rows);
 }
+
+/** What a document says of coupons and credits. */
+export const grantsIn = (rows: Awaited<ReturnType<typeof readCredits>>): InvoiceDocument['grants'] =>
+  new Map(rows.map(({ credit_id, kind, percent, reason }) => [credit_id, { kind, percent, reason }]));
 
 export const documentOperations: Operations = {
   queries: [invoiceDocument, creditNoteDocument],

@@ -7,7 +7,14 @@ import { creditNoteView } from '#billing/invoices/credit-notes';
 import { type InvoiceView, invoiceView, isConsolidated } from '#billing/invoices/invoice-view';
 import { completedBuyer, completedSeller } from '#exchange/einvoice/completed';
 import { firstWritable, type Written } from '#exchange/einvoice/einvoice';
-import { type Context, type Issued, ofConsolidated, ofCreditNote, ofInvoice } from '#exchange/einvoice/from-documents';
+import {
+  type Context,
+  correctedBy,
+  type Issued,
+  ofConsolidated,
+  ofCreditNote,
+  ofInvoice,
+} from '#exchange/einvoice/from-documents';
 import { type Format, type ProfileName, PROFILES_OF } from '#exchange/einvoice/profiles';
 import { defineQuery, type QueryContext, READERS, zAsOf } from '#ledger/query';
 import type { ConsolidatedInvoiceRow } from '#projections/consolidated-invoices/consolidated-invoices.table';
@@ -15,7 +22,7 @@ import type { CreditNoteRow, InvoiceRow } from '#projections/invoices/invoices.t
 import { readTenants } from '#projections/tenants/tenants.read';
 import type { History } from '#read-model/read-models';
 import { detailsOf } from './corrected-details.js';
-import { consolidatedParts, paidAtIssue } from './consolidated-documents.js';
+import { consolidatedParts, paidAt } from './consolidated-documents.js';
 import { consolidatedSeen } from './consolidated-invoices.js';
 import { consolidatedAs } from './consolidated-references.js';
 import { visibleCreditNote } from './credit-notes.js';
@@ -86,7 +93,10 @@ async function invoiceXml(context: QueryContext, id: string, format: Format, pro
 
 async function consolidatedXml(context: QueryContext, row: ConsolidatedInvoiceRow, written: Written): Promise<string> {
   const { core } = context;
-  const { issued, consolidated, sections, payerDetails, ...named } = await consolidatedParts(context, row);
+  const { issued, issuePosition, consolidated, sections, payerDetails, ...named } = await consolidatedParts(
+    context,
+    row,
+  );
   if (consolidated.status === 'void')
     throw conflict(
       'invoice_void',
@@ -101,7 +111,7 @@ async function consolidatedXml(context: QueryContext, row: ConsolidatedInvoiceRo
       row.payer_id,
     ),
   };
-  const shown = { ...consolidated, paid: await paidAtIssue(context, row) };
+  const shown = { ...consolidated, paid: await paidAt({ ...context, position: issuePosition }, row) };
   return firstWritable(
     ofConsolidated(shown, sections, then),
     async () => ofConsolidated(shown, sections, { ...then, ...(await completed(context, row.payer_id, then)) }),
@@ -138,10 +148,6 @@ function assertSendable(invoice: InvoiceView, isMember: boolean): asserts invoic
   if (isMember)
     throw isPart(number, invoice.consolidatedInvoiceNumber, (of) => `Take the electronic invoice of ${of}.`);
 }
-
-/** The numbers of the invoices that rows of these correct. */
-const correctedBy = (invoices: readonly InvoiceView[]): string[] =>
-  invoices.flatMap(({ lines }) => lines.flatMap(({ rows }) => rows.flatMap((row) => row.correctsInvoices ?? [])));
 
 /** What an invoice, or a credit note, names: deployments, and the numbers of other invoices. */
 interface Named {

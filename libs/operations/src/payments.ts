@@ -125,11 +125,9 @@ const recordPayment = defineCommand({
     const { tenantId, payerId } = payment;
     if (payerId !== undefined && payerId !== tenantId) tenantOf(await core.book.load(tenantStream(payerId)), payerId);
     const ids = await invoiceIdsOf(core, named);
-    return decide(
-      ...([core, call, payment] as const),
-      async (billed) => referring(core, call.fields, (of) => decidePayment(billed, { ...payment, ...of }, ids)),
-      { resultOf: ids === undefined ? paysNothing : () => undefined },
-    );
+    const decision: Decide = async (billed) =>
+      referring(core, call.fields, (of) => decidePayment(billed, { ...payment, ...of }, ids));
+    return decide(core, call, payment, decision, ids === undefined ? { resultOf: paysNothing } : {});
   },
 });
 

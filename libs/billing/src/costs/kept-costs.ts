@@ -128,7 +128,7 @@ export async function billedDays(
   const missing = months.filter((month) => !kept.has(monthName(month)));
   const keptIds = [...kept.values()].map(({ kept_id }) => kept_id);
   const days = await readBilledDays(core.db, position, { months: missing, currency }, keptIds);
-  // A worker keeps one of the months anew.
+  // A worker has computed one of the months again meanwhile.
   return days ?? billedDays(context, months, currency);
 }
 

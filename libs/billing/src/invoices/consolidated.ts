@@ -121,8 +121,12 @@ export const consolidatedViews = async (
 ): Promise<ConsolidatedView[]> =>
   (await withInvoices(context, rows, { withoutLines: true })).map(({ consolidated }) => consolidated);
 
+export async function consolidatedView(context: QueryContext, row: ConsolidatedInvoiceRow): Promise<ConsolidatedView> {
+  return (await withItsInvoices(context, row, { withoutLines: true })).consolidated;
+}
+
 /** Consolidated invoices, and the invoices of each: by tenant, then in the order of their numbers. */
-export async function withInvoices(
+async function withInvoices(
   context: QueryContext,
   rows: readonly ConsolidatedInvoiceRow[],
   shown: { readonly withoutLines?: boolean } = {},
@@ -135,6 +139,17 @@ export async function withInvoices(
     const invoices = viewsOf.get(row.consolidated_invoice_id) ?? [];
     return { consolidated: printConsolidated(row, invoices), invoices };
   });
+}
+
+/** The same of one. */
+export async function withItsInvoices(
+  context: QueryContext,
+  row: ConsolidatedInvoiceRow,
+  shown: { readonly withoutLines?: boolean } = {},
+): Promise<{ readonly consolidated: ConsolidatedView; readonly invoices: readonly InvoiceView[] }> {
+  const [found] = await withInvoices(context, [row], shown);
+  if (found === undefined) throw new Error(`consolidated invoice ${row.consolidated_invoice_id} has no view`);
+  return found;
 }
 
 function printConsolidated(row: ConsolidatedInvoiceRow, invoices: readonly InvoiceView[]) {

@@ -38,7 +38,7 @@ export function ofInvoice(invoice: Issued<InvoiceView>, context: Context): EInvo
   return {
     ...issuedOf(rows, { ...invoice, paid: invoice.creditTaken }, context),
     note: paidForNote(context),
-    preceding: sentAs(correctedBy(rows), context),
+    preceding: sentAs(correctedBy([invoice]), context),
   };
 }
 
@@ -61,13 +61,14 @@ export function ofConsolidated(
       ),
     ),
   );
-  const members = new Set(sections.flatMap(({ invoices }) => invoices.map((invoice) => invoice.number ?? '')));
+  const invoices = sections.flatMap((section) => section.invoices);
+  const members = new Set(invoices.map((invoice) => invoice.number ?? ''));
   return {
     ...issuedOf(rows, consolidated, context),
     note: `Takes the place of ${[...members].join(', ')}`,
     // One of its own invoices does not precede it.
     preceding: sentAs(
-      correctedBy(rows).filter((number) => !members.has(number)),
+      correctedBy(invoices).filter((number) => !members.has(number)),
       context,
     ),
   };
@@ -99,9 +100,11 @@ function issuedOf(
   };
 }
 
-/** The numbers of the invoices that rows correct. */
-const correctedBy = (rows: readonly Billed[]): string[] => [
-  ...new Set(rows.flatMap(({ row }) => row.correctsInvoices ?? [])),
+/** The numbers of the invoices that rows of these correct. */
+export const correctedBy = (invoices: readonly Pick<InvoiceView, 'lines'>[]): string[] => [
+  ...new Set(
+    invoices.flatMap(({ lines }) => lines.flatMap(({ rows }) => rows.flatMap((row) => row.correctsInvoices ?? []))),
+  ),
 ];
 
 /** The electronic invoices that stated the tax of invoices. Several may be part of one. */
