@@ -665,8 +665,8 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });
   }
 
-  /** The events of the log, or of one stream, after a position. */
-  async events(question: { asOf?: string | undefined; knownAt?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
+  /** The events of the log, or of one stream, after a position: by type, actor and time of recording. */
+  async events(question: { asOf?: string | undefined; knownAt?: string | undefined; stream?: string | undefined; after?: number | undefined; type?: string | undefined; actor?: string | undefined; start?: string | undefined; end?: string | undefined; order?: "oldest" | "newest" | undefined; limit?: number | undefined; cursor?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<EventPage> {
     return this.requester.send({ method: 'GET', path: '/api/v1/audit/events', query: question });
   }
 

@@ -83,6 +83,35 @@ describe.each(LOGS)('the log in %s', (_name, makeLedger) => {
     expect(shown(await test.ask<Page>('events', { after: '900' }))).toEqual([]);
   });
 
+  it('is read from the newest on, in pages, of a type, a stream, an actor and a time', async () => {
+    const positions = async (asked: object): Promise<number[]> =>
+      (await test.ask<Page>('events', { order: 'newest', ...asked })).items.map(({ position }) => position);
+    const first = await test.ask<Page>('events', { order: 'newest', limit: '3' });
+    expect(shown(first)).toEqual([
+      [7, 'UsageObserved'],
+      [6, 'SubscriptionStarted'],
+      [5, 'PlanPublished'],
+    ]);
+    expect(await positions({ limit: '3', cursor: first.nextCursor })).toEqual([4, 3, 2]);
+    expect(await positions({ type: 'TenantRegistered' })).toEqual([3, 1]);
+    expect(await positions({ type: 'TenantRegistered', limit: '1' })).toEqual([3]);
+    expect(await positions({ stream: 'tenant-t' })).toEqual([2, 1]);
+    expect(await positions({ stream: 'tenant-t', limit: '1', asOf: '1' })).toEqual([1]);
+    expect(await positions({ after: '3', asOf: '5' })).toEqual([5, 4]);
+    const { items } = await test.ask<Page & { items: { actor: string }[] }>('events');
+    const actor = items[0]?.actor ?? '';
+    expect(await positions({ actor, limit: '2' })).toEqual([7, 6]);
+    // The name must be the whole name.
+    expect(await positions({ actor: actor.slice(1) })).toEqual([]);
+    expect(shown(await test.ask<Page>('events', { actor, type: 'TenantTaxSet' }))).toEqual([[2, 'TenantTaxSet']]);
+    const recorded = items.map(({ recordedAt }) => recordedAt);
+    const [start = '', end = ''] = [recorded[1], recorded[4]];
+    const within = items.filter(({ recordedAt }) => recordedAt >= start && recordedAt < end);
+    expect(await positions({ start, end })).toEqual(within.map(({ position }) => position).toReversed());
+    expect(await positions({ start: '2999-01-01T00:00:00Z' })).toEqual([]);
+    expect(await positions({ end: '2000-01-01T00:00:00Z' })).toEqual([]);
+  });
+
   it('is read as of an instant of recording', async () => {
     const { items } = await test.ask<Page>('events');
     const asOf = items[2]?.recordedAt;

@@ -481,7 +481,7 @@ describe('a price', () => {
       const position = Number(await correction.getByRole('link').innerText());
       await page.getByLabel('From position').fill(String(position + 1));
       await page.getByLabel('From position').press('Enter');
-      await page.getByText('No event from this position on is of this type and stream.').waitFor();
+      await page.getByText(/^No event is of this type, stream, actor and time/).waitFor();
       await page.getByLabel('From position').fill(String(position));
       await page.getByLabel('From position').press('Enter');
       await correction.waitFor();

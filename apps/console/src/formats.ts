@@ -55,6 +55,13 @@ export const axisText = (value: number, currency: string | null): string =>
 /** There is no year 0, and the month after 9999-12 has no name of four digits. */
 export const isMonthText = (text: string): boolean => /^(?!0000|9999)\d{4}-(0[1-9]|1[0-2])$/.test(text);
 
+/** A day that there is, such as 2026-02-28. */
+export function isDayText(text: string): boolean {
+  if (!/^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const day = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
+}
+
 export const isZero = (amount: string): boolean => !/[1-9]/.test(amount);
 
 export const isNegative = (amount: string): boolean => amount.startsWith('-') && !isZero(amount);

@@ -136,7 +136,7 @@ export class EventCodec {
   }
 
   /** The metadata, also of an event whose data can't be read. undefined: no ledger of this version wrote it. */
-  metadataIfReadable(stored: StoredEvent): EventMetadata | undefined {
+  metadataIfReadable(stored: Pick<StoredEvent, 'metadata'>): EventMetadata | undefined {
     const ours = checked(zMetadata, parsed(stored.metadata));
     if (!ours.success) return undefined;
     const { v: _version, ...metadata } = ours.data;

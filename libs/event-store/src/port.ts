@@ -98,6 +98,8 @@ export interface EventFilter {
   readonly streamPrefixes?: readonly string[];
   /** Only these event types. */
   readonly types?: readonly string[];
+  /** Only events that one of these caused. */
+  readonly actors?: readonly string[];
 }
 
 export class WrongExpectedRevision extends Error {

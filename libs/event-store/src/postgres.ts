@@ -25,6 +25,8 @@ import {
   type Removal,
   removalsIn,
 } from './postgres.copies.js';
+import { passes } from './filter.js';
+import { FILTERED, filterValues } from './postgres.filter.js';
 import { type AnswerRow, type EventRow, outcomesOf, type Page, storedEvent } from './postgres.rows.js';
 import { schemaSql } from './postgres.schema.js';
 import { RECORDED_AT, stampIn } from './postgres.stamps.js';
@@ -364,7 +366,7 @@ export class PostgresLog implements EventLog {
     while (next !== undefined) {
       const { events, done } = await next;
       next = done < upTo ? fetch(done) : undefined;
-      yield* events;
+      yield* filter?.actors === undefined ? events : events.filter((event) => passes(event, filter));
     }
   }
 
@@ -373,16 +375,8 @@ export class PostgresLog implements EventLog {
    * a LIMIT only, a planner without fresh statistics would sort the rest of the log for each page.
    */
   private async positions(after: number, upTo: number, filter: EventFilter | undefined): Promise<Positions> {
-    const where = `position > $1 and position <= $2
-      and ($3::text[] is null or exists (select from unnest($3::text[]) as prefix where starts_with(stream, prefix)))
-      and ($4::text[] is null or type = any ($4::text[]))`;
     const end = Math.min(upTo, after + (filter === undefined ? PAGE_ROWS : FILTERED_PAGE_POSITIONS));
-    const page = await this.page(where, 'position', [
-      after,
-      end,
-      filter?.streamPrefixes ?? null,
-      filter?.types ?? null,
-    ]);
+    const page = await this.page(FILTERED, 'position', [after, end, ...filterValues(filter)]);
     const last = page.events.at(-1);
     return { ...page, done: page.isCut && last !== undefined ? last.position : end };
   }

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { zId, zText } from '#domain/schema';
 import { EventCodec } from '#event-store/codec';
-import type { EventLog, StoredEvent } from '#event-store/port';
+import type { StoredEvent } from '#event-store/port';
 import { checkAll } from '#audit/check/index';
 import { seenBy } from '#audit/check/seen';
 import { differences } from '#audit/diff/index';
+import { eventsOf } from '#audit/event-list';
 import { seesData } from '#audit/seen-by-role';
 import { shownEvent } from '#audit/explain/evidence';
 import { explain as explanationOf } from '#audit/explain/index';
@@ -12,6 +13,8 @@ import { keepCheck, lastCheck } from '#ledger/last-check';
 import {
   decodeCursor,
   defineQuery,
+  IN_ORDER,
+  inOrder,
   invalidCursor,
   knownPosition,
   momentOf,
@@ -24,6 +27,7 @@ import {
   zLimit,
   zNow,
   zOptionalId,
+  zStretch,
   zWhole,
 } from '#ledger/query';
 import { readChangeMarks } from '#projections/restatements/restatements.read';
@@ -79,22 +83,31 @@ const DEFAULT_EVENTS = 100;
 
 const events = defineQuery({
   name: 'events',
-  summary: 'The events of the log, or of one stream, after a position',
+  summary: 'The events of the log, or of one stream, after a position: by type, actor and time of recording',
   path: 'audit/events',
-  params: zAsOf.extend({
-    stream: zText.optional(),
-    after: zAfter,
-    type: zOptionalId,
-    limit: zLimit(DEFAULT_EVENTS),
-    cursor: z.string().optional(),
-  }),
+  params: zAsOf
+    .extend({
+      stream: zText.optional(),
+      after: zAfter,
+      type: zOptionalId,
+      actor: zText.optional().describe('Only events that this actor caused'),
+      ...zStretch,
+      order: z.enum(['oldest', 'newest']).default('oldest').describe('Which come first'),
+      limit: zLimit(DEFAULT_EVENTS),
+      cursor: z.string().optional(),
+    })
+    .refine(inOrder, IN_ORDER),
   roles: ['platform_admin', 'auditor', 'operator'],
   withoutCatchUp: true,
   answer: listOf(zEvent),
   example: { stream: 'tenant-acme', after: 0, limit: 10 },
-  async handle({ stream, after, type, limit, cursor }, { core, position, caller }) {
-    const range = { after: cursor === undefined ? after : cursorOf(cursor), upTo: position };
-    const events = await firstOf(eventsIn(core.log, range, { stream, type, count: limit + 1 }), limit + 1);
+  async handle({ after, order, limit, cursor, ...wanted }, { core, position, caller }) {
+    const isNewestFirst = order === 'newest';
+    const last = cursor === undefined ? null : cursorOf(cursor);
+    const within = isNewestFirst
+      ? { after, upTo: last === null ? position : last - 1 }
+      : { after: last ?? after, upTo: position };
+    const events = await eventsOf(core.log, wanted, within, { isNewestFirst, count: limit + 1 });
     const shown = (stored: StoredEvent) => {
       const event = codec.asLogged(stored);
       return shownEvent(event, seesData(caller, event.type) ? event.data : null);
@@ -209,32 +222,6 @@ function cursorOf(cursor: string): number {
   const [position = ''] = decodeCursor(cursor).after;
   if (!/^\d{1,15}$/.test(position)) throw invalidCursor();
   return Number(position);
-}
-
-/** Events after one position up to another, in order. `count` events are enough. */
-async function* eventsIn(
-  log: EventLog,
-  { after, upTo }: { after: number; upTo: number },
-  { stream, type, count }: { stream: string | undefined; type: string | undefined; count: number },
-): AsyncIterable<StoredEvent> {
-  // Positions have no gaps: without a filter, the next events are at the next positions.
-  const next = Array.from({ length: Math.max(0, Math.min(count, upTo - after)) }, (_, index) => after + 1 + index);
-  const events =
-    stream !== undefined
-      ? log.read(stream)
-      : type !== undefined
-        ? log.readAll(after, { types: [type] })
-        : log.readAt(next);
-  for await (const event of events) {
-    if (event.position > upTo) return;
-    if (event.position > after && (type === undefined || event.type === type)) yield event;
-  }
-}
-
-async function firstOf(events: AsyncIterable<StoredEvent>, count: number): Promise<StoredEvent[]> {
-  const first: StoredEvent[] = [];
-  for await (const event of events) if (first.push(event) === count) break;
-  return first;
 }
 
 export const auditOperations: Operations = {

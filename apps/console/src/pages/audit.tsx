@@ -4,12 +4,13 @@ import { useEffect, useState } from 'react';
 import { errorOf } from '#domain/errors';
 import { useAnswer, useList } from '../answers.ts';
 import { instantText } from '../formats.ts';
-import { isEventPosition, useMoment, useParam } from '../moment.ts';
+import { useMoment, useParam } from '../moment.ts';
 import { Answered, Failure, Page, Section, When } from '../parts/states.tsx';
-import { ListTable, To } from '../parts/table.tsx';
+import { ListTable } from '../parts/table.tsx';
 import { download } from '../parts/download.ts';
 import { useSession } from '../session.tsx';
 import { changing } from '../parts/inputs.ts';
+import { Events } from './events.tsx';
 
 export function Audit() {
   return (
@@ -274,80 +275,6 @@ function Difference() {
           }}
         </Answered>
       )}
-    </>
-  );
-}
-
-/** What the list of events is narrowed to, once the field is left, or at Enter. */
-function Narrowing({
-  value,
-  set,
-  ...field
-}: {
-  readonly label: string;
-  readonly placeholder?: string;
-  readonly value: string;
-  readonly set: (value: string) => void;
-  readonly error?: string | null;
-}) {
-  const take = ({ currentTarget }: { readonly currentTarget: HTMLInputElement }): void => {
-    const next = currentTarget.value.trim();
-    if (next !== value) set(next);
-  };
-  return (
-    <TextInput
-      {...field}
-      defaultValue={value}
-      onBlur={take}
-      onKeyDown={(event) => {
-        if (event.key === 'Enter') take(event);
-      }}
-    />
-  );
-}
-
-function Events() {
-  const [type, setType] = useParam('type', '');
-  const [stream, setStream] = useParam('stream', '');
-  const [position, setPosition] = useParam('position', '');
-  const isStart = isEventPosition(position);
-  const events = useList('events', {
-    ...(type === '' ? {} : { type }),
-    ...(stream === '' ? {} : { stream }),
-    // The API answers with what is after a position.
-    ...(isStart && position !== '1' ? { after: Number(position) - 1 } : {}),
-  });
-  return (
-    <>
-      <Group mb="sm" align="start">
-        <Narrowing label="Type" placeholder="RateCorrected" value={type} set={setType} />
-        <Narrowing label="Stream" value={stream} set={setStream} />
-        <Narrowing
-          label="From position"
-          value={position}
-          set={setPosition}
-          error={position === '' || isStart ? null : 'Enter a log position such as 100'}
-        />
-      </Group>
-      <ListTable
-        list={events}
-        name="events"
-        keyOf={({ eventId }) => eventId}
-        empty="No event from this position on is of this type and stream."
-        columns={[
-          {
-            title: 'Position',
-            value: ({ position }) => position,
-            show: ({ position }) => <To path={`/explain/${position}`}>{position}</To>,
-            isNumber: true,
-          },
-          { title: 'Type', value: (each) => each.type },
-          { title: 'Stream', value: (each) => each.stream },
-          { title: 'Recorded', value: (each) => each.recordedAt, show: (each) => <When at={each.recordedAt} /> },
-          { title: 'Actor', value: (each) => each.actor },
-          { title: 'Reason', value: (each) => each.reason },
-        ]}
-      />
     </>
   );
 }
