@@ -56,8 +56,8 @@ export const flow = {
   TenantTaxSet: ['tenants', 'restatements', 'commands'],
   TenantGracePeriodSet: ['tenants', 'commands'],
   TenantCorrected: ['tenants', 'restatements', 'commands'],
-  PayerSet: ['payers', 'commands'],
-  PayerCorrected: ['payers', 'commands'],
+  PayerSet: ['payers', 'restatements', 'commands'],
+  PayerCorrected: ['payers', 'restatements', 'commands'],
 
   DeploymentRegistered: ['deployments', 'days-to-meter', 'commands'],
   DeploymentAssigned: ['deployments', 'restatements', 'commands'],

@@ -1,12 +1,15 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { FrozenRow, InvoiceStatus, Series } from '#domain/invoices/invoice';
 import { BASE_FEE, COMMITMENT } from '#domain/plans/plan';
+import { POOLED } from '#domain/prices/refs';
 import type { RateKey } from '#domain/usage/usage';
 import type { Instant } from '#domain/time/instant';
 import type { Period } from '#domain/time/period';
 import { anyOf } from '#read-model/any-of';
 import { at } from '#read-model/at';
 import type { ReadModels } from '#read-model/read-models';
+import { holdersOf, relativesOf } from '../payers/payers.table.js';
+import { LONGEST_PERIOD } from '../plans/plans.table.js';
 import { type AccountKey, isBooked, unnestedAccounts } from './invoices.read.js';
 
 type Db = Kysely<ReadModels>;
@@ -144,6 +147,10 @@ function conditionOf(of: RowsOf): RawBuilder<unknown> {
           AND u.last_month + interval '1 month' > ${CHARGED_FROM} AND ${isCounted(sql`u.billing_kind`)}))`;
   }
   const { readings } = of;
+  return sql`(${isCountedIn(readings)} OR ${isShareOfPoolOf(readings)})`;
+}
+
+function isCountedIn(readings: readonly ReadingStart[]): RawBuilder<unknown> {
   return sql`r.line_id IN (
     SELECT l.line_id
     FROM unnest(${readings.map(({ deploymentId }) => deploymentId)}::text[],
@@ -154,6 +161,21 @@ function conditionOf(of: RowsOf): RawBuilder<unknown> {
       AND l.parent_line_id IS NULL AND u.start_at >= l.period_start
     WHERE u.start_at >= ${CHARGED_FROM} AND u.start_at < ${CHARGED_UNTIL})`;
 }
+
+/** SQL: the row is what a line got of a pool in which readings count, those of others too. */
+const isShareOfPoolOf = (readings: readonly ReadingStart[]): RawBuilder<unknown> => sql`
+  (starts_with(r.row ->> 'ref', ${POOLED}) AND EXISTS (
+    SELECT FROM unnest(${readings.map(({ deploymentId }) => deploymentId)}::text[],
+      ${readings.map(({ billingKind }) => billingKind)}::text[],
+      ${readings.map(({ start }) => start)}::timestamptz[]) AS u(deployment_id, billing_kind, start_at)
+    JOIN plan_versions v ON v.plan_id = r.row ->> 'planId'
+      AND v.effective_from = (r.row ->> 'planEffectiveFrom')::timestamptz AND ${at(COMPUTED_AT, 'v')}
+    JOIN subscription_plans p ON p.plan_id = v.plan_id AND ${at(COMPUTED_AT, 'p')}
+    JOIN subscriptions s ON s.subscription_id = p.subscription_id AND s.deployment_id = u.deployment_id
+      AND ${at(COMPUTED_AT, 's')}
+    WHERE u.billing_kind = r.row ->> 'billingKind' AND u.start_at < ${CHARGED_UNTIL}
+      AND u.start_at + ${sql.raw(LONGEST_PERIOD)} >= ${CHARGED_UNTIL}
+      AND i.tenant_id IN (${sql.raw(relativesOf(holdersOf('u.deployment_id', 'i.computed_at'), 'i.computed_at'))})))`;
 
 /** Rows of invoices that were computed at or after the position `since`, in order. */
 export async function readRowsOf(

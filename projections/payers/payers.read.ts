@@ -52,6 +52,24 @@ export const readPayers = async (db: Db, asOf: AsOf, tenantIds: readonly string[
     .orderBy('effective_from')
     .execute();
 
+/** Who pays for these tenants (null: for all), and for whom whoever pays for them, or they themselves, pay. */
+export async function readPayersOfFamilies(
+  db: Db,
+  asOf: AsOf,
+  tenantIds: readonly string[] | null,
+): Promise<History<PayerRow>[]> {
+  if (tenantIds === null) return db.selectFrom('payers').selectAll().where(at(asOf)).execute();
+  const { rows } = await sql<History<PayerRow>>`
+    WITH own AS (SELECT unnest(${[...tenantIds]}::text[]) AS tenant_id),
+    payer AS (
+      SELECT tenant_id FROM own
+      UNION SELECT payer_id FROM payers JOIN own USING (tenant_id) WHERE ${at(asOf)} AND payer_id IS NOT NULL)
+    SELECT * FROM payers
+    WHERE ${at(asOf)}
+      AND (tenant_id IN (SELECT tenant_id FROM own) OR payer_id IN (SELECT tenant_id FROM payer))`.execute(db);
+  return rows;
+}
+
 /**
  * The payers of whoever pays, or ever paid, for a tenant, and of `payerId`; and the tenants that this tenant pays for.
  */

@@ -19,6 +19,25 @@ export const payers = defineTable({
 
 export type PayerRow = RowOf<typeof payers>;
 
+/**
+ * SQL: the tenants that ever shared a payer with some, themselves too, as known at a position. `tenants`: a query of
+ * `tenant_id`.
+ */
+export const relativesOf = (tenants: string, position: string): string => `
+  WITH own AS (${tenants}),
+  paying AS (
+    SELECT tenant_id FROM own
+    UNION SELECT p.payer_id FROM payers p JOIN own USING (tenant_id)
+      WHERE p.payer_id IS NOT NULL AND p.position_from <= ${position})
+  SELECT tenant_id FROM paying
+  UNION SELECT p.tenant_id FROM payers p JOIN paying ON p.payer_id = paying.tenant_id
+    WHERE p.position_from <= ${position}`;
+
+/** SQL: the tenants that have or had a deployment, as known at a position. */
+export const holdersOf = (deployment: string, position: string): string =>
+  'SELECT a.tenant_id FROM deployment_assignments a' +
+  ` WHERE a.deployment_id = ${deployment} AND a.position_from <= ${position}`;
+
 declare module '#read-model/read-models' {
   interface ReadModels {
     payers: History<PayerRow>;

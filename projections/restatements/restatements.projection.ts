@@ -5,19 +5,18 @@ import type { Instant } from '#domain/time/instant';
 import type { RateKey, ReadingKey } from '#domain/usage/usage';
 import { answer, type Answers } from '#read-model/projection';
 import { type Passing, projection } from '../flow.js';
+import { CLAIMED, claimedAt, INSERT, LINES, type Query } from './claimed-lines.js';
+import { havePools, markUsageOfPools, type Pooled, pooledWith } from './pooled-lines.js';
 import { restatements } from './restatements.table.js';
 
-/** The reason of a mark and its lines: those that a query finds (null: none), or those that bill the readings. */
-type Mark = { readonly reason: string } & (
+/**
+ * The reason of a mark and its lines: those that a query finds (null: none), or those that bill the readings. `pooled`:
+ * the lines that may share included units with those, too. Readings always reach them.
+ */
+type Mark = { readonly reason: string; readonly pooled?: Pooled } & (
   | { readonly query: Query | null }
   | { readonly deploymentId: string; readonly readings: readonly Reading[] }
 );
-
-/** A FROM clause with the lines as `l`. `$1` is the event's position and `$2` the reason; its own values follow. */
-interface Query {
-  readonly from: string;
-  readonly values: readonly unknown[];
-}
 
 /** The part of a reading that matters here. It is small, because a batch holds very many readings. */
 interface Reading {
@@ -53,33 +52,55 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
   SubscriptionStarted: ({ data }) => ({
     reason: 'the subscription was started',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.from),
+    ...sharedBy(data, data.from),
   }),
   SubscriptionPlanChanged: ({ data }) => ({
     reason: 'the plan was changed',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.at),
+    ...sharedBy(data, data.at),
   }),
   OverridesSet: ({ data }) => ({
     reason: 'the overrides were set',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.effectiveFrom),
+    ...sharedBy(data, data.effectiveFrom),
   }),
-  OverridesCorrected: ({ data }) => corrected('l.subscription_id = $3', data.subscriptionId, data),
+  OverridesCorrected: ({ data }) => ({
+    ...corrected('l.subscription_id = $3', data.subscriptionId, data),
+    ...sharedBy(data, data.changedFrom),
+  }),
   CommitmentSet: ({ data }) => ({ reason: 'the commitment was set', query: committedOn(data.subscriptionId) }),
   CommitmentCorrected: ({ data }) => ({ reason: data.reason, query: committedOn(data.subscriptionId) }),
   CommitmentWithdrawn: ({ data }) => ({ reason: data.reason, query: committedOn(data.subscriptionId) }),
   SubscriptionCancelled: ({ data }) => ({
     reason: 'the subscription was cancelled',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.at),
+    ...sharedBy(data, data.at),
   }),
   TenantTaxSet: ({ data }) => ({
     reason: `the tax ${data.name} was set`,
     query: endingAfter('l.tenant_id = $3', data.tenantId, data.from),
   }),
-  TenantCorrected: ({ data }) => corrected('l.tenant_id = $3', data.tenantId, data),
-  DeploymentCorrected: ({ data }) => corrected('l.deployment_id = $3', data.deploymentId, data),
+  TenantCorrected: ({ data }) => ({
+    ...corrected('l.tenant_id = $3', data.tenantId, data),
+    ...sharedBy({ tenantId: data.tenantId }, data.changedFrom),
+  }),
+  PayerSet: ({ data }) => ({
+    ...{ reason: 'the payer was set', query: null },
+    ...sharedBy({ tenantId: data.tenantId }, data.effectiveFrom),
+  }),
+  PayerCorrected: ({ data }) => ({
+    ...{ reason: data.reason, query: null },
+    ...sharedBy({ tenantId: data.tenantId }, data.changedFrom),
+  }),
+  DeploymentCorrected: ({ data }) => ({
+    ...corrected('l.deployment_id = $3', data.deploymentId, data),
+    ...sharedBy(data, data.changedFrom),
+  }),
   PlanCorrected: ({ data }) => corrected(ON_PLAN, data.planId, data),
   DeploymentAssigned: ({ data }) => ({
     reason: 'the deployment was assigned',
     query: endingAfter('l.deployment_id = $3', data.deploymentId, data.from),
+    ...sharedBy(data, data.from),
   }),
   CouponGranted: ({ data }) => ({
     reason: data.reason ?? 'a coupon was granted',
@@ -94,25 +115,40 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
   }),
 };
 
+/** Whoever may share included units with a deployment or tenant, from an instant. null: nothing changed. */
+const sharedBy = (
+  of: { readonly deploymentId: string } | { readonly tenantId: string },
+  from: Instant | null,
+): { readonly pooled?: Pooled } =>
+  from === null
+    ? {}
+    : { pooled: 'deploymentId' in of ? { deploymentId: of.deploymentId, from } : { tenantId: of.tenantId, from } };
+
 /**
  * Every look-up is as of the position of its event, so that the size of batches makes no difference. Marks may be too
  * many: if nothing differs, invoicing books nothing. Marks that are missing would lose money.
  */
 export const restatementsProjection = projection('restatements', {
-  version: 10,
+  version: 11,
   tables: [restatements],
   async project(batch, client) {
     const first = await firstClaim(client);
     if (first === null) return;
     const usage: UsageMark[] = [];
     const queries: { readonly position: number; readonly reason: string; readonly query: Query }[] = [];
+    const sharing: typeof queries = [];
     for (const event of batch) {
       if (event.position <= first) continue;
       const mark = { position: event.position, ...answer(marks, event) };
       if (!('query' in mark)) usage.push(mark);
       else if (mark.query !== null) queries.push({ ...mark, query: mark.query });
+      if (mark.pooled !== undefined) sharing.push({ ...mark, query: pooledWith(mark.pooled) });
     }
     await markUsage(client, usage);
+    if ((usage.length > 0 || sharing.length > 0) && (await havePools(client))) {
+      await markUsageOfPools(client, usage);
+      queries.push(...sharing);
+    }
     for (const { position, reason, query } of queries)
       await client.query(
         `${INSERT} SELECT DISTINCT l.line_id, $1::bigint, l.tenant_id, $2::text, $1::bigint FROM ${query.from}` +
@@ -130,20 +166,6 @@ async function firstClaim(client: pg.ClientBase): Promise<number | null> {
   return rows[0]?.position ?? null;
 }
 
-const INSERT = 'INSERT INTO restatements (line_id, marked_at, tenant_id, reason, position_from)';
-/** Lines, cut or not, as of the event's position. */
-const LINES =
-  '(SELECT * FROM invoice_lines WHERE parent_line_id IS NULL AND position_from < $1::bigint' +
-  ' AND (position_to IS NULL OR position_to >= $1::bigint)) l';
-/**
- * Some part of the line is on an invoice, as of a position. A draft counts too: an event during its issue is late for
- * it.
- */
-const claimedAt = (position: string): string =>
-  'EXISTS (SELECT FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt' +
-  ` WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < ${position}` +
-  ` AND (i.position_to IS NULL OR i.position_to >= ${position}))`;
-const CLAIMED = claimedAt('$1::bigint');
 const ON_PLAN =
   'l.subscription_id IN (SELECT subscription_id FROM subscription_plans' +
   ' WHERE plan_id = $3 AND position_from < $1::bigint)';

@@ -14,12 +14,16 @@ import { deploymentsProjection } from '../deployments/deployments.projection.js'
 import { invoiceLinesProjection } from '../invoice-lines/invoice-lines.projection.js';
 import { invoicesProjection } from '../invoices/invoices.projection.js';
 import { rateKeyUsageProjection } from '../rate-key-usage/rate-key-usage.projection.js';
+import { payersProjection } from '../payers/payers.projection.js';
+import { plansProjection } from '../plans/plans.projection.js';
 import { restatementsProjection } from './restatements.projection.js';
 import { restatements } from './restatements.table.js';
 
 const { given, when, rows } = projected(
+  payersProjection,
   deploymentsProjection,
   rateKeyUsageProjection,
+  plansProjection,
   creditsProjection,
   invoiceLinesProjection,
   invoicesProjection,
@@ -30,6 +34,9 @@ const at = (date: string): string => `2026-${date}T00:00:00Z`;
 const KEY = { resourceType: 'VmCores', resourceFamily: 'standard', location: 'eu' };
 const ACCOUNT = { tenantId: 't', currency: 'USD' } as const;
 const SUBSCRIPTION = { subscriptionId: 's', deploymentId: 'd' };
+
+const SUBSCRIPTION_E = { subscriptionId: 's-e', deploymentId: 'e' };
+const UNIT = { model: 'unit', unitAmount: '0.01' } as const;
 
 const read = (date: string, more: object = {}): Fact => ({
   UsageObserved: {
@@ -200,4 +207,69 @@ describe('a line is not marked', () => {
 
     expect(await rows(restatements)).toEqual([]);
   });
+});
+
+describe('a claimed line that shares included units', () => {
+  const pooled: Fact = {
+    PlanPublished: {
+      ...{ planId: 'p', name: 'Studio', currency: 'USD', baseFee: '50', paymentTerm: 'in_advance', interval: 'month' },
+      effectiveFrom: at('01-01'),
+      items: [{ billingKind: 'cpu', price: UNIT, aggregation: 'sum', included: '100', pooled: true }],
+    },
+  };
+  /** Tenant t, whose line is claimed, and u, which nobody bills yet, are paid by h. v pays for itself. */
+  const SHARING: readonly Fact[] = [
+    pooled,
+    { DeploymentRegistered: { deploymentId: 'd', name: 'd', tenantId: 't', from: at('04-01') } },
+    { DeploymentRegistered: { deploymentId: 'e', name: 'e', tenantId: 'u', from: at('04-01') } },
+    { DeploymentRegistered: { deploymentId: 'f', name: 'f', tenantId: 'v', from: at('04-01') } },
+    ...['t', 'u'].map((tenantId): Fact => ({
+      PayerSet: { tenantId, terms: { payerId: 'h' }, effectiveFrom: at('04-01'), effectiveUntil: null },
+    })),
+    { SubscriptionStarted: { ...SUBSCRIPTION, planId: 'p', from: at('04-01'), anchor: null } },
+    ...['e', 'f'].map((deploymentId): Fact => ({
+      SubscriptionStarted: {
+        ...{ subscriptionId: `s-${deploymentId}`, deploymentId, planId: 'p', from: at('04-01'), anchor: null },
+      },
+    })),
+    lineOpened(100),
+    partsClaimed(100),
+    invoiceDrafted(),
+  ];
+  const usageOf = (deploymentId: string, more: object = {}): Fact => {
+    const { UsageObserved: of } = read('04-03', more) as { UsageObserved: object };
+    return { UsageObserved: { ...of, deploymentId } } as Fact;
+  };
+
+  it.each([
+    ['late usage', usageOf('e'), true],
+    // Of another payer, another kind, and another month.
+    ['late usage', usageOf('f'), false],
+    ['late usage', usageOf('e', { billingKind: 'disk' }), false],
+    ['late usage', usageOf('e', reading('05-03')), false],
+    ['the subscription was cancelled', { SubscriptionCancelled: { ...SUBSCRIPTION_E, at: at('04-10') } }, true],
+    ['the subscription was cancelled', { SubscriptionCancelled: { ...SUBSCRIPTION_E, at: at('05-10') } }, false],
+    [
+      'the deployment was assigned',
+      { DeploymentAssigned: { deploymentId: 'e', tenantId: 'v', from: at('04-10') } },
+      true,
+    ],
+    [
+      'the payer was set',
+      { PayerSet: { tenantId: 'u', terms: { payerId: null }, effectiveFrom: at('04-10'), effectiveUntil: null } },
+      true,
+    ],
+    [
+      'the payer was set',
+      { PayerSet: { tenantId: 'u', terms: { payerId: null }, effectiveFrom: at('05-10'), effectiveUntil: null } },
+      false,
+    ],
+  ] satisfies [string, Fact, boolean][])(
+    'is marked because of %s of another line: %j',
+    async (reason, fact, isMarked) => {
+      await given(...SHARING);
+      await when(fact);
+      expect((await rows(restatements)).map((row) => row.reason)).toEqual(isMarked ? [reason] : []);
+    },
+  );
 });

@@ -168,6 +168,15 @@ function openNode({ lineId, billingKind, tenantId, period: of, quarantine, parts
 const relatedText = (rows: readonly RelatedRow[]): string =>
   rows.map(({ rowId, number, kind }) => `${kind} ${rowId} of ${number ?? 'a draft'}`).join(', ');
 
+const poolNode = ({ included, used, unused, excess, share, members }: NonNullable<ExplainedRow['pool']>): Node => ({
+  text: `pool: ${included} included, ${used} used; ${unused} unused for ${excess} beyond, of which ${share} here`,
+  below: members.map((each) => ({
+    text:
+      `${each.tenantId}, subscription ${each.subscriptionId}: ${each.included} included, ${each.used} used` +
+      (each.share === '0' ? '' : `, ${each.share} from the others`),
+  })),
+});
+
 function rowNode({
   filter,
   row,
@@ -176,6 +185,7 @@ function rowNode({
   price,
   rates,
   usage,
+  pool,
   counted: drawn,
   corrects,
   correctedBy,
@@ -209,6 +219,7 @@ function rowNode({
         isEvidence: true,
         below: rate.event === null ? [] : eventNodes([rate.event]),
       })),
+      ...(pool === null ? [] : [poolNode(pool)]),
       ...drawn.map(({ lineId, billingKind, period: of, net }) => ({
         text: `counts ${billingKind} ${period(of)}  ${net}  line ${lineId}`,
       })),

@@ -170,7 +170,7 @@ export const itemsOf = ({
   baseFee,
   paymentTerm,
   items,
-}: Plan): Pick<PlanItem, 'billingKind' | 'price' | 'filter' | 'included'>[] => [
+}: Plan): Pick<PlanItem, 'billingKind' | 'price' | 'filter' | 'included' | 'pooled'>[] => [
   { billingKind: BASE_FEE, price: { model: 'flat', amount: baseFee, paymentTerm } },
   ...items,
 ];

@@ -74,6 +74,24 @@ const zExplainedRow = z
         .meta({ id: 'ExplainedRate' }),
     ),
     usage: zUsed,
+    pool: z
+      .object({
+        ...{ included: zQuantity, used: zQuantity, unused: zQuantity, excess: zQuantity },
+        share: zQuantity.describe('What this line gets of the unused units'),
+        members: z
+          .array(
+            z
+              .object({
+                ...{ tenantId: z.string(), subscriptionId: z.string(), lineId: z.string() },
+                ...{ included: zQuantity, used: zQuantity, share: zQuantity },
+              })
+              .meta({ id: 'PoolMember' }),
+          )
+          .describe('Its lines. To a tenant: its own'),
+      })
+      .meta({ id: 'Pool', description: 'Included units that the subscriptions of one payer share, in converted units' })
+      .nullable()
+      .describe('Of a share of a pool: how the included units were shared out'),
     counted: z
       .array(
         z

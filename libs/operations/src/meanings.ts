@@ -73,6 +73,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   planId: ['id', 'the plan'],
   position: ['integer', 'the log position'],
   precision: ['integer', 'decimals after rounding; default: 0'],
+  pooled: ['flag', 'the subscriptions that one payer pays for share the included units'],
   price: ['object', 'the price model and its amounts'],
   project: ['text', 'the project of the provider that it is in'],
   provider: ['text', 'the provider, such as digitalocean'],

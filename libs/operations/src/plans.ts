@@ -324,6 +324,7 @@ const zPlanItem = z
     price: zAny.describe('A price model with its parameters: { model, … }'),
     aggregation: z.string(),
     included: zQuantity.optional(),
+    pooled: z.boolean().optional().describe('The subscriptions of one payer share the included units'),
     unitConversion: zAny.optional(),
     discounts: zAny.optional(),
     commitments: zAny.optional(),

@@ -27,7 +27,7 @@ import { defineCommand, defineWithdrawal } from '#ledger/define-command';
 import { deploymentOf, isDeploymentEvent } from '#ledger/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { statedOver } from '#ledger/stated';
-import { contractsOfSubscriptions } from '#billing/invoices/contracts';
+import { contractsOfSubscriptions } from '#billing/invoices/agreed-terms';
 import {
   assertVisibleDeployment,
   defineQuery,

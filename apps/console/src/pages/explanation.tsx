@@ -255,6 +255,22 @@ function RowTree({ of }: { readonly of: ExplainedRow }) {
           <To path={`/usage?${usedIn(row.deploymentId, usage.since)}`}>records</To>
         </Text>
       </Branch>
+      {of.pool !== null && (
+        <Branch title="Included units that one payer's subscriptions share" isOpen>
+          <Text size="sm">
+            {`${quantityText(of.pool.included)} included, ${quantityText(of.pool.used)} used. ` +
+              `${quantityText(of.pool.unused)} unused for ${quantityText(of.pool.excess)} beyond: ` +
+              `${quantityText(of.pool.share)} of them here.`}
+          </Text>
+          {of.pool.members.map(({ lineId, tenantId, included, used, share }) => (
+            <Text key={lineId} size="sm">
+              <To path={`/explain/${lineId}`}>{tenantId}</To>
+              {`: ${quantityText(included)} included, ${quantityText(used)} used`}
+              {share === '0' ? '' : `, ${quantityText(share)} from the others`}
+            </Text>
+          ))}
+        </Branch>
+      )}
       {of.counted.length > 0 && (
         <Branch title="Drawn down by" isOpen>
           {of.counted.map(({ lineId, billingKind, period, net }) => (

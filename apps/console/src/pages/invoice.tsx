@@ -94,6 +94,11 @@ function Consolidated({ number, payerId }: { readonly number: string; readonly p
   return useIsStaff() ? <To path={`/tenants/${encodeURIComponent(payerId)}`}>{number}</To> : number;
 }
 
+const POOLED = 'pooled-';
+/** What a row is for. */
+const pricedAs = (ref: string): string =>
+  ref.startsWith(POOLED) ? `${ref.slice(POOLED.length)}, included units that others left` : ref;
+
 function LineSection({
   invoice,
   line,
@@ -163,7 +168,7 @@ function Rows({
           {line.rows.map((row, index) => (
             <Table.Tr key={row.rowId ?? index}>
               <Table.Td>
-                {row.ref}
+                {pricedAs(row.ref)}
                 {row.corrects !== undefined && row.corrects.length > 0 && (
                   <Text size="xs">
                     {'corrects '}

@@ -44,7 +44,10 @@ export function Plans() {
               {
                 title: 'Included',
                 value: ({ item }) => item.included ?? null,
-                show: ({ item }) => (item.included === undefined ? '–' : quantityText(item.included)),
+                show: ({ item }) =>
+                  item.included === undefined
+                    ? '–'
+                    : `${quantityText(item.included)}${item.pooled === true ? ', pooled' : ''}`,
                 isNumber: true,
               },
               {

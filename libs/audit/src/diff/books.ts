@@ -10,6 +10,11 @@ import { type RatedAt, ratedAt } from '#billing/preview/preview';
 import { type FromLog, within, withPruned } from '#billing/usage/pruned-usage';
 import { readSharingOver, type SharingThen } from '#projections/cost-sharing/cost-sharing.read';
 import { readCostChanges } from '#projections/costs/costs.read';
+import {
+  type PayerChange,
+  readPayerChanges,
+  readPooledDeployments,
+} from '#projections/deployments/pooled-deployments.read';
 import { readChangedLines, readLineChanges } from '#projections/invoice-lines/line-changes.read';
 import { type InvoiceChange, readInvoiceChanges } from '#projections/invoices/issued-invoices.read';
 import { readRevenueChanges } from '#projections/margins/margins.read';
@@ -75,7 +80,14 @@ const DEPLOYMENTS_AT_ONCE = 500;
 
 /** Lines and parts that were added, cut or removed, or come to another amount, up to the instant of the request. */
 export async function lineDifferences(span: Span, { versions }: FromLog): Promise<LineDifference[]> {
-  const changes = [...(await readChangedLines(span.context.core.db, changedIn(span))), ...versions];
+  const { db } = span.context.core;
+  const own = [...(await readChangedLines(db, changedIn(span))), ...versions];
+  const payers = await readPayerChanges(db, changedIn(span));
+  const pooled = await readPooledDeployments(db, {
+    deploymentIds: own.map((each) => each.deployment_id),
+    tenantIds: payers.flatMap(({ tenant_id, payer_id }) => [tenant_id, payer_id ?? tenant_id]),
+  });
+  const changes = [...own, ...pooled.map((deployment_id) => ({ deployment_id, billing_kind: null }))];
   const kindsOf = new Map(
     [...Map.groupBy(changes, (each) => each.deployment_id)].map(([deploymentId, each]) => [
       deploymentId,
@@ -91,7 +103,7 @@ export async function lineDifferences(span: Span, { versions }: FromLog): Promis
   const differences: LineDifference[] = [];
   for (let first = 0; first < deploymentIds.length; first += DEPLOYMENTS_AT_ONCE) {
     const some = deploymentIds.slice(first, first + DEPLOYMENTS_AT_ONCE);
-    differences.push(...(await lineDifferencesOf(span, some, mayDiffer)));
+    differences.push(...(await lineDifferencesOf(span, some, { mayDiffer, payers })));
   }
   return differences.sort((a, b) => compareText(a.tenantId, b.tenantId));
 }
@@ -99,7 +111,10 @@ export async function lineDifferences(span: Span, { versions }: FromLog): Promis
 async function lineDifferencesOf(
   span: Span,
   deploymentIds: readonly string[],
-  mayDiffer: (line: LineDefinition) => boolean,
+  {
+    mayDiffer,
+    payers,
+  }: { readonly mayDiffer: (line: LineDefinition) => boolean; readonly payers: readonly PayerChange[] },
 ): Promise<LineDifference[]> {
   const { core, caller } = span.context;
   const which = { isWanted: mayDiffer };
@@ -117,10 +132,17 @@ async function lineDifferencesOf(
   );
   const changed = parts.filter(({ line }) => !cut.has(lineKey(line)));
   const [periodsBefore, periodsAfter] = [periodsOf(before), periodsOf(after)];
-  const positions = await positionsOfLines(
+  const found = await positionsOfLines(
     span,
-    changed.map(({ line }) => ({ ...line, period: reachOf(line, periodsBefore, periodsAfter) })),
+    changed.map(({ old, now, line }) => ({
+      ...{ ...line, period: reachOf(line, periodsBefore, periodsAfter) },
+      pool: [...(old?.line.pool ?? []), ...(now?.line.pool ?? [])],
+    })),
   );
+  const positions = changed.map(({ old, now }, index) => [
+    ...(found[index] ?? []),
+    ...payersOfPools([old, now], payers).map(({ position }) => position),
+  ]);
   return explained(
     span,
     changed.map(({ old, now, line, part }, index) => {
@@ -142,6 +164,12 @@ async function lineDifferencesOf(
       };
     }),
   );
+}
+
+/** The changes of payers by which a line came to share with others, or no longer does. */
+function payersOfPools(of: readonly (RatedAt | undefined)[], payers: readonly PayerChange[]): PayerChange[] {
+  const tenants = new Set(of.flatMap((each) => (each?.line.pool ?? []).map(({ tenantId }) => tenantId)));
+  return payers.filter(({ tenant_id }) => tenants.has(tenant_id));
 }
 
 /**
@@ -187,8 +215,10 @@ async function positionsOfLines(span: Span, lines: readonly LineDefinition[]): P
     billingKind,
     ...period,
   });
-  // What a commitment is rated from changes with the lines that it counts.
-  const all = lines.flatMap((line, of) => [line, ...(line.counted ?? [])].map((each) => ({ of, line: each })));
+  // What a commitment is rated from changes with the lines that it counts, and a pool with all of its lines.
+  const all = lines.flatMap((line, of) =>
+    [line, ...(line.counted ?? [])].flatMap((each) => [each, ...(each.pool ?? [])]).map((each) => ({ of, line: each })),
+  );
   const found = await withPruned(
     core,
     all.map(({ line }) => spanOf(line)),

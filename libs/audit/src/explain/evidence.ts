@@ -2,6 +2,7 @@ import type { EventSource, RecordedEvent } from '#domain/events';
 import { billingStream, type FrozenRow } from '#domain/invoices/invoice';
 import { type LineDefinition, lineStream } from '#domain/lines/line';
 import { COMMITMENT, planStream } from '#domain/plans/plan';
+import { readRef } from '#domain/prices/refs';
 import { rateKeyText, rateStream } from '#domain/rates/rate';
 import { deploymentStream } from '#domain/tenants/deployment';
 import { tenantStream } from '#domain/tenants/tenant';
@@ -117,11 +118,32 @@ export const readingsOf = async (core: LedgerCore, wanted: readonly ReadingsOf[]
     ),
   );
 
+const readingsOfLine = (
+  position: number,
+  { deploymentId, billingKind, period, filter }: LineDefinition,
+): ReadingsOf => ({ position, deploymentId, billingKind, ...period, filter });
+
 /** The readings of each line that a commitment counts. null: the line is of no commitment. */
 export const readingsCounted = (position: number, line: LineDefinition | undefined): ReadingsOf[] | null =>
-  line?.counted?.map(({ deploymentId, billingKind, period, filter }) => ({
-    ...{ position, deploymentId, billingKind, ...period, filter },
-  })) ?? null;
+  line?.counted
+    ?.flatMap((counted) => [counted, ...othersOfPool(counted)])
+    .map((each) => readingsOfLine(position, each)) ?? null;
+
+const othersOfPool = (line: LineDefinition | undefined): LineDefinition[] =>
+  (line?.pool ?? []).filter(({ lineId }) => lineId !== line?.lineId);
+
+/** The readings of the other lines of a pool, of which a row is a share. Any other row has none. */
+export const readingsShared = (position: number, { ref }: Pick<FrozenRow, 'ref'>, line: LineDefinition | undefined) =>
+  readRef(ref).isPooled === true ? othersOfPool(line).map((each) => readingsOfLine(position, each)) : [];
+
+/** The streams of the other lines of a pool: who pays for their tenants, and their subscriptions. */
+export const streamsOfPool = ({ ref }: Pick<FrozenRow, 'ref'>, line: LineDefinition | undefined): string[] =>
+  readRef(ref).isPooled === true
+    ? (line?.pool ?? []).flatMap(({ tenantId, deploymentId }) => [
+        tenantStream(tenantId),
+        deploymentStream(deploymentId),
+      ])
+    : [];
 
 /** All of these readings. Those of several billing kinds have no sum, so the quantity is 0. */
 export const addedReadings = (all: readonly ReadingsSum[]): ReadingsSum => ({
@@ -239,26 +261,34 @@ export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedIn
     for (const each of recorded) positions.add(each);
     for (const row of group) for (const stream of streamsOfRow(row, keys)) streams.add(stream);
   }
-  for (const line of await commitmentLines(core, invoice, rows)) {
+  const trueUps = rows.filter(({ billingKind }) => billingKind === COMMITMENT);
+  for (const line of await linesOfRows(core, invoice, trueUps)) {
     const readings = addedReadings(await readingsOf(core, readingsCounted(invoice.computedAt, line) ?? []));
     for (const each of readings.positions) positions.add(each);
     for (const stream of streamsOfCounted(line, readings)) streams.add(stream);
+  }
+  const shares = rows.filter(({ ref }) => readRef(ref).isPooled === true);
+  const sharing = new Map((await linesOfRows(core, invoice, shares)).map((line) => [line.lineId, line]));
+  for (const row of shares) {
+    const line = sharing.get(row.lineId);
+    const readings = addedReadings(await readingsOf(core, readingsShared(invoice.computedAt, row, line)));
+    for (const each of readings.positions) positions.add(each);
+    for (const stream of streamsOfPool(row, line)) streams.add(stream);
   }
   const grounds = await storedEventsOf(core.log, invoice.computedAt, positions, streams);
   const own = await ownEvents(core.log, position, invoice);
   return inOrder(position, [...grounds, ...own.map(({ stored }) => stored)]);
 }
 
-/** The lines of the true-ups on an invoice, as known when it was computed. */
-async function commitmentLines(
+/** The lines of rows of an invoice, as known when it was computed. */
+async function linesOfRows(
   core: LedgerCore,
   { tenantId, computedAt }: IssuedInvoice,
   rows: readonly FrozenRow[],
 ): Promise<LineDefinition[]> {
-  const trueUps = rows.filter(({ billingKind }) => billingKind === COMMITMENT);
-  if (trueUps.length === 0) return [];
-  const ids = new Set(trueUps.map(({ lineId }) => lineId));
-  const until = trueUps.map(({ chargePeriod: { end } }) => end).reduce(later);
+  if (rows.length === 0) return [];
+  const ids = new Set(rows.map(({ lineId }) => lineId));
+  const until = rows.map(({ chargePeriod: { end } }) => end).reduce(later);
   const account = await tenantAccount(core, computedAt, tenantId);
   return (await linesOfTenant(core, computedAt, account, until)).filter(({ lineId }) => ids.has(lineId));
 }

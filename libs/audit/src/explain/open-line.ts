@@ -1,4 +1,5 @@
 import type { Instant } from '#domain/time/instant';
+import { readRef } from '#domain/prices/refs';
 import { printRated } from '#domain/rating/row';
 import { couponsOfLines } from '#billing/invoices/billing-facts';
 import { allLines } from '#billing/invoices/contracts';
@@ -16,8 +17,10 @@ import {
   NO_READINGS,
   readingsCounted,
   readingsOf,
+  readingsShared,
   referencesIn,
   streamsOfCounted,
+  streamsOfPool,
   streamsOfRow,
 } from './evidence.js';
 
@@ -61,10 +64,21 @@ export async function explainOpenLine(
   const counted = readingsCounted(position, line);
   const sums = await readingsOf(core, counted ?? [{ position, deploymentId, billingKind, ...period, filter }]);
   const readings = counted === null ? (sums[0] ?? NO_READINGS) : addedReadings(sums);
+  const shares = parts.flatMap(({ rows }) => rows).filter(({ ref }) => readRef(ref).isPooled === true);
+  const shared = addedReadings(
+    await readingsOf(
+      core,
+      shares.slice(0, 1).flatMap((row) => readingsShared(position, row, line)),
+    ),
+  );
   const ofSegments = line.segments.flatMap(({ planId }) =>
     streamsOfRow({ planId, deploymentId, lineId, ref: '' }, readings.keys),
   );
-  const streams = new Set([...ofSegments, ...streamsOfCounted(line, readings)]);
+  const streams = new Set([
+    ...ofSegments,
+    ...streamsOfCounted(line, readings),
+    ...shares.flatMap((row) => streamsOfPool(row, line)),
+  ]);
   const ofStreams = await eventsOf(core.log, position, [], streams);
   return {
     is: 'open line',
@@ -80,7 +94,7 @@ export async function explainOpenLine(
       rows: printRated(rows, line.currency),
     })),
     usage: { quantity: readings.quantity, readings: readings.count },
-    ...(await firstEvents(referencesIn(core.log), readings.positions, ofStreams, first)),
+    ...(await firstEvents(referencesIn(core.log), [...readings.positions, ...shared.positions], ofStreams, first)),
   };
 }
 

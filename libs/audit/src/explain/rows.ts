@@ -1,7 +1,9 @@
 import type { RecordedEvent } from '#domain/events';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { countsUsage, isCommitment, type LineDefinition, needsRates } from '#domain/lines/line';
+import { type SharedOut, sharedOut } from '#domain/lines/pool';
 import { drawnLines, scalarOf } from '#domain/lines/rate';
+import { readRef } from '#domain/prices/refs';
 import { isDomainError } from '#domain/schema';
 import { decimal, text, ZERO } from '#domain/money/decimal';
 import { rateStream } from '#domain/rates/rate';
@@ -32,13 +34,16 @@ import {
   type ReadingsOf,
   readingsCounted,
   readingsOf,
+  readingsShared,
   type Reference,
   reference,
   referencesIn,
   streamsOfCounted,
+  streamsOfPool,
   streamsOfRow,
 } from './evidence.js';
 import { numberOf } from './issued.js';
+import { isOwn } from './own.js';
 
 /** A row of a credit note. */
 type NotedRow = Pick<IssuedRow, 'document_id' | 'credited_invoice_id' | 'tenant_id' | 'currency'>;
@@ -47,6 +52,9 @@ type NotedRow = Pick<IssuedRow, 'document_id' | 'credited_invoice_id' | 'tenant_
 interface Grounds {
   readonly lines: (of: Pick<IssuedRow, 'computed_at' | 'tenant_id'>) => Promise<ReadonlyMap<string, LineDefinition>>;
   readonly readingsOfRow: (issued: IssuedRow, line: LineDefinition | undefined) => Promise<ReadingsSum>;
+  /** The positions of the readings of the other lines of a pool, of which a row is a share. */
+  readonly sharedReadings: (issued: IssuedRow, line: LineDefinition | undefined) => Promise<readonly number[]>;
+  readonly pool: (of: { readonly position: number; readonly line: LineDefinition }) => Promise<ShownPool>;
   readonly references: (positions: readonly number[]) => Promise<readonly Reference[]>;
   readonly stream: (name: string) => Promise<readonly RecordedEvent[]>;
   /** The event that issued a credit note. It has the reason. */
@@ -123,6 +131,20 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
       const counted = readingsCounted(issued.computed_at, line);
       return counted === null ? known(usedBy(issued, line)) : addedReadings(await Promise.all(counted.map(known)));
     },
+    async sharedReadings({ computed_at, row }, line) {
+      const others = readingsShared(computed_at, row, line);
+      return addedReadings(await Promise.all(others.map(known))).positions;
+    },
+    pool: remembering(
+      ({ position, line }) => `${position} ${line.lineId}`,
+      async ({ position, line }) => {
+        const pool = line.pool ?? [];
+        const needs = pool.map((each) => ({ line: each, instants: [each.period.end] }));
+        const usage = await loadUsage(core, position, needs);
+        const out = sharedOut(pool, (each) => scalarOf(usage(each)(each.period.end)));
+        return shownPool(line, out, (tenantId) => isOwn(context, tenantId));
+      },
+    ),
     references: referencesIn(core.log),
     stream: remembering(
       (name) => name,
@@ -167,7 +189,13 @@ async function explainRow(
   const used = usedBy(issued, line);
   const { start: since, end: until } = used;
   const readings = await grounds.readingsOfRow(issued, line);
-  const streams = [...streamsOfRow(row, readings.keys), ...streamsOfCounted(line, readings)];
+  const shared = await grounds.sharedReadings(issued, line);
+  const positions = [...new Set([...readings.positions, ...shared])].sort((a, b) => a - b);
+  const streams = [
+    ...streamsOfRow(row, readings.keys),
+    ...streamsOfCounted(line, readings),
+    ...streamsOfPool(row, line),
+  ];
   const ofStreams = inOrder(
     computed_at,
     (await Promise.all([...new Set(streams)].map(async (stream) => grounds.stream(stream)))).flat(),
@@ -176,7 +204,7 @@ async function explainRow(
   const isSince = (position: number): boolean => knownBefore !== null && position > knownBefore;
   const because = await firstEvents(
     grounds.references,
-    readings.positions.filter(isSince),
+    positions.filter(isSince),
     ofStreams.filter(({ position, type }) => isSince(position) && type !== 'LineSplit'),
     first,
   );
@@ -185,6 +213,10 @@ async function explainRow(
     line === undefined ? null : await grounds.counted({ position: computed_at, line, period: row.chargePeriod });
   const isBooked = row.kind === 'charge' || row.kind === 'rebooked';
   const share = line === undefined ? null : shareOf(row, currency, line);
+  const pool =
+    line?.pool === undefined || readRef(row.ref).isPooled !== true
+      ? null
+      : await grounds.pool({ position: computed_at, line });
   const drawn = line === undefined ? [] : await grounds.drawn({ position: computed_at, line });
   return {
     invoiceId: document_id,
@@ -200,6 +232,8 @@ async function explainRow(
       keysOfRow(rated, readings.keys).map((key) => rateOf(rated, key, ofStreams)),
     ),
     usage: { since, until, quantity: text(decimal(readings.quantity)), readings: readings.count },
+    /** Of a share of a pool: how the included units were shared out, as known when it was computed. */
+    pool,
     /** Of a true-up: the lines whose charges it counts, as known when it was computed. */
     counted: drawn.map(({ rates: _, ...shown }) => shown),
     corrects,
@@ -208,7 +242,26 @@ async function explainRow(
      * Of a correction: what was recorded after the corrected rows were computed. A cut of the line changes no amount.
      */
     ...{ because: because.events, becauseCount: because.eventCount },
-    ...(await firstEvents(grounds.references, readings.positions, [...ofStreams, ...noted], first)),
+    ...(await firstEvents(grounds.references, positions, [...ofStreams, ...noted], first)),
+  };
+}
+
+type ShownPool = ReturnType<typeof shownPool>;
+
+/** In converted units. Of the members, only those that the caller may see. */
+function shownPool(
+  { lineId }: LineDefinition,
+  { members, included, used, unused, excess }: SharedOut,
+  maySee: (tenantId: string) => boolean,
+) {
+  const shown = members.map(({ line, ...of }) => ({
+    ...{ tenantId: line.tenantId, subscriptionId: line.subscriptionId, lineId: line.lineId },
+    ...{ included: text(of.included), used: text(of.used), share: text(of.share) },
+  }));
+  return {
+    ...{ included: text(included), used: text(used), unused: text(unused), excess: text(excess) },
+    share: shown.find((each) => each.lineId === lineId)?.share ?? '0',
+    members: shown.filter(({ tenantId }) => maySee(tenantId)),
   };
 }
 

@@ -42,19 +42,29 @@ export type LineUsage = (line: LineDefinition, position: number) => UsageUpTo;
  * commitment is what the lines that it counts come to, so theirs is loaded with the rest.
  */
 export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt[]): Promise<LineUsage> {
-  const needs = wanted.flatMap((need) => (isCommitment(need.line) ? countedNeeds(need) : [need]));
+  const needs = wanted
+    .flatMap((need) => (isCommitment(need.line) ? countedNeeds(need) : [need]))
+    .flatMap((need) => [need, ...pooledNeeds(need)]);
   const ways = Map.groupBy(needs, ({ line }) => countedHow(line));
   const usageAt = await withPruned(core, needs.map(spanOf), async (pruned) => ({
     added: await addedUsage(core, ways.get('added') ?? [], pruned),
     measured: await measuredUsage(core, ways.get('measured') ?? [], pruned),
     priced: await pricedUsage(core, ways.get('priced') ?? [], pruned),
   }));
-  const usageOf: LineUsage = (line, position) => (at) =>
-    isCommitment(line)
-      ? drawnDown(line, at, (counted) => usageOf(counted, position))
-      : usageAt[countedHow(line)]({ line, position, at });
+  const usageOf: LineUsage =
+    (own, position) =>
+    (at, line = own) =>
+      isCommitment(line)
+        ? drawnDown(line, at, (counted) => usageOf(counted, position))
+        : usageAt[countedHow(line)]({ line, position, at });
   return usageOf;
 }
+
+/** The usage of the lines of a pool. It is shared out when the period ends. */
+const pooledNeeds = ({ line: { lineId, pool = [], period }, instants, position }: UsageNeedAt): UsageNeedAt[] =>
+  instants.includes(period.end)
+    ? pool.flatMap((line) => (line.lineId === lineId ? [] : [{ line, position, instants: [period.end] }]))
+    : [];
 
 /** The usage of the lines that a commitment counts. */
 const countedNeeds = ({ line: { counted = [] }, instants, position }: UsageNeedAt): UsageNeedAt[] =>

@@ -51,7 +51,7 @@ export async function assertMetered(
   if (missing.length > 0) throw notMetered(missing);
 }
 
-/** The parts that are due for the first time. Of a true-up: all that its commitment counts. */
+/** The parts that are due for the first time. Of a true-up: all that its commitment counts. Of a pool: of all lines. */
 function meteredParts(facts: BillingFacts, asOf: Instant): MeteredPart[] {
   const isMetered = ({ billingKind }: LineDefinition): boolean => METERED_BILLING_KINDS.includes(billingKind);
   const lines = facts.lines.filter((line) => isMetered(line) || (line.counted ?? []).some(isMetered));
@@ -59,9 +59,13 @@ function meteredParts(facts: BillingFacts, asOf: Instant): MeteredPart[] {
   return billingAsOf({ ...facts, lines, marks: new Map() }, asOf).flatMap(({ line, parts, due }) => {
     const billed = parts.filter(({ partId }) => due.has(partId));
     if (line === null || billed.length === 0) return [];
-    return isCommitment(line)
-      ? (line.counted ?? []).filter(isMetered)
-      : billed.map(({ period }) => ({ deploymentId: line.deploymentId, billingKind: line.billingKind, period }));
+    if (isCommitment(line))
+      return (line.counted ?? []).flatMap((each) => [each, ...(each.pool ?? [])]).filter(isMetered);
+    const isShared = billed.some(({ period }) => period.end === line.period.end);
+    return [
+      ...billed.map(({ period }) => ({ deploymentId: line.deploymentId, billingKind: line.billingKind, period })),
+      ...(isShared ? (line.pool ?? []).filter(({ lineId }) => lineId !== line.lineId) : []),
+    ];
   });
 }
 

@@ -14,6 +14,7 @@ import { allLines } from '../invoices/contracts.js';
 import { recordedPartsOf } from '../invoices/parts.js';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readDeploymentsEver } from '#projections/deployments/deployments.read';
+import { readPooledDeployments } from '#projections/deployments/pooled-deployments.read';
 import { readInvoiceNumbers } from '#projections/invoices/invoices.read';
 import type { RevenueRow } from '#projections/margins/margins.table';
 import { addRevenue } from '#projections/margins/margins.trial';
@@ -108,6 +109,8 @@ const DEPLOYMENTS_AT_ONCE = 500;
 async function reachedDeployments(trial: Trial): Promise<ReadonlySet<string>> {
   const keys: RateKeySince[] = [];
   const [planIds, tenantIds, reached] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  /** Tenants whose payer changes: with that, who shares included units. */
+  const payingFor = new Set<string>();
   for (const { type, data } of trial.events()) {
     if (type === 'RateSet' || type === 'RateCorrected') keys.push({ ...data, from: data.effectiveFrom });
     else if (type === 'RateWithdrawn') keys.push(data);
@@ -115,10 +118,16 @@ async function reachedDeployments(trial: Trial): Promise<ReadonlySet<string>> {
     else if (type === 'PlanPublished' || type === 'PlanPriceCorrected' || type === 'PlanCorrected')
       planIds.add(data.planId);
     else if (TENANTS_OWN.has(type) && 'tenantId' in data && data.tenantId !== null) tenantIds.add(data.tenantId);
+    else if (type === 'PayerSet' || type === 'PayerCorrected') payingFor.add(data.tenantId);
     else if ('deploymentId' in data) reached.add(data.deploymentId);
   }
-  const ever = await readDeploymentsEver(trial.core.db, { planIds: [...planIds], tenantIds: [...tenantIds] });
-  return new Set([...reached, ...ever, ...(await readDeploymentsUsing(trial.core.db, keys))]);
+  const { db } = trial.core;
+  const ever = await readDeploymentsEver(db, { planIds: [...planIds], tenantIds: [...tenantIds] });
+  const pooled = await readPooledDeployments(db, {
+    deploymentIds: [...reached, ...ever],
+    tenantIds: [...payingFor],
+  });
+  return new Set([...reached, ...ever, ...pooled, ...(await readDeploymentsUsing(db, keys))]);
 }
 
 /** Events that may change what any deployment of their tenant owes. */

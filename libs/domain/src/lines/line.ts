@@ -58,6 +58,8 @@ export interface LineSegment {
   readonly terms: ItemTerms;
   /** The minimum commitment that `terms` have a share of: of the whole billing period, for the period charged. */
   readonly minimum?: { readonly whole: string; readonly charged: Period };
+  /** The included units are shared with the other lines of a pool. */
+  readonly pooled?: true;
 }
 
 /** A line as it follows from subscriptions and plans. */
@@ -80,6 +82,8 @@ export interface LineDefinition {
   readonly billingPeriod: Period;
   /** They tile the period. */
   readonly segments: readonly LineSegment[];
+  /** The lines that share their included units, this one among them, in the order of their ids. Absent: it is alone. */
+  readonly pool?: readonly LineDefinition[];
   /** Of a commitment: the lines whose charges draw it down. Its minimum is the amount committed. */
   readonly counted?: readonly LineDefinition[];
   /** Of a commitment: the term as it was agreed, and whether billing periods of the subscription start in it. */
@@ -334,13 +338,16 @@ function itemSegments({ segments }: Draft, charged: Period, billingPeriod: Perio
       ? proratedMinimum(termsOf(item), version.currency, charged, billingPeriod)
       : withoutMinimum(termsOf(item));
     const whole = terms.commitments?.minimum === undefined ? undefined : item.commitments?.minimum;
-    const segment = segmentOf(piece, version, terms);
-    return whole === undefined ? segment : { ...segment, minimum: { whole, charged } };
+    return {
+      ...segmentOf(piece, version, terms),
+      ...(whole === undefined ? {} : { minimum: { whole, charged } }),
+      ...(item.pooled === true ? { pooled: true as const } : {}),
+    };
   });
   // A plan version that leaves an item unchanged adds no segment.
   return merged(
     all,
-    (a, b) => JSON.stringify(a.terms) === JSON.stringify(b.terms),
+    (a, b) => JSON.stringify(a.terms) === JSON.stringify(b.terms) && a.pooled === b.pooled,
     (first, next) => ({ ...first, period: { start: first.period.start, end: next.period.end } }),
   );
 }

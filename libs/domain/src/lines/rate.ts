@@ -10,6 +10,7 @@ import { netOf, type RatedRow } from '../rating/row.js';
 import { add } from '../rating/subtract.js';
 import { compareInstants, earlier, type Instant, isBefore, lastInstantBefore } from '../time/instant.js';
 import { cutAt, intersection, type Period } from '../time/period.js';
+import { lastRows, shareOf, withShare } from './pool.js';
 import { billedHow, feeTerms, isBaseFee, isCommitment, isGrowing, type LineDefinition, needsRates } from './line.js';
 
 /** A part of a line, as recorded in the line's stream. A line without cuts is one part with the line's own id. */
@@ -59,8 +60,11 @@ const wholePeriodOf = (line: LineDefinition, part: Part): Period => (isBaseFee(l
 export const chargePeriodOf = (line: LineDefinition, charge: Charge, { ref }: Pick<RatedRow, 'ref'>): Period =>
   ref === MINIMUM_COMMITMENT ? line.period : charge.chargePeriod;
 
-/** Usage from the line's period.start up to an instant, as its aggregation and filter measure it. */
-export type UsageUpTo = (at: Instant) => Usage;
+/**
+ * Usage from the line's period.start up to an instant, as its aggregation and filter measure it. `of`: that of another
+ * line of its pool.
+ */
+export type UsageUpTo = (at: Instant, of?: LineDefinition) => Usage;
 
 /** A line that cannot be billed, and the reason. All other lines are billed. */
 export interface Quarantined {
@@ -131,9 +135,10 @@ export const mayBeQuarantined = (line: LineDefinition, currency: string): boolea
   (line.counted ?? []).some((counted) => counted.currency !== line.currency || needsRates(counted));
 
 /** Whether the line may have an amount that falls due only when its period ends. */
-export const hasDueAtPeriodEnd = (line: Pick<LineDefinition, 'aggregation' | 'segments'>): boolean =>
+export const hasDueAtPeriodEnd = (line: Pick<LineDefinition, 'aggregation' | 'segments' | 'pool'>): boolean =>
   billedHow(line) !== 'in_advance' &&
   (!isGrowing(line) ||
+    line.pool !== undefined ||
     line.segments.some(
       ({ terms }) => billedWhen(terms.price) === 'at_period_end' || terms.commitments?.minimum !== undefined,
     ));
@@ -149,7 +154,16 @@ const isFinal = (line: LineDefinition, parts: readonly Part[]): boolean => {
   return last !== undefined && !isBefore(last.period.end, line.period.end);
 };
 
+/** When the period ends, the last part takes the share of a pool off what the whole line comes to. */
 function usageRows(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
+  const alone = rowsAlone(line, parts, usageUpTo);
+  if (line.pool === undefined || !isFinal(line, parts)) return alone;
+  const share = shareOf(line, (of) => scalarOf(usageUpTo(of.period.end, of)));
+  if (share.eq(ZERO)) return alone;
+  return [...alone.slice(0, -1), lastRows(alone, rowsAlone(withShare(line, share), parts, usageUpTo))];
+}
+
+function rowsAlone(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
   const usageAt = (at: Instant): Usage =>
     compareInstants(at, line.period.start) <= 0 ? nothingUsed(line) : usageUpTo(at);
   const cut = pieces(line, parts);

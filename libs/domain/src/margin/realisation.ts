@@ -30,7 +30,11 @@ const withoutCommitments = ({ commitments: _, ...terms }: ItemTerms): ItemTerms 
 export function stepsOfPrice(line: LineDefinition): readonly LineDefinition[] {
   const steps: LineDefinition[] = [];
   for (const step of STEPS.toReversed()) {
-    const segments = line.segments.map((segment) => ({ ...segment, terms: step(segment.terms) }));
+    const segments = line.segments.map(({ pooled, ...segment }) => {
+      const terms = step(segment.terms);
+      // A pool shares included units.
+      return { ...segment, terms, ...(pooled === true && terms.included !== undefined ? { pooled } : {}) };
+    });
     const last = steps.at(-1) ?? line;
     const isSame = segments.every(({ terms }, index) => sizeOf(terms) === sizeOf(last.segments[index]?.terms ?? terms));
     steps.push(isSame ? last : { ...line, segments });

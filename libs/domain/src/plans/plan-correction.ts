@@ -223,9 +223,14 @@ function withTerms(
     discounts: off,
     commitments: committed,
     uniqueBy,
+    pooled,
   }: Partial<ItemCorrection>,
 ): PlanItem {
-  const terms = { included: units, unitConversion: conversion, discounts: off, commitments: committed, uniqueBy };
+  const terms = {
+    ...{ included: units, unitConversion: conversion, discounts: off, commitments: committed, uniqueBy },
+    // Not pooled is the absence of it.
+    pooled: pooled === false ? null : pooled,
+  };
   const stated = Object.fromEntries(Object.entries(terms).filter(([, value]) => value !== undefined));
   const all: Record<string, unknown> = { ...item, ...stated };
   return zPlanItem.parse(Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null)));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { conflict, invalid, notFound } from '../errors.js';
 import { isFlat } from '../prices/flat.js';
-import { needsRates, zPrice } from '../prices/price.js';
+import { billedWhen, needsRates, zPrice } from '../prices/price.js';
 import { guardCommitments, zItemTerms } from '../rating/terms.js';
 import {
   correctionFields,
@@ -39,6 +39,8 @@ export const planItemWith = (zId: IdSchema) =>
     /** Counts only readings whose attributes have exactly these values. */
     filter: z.record(z.string(), z.string()).optional(),
     uniqueBy: z.string().optional(),
+    /** The included units are shared by the subscriptions to the plan that one payer pays for (pool.ts). */
+    pooled: z.boolean().optional(),
   });
 export const zPlanItem = planItemWith(zId);
 
@@ -50,9 +52,9 @@ const { price, included, unitConversion, discounts, commitments } = zItemTerms.s
  * not have is added to it.
  */
 export const itemCorrectionWith = (zId: IdSchema) => {
-  const { billingKind, filter, aggregation } = planItemWith(zId).shape;
+  const { billingKind, filter, aggregation, pooled } = planItemWith(zId).shape;
   return z.strictObject({
-    ...{ billingKind, filter },
+    ...{ billingKind, filter, pooled },
     price: price.nullable().optional(),
     included: included.unwrap().nullable().optional(),
     unitConversion: unitConversion.unwrap().nullable().optional(),
@@ -240,6 +242,12 @@ export function guardItem(item: PlanItem, currency: string, at: string): void {
   if (filter !== undefined && Object.keys(filter).length === 0)
     refuse('empty_filter', 'filter', 'names no attribute: omit it');
   guardAggregation(price, aggregation, `the item for ${billingKind}`, `${at}aggregation`);
+  if (item.pooled === true) {
+    if (item.included === undefined)
+      refuse('nothing_to_pool', 'pooled', 'shares included units: give included, or omit it');
+    if (needsRates(price) || billedWhen(price) !== 'progressively')
+      refuse('price_not_pooled', 'pooled', `does not apply to a ${price.model} price: omit it, or give another price`);
+  }
   guardCommitments(item, currency, at);
 }
 

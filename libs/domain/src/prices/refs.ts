@@ -5,7 +5,12 @@ export const MINIMUM_COMMITMENT = 'minimum-commitment';
 export const COMMITMENT_TRUE_UP = 'commitment-true-up';
 
 type Lacking = typeof MINIMUM_COMMITMENT | typeof COMMITMENT_TRUE_UP;
-export type Ref = 'usage' | 'flat' | 'fixed' | Lacking | `tier-${number}` | `tier-${number}-flat`;
+type UsageRef = 'usage' | 'fixed' | `tier-${number}` | `tier-${number}-flat`;
+/** What the share of a pool takes off a usage row has the row's reference after this prefix. */
+export const POOLED = 'pooled-';
+export type Ref = UsageRef | 'flat' | Lacking | `${typeof POOLED}${UsageRef}`;
+
+export const pooledRef = (ref: string): string => `${POOLED}${ref}`;
 
 /** A reference without the number of its tier. `rate`: a row of a rate card, whose reference is the key of its rate. */
 export type RefKind = 'usage' | 'tier' | 'tier-flat' | 'flat' | 'fixed' | Lacking | 'rate';
@@ -27,8 +32,19 @@ const COUNTS: Readonly<Record<RefKind, 'usage' | 'once' | 'period'>> = {
 
 const TIER = /^tier-(\d+)(-flat)?$/;
 
+interface ReadRef {
+  readonly kind: RefKind;
+  readonly tier?: string;
+  /** true: the row is the share of a pool. Its quantity and amounts are below 0. */
+  readonly isPooled?: true;
+}
+
 /** The kind of a reference, and the number of its tier where it has one. */
-export function readRef(ref: string): { readonly kind: RefKind; readonly tier?: string } {
+export function readRef(ref: string): ReadRef {
+  if (ref.startsWith(POOLED)) {
+    const of = readRef(ref.slice(POOLED.length));
+    if (of.kind !== 'rate') return { ...of, isPooled: true };
+  }
   const [, tier, flat] = TIER.exec(ref) ?? [];
   if (tier !== undefined) return { kind: flat === undefined ? 'tier' : 'tier-flat', tier };
   switch (ref) {

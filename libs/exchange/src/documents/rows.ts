@@ -2,12 +2,16 @@ import { BASE_FEE, COMMITMENT } from '#domain/plans/plan';
 import { attributesText } from '#domain/plans/overlap';
 import { decimal } from '#domain/money/decimal';
 import { moneyText } from '#domain/money/money';
-import { readRef } from '#domain/prices/refs';
+import { POOLED, readRef } from '#domain/prices/refs';
 import { html, type Html } from './html.js';
 
 /** A row's reference in words. The key of a rate is not changed. */
 export function refText(ref: string): string {
-  const { kind, tier } = readRef(ref);
+  const { kind, tier, isPooled } = readRef(ref);
+  if (isPooled === true)
+    return kind === 'usage'
+      ? 'Included units that others left'
+      : `${refText(ref.slice(POOLED.length))}, left by others`;
   switch (kind) {
     case 'usage':
       return 'Usage';

@@ -8,7 +8,7 @@ import {
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { decimal, text, ZERO } from '#domain/money/decimal';
 import { moneyText, toMoney, unitAmountText } from '#domain/money/money';
-import { isForUsage } from '#domain/prices/refs';
+import { isForUsage, readRef } from '#domain/prices/refs';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
 import { contains, monthOf, type Period } from '#domain/time/period';
 import type { CostLineRow } from '#projections/costs/costs.table';
@@ -224,7 +224,8 @@ export const billingMonthOf = ({ row, issuedAt }: Pick<IssuedRow, 'row' | 'issue
   monthOf(row.kind === 'charge' ? row.chargePeriod.start : later(row.chargePeriod.start, issuedAt));
 
 function categoryOf({ kind, ref }: FrozenRow): 'Usage' | 'Purchase' | 'Credit' {
-  if (kind === 'credit_note') return 'Credit';
+  // What others left of their included units reduces the usage, which is in a row of its own.
+  if (kind === 'credit_note' || readRef(ref).isPooled === true) return 'Credit';
   return isForUsage(ref) ? 'Usage' : 'Purchase';
 }
 const FREQUENCIES = { Usage: 'Usage-Based', Purchase: 'Recurring', Credit: 'One-Time', Tax: 'One-Time' } as const;
