@@ -252,7 +252,12 @@ describe('shared cost', () => {
     const remainder = { provider: 'aws', kind: 'support', reason: 'remainder', cogs: '5.00', directCogs: '5.00' };
     expect(margin).toMatchObject({
       overall: { cogs: '99.99' },
-      shared: [{ policyId: 'p', amount: '5.00', basis: '4', fallback: null }],
+      shared: [
+        {
+          ...{ policyId: 'p', amount: '5.00', basis: '4', fallback: null },
+          pool: { cost: '10.00', capacity: '8', sold: '4', remainder: '5.00' },
+        },
+      ],
       idle: { cogs: '5.00', parts: [remainder], byHolder: [{ tenantId: null, deploymentId: null, cogs: '5.00' }] },
     });
     const units = await test.ask<object>('margin-units', { from: '2026-04', to: '2026-04' });
@@ -261,6 +266,23 @@ describe('shared cost', () => {
     // (99.99 − 4.99) / 99.99
     expect(months).toMatchObject([{ cogs: '99.99', sharedCogs: '5.00', coveragePct: '95.0' }]);
     expect(await test.ask('cost-sharing')).toMatchObject({ items: [pool] });
+    // 10.00 × 4 / 8 = 5.00 are idle; of the other 5.00, 5.00 × 3 / 4 = 3.75 are b’s.
+    const idle = '10.00 × (8 − 4) / 8 = 5.00 idle; 10.00 − 5.00 = 5.00';
+    expect(await test.ask('explain', { id: 'margin:2026-04/USD/b' })).toMatchObject({
+      shared: [{ arithmetic: `${idle}; 5.00 × 3 / 4 = 3.75` }],
+    });
+    expect(await test.ask('explain', { id: 'margin:2026-04', kind: 'support' })).toMatchObject({
+      costs: [
+        { amount: '5.00', sharedBy: 'p', remainderOf: null },
+        { amount: '5.00', sharedBy: null, remainderOf: 'p' },
+      ],
+    });
+    expect(await test.ask('explain', { id: 'margin:2026-04' })).toMatchObject({ shared: [{ arithmetic: idle }] });
+    // The refund has no tenant. What is idle by policy is not to be attributed.
+    const { notices } = await test.check();
+    expect(notices.filter((each) => 'code' in each && each.code === 'cost_without_tenant')).toMatchObject([
+      { ids: { month: '2026-04', amount: '-0.01', costLines: ['aws/2026-04/4'], lines: 1 } },
+    ]);
     // With a smaller pool all is shared: 2.50 and 7.50.
     const smaller = set('p', { kind: 'support' }, 'usage', { ...pool, capacity: '3' });
     await test.apply({ ...smaller, command: 'correct-cost-sharing', reason: 'a smaller cluster' });

@@ -72,10 +72,11 @@ function nodesOf(explained: Explained): Node[] {
             {
               text: 'cost',
               below: explained.costs.map(
-                ({ amount, kind, costLine, deploymentId, tenantId, sharedBy, file, event }) => ({
+                ({ amount, kind, costLine, deploymentId, tenantId, sharedBy, remainderOf, file, event }) => ({
                   text:
                     `${amount}  ${kind} ${costLine} of ${deploymentId ?? tenantId ?? 'no tenant'}` +
-                    `${after(', shared by policy ', sharedBy)}${fileText(file)}`,
+                    after(', shared by policy ', sharedBy) +
+                    `${after(', idle remainder of the pool of policy ', remainderOf)}${fileText(file)}`,
                   below: event === null ? [] : eventNodes([event]),
                 }),
               ),

@@ -172,6 +172,10 @@ const zCost = z
     deploymentId: z.string().nullable(),
     amount: zMoney,
     sharedBy: z.string().nullable().describe('The policy that shares it among tenants. null: none does'),
+    remainderOf: z
+      .string()
+      .nullable()
+      .describe('The policy of whose pool nobody used it: it is idle (remainder). null: none'),
     file: zFileRow.nullable(),
     event: zReference.nullable(),
   })
@@ -182,7 +186,10 @@ const zExplainedShared = zShared
     arithmetic: z
       .string()
       .nullable()
-      .describe('Of all parts of a tenant: 300.00 × 30 / 90 = 100.00. null: of several tenants'),
+      .describe(
+        'What of a pool is idle, and what all parts of a tenant come to: 300.00 × 30 / 90 = 100.00.' +
+          ' null: of several tenants, without a pool',
+      ),
     partCount: z.int().describe('The number of all parts'),
     event: zReference.nullable().describe('The event that set the terms of the policy'),
   })

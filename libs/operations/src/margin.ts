@@ -58,6 +58,16 @@ export const zShared = z
       .enum(['even', 'unattributed'])
       .nullable()
       .describe('even: its basis was 0. unattributed: no tenant had a deployment in the month'),
+    pool: z
+      .object({
+        cost: zMoney.describe('All cost that the policy selects: amount + remainder'),
+        capacity: zQuantity,
+        sold: zQuantity.describe('What tenants used of the capacity. If it is above the capacity, all cost is shared'),
+        remainder: zMoney.describe('cost × (capacity − sold) / capacity. It is nobody’s, and idle: remainder'),
+      })
+      .meta({ id: 'SharedPool', description: 'What a pool costs, and what of its capacity was used' })
+      .nullable()
+      .describe('For policies with a capacity'),
     parts: z.array(
       z
         .object({

@@ -161,6 +161,7 @@ function contentsOf(of: Answer): ReactNode {
                   <Text key={index} size="sm">
                     {`${each.costLine} ${each.kind} ${each.amount}`}
                     {each.sharedBy === null ? '' : `, shared by ${each.sharedBy}`}
+                    {each.remainderOf === null ? '' : `, idle: remainder of the pool of ${each.remainderOf}`}
                     {each.file === null ? '' : ` (${each.file.file}, row ${each.file.row})`}
                   </Text>
                 ))

@@ -3,7 +3,7 @@ import type { FrozenRow } from '#domain/invoices/invoice';
 import { decimal } from '#domain/money/decimal';
 import { instant } from '#domain/time/instant';
 import type { ItemTerms } from '#domain/rating/terms';
-import { arithmeticOf, type Counted, shareArithmeticOf, taxArithmeticOf } from './arithmetic.js';
+import { arithmeticOf, type Counted, poolArithmeticOf, shareArithmeticOf, taxArithmeticOf } from './arithmetic.js';
 import { sumText } from './documents.js';
 
 const ROW: FrozenRow = {
@@ -161,7 +161,7 @@ describe('the arithmetic of a tenant’s parts of a shared cost', () => {
     shareArithmeticOf(
       {
         ...{ policyId: 'p', effectiveFrom: instant('2026-04-01T00:00:00Z'), method: 'even', billingKind: null },
-        ...{ amount, basis, fallback: null },
+        ...{ amount, basis, fallback: null, pool: null },
         parts: borne.map((of) => ({ tenantId: 't', deploymentId: null, tenantBasis, basis: '1', amount: of })),
       },
       'USD',
@@ -178,6 +178,27 @@ describe('the arithmetic of a tenant’s parts of a shared cost', () => {
     [ofTenant('-0.01', '3', '1', '-0.01'), '−0.01 × 1 / 3 = 0.00, and −0.01 of the remainder: −0.01'],
     // 0.0005 × 1 / 2 = 0.00025
     [ofTenant('0.0005', '2', '1', '0.0003'), '0.0005 × 1 / 2 = 0.0002, and 0.0001 of the remainder: 0.0003'],
+  ])('%s', (written, expected) => {
+    expect(written).toBe(expected);
+  });
+});
+
+describe('the arithmetic of a pool', () => {
+  const ofPool = (amount: string, cost: string, remainder: string, sold: string) =>
+    poolArithmeticOf(
+      {
+        ...{ policyId: 'p', effectiveFrom: instant('2026-04-01T00:00:00Z'), method: 'usage', billingKind: 'cpu' },
+        ...{ amount, basis: sold, fallback: null, pool: { cost, capacity: '9000', sold, remainder }, parts: [] },
+      },
+      'USD',
+    );
+
+  it.each([
+    // Of 9,000 that cost 90.00, 3,600 are sold: 90.00 × 5400 / 9000 = 54.00 are idle.
+    [ofPool('36.00', '90.00', '54.00', '3600'), '90.00 × (9000 − 3600) / 9000 = 54.00 idle; 90.00 − 54.00 = 36.00'],
+    // A refund of 9.00
+    [ofPool('-3.60', '-9.00', '-5.40', '3600'), '−9.00 × (9000 − 3600) / 9000 = −5.40 idle; −9.00 − (−5.40) = −3.60'],
+    [ofPool('90.00', '90.00', '0.00', '9001'), '90.00 for 9000, of which 9001 are sold'],
   ])('%s', (written, expected) => {
     expect(written).toBe(expected);
   });

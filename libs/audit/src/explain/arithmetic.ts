@@ -67,6 +67,21 @@ export function taxArithmeticOf(row: FrozenRow, currency: string): string {
 const bracketed = (value: string): string => (value.startsWith('−') ? `(${value})` : value);
 
 /**
+ * What of a pool's cost is idle, and what is shared:
+ * `90.00 × (9000 − 3600) / 9000 = 54.00 idle; 90.00 − 54.00 = 36.00`.
+ */
+export function poolArithmeticOf({ amount, pool }: MarginShared, currency: string): string | null {
+  if (pool === null) return null;
+  const money = (value: string): string => amountText(decimal(value), currency);
+  const { cost, capacity, sold, remainder } = pool;
+  if (decimal(sold).gte(decimal(capacity))) return `${money(cost)} for ${capacity}, of which ${sold} are sold`;
+  return (
+    `${money(cost)} × (${capacity} − ${sold}) / ${capacity} = ${money(remainder)} idle;` +
+    ` ${money(cost)} − ${bracketed(money(remainder))} = ${money(amount)}`
+  );
+}
+
+/**
  * How a tenant's parts of a shared cost came to their sum: the cost × its basis / the whole basis, without what is less
  * than a unit of the last decimal. Such units are left over, and whoever has the largest remainder bears one:
  * `10.00 × 1 / 3 = 3.33, and 0.01 of the remainder: 3.34`.

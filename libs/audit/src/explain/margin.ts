@@ -7,7 +7,7 @@ import { ADMIN, type QueryContext } from '#ledger/query';
 import type { RecordedEvent } from '#domain/events';
 import { ofType } from '#event-store/codec';
 import { readBookedRevenue } from '#projections/margins/margins.read';
-import { shareArithmeticOf } from './arithmetic.js';
+import { poolArithmeticOf, shareArithmeticOf } from './arithmetic.js';
 import { type Choice, isChoice, isCostOf, isPartOf, isRevenueOf } from './choice.js';
 import { decodedId } from './encoded-id.js';
 import { eventsOf, type FileRow, fileRow, reference, type Reference } from './evidence.js';
@@ -42,6 +42,8 @@ export interface ExplainedMargin {
     readonly amount: string;
     /** The policy that shares it among tenants. null: none does. */
     readonly sharedBy: string | null;
+    /** The policy of whose pool nobody used it. null: none. */
+    readonly remainderOf: string | null;
     readonly file: FileRow | null;
     readonly event: Reference | null;
   }[];
@@ -54,7 +56,7 @@ export interface ExplainedMargin {
 interface ExplainedShared extends MarginShared {
   /** The number of all parts. */
   readonly partCount: number;
-  /** `300.00 × 30 / 90 = 100.00`, of all parts; null: of several tenants. */
+  /** What of a pool is idle, and `300.00 × 30 / 90 = 100.00` of all parts of a tenant; null: neither. */
   readonly arithmetic: string | null;
   /** The event that set the terms. */
   readonly event: Reference | null;
@@ -124,13 +126,14 @@ export async function explainMargin(
     })),
     costCount: chosenCosts.length,
     costs: shownCosts.map(
-      ({ costLine, kind, tenantId: bearer, deploymentId, amount, sharedBy, position: recordedAt }) => ({
+      ({ costLine, kind, tenantId: bearer, deploymentId, amount, sharedBy, remainderOf, position: recordedAt }) => ({
         costLine,
         kind,
         tenantId: bearer,
         deploymentId,
         amount: exactMoney(amount, currency),
-        sharedBy: sharedBy === null ? null : (policyOf.get(sharedBy)?.policyId ?? null),
+        sharedBy: policyOf.get(sharedBy ?? '')?.policyId ?? null,
+        remainderOf: policyOf.get(remainderOf ?? '')?.policyId ?? null,
         file: fileRowOf(stored.get(recordedAt), costLine),
         event: events.get(recordedAt) ?? null,
       }),
@@ -140,13 +143,19 @@ export async function explainMargin(
       .filter(({ chosen }) => chosen.length > 0 || (tenantId === null && !isChoice(choice)))
       .map(({ each, chosen }) => ({
         ...{ ...each, parts: chosen.slice(0, first), partCount: chosen.length },
-        arithmetic: tenantId === null ? null : shareArithmeticOf(each, currency),
+        arithmetic: arithmeticOfShared(each, currency, tenantId),
         event:
           events.get(
             policyOf.get(keyOfSharing({ ...each, period: { start: each.effectiveFrom, end: null } }))?.position ?? 0,
           ) ?? null,
       })),
   };
+}
+
+function arithmeticOfShared(shared: MarginShared, currency: string, tenantId: string | null): string | null {
+  const ofPool = poolArithmeticOf(shared, currency);
+  if (tenantId === null) return ofPool;
+  return [...(ofPool === null ? [] : [ofPool]), shareArithmeticOf(shared, currency)].join('; ');
 }
 
 /** The row of the file that a provider's line was read from. */

@@ -49,11 +49,11 @@ export const cutsOfMappings = (months: readonly Period[], mappings: readonly Kin
 /** Why a cost was idle then. null: it was not. */
 export const idleReasons =
   (spansOf: MayBeIdle['spansOf'], mappedTo: ReturnType<typeof mappingAt>) =>
-  ({ provider, kind, resourceId, at, state, isRemainder = false }: DividedCost): IdleReason | null =>
+  ({ provider, kind, resourceId, at, state, remainderOf }: DividedCost): IdleReason | null =>
     (resourceId === null
       ? null
       : idleAt(at, { state, spans: spansOf({ provider, resourceId }, at), ...mappedTo({ provider, kind }, at) })) ??
-    (isRemainder ? 'remainder' : null);
+    (remainderOf === undefined ? null : 'remainder');
 
 /** The resources that may be idle, and when readings cover them. */
 export interface MayBeIdle extends Pick<Finer, 'resourceIds'> {

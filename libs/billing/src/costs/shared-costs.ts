@@ -10,7 +10,7 @@ import {
   sharedCost,
 } from '#domain/margin/sharing';
 import type { SharingPolicy } from '#domain/margin/sharing-policy';
-import { decimal, sum, ZERO } from '#domain/money/decimal';
+import { type Decimal, decimal, sum, ZERO } from '#domain/money/decimal';
 import { tenancies } from '#domain/tenants/deployment';
 import { intersection, overlaps, type Period } from '#domain/time/period';
 import type { QueryContext } from '#ledger/query';
@@ -66,12 +66,16 @@ export async function sharedCosts<Cost extends KindCost>(
     const pools = (inForce[index] ?? []).filter(({ capacity }) => capacity !== undefined);
     const costs = pools.reduce((of, policy) => withRemainders(of, policy, bases, currency), whole);
     const byPolicy = Map.groupBy(costs, ({ sharedBy }) => sharedBy);
-    const shared = (inForce[index] ?? []).map((policy) =>
-      sharedCost(policy, sum((byPolicy.get(keyOfSharing(policy)) ?? []).map(({ amount }) => amount)), bases, currency),
-    );
+    const remaining = Map.groupBy(costs, ({ remainderOf }) => remainderOf);
+    const shared = (inForce[index] ?? []).map((policy) => {
+      const key = keyOfSharing(policy);
+      return sharedCost(policy, totalOf(byPolicy.get(key)), bases, currency, totalOf(remaining.get(key)));
+    });
     return { month, revenue, costs, shared };
   });
 }
+
+const totalOf = (costs: readonly MarginCost[] = []): Decimal => sum(costs.map(({ amount }) => amount));
 
 /** A cost, and whose kind it is of. */
 type KindCost = MarginCost & ProviderKind;
@@ -99,7 +103,7 @@ function withRemainders<Cost extends KindCost>(
     if (amount.eq(ZERO)) return [cost];
     return [
       { ...cost, amount: cost.amount.minus(amount) },
-      { ...cost, amount, sharedBy: null, tenantId: null, deploymentId: null, isRemainder: true },
+      { ...cost, amount, sharedBy: null, tenantId: null, deploymentId: null, remainderOf: key },
     ];
   });
 }

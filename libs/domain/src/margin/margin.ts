@@ -2,7 +2,7 @@ import { compareText } from '../compare-text.js';
 import { type Decimal, decimal, decimals, divide, sum, text, ZERO } from '../money/decimal.js';
 import { scaleOf } from '../money/money.js';
 import type { Attribution } from './attribution.js';
-import type { SharedCost } from './sharing.js';
+import type { Pool, SharedCost } from './sharing.js';
 
 export interface RevenueShare {
   readonly tenantId: string;
@@ -21,8 +21,8 @@ export interface CostShare extends Attribution {
 export interface MarginCost extends CostShare {
   /** `keyOfSharing`: then nobody bears it directly. null: none does. */
   readonly sharedBy: string | null;
-  /** What nobody used of a pool that a policy shares. Nobody bears it. */
-  readonly isRemainder?: boolean;
+  /** The policy (`keyOfSharing`) of whose pool nobody used it. Nobody bears it. */
+  readonly remainderOf?: string;
 }
 
 type Holder = Pick<CostShare, 'tenantId' | 'deploymentId'>;
@@ -45,6 +45,7 @@ export interface MarginShared extends Pick<SharedCost, 'policyId' | 'effectiveFr
   readonly amount: string;
   readonly basis: string;
   readonly fallback: SharedCost['fallback'];
+  readonly pool: Readonly<Record<keyof Pool, string>> | null;
   readonly parts: readonly (Attribution & Readonly<Record<'tenantBasis' | 'basis' | 'amount', string>>)[];
 }
 
@@ -145,10 +146,17 @@ export function marginOf(
         .map(([kind, shares]) => ({ kind, cogs: money(total(shares)) })),
     },
     unattributed: { cogs, directCogs, sharedCogs },
-    shared: shared.map(({ amount, basis, parts: of, ...policy }) => ({
+    shared: shared.map(({ amount, basis, pool, parts: of, ...policy }) => ({
       ...policy,
       amount: money(amount),
       basis: text(basis),
+      pool:
+        pool === null
+          ? null
+          : {
+              ...{ cost: money(pool.cost), capacity: text(pool.capacity) },
+              ...{ sold: text(pool.sold), remainder: money(pool.remainder) },
+            },
       parts: of.map((part) => ({
         ...part,
         tenantBasis: text(part.tenantBasis),

@@ -76,6 +76,16 @@ export interface SharedPart extends Attribution {
   readonly amount: Decimal;
 }
 
+/** What a policy with a capacity selects: `cost` less its remainder is shared. */
+export interface Pool {
+  readonly cost: Decimal;
+  readonly capacity: Decimal;
+  /** What tenants used. It may be above the capacity: then there is no remainder. */
+  readonly sold: Decimal;
+  /** Nobody used it: it is idle. */
+  readonly remainder: Decimal;
+}
+
 /** The cost that a policy shares, and the parts that it comes to. Their sum is the cost. */
 export interface SharedCost {
   readonly policyId: string;
@@ -87,14 +97,23 @@ export interface SharedCost {
   readonly basis: Decimal;
   /** `even`: its basis was zero. `unattributed`: no tenant had a deployment either, so nobody bears it. */
   readonly fallback: 'even' | 'unattributed' | null;
+  /** null: the policy has no capacity. */
+  readonly pool: Pool | null;
   readonly parts: readonly SharedPart[];
 }
 
 /**
  * Shares a cost among tenants, exactly: in whole units of its last decimal, by largest remainder, ties by id. Each
  * tenant's part is divided among its deployments in the same way. A basis below zero counts as zero.
+ * `remainder`: what nobody used of a pool, which is not in the amount.
  */
-export function sharedCost(policy: SharingPolicy, amount: Decimal, bases: Bases, currency: string): SharedCost {
+export function sharedCost(
+  policy: SharingPolicy,
+  amount: Decimal,
+  bases: Bases,
+  currency: string,
+  remainder = ZERO,
+): SharedCost {
   const scale = Math.max(scaleOf(currency), decimals(amount));
   const even = evenly(bases.tenants);
   const own = basisOf(policy, bases);
@@ -118,6 +137,13 @@ export function sharedCost(policy: SharingPolicy, amount: Decimal, bases: Bases,
     amount,
     basis: sum(weighed.map(({ basis }) => basis)),
     fallback: isOwn || policy.capacity !== undefined ? null : weighed.length === 0 ? 'unattributed' : 'even',
+    pool:
+      policy.capacity === undefined
+        ? null
+        : {
+            ...{ cost: amount.plus(remainder), capacity: decimal(policy.capacity, 'capacity') },
+            ...{ sold: soldOf(own), remainder },
+          },
     parts:
       weighed.length === 0
         ? [{ tenantId: null, deploymentId: null, tenantBasis: ZERO, basis: ZERO, amount }]
@@ -136,7 +162,7 @@ export function remainders(
   currency: string,
 ): Decimal[] {
   const capacity = decimal(policy.capacity ?? '0', 'capacity');
-  const left = capacity.minus(sum(byTenant(basisOf(policy, bases)).map(({ basis }) => basis)));
+  const left = capacity.minus(soldOf(basisOf(policy, bases)));
   if (left.lte(ZERO)) return amounts.map(() => ZERO);
   const scale = Math.max(scaleOf(currency), decimals(sum(amounts)));
   let total = ZERO;
@@ -185,6 +211,8 @@ const byTenant = (parts: readonly BasisPart[]): Weighed[] =>
     .map(([tenantId, of]) => ({ tenantId, basis: sum(of.map(({ amount }) => amount)), parts: of }))
     .filter(({ basis }) => basis.gt(ZERO))
     .sort((a, b) => compareText(a.tenantId, b.tenantId));
+
+const soldOf = (parts: readonly BasisPart[]): Decimal => sum(byTenant(parts).map(({ basis }) => basis));
 
 function dividedWithin({ tenantId, basis: tenantBasis, parts }: Weighed, amount: Decimal, scale: number): SharedPart[] {
   const deployments = [...Map.groupBy(parts, ({ deploymentId }) => deploymentId)]

@@ -140,6 +140,14 @@ function Parts({ of, month, currency }: Shown & { readonly of: SharedCost | unde
         <Money amount={of.amount} currency={currency} />
         {` by a basis of ${quantityText(of.basis)}. ${of.fallback === null ? '' : FALLBACKS[of.fallback]}`}
       </Text>
+      {of.pool !== null && (
+        <Text size="sm">
+          {'The pool costs '}
+          <Money amount={of.pool.cost} currency={currency} />
+          {` for a capacity of ${quantityText(of.pool.capacity)}. ${quantityText(of.pool.sold)} are sold. Idle: `}
+          <Money amount={of.pool.remainder} currency={currency} />.
+        </Text>
+      )}
       <DataTable
         name={`parts of ${of.policyId}`}
         rows={of.parts}
