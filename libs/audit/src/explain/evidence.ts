@@ -125,20 +125,29 @@ const readingsOfLine = (
 
 /** The readings of each line that a commitment counts. null: the line is of no commitment. */
 export const readingsCounted = (position: number, line: LineDefinition | undefined): ReadingsOf[] | null =>
-  line?.counted
-    ?.flatMap((counted) => [counted, ...othersOfPool(counted)])
-    .map((each) => readingsOfLine(position, each)) ?? null;
+  line?.counted?.map((each) => readingsOfLine(position, each)) ?? null;
 
-const othersOfPool = (line: LineDefinition | undefined): LineDefinition[] =>
-  (line?.pool ?? []).filter(({ lineId }) => lineId !== line?.lineId);
+const othersOfPool = (line: LineDefinition): LineDefinition[] =>
+  (line.pool ?? []).filter(({ lineId }) => lineId !== line.lineId);
 
-/** The readings of the other lines of a pool, of which a row is a share. Any other row has none. */
-export const readingsShared = (position: number, { ref }: Pick<FrozenRow, 'ref'>, line: LineDefinition | undefined) =>
-  readRef(ref).isPooled === true ? othersOfPool(line).map((each) => readingsOfLine(position, each)) : [];
+const isPooled = ({ ref }: Pick<FrozenRow, 'ref'>): boolean => readRef(ref).isPooled === true;
+
+/**
+ * The readings of other lines that a row depends on: those of the pool of which it is a share, and those of the pools
+ * of what its commitment counts.
+ */
+export const readingsShared = (
+  position: number,
+  row: Pick<FrozenRow, 'ref'>,
+  line: LineDefinition | undefined,
+): ReadingsOf[] =>
+  [...(line !== undefined && isPooled(row) ? [line] : []), ...(line?.counted ?? [])]
+    .flatMap(othersOfPool)
+    .map((each) => readingsOfLine(position, each));
 
 /** The streams of the other lines of a pool: who pays for their tenants, and their subscriptions. */
-export const streamsOfPool = ({ ref }: Pick<FrozenRow, 'ref'>, line: LineDefinition | undefined): string[] =>
-  readRef(ref).isPooled === true
+export const streamsOfPool = (row: Pick<FrozenRow, 'ref'>, line: LineDefinition | undefined): string[] =>
+  isPooled(row)
     ? (line?.pool ?? []).flatMap(({ tenantId, deploymentId }) => [
         tenantStream(tenantId),
         deploymentStream(deploymentId),
@@ -261,19 +270,14 @@ export async function evidenceOfInvoice(context: QueryContext, invoice: IssuedIn
     for (const each of recorded) positions.add(each);
     for (const row of group) for (const stream of streamsOfRow(row, keys)) streams.add(stream);
   }
-  const trueUps = rows.filter(({ billingKind }) => billingKind === COMMITMENT);
-  for (const line of await linesOfRows(core, invoice, trueUps)) {
-    const readings = addedReadings(await readingsOf(core, readingsCounted(invoice.computedAt, line) ?? []));
-    for (const each of readings.positions) positions.add(each);
-    for (const stream of streamsOfCounted(line, readings)) streams.add(stream);
-  }
-  const shares = rows.filter(({ ref }) => readRef(ref).isPooled === true);
-  const sharing = new Map((await linesOfRows(core, invoice, shares)).map((line) => [line.lineId, line]));
-  for (const row of shares) {
-    const line = sharing.get(row.lineId);
-    const readings = addedReadings(await readingsOf(core, readingsShared(invoice.computedAt, row, line)));
-    for (const each of readings.positions) positions.add(each);
-    for (const stream of streamsOfPool(row, line)) streams.add(stream);
+  const ofOthers = rows.filter((row) => isPooled(row) || row.billingKind === COMMITMENT);
+  const lines = new Map((await linesOfRows(core, invoice, ofOthers)).map((line) => [line.lineId, line]));
+  for (const row of ofOthers) {
+    const line = lines.get(row.lineId);
+    const counted = addedReadings(await readingsOf(core, readingsCounted(invoice.computedAt, line) ?? []));
+    const shared = addedReadings(await readingsOf(core, readingsShared(invoice.computedAt, row, line)));
+    for (const each of [...counted.positions, ...shared.positions]) positions.add(each);
+    for (const stream of [...streamsOfCounted(line, counted), ...streamsOfPool(row, line)]) streams.add(stream);
   }
   const grounds = await storedEventsOf(core.log, invoice.computedAt, positions, streams);
   const own = await ownEvents(core.log, position, invoice);

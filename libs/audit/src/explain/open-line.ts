@@ -64,20 +64,16 @@ export async function explainOpenLine(
   const counted = readingsCounted(position, line);
   const sums = await readingsOf(core, counted ?? [{ position, deploymentId, billingKind, ...period, filter }]);
   const readings = counted === null ? (sums[0] ?? NO_READINGS) : addedReadings(sums);
-  const shares = parts.flatMap(({ rows }) => rows).filter(({ ref }) => readRef(ref).isPooled === true);
-  const shared = addedReadings(
-    await readingsOf(
-      core,
-      shares.slice(0, 1).flatMap((row) => readingsShared(position, row, line)),
-    ),
-  );
+  const rows = parts.flatMap((part) => part.rows);
+  const row = rows.find(({ ref }) => readRef(ref).isPooled === true) ?? rows[0];
+  const shared = row === undefined ? [] : await readingsOf(core, readingsShared(position, row, line));
   const ofSegments = line.segments.flatMap(({ planId }) =>
     streamsOfRow({ planId, deploymentId, lineId, ref: '' }, readings.keys),
   );
   const streams = new Set([
     ...ofSegments,
     ...streamsOfCounted(line, readings),
-    ...shares.flatMap((row) => streamsOfPool(row, line)),
+    ...(row === undefined ? [] : streamsOfPool(row, line)),
   ]);
   const ofStreams = await eventsOf(core.log, position, [], streams);
   return {
@@ -87,14 +83,19 @@ export async function explainOpenLine(
     billingKind,
     period,
     quarantine: rated?.quarantined?.message ?? null,
-    parts: parts.map(({ partId, period: of, quantity, rows }) => ({
+    parts: parts.map(({ partId, period: of, quantity, rows: own }) => ({
       partId,
       period: of,
       quantity,
-      rows: printRated(rows, line.currency),
+      rows: printRated(own, line.currency),
     })),
     usage: { quantity: readings.quantity, readings: readings.count },
-    ...(await firstEvents(referencesIn(core.log), [...readings.positions, ...shared.positions], ofStreams, first)),
+    ...(await firstEvents(
+      referencesIn(core.log),
+      [...readings.positions, ...addedReadings(shared).positions],
+      ofStreams,
+      first,
+    )),
   };
 }
 
