@@ -261,4 +261,12 @@ describe('included units of a pool', () => {
   ])('are refused as %s where they can not be shared', async (code, item) => {
     expect(await test.refused(plan('q', '0', [item]))).toMatchObject({ code });
   });
+
+  it('stay at a price at which they can be shared', async () => {
+    const corrected = {
+      ...{ command: 'correct-price', planId: 'p', billingKind: 'traffic_gb', effectiveFrom: T('2026-04-01') },
+      ...{ price: { model: 'volume', tiers: [{ upTo: null, unitAmount: '1' }] }, reason: 'a typo' },
+    };
+    expect(await test.refused(corrected)).toMatchObject({ code: 'price_not_pooled' });
+  });
 });

@@ -242,12 +242,9 @@ export function guardItem(item: PlanItem, currency: string, at: string): void {
   if (filter !== undefined && Object.keys(filter).length === 0)
     refuse('empty_filter', 'filter', 'names no attribute: omit it');
   guardAggregation(price, aggregation, `the item for ${billingKind}`, `${at}aggregation`);
-  if (item.pooled === true) {
-    if (item.included === undefined)
-      refuse('nothing_to_pool', 'pooled', 'shares included units: give included, or omit it');
-    if (needsRates(price) || billedWhen(price) !== 'progressively')
-      refuse('price_not_pooled', 'pooled', `does not apply to a ${price.model} price: omit it, or give another price`);
-  }
+  if (item.pooled === true && item.included === undefined)
+    refuse('nothing_to_pool', 'pooled', 'shares included units: give included, or omit it');
+  guardPooledPrice(price, item, `the item for ${billingKind}`, `${at}pooled`);
   guardCommitments(item, currency, at);
 }
 
@@ -256,6 +253,13 @@ function guardAggregation(price: PlanItem['price'], aggregation: Aggregation, wh
   if (!needsRates(price) || aggregation === 'sum') return;
   const fault = `a rate card needs the aggregation sum, not ${aggregation}: each reading has its own rate`;
   throw invalid('rate_card_aggregation', `${what}: ${fault}`, [{ field, message: fault }]);
+}
+
+/** With fewer units, a volume price may come to more. */
+function guardPooledPrice(price: PlanItem['price'], { pooled }: PlanItem, what: string, field: string): void {
+  if (pooled !== true || (!needsRates(price) && billedWhen(price) === 'progressively')) return;
+  const fault = `included units can't be pooled at a ${price.model} price: give another price, or do not pool them`;
+  throw invalid('price_not_pooled', `${what}: ${fault}`, [{ field, message: fault }]);
 }
 
 /**
@@ -322,8 +326,9 @@ export function correctPrice(versions: readonly PlanVersion[], input: PlanPriceC
       `plan ${planId} has no item for ${billingKind} over ${periodText({ start: effectiveFrom, end: until })}`,
     );
   for (const item of touched.flatMap(({ items }) => items)) {
-    if (item.billingKind === billingKind)
-      guardAggregation(input.price, item.aggregation, `plan ${planId}, ${billingKind}`, 'price');
+    if (!isCorrected(item, input)) continue;
+    guardAggregation(input.price, item.aggregation, `plan ${planId}, ${billingKind}`, 'price');
+    guardPooledPrice(input.price, item, `plan ${planId}, ${billingKind}`, 'price');
   }
   if (billingKind === BASE_FEE && !isFlat(input.price))
     throw invalid('base_fee_is_flat', 'a base fee needs a flat price: correct it with the model flat');
