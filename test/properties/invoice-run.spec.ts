@@ -18,7 +18,17 @@ const [TENANTS, TENANTS_AT_ONCE] = [11, 4];
 const special = fc.record({
   tenant: fc.nat(TENANTS - 1),
   what: fc.constantFrom(
-    ...(['billed before', 'corrected', 'without a rate', 'credit', 'coupon', 'nothing', 'drafted', 'in euro'] as const),
+    ...([
+      'billed before',
+      'corrected',
+      'without a rate',
+      'credit',
+      'coupon',
+      'nothing',
+      'drafted',
+      'in euro',
+      'paid for',
+    ] as const),
   ),
 });
 const arbitrary = fc.record({
@@ -53,11 +63,13 @@ function ordinaryCommands({ quantities }: Story): object[] {
     deployment(id, id),
     subscription(id, id, 'p'),
     used(id, 'requests', '2026-04-10', String(quantities[index % quantities.length])),
+    used(id, 'traffic', '2026-04-10', String(quantities[(index + 1) % quantities.length])),
   ]);
   return [
     plan('p', '10', [
       { billingKind: 'requests', price: { model: 'unit', unitAmount: '0.333' } },
       { billingKind: 'vm', price: { model: 'rate_card' } },
+      { billingKind: 'traffic', price: { model: 'unit', unitAmount: '0.11' }, included: '20', pooled: true },
     ]),
     plan('p-eu', '4', [{ billingKind: 'requests', price: { model: 'unit', unitAmount: '0.2' } }], { currency: 'EUR' }),
     ...ordinary,
@@ -87,6 +99,11 @@ function specialCommands(id: string, what: Story['specials'][number]['what']): o
         deployment(`${id}-eu`, id),
         subscription(`${id}-eu`, `${id}-eu`, 'p-eu'),
         used(`${id}-eu`, 'requests', '2026-04-11', '9'),
+      ];
+    case 'paid for':
+      return [
+        { command: 'set-payer', tenantId: id, payerId: nameOf(0), effectiveFrom: '2026-04-01T00:00:00Z' },
+        used(id, 'traffic', '2026-04-11', '30'),
       ];
     case 'drafted':
       return [{ command: 'create-invoice', tenantId: id, asOf: MAY }];
