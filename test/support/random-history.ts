@@ -35,6 +35,7 @@ export const BEGINNING: readonly object[] = [
       {
         billingKind: 'requests',
         included: '20',
+        pooled: true,
         price: {
           model: 'graduated',
           tiers: [
@@ -150,6 +151,19 @@ export const step: fc.Arbitrary<object> = fc.oneof(
         const reason = 'agreed otherwise';
         if (how === 1) return { command: 'correct-commitment', ...stated, reason };
         return { command: 'withdraw', what: 'set-commitment', ...of, reason };
+      }),
+  },
+  // While t1 pays for t2, they share what is included.
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({ at: fc.constantFrom('2026-04-01', '2026-04-20', '2026-05-01'), how: fc.nat(3), isPaid: fc.boolean() })
+      .map(({ at, how, isPaid }) => {
+        const stated = { tenantId: 't2', payerId: isPaid ? 't1' : null, effectiveFrom: T(at) };
+        if (how > 1) return { command: 'set-payer', ...stated };
+        const reason = 'agreed otherwise';
+        if (how === 1) return { command: 'correct-payer', ...stated, reason };
+        return { command: 'withdraw', what: 'set-payer', tenantId: 't2', effectiveFrom: T(at), reason };
       }),
   },
   { weight: 1, arbitrary: fc.nat(1).map((n) => ({ void: n })) },
