@@ -15,6 +15,9 @@ const pooledItemsOf = (position: string): string =>
   ` AND v.position_from <= ${position} AND i @> '{"pooled": true}'` +
   ` AND (i ->> 'billingKind' = l.billing_kind OR l.billing_kind = '${COMMITMENT}')`;
 
+/** The reason is on invoices of other tenants than the one whose facts changed: it says nothing of them. */
+export const POOL_CHANGED = 'the included units that are shared changed';
+
 export const pooledWith = ({ from, ...of }: Pooled): Query => ({
   from:
     `${LINES} WHERE l.period_end > $4::timestamptz` +
@@ -34,7 +37,6 @@ export async function havePools(client: pg.ClientBase): Promise<boolean> {
 
 interface UsageOfPools {
   readonly position: number;
-  readonly reason: string;
   readonly deploymentId: string;
   readonly readings: readonly { readonly billingKind: string; readonly start: Instant }[];
 }
@@ -52,9 +54,9 @@ export async function markUsageOfPools(client: pg.ClientBase, marked: readonly U
   );
   if (touched.length === 0) return;
   await client.query(
-    `${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, u.reason, u.position` +
-      ' FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])' +
-      ' AS u(position, reason, deployment_id, billing_kind, period_start)' +
+    `${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, '${POOL_CHANGED}', u.position` +
+      ' FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])' +
+      ' AS u(position, deployment_id, billing_kind, period_start)' +
       ` CROSS JOIN LATERAL (${relativesOf(holdersOf('u.deployment_id', 'u.position'), 'u.position')}) r` +
       ' JOIN invoice_lines l ON l.tenant_id = r.tenant_id AND l.parent_line_id IS NULL' +
       ' AND l.position_from < u.position AND (l.position_to IS NULL OR l.position_to >= u.position)' +
@@ -63,7 +65,6 @@ export async function markUsageOfPools(client: pg.ClientBase, marked: readonly U
       ` AND l.period_start < u.period_start + ${LONGEST_PERIOD}) AND ${claimedAt('u.position')} ON CONFLICT DO NOTHING`,
     [
       touched.map(({ position }) => position),
-      touched.map(({ reason }) => reason),
       touched.map(({ deploymentId }) => deploymentId),
       touched.map(({ billingKind }) => billingKind),
       touched.map(({ start }) => start),

@@ -6,7 +6,7 @@ import type { RateKey, ReadingKey } from '#domain/usage/usage';
 import { answer, type Answers } from '#read-model/projection';
 import { type Passing, projection } from '../flow.js';
 import { CLAIMED, claimedAt, INSERT, LINES, type Query } from './claimed-lines.js';
-import { havePools, markUsageOfPools, type Pooled, pooledWith } from './pooled-lines.js';
+import { havePools, POOL_CHANGED, markUsageOfPools, type Pooled, pooledWith } from './pooled-lines.js';
 import { restatements } from './restatements.table.js';
 
 /**
@@ -142,7 +142,7 @@ export const restatementsProjection = projection('restatements', {
       const mark = { position: event.position, ...answer(marks, event) };
       if (!('query' in mark)) usage.push(mark);
       else if (mark.query !== null) queries.push({ ...mark, query: mark.query });
-      if (mark.pooled !== undefined) sharing.push({ ...mark, query: pooledWith(mark.pooled) });
+      if (mark.pooled !== undefined) sharing.push({ ...mark, reason: POOL_CHANGED, query: pooledWith(mark.pooled) });
     }
     await markUsage(client, usage);
     if ((usage.length > 0 || sharing.length > 0) && (await havePools(client))) {

@@ -110,7 +110,11 @@ describe('included units of a pool', () => {
       ...{ command: 'correct-payer', tenantId: 'a', payerId: null, effectiveFrom: T('2026-04-01') },
       reason: 'a pays for itself',
     });
-    expect(await rows('b', '2026-05-02')).toEqual(['traffic_gb 04-01/05-01 reversal 3.00']);
+    const corrected = await billed(test, 'b', '2026-05-02');
+    expect(rowsOf(corrected)).toEqual(['traffic_gb 04-01/05-01 reversal 3.00']);
+    // What was recorded of a is not told to b.
+    expect(JSON.stringify(corrected)).toContain('the included units that are shared changed');
+    expect(JSON.stringify(corrected)).not.toContain('a pays for itself');
   });
 
   it('are shared no more where the plan says so', async () => {
