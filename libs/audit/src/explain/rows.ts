@@ -248,12 +248,13 @@ async function explainRow(
 
 type ShownPool = ReturnType<typeof shownPool>;
 
-/** In converted units. Of the members, only those that the caller may see. */
+/** In converted units. null: the sums would tell the caller what tenants use that it may not see. */
 function shownPool(
   { lineId }: LineDefinition,
   { members, included, used, unused, excess }: SharedOut,
   maySee: (tenantId: string) => boolean,
 ) {
+  if (!members.every(({ line }) => maySee(line.tenantId))) return null;
   const shown = members.map(({ line, ...of }) => ({
     ...{ tenantId: line.tenantId, subscriptionId: line.subscriptionId, lineId: line.lineId },
     ...{ included: text(of.included), used: text(of.used), share: text(of.share) },
@@ -261,7 +262,7 @@ function shownPool(
   return {
     ...{ included: text(included), used: text(used), unused: text(unused), excess: text(excess) },
     share: shown.find((each) => each.lineId === lineId)?.share ?? '0',
-    members: shown.filter(({ tenantId }) => maySee(tenantId)),
+    members: shown,
   };
 }
 
