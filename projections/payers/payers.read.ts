@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Payer } from '#domain/tenants/payer';
 import type { Instant } from '#domain/time/instant';
 import { anyOf } from '#read-model/any-of';
-import { type AsOf, at, isEffectiveAt } from '#read-model/at';
+import { type AsOf, at, isEffectiveAt, type Positions } from '#read-model/at';
 import { keyset, type Rows } from '#read-model/keyset';
 import type { History, ReadModels } from '#read-model/read-models';
 import type { PayerRow } from './payers.table.js';
@@ -84,4 +84,20 @@ export async function readPayersAround(
       OR tenant_id IN (SELECT payer_id FROM payers WHERE tenant_id = ${tenantId}))
     ORDER BY tenant_id, effective_from`.execute(db);
   return rows.map(toPayer);
+}
+
+/** A tenant whose payer changed, the one that pays or paid, and where that was recorded. */
+export interface PayerChange {
+  readonly tenant_id: string;
+  readonly payer_id: string | null;
+  readonly position: number;
+}
+
+export async function readPayerChanges(db: Db, { first, last }: Positions): Promise<PayerChange[]> {
+  const { rows } = await sql<PayerChange>`
+    SELECT DISTINCT tenant_id, payer_id, p AS position
+    FROM payers, unnest(ARRAY[position_from, position_to]) p
+    WHERE p BETWEEN ${first} AND ${last}
+    ORDER BY p, tenant_id, payer_id`.execute(db);
+  return rows;
 }

@@ -20,7 +20,7 @@ export const payers = defineTable({
 export type PayerRow = RowOf<typeof payers>;
 
 /**
- * SQL: the tenants that ever shared a payer with some, themselves too, as known at a position. `tenants`: a query of
+ * SQL: these tenants, and all that ever had the same payer, as known at a position. `tenants`: a query of
  * `tenant_id`.
  */
 export const relativesOf = (tenants: string, position: string): string => `

@@ -72,7 +72,7 @@ export async function markUsageOfPools(client: pg.ClientBase, marked: readonly U
   );
 }
 
-/** The deployments with the billing kinds that a plan of theirs ever pooled. Most usage is of none. */
+/** The deployments with the billing kinds that a plan of theirs ever pooled. Most usage is not pooled. */
 async function kindsInPools(client: pg.ClientBase, deploymentIds: readonly string[]): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ deployment_id: string; billing_kind: string }>(
     `SELECT DISTINCT s.deployment_id, i ->> 'billingKind' AS billing_kind

@@ -50,6 +50,11 @@ const usageOf = (tenantId: string, date: string, quantity: string) => {
 const use = async (...of: Parameters<typeof usageOf>): Promise<void> => {
   await test.apply(usageOf(...of));
 };
+/** a leaves 600 of what is included, and b needs 300 more than its own. */
+const useUnequally = async (): Promise<void> => {
+  await use('a', '2026-04-10', '400');
+  await use('b', '2026-04-10', '1300');
+};
 type Focus = Readonly<Record<string, string | null>>;
 interface Explained {
   readonly row: { readonly ref: string };
@@ -63,8 +68,7 @@ const rows = async (tenantId: string, asOf: string): Promise<string[]> => rowsOf
 
 describe('included units of a pool', () => {
   it('go to those who use more than their own, when the period ends', async () => {
-    await use('a', '2026-04-10', '400');
-    await use('b', '2026-04-10', '1300');
+    await useUnequally();
     await use('c', '2026-04-10', '1300');
     // The pool of holding: 600 unused of a, 300 beyond of b. c pays for itself.
     expect(await rows('b', '2026-05-01')).toEqual([
@@ -91,8 +95,7 @@ describe('included units of a pool', () => {
   });
 
   it('are shared out anew after late usage of another tenant', async () => {
-    await use('a', '2026-04-10', '400');
-    await use('b', '2026-04-10', '1300');
+    await useUnequally();
     expect(await rows('b', '2026-05-01')).toHaveLength(2);
     await use('a', '2026-04-20', '450');
     // a leaves 150 instead of 600: b pays for 150 of its 300.
@@ -103,8 +106,7 @@ describe('included units of a pool', () => {
   });
 
   it('follow the payer, also where that is corrected', async () => {
-    await use('a', '2026-04-10', '400');
-    await use('b', '2026-04-10', '1300');
+    await useUnequally();
     expect(await rows('b', '2026-05-01')).toHaveLength(2);
     await test.apply({
       ...{ command: 'correct-payer', tenantId: 'a', payerId: null, effectiveFrom: T('2026-04-01') },
@@ -118,8 +120,7 @@ describe('included units of a pool', () => {
   });
 
   it('are shared no more where the plan says so', async () => {
-    await use('a', '2026-04-10', '400');
-    await use('b', '2026-04-10', '1300');
+    await useUnequally();
     expect(await rows('b', '2026-05-01')).toHaveLength(2);
     await test.apply({
       ...{ command: 'correct-plan', planId: 'p', effectiveFrom: T('2026-04-01'), reason: 'never pooled' },
@@ -129,8 +130,7 @@ describe('included units of a pool', () => {
   });
 
   it('leave invoices within the period alone, and are given on the last one', async () => {
-    await use('a', '2026-04-10', '400');
-    await use('b', '2026-04-10', '1300');
+    await useUnequally();
     // 300 × 0.01 by the 16th
     expect(await rows('b', '2026-04-16')).toEqual(['traffic_gb 04-01/04-16 charge 3.00']);
     await use('b', '2026-04-20', '400');
@@ -162,8 +162,7 @@ describe('included units of a pool', () => {
   });
 
   it('are a reason why less than the list price is billed, and no revenue', async () => {
-    await use('a', '2026-04-10', '400');
-    await use('b', '2026-04-10', '1300');
+    await useUnequally();
     await billed(test, 'b', '2026-05-01');
     const { overall } = await test.ask<{ overall: object }>('price-realisation', { from: '2026-04', to: '2026-04' });
     // 1300 × 0.01; all of it is included: 1000 of its own and 300 of a
@@ -171,8 +170,7 @@ describe('included units of a pool', () => {
   });
 
   it('are previewed for every tenant that they reach, and explain what changed', async () => {
-    await use('a', '2026-04-10', '400');
-    await use('b', '2026-04-10', '1300');
+    await useUnequally();
     await billed(test, 'a', '2026-05-01');
     await billed(test, 'b', '2026-05-01');
     const before = await test.core.log.head();
@@ -200,8 +198,7 @@ describe('included units of a pool', () => {
   });
 
   it('are explained down to the units of each, and to a tenant without the others', async () => {
-    await use('a', '2026-04-10', '400');
-    await use('b', '2026-04-10', '1300');
+    await useUnequally();
     const bill = await billed(test, 'b', '2026-05-01');
     const id = bill?.invoiceId ?? '';
     const { rows: explained } = await test.ask<{ rows: Explained[] }>('explain', { id });

@@ -10,14 +10,11 @@ import { type RatedAt, ratedAt } from '#billing/preview/preview';
 import { type FromLog, within, withPruned } from '#billing/usage/pruned-usage';
 import { readSharingOver, type SharingThen } from '#projections/cost-sharing/cost-sharing.read';
 import { readCostChanges } from '#projections/costs/costs.read';
-import {
-  type PayerChange,
-  readPayerChanges,
-  readPooledDeployments,
-} from '#projections/deployments/pooled-deployments.read';
+import { readPooledDeployments } from '#projections/deployments/pooled-deployments.read';
 import { readChangedLines, readLineChanges } from '#projections/invoice-lines/line-changes.read';
 import { type InvoiceChange, readInvoiceChanges } from '#projections/invoices/issued-invoices.read';
 import { readRevenueChanges } from '#projections/margins/margins.read';
+import { type PayerChange, readPayerChanges } from '#projections/payers/payers.read';
 import { readUsageChanges } from '#projections/usage-records/usage-history.read';
 import { changedIn, explained, type Explaining, type Span } from './span.js';
 

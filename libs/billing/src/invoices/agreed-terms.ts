@@ -1,6 +1,6 @@
 import type { Commitment } from '#domain/plans/commitment';
 import { withOverrides } from '#domain/plans/overrides';
-import type { PlanVersion } from '#domain/plans/plan';
+import { hasPooledItem, type PlanVersion } from '#domain/plans/plan';
 import { type AgreedOverrides, type Assignment, overridesInForce, type Subscription } from '#domain/tenants/deployment';
 import type { LedgerCore } from '#ledger/ledger-core';
 import type {
@@ -34,8 +34,12 @@ export interface Contract {
   readonly commitments: readonly Commitment[];
 }
 
-/** The contracts as known at one of the positions read: of one tenant, or of all. */
-export type Contracts = (position: number, tenantId?: string) => Contract[];
+export interface Contracts {
+  /** As known at one of the positions read: of one tenant, or of all. */
+  readonly at: (position: number, tenantId?: string) => Contract[];
+  /** The plans that any of them ever subscribes to. */
+  readonly planIds: ReadonlySet<string>;
+}
 
 export async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deployments): Promise<Contracts> {
   const assigned = await readAssignments(db, asOf, which);
@@ -50,7 +54,7 @@ export async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deplo
     (assignments.get(deploymentId) ?? []).filter((each) => isAt(each, position)).map(toAssignment);
   const knownOf = <Row extends Versioned>(rows: readonly Row[] | undefined, position: number): Row[] =>
     (rows ?? []).filter((each) => isAt(each, position));
-  return (position, tenantId) => {
+  const at = (position: number, tenantId?: string): Contract[] => {
     const deploymentIds =
       tenantId === undefined
         ? subscriptions.keys()
@@ -69,6 +73,7 @@ export async function readContracts({ db }: LedgerCore, asOf: AsOf, which: Deplo
         }))
     );
   };
+  return { at, planIds: new Set([...plans.values()].flat().map(({ plan_id }) => plan_id)) };
 }
 
 /** What each subscription subscribes to, and what was agreed instead of it and beside it, by the subscription's id. */
@@ -100,7 +105,7 @@ const toSubscription = (row: SubscriptionRow, plans: readonly SubscriptionPlanRo
 
 /** The contracts of some deployments, in the order of their subscriptions. */
 export const contractsOf = async (core: LedgerCore, position: number, which: Deployments): Promise<Contract[]> =>
-  (await readContracts(core, position, which))(position);
+  (await readContracts(core, position, which)).at(position);
 
 /** The contracts of these subscriptions, in their order. */
 export async function contractsOfSubscriptions(
@@ -123,10 +128,11 @@ export async function contractsOfSubscriptions(
 
 export type Plans = ReadonlyMap<string, readonly PlanVersion[]>;
 
-/** The plans as known at one of the positions read. `havePools`: whether any of them has a pooled item. */
 export interface KnownPlans {
+  /** As known at one of the positions read. */
   readonly at: (position: number) => Plans;
-  readonly havePools: boolean;
+  /** The plans that ever have a pooled item. */
+  readonly pooled: ReadonlySet<string>;
 }
 
 /** `planIds` null: all. */
@@ -147,7 +153,8 @@ export async function readPlans(
     known.set(position, plans);
     return plans;
   };
-  return { at, havePools: versions.some(({ version }) => version.items.some(({ pooled }) => pooled === true)) };
+  const pooled = versions.filter(({ version }) => hasPooledItem(version));
+  return { at, pooled: new Set(pooled.map(({ version: { planId } }) => planId)) };
 }
 
 export const plansById = async (

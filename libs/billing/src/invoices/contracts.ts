@@ -67,9 +67,10 @@ export async function readLines(
 ): Promise<Lines> {
   const contracts = await readContracts(core, asOf, tenantIds === null ? null : { tenantIds });
   const known = await readPlans(core, asOf);
-  const pools = await readPools(core, asOf, { known, tenantIds });
+  const pools = await readPools(core, asOf, { known, contracts, tenantIds });
   return ({ account: { tenantId, timeZone }, position, until }) => {
-    const lines = contracts(position, tenantId)
+    const lines = contracts
+      .at(position, tenantId)
       .flatMap((contract) => {
         const { subscription, assignments, commitments } = contract;
         const plans = agreedPlans(contract, known.at(position));
@@ -107,10 +108,13 @@ export async function allLines(
     if (zone === undefined) throw notFound('unknown_tenant', `tenant ${tenantId} is not registered`);
     return zone;
   };
-  const contracts = await contractsOf(core, position, which);
-  const holders = contracts.flatMap(({ assignments }) => assignments.map(({ tenantId }) => tenantId));
-  const pools = await readPools(core, position, { known, tenantIds: which === null ? null : [...new Set(holders)] });
-  const lines = contracts.flatMap((contract) => {
+  const contracts = await readContracts(core, position, which);
+  const all = contracts.at(position);
+  const holders = all.flatMap(({ assignments }) => assignments.map(({ tenantId }) => tenantId));
+  const pools = await readPools(core, position, {
+    ...{ known, contracts, tenantIds: which === null ? null : [...new Set(holders)] },
+  });
+  const lines = all.flatMap((contract) => {
     const { subscription, assignments, commitments } = contract;
     return linesWithCommitments(
       subscription,

@@ -42,9 +42,8 @@ export type LineUsage = (line: LineDefinition, position: number) => UsageUpTo;
  * commitment is what the lines that it counts come to, so theirs is loaded with the rest.
  */
 export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt[]): Promise<LineUsage> {
-  const needs = wanted
-    .flatMap((need) => (isCommitment(need.line) ? countedNeeds(need) : [need]))
-    .flatMap((need) => [need, ...pooledNeeds(need)]);
+  const own = wanted.flatMap((need) => (isCommitment(need.line) ? countedNeeds(need) : [need]));
+  const needs = [...own, ...pooledNeeds(own)];
   const ways = Map.groupBy(needs, ({ line }) => countedHow(line));
   const usageAt = await withPruned(core, needs.map(spanOf), async (pruned) => ({
     added: await addedUsage(core, ways.get('added') ?? [], pruned),
@@ -60,11 +59,17 @@ export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt
   return usageOf;
 }
 
-/** The usage of the lines of a pool. It is shared out when the period ends. */
-const pooledNeeds = ({ line: { lineId, pool = [], period }, instants, position }: UsageNeedAt): UsageNeedAt[] =>
-  instants.includes(period.end)
-    ? pool.flatMap((line) => (line.lineId === lineId ? [] : [{ line, position, instants: [period.end] }]))
-    : [];
+/** The usage of the other lines of pools, each once. They are shared out when the period ends. */
+function pooledNeeds(needs: readonly UsageNeedAt[]): UsageNeedAt[] {
+  const found = new Map<string, UsageNeedAt>();
+  for (const { line, instants, position } of needs) {
+    const { end } = line.period;
+    for (const other of (instants.includes(end) ? line.pool : undefined) ?? [])
+      if (other.lineId !== line.lineId)
+        found.set(keyOfNeed({ line: other, position }), { line: other, position, instants: [end] });
+  }
+  return [...found.values()];
+}
 
 /** The usage of the lines that a commitment counts. */
 const countedNeeds = ({ line: { counted = [] }, instants, position }: UsageNeedAt): UsageNeedAt[] =>

@@ -6,39 +6,41 @@ import type { LedgerCore } from '#ledger/ledger-core';
 import { readPayersOfFamilies, toPayer } from '#projections/payers/payers.read';
 import { readTenants } from '#projections/tenants/tenants.read';
 import { type AsOf, isAt } from '#read-model/at';
-import { agreedPlans, type KnownPlans, readContracts } from './agreed-terms.js';
+import { agreedPlans, type Contracts, type KnownPlans, readContracts } from './agreed-terms.js';
 
 /** Adds their pools to lines, as known at one of the positions read. */
 export type Pools = (position: number, lines: readonly LineDefinition[]) => readonly LineDefinition[];
 
-/**
- * Reads who shares included units with tenants (null: with all). Where no plan has a pooled item, nothing is read: the
- * lines stay as they are.
- */
+interface Known {
+  readonly known: KnownPlans;
+  /** Of the tenants, or of some of their deployments. */
+  readonly contracts: Contracts;
+  /** null: all. */
+  readonly tenantIds: readonly string[] | null;
+}
+
+/** Reads who shares included units with tenants. Where no contract has a plan with a pooled item, nothing is read. */
 export async function readPools(
   core: LedgerCore,
   asOf: AsOf,
-  { known, tenantIds }: { readonly known: KnownPlans; readonly tenantIds: readonly string[] | null },
+  { known, contracts: own, tenantIds }: Known,
 ): Promise<Pools> {
-  if (!known.havePools) return (_, lines) => lines;
+  if (![...own.planIds].some((planId) => known.pooled.has(planId))) return (_, lines) => lines;
   const rows = await readPayersOfFamilies(core.db, asOf, tenantIds);
   const relatives =
     tenantIds === null
       ? null
       : [...new Set([...tenantIds, ...rows.flatMap(({ tenant_id, payer_id }) => [tenant_id, payer_id ?? tenant_id])])];
-  const contracts = await readContracts(core, asOf, relatives === null ? null : { tenantIds: relatives });
+  const contracts = relatives === null ? own : await readContracts(core, asOf, { tenantIds: relatives });
   const tenants = Map.groupBy(await readTenants(core.db, asOf, relatives), ({ tenant_id }) => tenant_id);
 
   const pooledLines = (position: number, tenantId: string, until: Instant): LineDefinition[] => {
     const timeZone = tenants.get(tenantId)?.find((row) => isAt(row, position))?.time_zone;
     if (timeZone === undefined) return [];
-    return contracts(position, tenantId).flatMap((contract) => {
+    return contracts.at(position, tenantId).flatMap((contract) => {
       const { subscription, assignments } = contract;
+      if (!subscription.plans.some(({ planId }) => known.pooled.has(planId))) return [];
       const plans = agreedPlans(contract, known.at(position));
-      const isPooled = subscription.plans.some(({ planId }) =>
-        (plans.get(planId) ?? []).some(({ items }) => items.some(({ pooled }) => pooled === true)),
-      );
-      if (!isPooled) return [];
       const lines = linesOf(subscription, { assignments, plans, timeZoneOf: () => timeZone }, until);
       return lines.filter((line) => line.tenantId === tenantId);
     });

@@ -15,7 +15,7 @@ import type { LineDefinition } from './line.js';
 const isPooled = ({ segments, period, billingPeriod }: LineDefinition): boolean =>
   segments.at(-1)?.pooled === true && period.end === billingPeriod.end;
 
-/** The billing periods and plans whose pools these lines may be in; empty: none. */
+/** The lines, and those that their commitments count, that share their included units. */
 export const pooledAmong = (lines: readonly LineDefinition[]): LineDefinition[] =>
   lines.flatMap((line) => [line, ...(line.counted ?? [])]).filter(isPooled);
 
@@ -40,8 +40,8 @@ export function withPools(
     const pool = isPooled(line) ? (pools.get(keyOf(line, payerOf(line))) ?? []) : [];
     return pool.length < 2 ? line : { ...line, pool };
   };
-  return lines.map(({ counted, ...line }) =>
-    withPool(counted === undefined ? line : { ...line, counted: counted.map(withPool) }),
+  return lines.map((line) =>
+    withPool(line.counted === undefined ? line : { ...line, counted: line.counted.map(withPool) }),
   );
 }
 

@@ -147,6 +147,9 @@ export const periodOf = (version: PlanVersion): OpenPeriod => ({
 export const planAt = (versions: readonly PlanVersion[], at: Instant): PlanVersion | undefined =>
   versions.find((version) => contains(periodOf(version), at));
 
+export const hasPooledItem = ({ items }: Pick<PlanVersion, 'items'>): boolean =>
+  items.some(({ pooled }) => pooled === true);
+
 /** The key of an item across the plan's versions: its billing kind, and its filter where it has one. */
 export const itemKey = ({ billingKind, filter }: Pick<PlanItem, 'billingKind' | 'filter'>): string =>
   filter === undefined

@@ -14,6 +14,8 @@ const allowanceOf = ({ included, discounts }: ItemTerms): Decimal =>
  * counts as 0. Usage by rate is converted rate by rate, and uses up the allowance in the order given. A price per
  * period takes neither step.
  */
+export function billable(terms: ItemTerms, used: Decimal): Decimal;
+export function billable(terms: ItemTerms, used: Usage): Usage;
 export function billable(terms: ItemTerms, used: Usage): Usage {
   guardUsage(terms.price, used);
   if (isPerPeriod(terms.price)) return used;
@@ -36,13 +38,11 @@ export interface AllowanceUse {
   readonly billed: Decimal;
 }
 
-/** Errors: `wrong_kind_of_usage` for usage by rate. */
+/** Errors: `wrong_kind_of_usage` for a price that needs usage by rate. */
 export function allowanceUse(terms: ItemTerms, quantity: Decimal): AllowanceUse {
   const included = decimal(terms.included ?? '0', 'included');
   const used = convert(max(quantity, ZERO), terms.unitConversion);
-  const billed = billable(terms, quantity);
-  if (isCardUsage(billed)) throw new Error('usage by rate has no single quantity');
-  return { included, used, unused: max(included.minus(used), ZERO), billed };
+  return { included, used, unused: max(included.minus(used), ZERO), billed: billable(terms, quantity) };
 }
 
 export const isCardUsage = (used: Usage): used is Exclude<Usage, Decimal> => Array.isArray(used);
