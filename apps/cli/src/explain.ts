@@ -170,7 +170,9 @@ const relatedText = (rows: readonly RelatedRow[]): string =>
   rows.map(({ rowId, number, kind }) => `${kind} ${rowId} of ${number ?? 'a draft'}`).join(', ');
 
 const poolNode = ({ included, used, unused, excess, share, members }: NonNullable<ExplainedRow['pool']>): Node => ({
-  text: `pool: ${included} included, ${used} used; ${unused} unused for ${excess} beyond, of which ${share} here`,
+  text:
+    `pool: ${included} included, ${used} used; ${unused} unused, ${excess} needed beyond the included; ` +
+    `${share} given here`,
   below: members.map((each) => ({
     text:
       `${each.tenantId}, subscription ${each.subscriptionId}: ${each.included} included, ${each.used} used` +

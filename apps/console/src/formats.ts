@@ -1,3 +1,5 @@
+import { readInstant } from '#domain/time/instant';
+
 /** The most that browsers print. */
 const MOST_DIGITS = 20;
 
@@ -56,11 +58,8 @@ export const axisText = (value: number, currency: string | null): string =>
 export const isMonthText = (text: string): boolean => /^(?!0000|9999)\d{4}-(0[1-9]|1[0-2])$/.test(text);
 
 /** A day that there is, such as 2026-02-28. */
-export function isDayText(text: string): boolean {
-  if (!/^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text)) return false;
-  const day = new Date(`${text}T00:00:00Z`);
-  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
-}
+export const isDayText = (text: string): boolean =>
+  /^\d{4}-\d{2}-\d{2}$/.test(text) && typeof readInstant(`${text}T00:00:00Z`) === 'string';
 
 export const isZero = (amount: string): boolean => !/[1-9]/.test(amount);
 

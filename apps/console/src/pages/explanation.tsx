@@ -260,8 +260,8 @@ function RowTree({ of }: { readonly of: ExplainedRow }) {
         <Branch title="Included units that one payer's subscriptions share" isOpen>
           <Text size="sm">
             {`${quantityText(of.pool.included)} included, ${quantityText(of.pool.used)} used. ` +
-              `${quantityText(of.pool.unused)} unused for ${quantityText(of.pool.excess)} beyond: ` +
-              `${quantityText(of.pool.share)} of them here.`}
+              `${quantityText(of.pool.unused)} unused, ${quantityText(of.pool.excess)} needed beyond the included. ` +
+              `${quantityText(of.pool.share)} given here.`}
           </Text>
           {of.pool.members.map(({ lineId, tenantId, included, used, share }) => (
             <Text key={lineId} size="sm">

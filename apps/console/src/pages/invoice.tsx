@@ -1,5 +1,6 @@
 import { Group, ScrollArea, Table, Text } from '@mantine/core';
 import type { Invoice, InvoiceLine, Line } from '../../../../clients/typescript/ledgerline.ts';
+import { POOLED, readRef } from '#domain/prices/refs';
 import { useAnswer } from '../answers.ts';
 import { moneyText, periodText, quantityText } from '../formats.ts';
 import { useNamed } from '../moment.ts';
@@ -94,10 +95,9 @@ function Consolidated({ number, payerId }: { readonly number: string; readonly p
   return useIsStaff() ? <To path={`/tenants/${encodeURIComponent(payerId)}`}>{number}</To> : number;
 }
 
-const POOLED = 'pooled-';
 /** What a row is for. */
 const pricedAs = (ref: string): string =>
-  ref.startsWith(POOLED) ? `${ref.slice(POOLED.length)}, included units that others left` : ref;
+  readRef(ref).isPooled === true ? `${ref.slice(POOLED.length)}, included units that others left` : ref;
 
 function LineSection({
   invoice,
