@@ -162,20 +162,21 @@ function isCountedIn(readings: readonly ReadingStart[]): RawBuilder<unknown> {
     WHERE u.start_at >= ${CHARGED_FROM} AND u.start_at < ${CHARGED_UNTIL})`;
 }
 
-/** SQL: the row is what a line got of a pool in which readings count, those of others too. */
+/** SQL: the row is what a line got of a pool in which readings may count, those of others too. */
 const isShareOfPoolOf = (readings: readonly ReadingStart[]): RawBuilder<unknown> => sql`
   (starts_with(r.row ->> 'ref', ${POOLED}) AND EXISTS (
     SELECT FROM unnest(${readings.map(({ deploymentId }) => deploymentId)}::text[],
       ${readings.map(({ billingKind }) => billingKind)}::text[],
       ${readings.map(({ start }) => start)}::timestamptz[]) AS u(deployment_id, billing_kind, start_at)
-    JOIN plan_versions v ON v.plan_id = r.row ->> 'planId'
-      AND v.effective_from = (r.row ->> 'planEffectiveFrom')::timestamptz AND ${at(COMPUTED_AT, 'v')}
+    JOIN invoice_lines l ON l.line_id = r.line_id AND l.parent_line_id IS NULL AND ${at(COMPUTED_AT, 'l')}
+    JOIN subscription_plans own ON own.subscription_id = l.subscription_id AND ${at(COMPUTED_AT, 'own')}
+    JOIN plan_versions v ON v.plan_id = own.plan_id AND v.items @> '[{"pooled": true}]' AND ${at(COMPUTED_AT, 'v')}
     JOIN subscription_plans p ON p.plan_id = v.plan_id AND ${at(COMPUTED_AT, 'p')}
     JOIN subscriptions s ON s.subscription_id = p.subscription_id AND s.deployment_id = u.deployment_id
       AND ${at(COMPUTED_AT, 's')}
-    WHERE u.billing_kind = r.row ->> 'billingKind' AND u.start_at < ${CHARGED_UNTIL}
-      AND u.start_at + ${sql.raw(LONGEST_PERIOD)} >= ${CHARGED_UNTIL}
-      AND i.tenant_id IN (${sql.raw(relativesOf(holdersOf('u.deployment_id', 'i.computed_at'), 'i.computed_at'))})))`;
+    WHERE u.billing_kind = l.billing_kind AND u.start_at < l.period_end
+      AND u.start_at + ${sql.raw(LONGEST_PERIOD)} >= l.period_end
+      AND i.tenant_id IN (${sql.raw(relativesOf(holdersOf('= u.deployment_id', 'i.computed_at'), 'i.computed_at'))})))`;
 
 /** Rows of invoices that were computed at or after the position `since`, in order. */
 export async function readRowsOf(

@@ -33,10 +33,10 @@ export const relativesOf = (tenants: string, position: string): string => `
   UNION SELECT p.tenant_id FROM payers p JOIN paying ON p.payer_id = paying.tenant_id
     WHERE p.position_from <= ${position}`;
 
-/** SQL: the tenants that have or had a deployment, as known at a position. */
-export const holdersOf = (deployment: string, position: string): string =>
+/** SQL: the tenants that have or had deployments, as known at a position. `deployments`: `= …` or `IN (…)`. */
+export const holdersOf = (deployments: string, position: string): string =>
   'SELECT a.tenant_id FROM deployment_assignments a' +
-  ` WHERE a.deployment_id = ${deployment} AND a.position_from <= ${position}`;
+  ` WHERE a.deployment_id ${deployments} AND a.position_from <= ${position}`;
 
 declare module '#read-model/read-models' {
   interface ReadModels {

@@ -25,8 +25,11 @@ export const planVersions = defineTable({
 
 export type PlanVersionRow = RowOf<typeof planVersions>;
 
-/** SQL: how long after an instant the billing period that holds it ends at the latest. `v`: a version of the plan. */
-export const LONGEST_PERIOD = "CASE v.interval WHEN 'year' THEN interval '366 days' ELSE interval '31 days' END";
+/**
+ * SQL: how long after an instant the billing period that holds it ends at the latest. `v`: a version of the plan. Where
+ * clocks are put back, October has an hour more than 31 days.
+ */
+export const LONGEST_PERIOD = "CASE v.interval WHEN 'year' THEN interval '367 days' ELSE interval '32 days' END";
 
 declare module '#read-model/read-models' {
   interface ReadModels {

@@ -5,8 +5,12 @@ import { holdersOf, relativesOf } from '../payers/payers.table.js';
 import { LONGEST_PERIOD } from '../plans/plans.table.js';
 import { CLAIMED, claimedAt, INSERT, LINES, type Query } from './claimed-lines.js';
 
-/** Whose lines share included units: the holders of a deployment, or a tenant, with all of the same payer. */
-export type Pooled = { readonly from: Instant } & ({ readonly deploymentId: string } | { readonly tenantId: string });
+/**
+ * Whose lines share included units: the holders of a deployment or of the deployments on a plan, or a tenant, with all
+ * of the same payer.
+ */
+export type Pooled = { readonly from: Instant } & PooledBy;
+export type PooledBy = { readonly deploymentId: string } | { readonly planId: string } | { readonly tenantId: string };
 
 /** Items of the plans that `s` subscribes to, as `i`, which pool the kind of the line `l` or may be counted by it. */
 const pooledItemsOf = (position: string): string =>
@@ -18,16 +22,26 @@ const pooledItemsOf = (position: string): string =>
 /** The reason is on invoices of other tenants than the one whose facts changed: it says nothing of them. */
 export const POOL_CHANGED = 'the included units that are shared changed';
 
-export const pooledWith = ({ from, ...of }: Pooled): Query => ({
-  from:
-    `${LINES} WHERE l.period_end > $4::timestamptz` +
-    ` AND EXISTS (SELECT FROM ${pooledItemsOf('$1::bigint')})` +
-    ` AND l.tenant_id IN (${relativesOf(
-      'tenantId' in of ? 'SELECT $3::text AS tenant_id' : holdersOf('$3', '$1::bigint'),
-      '$1::bigint',
-    )}) AND ${CLAIMED}`,
-  values: ['tenantId' in of ? of.tenantId : of.deploymentId, from],
-});
+export function pooledWith({ from, ...of }: Pooled): Query {
+  const { tenants, id } = tenantsOf(of);
+  return {
+    from:
+      `${LINES} WHERE l.period_end > $4::timestamptz` +
+      ` AND EXISTS (SELECT FROM ${pooledItemsOf('$1::bigint')})` +
+      ` AND l.tenant_id IN (${relativesOf(tenants, '$1::bigint')}) AND ${CLAIMED}`,
+    values: [id, from],
+  };
+}
+
+/** A query of `tenant_id`, with an id as `$3`. */
+function tenantsOf(of: PooledBy): { readonly tenants: string; readonly id: string } {
+  if ('tenantId' in of) return { tenants: 'SELECT $3::text AS tenant_id', id: of.tenantId };
+  if ('deploymentId' in of) return { tenants: holdersOf('= $3', '$1::bigint'), id: of.deploymentId };
+  const onPlan =
+    'IN (SELECT s.deployment_id FROM subscription_plans p JOIN subscriptions s USING (subscription_id)' +
+    ' WHERE p.plan_id = $3 AND p.position_from <= $1::bigint)';
+  return { tenants: holdersOf(onPlan, '$1::bigint'), id: of.planId };
+}
 
 /** Where no plan was ever pooled, which is usual, usage reaches only its own lines. */
 export async function havePools(client: pg.ClientBase): Promise<boolean> {
@@ -57,7 +71,7 @@ export async function markUsageOfPools(client: pg.ClientBase, marked: readonly U
     `${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, '${POOL_CHANGED}', u.position` +
       ' FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])' +
       ' AS u(position, deployment_id, billing_kind, period_start)' +
-      ` CROSS JOIN LATERAL (${relativesOf(holdersOf('u.deployment_id', 'u.position'), 'u.position')}) r` +
+      ` CROSS JOIN LATERAL (${relativesOf(holdersOf('= u.deployment_id', 'u.position'), 'u.position')}) r` +
       ' JOIN invoice_lines l ON l.tenant_id = r.tenant_id AND l.parent_line_id IS NULL' +
       ' AND l.position_from < u.position AND (l.position_to IS NULL OR l.position_to >= u.position)' +
       ' AND l.period_end > u.period_start' +

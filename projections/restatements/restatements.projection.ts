@@ -6,7 +6,7 @@ import type { RateKey, ReadingKey } from '#domain/usage/usage';
 import { answer, type Answers } from '#read-model/projection';
 import { type Passing, projection } from '../flow.js';
 import { CLAIMED, claimedAt, INSERT, LINES, type Query } from './claimed-lines.js';
-import { havePools, POOL_CHANGED, markUsageOfPools, type Pooled, pooledWith } from './pooled-lines.js';
+import { havePools, POOL_CHANGED, markUsageOfPools, type Pooled, type PooledBy, pooledWith } from './pooled-lines.js';
 import { restatements } from './restatements.table.js';
 
 /**
@@ -43,30 +43,32 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
   PlanPublished: ({ data }) => ({
     reason: 'the plan was published',
     query: endingAfter(ON_PLAN, data.planId, data.effectiveFrom),
+    ...sharedBy({ planId: data.planId }, data.effectiveFrom),
   }),
   PlanPriceCorrected: ({ data }) => ({
     reason: data.reason,
     query: endingAfter(ON_PLAN, data.planId, data.effectiveFrom),
+    ...sharedBy({ planId: data.planId }, data.effectiveFrom),
   }),
   // A subscription that was withdrawn and starts again has its lines again.
   SubscriptionStarted: ({ data }) => ({
     reason: 'the subscription was started',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.from),
-    ...sharedBy(data, data.from),
+    ...sharedBy({ deploymentId: data.deploymentId }, data.from),
   }),
   SubscriptionPlanChanged: ({ data }) => ({
     reason: 'the plan was changed',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.at),
-    ...sharedBy(data, data.at),
+    ...sharedBy({ deploymentId: data.deploymentId }, data.at),
   }),
   OverridesSet: ({ data }) => ({
     reason: 'the overrides were set',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.effectiveFrom),
-    ...sharedBy(data, data.effectiveFrom),
+    ...sharedBy({ deploymentId: data.deploymentId }, data.effectiveFrom),
   }),
   OverridesCorrected: ({ data }) => ({
     ...corrected('l.subscription_id = $3', data.subscriptionId, data),
-    ...sharedBy(data, data.changedFrom),
+    ...sharedBy({ deploymentId: data.deploymentId }, data.changedFrom),
   }),
   CommitmentSet: ({ data }) => ({ reason: 'the commitment was set', query: committedOn(data.subscriptionId) }),
   CommitmentCorrected: ({ data }) => ({ reason: data.reason, query: committedOn(data.subscriptionId) }),
@@ -74,7 +76,7 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
   SubscriptionCancelled: ({ data }) => ({
     reason: 'the subscription was cancelled',
     query: endingAfter('l.subscription_id = $3', data.subscriptionId, data.at),
-    ...sharedBy(data, data.at),
+    ...sharedBy({ deploymentId: data.deploymentId }, data.at),
   }),
   TenantTaxSet: ({ data }) => ({
     reason: `the tax ${data.name} was set`,
@@ -94,13 +96,16 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
   }),
   DeploymentCorrected: ({ data }) => ({
     ...corrected('l.deployment_id = $3', data.deploymentId, data),
-    ...sharedBy(data, data.changedFrom),
+    ...sharedBy({ deploymentId: data.deploymentId }, data.changedFrom),
   }),
-  PlanCorrected: ({ data }) => corrected(ON_PLAN, data.planId, data),
+  PlanCorrected: ({ data }) => ({
+    ...corrected(ON_PLAN, data.planId, data),
+    ...sharedBy({ planId: data.planId }, data.changedFrom),
+  }),
   DeploymentAssigned: ({ data }) => ({
     reason: 'the deployment was assigned',
     query: endingAfter('l.deployment_id = $3', data.deploymentId, data.from),
-    ...sharedBy(data, data.from),
+    ...sharedBy({ deploymentId: data.deploymentId }, data.from),
   }),
   CouponGranted: ({ data }) => ({
     reason: data.reason ?? 'a coupon was granted',
@@ -115,21 +120,16 @@ const marks: Answers<Passing<'restatements'>, Mark> = {
   }),
 };
 
-/** Whoever may share included units with a deployment or tenant, from an instant. null: nothing changed. */
-const sharedBy = (
-  of: { readonly deploymentId: string } | { readonly tenantId: string },
-  from: Instant | null,
-): { readonly pooled?: Pooled } =>
-  from === null
-    ? {}
-    : { pooled: 'deploymentId' in of ? { deploymentId: of.deploymentId, from } : { tenantId: of.tenantId, from } };
+/** Whoever may share included units with them, from an instant. null: nothing changed. */
+const sharedBy = (of: PooledBy, from: Instant | null): { readonly pooled?: Pooled } =>
+  from === null ? {} : { pooled: { ...of, from } };
 
 /**
  * Every look-up is as of the position of its event, so that the size of batches makes no difference. Marks may be too
  * many: if nothing differs, invoicing books nothing. Marks that are missing would lose money.
  */
 export const restatementsProjection = projection('restatements', {
-  version: 11,
+  version: 12,
   tables: [restatements],
   async project(batch, client) {
     const first = await firstClaim(client);

@@ -119,6 +119,49 @@ describe('included units of a pool', () => {
     expect(JSON.stringify(corrected)).not.toContain('a pays for itself');
   });
 
+  it('are shared out anew where another plan changes what a line of the pool counts', async () => {
+    await test.apply(
+      plan('q', '0', [traffic({ pooled: undefined })]),
+      deployment('d-e', 'a'),
+      subscription('s-e', 'd-e', 'q'),
+      { command: 'change-plan', subscriptionId: 's-e', planId: 'p', at: T('2026-04-16') },
+    );
+    await use('e', '2026-04-10', '900');
+    await use('b', '2026-04-10', '2300');
+    // a leaves 1000, and its second subscription 100 of what it has had since the 1st: b needs 1300, and pays for 200.
+    expect(await rows('b', '2026-05-01')).toEqual([
+      'traffic_gb 04-01/05-01 charge -11.00',
+      'traffic_gb 04-01/05-01 charge 13.00',
+    ]);
+    // Without the item in q, the line begins on the 16th, and has used nothing since: 2000 are left.
+    await test.apply({
+      ...{ command: 'correct-plan', planId: 'q', effectiveFrom: T('2026-04-01'), reason: 'it never had traffic' },
+      items: [{ billingKind: 'traffic_gb', price: null }],
+    });
+    expect(await rows('b', '2026-05-02')).toEqual([
+      'traffic_gb 04-01/05-01 rebooked -13.00',
+      'traffic_gb 04-01/05-01 reversal 11.00',
+    ]);
+  });
+
+  it('are not shared at a price that was agreed with a subscription, if it may cost more for fewer units', async () => {
+    const corrected = (pooled: boolean) => ({
+      ...{ command: 'correct-plan', planId: 'p', effectiveFrom: T('2026-01-01'), reason: 'a typo' },
+      items: [{ billingKind: 'traffic_gb', pooled }],
+    });
+    await test.apply(
+      corrected(false),
+      {
+        ...{ command: 'set-overrides', subscriptionId: 's-b', tenantId: 'b', effectiveFrom: T('2026-04-01') },
+        items: [{ billingKind: 'traffic_gb', price: { model: 'volume', tiers: [{ upTo: null, unitAmount: '0.02' }] } }],
+      },
+      corrected(true),
+    );
+    await useUnequally();
+    // 300 × 0.02, whatever a leaves
+    expect(await rows('b', '2026-05-01')).toEqual(['traffic_gb 04-01/05-01 charge 6.00']);
+  });
+
   it('are shared no more where the plan says so', async () => {
     await useUnequally();
     expect(await rows('b', '2026-05-01')).toHaveLength(2);
@@ -136,8 +179,51 @@ describe('included units of a pool', () => {
     await use('b', '2026-04-20', '400');
     // 400 × 0.01 since; of all 700 beyond, 600 are left by a
     const bill = await billed(test, 'b', '2026-05-01');
-    expect(rowsOf(bill)).toEqual(['traffic_gb 04-16/05-01 charge -6.00', 'traffic_gb 04-16/05-01 charge 4.00']);
+    expect(rowsOf(bill)).toEqual(['traffic_gb 04-01/05-01 charge -6.00', 'traffic_gb 04-16/05-01 charge 4.00']);
     expect(bill?.subtotal).toBe('-2.00');
+  });
+
+  it('give tax and coupons back as they were charged', async () => {
+    await test.apply(
+      { ...{ command: 'set-tax', tenantId: 'b', name: 'VAT', ratePercent: '10', from: T('2026-04-01') } },
+      { ...{ command: 'set-tax', tenantId: 'b', name: 'VAT', ratePercent: '20', from: T('2026-04-16') } },
+      {
+        ...{ command: 'grant-coupon', creditId: 'k', tenantId: 'b', currency: 'USD', percent: '50' },
+        from: T('2026-04-16'),
+      },
+    );
+    await useUnequally();
+    await use('b', '2026-04-20', '400');
+    // 300 × 0.01 at 10 %, and 400 × 0.01 − 50 % at 20 %. Of a's 600, 300 are used before the 16th and 300 since.
+    const bill = await billed(test, 'b', '2026-05-01');
+    expect(
+      bill?.lines.flatMap(({ rows: of }) =>
+        of.map(({ net, taxRatePercent, tax }) => `${net} ${taxRatePercent} ${tax}`),
+      ),
+    ).toEqual(['3.00 10 0.30', '2.00 20 0.40', '-3.00 10 -0.30', '-1.50 20 -0.30']);
+  });
+
+  it('are those of all subscriptions of one tenant, over a year with clocks in Berlin', async () => {
+    const from = '2025-03-31T22:00:00Z';
+    await test.apply(
+      plan('y', '0', [traffic()], { interval: 'year', effectiveFrom: '2025-01-01T00:00:00Z' }),
+      tenant('z', { timeZone: 'Europe/Berlin' }),
+      ...['z1', 'z2'].flatMap((id) => [
+        deployment(`d-${id}`, 'z', { from }),
+        subscription(`s-${id}`, `d-${id}`, 'y', { from, anchor: from }),
+      ]),
+    );
+    await use('z1', '2026-03-31', '1500');
+    // The year ends on 31 March at 22:00 UTC. The other leaves all of its 1000.
+    expect(await rows('z', '2026-04-01')).toEqual([
+      'traffic_gb 03-31/03-31 charge -5.00',
+      'traffic_gb 03-31/03-31 charge 5.00',
+    ]);
+    await use('z2', '2025-04-01', '800');
+    expect(await rows('z', '2026-04-02')).toEqual([
+      'traffic_gb 03-31/03-31 rebooked -2.00',
+      'traffic_gb 03-31/03-31 reversal 5.00',
+    ]);
   });
 
   it('draw a commitment down with what is charged in the end', async () => {

@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '#domain/events';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { countsUsage, isCommitment, type LineDefinition, needsRates } from '#domain/lines/line';
-import { type SharedOut, sharedOut } from '#domain/lines/pool';
+import { sharedInstants, type SharedOut, sharedOut } from '#domain/lines/pool';
 import { drawnLines, scalarOf } from '#domain/lines/rate';
 import { readRef } from '#domain/prices/refs';
 import { isDomainError } from '#domain/schema';
@@ -139,9 +139,9 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
       ({ position, line }) => `${position} ${line.lineId}`,
       async ({ position, line }) => {
         const pool = line.pool ?? [];
-        const needs = pool.map((each) => ({ line: each, instants: [each.period.end] }));
+        const needs = pool.map((each) => ({ line: each, instants: sharedInstants(each) }));
         const usage = await loadUsage(core, position, needs);
-        const out = sharedOut(pool, (each) => scalarOf(usage(each)(each.period.end)));
+        const out = sharedOut(pool, (each, at) => scalarOf(usage(each)(at)));
         return shownPool(line, out, (tenantId) => isOwn(context, tenantId));
       },
     ),

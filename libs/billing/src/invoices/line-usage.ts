@@ -1,5 +1,6 @@
 import { DomainError, invalid } from '#domain/errors';
 import { isCommitment, type LineDefinition, needsRates } from '#domain/lines/line';
+import { sharedInstants } from '#domain/lines/pool';
 import { drawnCharges, drawnDown, usageInstants, type UsageUpTo } from '#domain/lines/rate';
 import { type Decimal, decimal, divide, integer, sum, ZERO } from '#domain/money/decimal';
 import type { CardUsage, Usage } from '#domain/prices/model';
@@ -59,14 +60,14 @@ export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt
   return usageOf;
 }
 
-/** The usage of the other lines of pools, each once. They are shared out when the period ends. */
+/** The usage of the other lines of pools, each once, which are shared out when the period ends. */
 function pooledNeeds(needs: readonly UsageNeedAt[]): UsageNeedAt[] {
   const found = new Map<string, UsageNeedAt>();
   for (const { line, instants, position } of needs) {
     const { end } = line.period;
     for (const other of (instants.includes(end) ? line.pool : undefined) ?? [])
       if (other.lineId !== line.lineId)
-        found.set(keyOfNeed({ line: other, position }), { line: other, position, instants: [end] });
+        found.set(keyOfNeed({ line: other, position }), { line: other, position, instants: sharedInstants(other) });
   }
   return [...found.values()];
 }

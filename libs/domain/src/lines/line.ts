@@ -4,7 +4,15 @@ import { invalid } from '../errors.js';
 import type { Decimal } from '../money/decimal.js';
 import { decimal, divide, integer, text } from '../money/decimal.js';
 import { moneyText, scaleOf } from '../money/money.js';
-import { BASE_FEE, itemKey, planAt, type Aggregation, type PlanItem, type PlanVersion } from '../plans/plan.js';
+import {
+  BASE_FEE,
+  isPooled,
+  itemKey,
+  planAt,
+  type Aggregation,
+  type PlanItem,
+  type PlanVersion,
+} from '../plans/plan.js';
 import type { BilledWhen } from '../prices/model.js';
 import { flatPrice, isFlat } from '../prices/flat.js';
 import { billedWhen, isPerPeriod, needsRates as priceNeedsRates } from '../prices/price.js';
@@ -341,7 +349,7 @@ function itemSegments({ segments }: Draft, charged: Period, billingPeriod: Perio
     return {
       ...segmentOf(piece, version, terms),
       ...(whole === undefined ? {} : { minimum: { whole, charged } }),
-      ...(item.pooled === true ? { pooled: true as const } : {}),
+      ...(isPooled(item) ? { pooled: true as const } : {}),
     };
   });
   // A plan version that leaves an item unchanged adds no segment.

@@ -5,10 +5,10 @@ import { checkedOn } from '../../../../test/support/properties.js';
 import { type Decimal, decimal, min, sum, text, ZERO } from '../money/decimal.js';
 import type { PlanItem } from '../plans/plan.js';
 import { printRow } from '../rating/row.js';
-import { lastInstantBefore } from '../time/instant.js';
-import { type LineDefinition, linesOf } from './line.js';
+import { type Instant, isBefore, lastInstantBefore } from '../time/instant.js';
+import { type LineDefinition, type LineSegment, linesOf } from './line.js';
 import { sharedOut, withPools } from './pool.js';
-import { type LineRating, rateLine } from './rate.js';
+import { chargesOf, type LineRating, rateLine } from './rate.js';
 
 const pooled = (more: Partial<PlanItem> = {}): PlanItem =>
   item('traffic', { model: 'unit', unitAmount: '0.01' }, { included: '100', pooled: true, ...more });
@@ -48,13 +48,52 @@ function ratedIn(of: readonly { readonly line: LineDefinition; readonly used: st
     { partId: 'P1', period: { start: T('01'), end: T('16') } },
     { partId: 'P2', period: { start: T('16'), end: MAY } },
   ];
-  return rateLine(own, parts, (_, line = own) => usedBy.get(line.lineId) ?? fail(), 'USD');
+  return rateLine(own, chargesOf(own, parts, []), (_, line = own) => usedBy.get(line.lineId) ?? fail(), 'USD');
 }
 const fail = (): never => {
   throw new Error('it is not in the pool');
 };
 
-/** Of each part: `tier-2 −3 × 0.01 = −0.03`. */
+/** A stretch of April with terms of its own, and what is used in it. */
+interface Stretch {
+  readonly until: Instant;
+  readonly used: string;
+  readonly unitAmount: string;
+  readonly included: string;
+  readonly pooled: boolean;
+}
+
+/** b, with other terms and usage in each stretch, beside a, which leaves some units. `alone`: without the share. */
+function ratedOver(
+  left: string,
+  stretches: readonly Stretch[],
+): { readonly rating: LineRating; readonly alone: LineRating; readonly share: Decimal } {
+  const [a, b] = poolOf([
+    { tenantId: 'a', used: '0', item: pooled({ included: left }) },
+    { tenantId: 'b', used: '0' },
+  ]).map(({ line: { pool: _, ...line } }) => line);
+  if (a === undefined || b === undefined) return fail();
+  const segments = stretches.map(({ until, unitAmount, included, pooled: isPooled }, index): LineSegment => ({
+    ...{ period: { start: stretches[index - 1]?.until ?? T('01'), end: until }, planId: 'p1' },
+    ...{ planEffectiveFrom: T('01'), terms: { price: { model: 'unit', unitAmount }, included } },
+    ...(isPooled ? { pooled: true as const } : {}),
+  }));
+  const lines = [a, { ...b, segments }];
+  const [, line] = withPools(lines, lines, () => 'holding');
+  if (line === undefined) return fail();
+  const usedBy = (at: Instant, of = line): Decimal =>
+    of.tenantId === 'a'
+      ? ZERO
+      : sum(stretches.filter(({ until }) => !isBefore(at, until)).map(({ used }) => decimal(used)));
+  const { pool, ...unpooled } = line;
+  const rated = (of: LineDefinition): LineRating =>
+    rateLine(of, chargesOf(of, [{ partId: 'P', period: of.period }], []), usedBy, 'USD');
+  const { members } = sharedOut(pool ?? [], (of, at) => usedBy(at, of));
+  const share = members.find((each) => each.line.tenantId === 'b')?.share ?? ZERO;
+  return { rating: rated(line), alone: rated(unpooled), share };
+}
+
+/** Of each charge, and last of the share: `tier-2 −3 × 0.01 = −0.03`. */
 const shown = (rating: LineRating): string[][] =>
   'quarantined' in rating
     ? fail()
@@ -74,8 +113,8 @@ describe('the share of a pool', () => {
       { tenantId: 'a', used: '40' },
       { tenantId: 'b', used: '150' },
     ]);
-    expect(shown(ratedIn(pool, 0))).toEqual([[], []]);
-    expect(shown(ratedIn(pool, 1))).toEqual([['usage 50 × 0.01 = 0.50'], ['pooled-usage -50 × 0.01 = -0.50']]);
+    expect(shown(ratedIn(pool, 0))).toEqual([[], [], []]);
+    expect(shown(ratedIn(pool, 1))).toEqual([['usage 50 × 0.01 = 0.50'], [], ['pooled-usage -50 × 0.01 = -0.50']]);
   });
 
   it('comes off the last tiers, and a minimum commitment is what is left to it', () => {
@@ -91,7 +130,38 @@ describe('the share of a pool', () => {
     // Alone 50 are billed: 30 × 0.10 + 20 × 0.01 = 3.20. With 40 of a: 10 × 0.10 = 1.00, and 4.00 lack to 5.00.
     expect(shown(ratedIn(pool, 1))).toEqual([
       ['tier-1 30 × 0.10 = 3.00', 'tier-2 20 × 0.01 = 0.20'],
+      [],
       ['pooled-tier-1 -20 × 0.10 = -2.00', 'pooled-tier-2 -20 × 0.01 = -0.20', 'minimum-commitment 1 × 4.00 = 4.00'],
+    ]);
+  });
+
+  it('is used from the first usage on that is billed, whatever changes within the period', () => {
+    const stretch = (until: Instant, used: string, unitAmount: string, more: Partial<Stretch> = {}): Stretch => ({
+      ...{ until, used, unitAmount, included: '100', pooled: true, ...more },
+    });
+    // b uses 150 until the 16th and 30 since; a leaves 60 of its 100.
+    // Another price from the 16th on: of 50 + 30 in excess, the first 50 at 0.01 and 10 at 0.02 are taken off.
+    expect(shown(ratedOver('60', [stretch(T('16'), '150', '0.01'), stretch(MAY, '30', '0.02')]).rating)).toEqual([
+      ['usage 50 × 0.01 = 0.50'],
+      ['usage 30 × 0.02 = 0.60'],
+      ['pooled-usage -50 × 0.01 = -0.50'],
+      ['pooled-usage -10 × 0.02 = -0.20'],
+    ]);
+    // Pooled from the 16th on: the 50 before are charged, the 30 since are in excess.
+    const later = [stretch(T('16'), '150', '0.01', { pooled: false }), stretch(MAY, '30', '0.02')];
+    expect(shown(ratedOver('60', later).rating)).toEqual([
+      ['usage 50 × 0.01 = 0.50'],
+      ['usage 30 × 0.02 = 0.60'],
+      [],
+      ['pooled-usage -30 × 0.02 = -0.60'],
+    ]);
+    // 120 included until the 16th, then 100: 30 + 30 in excess, and all 60 are taken off.
+    const fewer = [stretch(T('16'), '150', '0.01', { included: '120' }), stretch(MAY, '30', '0.02')];
+    expect(shown(ratedOver('60', fewer).rating)).toEqual([
+      ['usage 30 × 0.01 = 0.30'],
+      ['usage 30 × 0.02 = 0.60'],
+      ['pooled-usage -30 × 0.01 = -0.30'],
+      ['pooled-usage -30 × 0.02 = -0.60'],
     ]);
   });
 
@@ -136,6 +206,24 @@ describe('the share of a pool', () => {
       }),
     }));
 
+  it('takes as many units off as it has, whatever is included and used in each part of the period', () => {
+    const third = fc.record({ used: fc.nat({ max: 200 }), included: fc.nat({ max: 200 }), pooled: fc.boolean() });
+    fc.assert(
+      fc.property(third, third, third, fc.nat({ max: 300 }), (first, second, last, left) => {
+        const { rating, alone, share } = ratedOver(
+          String(left),
+          [first, second, { ...last, pooled: true }].map(({ used, included, pooled: isPooled }, index) => ({
+            ...{ until: [T('11'), T('21'), MAY][index] ?? MAY, used: String(used), unitAmount: '1' },
+            ...{ included: String(included), pooled: isPooled },
+          })),
+        );
+        // At 1.00 a unit, what the share takes off is its units.
+        expect(text(netOf(alone).minus(netOf(rating)))).toBe(text(share));
+      }),
+      checkedOn(200),
+    );
+  });
+
   it('comes to what is unused, or to what is in excess, and never to more than an excess', () => {
     fc.assert(
       fc.property(members, (of) => {
@@ -143,7 +231,7 @@ describe('the share of a pool', () => {
         const used = new Map(pool.map(({ line, used: quantityOf }) => [line.lineId, decimal(quantityOf)]));
         const all = sharedOut(pool[0]?.line.pool ?? [], ({ lineId }) => used.get(lineId) ?? ZERO);
         expect(text(sum(all.members.map(({ share }) => share)))).toBe(text(min(all.unused, all.excess)));
-        for (const { share, billed } of all.members) expect(share.gte(ZERO) && share.lte(billed)).toBe(true);
+        for (const { share, excess } of all.members) expect(share.gte(ZERO) && share.lte(excess)).toBe(true);
       }),
       checkedOn(100),
     );

@@ -1,10 +1,11 @@
-import { type Decimal, decimal, decimals, sum, text, ZERO } from '../money/decimal.js';
+import { type Decimal, decimals, max, min, sum, ZERO } from '../money/decimal.js';
 import { allocate } from '../money/money.js';
 import { MINIMUM_COMMITMENT, pooledRef } from '../prices/refs.js';
-import { type AllowanceUse, allowanceUse } from '../rating/billable.js';
+import { type AllowanceUse, allowanceUse, billable } from '../rating/billable.js';
 import type { RatedRow } from '../rating/row.js';
 import { subtract } from '../rating/subtract.js';
-import type { LineDefinition } from './line.js';
+import type { Instant } from '../time/instant.js';
+import type { LineDefinition, LineSegment } from './line.js';
 
 /**
  * A pool: the lines of one plan item over one billing period, of all subscriptions that one payer pays for when the
@@ -45,9 +46,14 @@ export function withPools(
   );
 }
 
+/** The usage of a line from its start up to an instant, as one quantity. */
+export type QuantityUpTo = (line: LineDefinition, at: Instant) => Decimal;
+
 /** What a line of a pool uses, in converted units. */
 interface PoolMember extends AllowanceUse {
   readonly line: LineDefinition;
+  /** What is billed of it where its included units are pooled. */
+  readonly excess: Decimal;
   /** What it gets of the others' unused units. */
   readonly share: Decimal;
 }
@@ -58,24 +64,23 @@ export interface SharedOut {
   readonly included: Decimal;
   readonly used: Decimal;
   readonly unused: Decimal;
-  /** What the members use beyond their own included units. */
   readonly excess: Decimal;
 }
 
 /**
  * All of the excess if the unused units suffice, else a share of these in proportion to the excess of each, exact to
- * the last decimal of the quantities, by largest remainder (ties by line id). `usageOf`: the usage of a line when the
- * period ends.
+ * the last decimal of the quantities, by largest remainder (ties by line id).
  */
-export function sharedOut(pool: readonly LineDefinition[], usageOf: (line: LineDefinition) => Decimal): SharedOut {
+export function sharedOut(pool: readonly LineDefinition[], quantityUpTo: QuantityUpTo): SharedOut {
   const uses = pool.map((line) => ({
     line,
-    ...allowanceUse(line.segments.at(-1)?.terms ?? noTerms(line), usageOf(line)),
+    ...allowanceUse(line.segments.at(-1)?.terms ?? noTerms(line), quantityUpTo(line, line.period.end)),
+    excess: excessOf(line, quantityUpTo),
   }));
-  const billed = uses.map((use) => use.billed);
-  const [unused, excess] = [sum(uses.map((use) => use.unused)), sum(billed)];
-  const scale = Math.max(...[...billed, unused].map(decimals));
-  const shares = excess.lte(unused) ? billed : allocate(unused, billed, scale);
+  const excesses = uses.map((use) => use.excess);
+  const [unused, excess] = [sum(uses.map((use) => use.unused)), sum(excesses)];
+  const scale = Math.max(...[...excesses, unused].map(decimals));
+  const shares = excess.lte(unused) ? excesses : allocate(unused, excesses, scale);
   return {
     ...{ included: sum(uses.map((use) => use.included)), used: sum(uses.map((use) => use.used)), unused, excess },
     members: uses.map((use, index) => ({ ...use, share: shares[index] ?? ZERO })),
@@ -86,39 +91,80 @@ const noTerms = ({ lineId }: LineDefinition): never => {
   throw new Error(`line ${lineId} has no segment`);
 };
 
+const isShared = ({ pooled }: LineSegment): boolean => pooled === true;
+
+/** What is billed from the start to the end of each pooled segment. Before a plan is pooled, nothing is shared. */
+function excessOf(line: LineDefinition, quantityUpTo: QuantityUpTo): Decimal {
+  const billed = line.segments.filter(isShared).map((segment) => {
+    const { start, end } = billedOver(line, segment, quantityUpTo);
+    return end.minus(start);
+  });
+  return max(sum(billed), ZERO);
+}
+
+/** The instants up to which the usage of a line of a pool must be known to share its units out. */
+export const sharedInstants = ({ segments, period }: LineDefinition): Instant[] => {
+  const starts = segments.filter(isShared).map((segment) => segment.period.start);
+  return [...starts.filter((start) => start !== period.start), period.end];
+};
+
+/** What is billed from the line's start up to the start and the end of a segment, both by the segment's terms. */
+function billedOver(
+  line: LineDefinition,
+  { terms, period: { start, end } }: LineSegment,
+  quantityUpTo: QuantityUpTo,
+): { readonly start: Decimal; readonly end: Decimal } {
+  return {
+    start: start === line.period.start ? ZERO : billable(terms, quantityUpTo(line, start)),
+    end: billable(terms, quantityUpTo(line, end)),
+  };
+}
+
 /** The share of one line. 0: it needs none, or there is no pool. */
-export const shareOf = ({ lineId, pool }: LineDefinition, usageOf: (line: LineDefinition) => Decimal): Decimal =>
+export const shareOf = ({ lineId, pool }: LineDefinition, quantityUpTo: QuantityUpTo): Decimal =>
   pool === undefined
     ? ZERO
-    : (sharedOut(pool, usageOf).members.find(({ line }) => line.lineId === lineId)?.share ?? ZERO);
+    : (sharedOut(pool, quantityUpTo).members.find(({ line }) => line.lineId === lineId)?.share ?? ZERO);
 
-/** A line whose included units are greater by its share, wherever in its period they are pooled. */
-export const withShare = (line: LineDefinition, share: Decimal): LineDefinition => ({
-  ...line,
-  segments: line.segments.map((segment) =>
-    segment.pooled === true
-      ? {
-          ...segment,
-          terms: { ...segment.terms, included: text(decimal(segment.terms.included ?? '0').plus(share)) },
-        }
-      : segment,
-  ),
-});
+/** By how much a share raises the included units of a segment. */
+export interface Raised {
+  /** At its start. */
+  readonly before: Decimal;
+  /** At a usage within it, from the line's start. */
+  readonly upTo: (used: Decimal) => Decimal;
+}
+
+const NOT_RAISED: Raised = { before: ZERO, upTo: () => ZERO };
 
 /**
- * The rows of the last part: its own, then what the share takes off the whole line, and the minimum commitment of what
- * is left. `alone` and `shared`: the rows of all parts without the share and with it.
+ * Of each segment. A share is used as included units are, from the first usage on that would be billed. So all of it
+ * has an effect, also where a segment has other included units than the one before.
  */
-export function lastRows(
+export function raisedBy(line: LineDefinition, share: Decimal, quantityUpTo: QuantityUpTo): Raised[] {
+  let left = share;
+  return line.segments.map((segment) => {
+    if (!isShared(segment)) return NOT_RAISED;
+    const { start, end } = billedOver(line, segment, quantityUpTo);
+    const [before, most] = [min(start, share.minus(left)), left];
+    const raisedAt = (billed: Decimal): Decimal => min(billed, before.plus(min(most, max(billed.minus(start), ZERO))));
+    left = left.minus(raisedAt(end).minus(before));
+    return { before, upTo: (used) => raisedAt(billable(segment.terms, used)) };
+  });
+}
+
+const isMinimum = ({ ref }: RatedRow): boolean => ref === MINIMUM_COMMITMENT;
+
+export const withoutMinimum = (rows: readonly RatedRow[]): RatedRow[] => rows.filter((row) => !isMinimum(row));
+
+/** What a share takes off each charge, and the minimum commitment of what is left. `alone`: the same without it. */
+export const takenOff = (
   alone: readonly (readonly RatedRow[])[],
   shared: readonly (readonly RatedRow[])[],
-): readonly RatedRow[] {
-  const isMinimum = ({ ref }: RatedRow): boolean => ref === MINIMUM_COMMITMENT;
-  const usage = (rows: readonly RatedRow[]): RatedRow[] => rows.filter((row) => !isMinimum(row));
-  const taken = subtract(usage(shared.flat()), usage(alone.flat()));
-  return [
-    ...usage(alone.at(-1) ?? []),
-    ...taken.map((row) => ({ ...row, ref: pooledRef(row.ref) })),
-    ...shared.flat().filter(isMinimum),
-  ];
-}
+): RatedRow[][] =>
+  shared.map((rows, index) => [
+    ...subtract(withoutMinimum(rows), withoutMinimum(alone[index] ?? [])).map((row) => ({
+      ...row,
+      ref: pooledRef(row.ref),
+    })),
+    ...rows.filter(isMinimum),
+  ]);

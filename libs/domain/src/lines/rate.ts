@@ -10,7 +10,7 @@ import { netOf, type RatedRow } from '../rating/row.js';
 import { add } from '../rating/subtract.js';
 import { compareInstants, earlier, type Instant, isBefore, lastInstantBefore } from '../time/instant.js';
 import { cutAt, intersection, type Period } from '../time/period.js';
-import { lastRows, shareOf, withShare } from './pool.js';
+import { type QuantityUpTo, raisedBy, shareOf, takenOff, withoutMinimum } from './pool.js';
 import { billedHow, feeTerms, isBaseFee, isCommitment, isGrowing, type LineDefinition, needsRates } from './line.js';
 
 /** A part of a line, as recorded in the line's stream. A line without cuts is one part with the line's own id. */
@@ -29,14 +29,26 @@ export interface Charge extends Part {
   readonly at: Instant;
   /** What it is for: its own period, or all of the line's where it is due at the end of that. */
   readonly chargePeriod: Period;
+  /** Whether it is what the share of a pool takes off the line over its period. Then it is on the last part. */
+  readonly isShare?: true;
 }
+
+type Rateable = Part & Pick<Charge, 'isShare'>;
 
 /**
  * The charges of a line's parts. `changes`: the instants at which a tax or a coupon of the line begins or ends. A fee
  * in advance has what is in force at its start; what is due at the period's end has what is in force at its last
- * instant.
+ * instant. What the share of a pool takes off has what was in force where it was charged.
  */
 export function chargesOf(line: LineDefinition, parts: readonly Part[], changes: readonly Instant[]): Charge[] {
+  const own = ownCharges(line, parts, changes);
+  const last = parts.at(-1);
+  if (line.pool === undefined || last === undefined || !isFinal(line, parts)) return own;
+  const whole = { ...last, period: line.period };
+  return [...own, ...ownCharges(line, [whole], changes).map((charge) => ({ ...charge, isShare: true as const }))];
+}
+
+function ownCharges(line: LineDefinition, parts: readonly Part[], changes: readonly Instant[]): Charge[] {
   switch (billedHow(line)) {
     case 'in_advance':
       return parts.map((part) => ({ ...part, at: line.period.start, chargePeriod: wholePeriodOf(line, part) }));
@@ -101,7 +113,7 @@ export function usageInstants(line: LineDefinition, parts: readonly Part[]): Ins
  */
 export function rateLine(
   line: LineDefinition,
-  parts: readonly Part[],
+  parts: readonly Rateable[],
   usageUpTo: UsageUpTo,
   currency: string,
 ): LineRating {
@@ -119,7 +131,7 @@ export function rateLine(
   }
 }
 
-function rowsOf(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
+function rowsOf(line: LineDefinition, parts: readonly Rateable[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
   if (isBaseFee(line)) return baseFeeRows(line, parts);
   return isCommitment(line) ? trueUpRows(line, parts, usageUpTo) : usageRows(line, parts, usageUpTo);
 }
@@ -154,27 +166,46 @@ const isFinal = (line: LineDefinition, parts: readonly Part[]): boolean => {
   return last !== undefined && !isBefore(last.period.end, line.period.end);
 };
 
-/** When the period ends, the last part takes the share of a pool off what the whole line comes to. */
-function usageRows(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
-  const alone = rowsAlone(line, parts, usageUpTo);
-  if (line.pool === undefined || !isFinal(line, parts)) return alone;
-  const share = shareOf(line, (of) => scalarOf(usageUpTo(of.period.end, of)));
-  if (share.eq(ZERO)) return alone;
-  return [...alone.slice(0, -1), lastRows(alone, rowsAlone(withShare(line, share), parts, usageUpTo))];
+/** When the period ends, the share of a pool is taken off what the whole line comes to. */
+function usageRows(line: LineDefinition, parts: readonly Rateable[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
+  const [shares, own] = [parts.filter(({ isShare }) => isShare), parts.filter(({ isShare }) => isShare !== true)];
+  const alone = rowsWithShare(line, own, usageUpTo, ZERO);
+  if (shares.length === 0) return alone;
+  const share = shareOf(line, quantitiesOf(usageUpTo));
+  if (share.eq(ZERO)) return [...alone, ...shares.map(() => [])];
+  const shared = rowsWithShare(line, shares, usageUpTo, share);
+  return [...alone.map(withoutMinimum), ...takenOff(rowsWithShare(line, shares, usageUpTo, ZERO), shared)];
 }
 
-function rowsAlone(line: LineDefinition, parts: readonly Part[], usageUpTo: UsageUpTo): (readonly RatedRow[])[] {
+const quantitiesOf =
+  (usageUpTo: UsageUpTo): QuantityUpTo =>
+  (line, at) =>
+    scalarOf(usageUpTo(at, line));
+
+/** `share`: units of others that are included beside the line's own. */
+function rowsWithShare(
+  line: LineDefinition,
+  parts: readonly Part[],
+  usageUpTo: UsageUpTo,
+  share: Decimal,
+): (readonly RatedRow[])[] {
   const usageAt = (at: Instant): Usage =>
     compareInstants(at, line.period.start) <= 0 ? nothingUsed(line) : usageUpTo(at);
+  const bySegment = share.eq(ZERO) ? [] : raisedBy(line, share, quantitiesOf(usageUpTo));
   const cut = pieces(line, parts);
   const segments = line.segments.flatMap((segment, index): Segment[] => {
+    const raised = bySegment[index];
     const within = cut.filter((piece) => piece.segment === index);
     if (within.length === 0) return [];
     return [
       {
         terms: segment.terms,
         usedBefore: index === 0 ? null : usageAt(segment.period.start),
-        pieces: within.map(({ part, period }) => ({ part, cumulative: usageAt(period.end) })),
+        sharedBefore: raised?.before,
+        pieces: within.map(({ part, period }) => {
+          const cumulative = usageAt(period.end);
+          return { part, cumulative, shared: raised?.upTo(scalarOf(cumulative)) };
+        }),
         billedAtPeriodEnd: !isGrowing(line),
       },
     ];

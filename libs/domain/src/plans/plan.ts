@@ -258,9 +258,15 @@ function guardAggregation(price: PlanItem['price'], aggregation: Aggregation, wh
   throw invalid('rate_card_aggregation', `${what}: ${fault}`, [{ field, message: fault }]);
 }
 
-/** With fewer units, a volume price may come to more. */
+/** With fewer units, a volume price may come to more. A reading without a rate would stop the invoices of others. */
+const isPoolable = (price: PlanItem['price']): boolean => !needsRates(price) && billedWhen(price) === 'progressively';
+
+/** Whether an item shares its included units. Overrides may have given it other terms before its plan was pooled. */
+export const isPooled = ({ pooled, included, price }: PlanItem): boolean =>
+  pooled === true && included !== undefined && isPoolable(price);
+
 function guardPooledPrice(price: PlanItem['price'], { pooled }: PlanItem, what: string, field: string): void {
-  if (pooled !== true || (!needsRates(price) && billedWhen(price) === 'progressively')) return;
+  if (pooled !== true || isPoolable(price)) return;
   const fault = `included units can't be pooled at a ${price.model} price: give another price, or do not pool them`;
   throw invalid('price_not_pooled', `${what}: ${fault}`, [{ field, message: fault }]);
 }

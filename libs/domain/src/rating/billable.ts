@@ -30,19 +30,17 @@ export function billable(terms: ItemTerms, used: Usage): Usage {
   return byRate(used).map((row) => ({ ...row, quantity: beyondAllowance(converted(row.quantity)) }));
 }
 
-/** What a quantity leaves of the included units, and what of it is billed: in converted units. */
+/** What a quantity leaves of the included units, in converted units. */
 export interface AllowanceUse {
   readonly included: Decimal;
   readonly used: Decimal;
   readonly unused: Decimal;
-  readonly billed: Decimal;
 }
 
-/** Errors: `wrong_kind_of_usage` for a price that needs usage by rate. */
 export function allowanceUse(terms: ItemTerms, quantity: Decimal): AllowanceUse {
   const included = decimal(terms.included ?? '0', 'included');
   const used = convert(max(quantity, ZERO), terms.unitConversion);
-  return { included, used, unused: max(included.minus(used), ZERO), billed: billable(terms, quantity) };
+  return { included, used, unused: max(included.minus(used), ZERO) };
 }
 
 export const isCardUsage = (used: Usage): used is Exclude<Usage, Decimal> => Array.isArray(used);

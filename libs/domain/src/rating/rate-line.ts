@@ -1,5 +1,5 @@
 import { invalid } from '../errors.js';
-import type { Decimal } from '../money/decimal.js';
+import { type Decimal, decimal, text, ZERO } from '../money/decimal.js';
 import { scaleOf } from '../money/money.js';
 import type { Usage } from '../prices/model.js';
 import { billedWhen } from '../prices/price.js';
@@ -14,6 +14,8 @@ import { guardCommitments, type ItemTerms } from './terms.js';
 export interface Piece {
   readonly part: number;
   readonly cumulative: Usage;
+  /** Units of others that are included up to there, in converted units. Absent: none. */
+  readonly shared?: Decimal | undefined;
 }
 
 /** A segment of the period under one version of the terms, cut into pieces that tile it. */
@@ -23,6 +25,8 @@ export interface Segment {
    * The usage from the period's start to the start of this segment, measured by these terms; null at the line's start.
    */
   readonly usedBefore: Usage | null;
+  /** The same of units of others that are included. */
+  readonly sharedBefore?: Decimal | undefined;
   readonly pieces: readonly Piece[];
   /** True if the quantity is known only at the end (average, minimum, latest): then nothing is billed before. */
   readonly billedAtPeriodEnd?: boolean;
@@ -67,26 +71,31 @@ export function ratedParts({ currency, segments, final }: LineUsage): RatedPart[
   guardSegments(segments, currency);
   const booking = new Booking();
   const atPeriodEnd: RatedRow[][] = [];
-  for (const { terms, usedBefore, pieces, billedAtPeriodEnd } of segments) {
-    const before = usedBefore === null ? [] : cumulativeRows(terms, usedBefore, scale);
-    const sinceStart = (used: Usage): RatedRow[] => subtract(cumulativeRows(terms, used, scale), before);
+  for (const { terms, usedBefore, sharedBefore, pieces, billedAtPeriodEnd } of segments) {
+    const before = usedBefore === null ? [] : cumulativeRows(including(terms, sharedBefore), usedBefore, scale);
+    const sinceStart = ({ cumulative, shared }: Piece): RatedRow[] =>
+      subtract(cumulativeRows(including(terms, shared), cumulative, scale), before);
     if (billedAtPeriodEnd === true || billedWhen(terms.price) === 'at_period_end') {
       for (const { part } of pieces) booking.book(part, []);
       const last = pieces.at(-1);
-      if (last !== undefined) atPeriodEnd.push(sinceStart(last.cumulative));
+      if (last !== undefined) atPeriodEnd.push(sinceStart(last));
       continue;
     }
     const room = headroom(terms, booking.net, currency);
     let atPieceStart: RatedRow[] = [];
-    for (const { part, cumulative } of pieces) {
-      const atPieceEnd = capped(sinceStart(cumulative), room);
-      booking.book(part, subtract(atPieceEnd, atPieceStart));
+    for (const piece of pieces) {
+      const atPieceEnd = capped(sinceStart(piece), room);
+      booking.book(piece.part, subtract(atPieceEnd, atPieceStart));
       atPieceStart = atPieceEnd;
     }
   }
   if (final) bookPeriodEnd(booking, atPeriodEnd, segments, currency);
   return booking.parts();
 }
+
+/** Terms whose included units are raised by units of others. */
+const including = (terms: ItemTerms, shared: Decimal = ZERO): ItemTerms =>
+  shared.eq(ZERO) ? terms : { ...terms, included: text(decimal(terms.included ?? '0').plus(shared)) };
 
 /** Books amounts due at the period's end last, so that the commitments in force then apply to them. */
 function bookPeriodEnd(
