@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { NO_STREAM } from '#event-store/port';
 import { ADMIN, testLedger, type TestLedger } from '../../../../test/support/ledger.js';
@@ -36,6 +37,30 @@ describe('a command whose events need several appends', () => {
       ),
     });
     expect(await test.core.log.revisionOf(STREAM)).toBe(NO_STREAM);
+  });
+
+  it('says what to do where it lists more invoices than one event holds', async () => {
+    const call = {
+      ...{ caller: ADMIN, name: 'issue-consolidated-invoice', key: 'k', bodyHash: '', occurredAt: null },
+      ...{ isKeyed: false, idempotencyKey: null, basedOn: null, fields: {} },
+    };
+    const invoiceId = randomUUID();
+    // Each has {"invoiceId":"…","tenantId":"lab"} and a comma, 70 bytes: 14,000 have 980,000.
+    const data = {
+      ...{ consolidatedInvoiceId: invoiceId, payerId: 'holding', currency: 'USD', issuedAt: ADMIN.now },
+      invoices: Array.from({ length: 14_000 }, () => ({ invoiceId, tenantId: 'lab' })),
+      ...{ subtotal: '1', tax: '0', total: '1', detailsRef: invoiceId, detailsHash: '' },
+    };
+    await expect(
+      test.core.book.appendAll('consolidated-holding-USD', NO_STREAM, call, [
+        { type: 'ConsolidatedInvoiceIssued', data },
+      ]),
+    ).rejects.toMatchObject({
+      code: 'event_too_large',
+      message: expect.stringMatching(
+        /^The command would record 98\d{4} bytes in one event, .+ Consolidate fewer .+: name them in invoiceIds\.$/,
+      ),
+    });
   });
 
   it('records all of them, and its key with the last append', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerEvent, EventMetadata, RecordedEvent } from '#domain/events';
-import { conflict, type DomainError, invalid } from '#domain/errors';
+import { conflict, type DomainError } from '#domain/errors';
 import { derivedId } from '#domain/derived-id';
 import { PROJECTIONS_STREAM } from '#domain/operations/skip';
 import { EventCodec, type WrittenEvent } from '#event-store/codec';
@@ -12,7 +12,6 @@ import {
   type NewEvent,
   NO_STREAM,
   type StoredEvent,
-  StreamDeleted,
   UnknownOutcome,
   WrongExpectedRevision,
 } from '#event-store/port';
@@ -21,6 +20,7 @@ import { ifReadable } from '#read-model/readable';
 import { skippedPositions } from '#read-model/skips';
 import { type CommandCall, type CommandDone, sha256 } from '../command.js';
 import { isCorrected, noticed, noticeOf, UNCHANGED, wouldChange } from './notices.js';
+import { refusalOf } from './refusals.js';
 import type { Tail } from './tail.js';
 import { notWithdrawn, withdraws } from './withdrawals.js';
 
@@ -269,7 +269,7 @@ export class EventBook {
         const appended = await this.tracked(this.log.append(stream, revision, named), named.length);
         return { ...appended, id: named.at(-1)?.id ?? '' };
       } catch (error) {
-        if (!(error instanceof UnknownOutcome) || attempt === 5) throw refusalOf(error);
+        if (!(error instanceof UnknownOutcome) || attempt === 5) throw refusalOf(error, named);
         await delay(50 * 2 ** attempt);
       }
     }
@@ -299,23 +299,6 @@ export type AppendedEvent = LedgerEvent | WrittenEvent;
 
 /** An event whose id is not derived yet. */
 type Unnamed = Omit<NewEvent, 'id'>;
-
-/** What no later attempt can change is a refusal of the command. */
-function refusalOf(error: unknown): unknown {
-  if (error instanceof AppendTooLarge)
-    return invalid(
-      'event_too_large',
-      `The command would record ${error.bytes} bytes in one event, and the log takes at most ${MAX_APPEND_BYTES}.` +
-        ' Shorten its texts and attributes.',
-    );
-  if (error instanceof StreamDeleted)
-    return conflict(
-      'stream_deleted',
-      `EventStoreDB permanently deleted the stream ${error.stream}, so nothing more can be recorded in it. Its events` +
-        ' still count. An operator must restore the server from a backup that has the stream.',
-    );
-  return error;
-}
 
 /** Whether the event was recorded by the same command, with the same body and occurredAt. */
 const isVery = (call: CommandCall, { metadata }: RecordedEvent): boolean =>
@@ -369,9 +352,9 @@ const ROOM = 512;
 function startsOfAppends(stream: string, events: readonly Unnamed[]): number[] {
   const starts = [0];
   let total = 0;
-  for (const [index, { data, metadata }] of events.entries()) {
-    const bytes = Buffer.byteLength(data) + Buffer.byteLength(metadata);
-    if (bytes > MAX_APPEND_BYTES) throw refusalOf(new AppendTooLarge(stream, bytes));
+  for (const [index, event] of events.entries()) {
+    const bytes = Buffer.byteLength(event.data) + Buffer.byteLength(event.metadata);
+    if (bytes > MAX_APPEND_BYTES) throw refusalOf(new AppendTooLarge(stream, bytes), [event]);
     if (total > 0 && total + bytes + ROOM > MAX_APPEND_BYTES) {
       starts.push(index);
       total = 0;
