@@ -23,14 +23,16 @@ export interface IssuedRow {
   /** The log position of the invoice, also for a row of a credit note. */
   readonly computed_at: number;
   readonly tenant_id: string;
+  /** Whom the invoice is addressed to. null: the tenant itself. */
+  readonly payer_id: string | null;
   readonly currency: string;
   /** The invoice that a credit note credits. null: the document is an invoice. */
   readonly credited_invoice_id: string | null;
   readonly row: FrozenRow;
 }
 
-const OF_INVOICE = sql`i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.currency,
-  NULL::uuid AS credited_invoice_id, r.row`;
+const OF_INVOICE = sql`i.invoice_id AS document_id, 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.payer_id,
+  i.currency, NULL::uuid AS credited_invoice_id, r.row`;
 
 /** SQL: rows `r` of the documents or lines with these ids, or the rows themselves. Each is found by its own index. */
 function isNamed(ids: readonly string[]): RawBuilder<unknown> {
@@ -48,7 +50,8 @@ export async function readIssuedRows(db: Db, position: number, ids: readonly str
     FROM invoices i JOIN invoice_rows r ON r.invoice_id = i.invoice_id AND r.attempt = i.rows_attempt
     WHERE ${at(position, 'i')} AND ${isNamed(ids)}
     UNION ALL
-    SELECT c.credit_note_id, 'CN', c.ordinal, i.computed_at, c.tenant_id, c.currency, c.invoice_id, r.row, r.n
+    SELECT c.credit_note_id, 'CN', c.ordinal, i.computed_at, c.tenant_id, i.payer_id, c.currency, c.invoice_id, r.row,
+      r.n
     FROM credit_notes c
     JOIN invoices i ON i.invoice_id = c.invoice_id AND ${at(position, 'i')}
     JOIN invoice_rows r ON r.invoice_id = c.credit_note_id AND r.attempt = c.rows_attempt
@@ -199,6 +202,9 @@ export interface RowOfLine {
   readonly ordinal: number | null;
   /** For a credit note: the position at which it was recorded. */
   readonly computed_at: number;
+  readonly tenant_id: string;
+  /** Whom the invoice is addressed to. null: the tenant itself. */
+  readonly payer_id: string | null;
   readonly kind: FrozenRow['kind'];
   readonly corrects: readonly string[] | null;
 }
@@ -207,14 +213,15 @@ export interface RowOfLine {
 export async function readRowsOfLines(db: Db, position: number, lineIds: readonly string[]): Promise<RowOfLine[]> {
   const shown = sql`r.row_id, r.row ->> 'kind' AS kind, r.row -> 'corrects' AS corrects`;
   const { rows } = await sql<RowOfLine>`
-    SELECT 'INV' AS series, i.ordinal, i.computed_at, ${shown}
+    SELECT 'INV' AS series, i.ordinal, i.computed_at, i.tenant_id, i.payer_id, ${shown}
     FROM invoice_rows r
     JOIN invoices i ON i.invoice_id = r.invoice_id AND i.rows_attempt = r.attempt AND ${at(position, 'i')}
     WHERE r.line_id = ${anyOf(lineIds, 'uuid')}
     UNION ALL
-    SELECT 'CN', c.ordinal, c.position_from, ${shown}
+    SELECT 'CN', c.ordinal, c.position_from, c.tenant_id, i.payer_id, ${shown}
     FROM invoice_rows r
     JOIN credit_notes c ON c.credit_note_id = r.invoice_id AND c.rows_attempt = r.attempt AND ${at(position, 'c')}
+    JOIN invoices i ON i.invoice_id = c.invoice_id AND ${at(position, 'i')}
     WHERE r.line_id = ${anyOf(lineIds, 'uuid')}
     ORDER BY computed_at, row_id`.execute(db);
   return rows;

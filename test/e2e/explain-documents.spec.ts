@@ -3,7 +3,7 @@ import type { Explained } from '#audit/explain/explained';
 import { backfilled } from '../support/backfill.js';
 import { folder } from '../support/cli.js';
 import { deployment, subscription, tenant } from '../support/commands.js';
-import { consolidating, issuedOfAll, payerLedger, tokenOf } from '../support/payer-story.js';
+import { consolidating, issued, issuedOfAll, payerLedger, tokenOf } from '../support/payer-story.js';
 import { type TestLedger, testLedger } from '../support/ledger.js';
 
 // What else an auditor asks of: drafts, credit notes, what is not billed yet, and the files and sightings that usage
@@ -234,7 +234,7 @@ describe('explain', () => {
   });
 });
 
-it('explains the rows of all invoices in a consolidated one, by its number or id, but not to tenants', async () => {
+it('explains the rows of all invoices in a consolidated one, by its number or id, also to its payer', async () => {
   const ledger = await payerLedger();
   try {
     await issuedOfAll(ledger);
@@ -260,6 +260,8 @@ it('explains the rows of all invoices in a consolidated one, by its number or id
     ]);
     expect((await explained(consolidatedInvoiceId)).documents).toEqual(documents);
     await expect(explained('CI-000002')).rejects.toMatchObject({ code: 'nothing_to_explain' });
+    const toPayer = (await ledger.ledger.ask('explain', { id: 'CI-000001' }, tokenOf('holding'))) as OfAll;
+    expect(toPayer).toMatchObject({ rowCount: 6, documents: documents.map((each) => ({ ...each, events: [] })) });
     const lab = tokenOf('lab');
     await expect(ledger.ledger.ask('explain', { id: 'CI-000001' }, lab)).rejects.toMatchObject({
       code: 'nothing_to_explain',
@@ -267,4 +269,76 @@ it('explains the rows of all invoices in a consolidated one, by its number or id
   } finally {
     await ledger.close();
   }
+});
+
+describe('explain to a payer', () => {
+  const hours = { resourceId: 'web', billingKind: 'hours', granularity: 'day' };
+  const period = { start: T('2026-04-02'), end: T('2026-04-03') };
+  let ledger: TestLedger;
+  const explained = async (who: string, id: string) =>
+    (await ledger.ledger.ask('explain', { id }, tokenOf(who))) as Extract<Explained, { is: 'issued' }>;
+  beforeAll(async () => {
+    ledger = await payerLedger();
+    const correctPayer = { command: 'correct-payer', tenantId: 'lab', effectiveFrom: T('2026-03-01') };
+    await ledger.apply(
+      // Holding pays from the middle of May on: the first invoice is addressed to lab, and the second to holding.
+      { ...correctPayer, payerId: null, effectiveUntil: T('2026-05-15'), reason: 'agreed in May' },
+      {
+        ...{ command: 'observe-usage', deploymentId: 'lab-d' },
+        observations: [
+          { ...hours, period, quantity: '5' },
+          { ...hours, period: { start: T('2026-05-20'), end: T('2026-05-21') }, quantity: '1' },
+        ],
+      },
+    );
+    await issued(ledger, 'lab', '2026-05-01');
+    await ledger.apply({
+      command: 'correct-usage',
+      deploymentId: 'lab-d',
+      ...hours,
+      period,
+      quantity: '7',
+      reason: 'read again',
+    });
+    await issued(ledger, 'lab', '2026-06-01');
+    await ledger.apply({
+      ...{ command: 'create-credit-note', invoiceId: 'INV-000002', at: T('2026-06-02'), amount: '1.00' },
+      reason: 'an outage',
+    });
+  });
+  afterAll(async () => ledger.close());
+
+  it('shows the rows of what is addressed to it, with usage and prices and without events', async () => {
+    const { documents, rows } = await explained('holding', 'INV-000002');
+    // The fee of June: 30.00. An hour of May: 1.00. 7 hours of April instead of 5: −5.00 + 7.00. 20 % of 33.00.
+    expect(documents).toMatchObject([{ number: 'INV-000002', arithmetic: '33.00 + 6.60 = 39.60', events: [] }]);
+    expect(rows.map(({ row, arithmetic }) => [row.kind, arithmetic]).sort()).toEqual([
+      ['charge', '1 × 1.00 = 1.00'],
+      ['charge', '1 × 30.00 = 30.00'],
+      ['rebooked', '7 × 1.00 = 7.00'],
+      ['reversal', '−5 × 1.00 = −5.00'],
+    ]);
+    const rebooked = rows.find(({ row }) => row.kind === 'rebooked');
+    expect(rebooked).toMatchObject({ usage: { quantity: '7', readings: 1 }, because: [], events: [] });
+    const { rowId = '', lineId = '' } = rebooked?.row ?? {};
+    expect((await explained('holding', rowId)).rows).toEqual([rebooked]);
+    const note = await explained('holding', 'CN-000001');
+    expect(note.documents).toMatchObject([{ number: 'CN-000001', credits: 'INV-000002', events: [] }]);
+    // Of the line, what is on its own invoices; what is open of it is for lab.
+    const line = await explained('holding', lineId);
+    expect([line.documents.map(({ number }) => number), line.open]).toEqual([['INV-000002', 'CN-000001'], null]);
+  });
+
+  it('does not name documents that are addressed to others', async () => {
+    const corrects = async (who: string) =>
+      (await explained(who, 'INV-000002')).rows.map((row) => row.corrects.map(({ number }) => number)).sort();
+    expect(await corrects('lab')).toEqual([[], [], ['INV-000001'], ['INV-000001']]);
+    expect(await corrects('holding')).toEqual([[], [], [], []]);
+    expect((await explained('lab', 'INV-000001')).rowCount).toBeGreaterThan(0);
+    const first = (await explained('lab', 'INV-000001')).rows[0]?.row.rowId ?? '';
+    const reading = 'usage:lab-d/hours/web/2026-04-02T00:00:00Z';
+    for (const id of ['INV-000001', first, reading]) await expect(explained('holding', id)).rejects.toThrow(id);
+    for (const id of ['INV-000001', 'INV-000002', 'CN-000001', reading])
+      await expect(explained('shop', id)).rejects.toThrow(id);
+  });
 });

@@ -14,9 +14,10 @@ import { isUuid } from '#domain/uuid';
 import { defineCommand } from '#ledger/define-command';
 import { CREDIT_NOTE_ORDER, readCreditNotePage, readInvoices } from '#projections/invoices/invoices.read';
 import { defineQuery, pageOfRows, type QueryContext, READERS, zAsOf, zOptionalId, zPage } from '#ledger/query';
+import { isVisible } from '#ledger/visible';
 import { listOf, zFilter, zMoney, zRow, zSpan, zTimestamp } from './answers.js';
 import type { Operations } from './declared.js';
-import { isVisible, visibleTo } from './invoices.js';
+import { visibleTo } from './invoices.js';
 import { APRIL, CREDIT_NOTE, INVOICE } from './story.js';
 
 /**

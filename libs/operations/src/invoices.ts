@@ -27,6 +27,7 @@ import {
   zOptionalIds,
   zPage,
 } from '#ledger/query';
+import { isVisible } from '#ledger/visible';
 import {
   listOf,
   zAny,
@@ -302,12 +303,6 @@ export async function visibleInvoice(context: QueryContext, id: string): Promise
   if (row === undefined || !isVisible(row, confinedTo)) throw notFound('unknown_invoice', `there is no invoice ${id}`);
   return row;
 }
-
-/** Whether a caller may see an invoice: its only tenant (null: any) is billed, or the invoice is addressed to it. */
-export const isVisible = (
-  row: Pick<InvoiceRow, 'tenant_id' | 'payer_id'>,
-  confinedTo: QueryContext['confinedTo'],
-): boolean => confinedTo === null || row.tenant_id === confinedTo || row.payer_id === confinedTo;
 
 export const invoiceOperations: Operations = {
   commands: [createInvoice, issueInvoice, voidInvoice],

@@ -1,5 +1,6 @@
 import type { FrozenRow } from '#domain/invoices/invoice';
 import type { QueryContext } from '#ledger/query';
+import { isVisible } from '#ledger/visible';
 import { type IssuedRow, type RowOfLine, readRowsOfLines } from '#projections/invoices/issued-rows.read';
 import { numberOf } from './issued.js';
 
@@ -28,21 +29,25 @@ const related = ({ row_id: rowId, series, ordinal, kind }: RowOfLine): RelatedRo
   kind,
 });
 
-/** Which rows of the same lines correct each other. They are looked up once for all rows. */
+/**
+ * Which rows of the same lines correct each other. They are looked up once for all rows. Of documents that the caller
+ * may not see none is named.
+ */
 export async function relationsOf(
-  { core, position }: QueryContext,
+  context: QueryContext,
   rows: readonly IssuedRow[],
 ): Promise<(row: IssuedRow) => Relations> {
   const lineIds = [...new Set(rows.map(({ row }) => row.lineId))];
-  const found = await readRowsOfLines(core.db, position, lineIds);
+  const found = await readRowsOfLines(context.core.db, context.position, lineIds);
+  const isSeen = (row: RowOfLine): boolean => isVisible(row, context.confinedTo);
   const byId = new Map(found.map((each) => [each.row_id, each]));
   const corrections = found.flatMap((by) => (by.corrects ?? []).map((id) => ({ id, by })));
   const correctors = Map.groupBy(corrections, ({ id }) => id);
   return ({ row }) => {
     const corrected = (row.corrects ?? []).flatMap((id) => byId.get(id) ?? []);
     return {
-      corrects: corrected.map(related),
-      correctedBy: (correctors.get(row.rowId) ?? []).map(({ by }) => related(by)),
+      corrects: corrected.filter(isSeen).map(related),
+      correctedBy: (correctors.get(row.rowId) ?? []).flatMap(({ by }) => (isSeen(by) ? related(by) : [])),
       knownBefore:
         corrected.length === 0 || row.kind === 'credit_note'
           ? null

@@ -41,6 +41,7 @@ export async function draftOf(
       ordinal: null,
       computed_at: position,
       tenant_id: tenantId,
+      payer_id: null,
       currency,
       credited_invoice_id: null,
       row,

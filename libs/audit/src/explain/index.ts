@@ -2,6 +2,7 @@ import { invalid, notFound } from '#domain/errors';
 import type { Instant } from '#domain/time/instant';
 import { isDerivedId } from '#domain/derived-id';
 import type { QueryContext } from '#ledger/query';
+import { isVisible } from '#ledger/visible';
 import { type Choice, isChoice } from './choice.js';
 import { eventNamed, explainEvent } from './event.js';
 import { draftOf } from './draft.js';
@@ -10,15 +11,14 @@ import type { Explained } from './explained.js';
 import { issuedRows } from './issued.js';
 import { explainMargin } from './margin.js';
 import { explainOpenLine } from './open-line.js';
-import { isOwn } from './own.js';
 import { withoutEvents } from './without-events.js';
 import { explainRows } from './rows.js';
 import { explainUsage } from './usage.js';
 
 /**
  * Explains what an id names, down to its events; an event, up to the invoices that it is an input of. An open line is
- * rated up to `at`. To a tenant, what is its own and no events. `first`: at most as many rows, events and amounts of
- * each list. `choice`: only these amounts of a margin. Errors: `nothing_to_explain`, `not_a_margin`.
+ * rated up to `at`. To a tenant, what is its own, rows of invoices that are addressed to it, and no events. `first`: at
+ * most as many rows, events and amounts of each list. `choice`: only these amounts of a margin. Errors: `nothing_to_explain`, `not_a_margin`.
  */
 export async function explain(context: QueryContext, id: string, how: How): Promise<Explained> {
   const { confinedTo } = context;
@@ -62,7 +62,7 @@ async function anything(context: QueryContext, id: string, how: How): Promise<Ex
 /** What of an id is on an invoice, or will be. */
 async function amounts(context: QueryContext, id: string, how: How): Promise<Explained | null> {
   const { first } = how;
-  const rows = (await issuedRows(context, id)).filter((row) => isOwn(context, row.tenant_id));
+  const rows = (await issuedRows(context, id)).filter((row) => isVisible(row, context.confinedTo));
   if (rows.length > 0) {
     // The id of an invoice, a credit note or a row names no line.
     const isOfLine = rows.some(({ row: { lineId, partId } }) => id === lineId || id === partId);

@@ -160,7 +160,8 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
     ),
     drawn: remembering(
       ({ position, line }) => `${position} ${line.lineId}`,
-      async ({ position, line }) => countedLines(context, position, line),
+      // What they came to may be on invoices that are addressed to others.
+      async ({ position, line }) => (isOwn(context, line.tenantId) ? countedLines(context, position, line) : []),
     ),
   };
 }
