@@ -662,7 +662,7 @@ export class Ledgerline {
     return this.requester.send({ method: 'GET', path: '/api/v1/owed', query: question });
   }
 
-  /** Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use it. A tenant gets the arithmetic, usage and prices of what is its own, and of invoices that are addressed to it, without events. */
+  /** Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use it. A tenant gets the arithmetic, usage and prices of its own charges, and of invoices that it pays for others, without events. */
   async explain(question: { asOf?: string | undefined; knownAt?: string | undefined; id: string; at?: string | undefined; first?: number | undefined; deploymentId?: string | undefined; billingKind?: string | undefined; kind?: string | undefined; without?: "deployment" | "tenant" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined }): Promise<Explained> {
     const { id, ...query } = question;
     return this.requester.send({ method: 'GET', path: `/api/v1/audit/explain/${encodeURIComponent(id)}`, query });

@@ -339,8 +339,17 @@ describe('a consolidated invoice', () => {
     });
     const credit = { command: 'create-credit-note', invoiceId: 'INV-000001', at: T('2026-05-20'), reason: 'outage' };
     await test.apply({ ...credit, amount: '6.00' });
-    expect(await seen('lab', 'credit-note-ubl', { id: 'CN-000001' })).not.toContain('CI-000001');
-    expect(await seen('holding', 'credit-note-ubl', { id: 'CN-000001' })).toContain('CI-000001');
+    // An electronic document is one and the same for all who may read it.
+    for (const name of ['credit-note-ubl', 'credit-note-cii']) {
+      await expect(seen('lab', name, { id: 'CN-000001' })).rejects.toMatchObject({
+        code: 'part_of_consolidated_invoice',
+        message:
+          'The electronic form refers to a consolidated invoice, which was sent to the payer of invoice INV-000001.' +
+          ' Only the payer takes it. Take the document or its JSON instead.',
+      });
+      expect(await seen('holding', name, { id: 'CN-000001' })).toBe(await test.ask(name, { id: 'CN-000001' }));
+    }
+    expect(await seen('lab', 'credit-note-document', { id: 'CN-000001' })).not.toContain('CI-000001');
   });
 
   it('is paid by one transfer of its payer, and stays with it', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { deployment, subscription } from '../support/commands.js';
 import type { TestLedger } from '../support/ledger.js';
-import { consolidating, issued, issuedOfAll, payerLedger, T, voiding } from '../support/payer-story.js';
+import { consolidating, issued, issuedOfAll, payerLedger, T, tokenOf, voiding } from '../support/payer-story.js';
 
 /** What is left to pay of consolidated invoices, and what other documents say of their invoices. */
 
@@ -79,6 +79,9 @@ describe('the electronic form of a consolidated invoice', () => {
     const later = async () => references(await ubl('INV-000004'));
     expect(await note()).toEqual([['CI-000001', '2026-05-03']]);
     expect(await later()).toEqual([['CI-000001', '2026-05-03']]);
+    const seen = async (who: string, id: string) => test.ledger.ask('invoice-ubl', { id }, tokenOf(who));
+    expect(references((await seen('holding', 'INV-000004')) as string)).toEqual([['CI-000001', '2026-05-03']]);
+    await expect(seen('lab', 'INV-000004')).rejects.toMatchObject({ code: 'part_of_consolidated_invoice' });
     await test.apply(voiding());
     expect(await note()).toEqual([['INV-000001', '2026-05-01']]);
     expect(await later()).toEqual([['INV-000001', undefined]]);

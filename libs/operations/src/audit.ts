@@ -122,7 +122,7 @@ export const explain = defineQuery({
   name: 'explain',
   summary:
     'Traces an invoice, line, part, row, usage record or margin to its events, or an event to the invoices that use' +
-    ' it. A tenant gets the arithmetic, usage and prices of what is its own, and of invoices that are addressed to it,' +
+    ' it. A tenant gets the arithmetic, usage and prices of its own charges, and of invoices that it pays for others,' +
     ' without events',
   path: 'audit/explain/:id',
   params: zAsOf.extend({

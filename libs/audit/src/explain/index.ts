@@ -17,8 +17,9 @@ import { explainUsage } from './usage.js';
 
 /**
  * Explains what an id names, down to its events; an event, up to the invoices that it is an input of. An open line is
- * rated up to `at`. To a tenant, what is its own, rows of invoices that are addressed to it, and no events. `first`: at
- * most as many rows, events and amounts of each list. `choice`: only these amounts of a margin. Errors: `nothing_to_explain`, `not_a_margin`.
+ * rated up to `at`. To a tenant, its own charges, rows of invoices that it pays for others, and no events. `first`: at
+ * most as many rows, events and amounts of each list. `choice`: only these amounts of a margin. Errors:
+ * `nothing_to_explain`, `not_a_margin`.
  */
 export async function explain(context: QueryContext, id: string, how: How): Promise<Explained> {
   const { confinedTo } = context;
