@@ -3,7 +3,7 @@ import { COMMITMENT } from '#domain/plans/plan';
 import type { Instant } from '#domain/time/instant';
 import { holdersOf, relativesOf } from '../payers/payers.table.js';
 import { LONGEST_PERIOD } from '../plans/plans.table.js';
-import { CLAIMED, claimedAt, INSERT, LINES, type Query } from './claimed-lines.js';
+import { endClaimedAt, INSERT, LINES, type Query } from './claimed-lines.js';
 
 /**
  * Whose lines share included units: the holders of a deployment or of the deployments on a plan, or a tenant, with all
@@ -22,13 +22,14 @@ const pooledItemsOf = (position: string): string =>
 /** The reason is on invoices of other tenants than the one whose facts changed: it says nothing of them. */
 export const POOL_CHANGED = 'the included units that are shared changed';
 
+/** Shares are billed when the period ends: before, nothing depends on others. */
 export function pooledWith({ from, ...of }: Pooled): Query {
   const { tenants, id } = tenantsOf(of);
   return {
     from:
       `${LINES} WHERE l.period_end > $4::timestamptz` +
       ` AND EXISTS (SELECT FROM ${pooledItemsOf('$1::bigint')})` +
-      ` AND l.tenant_id IN (${relativesOf(tenants, '$1::bigint')}) AND ${CLAIMED}`,
+      ` AND l.tenant_id IN (${relativesOf(tenants, '$1::bigint')}) AND ${endClaimedAt('$1::bigint')}`,
     values: [id, from],
   };
 }
@@ -68,15 +69,18 @@ export async function markUsageOfPools(client: pg.ClientBase, marked: readonly U
   );
   if (touched.length === 0) return;
   await client.query(
-    `${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, '${POOL_CHANGED}', u.position` +
+    // Who shares is found once for each reading, not once for each line.
+    'WITH u AS MATERIALIZED (SELECT u.*, r.tenant_id' +
       ' FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])' +
       ' AS u(position, deployment_id, billing_kind, period_start)' +
-      ` CROSS JOIN LATERAL (${relativesOf(holdersOf('= u.deployment_id', 'u.position'), 'u.position')}) r` +
-      ' JOIN invoice_lines l ON l.tenant_id = r.tenant_id AND l.parent_line_id IS NULL' +
+      ` CROSS JOIN LATERAL (${relativesOf(holdersOf('= u.deployment_id', 'u.position'), 'u.position')}) r)` +
+      ` ${INSERT} SELECT DISTINCT l.line_id, u.position, l.tenant_id, '${POOL_CHANGED}', u.position` +
+      ' FROM u JOIN invoice_lines l ON l.tenant_id = u.tenant_id AND l.parent_line_id IS NULL' +
       ' AND l.position_from < u.position AND (l.position_to IS NULL OR l.position_to >= u.position)' +
       ' AND l.period_end > u.period_start' +
       ` WHERE EXISTS (SELECT FROM ${pooledItemsOf('u.position')} AND i ->> 'billingKind' = u.billing_kind` +
-      ` AND l.period_start < u.period_start + ${LONGEST_PERIOD}) AND ${claimedAt('u.position')} ON CONFLICT DO NOTHING`,
+      ` AND l.period_start < u.period_start + ${LONGEST_PERIOD}) AND ${endClaimedAt('u.position')}` +
+      ' ON CONFLICT DO NOTHING',
     [
       touched.map(({ position }) => position),
       touched.map(({ deploymentId }) => deploymentId),

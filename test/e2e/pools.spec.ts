@@ -183,6 +183,25 @@ describe('included units of a pool', () => {
     expect(bill?.subtotal).toBe('-2.00');
   });
 
+  it('mark no line before its end is billed, and then every other line of the pool', async () => {
+    const marked = async (): Promise<string[]> => {
+      await test.core.projector.catchUp();
+      const { rows: marks } = await test.core.pool.query<{ tenant_id: string }>(
+        'SELECT DISTINCT tenant_id FROM restatements WHERE reason = $1 ORDER BY 1',
+        ['the included units that are shared changed'],
+      );
+      return marks.map(({ tenant_id: tenantId }) => tenantId);
+    };
+    await useUnequally();
+    await billed(test, 'b', '2026-04-16');
+    await use('a', '2026-04-17', '10');
+    expect(await marked()).toEqual([]);
+    await use('b', '2026-04-20', '400');
+    await billed(test, 'b', '2026-05-01');
+    await use('a', '2026-04-18', '10');
+    expect(await marked()).toEqual(['b']);
+  });
+
   it('give tax and coupons back as they were charged', async () => {
     await test.apply(
       { ...{ command: 'set-tax', tenantId: 'b', name: 'VAT', ratePercent: '10', from: T('2026-04-01') } },

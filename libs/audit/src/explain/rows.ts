@@ -252,9 +252,10 @@ type ShownPool = ReturnType<typeof shownPool>;
 /** In converted units. null: the sums would tell the caller what tenants use that it may not see. */
 function shownPool(
   { lineId }: LineDefinition,
-  { members, included, used, unused, excess }: SharedOut,
+  { members: byLine, included, used, unused, excess }: SharedOut,
   maySee: (tenantId: string) => boolean,
 ) {
+  const members = [...byLine.values()];
   if (!members.every(({ line }) => maySee(line.tenantId))) return null;
   const shown = members.map(({ line, ...of }) => ({
     ...{ tenantId: line.tenantId, subscriptionId: line.subscriptionId, lineId: line.lineId },

@@ -1,3 +1,4 @@
+import { perKey } from '#domain/per-key';
 import type { Commitment } from '#domain/plans/commitment';
 import { withOverrides } from '#domain/plans/overrides';
 import { hasPooledItem, type PlanVersion } from '#domain/plans/plan';
@@ -142,17 +143,12 @@ export async function readPlans(
   planIds: readonly string[] | null = null,
 ): Promise<KnownPlans> {
   const versions = (await readPlanVersions(db, asOf, planIds)).map((row) => ({ row, version: toVersion(row) }));
-  const known = new Map<number, Plans>();
-  const at = (position: number): Plans => {
-    const plans =
-      known.get(position) ??
-      Map.groupBy(
-        versions.filter(({ row }) => isAt(row, position)).map(({ version }) => version),
-        ({ planId }) => planId,
-      );
-    known.set(position, plans);
-    return plans;
-  };
+  const at = perKey((position: number) =>
+    Map.groupBy(
+      versions.filter(({ row }) => isAt(row, position)).map(({ version }) => version),
+      ({ planId }) => planId,
+    ),
+  );
   const pooled = versions.filter(({ version }) => hasPooledItem(version));
   return { at, pooled: new Set(pooled.map(({ version: { planId } }) => planId)) };
 }

@@ -1,8 +1,9 @@
 import { DomainError, invalid } from '#domain/errors';
 import { isCommitment, type LineDefinition, needsRates } from '#domain/lines/line';
-import { sharedInstants } from '#domain/lines/pool';
-import { drawnCharges, drawnDown, usageInstants, type UsageUpTo } from '#domain/lines/rate';
+import { sharedInstants, sharedOut } from '#domain/lines/pool';
+import { drawnCharges, drawnDown, scalarOf, usageInstants, type UsageUpTo } from '#domain/lines/rate';
 import { type Decimal, decimal, divide, integer, sum, ZERO } from '#domain/money/decimal';
+import { perKey } from '#domain/per-key';
 import type { CardUsage, Usage } from '#domain/prices/model';
 import { divideAtRateChanges, type RateSegment, rateKeyText } from '#domain/rates/rate';
 import { compareInstants, type Instant, later } from '#domain/time/instant';
@@ -51,25 +52,29 @@ export async function loadUsageAt(core: LedgerCore, wanted: readonly UsageNeedAt
     measured: await measuredUsage(core, ways.get('measured') ?? [], pruned),
     priced: await pricedUsage(core, ways.get('priced') ?? [], pruned),
   }));
-  const usageOf: LineUsage =
-    (own, position) =>
-    (at, line = own) =>
+  const sharedAt = perKey((position: number) =>
+    perKey((pool: readonly LineDefinition[]) =>
+      sharedOut(pool, (line, at) => scalarOf(usageAt[countedHow(line)]({ line, position, at }))),
+    ),
+  );
+  const usageOf: LineUsage = (line, position) => {
+    const upTo = (at: Instant): Usage =>
       isCommitment(line)
         ? drawnDown(line, at, (counted) => usageOf(counted, position))
         : usageAt[countedHow(line)]({ line, position, at });
+    return Object.assign(upTo, { sharedOut: sharedAt(position) });
+  };
   return usageOf;
 }
 
-/** The usage of the other lines of pools, each once, which are shared out when the period ends. */
+/** The usage of the lines of pools, each once, which are shared out when the period ends. */
 function pooledNeeds(needs: readonly UsageNeedAt[]): UsageNeedAt[] {
-  const found = new Map<string, UsageNeedAt>();
-  for (const { line, instants, position } of needs) {
-    const { end } = line.period;
-    for (const other of (instants.includes(end) ? line.pool : undefined) ?? [])
-      if (other.lineId !== line.lineId)
-        found.set(keyOfNeed({ line: other, position }), { line: other, position, instants: sharedInstants(other) });
-  }
-  return [...found.values()];
+  const ending = needs.filter(({ line, instants }) => instants.includes(line.period.end));
+  return [...Map.groupBy(ending, ({ position }) => position)].flatMap(([position, of]) => {
+    const pools = new Set(of.flatMap(({ line: { pool } }) => (pool === undefined ? [] : [pool])));
+    const lines = new Map([...pools].flatMap((pool) => pool.map((line) => [line.lineId, line] as const)));
+    return [...lines.values()].map((line) => ({ line, position, instants: sharedInstants(line) }));
+  });
 }
 
 /** The usage of the lines that a commitment counts. */

@@ -1,6 +1,7 @@
 import { linesOf, type LineDefinition } from '#domain/lines/line';
-import { pooledAmong, withPools } from '#domain/lines/pool';
-import { type Instant, isBefore, lastInstantBefore, later } from '#domain/time/instant';
+import { pooledAmong, type PoolOf, poolsAmong, withPools } from '#domain/lines/pool';
+import { perKey } from '#domain/per-key';
+import { type Instant, lastInstantBefore, later } from '#domain/time/instant';
 import { contains } from '#domain/time/period';
 import type { LedgerCore } from '#ledger/ledger-core';
 import { readPayersOfFamilies, toPayer } from '#projections/payers/payers.read';
@@ -45,30 +46,32 @@ export async function readPools(
       return lines.filter((line) => line.tenantId === tenantId);
     });
   };
-  // Tenants of one payer are asked for one after the other.
-  const read = new Map<string, { readonly until: Instant; readonly lines: readonly LineDefinition[] }>();
-  const pooledLinesOnce = (position: number, tenantId: string, until: Instant): readonly LineDefinition[] => {
-    const key = JSON.stringify([position, tenantId]);
-    const before = read.get(key);
-    if (before !== undefined && !isBefore(before.until, until)) return before.lines;
-    const lines = pooledLines(position, tenantId, until);
-    read.set(key, { until, lines });
-    return lines;
-  };
-
-  return (position, lines) => {
-    const [first, ...others] = pooledAmong(lines);
-    if (first === undefined) return lines;
+  const poolsAt = perKey((position: number) => {
     const payers = rows.filter((row) => isAt(row, position)).map(toPayer);
     const byTenant = Map.groupBy(payers, ({ tenantId }) => tenantId);
     const payerOf = ({ tenantId, billingPeriod: { end } }: LineDefinition): string =>
       byTenant.get(tenantId)?.find(({ period }) => contains(period, lastInstantBefore(end)))?.terms.payerId ?? tenantId;
-    const paying = new Set([first, ...others].map(payerOf));
-    const paid = payers.filter(({ terms: { payerId } }) => payerId !== null && paying.has(payerId));
-    const end = others.reduce((latest, { billingPeriod }) => later(latest, billingPeriod.end), first.billingPeriod.end);
-    const all = [...new Set([...paying, ...paid.map(({ tenantId }) => tenantId)])].flatMap((tenantId) =>
-      pooledLinesOnce(position, tenantId, lastInstantBefore(end)),
+    const byPayer = Map.groupBy(payers, ({ terms }) => terms.payerId);
+    const familyOf = (payerId: string): ReadonlySet<string> =>
+      new Set([payerId, ...(byPayer.get(payerId) ?? []).map(({ tenantId }) => tenantId)]);
+    // The tenants of one payer are asked for one after the other.
+    const poolsUntil = perKey((until: Instant) =>
+      perKey((payerId: string) =>
+        poolsAmong(
+          [...familyOf(payerId)]
+            .flatMap((tenantId) => pooledLines(position, tenantId, until))
+            .filter((line) => payerOf(line) === payerId),
+        ),
+      ),
     );
-    return withPools(lines, all, payerOf);
+    return (until: Instant): PoolOf => {
+      const poolsOf = poolsUntil(until);
+      return (line) => poolsOf(payerOf(line))(line);
+    };
+  });
+
+  return (position, lines) => {
+    const ends = pooledAmong(lines).map(({ billingPeriod: { end } }) => end);
+    return ends.length === 0 ? lines : withPools(lines, poolsAt(position)(lastInstantBefore(ends.reduce(later))));
   };
 }

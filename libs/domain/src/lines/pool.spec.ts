@@ -7,7 +7,7 @@ import type { PlanItem } from '../plans/plan.js';
 import { printRow } from '../rating/row.js';
 import { type Instant, isBefore, lastInstantBefore } from '../time/instant.js';
 import { type LineDefinition, type LineSegment, linesOf } from './line.js';
-import { sharedOut, withPools } from './pool.js';
+import { poolsAmong, sharedOut, withPools } from './pool.js';
 import { chargesOf, type LineRating, rateLine } from './rate.js';
 
 const pooled = (more: Partial<PlanItem> = {}): PlanItem =>
@@ -37,7 +37,7 @@ function poolOf(members: readonly Member[]): { line: LineDefinition; used: strin
     if (line === undefined) throw new Error('there is no line');
     return line;
   });
-  return withPools(lines, lines, () => 'holding').map((line, index) => ({ line, used: members[index]?.used ?? '0' }));
+  return withPools(lines, poolsAmong(lines)).map((line, index) => ({ line, used: members[index]?.used ?? '0' }));
 }
 
 /** Rates a line in parts: up to the 16th all of the usage, and the rest of April nothing more. */
@@ -48,7 +48,11 @@ function ratedIn(of: readonly { readonly line: LineDefinition; readonly used: st
     { partId: 'P1', period: { start: T('01'), end: T('16') } },
     { partId: 'P2', period: { start: T('16'), end: MAY } },
   ];
-  return rateLine(own, chargesOf(own, parts, []), (_, line = own) => usedBy.get(line.lineId) ?? fail(), 'USD');
+  const usedOf = (of: LineDefinition): Decimal => usedBy.get(of.lineId) ?? fail();
+  const usage = Object.assign(() => usedOf(own), {
+    sharedOut: (lines: readonly LineDefinition[]) => sharedOut(lines, usedOf),
+  });
+  return rateLine(own, chargesOf(own, parts, []), usage, 'USD');
 }
 const fail = (): never => {
   throw new Error('it is not in the pool');
@@ -79,17 +83,19 @@ function ratedOver(
     ...(isPooled ? { pooled: true as const } : {}),
   }));
   const lines = [a, { ...b, segments }];
-  const [, line] = withPools(lines, lines, () => 'holding');
+  const [, line] = withPools(lines, poolsAmong(lines));
   if (line === undefined) return fail();
-  const usedBy = (at: Instant, of = line): Decimal =>
+  const usedBy = (of: LineDefinition, at: Instant): Decimal =>
     of.tenantId === 'a'
       ? ZERO
       : sum(stretches.filter(({ until }) => !isBefore(at, until)).map(({ used }) => decimal(used)));
-  const { pool, ...unpooled } = line;
-  const rated = (of: LineDefinition): LineRating =>
-    rateLine(of, chargesOf(of, [{ partId: 'P', period: of.period }], []), usedBy, 'USD');
-  const { members } = sharedOut(pool ?? [], (of, at) => usedBy(at, of));
-  const share = members.find((each) => each.line.tenantId === 'b')?.share ?? ZERO;
+  const { pool = [], ...unpooled } = line;
+  const out = sharedOut(pool, usedBy);
+  const rated = (of: LineDefinition): LineRating => {
+    const usage = Object.assign((at: Instant) => usedBy(of, at), { sharedOut: () => out });
+    return rateLine(of, chargesOf(of, [{ partId: 'P', period: of.period }], []), usage, 'USD');
+  };
+  const share = out.members.get(line.lineId)?.share ?? ZERO;
   return { rating: rated(line), alone: rated(unpooled), share };
 }
 
@@ -175,7 +181,7 @@ describe('the share of a pool', () => {
     const cancelled = all.map((line, index) =>
       index === 0 ? { ...line, period: { start: T('01'), end: T('16') } } : line,
     );
-    expect(withPools(cancelled, cancelled, () => 'holding').map(({ pool = [] }) => pool.length)).toEqual([0, 0]);
+    expect(withPools(cancelled, poolsAmong(cancelled)).map(({ pool = [] }) => pool.length)).toEqual([0, 0]);
   });
 
   it('is in proportion to the excess, to the last decimal of the quantities, ties by the id of the line', () => {
@@ -186,7 +192,7 @@ describe('the share of a pool', () => {
     ]);
     const used = new Map(pool.map(({ line, used: of }) => [line.lineId, decimal(of)]));
     const { members, ...all } = sharedOut(pool[0]?.line.pool ?? [], ({ lineId }) => used.get(lineId) ?? ZERO);
-    const shareOf = new Map(members.map(({ line, share }) => [line.tenantId, text(share)]));
+    const shareOf = new Map([...members.values()].map(({ line, share }) => [line.tenantId, text(share)]));
     // 9.5 unused for 10 + 20: 9.5 × 10 / 30 = 3.16 → 3.2 (the greater remainder), 9.5 × 20 / 30 = 6.33 → 6.3
     expect(Object.fromEntries(shareOf)).toEqual({ a: '0', b: '3.2', c: '6.3' });
     expect([all.included, all.used, all.unused, all.excess].map(text)).toEqual(['300', '320.5', '9.5', '30']);
@@ -230,8 +236,8 @@ describe('the share of a pool', () => {
         const pool = poolOf(toMembers(of));
         const used = new Map(pool.map(({ line, used: quantityOf }) => [line.lineId, decimal(quantityOf)]));
         const all = sharedOut(pool[0]?.line.pool ?? [], ({ lineId }) => used.get(lineId) ?? ZERO);
-        expect(text(sum(all.members.map(({ share }) => share)))).toBe(text(min(all.unused, all.excess)));
-        for (const { share, excess } of all.members) expect(share.gte(ZERO) && share.lte(excess)).toBe(true);
+        expect(text(sum([...all.members.values()].map(({ share }) => share)))).toBe(text(min(all.unused, all.excess)));
+        for (const { share, excess } of all.members.values()) expect(share.gte(ZERO) && share.lte(excess)).toBe(true);
       }),
       checkedOn(100),
     );
@@ -249,7 +255,7 @@ describe('the share of a pool', () => {
           expect(net.lte(netOf(ratedIn([{ line: alone, used }], 0)))).toBe(true);
           const usedBy = new Map(pool.map((each) => [each.line.lineId, decimal(each.used)]));
           const { members: shares } = sharedOut(line.pool ?? [], ({ lineId }) => usedBy.get(lineId) ?? ZERO);
-          const share = shares.find((each) => each.line.lineId === line.lineId)?.share ?? ZERO;
+          const share = shares.get(line.lineId)?.share ?? ZERO;
           const own = all[index]?.item ?? pooled();
           const [more] = poolOf([
             { tenantId: 'x', used, item: { ...own, included: text(decimal(own.included ?? '0').plus(share)) } },

@@ -20,25 +20,26 @@ const isPooled = ({ segments, period, billingPeriod }: LineDefinition): boolean 
 export const pooledAmong = (lines: readonly LineDefinition[]): LineDefinition[] =>
   lines.flatMap((line) => [line, ...(line.counted ?? [])]).filter(isPooled);
 
-const keyOf = (line: LineDefinition, payerId: string): string =>
-  JSON.stringify([payerId, line.segments.at(-1)?.planId, line.itemKey, line.billingPeriod]);
+const keyOf = (line: LineDefinition): string =>
+  JSON.stringify([line.segments.at(-1)?.planId, line.itemKey, line.billingPeriod]);
 
-/**
- * Lines, also those that commitments count, with the lines of their pools. `all`: every line that may share with them,
- * themselves too. `payerOf`: who pays for the tenant of a line when its billing period ends; else that tenant.
- */
-export function withPools(
-  lines: readonly LineDefinition[],
-  all: readonly LineDefinition[],
-  payerOf: (line: LineDefinition) => string,
-): LineDefinition[] {
-  const sharing = [...new Map(all.filter(isPooled).map((line) => [line.lineId, line])).values()];
+/** The pool of a line: all that share with it, itself too. */
+export type PoolOf = (line: LineDefinition) => readonly LineDefinition[];
+
+/** The pools among the lines of all tenants that one payer pays for. */
+export function poolsAmong(lines: readonly LineDefinition[]): PoolOf {
+  const sharing = [...new Map(lines.filter(isPooled).map((line) => [line.lineId, line])).values()];
   const pools = Map.groupBy(
     sharing.sort((a, b) => (a.lineId < b.lineId ? -1 : 1)),
-    (line) => keyOf(line, payerOf(line)),
+    keyOf,
   );
+  return (line) => pools.get(keyOf(line)) ?? [];
+}
+
+/** Lines, also those that commitments count, with their pools. */
+export function withPools(lines: readonly LineDefinition[], poolOf: PoolOf): LineDefinition[] {
   const withPool = (line: LineDefinition): LineDefinition => {
-    const pool = isPooled(line) ? (pools.get(keyOf(line, payerOf(line))) ?? []) : [];
+    const pool = isPooled(line) ? poolOf(line) : [];
     return pool.length < 2 ? line : { ...line, pool };
   };
   return lines.map((line) =>
@@ -60,7 +61,8 @@ interface PoolMember extends AllowanceUse {
 
 /** How the unused units of a pool are shared out, in converted units. */
 export interface SharedOut {
-  readonly members: readonly PoolMember[];
+  /** By the id of the line, in its order. */
+  readonly members: ReadonlyMap<string, PoolMember>;
   readonly included: Decimal;
   readonly used: Decimal;
   readonly unused: Decimal;
@@ -83,7 +85,7 @@ export function sharedOut(pool: readonly LineDefinition[], quantityUpTo: Quantit
   const shares = excess.lte(unused) ? excesses : allocate(unused, excesses, scale);
   return {
     ...{ included: sum(uses.map((use) => use.included)), used: sum(uses.map((use) => use.used)), unused, excess },
-    members: uses.map((use, index) => ({ ...use, share: shares[index] ?? ZERO })),
+    members: new Map(uses.map((use, index) => [use.line.lineId, { ...use, share: shares[index] ?? ZERO }])),
   };
 }
 
@@ -119,12 +121,6 @@ function billedOver(
     end: billable(terms, quantityUpTo(line, end)),
   };
 }
-
-/** The share of one line. 0: it needs none, or there is no pool. */
-export const shareOf = ({ lineId, pool }: LineDefinition, quantityUpTo: QuantityUpTo): Decimal =>
-  pool === undefined
-    ? ZERO
-    : (sharedOut(pool, quantityUpTo).members.find(({ line }) => line.lineId === lineId)?.share ?? ZERO);
 
 /** By how much a share raises the included units of a segment. */
 export interface Raised {

@@ -10,7 +10,7 @@ import { netOf, type RatedRow } from '../rating/row.js';
 import { add } from '../rating/subtract.js';
 import { compareInstants, earlier, type Instant, isBefore, lastInstantBefore } from '../time/instant.js';
 import { cutAt, intersection, type Period } from '../time/period.js';
-import { type QuantityUpTo, raisedBy, shareOf, takenOff, withoutMinimum } from './pool.js';
+import { raisedBy, type SharedOut, takenOff, withoutMinimum } from './pool.js';
 import { billedHow, feeTerms, isBaseFee, isCommitment, isGrowing, type LineDefinition, needsRates } from './line.js';
 
 /** A part of a line, as recorded in the line's stream. A line without cuts is one part with the line's own id. */
@@ -72,11 +72,12 @@ const wholePeriodOf = (line: LineDefinition, part: Part): Period => (isBaseFee(l
 export const chargePeriodOf = (line: LineDefinition, charge: Charge, { ref }: Pick<RatedRow, 'ref'>): Period =>
   ref === MINIMUM_COMMITMENT ? line.period : charge.chargePeriod;
 
-/**
- * Usage from the line's period.start up to an instant, as its aggregation and filter measure it. `of`: that of another
- * line of its pool.
- */
-export type UsageUpTo = (at: Instant, of?: LineDefinition) => Usage;
+/** Usage from the line's period.start up to an instant, as its aggregation and filter measure it. */
+export interface UsageUpTo {
+  (at: Instant): Usage;
+  /** How a pool of the line is shared out, by the usage of all of its lines. */
+  readonly sharedOut?: (pool: readonly LineDefinition[]) => SharedOut;
+}
 
 /** A line that cannot be billed, and the reason. All other lines are billed. */
 export interface Quarantined {
@@ -171,16 +172,18 @@ function usageRows(line: LineDefinition, parts: readonly Rateable[], usageUpTo: 
   const [shares, own] = [parts.filter(({ isShare }) => isShare), parts.filter(({ isShare }) => isShare !== true)];
   const alone = rowsWithShare(line, own, usageUpTo, ZERO);
   if (shares.length === 0) return alone;
-  const share = shareOf(line, quantitiesOf(usageUpTo));
+  const share = shareOf(line, usageUpTo);
   if (share.eq(ZERO)) return [...alone, ...shares.map(() => [])];
   const shared = rowsWithShare(line, shares, usageUpTo, share);
   return [...alone.map(withoutMinimum), ...takenOff(rowsWithShare(line, shares, usageUpTo, ZERO), shared)];
 }
 
-const quantitiesOf =
-  (usageUpTo: UsageUpTo): QuantityUpTo =>
-  (line, at) =>
-    scalarOf(usageUpTo(at, line));
+/** What a line gets of the units that others of its pool leave. */
+function shareOf({ lineId, pool = [] }: LineDefinition, { sharedOut }: UsageUpTo): Decimal {
+  const member = sharedOut?.(pool).members.get(lineId);
+  if (member === undefined) throw new Error(`the usage of the pool of line ${lineId} was not loaded`);
+  return member.share;
+}
 
 /** `share`: units of others that are included beside the line's own. */
 function rowsWithShare(
@@ -191,7 +194,7 @@ function rowsWithShare(
 ): (readonly RatedRow[])[] {
   const usageAt = (at: Instant): Usage =>
     compareInstants(at, line.period.start) <= 0 ? nothingUsed(line) : usageUpTo(at);
-  const bySegment = share.eq(ZERO) ? [] : raisedBy(line, share, quantitiesOf(usageUpTo));
+  const bySegment = share.eq(ZERO) ? [] : raisedBy(line, share, (_, at) => scalarOf(usageUpTo(at)));
   const cut = pieces(line, parts);
   const segments = line.segments.flatMap((segment, index): Segment[] => {
     const raised = bySegment[index];
