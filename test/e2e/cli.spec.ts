@@ -233,6 +233,17 @@ describe('ledgerline apply', () => {
       items: object[];
     };
     expect(items).toMatchObject([{ name: 'Ones', email: null, currencies: ['EUR'], paymentTermsDays: 14 }]);
+    // Nobody but the tenant itself has an open invoice. A repetition says so again.
+    const payment = ['tenantId=one', 'currency=USD', 'paymentId=x', 'amount=1.00', 'payerId=payer'];
+    expect(await say('register-tenant', 'tenantId=payer', 'name=P', 'currency=USD')).toMatchObject({ code: 0 });
+    for (const status of ['done', 'unchanged'])
+      expect(await say('record-payment', ...payment, 'at=2026-05-02T00:00:00Z')).toMatchObject({
+        ...{ code: 0, stderr: '' },
+        stdout: expect.stringMatching(new RegExp(`^${status} \\{"notice":"Payment x pays nothing: .+`)),
+      });
+    expect(await say('register-tenant', 'tenantId=payer', 'name=P', 'currency=USD')).toMatchObject({
+      ...{ code: 0, stdout: 'unchanged\n', stderr: expect.stringContaining('the same command was recorded before') },
+    });
     const twice = await cli(['apply', '-', '-'], { env: ours });
     expect(twice).toMatchObject({ code: 2, stderr: expect.stringContaining('- (stdin) is given twice') });
     await own.drop();

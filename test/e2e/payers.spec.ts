@@ -665,16 +665,18 @@ it('books what is receivable as owed by the payer', async () => {
     { command: 'record-payment', status: 'done', position: expect.any(Number) },
   ]);
   const ofOther = { ...payment, payerId: 'other', paymentId: 'c', amount: '0.01' };
-  expect(await test.apply(ofOther)).toMatchObject([
-    {
-      status: 'done',
-      result: {
-        notice:
-          'Payment c pays nothing: no open invoice of tenant lab that was issued by then is addressed to other.' +
-          ' Use apply-payment with invoiceIds, or withdraw it and record it with another payerId.',
-      },
-    },
-  ]);
+  const notice =
+    'Payment c pays nothing: no open invoice of tenant lab that was issued by then is addressed to other.' +
+    ' Use apply-payment with invoiceIds, or withdraw it and record it with another payerId.';
+  expect(await test.apply(ofOther)).toMatchObject([{ status: 'done', result: { notice } }]);
+  expect(await test.apply(ofOther)).toMatchObject([{ status: 'unchanged', result: { notice } }]);
+  for (const idempotencyKey of ['k1', 'k1', 'k2'])
+    expect(await test.apply({ ...ofOther, idempotencyKey })).toMatchObject([
+      { status: 'unchanged', result: { notice } },
+    ]);
+  const keyed = { ...ofOther, paymentId: 'd', idempotencyKey: 'k3' };
+  for (const command of [keyed, keyed, { ...keyed, idempotencyKey: 'k4' }, { ...keyed, idempotencyKey: undefined }])
+    expect(await test.apply(command)).toMatchObject([{ result: { notice: notice.replace('c', 'd') } }]);
   await test.apply({ command: 'withdraw', what: 'record-payment', ...KEY, paymentId: 'c', reason: 'a test' });
   expect(await test.ask('payments', { tenantId: 'lab' })).toMatchObject({
     items: [{ paymentId: 'a', payerId: 'holding', unapplied: '0.01' }],

@@ -51,13 +51,25 @@ function show(outcome: CommandOutcome, doneText?: string): void {
       print(`proposed as ${outcome.result.proposalId}. Another person must approve it: approve-proposal.`);
       return;
     case 'unchanged':
-      print(UNCHANGED);
+      print(`unchanged${resultText(outcome.result)}`);
+      if (noticeIn(outcome.result) === undefined) say(UNCHANGED);
       return;
-    case 'done':
-      print(doneText ?? `done${outcome.result === undefined ? '' : ` ${JSON.stringify(outcome.result)}`}`);
+    case 'done': {
+      print(doneText ?? `done${resultText(outcome.result)}`);
+      const notice = noticeIn(outcome.result);
+      if (doneText !== undefined && notice !== undefined) say(notice);
+    }
   }
 }
 
+const resultText = (result: object | undefined): string => (result === undefined ? '' : ` ${JSON.stringify(result)}`);
+
+/** What an answer says beside its figures. */
+function noticeIn(result: object | undefined): string | undefined {
+  const { notice }: { readonly notice?: unknown } = result ?? {};
+  return typeof notice === 'string' ? notice : undefined;
+}
+
 const UNCHANGED =
-  'unchanged: it is already so, or the same command was recorded before. If another correction has replaced it ' +
-  'since, run it again with a new idempotency key.';
+  'It is already so, or the same command was recorded before. If another correction has replaced it since, run it' +
+  ' again with a new idempotency key.';

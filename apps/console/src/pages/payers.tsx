@@ -1,13 +1,29 @@
+import { Button, Group } from '@mantine/core';
 import { decimal, text } from '#domain/money/decimal';
-import type { ConsolidatedInvoice, Payer } from '../../../../clients/typescript/ledgerline.ts';
+import type { ConsolidatedInvoice, Payer, Preview } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
+import { monthOf } from '../formats.ts';
+import { useMoment } from '../moment.ts';
+import {
+  correctionColumn,
+  type FactChange,
+  periodFields,
+  periodIn,
+  useFactChange,
+  withdrawalOf,
+} from '../parts/change-fact.tsx';
+import { AddresseeChanges } from '../parts/changes.tsx';
 import { Document } from '../parts/document.tsx';
 import { Named, TENANT } from '../parts/named.tsx';
 import { During, Money, Section, Status, When } from '../parts/states.tsx';
 import { ListTable, To } from '../parts/table.tsx';
+import { useMay } from '../session.tsx';
 
 /** To whom the invoices of a tenant are addressed, and which others it pays for, over time. */
 export function Payers({ tenantId, zone }: { readonly tenantId: string; readonly zone: string }) {
+  const { asOf } = useMoment();
+  const mayWrite = useMay('platform_admin', 'operator') && asOf === undefined;
+  const { ask, dialog } = useFactChange();
   const own = useList('payers', { tenantId });
   const others = useList('payers', { payerId: tenantId });
   const inForce = {
@@ -18,6 +34,17 @@ export function Payers({ tenantId, zone }: { readonly tenantId: string; readonly
   const keyOf = (each: Payer): string => `${each.tenantId} ${each.effectiveFrom}`;
   return (
     <Section title="Payer">
+      {mayWrite && (
+        <Group mb="xs">
+          <Button
+            onClick={() => {
+              ask(payerChange(tenantId, null));
+            }}
+          >
+            Set a payer
+          </Button>
+        </Group>
+      )}
       <ListTable
         name="payers"
         list={own}
@@ -30,6 +57,18 @@ export function Payers({ tenantId, zone }: { readonly tenantId: string; readonly
             show: ({ payerId }) => <Named kind="tenant" id={payerId ?? tenantId} />,
           },
           inForce,
+          ...(mayWrite
+            ? [
+                correctionColumn(({ payerId }: Payer) => `payer ${payerId ?? tenantId}`, {
+                  correct: (payer) => {
+                    ask(payerChange(tenantId, payer));
+                  },
+                  withdraw: ({ effectiveFrom }) => {
+                    ask(payerWithdrawal({ tenantId, effectiveFrom }));
+                  },
+                }),
+              ]
+            : []),
         ]}
       />
       <ListTable
@@ -40,9 +79,39 @@ export function Payers({ tenantId, zone }: { readonly tenantId: string; readonly
         columns={[{ ...TENANT, title: 'Pays for' }, inForce]}
       />
       <ConsolidatedInvoices tenantId={tenantId} zone={zone} />
+      {dialog}
     </Section>
   );
 }
+
+const RECORDED = 'The payer is recorded. Issued invoices stay addressed as they are.';
+const showAddressees = ({ addressees = [] }: Preview) => <AddresseeChanges addressees={addressees} />;
+
+/** A payer is set from an instant on, or corrected over a period. null: a new one. */
+function payerChange(tenantId: string, of: Payer | null): FactChange {
+  const command = of === null ? ('set-payer' as const) : ('correct-payer' as const);
+  return {
+    title: of === null ? 'Set a payer' : `Correct the payer of ${tenantId}`,
+    note: 'The tenant that its invoices are addressed to.',
+    fields: [
+      { name: 'payerId', label: 'Tenant that pays (empty: the tenant itself)', value: of?.payerId ?? '' },
+      ...periodFields(of ?? { effectiveFrom: `${monthOf(new Date())}-01T00:00:00Z`, effectiveUntil: null }),
+    ],
+    margin: null,
+    show: showAddressees,
+    commandOf: (values, reason) => ({
+      ...{ command, tenantId, reason, payerId: (values['payerId'] ?? '') === '' ? null : (values['payerId'] ?? null) },
+      ...periodIn(values),
+    }),
+    recorded: RECORDED,
+  };
+}
+
+const payerWithdrawal = (key: { readonly tenantId: string; readonly effectiveFrom: string }): FactChange =>
+  withdrawalOf('set-payer', key, {
+    ...{ noun: 'payer', named: `the payer of ${key.tenantId}`, margin: null, recorded: RECORDED },
+    show: showAddressees,
+  });
 
 /** All invoices of a page are read, for their sums. */
 const AT_ONCE = 50;

@@ -18,6 +18,7 @@ export function Changes({ of }: { readonly of: Preview }) {
         {`, before tax, on ${of.lines.length} lines.`}
       </Text>
       {of.margin !== undefined && <MarginChange of={of.margin} />}
+      {of.addressees !== undefined && <AddresseeChanges addressees={of.addressees} />}
       {of.alerts !== undefined && <AlertChanges alerts={of.alerts} />}
       {of.thresholds !== undefined && <ThresholdChanges thresholds={of.thresholds} />}
       <DataTable
@@ -134,6 +135,37 @@ function TenantMargins({ before, after }: NonNullable<Preview['margin']>) {
         { title: 'After', value: (row) => row.after, currency: after.currency },
       ]}
     />
+  );
+}
+
+/** The invoices that other payers address to another. */
+export function AddresseeChanges({ addressees }: { readonly addressees: NonNullable<Preview['addressees']> }) {
+  const isIssued = addressees.some(({ number }) => number !== null);
+  return (
+    <>
+      <DataTable
+        name="addressees that would change"
+        rows={addressees}
+        keyOf={(each) => JSON.stringify(each)}
+        empty="No invoice would be addressed to another."
+        columns={[
+          { title: 'Invoice', value: ({ number, status }) => number ?? status },
+          { ...TENANT, title: 'Billed tenant' },
+          { title: 'Currency', value: ({ currency }) => currency },
+          { title: 'Addressed to', value: ({ before, tenantId }) => before ?? tenantId },
+          {
+            title: 'Would be addressed to',
+            value: ({ after, number, tenantId }) =>
+              number === null ? (after ?? tenantId) : `${after ?? tenantId}, if it were issued now`,
+          },
+        ]}
+      />
+      {isIssued && (
+        <Text size="sm">
+          An issued invoice stays addressed as it is. To address it to another, void it and bill it again.
+        </Text>
+      )}
+    </>
   );
 }
 

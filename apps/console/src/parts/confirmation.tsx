@@ -6,19 +6,27 @@ import type { Command } from '../../../../clients/typescript/ledgerline.ts';
 import { LedgerlineProblem } from '../../../../clients/typescript/runtime.ts';
 import { newId } from '../new-id.ts';
 import { useSession } from '../session.tsx';
-import { Failure, Proposed } from './states.tsx';
+import { Failure, Noticed, Proposed } from './states.tsx';
 import { Dialog } from './dialog.tsx';
 import { changing } from './inputs.ts';
 
+/** What came of a command. `notice`: what its answer says beside its figures. null: nothing. */
+export interface Sent {
+  readonly status: string;
+  readonly notice: string | null;
+}
+
 /** Sends commands. After one is recorded, all answers are asked for again. Errors: LedgerlineProblem. */
-export function useSend(): (command: Command) => Promise<string> {
+export function useSend(): (command: Command) => Promise<Sent> {
   const { client } = useSession();
   const answers = useQueryClient();
   return async (command) => {
-    const outcome = await client.commands(command);
+    const answer = await client.commands(command);
     await answers.invalidateQueries();
     // One command has one outcome.
-    return 'status' in outcome ? outcome.status : (outcome[0]?.status ?? '');
+    const outcome = 'status' in answer ? answer : answer[0];
+    const notice = outcome?.result?.['notice'];
+    return { status: outcome?.status ?? '', notice: typeof notice === 'string' ? notice : null };
   };
 }
 
@@ -74,17 +82,18 @@ function Confirmation({ action, close }: { readonly action: Action; readonly clo
   const [amount, setAmount] = useState('');
   const [failure, setFailure] = useState<Error | null>(null);
   const [attempt, setAttempt] = useState(newAttempt);
-  const [state, setState] = useState<'asked' | 'sending' | 'proposed'>('asked');
+  const [isSending, setIsSending] = useState(false);
+  const [sent, setSent] = useState<Sent | null>(null);
   /** Something else than what was refused is another command. */
   const typing = (set: (value: string) => void) =>
     changing((value) => {
       set(value);
       if (isRefusal(failure)) setAttempt(newAttempt());
     });
-  if (state === 'proposed')
+  if (sent !== null)
     return (
       <Dialog close={close} title={action.title}>
-        <Proposed />
+        {sent.status === 'proposed' ? <Proposed /> : <Noticed of={sent} />}
       </Dialog>
     );
   return (
@@ -92,17 +101,17 @@ function Confirmation({ action, close }: { readonly action: Action; readonly clo
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          setState('sending');
+          setIsSending(true);
           setFailure(null);
           const { at, idempotencyKey } = attempt;
           send({ ...action.commandOf({ reason, amount: amount.trim(), at }), idempotencyKey }).then(
-            (status) => {
-              if (status === 'proposed') setState('proposed');
+            (answer) => {
+              if (answer.status === 'proposed' || answer.notice !== null) setSent(answer);
               else close();
             },
             (error: unknown) => {
               setFailure(errorOf(error));
-              setState('asked');
+              setIsSending(false);
             },
           );
         }}
@@ -118,7 +127,7 @@ function Confirmation({ action, close }: { readonly action: Action; readonly clo
           )}
           {action.needsReason && <TextInput label="Reason" required value={reason} onChange={typing(setReason)} />}
           {failure !== null && <Failure error={failure} />}
-          <Button type="submit" loading={state === 'sending'}>
+          <Button type="submit" loading={isSending}>
             {action.button ?? action.title}
           </Button>
         </Stack>

@@ -1,14 +1,15 @@
 import { Alert, Button, Group, Stack, TextInput } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import { errorOf } from '#domain/errors';
+import type { Sent } from './confirmation.tsx';
 import { changing } from './inputs.ts';
-import { Failure, Proposed } from './states.tsx';
+import { Failure, Noticed, Proposed } from './states.tsx';
 
 type Step<Preview> =
   | { readonly is: 'asked'; readonly failure: Error | null }
   | { readonly is: 'working' }
   | { readonly is: 'previewed'; readonly preview: Preview; readonly stated: string; readonly failure: Error | null }
-  | { readonly is: 'done'; readonly status: string };
+  | { readonly is: 'done'; readonly sent: Sent };
 
 interface Change<Preview> {
   /** The fields in which the change is stated. */
@@ -17,8 +18,7 @@ interface Change<Preview> {
   readonly stated: string;
   readonly preview: () => Promise<Preview>;
   readonly show: (preview: Preview) => ReactNode;
-  /** Answers its status. */
-  readonly apply: (preview: Preview, reason: string) => Promise<string>;
+  readonly apply: (preview: Preview, reason: string) => Promise<Sent>;
   /** What is said once it is recorded. A proposal says so by itself. */
   readonly recorded: string;
 }
@@ -40,7 +40,7 @@ export function PreviewedChange<Preview>({ fields, stated, preview, show, apply,
   const record = async (previewed: Preview): Promise<void> => {
     setStep({ is: 'working' });
     try {
-      setStep({ is: 'done', status: await apply(previewed, reason.trim()) });
+      setStep({ is: 'done', sent: await apply(previewed, reason.trim()) });
     } catch (error) {
       setStep({ is: 'previewed', preview: previewed, stated, failure: errorOf(error) });
     }
@@ -56,9 +56,10 @@ export function PreviewedChange<Preview>({ fields, stated, preview, show, apply,
           <TextInput label="Reason" required value={reason} onChange={changing(setReason)} />
         </>
       )}
-      {step.is === 'done' && step.status === 'proposed' && <Proposed />}
-      {step.is === 'done' && step.status !== 'proposed' && (
-        <Alert color="green" title={step.status} role="status">
+      {step.is === 'done' && step.sent.status === 'proposed' && <Proposed />}
+      {step.is === 'done' && step.sent.notice !== null && <Noticed of={step.sent} />}
+      {step.is === 'done' && step.sent.status !== 'proposed' && step.sent.notice === null && (
+        <Alert color="green" title={step.sent.status} role="status">
           {recorded}
         </Alert>
       )}

@@ -36,6 +36,13 @@ export const Proposed = () => (
   </Alert>
 );
 
+/** What the answer to a command says beside its figures. */
+export const Noticed = ({ of }: { readonly of: { readonly status: string; readonly notice: string | null } }) => (
+  <Alert color="orange" title={of.status} role="status">
+    {of.notice}
+  </Alert>
+);
+
 /** Shows an answer once it is there. */
 export function Answered<Answer>({
   answer,

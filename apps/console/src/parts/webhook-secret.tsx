@@ -102,7 +102,7 @@ function NewSecret({
   const carryOut = async (): Promise<void> => {
     setIsSending(true);
     try {
-      if ((await send(command)) === 'unchanged')
+      if ((await send(command)).status === 'unchanged')
         throw new Refused('The same was recorded before, so nothing changed. State something else.');
       setSecret((await client.webhookSecret({ webhookId })).secret);
     } catch (error) {
