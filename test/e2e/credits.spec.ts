@@ -146,6 +146,17 @@ describe('credits', () => {
       ...{ tenantId: 't1', start: T('2026-04-01'), end: T('2026-05-01') },
     });
     expect(document).toContain('Prepaid credit bought: bought');
+    const table = await test.ask<string>('statement-csv', {
+      ...{ tenantId: 't1', start: T('2026-04-01'), end: T('2026-05-01') },
+    });
+    // at, type, id, number, reference, reason, amount, corrections, applied, balance, payerId
+    expect(table.trimEnd().split('\n').slice(-5)).toEqual([
+      't1,USD,2026-04-01T00:00:00Z,prepaid_opening,,,,,,,,0.00,',
+      't1,USD,2026-04-01T00:00:00Z,prepaid_bought,bought,,,,20.00,,,,',
+      't1,USD,2026-05-01T00:00:00Z,prepaid_used,,,,,-12.00,,,,',
+      't1,USD,2026-05-01T00:00:00Z,prepaid_expired,,,,,-8.00,,,,',
+      't1,USD,2026-05-01T00:00:00Z,prepaid_closing,,,,,,,,0.00,',
+    ]);
   });
 
   it('roll over up to a part of them', async () => {

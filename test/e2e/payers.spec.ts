@@ -677,7 +677,8 @@ it('books what is receivable as owed by the payer', async () => {
   const keyed = { ...ofOther, paymentId: 'd', idempotencyKey: 'k3' };
   for (const command of [keyed, keyed, { ...keyed, idempotencyKey: 'k4' }, { ...keyed, idempotencyKey: undefined }])
     expect(await test.apply(command)).toMatchObject([{ result: { notice: notice.replace('c', 'd') } }]);
-  await test.apply({ command: 'withdraw', what: 'record-payment', ...KEY, paymentId: 'c', reason: 'a test' });
+  for (const paymentId of ['c', 'd'])
+    await test.apply({ command: 'withdraw', what: 'record-payment', ...KEY, paymentId, reason: 'a test' });
   expect(await test.ask('payments', { tenantId: 'lab' })).toMatchObject({
     items: [{ paymentId: 'a', payerId: 'holding', unapplied: '0.01' }],
   });

@@ -152,10 +152,31 @@ describe('a statement of account', () => {
     expect((await get(`statement?${query}&tenantId=acme`, 'other')).status).toBe(404);
     expect(JSON.parse((await get(`statement?${query}`, 'other')).text)).toMatchObject({ entries: [], closing: '0.00' });
     expect(JSON.parse((await get('payments', 'other')).text)).toMatchObject({ items: [] });
-    const { stdout } = await cli(
-      ['query', 'statement', 'tenantId=acme', `start=${T('2026-05-01')}`, `end=${T('2026-06-01')}`, '--csv'],
-      { env: { DATABASE_URL: test.url } },
+    const env = { DATABASE_URL: test.url };
+    const may = ['query', 'statement', 'tenantId=acme', `start=${T('2026-05-01')}`, `end=${T('2026-06-01')}`, '--csv'];
+    const { stdout, stderr } = await cli(may, { env });
+    expect(stderr).toContain(
+      'not printed: owedByPayers, prepaid.topUps. Choose one with --list. The query statement-csv has all in one table.',
     );
+    expect(await cli([...may, '--list', 'prepaid.topUps'], { env })).toMatchObject({
+      code: 0,
+      stdout: '\n',
+      stderr: '',
+    });
+    expect(await cli([...may, '--list', 'topUps'], { env })).toMatchObject({
+      ...{ code: 2, stdout: '' },
+      stderr: expect.stringContaining(
+        'This answer has no list topUps. Choose one of entries, owedByPayers, prepaid.topUps.',
+      ),
+    });
+    const margin = ['query', 'margin', 'period=2026-05', '--csv'];
+    expect(await cli(margin, { env })).toMatchObject({
+      ...{ code: 2, stdout: '' },
+      stderr: expect.stringMatching(
+        /This answer has several lists: byTenant, .*byKind\.revenue.*Choose one with --list/,
+      ),
+    });
+    expect((await cli([...margin, '--list', 'byKind.revenue'], { env })).stdout).toMatch(/^billingKind,revenue/);
     expect(stdout.split('\n')[0]).toBe(
       'tenantId,at,type,id,number,reference,reason,amount,corrections,applied,payerId,balance',
     );

@@ -239,7 +239,8 @@ const query = command(
   .argument('[params...]', 'key=value, as in REST')
   .option('--as-of <instant|position>', 'answer with what was known then')
   .option('--wide', 'show all columns, also if they are wider than the terminal', false)
-  .option('--csv', 'print the rows as CSV', false);
+  .option('--csv', 'print the rows as CSV', false)
+  .option('--list <name>', 'with --csv: the list to print, of an answer that has several');
 command(
   'document',
   'write an invoice, a credit note or a consolidated invoice as HTML, to print or to send',

@@ -2,27 +2,30 @@ import { queryNamed } from '#operations/answering';
 import { QUERIES } from '#operations/operations';
 import { csvLine } from '#exchange/rows/csv-line';
 import { cell, isObject, isPeriod, print, printFitted, printJson, say, table, widthOfTerminal } from './output.js';
+import { rowsOf } from './rows-of.js';
 import { cliCaller, withLedger } from './session.js';
 import { asked, readOption, WrongUsage } from './wrong-usage.js';
 
 /** Queries a read model, with the same answers as REST. */
 export async function run(
   [name = '', ...parameters]: readonly string[],
-  options: { dataDir: string; json: boolean; csv?: unknown; wide?: unknown; asOf?: unknown },
+  options: { dataDir: string; json: boolean; csv?: unknown; list?: unknown; wide?: unknown; asOf?: unknown },
 ): Promise<number> {
   const isCsv = options.csv === true;
   if (options.json && isCsv) throw new WrongUsage('--json and --csv exclude each other. Give one of them');
+  const list = typeof options.list === 'string' ? options.list : undefined;
+  if (list !== undefined && !isCsv) throw new WrongUsage('--list is for --csv. Add --csv, or omit --list.');
   const width = options.wide === true ? Infinity : widthOfTerminal();
   const params = Object.fromEntries(parameters.map(pair));
   if (typeof options.asOf === 'string') params['asOf'] = options.asOf;
   const query = 'id' in params ? oneOf(name) : name;
   // Before an embedded Postgres is started for it.
-  readOption(() => queryNamed(query));
+  const definition = readOption(() => queryNamed(query));
   return withLedger(options, async (ledger) => {
     const { answer, dates } = await asked(ledger.answerNamed(query, params, cliCaller()));
     for (const { field, date, timeZone, instant } of dates) say(`${field} ${date} in ${timeZone} is ${instant}`);
     if (options.json) printJson(answer);
-    else if (isCsv) printCsv(answer);
+    else if (isCsv) printCsv(answer, definition, list);
     else show(answer, width);
     return 0;
   });
@@ -40,21 +43,17 @@ function pair(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** The rows of an answer: the items of a list, the entries or the only list of an object, or the object itself. */
-function rowsOf(answer: unknown): readonly object[] {
-  if (isList(answer)) return answer.items;
-  if (!isObject(answer)) throw new WrongUsage('this answer has no rows. Omit --csv');
-  const { entries } = answer;
-  if (Array.isArray(entries)) return entries.filter(isObject);
-  const lists = Object.values(answer).filter((each): each is object[] => Array.isArray(each) && each.every(isObject));
-  return lists.length === 1 && lists[0] !== undefined ? lists[0] : [answer];
-}
-
-function printCsv(answer: unknown): void {
-  const rows = rowsOf(answer).map(withoutPeriods);
+function printCsv(answer: unknown, { name, answer: schema }: ReturnType<typeof queryNamed>, list?: string): void {
+  const found = rowsOf(answer, schema, list);
+  const rows = found.rows.map(withoutPeriods);
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   print([csvLine(columns), ...rows.map((row) => csvLine(columns.map((column) => row[column])))].join('\n'));
   if (isList(answer) && answer.nextCursor !== null) say(`more: cursor=${answer.nextCursor}`);
+  if (list === undefined && found.others.length > 0)
+    say(
+      `not printed: ${found.others.join(', ')}. Choose one with --list.` +
+        (QUERIES.has(`${name}-csv`) ? ` The query ${name}-csv has all in one table.` : ''),
+    );
 }
 
 /** `period` becomes `period.start` and `period.end`, as in exports. */
