@@ -653,7 +653,7 @@ export class Ledgerline {
   }
 
   /** What each subscription comes to so far, what is issued of it, and what is unbilled, in one currency: its open period, and what ended and is not billed yet. */
-  async accrual(question: { asOf?: string | undefined; knownAt?: string | undefined; at?: string | undefined; currency?: string | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
+  async accrual(question: { asOf?: string | undefined; knownAt?: string | undefined; at?: string | undefined; currency?: string | undefined; withoutSubscriptions?: "true" | "false" | undefined; waitFor?: number | undefined; waitTimeoutMs?: number | undefined } = {}): Promise<Accrual> {
     return this.requester.send({ method: 'GET', path: '/api/v1/dashboard/accrual', query: question });
   }
 

@@ -109,6 +109,7 @@ describe('accrual', () => {
     expect(figures(await accrual('04-16'))).toEqual(['55.00', '0.00', '55.00']);
     expect(await bill('04-16')).toBe('55.00');
     const found = await accrual('04-16');
+    expect(await accrual('04-16', { withoutSubscriptions: 'true' })).toEqual({ ...found, subscriptions: [] });
     expect(figures(found)).toEqual(['55.00', '55.00', '0.00']);
     expect(found.total).toBe('0.00');
     expect(found.subscriptions).toMatchObject([

@@ -195,11 +195,14 @@ function monthBefore(now: Date): string {
   return `${first.toISOString().slice(0, 10)}T${now.toISOString().slice(11, 16)}:00Z`;
 }
 
+/** The lines of a large ledger are megabytes. */
+const TOTALS = { withoutSubscriptions: 'true' } as const;
+
 function Accrued() {
   const now = useNow();
   const [before] = useState(() => monthBefore(now));
-  const accrual = useAnswer('accrual', {}, LARGE);
-  const lastMonth = useAnswer('accrual', { at: before }, LARGE);
+  const accrual = useAnswer('accrual', TOTALS, LARGE);
+  const lastMonth = useAnswer('accrual', { ...TOTALS, at: before }, LARGE);
   return (
     <Section title="This month so far">
       <Answered answer={accrual}>
