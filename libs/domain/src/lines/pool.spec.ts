@@ -7,7 +7,7 @@ import type { PlanItem } from '../plans/plan.js';
 import { printRow } from '../rating/row.js';
 import { type Instant, isBefore, lastInstantBefore } from '../time/instant.js';
 import { type LineDefinition, type LineSegment, linesOf } from './line.js';
-import { poolsAmong, sharedOut, withPools } from './pool.js';
+import { poolsAmong, sharedInstants, sharedOut, withPools } from './pool.js';
 import { chargesOf, type LineRating, rateLine } from './rate.js';
 
 const pooled = (more: Partial<PlanItem> = {}): PlanItem =>
@@ -90,7 +90,7 @@ function ratedOver(
       ? ZERO
       : sum(stretches.filter(({ until }) => !isBefore(at, until)).map(({ used }) => decimal(used)));
   const { pool = [], ...unpooled } = line;
-  const out = sharedOut(pool, usedBy);
+  const out = sharedOut(pool, (of, at) => (sharedInstants(of).includes(at) ? usedBy(of, at) : fail()));
   const rated = (of: LineDefinition): LineRating => {
     const usage = Object.assign((at: Instant) => usedBy(of, at), { sharedOut: () => out });
     return rateLine(of, chargesOf(of, [{ partId: 'P', period: of.period }], []), usage, 'USD');

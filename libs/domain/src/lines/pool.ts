@@ -106,8 +106,8 @@ function excessOf(line: LineDefinition, quantityUpTo: QuantityUpTo): Decimal {
 
 /** The instants up to which the usage of a line of a pool must be known to share its units out. */
 export const sharedInstants = ({ segments, period }: LineDefinition): Instant[] => {
-  const starts = segments.filter(isShared).map((segment) => segment.period.start);
-  return [...starts.filter((start) => start !== period.start), period.end];
+  const bounds = segments.filter(isShared).flatMap((segment) => [segment.period.start, segment.period.end]);
+  return [...new Set([...bounds, period.end])].filter((at) => at !== period.start);
 };
 
 /** What is billed from the line's start up to the start and the end of a segment, both by the segment's terms. */
