@@ -62,6 +62,29 @@ const changed = fc
     return { command: 'correct-plan', planId: 'p', effectiveFrom: from, items, reason: 'other units' };
   });
 
+/** Another plan, holder or end of a subscription, or other terms of its own; from a day of April on, or corrected. */
+const contracted = fc
+  .record({
+    ...{ n: fc.constantFrom('1', '2'), tenantId: fc.constantFrom('t1', 't2'), day: fc.integer({ min: 1, max: 30 }) },
+    ...{ how: fc.nat(7), included: fc.nat(60) },
+  })
+  .map(({ n, tenantId, day, how, included }) => {
+    const at = `2026-04-${String(day).padStart(2, '0')}T00:00:00Z`;
+    const [subscription, deployment] = [{ subscriptionId: `s${n}` }, { deploymentId: `d${n}` }];
+    const [effectiveFrom, reason] = [at, 'agreed otherwise'];
+    const terms = { tenantId, items: [{ billingKind: 'requests', included: String(included) }], effectiveFrom };
+    return [
+      { command: 'change-plan', ...subscription, planId: 'q', at },
+      { command: 'correct-subscription', ...subscription, plans: [], reason },
+      { command: 'cancel-subscription', ...subscription, at },
+      { command: 'correct-subscription', ...subscription, cancelledAt: null, reason },
+      { command: 'assign-deployment', ...deployment, tenantId, from: at },
+      { command: 'correct-assignment', ...deployment, tenantId, effectiveFrom, reason },
+      { command: 'set-overrides', ...subscription, ...terms },
+      { command: 'correct-overrides', ...subscription, ...terms, reason },
+    ][how] as { readonly command: string };
+  });
+
 /** April is over when most invoices are made: then pooled units were shared out, and later usage changes that. */
 const happening = fc.oneof(
   { weight: 3, arbitrary: step },
@@ -86,9 +109,18 @@ const happening = fc.oneof(
       }),
   },
   { weight: 1, arbitrary: changed },
+  { weight: 2, arbitrary: contracted },
 );
 /** t1 pays for t2, which has more included, and so often leaves units to t1. */
 const PAID = [
+  {
+    ...{ command: 'publish-plan', planId: 'q', name: 'q', currency: 'USD', baseFee: '4', paymentTerm: 'in_arrears' },
+    effectiveFrom: '2026-01-01T00:00:00Z',
+    items: [
+      { billingKind: 'requests', included: '10', pooled: true, price: { model: 'unit', unitAmount: '0.05' } },
+      { billingKind: 'vm', price: { model: 'rate_card' } },
+    ],
+  },
   { command: 'set-payer', tenantId: 't2', payerId: 't1', effectiveFrom: '2026-04-01T00:00:00Z' },
   {
     ...{ command: 'set-overrides', subscriptionId: 's2', tenantId: 't2', effectiveFrom: '2026-04-01T00:00:00Z' },
