@@ -9,6 +9,7 @@ export const INSERT = 'INSERT INTO restatements (line_id, marked_at, tenant_id, 
 export const LINES =
   '(SELECT * FROM invoice_lines WHERE parent_line_id IS NULL AND position_from < $1::bigint' +
   ' AND (position_to IS NULL OR position_to >= $1::bigint)) l';
+
 const claimed = (position: string, condition: string): string =>
   'EXISTS (SELECT FROM invoice_parts p JOIN invoices i ON i.invoice_id = p.invoice_id AND i.parts_attempt = p.attempt' +
   ` WHERE p.line_id = l.line_id AND i.status <> 'void' AND i.position_from < ${position}` +

@@ -1,8 +1,9 @@
 import type { RecordedEvent } from '#domain/events';
 import type { FrozenRow } from '#domain/invoices/invoice';
 import { countsUsage, isCommitment, type LineDefinition, needsRates } from '#domain/lines/line';
-import { sharedInstants, type SharedOut, sharedOut } from '#domain/lines/pool';
+import type { SharedOut } from '#domain/lines/pool';
 import { drawnLines, scalarOf } from '#domain/lines/rate';
+import { perKey } from '#domain/per-key';
 import { readRef } from '#domain/prices/refs';
 import { isDomainError } from '#domain/schema';
 import { decimal, text, ZERO } from '#domain/money/decimal';
@@ -112,20 +113,20 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
     .map(({ row }) => row.chargePeriod.end)
     .reduce((latest, end) => (isBefore(latest, end) ? end : latest), FROM_EVER);
   const readings = new BatchLoader(async (of: readonly ReadingsOf[]) => readingsOf(core, of));
-  const known = remembering(
-    (of: ReadingsOf) => JSON.stringify(of),
-    async (of) => readings.load(of),
+  const known = perKey(
+    async (of: ReadingsOf) => readings.load(of),
+    (of) => JSON.stringify(of),
   );
   const counted = new BatchLoader(async (of: readonly CountedOf[]) => countedUsage(core, of));
   return {
-    lines: remembering(
-      ({ computed_at, tenant_id }) => `${computed_at} ${tenant_id}`,
+    lines: perKey(
       async ({ computed_at, tenant_id }) =>
         new Map(
           (await linesOfTenant(core, computed_at, await tenantAccount(core, computed_at, tenant_id), until)).map(
             (line) => [line.lineId, line],
           ),
         ),
+      ({ computed_at, tenant_id }) => `${computed_at} ${tenant_id}`,
     ),
     async readingsOfRow(issued, line) {
       const counted = readingsCounted(issued.computed_at, line);
@@ -135,47 +136,29 @@ function groundsOf(context: QueryContext, rows: readonly IssuedRow[]): Grounds {
       const others = readingsShared(computed_at, row, line);
       return addedReadings(await Promise.all(others.map(known))).positions;
     },
-    pool: remembering(
-      ({ position, line }) => `${position} ${line.lineId}`,
+    pool: perKey(
       async ({ position, line }) => {
-        const pool = line.pool ?? [];
-        const needs = pool.map((each) => ({ line: each, instants: sharedInstants(each) }));
-        const usage = await loadUsage(core, position, needs);
-        const out = sharedOut(pool, (each, at) => scalarOf(usage(each)(at)));
+        const usage = await loadUsage(core, position, [{ line, instants: [line.period.end] }]);
+        const out = usage(line).sharedOut(line.pool ?? []);
         return shownPool(line, out, (tenantId) => isOwn(context, tenantId));
       },
+      ({ position, line }) => `${position} ${line.lineId}`,
     ),
     references: referencesIn(core.log),
-    stream: remembering(
-      (name) => name,
-      async (name) => readEvents(await Array.fromAsync(core.log.read(name))),
-    ),
-    note: remembering(
-      ({ document_id }) => document_id,
+    stream: perKey(async (name) => readEvents(await Array.fromAsync(core.log.read(name)))),
+    note: perKey(
       async (of) => noteEvents(context, of),
+      ({ document_id }) => document_id,
     ),
-    counted: remembering(
-      ({ position, line, period }) => JSON.stringify([position, line.lineId, period]),
+    counted: perKey(
       async (of) => counted.load(of),
+      ({ position, line, period }) => JSON.stringify([position, line.lineId, period]),
     ),
-    drawn: remembering(
-      ({ position, line }) => `${position} ${line.lineId}`,
+    drawn: perKey(
       // What they came to may be on invoices that are addressed to others.
       async ({ position, line }) => (isOwn(context, line.tenantId) ? countedLines(context, position, line) : []),
+      ({ position, line }) => `${position} ${line.lineId}`,
     ),
-  };
-}
-
-function remembering<Of, Found>(
-  nameOf: (of: Of) => string,
-  load: (of: Of) => Promise<Found>,
-): (of: Of) => Promise<Found> {
-  const kept = new Map<string, Promise<Found>>();
-  return async (of) => {
-    const name = nameOf(of);
-    const found = kept.get(name) ?? load(of);
-    kept.set(name, found);
-    return found;
   };
 }
 

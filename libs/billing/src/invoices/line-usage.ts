@@ -36,8 +36,13 @@ export interface UsageNeedAt extends UsageNeed {
   readonly position: number;
 }
 
+/** Usage that was loaded, with that of the pools of lines whose period ends. */
+interface LoadedUsage extends UsageUpTo {
+  readonly sharedOut: NonNullable<UsageUpTo['sharedOut']>;
+}
+
 /** The usage of a line, as known at a position. */
-export type LineUsage = (line: LineDefinition, position: number) => UsageUpTo;
+export type LineUsage = (line: LineDefinition, position: number) => LoadedUsage;
 
 /**
  * Loads the usage of lines up to instants: one statement for each way of counting, however many lines. The usage of a
@@ -97,7 +102,7 @@ export async function loadUsage(
   core: LedgerCore,
   position: number,
   needs: readonly UsageNeed[],
-): Promise<(line: LineDefinition) => UsageUpTo> {
+): Promise<(line: LineDefinition) => LoadedUsage> {
   const usage = await loadUsageAt(
     core,
     needs.map((need) => ({ ...need, position })),
