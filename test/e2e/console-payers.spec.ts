@@ -42,6 +42,8 @@ it('shows which invoices another payer addresses to another, before it is record
     await dialog.getByLabel('Tenant that pays').fill('trust');
     await dialog.getByLabel('From').fill('2026-01-01T00:00:00Z');
     await preview(page);
+    // Another payer may change the shares of a pool: the money is shown too.
+    await dialog.getByText('before tax, on 0 lines').waitFor();
     const table = 'addressees that would change';
     // What was issued stays. What is open would be on its next invoice.
     await shows(page, table, /^INV-\d+ Lab lab USD lab trust, if it were issued now/);

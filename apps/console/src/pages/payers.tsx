@@ -1,6 +1,6 @@
 import { Button, Group } from '@mantine/core';
 import { decimal, text } from '#domain/money/decimal';
-import type { ConsolidatedInvoice, Payer, Preview } from '../../../../clients/typescript/ledgerline.ts';
+import type { ConsolidatedInvoice, Payer } from '../../../../clients/typescript/ledgerline.ts';
 import { useList } from '../answers.ts';
 import { monthOf } from '../formats.ts';
 import { useMoment } from '../moment.ts';
@@ -12,7 +12,6 @@ import {
   useFactChange,
   withdrawalOf,
 } from '../parts/change-fact.tsx';
-import { AddresseeChanges } from '../parts/changes.tsx';
 import { Document } from '../parts/document.tsx';
 import { Named, TENANT } from '../parts/named.tsx';
 import { During, Money, Section, Status, When } from '../parts/states.tsx';
@@ -85,7 +84,6 @@ export function Payers({ tenantId, zone }: { readonly tenantId: string; readonly
 }
 
 const RECORDED = 'The payer is recorded. Issued invoices stay addressed as they are.';
-const showAddressees = ({ addressees = [] }: Preview) => <AddresseeChanges addressees={addressees} />;
 
 /** A payer is set from an instant on, or corrected over a period. null: a new one. */
 function payerChange(tenantId: string, of: Payer | null): FactChange {
@@ -98,7 +96,6 @@ function payerChange(tenantId: string, of: Payer | null): FactChange {
       ...periodFields(of ?? { effectiveFrom: `${monthOf(new Date())}-01T00:00:00Z`, effectiveUntil: null }),
     ],
     margin: null,
-    show: showAddressees,
     commandOf: (values, reason) => ({
       ...{ command, tenantId, reason, payerId: (values['payerId'] ?? '') === '' ? null : (values['payerId'] ?? null) },
       ...periodIn(values),
@@ -109,8 +106,10 @@ function payerChange(tenantId: string, of: Payer | null): FactChange {
 
 const payerWithdrawal = (key: { readonly tenantId: string; readonly effectiveFrom: string }): FactChange =>
   withdrawalOf('set-payer', key, {
-    ...{ noun: 'payer', named: `the payer of ${key.tenantId}`, margin: null, recorded: RECORDED },
-    show: showAddressees,
+    noun: 'payer',
+    named: `the payer of ${key.tenantId}`,
+    margin: null,
+    recorded: RECORDED,
   });
 
 /** All invoices of a page are read, for their sums. */

@@ -139,7 +139,7 @@ function TenantMargins({ before, after }: NonNullable<Preview['margin']>) {
 }
 
 /** The invoices that other payers address to another. */
-export function AddresseeChanges({ addressees }: { readonly addressees: NonNullable<Preview['addressees']> }) {
+function AddresseeChanges({ addressees }: { readonly addressees: NonNullable<Preview['addressees']> }) {
   const isIssued = addressees.some(({ number }) => number !== null);
   return (
     <>
